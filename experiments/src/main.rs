@@ -1,0 +1,3 @@
+//! The `outage` command.
+
+fn main() {}

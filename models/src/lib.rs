@@ -1,0 +1,1 @@
+//! The world: everything that knows what Redis is.

@@ -1,0 +1,8 @@
+//! The kernel: time, events, randomness, accumulation. It knows nothing of what is simulated.
+
+pub mod quantity;
+pub mod streams;
+pub mod time;
+
+pub use streams::{Purpose, Rng, StreamKey, Streams};
+pub use time::{SimDuration, SimTime};

@@ -1,0 +1,93 @@
+//! Randomness by name: a generator for every (seed, trial, purpose, entity), opened anywhere.
+//!
+//! The design point is not part of a name, so trial 17 meets the same faults, arrivals and human
+//! delays under every design (common random numbers), and one draw more in one place never
+//! re-deals another. A [`StreamKey`] can also be asked for the generator of a single position, such
+//! as one cell of an arrival tree, at the cost of a few multiplications.
+
+use rand::SeedableRng;
+
+/// The generator behind every draw: portable, under `rand`'s promise that its output stays the same.
+pub type Rng = rand::rngs::Xoshiro256PlusPlus;
+
+/// What a stream is for. The number is part of every draw: never reuse or renumber one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Purpose(pub u32);
+
+/// All randomness of one trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    seed: u64,
+    trial: u64,
+}
+
+/// The name of one stream, from which generators are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamKey {
+    high: u64,
+    low: u64,
+}
+
+impl Streams {
+    /// The streams of trial number `trial` under `seed`.
+    pub const fn for_trial(seed: u64, trial: u64) -> Streams {
+        Streams { seed, trial }
+    }
+
+    /// The key of the stream for `purpose` and `entity` (a host, a workload, a class of signers).
+    pub const fn key(&self, purpose: Purpose, entity: u64) -> StreamKey {
+        let high = mix(mix(self.seed ^ 0x6F75_7461_6765_2E31) ^ self.trial);
+        let low = mix(mix(high ^ purpose.0 as u64) ^ entity);
+        StreamKey {
+            high: mix(high ^ low.rotate_left(32)),
+            low,
+        }
+    }
+
+    /// The generator for `purpose` and `entity`, at its start.
+    pub fn stream(&self, purpose: Purpose, entity: u64) -> Rng {
+        self.key(purpose, entity).rng()
+    }
+}
+
+impl StreamKey {
+    /// The stream's generator, at its start.
+    pub fn rng(&self) -> Rng {
+        self.at(0, 0)
+    }
+
+    /// The generator of one position of the stream, such as (level, index) of a cell, or (tick, 0).
+    pub fn at(&self, major: u64, minor: u64) -> Rng {
+        let a = mix(self.low ^ mix(major.wrapping_add(0x9E37_79B9_7F4A_7C15)));
+        let b = mix(self.high ^ mix(minor.wrapping_add(a)));
+        let words = [
+            a ^ b.rotate_left(17),
+            b,
+            mix(a ^ b),
+            mix(b.wrapping_add(self.high)),
+        ];
+        let mut seed = [0u8; 32];
+        for (bytes, word) in seed.chunks_exact_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        Rng::from_seed(seed)
+    }
+
+    /// The key of a sub-stream, for an entity inside this one's entity.
+    pub const fn child(&self, number: u64) -> StreamKey {
+        let low = mix(self.low ^ mix(number ^ 0xA076_1D64_78BD_642F));
+        StreamKey {
+            high: mix(self.high ^ low),
+            low,
+        }
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea and Flood, 2014): a bijection in which every input bit
+/// reaches every output bit.
+const fn mix(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

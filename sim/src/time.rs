@@ -1,0 +1,327 @@
+//! Simulated time: integer nanoseconds since the start of a trial.
+//!
+//! Two types, so that an instant is never added to an instant. The range is 584 years; arithmetic
+//! that leaves it panics, since that is a mistake of ours and not of the user's. A float becomes a
+//! time in exactly one place, [`SimDuration::from_secs_f64`].
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Div, Mul, Rem, Sub};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant: nanoseconds since the start of the trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimTime(u64);
+
+/// A span of time in nanoseconds, never negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimDuration(u64);
+
+impl SimTime {
+    /// The start of the trial.
+    pub const ZERO: SimTime = SimTime(0);
+    /// Later than anything that happens.
+    pub const MAX: SimTime = SimTime(u64::MAX);
+
+    /// The instant this many nanoseconds after the start.
+    pub const fn from_nanos(nanos: u64) -> SimTime {
+        SimTime(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds since the start, for samplers, statistics and columns that end in `_s`.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// Time passed since `earlier`; zero if `earlier` lies ahead.
+    pub const fn saturating_since(self, earlier: SimTime) -> SimDuration {
+        SimDuration(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `span` before this one, or the start if that would lie before it.
+    pub const fn saturating_sub(self, span: SimDuration) -> SimTime {
+        SimTime(self.0.saturating_sub(span.0))
+    }
+
+    /// The instant `span` after this one, or [`SimTime::MAX`] if that is out of range.
+    pub const fn saturating_add(self, span: SimDuration) -> SimTime {
+        SimTime(self.0.saturating_add(span.0))
+    }
+}
+
+impl SimDuration {
+    /// No time at all.
+    pub const ZERO: SimDuration = SimDuration(0);
+    /// Longer than anything that happens.
+    pub const MAX: SimDuration = SimDuration(u64::MAX);
+
+    /// A span of nanoseconds.
+    pub const fn from_nanos(nanos: u64) -> SimDuration {
+        SimDuration(nanos)
+    }
+
+    /// A span of microseconds.
+    pub const fn from_micros(micros: u64) -> SimDuration {
+        SimDuration(micros * 1_000)
+    }
+
+    /// A span of milliseconds.
+    pub const fn from_millis(millis: u64) -> SimDuration {
+        SimDuration(millis * 1_000_000)
+    }
+
+    /// A span of seconds.
+    pub const fn from_secs(secs: u64) -> SimDuration {
+        SimDuration(secs * 1_000_000_000)
+    }
+
+    /// A span of minutes.
+    pub const fn from_mins(mins: u64) -> SimDuration {
+        SimDuration::from_secs(mins * 60)
+    }
+
+    /// A span of hours.
+    pub const fn from_hours(hours: u64) -> SimDuration {
+        SimDuration::from_secs(hours * 3600)
+    }
+
+    /// A span of days.
+    pub const fn from_days(days: u64) -> SimDuration {
+        SimDuration::from_secs(days * 86_400)
+    }
+
+    /// Seconds to the nearest nanosecond: the one place where a float becomes a time.
+    ///
+    /// # Panics
+    /// If `secs` is NaN, negative or beyond 584 years: the sampler or formula behind it is wrong.
+    pub fn from_secs_f64(secs: f64) -> SimDuration {
+        assert!(
+            secs >= 0.0,
+            "a duration must not be negative or NaN: {secs}"
+        );
+        let nanos = (secs * 1e9).round();
+        assert!(
+            nanos < u64::MAX as f64,
+            "a duration must stay below 584 years: {secs} s"
+        );
+        SimDuration(nanos as u64)
+    }
+
+    /// Nanoseconds.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds, for samplers, statistics and columns that end in `_s`.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// The difference, or zero if `other` is longer.
+    pub const fn saturating_sub(self, other: SimDuration) -> SimDuration {
+        SimDuration(self.0.saturating_sub(other.0))
+    }
+
+    /// This span times a factor, to the nearest nanosecond. Same panics as `from_secs_f64`.
+    pub fn scaled(self, factor: f64) -> SimDuration {
+        SimDuration::from_secs_f64(self.as_secs_f64() * factor)
+    }
+}
+
+impl Add<SimDuration> for SimTime {
+    type Output = SimTime;
+    fn add(self, span: SimDuration) -> SimTime {
+        SimTime(
+            self.0
+                .checked_add(span.0)
+                .expect("simulated time stays below 584 years"),
+        )
+    }
+}
+
+impl AddAssign<SimDuration> for SimTime {
+    fn add_assign(&mut self, span: SimDuration) {
+        *self = *self + span;
+    }
+}
+
+impl Sub<SimTime> for SimTime {
+    type Output = SimDuration;
+    fn sub(self, earlier: SimTime) -> SimDuration {
+        SimDuration(
+            self.0
+                .checked_sub(earlier.0)
+                .expect("the later instant comes first"),
+        )
+    }
+}
+
+impl Sub<SimDuration> for SimTime {
+    type Output = SimTime;
+    fn sub(self, span: SimDuration) -> SimTime {
+        SimTime(
+            self.0
+                .checked_sub(span.0)
+                .expect("an instant never lies before the start"),
+        )
+    }
+}
+
+impl Add for SimDuration {
+    type Output = SimDuration;
+    fn add(self, other: SimDuration) -> SimDuration {
+        SimDuration(
+            self.0
+                .checked_add(other.0)
+                .expect("a span stays below 584 years"),
+        )
+    }
+}
+
+impl AddAssign for SimDuration {
+    fn add_assign(&mut self, other: SimDuration) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for SimDuration {
+    type Output = SimDuration;
+    fn sub(self, other: SimDuration) -> SimDuration {
+        SimDuration(
+            self.0
+                .checked_sub(other.0)
+                .expect("a span is never negative"),
+        )
+    }
+}
+
+impl Mul<u64> for SimDuration {
+    type Output = SimDuration;
+    fn mul(self, times: u64) -> SimDuration {
+        SimDuration(
+            self.0
+                .checked_mul(times)
+                .expect("a span stays below 584 years"),
+        )
+    }
+}
+
+impl Div<u64> for SimDuration {
+    type Output = SimDuration;
+    fn div(self, parts: u64) -> SimDuration {
+        SimDuration(self.0 / parts)
+    }
+}
+
+impl Rem<SimDuration> for SimDuration {
+    type Output = SimDuration;
+    fn rem(self, period: SimDuration) -> SimDuration {
+        SimDuration(self.0 % period.0)
+    }
+}
+
+/// Units that a file may use, with their length in nanoseconds.
+const UNITS: [(&str, u64); 7] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("min", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+];
+
+/// Why a text is not a duration; the message says what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \"1.5h\""
+)]
+pub struct ParseDurationError {
+    text: String,
+    reason: &'static str,
+}
+
+impl FromStr for SimDuration {
+    type Err = ParseDurationError;
+
+    fn from_str(text: &str) -> Result<SimDuration, ParseDurationError> {
+        let fail = |reason| ParseDurationError {
+            text: text.to_owned(),
+            reason,
+        };
+        let trimmed = text.trim();
+        let split = trimmed
+            .find(|c: char| c.is_ascii_alphabetic())
+            .ok_or_else(|| fail("the unit is missing"))?;
+        let (number, unit) = trimmed.split_at(split);
+        let number: f64 = number
+            .trim()
+            .parse()
+            .map_err(|_| fail("the number cannot be read"))?;
+        let nanos = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, nanos)| *nanos)
+            .ok_or_else(|| fail("the unit is not known"))?;
+        let exact = number * nanos as f64;
+        if number.is_sign_negative() && number != 0.0 {
+            return Err(fail("it must not be negative"));
+        }
+        if !exact.is_finite() || exact >= u64::MAX as f64 {
+            return Err(fail("it is longer than 584 years"));
+        }
+        Ok(SimDuration(exact.round() as u64))
+    }
+}
+
+impl fmt::Display for SimDuration {
+    /// The shortest exact form in the largest unit that leaves at most three decimals.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.pad("0s");
+        }
+        for (name, nanos) in UNITS.iter().rev() {
+            if self.0 >= *nanos && (u128::from(self.0) * 1000).is_multiple_of(u128::from(*nanos)) {
+                return f.pad(&format!("{}{name}", self.0 as f64 / *nanos as f64));
+            }
+        }
+        f.pad(&format!("{}ns", self.0))
+    }
+}
+
+impl fmt::Display for SimTime {
+    /// Days (if any), hours, minutes, seconds and milliseconds: `1d 09:42:00.000`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0 / 1_000_000;
+        let (seconds, millis) = (millis / 1000, millis % 1000);
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        let (days, hours) = (hours / 24, hours % 24);
+        let day = if days > 0 {
+            format!("{days}d ")
+        } else {
+            String::new()
+        };
+        f.pad(&format!(
+            "{day}{hours:02}:{minutes:02}:{seconds:02}.{millis:03}"
+        ))
+    }
+}
+
+impl<'de> Deserialize<'de> for SimDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SimDuration, D::Error> {
+        crate::quantity::from_text(deserializer, "a duration such as \"500ms\" or \"1.5h\"")
+    }
+}
+
+impl Serialize for SimDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
