@@ -320,6 +320,13 @@ impl<'de> Deserialize<'de> for SimDuration {
     }
 }
 
+impl Serialize for SimTime {
+    /// Seconds since the start.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.as_secs_f64())
+    }
+}
+
 impl Serialize for SimDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
