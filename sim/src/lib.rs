@@ -4,5 +4,6 @@ pub mod quantity;
 pub mod streams;
 pub mod time;
 
+pub use quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 pub use streams::{Purpose, Rng, StreamKey, Streams};
 pub use time::{SimDuration, SimTime};

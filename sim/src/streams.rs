@@ -7,7 +7,7 @@
 
 use rand::SeedableRng;
 
-/// The generator behind every draw: portable, under `rand`'s promise that its output stays the same.
+/// The generator behind every draw: portable, and `rand` promises that its output stays the same.
 pub type Rng = rand::rngs::Xoshiro256PlusPlus;
 
 /// What a stream is for. The number is part of every draw: never reuse or renumber one.

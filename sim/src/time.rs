@@ -240,7 +240,8 @@ const UNITS: [(&str, u64); 7] = [
 /// Why a text is not a duration; the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \"1.5h\""
+    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), \
+     such as \"500ms\" or \"1.5h\""
 )]
 pub struct ParseDurationError {
     text: String,
