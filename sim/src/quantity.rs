@@ -101,3 +101,48 @@ where
     }
     deserializer.deserialize_str(Text(expected, PhantomData))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    struct Host {
+        memory: Bytes,
+        link: BytesPerSec,
+        faults: PerSec,
+        loss: Probability,
+        surge: Factor,
+    }
+
+    #[test]
+    fn a_file_writes_each_quantity_with_its_unit() {
+        let text =
+            "memory = \"8GiB\"\nlink = \"1GB/s\"\nfaults = \"2/d\"\nloss = \"5%\"\nsurge = \"3x\"";
+        let host: Host = toml::from_str(text).unwrap();
+        assert_eq!(host.memory, Bytes::from_gib(8));
+        assert_eq!(host.link.get(), 1e9);
+        assert_eq!(host.faults.get(), 2.0 / 86_400.0);
+        assert_eq!(host.loss.get(), 0.05);
+        assert_eq!(host.surge.get(), 3.0);
+    }
+
+    #[test]
+    fn a_bare_number_is_answered_with_what_to_write() {
+        let error = toml::from_str::<Host>("memory = 8")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("expected a size such as \"4GiB\""),
+            "{error}"
+        );
+        let error = toml::from_str::<Host>("loss = 0.05")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("expected a probability such as \"5%\""),
+            "{error}"
+        );
+    }
+}

@@ -85,7 +85,7 @@ impl StreamKey {
 
 /// SplitMix64's finaliser (Steele, Lea and Flood, 2014): a bijection in which every input bit
 /// reaches every output bit.
-const fn mix(value: u64) -> u64 {
+pub(crate) const fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
