@@ -3,6 +3,9 @@
 pub mod agenda;
 pub mod dist;
 pub mod engine;
+pub mod arrivals;
+mod cell;
+pub mod intensity;
 pub mod quantity;
 pub mod streams;
 pub mod time;
@@ -11,5 +14,7 @@ pub use agenda::{Agenda, EventKey};
 pub use dist::{Dist, DistError};
 pub use engine::{EngineError, Model, RunSummary, run};
 pub use quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
+pub use arrivals::{Arrival, ArrivalTree, Marks};
+pub use intensity::Intensity;
 pub use streams::{Purpose, Rng, StreamKey, Streams};
 pub use time::{SimDuration, SimTime};
