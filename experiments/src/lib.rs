@@ -1,0 +1,13 @@
+//! The questions: scenarios, studies, trials, statistics, and the `outage` command.
+//!
+//! ```text
+//! study.toml + scenario.toml ─ document/, scenario.rs, study.rs ─► design points
+//! design points × trials     ─ runner.rs ─► outcomes.csv           rows.rs
+//! outcomes.csv               ─ stats/, report/ ─► tables, charts, report.html
+//! ```
+
+pub mod document;
+pub mod error;
+pub mod rows;
+pub mod scenario;
+pub mod study;
