@@ -96,6 +96,10 @@ fn continuous_samplers() {
             0.3104833914353178
         ]
     );
+}
+
+#[test]
+fn samplers_of_sizes_and_shares() {
     assert_eq!(
         draws(Gamma::new(0.5, 2.0).unwrap()),
         [
