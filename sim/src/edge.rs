@@ -1,0 +1,165 @@
+//! One edge of a term: a count that only grows, known as precisely as somebody needs it.
+//!
+//! A level with expiry is what came in less what has expired, `S(t) - S(t - d)`: two edges of one
+//! tree, each a running total that never falls. An edge looks at one instant at a time and keeps the
+//! path of cells above it. The cell at the path's end bounds the total; going one cell deeper
+//! tightens the bounds, and at a leaf they meet:
+//!
+//! ```text
+//! [··········low·········|·······cell········|··········]     low <= total(t) <= high
+//!                              t
+//! ```
+//!
+//! The next instant is usually near the last, so the path is climbed a little and never rebuilt.
+
+use crate::arrivals::ArrivalTree;
+use crate::cell::{Cell, Detail};
+use crate::crossing::{Amount, ClosedWindows, Term};
+use crate::intensity::{POSITION_BITS, Position};
+use crate::time::{SimDuration, SimTime};
+
+/// Cells of a path are never deeper than this in practice; more only costs an allocation.
+const PATH_CAPACITY: usize = 40;
+
+/// Something that changes a sum: when, and by how many bytes.
+pub(crate) type Change = (SimTime, i64);
+
+/// A running total over one tree, delayed by `lag`, together with its cursor.
+pub(crate) struct Edge<'a> {
+    tree: &'a ArrivalTree,
+    amount: Amount,
+    closed: Option<&'a ClosedWindows>,
+    lag: SimDuration,
+    /// Whether the sum being watched rises with this total, or falls.
+    pub rising: bool,
+    path: Vec<Cell>,
+    position: Position,
+    rejected: i128,
+    /// Bounds of the total before the instant looked at.
+    pub low: i128,
+    /// See `low`; equal to it once the total is known.
+    pub high: i128,
+}
+
+impl<'a> Edge<'a> {
+    pub fn new(term: &Term<'a>, lag: SimDuration, rising: bool) -> Edge<'a> {
+        let mut path = Vec::with_capacity(PATH_CAPACITY);
+        path.push(term.tree.root());
+        Edge {
+            tree: term.tree,
+            amount: term.amount,
+            closed: term.closed,
+            lag,
+            rising,
+            path,
+            position: 0,
+            rejected: 0,
+            low: 0,
+            high: 0,
+        }
+    }
+
+    /// Looks at the changes strictly before `t`.
+    pub fn seek(&mut self, t: SimTime) {
+        let mut t = t.saturating_sub(self.lag);
+        if let Some(closed) = self.closed {
+            let (effective, rejected) = closed.effective(t);
+            t = effective;
+            self.rejected = self.amount.of(rejected.0, rejected.1);
+        }
+        self.position = self.tree.intensity().position(t);
+        self.climb(self.position, self.position);
+        self.bound();
+    }
+
+    /// Halves the uncertainty, more or less; only of use while `low < high`.
+    pub fn refine(&mut self) {
+        let cell = self.cell();
+        if cell.is_leaf() {
+            let (count, bytes) = self.tree.before(cell, self.position, self.detail());
+            self.low = self.amount.of(count, bytes) - self.rejected;
+            self.high = self.low;
+        } else {
+            let half = self.tree.half(cell, self.position, self.detail());
+            self.path.push(half);
+            self.bound();
+        }
+    }
+
+    /// The exact total before `t`.
+    pub fn total(&mut self, t: SimTime) -> i128 {
+        self.seek(t);
+        while self.low < self.high {
+            self.refine();
+        }
+        self.low
+    }
+
+    /// What is not known of the total.
+    pub fn slack(&self) -> i128 {
+        self.high - self.low
+    }
+
+    /// The total as the sum sees it: larger is `high` if the sum rises with it.
+    pub fn signed(&self, total: i128) -> i128 {
+        if self.rising { total } else { -total }
+    }
+
+    /// Expected number of changes in `[from, to)`, rejected ones included.
+    pub fn expected(&self, from: SimTime, to: SimTime) -> f64 {
+        let (start, end) = self.window(from, to);
+        let share = (end - start) as f64 / (1u64 << POSITION_BITS) as f64;
+        share * self.tree.total() as f64
+    }
+
+    /// Opens `[from, to)` and adds its changes to `changes`, in time order.
+    pub fn open(&mut self, from: SimTime, to: SimTime, changes: &mut Vec<Change>) {
+        let window = self.window(from, to);
+        if window.0 >= window.1 {
+            return;
+        }
+        self.climb(window.0, window.1);
+        let (amount, closed, lag) = (self.amount, self.closed, self.lag);
+        let sign = if self.rising { 1 } else { -1 };
+        let (tree, detail) = (self.tree, self.detail());
+        tree.visit(self.cell(), window, detail, &mut |arrival| {
+            if closed.is_none_or(|closed| !closed.contains(arrival.at)) {
+                let bytes = i64::try_from(amount.of(1, arrival.bytes)).expect("below 2⁶³ bytes");
+                changes.push((arrival.at + lag, sign * bytes));
+            }
+        });
+    }
+
+    /// Climbs to the deepest cell of the path that holds both positions; its end counts as inside.
+    fn climb(&mut self, start: Position, end: Position) {
+        while self.path.len() > 1 && (start < self.cell().start() || end > self.cell().end()) {
+            self.path.pop();
+        }
+    }
+
+    fn cell(&self) -> &Cell {
+        self.path.last().expect("the root is never left")
+    }
+
+    /// Bounds from the cell looked at; at its very ends the total is known.
+    fn bound(&mut self) {
+        let cell = self.cell();
+        let before = self.amount.of(cell.count_before, cell.bytes_before);
+        let inside = self.amount.of(cell.count, cell.bytes);
+        let (at_start, at_end) = (self.position == cell.start(), self.position == cell.end());
+        self.low = before + if at_end { inside } else { 0 } - self.rejected;
+        self.high = before + if at_start { 0 } else { inside } - self.rejected;
+    }
+
+    fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
+        let ends = [from, to].map(|t| t.saturating_sub(self.lag));
+        self.tree.window(ends[0], ends[1])
+    }
+
+    fn detail(&self) -> Detail {
+        match self.amount {
+            Amount::Sizes => Detail::Sizes,
+            Amount::Each(_) => Detail::Counts,
+        }
+    }
+}
