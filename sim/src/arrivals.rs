@@ -179,9 +179,9 @@ impl ArrivalTree {
         self.root
     }
 
-    /// The half of a cell that holds `position`.
-    pub(crate) fn half(&self, cell: &Cell, position: Position, detail: Detail) -> Cell {
-        self.opener.half(cell, position, detail)
+    /// The two halves of a cell that is not a leaf.
+    pub(crate) fn split(&self, cell: &Cell, detail: Detail) -> (Cell, Cell) {
+        self.opener.split(cell, detail)
     }
 
     /// Arrivals and bytes before `position`, which lies in or at the end of `cell`.

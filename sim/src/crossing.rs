@@ -19,7 +19,7 @@
 //! instant take effect together.
 
 use crate::arrivals::ArrivalTree;
-use crate::edge::{Change, Edge};
+use crate::edge::{Bounds, Change, Edge, Side};
 use crate::time::{SimDuration, SimTime};
 
 /// One summand of a level: what a tree has brought in, in bytes.
@@ -55,6 +55,9 @@ struct Closed {
     to: SimTime,
     rejected_before: (u64, u64),
 }
+
+/// The resolution of time.
+const INSTANT: SimDuration = SimDuration::from_nanos(1);
 
 /// Intervals with fewer expected changes are opened rather than halved.
 const OPENED_MAX: f64 = 64.0;
@@ -108,20 +111,10 @@ impl<'a> Term<'a> {
 
     /// The level in bytes at `t`, with everything that happens at `t`.
     pub fn level(&self, t: SimTime) -> u64 {
+        let (mut arrived, mut expired) = edges_of(std::slice::from_ref(self));
         let after = t.saturating_add(INSTANT);
-        let edges = self.edges().map(|(lag, grows)| {
-            let mut edge = Edge::new(self, lag, grows);
-            let total = edge.total(after);
-            edge.signed(total)
-        });
-        let level = i128::from(self.offset) + edges.sum::<i128>();
+        let level = i128::from(self.offset) + arrived.total(after) - expired.total(after);
         u64::try_from(level).expect("no more expires than came in")
-    }
-
-    /// Arrivals, and expiries if there are any: how late they are, and whether the level grows.
-    fn edges(&self) -> impl Iterator<Item = (SimDuration, bool)> {
-        let expiry = self.ttl.map(|ttl| (ttl, false));
-        [(SimDuration::ZERO, true)].into_iter().chain(expiry)
     }
 }
 
@@ -212,14 +205,12 @@ impl Closed {
 
 /// The first instant of `[from, to)` at which the terms' levels add up to `bound` bytes or more.
 pub fn first_reach(terms: &[Term], bound: u64, from: SimTime, to: SimTime) -> Option<SimTime> {
-    let (mut edges, threshold) = rising_with_level(terms, bound);
-    search(&mut edges, threshold, from, to)
+    Watch::reaching(terms, bound).search(from, to)
 }
 
 /// The first instant of `[from, to)` at which the terms' levels add up to less than `bound` bytes.
 pub fn first_below(terms: &[Term], bound: u64, from: SimTime, to: SimTime) -> Option<SimTime> {
-    let (mut edges, threshold) = falling_with_level(terms, bound);
-    search(&mut edges, threshold, from, to)
+    Watch::falling_below(terms, bound).search(from, to)
 }
 
 /// [`first_reach`] by opening every arrival before `to` in time order: the same instant, slowly.
@@ -229,8 +220,7 @@ pub fn first_reach_eager(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let (mut edges, threshold) = rising_with_level(terms, bound);
-    walk(&mut edges, threshold, from, to)
+    Watch::reaching(terms, bound).walk(from, to)
 }
 
 /// [`first_below`] by opening every arrival before `to` in time order: the same instant, slowly.
@@ -240,143 +230,197 @@ pub fn first_below_eager(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let (mut edges, threshold) = falling_with_level(terms, bound);
-    walk(&mut edges, threshold, from, to)
+    Watch::falling_below(terms, bound).walk(from, to)
 }
 
-/// The resolution of time.
-const INSTANT: SimDuration = SimDuration::from_nanos(1);
-
-/// `level >= bound`, with the constants moved to the right.
-fn rising_with_level<'a>(terms: &[Term<'a>], bound: u64) -> (Vec<Edge<'a>>, i128) {
-    let edges = terms.iter().flat_map(|term| {
-        let edges = term.edges();
-        edges.map(move |(lag, grows)| Edge::new(term, lag, grows))
-    });
-    (edges.collect(), i128::from(bound) - offsets(terms))
-}
-
-/// `level < bound` as `-level >= 1 - bound`: the same search with arrivals and expiries exchanged.
-fn falling_with_level<'a>(terms: &[Term<'a>], bound: u64) -> (Vec<Edge<'a>>, i128) {
-    let (mut edges, threshold) = rising_with_level(terms, bound);
-    for edge in &mut edges {
-        edge.rising = !edge.rising;
-    }
-    (edges, 1 - threshold)
+/// What arrives and what expires.
+fn edges_of<'a>(terms: &[Term<'a>]) -> (Side<'a>, Side<'a>) {
+    let arrived = terms.iter().map(|term| Edge::new(term, SimDuration::ZERO));
+    let expired = terms
+        .iter()
+        .filter_map(|term| Some(Edge::new(term, term.ttl?)));
+    (Side::new(arrived.collect()), Side::new(expired.collect()))
 }
 
 fn offsets(terms: &[Term]) -> i128 {
     terms.iter().map(|term| i128::from(term.offset)).sum()
 }
 
-/// Branch and bound over time, earlier half first.
-fn search(edges: &mut [Edge], threshold: i128, from: SimTime, to: SimTime) -> Option<SimTime> {
-    let mut pending = vec![(from, to)];
-    let mut changes = Vec::new();
-    while let Some((a, b)) = pending.pop() {
-        if a >= b || !may_reach(edges, threshold, a, b) {
-            continue;
-        }
-        if is_small(edges, a, b, OPENED_MAX) {
-            let mut sum = sum_before(edges, a);
-            let found = step_through(edges, &mut sum, threshold, (a, b), a, &mut changes);
-            if found.is_some() {
-                return found;
-            }
-        } else {
-            let middle = middle(a, b);
-            pending.extend([(middle, b), (a, middle)]);
-        }
-    }
-    None
-}
-
-/// The exact sum before `t`.
-fn sum_before(edges: &mut [Edge], t: SimTime) -> i128 {
-    let totals = edges.iter_mut().map(|edge| {
-        let total = edge.total(t);
-        edge.signed(total)
-    });
-    totals.sum()
-}
-
-/// Whether the sum can reach the threshold in `[a, b)`: at most, everything that rises has risen by
-/// `b`, and nothing falls after `a`. Looks closer while that is in doubt, at the vaguest edge first.
-fn may_reach(edges: &mut [Edge], threshold: i128, a: SimTime, b: SimTime) -> bool {
-    let (mut upper, mut slack) = (0, 0);
-    for edge in edges.iter_mut() {
-        edge.seek(if edge.rising { b } else { a + INSTANT });
-        upper += edge.signed(if edge.rising { edge.high } else { edge.low });
-        slack += edge.slack();
-    }
-    while upper >= threshold && upper - slack < threshold {
-        let vaguest = edges.iter_mut().max_by_key(|edge| edge.slack());
-        let edge = vaguest.expect("without edges there is no slack");
-        let (low, high) = (edge.low, edge.high);
-        edge.refine();
-        upper -= if edge.rising {
-            high - edge.high
-        } else {
-            edge.low - low
-        };
-        slack -= (high - low) - edge.slack();
-    }
-    upper >= threshold
-}
-
-/// Opens everything and walks through it, a bounded number of changes at a time.
-fn walk(edges: &mut [Edge], threshold: i128, from: SimTime, to: SimTime) -> Option<SimTime> {
-    let mut pending = vec![(SimTime::ZERO, to)];
-    let mut changes = Vec::new();
-    let mut sum = 0;
-    while let Some((a, b)) = pending.pop() {
-        if a >= b {
-            continue;
-        }
-        if is_small(edges, a, b, EAGER_CHANGES) {
-            let found = step_through(edges, &mut sum, threshold, (a, b), from, &mut changes);
-            if found.is_some() {
-                return found;
-            }
-        } else {
-            let middle = middle(a, b);
-            pending.extend([(middle, b), (a, middle)]);
-        }
-    }
-    None
-}
-
-/// Applies the changes of the interval to `sum`, the total before it; the first instant from `from`
-/// on at which it reaches the threshold.
-fn step_through(
-    edges: &mut [Edge],
-    sum: &mut i128,
+/// The question whether `rising - falling >= threshold`.
+struct Watch<'a> {
+    rising: Side<'a>,
+    falling: Side<'a>,
     threshold: i128,
-    (a, b): (SimTime, SimTime),
-    from: SimTime,
-    changes: &mut Vec<Change>,
-) -> Option<SimTime> {
-    changes.clear();
-    // Nothing may change at the instant where watching starts; it counts all the same.
-    changes.push((from.clamp(a, b), 0));
-    for edge in edges {
-        edge.open(a, b, changes);
-    }
-    // Stable and quick on what is sorted in pieces.
-    changes.sort_by_key(|(at, _)| *at);
-    for together in changes.chunk_by(|one, next| one.0 == next.0) {
-        let at = together[0].0;
-        *sum += together.iter().map(|(_, by)| i128::from(*by)).sum::<i128>();
-        if *sum >= threshold && from <= at && at < b {
-            return Some(at);
-        }
-    }
-    None
+    changes: Vec<Change>,
 }
 
-fn is_small(edges: &[Edge], a: SimTime, b: SimTime, changes_max: f64) -> bool {
-    let changes: f64 = edges.iter().map(|edge| edge.expected(a, b)).sum();
-    changes <= changes_max || b - a <= INSTANT
+/// A stretch of time that has not been dismissed, with what is known so far.
+#[derive(Clone, Copy)]
+struct Interval {
+    from: SimTime,
+    to: SimTime,
+    /// All that rises, before `to`.
+    risen: Bounds,
+    /// All that falls, up to and including `from`.
+    fallen: Bounds,
+}
+
+impl<'a> Watch<'a> {
+    /// `level >= bound`, with the constants moved to the right.
+    fn reaching(terms: &[Term<'a>], bound: u64) -> Watch<'a> {
+        let (rising, falling) = edges_of(terms);
+        Watch {
+            rising,
+            falling,
+            threshold: i128::from(bound) - offsets(terms),
+            changes: Vec::new(),
+        }
+    }
+
+    /// `level < bound` as `-level >= 1 - bound`: arrivals and expiries change places.
+    fn falling_below(terms: &[Term<'a>], bound: u64) -> Watch<'a> {
+        let Watch {
+            rising,
+            falling,
+            threshold,
+            changes,
+        } = Watch::reaching(terms, bound);
+        Watch {
+            rising: falling,
+            falling: rising,
+            threshold: 1 - threshold,
+            changes,
+        }
+    }
+
+    /// Branch and bound over time, earlier half first.
+    fn search(&mut self, from: SimTime, to: SimTime) -> Option<SimTime> {
+        if from >= to {
+            return None;
+        }
+        let whole = Interval {
+            from,
+            to,
+            risen: self.rising.bounds(to),
+            fallen: self.falling.bounds(from + INSTANT),
+        };
+        let mut pending = vec![whole];
+        while let Some(interval) = pending.pop() {
+            let Some(Interval {
+                from,
+                to,
+                risen,
+                fallen,
+            }) = self.undismissed(interval)
+            else {
+                continue;
+            };
+            if self.is_small(from, to, OPENED_MAX) {
+                let mut sum = self.rising.total(from) - self.falling.total(from);
+                let found = self.step_through((from, to), &mut sum, from);
+                if found.is_some() {
+                    return found;
+                }
+            } else {
+                let middle = middle(from, to);
+                pending.push(Interval {
+                    from: middle,
+                    fallen: Bounds::UNKNOWN,
+                    to,
+                    risen,
+                });
+                pending.push(Interval {
+                    to: middle,
+                    risen: Bounds::UNKNOWN,
+                    from,
+                    fallen,
+                });
+            }
+        }
+        None
+    }
+
+    /// The interval with what had to be learnt about it, unless the sum stays below the threshold:
+    /// at most, all that rises has risen by `to`, and nothing falls after `from`. Looks closer while
+    /// that is in doubt, at the side that is known less.
+    fn undismissed(&mut self, mut interval: Interval) -> Option<Interval> {
+        let Interval {
+            from,
+            to,
+            risen,
+            fallen,
+        } = &mut interval;
+        if *risen == Bounds::UNKNOWN {
+            *risen = self.rising.bounds(*to);
+        }
+        if *fallen == Bounds::UNKNOWN {
+            *fallen = self.falling.bounds(*from + INSTANT);
+        }
+        loop {
+            if risen.high - fallen.low < self.threshold {
+                return None;
+            }
+            if risen.low - fallen.high >= self.threshold {
+                return Some(interval);
+            }
+            if risen.slack() >= fallen.slack() {
+                *risen = self.rising.closer(*to, *risen);
+            } else {
+                *fallen = self.falling.closer(*from + INSTANT, *fallen);
+            }
+        }
+    }
+
+    /// Opens everything and walks through it, a bounded number of changes at a time.
+    fn walk(&mut self, from: SimTime, to: SimTime) -> Option<SimTime> {
+        let mut pending = vec![(SimTime::ZERO, to)];
+        let mut sum = 0;
+        while let Some((a, b)) = pending.pop() {
+            if a >= b {
+                continue;
+            }
+            if self.is_small(a, b, EAGER_CHANGES) {
+                let found = self.step_through((a, b), &mut sum, from);
+                if found.is_some() {
+                    return found;
+                }
+            } else {
+                let middle = middle(a, b);
+                pending.extend([(middle, b), (a, middle)]);
+            }
+        }
+        None
+    }
+
+    /// Applies the changes of `[a, b)` to `sum`, the total before it; the first instant from `from`
+    /// on at which it reaches the threshold.
+    fn step_through(
+        &mut self,
+        (a, b): (SimTime, SimTime),
+        sum: &mut i128,
+        from: SimTime,
+    ) -> Option<SimTime> {
+        let changes = &mut self.changes;
+        changes.clear();
+        // Nothing may change at the instant where watching starts; it counts all the same.
+        changes.push((from.clamp(a, b), 0));
+        self.rising.open(a, b, 1, changes);
+        self.falling.open(a, b, -1, changes);
+        // Stable and quick on what is sorted in pieces.
+        changes.sort_by_key(|(at, _)| *at);
+        for together in changes.chunk_by(|one, next| one.0 == next.0) {
+            let at = together[0].0;
+            *sum += together.iter().map(|(_, by)| i128::from(*by)).sum::<i128>();
+            if *sum >= self.threshold && from <= at && at < b {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    fn is_small(&self, a: SimTime, b: SimTime, changes_max: f64) -> bool {
+        b - a <= INSTANT || self.rising.expected(a, b) + self.falling.expected(a, b) <= changes_max
+    }
 }
 
 fn middle(a: SimTime, b: SimTime) -> SimTime {
