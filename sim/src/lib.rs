@@ -103,6 +103,8 @@ pub mod dist;
 pub mod engine;
 pub mod arrivals;
 mod cell;
+pub mod crossing;
+mod edge;
 pub mod intensity;
 pub mod quantity;
 pub mod streams;
@@ -115,6 +117,9 @@ pub use dist::{Dist, DistError};
 pub use engine::{EngineError, Model, RunSummary, run};
 pub use quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 pub use arrivals::{Arrival, ArrivalTree, Marks};
+pub use crossing::{
+    ClosedWindows, Term, first_below, first_below_eager, first_reach, first_reach_eager,
+};
 pub use intensity::Intensity;
 pub use quantity::{Bytes, BytesPerSec, Factor, ParseQuantityError, PerSec, Probability};
 pub use streams::{Purpose, Rng, StreamKey, Streams};
