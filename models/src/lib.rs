@@ -1,1 +1,3 @@
 //! The world: everything that knows what Redis is.
+
+pub mod failover;
