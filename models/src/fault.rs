@@ -3,6 +3,7 @@
 use rand::RngExt;
 use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
+use crate::event::Cx;
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -34,6 +35,38 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+}
+
+impl Fault {
+    /// When it strikes.
+    pub fn at(&self) -> SimTime {
+        match self {
+            Fault::Burst { starts, .. } => *starts,
+            Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+        }
+    }
+
+    /// The workload whose cluster is concerned, by position.
+    pub fn workload(&self) -> usize {
+        match self {
+            Fault::Burst { workload, .. }
+            | Fault::Crash { workload, .. }
+            | Fault::Hang { workload, .. } => *workload,
+        }
+    }
+
+    /// Puts the draws behind it on record.
+    pub fn record(&self, spec: &WorldSpec, cx: &mut Cx) {
+        let name = &spec.workloads[self.workload()].name;
+        let what = match self {
+            Fault::Burst { tree, .. } => {
+                format!("{} keys, {} bytes", tree.total(), tree.total_bytes())
+            }
+            Fault::Crash { .. } => "crash".to_owned(),
+            Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
+        };
+        cx.ledger.draw("fault", format!("{name} at {}: {what}", self.at()));
+    }
 }
 
 /// The faults of this trial, in the order of the scenario.

@@ -99,12 +99,12 @@
 
 pub mod accum;
 pub mod agenda;
-pub mod dist;
-pub mod engine;
 pub mod arrivals;
 mod cell;
 pub mod crossing;
+pub mod dist;
 mod edge;
+pub mod engine;
 pub mod intensity;
 pub mod quantity;
 pub mod streams;
@@ -113,13 +113,12 @@ pub mod trace;
 
 pub use accum::{Intervals, Tally, TimeWeighted};
 pub use agenda::{Agenda, EventKey};
-pub use dist::{Dist, DistError};
-pub use engine::{EngineError, Model, RunSummary, run};
-pub use quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 pub use arrivals::{Arrival, ArrivalTree, Marks};
 pub use crossing::{
     ClosedWindows, Term, first_below, first_below_eager, first_reach, first_reach_eager,
 };
+pub use dist::{Dist, DistError};
+pub use engine::{EngineError, Model, RunSummary, run};
 pub use intensity::Intensity;
 pub use quantity::{Bytes, BytesPerSec, Factor, ParseQuantityError, PerSec, Probability};
 pub use streams::{Purpose, Rng, StreamKey, Streams};

@@ -174,21 +174,33 @@ impl Check {
     pub fn start(&mut self, cx: &mut Cx) {
         cx.ledger.state(cx.now, RowGroup::Observers, self.name(), "healthy", Tone::Good);
         if self.mode == Mode::Eager {
-            self.wake(cx);
+            for subject in 0..self.subjects.len() {
+                self.rouse(subject, cx);
+            }
         }
     }
 
-    /// Something that this check could see has changed.
-    pub fn wake(&mut self, cx: &mut Cx) {
+    /// Something about a cluster has changed, and this check might see it.
+    pub fn wake(&mut self, cluster: ClusterId, cx: &mut Cx) {
         self.last_change = cx.now;
         for subject in 0..self.subjects.len() {
+            let concerned = match self.subjects[subject].subject {
+                Subject::Cluster(id) | Subject::Shard(id, _) => id == cluster,
+                Subject::Service(_) => true,
+            };
+            if concerned {
+                self.rouse(subject, cx);
+            }
+        }
+    }
+
+    fn rouse(&mut self, subject: usize, cx: &mut Cx) {
             for observer in 0..self.phases.len() {
                 if !self.subjects[subject].awake[observer] {
                     let at = self.next_on_grid(observer, cx.now);
                     self.schedule(subject, observer, at, cx);
                 }
             }
-        }
     }
 
     /// An event of this check's own. `ask` puts the probe to the world.

@@ -15,7 +15,7 @@ use crate::spec::FailoverSpec;
 
 impl Cluster {
     /// A healthy bus of the nodes as they are now; `None` if this cluster runs none.
-    pub(super) fn new_bus(&self, origin: SimTime, mode: Mode) -> Option<ClusterBus> {
+    pub(super) fn new_bus(&self, origin: SimTime) -> Option<ClusterBus> {
         let FailoverSpec::ClusterBus(spec) = &self.failover else { return None };
         let member = |n: usize| MemberInit {
             shard: Shard(self.nodes[n].shard as u16),
@@ -24,9 +24,9 @@ impl Cluster {
         };
         let layout: Vec<MemberInit> = (0..self.nodes.len()).map(member).collect();
         let key = self.bus_key.child(origin.as_nanos());
-        let mut bus = ClusterBus::new(spec, &layout, key, origin);
-        if mode == Mode::Eager {
-            bus.keep_awake();
+        let mut bus = ClusterBus::new(spec.clone(), &layout, key, origin);
+        if self.mode == Mode::Eager {
+            bus.set_eager();
         }
         Some(bus)
     }
@@ -51,10 +51,9 @@ impl Cluster {
     }
 
     /// How a replica stands with its owner.
-    pub(super) fn set_link(&mut self, replica: usize, link: ReplicaLink) {
-        if let Some(bus) = &mut self.bus {
-            bus.set_replication(Member(replica as u16), 0, link);
-        }
+    pub(super) fn set_link(&mut self, replica: usize, link: ReplicaLink, cx: &mut Cx) {
+        let member = Member(replica as u16);
+        self.with_bus(cx, |bus, now, out| bus.set_replication(now, member, 0, link, out));
     }
 
     /// Does something with the bus, then carries out what it decided.
@@ -96,7 +95,7 @@ impl Cluster {
                 let node = usize::from(member.0);
                 self.nodes[node].primary = false;
                 self.nodes[node].in_sync = false;
-                self.set_link(node, ReplicaLink::NeverSynced);
+                self.set_link(node, ReplicaLink::NeverSynced, cx);
                 self.link_replica(node, cx);
             }
             BusEffect::ReplicaRepointed { member, .. } => {

@@ -18,7 +18,7 @@
 
 mod bus;
 mod node;
-mod operate;
+pub mod operate;
 mod settle;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
@@ -31,6 +31,7 @@ use crate::event::Cx;
 use crate::failover::cluster_bus::{ClusterBus, Member};
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
+use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::Growth;
 use crate::redis::memory::{Load, NodeMemory};
@@ -104,6 +105,7 @@ pub struct Cluster {
     plans: operate::Plans,
     watched: Vec<Watched>,
     failover: FailoverSpec,
+    mode: Mode,
 }
 
 /// A usage at which an observer wants to be woken.
@@ -167,8 +169,9 @@ impl Cluster {
             plans: operate::Plans::default(),
             watched: Vec::new(),
             failover: spec.failover.clone(),
+            mode,
         };
-        cluster.bus = cluster.new_bus(SimTime::ZERO, mode);
+        cluster.bus = cluster.new_bus(SimTime::ZERO);
         cluster
     }
 
@@ -267,6 +270,15 @@ impl Cluster {
     /// Somebody wants to be woken when the shards' usage is on average this share of their limits.
     pub fn watch_average(&mut self, share: f64) {
         self.watched.push(Watched::Average(share));
+    }
+
+    /// The trial begins.
+    pub fn start(&mut self, cx: &mut Cx) {
+        if self.bus.is_some() {
+            let row = format!("{} cluster bus", self.name);
+            cx.ledger.state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
+        }
+        self.settle(cx);
     }
 
     /// An event of this cluster's own.

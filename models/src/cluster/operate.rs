@@ -4,7 +4,6 @@ use sim::SimDuration;
 use sim::quantity::Factor;
 
 use super::{Cluster, ClusterTimer};
-use crate::Mode;
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
 use crate::redis::capability::{Condition, Reply};
@@ -108,12 +107,7 @@ impl Cluster {
         for shard in self.shards() {
             self.stopped[shard] = None;
         }
-        let mode = if self.bus.as_ref().is_some_and(|bus| bus.is_kept_awake()) {
-            Mode::Eager
-        } else {
-            Mode::Lazy
-        };
-        self.bus = self.new_bus(cx.now, mode);
+        self.bus = self.new_bus(cx.now);
         self.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
         cx.ledger.say(cx.now, || format!("{} cluster: larger nodes take over", self.name));
@@ -162,6 +156,16 @@ impl Cluster {
             self.nodes[owner].fault.is_some() && self.usage(*shard, cx.now) < resize_from
         };
         self.shards().filter(faulty).collect()
+    }
+
+    /// People mend a shard whose owner is gone: they promote a replica that answers, or, if there
+    /// is none, start the owner again.
+    pub fn repair(&mut self, shard: usize, cx: &mut Cx) {
+        if self.fail_over(shard, Demand::Answers, cx).is_none() {
+            let owner = self.owners[shard];
+            self.change(owner, cx, |node| node.fault = None);
+            self.settle(cx);
+        }
     }
 
     /// The owner of a shard is killed.

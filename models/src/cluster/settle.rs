@@ -79,7 +79,7 @@ impl Cluster {
                     Reply::Fine | Reply::Silence => ReplicaLink::Silent { since: cx.now },
                     Reply::Error(_) => ReplicaLink::Down { since: cx.now },
                 };
-                self.set_link(replica, link);
+                self.set_link(replica, link, cx);
             } else {
                 self.sync_attempts[replica] += 1;
             }
@@ -93,7 +93,7 @@ impl Cluster {
             return;
         }
         if self.nodes[replica].in_sync {
-            self.set_link(replica, ReplicaLink::Up);
+            self.set_link(replica, ReplicaLink::Up, cx);
             return;
         }
         self.sync_attempts[replica] += 1;

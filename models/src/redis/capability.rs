@@ -65,7 +65,7 @@ pub struct Capabilities {
 
 impl Condition {
     /// The row of the table.
-    pub const fn capabilities(self) -> Capabilities {
+    pub fn capabilities(self) -> Capabilities {
         use Reply::{Error, Fine, Silence};
         let row = |tcp, ping, bus, reads, writes| Capabilities { tcp, ping, bus, reads, writes };
         let (oom, misconf) = (Error(Cause::Oom), Error(Cause::Misconf));

@@ -9,7 +9,7 @@
 //! stays; only its net growth is drawn.
 
 use sim::crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
-use sim::{ArrivalTree, SimTime};
+use sim::{ArrivalTree, SimDuration, SimTime};
 
 use crate::Mode;
 
@@ -22,6 +22,8 @@ pub struct Growth {
     key_size: f64,
     sources: Vec<Source>,
     open: bool,
+    /// From when on the last closed window rejects.
+    closed_from: SimTime,
     mode: Mode,
 }
 
@@ -35,7 +37,8 @@ impl Growth {
     /// Datasets that hold `start` bytes at time zero and grow by `trees`.
     pub fn new(start: u64, key_size: f64, trees: Vec<ArrivalTree>, mode: Mode) -> Growth {
         let source = |tree| Source { tree, closed: ClosedWindows::new() };
-        Growth { start, key_size, sources: trees.into_iter().map(source).collect(), open: true, mode }
+        let sources = trees.into_iter().map(source).collect();
+        Growth { start, key_size, sources, open: true, closed_from: SimTime::ZERO, mode }
     }
 
     /// Bytes stored at `at`.
@@ -63,17 +66,21 @@ impl Growth {
         }
     }
 
-    /// From `at` on writes are stored (`open`) or not.
+    /// After `at` writes are stored (`open`) or not. The key that arrives at that very instant, and
+    /// may have been the one too many, is stored.
     pub fn set_open(&mut self, at: SimTime, open: bool) {
         if open == self.open {
             return;
         }
         self.open = open;
+        if !open {
+            self.closed_from = at + SimDuration::from_nanos(1);
+        }
         for source in &mut self.sources {
             if open {
-                source.closed.reopen(&source.tree, at);
+                source.closed.reopen(&source.tree, at.max(self.closed_from));
             } else {
-                source.closed.close(at);
+                source.closed.close(self.closed_from);
             }
         }
     }

@@ -5,14 +5,14 @@
 //! not modified: if the outage comes before the copy is done, the scaling is given up and people
 //! have to act. Sources: the provider's pages on target tracking (cool-down, average metric).
 
-use sim::{SimTime, Streams};
+use sim::{SimDuration, SimTime, Streams};
 
 use crate::answer::Answer;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::ids::{ClusterId, Id};
 use crate::outcome::{RowGroup, Tone};
-use crate::spec::{AutoscalerSpec, PeopleSpec};
+use crate::spec::AutoscalerSpec;
 use crate::spec::service::Access;
 use crate::streams;
 
@@ -85,14 +85,14 @@ impl Autoscaler {
         &mut self,
         timer: ScalerTimer,
         cluster: &mut Cluster,
-        people: &PeopleSpec,
+        interruption: SimDuration,
         streams: &Streams,
         cx: &mut Cx,
     ) {
         match timer {
             ScalerTimer::Sustained { since } if self.above_since != Some(since) => {}
             ScalerTimer::Sustained { .. } | ScalerTimer::Again => {
-                self.act(cluster, people, streams, cx);
+                self.act(cluster, interruption, streams, cx);
             }
         }
     }
@@ -107,7 +107,7 @@ impl Autoscaler {
     fn act(
         &mut self,
         cluster: &mut Cluster,
-        people: &PeopleSpec,
+        interruption: SimDuration,
         streams: &Streams,
         cx: &mut Cx,
     ) {
@@ -135,7 +135,7 @@ impl Autoscaler {
         let number = self.cluster.index();
         cx.ledger.mark(cx.now, &self.label, || format!("scales cluster {}", number + 1));
         let plan =
-            cluster.plan_resize(shards, self.spec.step, provision, people.cut_over, cx);
+            cluster.plan_resize(shards, self.spec.step, provision, interruption, cx);
         self.plan = Some(plan);
     }
 }

@@ -11,7 +11,7 @@ use super::ids::{SHARDS_MAX, Shard};
 
 /// One Redis Cluster's configuration, the same on all of its nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct ClusterBusSpec {
     /// Whose rules apply.
     pub version: Version,
@@ -78,7 +78,7 @@ impl ClusterBusSpec {
         let mut problems = Vec::new();
         if self.node_timeout < SimDuration::from_millis(100) {
             problems.push(format!(
-                "node-timeout is {}; crons run every 100 ms, so write 100ms or more",
+                "node_timeout is {}; crons run every 100 ms, so write 100ms or more",
                 self.node_timeout
             ));
         }
