@@ -8,7 +8,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use sim::{ArrivalTree, Intensity, Marks, Purpose, SimDuration, SimTime, Streams};
+use sim::{
+    ArrivalTree, Intensity, Marks, Purpose, SimDuration, SimTime, Streams, Term, first_reach,
+    first_reach_eager,
+};
 
 const TRIALS: u64 = 2_001;
 const MARKS: Marks = Marks {
@@ -42,9 +45,55 @@ fn main() {
         let full = tree(&season, Some(MARKS), trial).first_reaching_bytes(4_000_000_000_000);
         full.map_or(0, |arrival| arrival.at.as_nanos())
     });
+    crossings(&season, &steady(1.0));
     for (what, marks) in [("instants", None), ("instants and sizes", Some(MARKS))] {
         expansion(what, &tree(&fifty_minutes, marks, 7));
     }
+}
+
+/// One node: a log that only grows, and others that have long reached their plateau.
+fn crossings(season: &Intensity, day: &Intensity) {
+    let make = |trial, entity, profile: &Intensity, factor| {
+        let key = Streams::for_trial(1, trial).key(Purpose(1), entity);
+        ArrivalTree::new(key, profile.scaled(factor), Some(MARKS))
+    };
+    let filled = |terms: &[Term], bound| {
+        let found = first_reach(terms, bound, SimTime::ZERO, SimTime::MAX);
+        found.map_or(0, SimTime::as_nanos)
+    };
+    measure("node full, 7.8e9 arrivals, as a term", TRIALS, |trial| {
+        let tree = make(trial, 0, season, 1.0);
+        filled(&[Term::sizes(&tree)], 4_000_000_000_000)
+    });
+    measure("node full, one term expires (1 h)", TRIALS, |trial| {
+        let trees = [0, 1].map(|entity| make(trial, entity, season, 0.5));
+        let hour = SimDuration::from_hours(1);
+        let terms = [
+            Term::sizes(&trees[0]),
+            Term::sizes(&trees[1]).expiring(hour),
+        ];
+        filled(&terms, 2_000_000_000_000)
+    });
+    measure("node full, ten terms, five expire (1 d)", TRIALS, |trial| {
+        let trees: Vec<_> = (0..10)
+            .map(|entity| make(trial, entity, season, 0.1))
+            .collect();
+        let mut terms: Vec<Term> = trees.iter().map(Term::sizes).collect();
+        for term in terms.iter_mut().take(5) {
+            *term = term.expiring(SimDuration::from_days(1));
+        }
+        filled(&terms, 2_000_000_000_000)
+    });
+    let tree = make(0, 0, day, 1.0);
+    let (terms, bound) = ([Term::sizes(&tree)], 46_000_000_000);
+    measure("a day's node full, 8.6e7 arrivals, lazily", 201, |_| {
+        filled(&terms, bound)
+    });
+    measure("the same, opening every arrival", 3, |_| {
+        let found = first_reach_eager(&terms, bound, SimTime::ZERO, SimTime::MAX);
+        assert_eq!(found.map_or(0, SimTime::as_nanos), filled(&terms, bound));
+        0
+    });
 }
 
 fn after(days: f64) -> SimTime {

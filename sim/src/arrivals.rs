@@ -130,7 +130,7 @@ impl ArrivalTree {
     pub fn for_each(&self, from: SimTime, to: SimTime, mut f: impl FnMut(Arrival)) {
         let window = self.window(from, to);
         if window.0 < window.1 {
-            self.visit(&self.root, window, &mut f);
+            self.visit(&self.root, window, Detail::Sizes, &mut f);
         }
     }
 
@@ -169,8 +169,23 @@ impl ArrivalTree {
         Some(self.arrival_in(&cell, place))
     }
 
+    /// Arrivals with `from <= at < to`, and their bytes.
+    pub(crate) fn totals(&self, from: SimTime, to: SimTime) -> (u64, u64) {
+        self.difference(from, to, Detail::Sizes)
+    }
+
+    /// The cell that holds everything.
+    pub(crate) fn root(&self) -> Cell {
+        self.root
+    }
+
+    /// The two halves of a cell that is not a leaf.
+    pub(crate) fn split(&self, cell: &Cell, detail: Detail) -> (Cell, Cell) {
+        self.opener.split(cell, detail)
+    }
+
     /// Arrivals and bytes before `position`, which lies in or at the end of `cell`.
-    fn before(&self, cell: &Cell, position: Position, detail: Detail) -> (u64, u64) {
+    pub(crate) fn before(&self, cell: &Cell, position: Position, detail: Detail) -> (u64, u64) {
         if position >= cell.end() {
             let bytes = cell.bytes_before + cell.bytes;
             return (cell.count_before + cell.count, bytes);
@@ -186,17 +201,23 @@ impl ArrivalTree {
     }
 
     /// Calls `f` with the arrivals of `cell` whose position lies in the window.
-    fn visit<F: FnMut(Arrival)>(&self, cell: &Cell, window: (Position, Position), f: &mut F) {
+    pub(crate) fn visit<F: FnMut(Arrival)>(
+        &self,
+        cell: &Cell,
+        window: (Position, Position),
+        detail: Detail,
+        f: &mut F,
+    ) {
         if cell.count == 0 || cell.end() <= window.0 || cell.start() >= window.1 {
             return;
         }
         if !cell.is_leaf() {
-            let (left, right) = self.opener.split(cell, Detail::Sizes);
-            self.visit(&left, window, f);
-            self.visit(&right, window, f);
+            let (left, right) = self.opener.split(cell, detail);
+            self.visit(&left, window, detail, f);
+            self.visit(&right, window, detail, f);
             return;
         }
-        let leaf = self.opener.open(cell, Detail::Sizes);
+        let leaf = self.opener.open(cell, detail);
         let mut piece = self.intensity.piece_of(leaf.positions()[0]);
         let mut sum = 0;
         let arrivals = leaf.positions().iter().zip(leaf.sums());
@@ -213,7 +234,7 @@ impl ArrivalTree {
     }
 
     /// The positions of `[from, to)`.
-    fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
+    pub(crate) fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
         (self.intensity.position(from), self.intensity.position(to))
     }
 

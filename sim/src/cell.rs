@@ -240,3 +240,98 @@ fn rounded_share(total: u64, part: f64, whole: f64) -> u64 {
     let share = total as f64 * (part / whole);
     ((share + 0.5) as u64).min(total)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::{Purpose, Streams};
+
+    fn rng(entity: u64) -> Rng {
+        Streams::for_trial(4, 0).stream(Purpose(0), entity)
+    }
+
+    /// Pearson's statistic against Binomial(n, ½), four sigma by Wilson and Hilferty.
+    fn assert_binomial(n: u64, draws: u64) {
+        let mut rng = rng(n);
+        let mut seen = vec![0.0; n as usize + 1];
+        (0..draws).for_each(|_| seen[heads(n, &mut rng) as usize] += 1.0);
+        let log_factorial = |n: u64| (1..=n).map(|i| (i as f64).ln()).sum::<f64>();
+        let log_all = log_factorial(n) - n as f64 * 2f64.ln();
+        // Bins too rare for the statistic are put together.
+        let (mut statistic, mut bins, mut rest) = (0.0, 0.0, (0.0, 0.0));
+        for (k, seen) in (0..).zip(seen) {
+            let log_p = log_all - log_factorial(k) - log_factorial(n - k);
+            let expected = log_p.exp() * draws as f64;
+            if expected < 10.0 {
+                rest = (rest.0 + seen, rest.1 + expected);
+            } else {
+                statistic += (seen - expected).powi(2) / expected;
+                bins += 1.0;
+            }
+        }
+        if rest.1 > 1.0 {
+            statistic += (rest.0 - rest.1).powi(2) / rest.1;
+            bins += 1.0;
+        }
+        let (freedom, spread) = (bins - 1.0, 2.0 / (9.0 * (bins - 1.0)));
+        let z = ((statistic / freedom).cbrt() - (1.0 - spread)) / f64::sqrt(spread);
+        assert!(
+            z < 4.0,
+            "n = {n}: {statistic} at {freedom} degrees of freedom"
+        );
+    }
+
+    #[test]
+    fn heads_are_binomial() {
+        for n in [
+            2,
+            49,
+            63,
+            64,
+            65,
+            127,
+            128,
+            1000,
+            TOSSES_MAX,
+            TOSSES_MAX + 1,
+            3000,
+        ] {
+            assert_binomial(n, 100_000);
+        }
+    }
+
+    #[test]
+    fn heads_of_huge_counts_have_the_right_moments() {
+        for n in [1_000_000, 7_800_000_000, 1 << 45, 1 << 52] {
+            let mut rng = rng(n);
+            let draws = 200_000;
+            let scale = 2.0 / (n as f64).sqrt();
+            let z = |count: u64| (count as f64 - n as f64 / 2.0) * scale;
+            let values: Vec<f64> = (0..draws).map(|_| z(heads(n, &mut rng))).collect();
+            let moment = |k| values.iter().map(|z: &f64| z.powi(k)).sum::<f64>() / draws as f64;
+            let moments = [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)];
+            for (k, expected, variance) in moments {
+                let off = (moment(k) - expected) / (variance / draws as f64).sqrt();
+                assert!(off.abs() < 4.0, "n = {n}: moment {k} is {off} sigma off");
+            }
+        }
+    }
+
+    #[test]
+    fn shares_never_lose_a_byte() {
+        let mut rng = rng(1);
+        for round in 0..20_000u64 {
+            let total = (round * 7919) % 1000 * (1 << (round % 43));
+            let shape = [0.01, 0.5, 3.0, 1e4][round as usize % 4];
+            let left = split_bytes(total, [3.0 * shape, 9.0 * shape], &mut rng);
+            assert!(left <= total);
+            let mut sums = [0; LEAF];
+            let sums = &mut sums[..1 + round as usize % LEAF];
+            draw_sums(sums, total, shape, &mut rng);
+            assert!(sums.is_sorted());
+            assert_eq!(sums.last(), Some(&total));
+        }
+        assert_eq!(split_bytes(9, [0.0, 1.0], &mut rng), 0);
+        assert_eq!(split_bytes(9, [1.0, 0.0], &mut rng), 9);
+    }
+}

@@ -22,6 +22,8 @@ pub struct WorkloadSpec {
     pub key_size_shape: Factor,
     /// Commands per second that its users send, reads and writes together.
     pub commands: PerSec,
+    /// Share of the commands that write, and so reach every replica.
+    pub writes: Probability,
 }
 
 /// Which workload lives on which cluster.

@@ -1,0 +1,94 @@
+//! The end of a trial: signers are counted against what their service answered, and the row is
+//! made up from the ledger.
+
+use sim::{SimTime, Streams};
+
+use crate::Mode;
+use crate::answer::Cause;
+use crate::layout;
+use crate::outcome::{ComponentDowntime, TrialOutcome};
+use crate::spec::{ActionSpec, WorldSpec};
+use crate::world::{TrialResult, World};
+
+/// The result of a world that has come to its end.
+pub fn settle(world: World, _streams: &Streams, _mode: Mode) -> TrialResult {
+    let (start, end) = (SimTime::ZERO, world.end);
+    let capture = &world.services[world.capture];
+    let outage = capture.outage(end);
+    let detect = outage.and_then(|(from, _)| {
+        let found = world.ledger.detections.iter().min()?;
+        Some(found.saturating_since(from).as_secs_f64())
+    });
+    let recover = outage.and_then(|(from, to)| Some((to? - from).as_secs_f64()));
+    let outcome = TrialOutcome {
+        visits: 0,
+        captured_first_try: 0,
+        captured_after_retry: 0,
+        captured_on_return: 0,
+        spooled: 0,
+        abandoned: 0,
+        still_pending: 0,
+        blocked: 0,
+        lost: 0,
+        failed_attempts: 0,
+        failed: [0; Cause::ALL.len()],
+        acked_lost: 0,
+        captured_twice: 0,
+        downtime_true_s: capture.timeline().downtime(start, end).as_secs_f64(),
+        downtime_observed_s: 0.0,
+        detect_s: detect,
+        recover_s: recover,
+        failovers: world.ledger.failovers,
+        useless_failovers: world.ledger.useless_failovers,
+        false_failovers: world.ledger.false_failovers,
+        cost_per_month_usd: cost_per_month(&world),
+    };
+    outcome.assert_adds_up();
+    let components = components(&world);
+    let mut ledger = world.ledger;
+    let draws = std::mem::take(&mut ledger.draws);
+    let (trace, timeline) = ledger.into_story();
+    TrialResult { outcome, components, timeline, trace, draws }
+}
+
+/// A component is up while all of its services are: its downtime is that of their worst.
+fn components(world: &World) -> Vec<ComponentDowntime> {
+    let component = |component: &crate::spec::ComponentSpec| {
+        let mut down = sim::Intervals::new();
+        for name in &component.services {
+            let (_, service) = world
+                .services
+                .iter()
+                .find(|(_, service)| service.name == *name)
+                .expect("validated: components name services");
+            for (from, to, answer) in service.timeline().spans(world.end) {
+                if !answer.captures() {
+                    down.add(from, to);
+                }
+            }
+        }
+        let downtime_true_s = down.total().as_secs_f64();
+        ComponentDowntime { component: component.name.clone(), downtime_true_s }
+    };
+    world.spec.components.iter().map(component).collect()
+}
+
+/// Nodes by what was paid for over the trial, and the fees of what stands beside them.
+fn cost_per_month(world: &World) -> f64 {
+    let spec: &WorldSpec = world.spec;
+    let nodes = world.clusters.iter().map(|(_, cluster)| cluster.nodes().len()).sum();
+    let mut byte_seconds = 0.0;
+    for (i, (from, bytes)) in world.paid.iter().enumerate() {
+        let to = world.paid.get(i + 1).map_or(world.end, |(next, _)| *next);
+        byte_seconds += bytes * (to - *from).as_secs_f64();
+    }
+    let bytes = byte_seconds / spec.horizon.as_secs_f64();
+    let price = &spec.price;
+    let spools = |check: &crate::spec::CheckSpec| check.actions.contains(&ActionSpec::OpenSpool);
+    let mut cost = layout::nodes_per_month(spec, nodes, bytes);
+    cost += spec.health_checks.len() as f64 * price.check_month.get();
+    cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
+    cost += spec.memory_alert.as_ref().map_or(0.0, |_| price.alert_month.get());
+    cost += spec.autoscaler.as_ref().map_or(0.0, |_| price.autoscaler_month.get());
+    cost
+}
