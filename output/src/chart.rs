@@ -162,6 +162,10 @@ pub struct DotInterval {
     pub difference: Option<Axis>,
     /// An objective across the left panel.
     pub reference: Option<Reference>,
+    /// What the rows' colours mean; empty where every item has its own.
+    pub groups: Vec<Segment>,
+    /// What the rows' markers are; empty where no row has one.
+    pub marker_name: String,
     /// In which order the rows are drawn.
     pub order: Order,
     /// The items, up to about 45.
@@ -202,10 +206,10 @@ pub struct Bars {
     pub reference: Option<Reference>,
 }
 
-/// A part that every bar has.
+/// A name and its colour: a part that every bar has, a group of rows.
 #[derive(Clone, Debug, Serialize)]
 pub struct Segment {
-    /// What the part is.
+    /// What it is.
     pub name: String,
     /// Its colour.
     pub colour: Colour,

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod chart;
+mod check;
 pub mod colour;
 pub mod csv;
 mod data;
@@ -38,12 +39,12 @@ mod html;
 pub mod json;
 mod markdown;
 pub mod report;
-mod svg;
+pub mod svg;
 pub mod table;
 mod text;
 pub mod write;
 
-pub use chart::{Caption, Chart};
+pub use chart::{Axis, Caption, Chart, Reference, Scale};
 pub use colour::{Colour, Tone};
 pub use error::Error;
 pub use format::{Estimate, Format};
