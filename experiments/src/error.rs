@@ -78,6 +78,8 @@ pub enum Error {
         wrong: String,
         /// The command that replays it.
         replay: String,
+        /// It is the program's mistake, not the user's.
+        bug: bool,
     },
     /// Interrupted before one trial had been run under every design.
     #[error("interrupted before the first trial was complete; nothing to keep")]
@@ -94,13 +96,14 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::NothingKept => 130,
+            Error::Trial { bug: true, .. } => 101,
             Error::Input(_)
             | Error::Usage { .. }
             | Error::Read { .. }
             | Error::Write(_)
             | Error::Rows(_)
             | Error::Corrupt { .. }
-            | Error::Trial { .. } => 2,
+            | Error::Trial { bug: false, .. } => 2,
         }
     }
 }

@@ -8,6 +8,10 @@
 
 pub mod document;
 pub mod error;
+pub mod progress;
 pub mod rows;
+pub mod runner;
 pub mod scenario;
+pub mod stats;
 pub mod study;
+pub mod terminal;
