@@ -6,9 +6,11 @@
 //! outcomes.csv               ─ stats/, report/ ─► tables, charts, report.html
 //! ```
 
+pub mod cli;
 pub mod document;
 pub mod error;
 pub mod progress;
+pub mod report;
 pub mod rows;
 pub mod runner;
 pub mod scenario;

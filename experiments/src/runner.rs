@@ -7,7 +7,7 @@
 
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use models::outcome::{ComponentDowntime, TrialOutcome};
 use rayon::prelude::*;
@@ -104,23 +104,28 @@ where
     let points = plan.points.len();
     let jobs: Vec<(u64, usize)> =
         trials.flat_map(|number| (0..points).map(move |point| (number, point))).collect();
-    let run_one = |(number, point): (u64, usize)| {
-        if order.stop.load(Ordering::Relaxed) {
+    // The first job, in order, that has failed: those behind it no longer matter.
+    let failed = AtomicUsize::new(usize::MAX);
+    let run_one = |(place, (number, point)): (usize, (u64, usize))| {
+        if order.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed) < place {
             return Err(Failure::Stopped);
         }
         let ended = catch_unwind(AssertUnwindSafe(|| trial(point, number)));
         progress.run_ended();
-        let (outcome, components) = match ended {
-            Ok(ended) => ended.map_err(Failure::Refused)?,
-            Err(panic) => return Err(Failure::Broke(panic_text(panic.as_ref()))),
+        let ended = match ended {
+            Ok(ended) => ended.map_err(Failure::Refused),
+            Err(panic) => Err(Failure::Broke(panic_text(panic.as_ref()))),
         };
+        let (outcome, components) = ended.inspect_err(|_| {
+            failed.fetch_min(place, Ordering::Relaxed);
+        })?;
         Ok(Yield {
             outcome: outcome_row(plan, point, number, &outcome),
             components: component_rows(plan, point, number, &components),
             lost: outcome.lost as f64,
         })
     };
-    jobs.into_par_iter().map(run_one).collect()
+    jobs.into_par_iter().enumerate().map(run_one).collect()
 }
 
 /// The jobs of all trials that are complete under every design, up to the first that is not. The

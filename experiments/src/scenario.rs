@@ -7,8 +7,10 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::document::{Node, Sources, parse::parse};
-use crate::error::{Error, suggest};
+use models::WorldSpec;
+
+use crate::document::{Node, Sources, decode, parse::parse, path};
+use crate::error::{Error, Problem, suggest};
 
 /// A file that is part of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,19 @@ pub fn read(
         directory,
         root,
     })
+}
+
+/// The typed scenario, or everything that is wrong with it.
+pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
+    let world: WorldSpec = decode::decode(tree)?;
+    let placed = |problem: models::Problem| {
+        let at = path(&problem.key);
+        let place = tree.place_of(&at).or_else(|| Some(decode::gap(tree, true)));
+        let wrong = format!("`{}`: {}", problem.key, problem.wrong);
+        Problem { place, wrong, mend: problem.mend }
+    };
+    let problems: Vec<Problem> = world.problems().into_iter().map(placed).collect();
+    if problems.is_empty() { Ok(world) } else { Err(problems) }
 }
 
 fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {

@@ -14,12 +14,13 @@ pub mod file;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use models::WorldSpec;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Node, Sources, Step, decode::decode, merge, path};
 use crate::error::{Error, Problem, suggest};
 use crate::rows::{FIXED_COLUMNS, MEASURES};
-use crate::scenario::{Found, SCENARIOS, read};
+use crate::scenario::{Found, SCENARIOS, read, world};
 use file::{Amount, Objective, PointFile, StudyFile};
 
 /// A study whose points are merged but not yet typed.
@@ -65,6 +66,34 @@ pub struct PlannedPoint {
     pub single: bool,
     /// The merged scenario.
     pub tree: Node,
+}
+
+/// A study that can be run.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// What is compared.
+    pub plan: Plan,
+    /// The typed scenario of every point, in the order of the plan.
+    pub worlds: Vec<WorldSpec>,
+}
+
+impl Study {
+    /// Reads, merges and types every design point, or tells everything that is wrong.
+    pub fn load(sources: &mut Sources, found: &Found) -> Result<Study, Error> {
+        let plan = plan(sources, found)?;
+        let mut worlds = Vec::new();
+        let mut problems = Vec::new();
+        for point in &plan.points {
+            match world(&point.tree) {
+                Ok(world) => worlds.push(world),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(Study { plan, worlds }),
+            false => Err(Error::input(sources, problems)),
+        }
+    }
 }
 
 /// Reads a study and its scenario, and merges every design point.

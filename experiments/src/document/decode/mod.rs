@@ -150,7 +150,7 @@ fn known_at_top<T: DeserializeOwned>(tree: &Node, path: &[Step], key: &str) -> b
 }
 
 /// Where a key of the top level could be added: a value above the first table, a table at the end.
-fn gap(tree: &Node, is_table: bool) -> Place {
+pub fn gap(tree: &Node, is_table: bool) -> Place {
     let end = tree.place.to.saturating_sub(1);
     let nested = |entry: &&Entry| !matches!(entry.node.value, Value::Scalar(_));
     let tables = tree
