@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! symptom --notice--> page --acknowledge--> diagnose --(restart servers, diagnose again)--> act
-//!            page by a check or an alert --^                          larger nodes --sync--> verify
+//!            page by a check or an alert --^                 decide, larger nodes --sync--> verify
 //! ```
 //!
 //! What each step takes is drawn for the incident as a whole when it begins, in a fixed order, so
@@ -41,7 +41,7 @@ pub enum Deed {
     RestartServers,
     /// Mend what is broken; larger nodes take this long to bring up.
     Mitigate {
-        /// Until the new nodes exist.
+        /// Until it is agreed and the new nodes exist.
         provision: SimDuration,
         /// The cluster that the page was about, if it named one.
         about: Option<ClusterId>,
@@ -90,6 +90,7 @@ struct Draws {
     restart_first: bool,
     restart: SimDuration,
     diagnose_again: SimDuration,
+    decide: SimDuration,
     provision: SimDuration,
 }
 
@@ -110,6 +111,7 @@ impl Draws {
             restart_first: rng.random::<f64>() < spec.restart_first.get(),
             restart: spec.restart.sample(&mut rng),
             diagnose_again: spec.diagnose.sample(&mut rng),
+            decide: spec.decide.sample(&mut rng),
             provision: spec.provision.sample(&mut rng),
         }
     }
@@ -236,7 +238,8 @@ impl People {
         }
         self.stage = Stage::Acting;
         self.tell("knows the cause, acts", Tone::Busy, cx);
-        Some(Deed::Mitigate { provision: self.draws.provision, about: self.about })
+        let provision = self.draws.decide + self.draws.provision;
+        Some(Deed::Mitigate { provision, about: self.about })
     }
 
     fn come(&mut self, named: bool, about: Option<ClusterId>, cx: &mut Cx) {

@@ -98,8 +98,16 @@ impl Cluster {
                 self.set_link(node, ReplicaLink::NeverSynced, cx);
                 self.link_replica(node, cx);
             }
-            BusEffect::ReplicaRepointed { member, .. } => {
-                self.link_replica(member.0.into(), cx);
+            BusEffect::ReplicaRepointed { member, new_primary } => {
+                let node = usize::from(member.0);
+                let shard = self.nodes[usize::from(new_primary.0)].shard;
+                if self.nodes[node].shard != shard {
+                    // It has moved to a primary that had lost its replicas, and starts over.
+                    self.nodes[node].shard = shard;
+                    self.nodes[node].in_sync = false;
+                    self.set_link(node, ReplicaLink::NeverSynced, cx);
+                }
+                self.link_replica(node, cx);
             }
             BusEffect::Pfail { .. }
             | BusEffect::PfailCleared { .. }

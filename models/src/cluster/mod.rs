@@ -255,11 +255,11 @@ impl Cluster {
         self.nodes.iter().map(|node| node.bytes).sum()
     }
 
-    /// A name for a node in traces and charts.
+    /// A name for a node in traces and charts: the shard is the one that it was made for.
     pub fn node_name(&self, node: usize) -> String {
         let per_shard = 1 + usize::from(self.redis.replicas);
         let letter = char::from(b'a' + (node % per_shard) as u8);
-        format!("{} shard {} node {letter}", self.name, self.nodes[node].shard + 1)
+        format!("{} shard {} node {letter}", self.name, node / per_shard + 1)
     }
 
     /// Somebody wants to be woken when any shard's usage reaches this share of its limit.

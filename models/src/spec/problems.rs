@@ -329,6 +329,7 @@ impl WorldSpec {
             ("diagnose", &people.diagnose),
             ("diagnose_named", &people.diagnose_named),
             ("restart", &people.restart),
+            ("decide", &people.decide),
             ("provision", &people.provision),
         ] {
             found.dist(format!("people.{name}"), dist);
