@@ -97,6 +97,8 @@ pub struct Cluster {
     bus_key: StreamKey,
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
+    /// The bound that the memory event is for, and the growth's turn in which it was planned.
+    forecast: Option<(Option<f64>, u32)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
@@ -160,6 +162,7 @@ impl Cluster {
             bus_key,
             bus_event: None,
             memory_event: None,
+            forecast: None,
             commands: (commands, writes),
             follow: topology_refresh(spec, plan),
             nodes,

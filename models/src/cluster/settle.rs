@@ -212,10 +212,15 @@ impl Cluster {
 
     /// The next instant at which memory matters to a node or to an observer.
     fn schedule_memory(&mut self, bytes: f64, cx: &mut Cx) {
+        let next = self.thresholds().filter(|bound| *bound > bytes).min_by(f64::total_cmp);
+        let forecast = (next, self.growth.turns());
+        if self.forecast == Some(forecast) {
+            return;
+        }
+        self.forecast = Some(forecast);
         if let Some(key) = self.memory_event.take() {
             cx.agenda.cancel(key);
         }
-        let next = self.thresholds().filter(|bound| *bound > bytes).min_by(f64::total_cmp);
         let Some(next) = next else { return };
         if let Some(at) = self.growth.when_reaches(next, cx.now, cx.end) {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
