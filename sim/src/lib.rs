@@ -3,6 +3,7 @@
 pub mod arrivals;
 mod cell;
 pub mod crossing;
+mod draws;
 mod edge;
 pub mod intensity;
 pub mod quantity;
