@@ -1,6 +1,6 @@
 //! What an answer of the arrival tree costs, against opening every arrival.
 //!
-//! `cargo bench -p sim --bench arrivals`. Medians over many trials; each trial has its own tree, so
+//! `cargo bench -p sim --bench arrivals [-- part of a name]`. Medians over many trials; each trial has its own tree, so
 //! no path is ever walked twice and the branch predictor learns nothing.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -101,6 +101,9 @@ fn after(days: f64) -> SimTime {
 }
 
 fn measure(what: &str, trials: u64, mut f: impl FnMut(u64) -> u64) {
+    if !chosen(what) {
+        return;
+    }
     let nanos = median((0..trials).map(|trial| {
         let start = Instant::now();
         black_box(f(trial));
@@ -110,6 +113,9 @@ fn measure(what: &str, trials: u64, mut f: impl FnMut(u64) -> u64) {
 }
 
 fn expansion(what: &str, tree: &ArrivalTree) {
+    if !chosen(what) {
+        return;
+    }
     let nanos = median((0..21).map(|_| {
         let start = Instant::now();
         let mut sum = 0;
@@ -120,6 +126,12 @@ fn expansion(what: &str, tree: &ArrivalTree) {
         start.elapsed().as_nanos() as f64 / tree.total() as f64
     }));
     println!("open all: {what:<34} {nanos:>10.2} ns an arrival");
+}
+
+/// Whether the command line asks for this measurement, or for none in particular.
+fn chosen(what: &str) -> bool {
+    let mut wanted = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    wanted.next().is_none_or(|part| what.contains(&part))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

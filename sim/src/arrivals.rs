@@ -21,7 +21,8 @@
 
 use rand_distr::{Distribution, Poisson};
 
-use crate::cell::{Cell, Detail, Opener, gamma};
+use crate::cell::{Cell, Detail, Opener};
+use crate::draws::Gamma;
 use crate::intensity::{Intensity, Position};
 use crate::streams::{Rng, StreamKey};
 use crate::time::SimTime;
@@ -282,7 +283,7 @@ fn draw_bytes(count: u64, marks: Marks, rng: &mut Rng) -> u64 {
     if count == 0 {
         return 0;
     }
-    let total = gamma(shape * count as f64).sample(rng) * (mean_bytes / shape);
+    let total = Gamma::new(shape * count as f64).sample(rng) * (mean_bytes / shape);
     assert!(total < EXACT_MAX, "too many bytes: {total}");
     (total + 0.5) as u64
 }

@@ -103,6 +103,7 @@ pub mod arrivals;
 mod cell;
 pub mod crossing;
 pub mod dist;
+mod draws;
 mod edge;
 pub mod engine;
 pub mod intensity;
