@@ -234,13 +234,17 @@ fn duration(seconds: f64) -> String {
     format!("{sign}{text}")
 }
 
-/// From a minute up: the two largest units, the second left out when it is zero.
+/// From a minute up: the two largest units, the second left out when it is zero. From half an hour
+/// up seconds no longer matter.
 fn long_duration(seconds: f64) -> String {
     let whole_seconds = seconds.round();
-    if whole_seconds < 3600.0 {
+    if whole_seconds < 1800.0 {
         return two_units(whole_seconds, 60.0, "min", "s");
     }
     let whole_minutes = (seconds / 60.0).round();
+    if whole_minutes < 60.0 {
+        return format!("{whole_minutes} min");
+    }
     if whole_minutes < 24.0 * 60.0 {
         return two_units(whole_minutes, 60.0, "h", "min");
     }
@@ -313,6 +317,7 @@ mod tests {
         assert_eq!(read(12.4), "12.4 s");
         assert_eq!(read(59.96), "1 min");
         assert_eq!(read(252.0), "4 min 12 s");
+        assert_eq!(read(2808.0), "47 min");
         assert_eq!(read(3599.7), "1 h");
         assert_eq!(read(86_399.0), "1 d");
         assert_eq!(read(100.0 * 86_400.0), "100 d");

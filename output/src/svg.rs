@@ -13,6 +13,7 @@ mod frame;
 mod glyph;
 mod heat_map;
 mod lines;
+mod nearby;
 mod plane;
 mod scatter;
 mod theme;

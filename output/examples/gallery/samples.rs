@@ -510,7 +510,7 @@ pub fn fan() -> Chart {
         ],
         x_references: vec![Reference {
             value: 30.0,
-            label: "today, day".to_string(),
+            label: "today: day".to_string(),
         }],
         y_references: vec![
             Reference {
@@ -544,7 +544,7 @@ pub fn scatter() -> Chart {
     };
     Chart::Scatter(Scatter {
         caption: caption(
-            "Four designs are worth their money; the rest are dominated",
+            "Five designs are worth their money; the rest are dominated",
             "Monthly cost against orders lost per outage, 95 % intervals; grey: another design is \
              cheaper and loses less",
         ),

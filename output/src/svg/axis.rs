@@ -21,8 +21,10 @@ pub(crate) struct Ruler {
 pub(crate) enum Include {
     /// Zero, on a linear axis.
     Zero,
-    /// The values only.
+    /// The values only, widened to round numbers.
     Values,
+    /// The values only; the ruler ends where they end.
+    Exactly,
 }
 
 impl Ruler {
@@ -41,6 +43,7 @@ impl Ruler {
             high = high.max(value);
         }
         let empty = low > high;
+        let ends = (high > low).then_some((low, high));
         let (low, high, ticks) = match axis.scale {
             Scale::Linear => {
                 let (low, high) = if empty { (0.0, 1.0) } else { (low, high) };
@@ -57,6 +60,16 @@ impl Ruler {
                 logarithmic(axis.format, low, high, count)
             }
         };
+        let (low, high) = match ends {
+            Some(ends) if include == Include::Exactly => ends,
+            _ => (low, high),
+        };
+        let slack = (high - low) * 1e-9;
+        let inside = |value: f64| value >= low - slack && value <= high + slack;
+        let ticks = ticks
+            .into_iter()
+            .filter(|(value, _)| inside(*value))
+            .collect();
         Ruler {
             low,
             high,

@@ -40,6 +40,7 @@ struct Grid {
     left: f64,
     top: f64,
     cell: f64,
+    height: f64,
     row_labels: Vec<Vec<String>>,
     column_labels: Vec<Vec<String>>,
 }
@@ -59,7 +60,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &HeatMap) -> f64 {
         }
     }
     outline(canvas, chart, &grid);
-    let bottom = grid.top + CELL_HEIGHT * chart.rows.len() as f64;
+    let bottom = grid.top + grid.height * chart.rows.len() as f64;
     let bottom = legend(canvas, chart, &ruler, bottom + 18.0);
     frame::close(canvas, &chart.caption, bottom)
 }
@@ -73,11 +74,13 @@ fn lay_out(chart: &HeatMap, top: f64) -> Grid {
     let left = MARGIN + label_width + 12.0;
     let cell = ((WIDTH - MARGIN - left) / chart.columns.len() as f64).min(CELL_MOST);
     let wrap = |label: &String, room: f64| Lettering::BODY.wrap(label, room);
-    let row_labels = chart
+    let row_labels: Vec<Vec<String>> = chart
         .rows
         .iter()
         .map(|label| wrap(label, label_width + 0.5))
         .collect();
+    let lines = row_labels.iter().map(Vec::len).max().unwrap_or(1) as f64;
+    let height = CELL_HEIGHT.max(lines * Lettering::BODY.leading() + 8.0);
     let column_labels: Vec<Vec<String>> = chart
         .columns
         .iter()
@@ -89,6 +92,7 @@ fn lay_out(chart: &HeatMap, top: f64) -> Grid {
         left,
         top: top + head,
         cell,
+        height,
         row_labels,
         column_labels,
     }
@@ -111,7 +115,7 @@ fn names(canvas: &mut Canvas, chart: &HeatMap, grid: &Grid, top: f64) {
         canvas.block((x, y), label, Anchor::Middle, Lettering::BODY);
     }
     for (index, label) in grid.row_labels.iter().enumerate() {
-        let y = grid.top + CELL_HEIGHT * (index as f64 + 0.5);
+        let y = grid.top + grid.height * (index as f64 + 0.5);
         canvas.block((grid.left - 12.0, y), label, Anchor::End, Lettering::BODY);
     }
 }
@@ -129,7 +133,7 @@ fn ruler(chart: &HeatMap) -> Ruler {
         &chart.axis,
         &values,
         Include::Values,
-        (MARGIN, MARGIN + 320.0),
+        (MARGIN + 28.0, MARGIN + 348.0),
         Lettering::SMALL,
     )
 }
@@ -171,14 +175,14 @@ fn draw_cell(
     (row, column): (usize, usize),
 ) {
     let left = grid.left + grid.cell * column as f64;
-    let top = grid.top + CELL_HEIGHT * row as f64;
+    let top = grid.top + grid.height * row as f64;
     let (from, to) = (
         (left, top),
-        (left + grid.cell - 1.0, top + CELL_HEIGHT - 1.0),
+        (left + grid.cell - 1.0, top + grid.height - 1.0),
     );
     let centre = (
         left + (grid.cell - 1.0) / 2.0,
-        top + (CELL_HEIGHT - 1.0) / 2.0,
+        top + (grid.height - 1.0) / 2.0,
     );
     let Some(cell) = cell else {
         canvas.rect(from, to, Paint::Stripe);
@@ -229,7 +233,7 @@ fn outline(canvas: &mut Canvas, chart: &HeatMap, grid: &Grid) {
         matches!(cell, Some(Some(cell)) if cell.meets)
     };
     let x = |column: isize| grid.left + grid.cell * column as f64 - 0.5;
-    let y = |row: isize| grid.top + CELL_HEIGHT * row as f64 - 0.5;
+    let y = |row: isize| grid.top + grid.height * row as f64 - 0.5;
     let mut edges = Vec::new();
     for row in 0..=chart.rows.len() as isize {
         for column in 0..=chart.columns.len() as isize {
@@ -264,7 +268,7 @@ fn legend(canvas: &mut Canvas, chart: &HeatMap, ruler: &Ruler, top: f64) -> f64 
     let (from, to) = (ruler.at(ruler.low()), ruler.at(ruler.high()));
     let heading = top + Lettering::HEADING.leading() / 2.0;
     canvas.text(
-        (from, heading),
+        (MARGIN, heading),
         &axis::name(&chart.axis),
         Anchor::Start,
         Lettering::HEADING,
@@ -281,22 +285,12 @@ fn legend(canvas: &mut Canvas, chart: &HeatMap, ruler: &Ruler, top: f64) -> f64 
     for (value, label) in &ruler.ticks {
         let x = ruler.at(*value);
         canvas.line((x, bar + 12.0), (x, bar + 16.0), Paint::Muted, 1.0);
-        let half = Lettering::SMALL.width(label) / 2.0;
-        let anchor = if x - half < MARGIN {
-            Anchor::Start
-        } else {
-            Anchor::Middle
-        };
-        canvas.text((x, bar + 25.0), label, anchor, Lettering::SMALL);
+        canvas.text((x, bar + 25.0), label, Anchor::Middle, Lettering::SMALL);
     }
     if let Some(objective) = &chart.objective {
         let left = to + 64.0;
-        canvas.outline((left, bar - 3.0), (left + 22.0, bar + 13.0), Paint::Ink);
-        canvas.outline(
-            (left + 1.0, bar - 2.0),
-            (left + 21.0, bar + 12.0),
-            Paint::Ink,
-        );
+        canvas.rect((left, bar - 3.0), (left + 22.0, bar + 13.0), Paint::Ink);
+        canvas.rect((left + 3.0, bar), (left + 19.0, bar + 10.0), Paint::Surface);
         let lines = Lettering::BODY.wrap(objective, INNER + MARGIN - left - 32.0);
         canvas.block(
             (left + 32.0, bar + 5.0),
