@@ -140,10 +140,21 @@ impl Cluster {
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
         let on_it = |w: &&usize| &spec.workloads[**w];
-        let datasets = plan.workloads.iter().map(|w| spec.workloads[*w].dataset.get()).sum();
-        let key_sizes: f64 =
-            plan.workloads.iter().map(|w| spec.workloads[*w].key_size.as_f64()).sum();
-        let commands = plan.workloads.iter().map(|w| on_it(&w).commands.get()).sum();
+        let datasets = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].dataset.get())
+            .sum();
+        let key_sizes: f64 = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].key_size.as_f64())
+            .sum();
+        let commands = plan
+            .workloads
+            .iter()
+            .map(|w| on_it(&w).commands.get())
+            .sum();
         let writes = plan
             .workloads
             .iter()
@@ -155,8 +166,15 @@ impl Cluster {
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
             sync_attempts: vec![0; nodes.len()],
-            growth: Growth::new(datasets, key_sizes / plan.workloads.len() as f64, trees, mode),
-            owners: (0..shards).map(|shard| shard * (1 + usize::from(redis.replicas))).collect(),
+            growth: Growth::new(
+                datasets,
+                key_sizes / plan.workloads.len() as f64,
+                trees,
+                mode,
+            ),
+            owners: (0..shards)
+                .map(|shard| shard * (1 + usize::from(redis.replicas)))
+                .collect(),
             stopped: vec![None; shards],
             bus: None,
             bus_key,
@@ -224,7 +242,10 @@ impl Cluster {
 
     /// The node that clients and checks hold for the shard's owner.
     pub fn known_owner(&self, shard: usize) -> usize {
-        let known = self.nodes.iter().position(|node| node.shard == shard && node.known);
+        let known = self
+            .nodes
+            .iter()
+            .position(|node| node.shard == shard && node.known);
         known.expect("clients always know some owner of a shard")
     }
 
@@ -279,14 +300,18 @@ impl Cluster {
     pub fn start(&mut self, cx: &mut Cx) {
         if self.bus.is_some() {
             let row = format!("{} cluster bus", self.name);
-            cx.ledger.state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
+            cx.ledger
+                .state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
         }
         self.settle(cx);
     }
 
     /// An event of this cluster's own.
     pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> News {
-        let mut news = News { changed: true, resized: false };
+        let mut news = News {
+            changed: true,
+            resized: false,
+        };
         match timer {
             ClusterTimer::Memory => self.memory_event = None,
             ClusterTimer::Bus => {
@@ -331,8 +356,14 @@ impl Cluster {
 fn shares(redis: &RedisSpec) -> Vec<f64> {
     let shards = usize::from(redis.shards);
     let fullest = redis.fullest_shard.get();
-    let other = if shards > 1 { (1.0 - fullest) / (shards - 1) as f64 } else { 0.0 };
-    (0..shards).map(|shard| if shard == 0 { fullest } else { other }).collect()
+    let other = if shards > 1 {
+        (1.0 - fullest) / (shards - 1) as f64
+    } else {
+        0.0
+    };
+    (0..shards)
+        .map(|shard| if shard == 0 { fullest } else { other })
+        .collect()
 }
 
 /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
@@ -356,7 +387,16 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
 
 /// Until the slowest of the cluster's services has learnt of a new owner.
 fn topology_refresh(spec: &WorldSpec, plan: &ClusterPlan) -> SimDuration {
-    let here = |name: &str| plan.workloads.iter().any(|w| spec.workloads[*w].name == name);
-    let uses = spec.services.iter().filter(|s| s.needs.iter().any(|need| here(&need.workload)));
-    uses.map(|service| service.client.topology_refresh).max().unwrap_or(SimDuration::ZERO)
+    let here = |name: &str| {
+        plan.workloads
+            .iter()
+            .any(|w| spec.workloads[*w].name == name)
+    };
+    let uses = spec
+        .services
+        .iter()
+        .filter(|s| s.needs.iter().any(|need| here(&need.workload)));
+    uses.map(|service| service.client.topology_refresh)
+        .max()
+        .unwrap_or(SimDuration::ZERO)
 }

@@ -40,9 +40,21 @@ struct Source {
 impl Growth {
     /// Datasets that hold `start` bytes at time zero and grow by `trees`.
     pub fn new(start: u64, key_size: f64, trees: Vec<ArrivalTree>, mode: Mode) -> Growth {
-        let source = |tree| Source { tree, closed: ClosedWindows::new() };
+        let source = |tree| Source {
+            tree,
+            closed: ClosedWindows::new(),
+        };
         let sources = trees.into_iter().map(source).collect();
-        Growth { start, key_size, sources, open: true, closed_from: SimTime::ZERO, frozen: 0.0, turns: 0, mode }
+        Growth {
+            start,
+            key_size,
+            sources,
+            open: true,
+            closed_from: SimTime::ZERO,
+            frozen: 0.0,
+            turns: 0,
+            mode,
+        }
     }
 
     /// Bytes stored at `at`.
@@ -100,6 +112,9 @@ impl Growth {
     }
 
     fn terms(&self) -> Vec<Term<'_>> {
-        self.sources.iter().map(|s| Term::sizes(&s.tree).closed(&s.closed)).collect()
+        self.sources
+            .iter()
+            .map(|s| Term::sizes(&s.tree).closed(&s.closed))
+            .collect()
     }
 }
