@@ -22,7 +22,8 @@ pub(crate) fn page(report: &Report) -> Result<String, Error> {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
          <style>\n{css}{chart_css}\n</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#findings\">Skip to the findings</a>\n<div class=\"layout\">\n\
-         {header}{nav}<main id=\"findings\">\n{sections}</main>\n{footer}</div>\n</body>\n</html>\n",
+         {header}{nav}<main id=\"findings\">\n{sections}</main>\n{footer}\
+         </div>\n</body>\n</html>\n",
         title = escaped(&report.title),
         css = include_str!("html/page.css"),
         chart_css = svg::style(),

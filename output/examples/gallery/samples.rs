@@ -170,7 +170,7 @@ pub fn stacked_bars() -> Chart {
     Chart::StackedBars(Bars {
         caption: caption(
             "Most of the downtime is people looking for the cause",
-            "Minutes down per outage by component and phase, mean; whisker: 95 % interval of the sum",
+            "Minutes down per outage by component and phase, mean; whisker: 95 % interval of sum",
         ),
         axis: Axis::linear("Minutes down per outage", Format::Significant(2)),
         segments: segments
@@ -263,7 +263,22 @@ fn track(group: &str, label: &str, spans: Vec<Span>, marks: Vec<Mark>) -> Track 
 
 /// One outage, as it was and as it was seen.
 pub fn timeline() -> Chart {
-    let tracks = vec![
+    Chart::Timeline(Timeline {
+        caption: caption(
+            "For 96 minutes no order could be taken while the check said healthy",
+            "One outage: what was true, who saw what, who did what, and what customers met",
+        ),
+        zero_label: "store full".to_string(),
+        from_s: -600.0,
+        to_s: 6_600.0,
+        tracks: [observed(), met()].concat(),
+        strip: Some(strip()),
+    })
+}
+
+/// What was true, and what the checks saw of it.
+fn observed() -> Vec<Track> {
+    vec![
         track(
             "TRUTH",
             "Store can take orders",
@@ -303,6 +318,12 @@ pub fn timeline() -> Chart {
             ],
             vec![mark(0.5, "would have paged here", Tone::Acting)],
         ),
+    ]
+}
+
+/// What people did, and what customers met.
+fn met() -> Vec<Track> {
+    vec![
         track(
             "PEOPLE",
             "On call",
@@ -338,18 +359,7 @@ pub fn timeline() -> Chart {
             ],
             vec![],
         ),
-    ];
-    Chart::Timeline(Timeline {
-        caption: caption(
-            "For 96 minutes no order could be taken while the check said healthy",
-            "One outage: what was true, who saw what, who did what, and what customers met",
-        ),
-        zero_label: "store full".to_string(),
-        from_s: -600.0,
-        to_s: 6_600.0,
-        tracks,
-        strip: Some(strip()),
-    })
+    ]
 }
 
 fn strip() -> Strip {

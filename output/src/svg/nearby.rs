@@ -1,7 +1,8 @@
 //! Names next to the things they name: the nearest spot that is free, with a thin line to the thing
 //! where the spot is not beside it.
 
-use super::canvas::{Anchor, At, Canvas, Lettering, TextBox, text_box};
+use super::canvas::{Anchor, At, Canvas, Lettering, TextBox};
+use super::lettering::text_box;
 use super::theme::Paint;
 
 /// Where names may stand, and what is there already.

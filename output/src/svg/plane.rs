@@ -1,8 +1,9 @@
 //! Two axes at right angles: what curves and scatter plots are drawn on.
 
 use super::axis::{self, Include, Ruler};
-use super::canvas::{Anchor, Canvas, Lettering, TextBox, text_box};
+use super::canvas::{Anchor, Canvas, Lettering, TextBox};
 use super::frame::MARGIN;
+use super::lettering::text_box;
 use super::theme::Paint;
 use crate::chart::{Axis, Reference, Scale};
 
