@@ -408,7 +408,8 @@ pub fn heat_map() -> Chart {
     let cells = (0..growth.len()).map(|row| {
         (0..sizes.len())
             .map(|column| {
-                let pressure = 2f64.powi(row as i32) / 1.9f64.powi(column as i32);
+                let power = |base: f64, times: usize| vec![base; times].iter().product::<f64>();
+                let pressure = power(2.0, row) / power(1.9, column);
                 let value = 0.62 * pressure / (0.8 + pressure);
                 let half = 0.03 + 0.2 * value * (1.0 - value);
                 (row != 4 || column != 0).then(|| HeatCell {
@@ -603,7 +604,7 @@ pub fn table() -> Table {
             ),
             match *mark == "baseline" {
                 true => Cell::text("baseline"),
-                false => Cell::estimate(difference, Format::Percent(0)),
+                false => Cell::difference(difference, Format::Percent(0)),
             },
             Cell::number(value * 4.3, Format::Duration),
             Cell::number(410.0 + 75.0 * index as f64, Format::Money('$')),

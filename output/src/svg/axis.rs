@@ -2,7 +2,7 @@
 //! at numbers that people count in (for durations 15 s, 5 min, 6 h; for bytes powers of two).
 
 use crate::chart::{Axis, Scale};
-use crate::format::Format;
+use crate::format::{Format, power_of_ten};
 
 /// A stretch of values laid over a stretch of pixels.
 #[derive(Clone, Debug)]
@@ -171,12 +171,17 @@ fn round_step(format: Format, least: f64) -> f64 {
 }
 
 fn decimal_step(least: f64) -> f64 {
-    let power = 10f64.powi(least.log10().floor() as i32);
+    let power = power_of_ten(exponent(least));
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     steps
         .into_iter()
         .find(|step| *step >= least * (1.0 - 1e-9))
         .unwrap_or(10.0 * power)
+}
+
+/// The power of ten of the first digit, read from the decimal text, which is exact.
+fn exponent(value: f64) -> i32 {
+    crate::format::round_significant(value, 17).1
 }
 
 fn power_of_two(least: f64) -> f64 {
@@ -189,13 +194,16 @@ fn power_of_two(least: f64) -> f64 {
 
 /// Decades; with 2 and 5 between them where there are few; the domain ends on such a number.
 fn logarithmic(format: Format, low: f64, high: f64, count: usize) -> (f64, f64, Ticks) {
-    let decades = |low: f64, high: f64| (high.log10() - low.log10()).max(0.0);
-    let fine = decades(low, high) <= count as f64 / 3.0;
+    let fine = (high / low).log10() <= count as f64 / 3.0;
     let factors: &[f64] = if fine { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let first = low.log10().floor() as i32;
-    let last = high.log10().ceil() as i32 + 1;
+    let first = exponent(low);
+    let last = exponent(high) + 2;
     let marks: Vec<f64> = (first..=last)
-        .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)))
+        .flat_map(|power| {
+            factors
+                .iter()
+                .map(move |factor| factor * power_of_ten(power))
+        })
         .collect();
     let start = marks
         .iter()
