@@ -45,6 +45,21 @@ impl Room {
         }
     }
 
+    /// Writes a text at the first spot that is free, or at the first of all.
+    pub(super) fn write_first_free(
+        &mut self,
+        canvas: &mut Canvas,
+        text: &str,
+        look: Lettering,
+        spots: Vec<(At, Anchor)>,
+    ) {
+        let free = |(at, anchor): &&(At, Anchor)| self.is_free(text_box(*at, text, *anchor, look));
+        if let Some((at, anchor)) = spots.iter().find(free).or(spots.first()) {
+            canvas.text(*at, text, *anchor, look);
+            self.taken.push(text_box(*at, text, *anchor, look));
+        }
+    }
+
     /// Writes a name as close to its thing as there is room.
     pub(super) fn name(&mut self, canvas: &mut Canvas, label: &str, look: Lettering, here: At) {
         if label.is_empty() {
