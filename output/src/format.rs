@@ -191,7 +191,7 @@ fn significant(value: f64, digits: u8) -> String {
 
 /// The value rounded to this many significant digits, and the power of ten of its first digit.
 /// Goes through the decimal text, which is exact and the same on every machine.
-fn round_significant(value: f64, digits: u8) -> (f64, i32) {
+pub(crate) fn round_significant(value: f64, digits: u8) -> (f64, i32) {
     let text = format!("{:.*e}", usize::from(digits.max(1)) - 1, value);
     let exponent = text
         .split_once('e')
@@ -199,10 +199,17 @@ fn round_significant(value: f64, digits: u8) -> (f64, i32) {
     (text.parse().unwrap_or(value), exponent.unwrap_or(0))
 }
 
+/// Exactly the number that is written like this; `powi` may differ from machine to machine.
+pub(crate) fn power_of_ten(exponent: i32) -> f64 {
+    format!("1e{exponent}")
+        .parse()
+        .expect("a power of ten can be read")
+}
+
 /// How many digits after the point tell steps of this size apart.
 fn decimals_of_step(step: f64) -> u8 {
     (0..=9)
-        .find(|&digits| is_whole(step * 10f64.powi(i32::from(digits))))
+        .find(|&digits| is_whole(step * power_of_ten(i32::from(digits))))
         .unwrap_or(9)
 }
 

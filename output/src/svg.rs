@@ -12,6 +12,7 @@ mod dot_interval;
 mod frame;
 mod glyph;
 mod heat_map;
+mod lettering;
 mod lines;
 mod nearby;
 mod plane;
@@ -19,8 +20,9 @@ mod scatter;
 mod theme;
 mod timeline;
 mod timeline_labels;
+mod writer;
 
-pub use canvas::TextBox;
+pub use lettering::TextBox;
 
 use self::axis::{Include, Ruler};
 use self::canvas::{Canvas, Lettering};

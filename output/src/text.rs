@@ -190,7 +190,7 @@ fn unbroken(cell: &Cell) -> String {
     let text = cell.display();
     match cell {
         Cell::Text { .. } | Cell::Empty => text,
-        Cell::Number { .. } | Cell::Estimate { .. } => {
+        Cell::Number { .. } | Cell::Estimate { .. } | Cell::Difference { .. } => {
             let joined = text.replace(' ', &UNBROKEN.to_string());
             joined.replacen(&format!("{UNBROKEN}("), " (", 1)
         }

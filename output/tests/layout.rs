@@ -57,22 +57,9 @@ fn well_formed(name: &str, svg: &str) {
 
 /// The sample of each kind with this many rows, each labelled by `label`.
 fn resized(chart: Chart, count: usize, label: &dyn Fn(usize) -> String) -> Chart {
-    let value = |index: usize| {
-        let value = 10.0 + 3.0 * index as f64;
-        Estimate::new(value, value * 0.8, value * 1.3)
-    };
     match chart {
         Chart::DotInterval(mut chart) => {
-            let row = |index| DotRow {
-                label: label(index),
-                colour: Colour::nth(index),
-                value: Some(value(index)),
-                difference: (index > 0).then(|| Estimate::new(-0.2, -0.5, 0.1)),
-                words: String::new(),
-                baseline: index == 0,
-                marker: None,
-            };
-            chart.rows = (0..count).map(row).collect();
+            chart.rows = (0..count).map(|index| dot(label(index), index)).collect();
             Chart::DotInterval(chart)
         }
         Chart::StackedBars(mut chart) => {
@@ -129,6 +116,23 @@ fn resized(chart: Chart, count: usize, label: &dyn Fn(usize) -> String) -> Chart
             chart.points = (0..count).map(point).collect();
             Chart::Scatter(chart)
         }
+    }
+}
+
+fn value(index: usize) -> Estimate {
+    let value = 10.0 + 3.0 * index as f64;
+    Estimate::new(value, value * 0.8, value * 1.3)
+}
+
+fn dot(label: String, index: usize) -> DotRow {
+    DotRow {
+        label,
+        colour: Colour::nth(index),
+        value: Some(value(index)),
+        difference: (index > 0).then(|| Estimate::new(-0.2, -0.5, 0.1)),
+        words: String::new(),
+        baseline: index == 0,
+        marker: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! meet the objective lie inside a heavy outline.
 
 use super::axis::{self, Include, Ruler};
-use super::canvas::{Anchor, Canvas, Lettering};
+use super::canvas::{Anchor, At, Canvas, Lettering};
 use super::frame::{self, INNER, MARGIN, WIDTH};
 use super::theme::Paint;
 use crate::chart::{HeatCell, HeatMap, Palette};
@@ -41,6 +41,8 @@ struct Grid {
     top: f64,
     cell: f64,
     height: f64,
+    /// Every cell's text fits in large letters.
+    roomy: bool,
     row_labels: Vec<Vec<String>>,
     column_labels: Vec<Vec<String>>,
 }
@@ -86,6 +88,17 @@ fn lay_out(chart: &HeatMap, top: f64) -> Grid {
         .iter()
         .map(|label| wrap(label, cell - 6.0))
         .collect();
+    let texts = chart
+        .cells
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|cell| cell_text(chart, cell));
+    let large = Lettering {
+        size: 13.0,
+        ..Lettering::BODY.bold()
+    };
+    let roomy = texts.map(|text| large.width(&text)).fold(0.0, f64::max) <= cell - 6.0;
     let lines = column_labels.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let head = Lettering::HEADING.leading() + 6.0 + lines * Lettering::BODY.leading() + 8.0;
     Grid {
@@ -93,6 +106,7 @@ fn lay_out(chart: &HeatMap, top: f64) -> Grid {
         top: top + head,
         cell,
         height,
+        roomy,
         row_labels,
         column_labels,
     }
@@ -191,7 +205,18 @@ fn draw_cell(
     };
     let fill = colour(chart.palette, share(ruler, cell.value.value));
     canvas.rect(from, to, Paint::Fixed(fill.0, fill.1, fill.2));
-    let ink = readable(fill);
+    write_cell(canvas, chart, cell, grid, (centre, readable(fill)));
+}
+
+/// The value, then its interval where both fit. What does not fit is left to the table behind the
+/// picture.
+fn write_cell(
+    canvas: &mut Canvas,
+    chart: &HeatMap,
+    cell: &HeatCell,
+    grid: &Grid,
+    (centre, ink): (At, Paint),
+) {
     let large = Lettering {
         size: 13.0,
         bold: true,
@@ -202,24 +227,27 @@ fn draw_cell(
         bold: false,
         paint: ink,
     };
-    let written = chart.axis.format.number(cell.value.value);
-    let text = if cell.text.is_empty() {
-        written
-    } else {
-        cell.text.clone()
-    };
+    let room = grid.cell - 6.0;
+    let text = cell_text(chart, cell);
     let interval = chart.axis.format.range(cell.value.low, cell.value.high);
-    // What does not fit is left to the table behind the picture.
-    let fits = |look: Lettering, text: &str| look.width(text) + 6.0 <= grid.cell;
-    let look = if fits(large, &text) { large } else { small };
-    if !fits(look, &text) {
+    let look = if grid.roomy { large } else { small };
+    let lines = look.wrap(&text, room);
+    let whole = text.split_whitespace().all(|word| look.width(word) <= room);
+    if !whole || lines.len() as f64 * look.leading() > grid.height {
         return;
     }
-    if cell.value.is_exact() || !fits(small, &interval) {
-        canvas.text(centre, &text, Anchor::Middle, look);
-    } else {
-        canvas.text((centre.0, centre.1 - 8.0), &text, Anchor::Middle, look);
+    let under = lines.len() == 1 && !cell.value.is_exact() && small.width(&interval) <= room;
+    let middle = if under { centre.1 - 8.0 } else { centre.1 };
+    canvas.block((centre.0, middle), &lines, Anchor::Middle, look);
+    if under {
         canvas.text((centre.0, centre.1 + 9.0), &interval, Anchor::Middle, small);
+    }
+}
+
+fn cell_text(chart: &HeatMap, cell: &HeatCell) -> String {
+    match cell.text.is_empty() {
+        true => chart.axis.format.number(cell.value.value),
+        false => cell.text.clone(),
     }
 }
 

@@ -100,10 +100,7 @@ fn curve(canvas: &mut Canvas, series: &Series, plane: &Plane) {
         canvas.disc(*first, 4.0, series_paint(series));
         return;
     }
-    let line = match series.shape {
-        Shape::Straight => places.clone(),
-        Shape::Step | Shape::Area => stepped(&places),
-    };
+    let line = outline(series, plane);
     if series.shape == Shape::Area {
         let floor = plane.y.at(if plane.linear_y { 0.0 } else { plane.y.low() });
         let mut area = vec![(first.0, floor)];
@@ -165,16 +162,16 @@ fn name_series(canvas: &mut Canvas, chart: &Lines, plane: &Plane) {
     };
     let mut room = Room::new(canvas, bounds);
     for series in &chart.series {
-        room.keep_off_line(&places(series, plane));
+        room.keep_off_line(&outline(series, plane));
     }
-    for reference in &chart.x_references {
-        let x = plane.x.at(reference.value);
-        room.keep_off_line(&[(x, plane.top), (x, plane.floor)]);
+    let references = (chart.x_references.as_slice(), chart.y_references.as_slice());
+    for line in plane::reference_places(plane, references) {
+        room.keep_off_line(&line);
     }
-    for reference in &chart.y_references {
-        let y = plane.y.at(reference.value);
-        room.keep_off_line(&[(plane.left, y), (plane.right, y)]);
+    for name in &inside {
+        room.keep_off(name.end, 4.0);
     }
+    plane::name_references(canvas, plane, (&chart.x, &chart.y), references, &mut room);
     for name in inside {
         canvas.disc(name.end, 4.0, name.paint);
         room.name(canvas, &name.text, Lettering::BODY.bold(), name.end);
@@ -222,6 +219,15 @@ fn name_in_margin(canvas: &mut Canvas, mut names: Vec<Name>, plane: &Plane) {
             name.paint,
         );
         canvas.block((from + 26.0, middle), lines, Anchor::Start, look);
+    }
+}
+
+/// The curve as it is drawn.
+fn outline(series: &Series, plane: &Plane) -> Vec<At> {
+    let places = places(series, plane);
+    match series.shape {
+        Shape::Straight => places,
+        Shape::Step | Shape::Area => stepped(&places),
     }
 }
 

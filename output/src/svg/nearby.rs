@@ -1,7 +1,8 @@
 //! Names next to the things they name: the nearest spot that is free, with a thin line to the thing
 //! where the spot is not beside it.
 
-use super::canvas::{Anchor, At, Canvas, Lettering, TextBox, text_box};
+use super::canvas::{Anchor, At, Canvas, Lettering, TextBox};
+use super::lettering::text_box;
 use super::theme::Paint;
 
 /// Where names may stand, and what is there already.
@@ -41,6 +42,21 @@ impl Room {
                 let share = step as f64 / steps;
                 self.keep_off((pair[0].0 + dx * share, pair[0].1 + dy * share), 2.0);
             }
+        }
+    }
+
+    /// Writes a text at the first spot that is free, or at the first of all.
+    pub(super) fn write_first_free(
+        &mut self,
+        canvas: &mut Canvas,
+        text: &str,
+        look: Lettering,
+        spots: Vec<(At, Anchor)>,
+    ) {
+        let free = |(at, anchor): &&(At, Anchor)| self.is_free(text_box(*at, text, *anchor, look));
+        if let Some((at, anchor)) = spots.iter().find(free).or(spots.first()) {
+            canvas.text(*at, text, *anchor, look);
+            self.taken.push(text_box(*at, text, *anchor, look));
         }
     }
 

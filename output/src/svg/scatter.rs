@@ -38,8 +38,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Scatter) -> f64 {
     for point in &order {
         draw_point(canvas, point, &plane);
     }
-    let references: Vec<f64> = chart.y_references.iter().map(|line| line.value).collect();
-    name_points(canvas, &order, &line, &references, &plane);
+    name_points(canvas, chart, &order, &line, &plane);
     frame::close(canvas, &chart.caption, plane::bottom(&plane))
 }
 
@@ -118,13 +117,7 @@ fn draw_point(canvas: &mut Canvas, point: &Point, plane: &Plane) {
 }
 
 /// The names, those of the points that matter first.
-fn name_points(
-    canvas: &mut Canvas,
-    order: &[&Point],
-    line: &[At],
-    references: &[f64],
-    plane: &Plane,
-) {
+fn name_points(canvas: &mut Canvas, chart: &Scatter, order: &[&Point], line: &[At], plane: &Plane) {
     let (left, right) = (plane.left + 3.0, WIDTH - MARGIN);
     let bounds = TextBox {
         left,
@@ -134,9 +127,9 @@ fn name_points(
     };
     let mut room = Room::new(canvas, bounds);
     room.keep_off_line(line);
-    for value in references {
-        let y = plane.y.at(*value);
-        room.keep_off_line(&[(plane.left, y), (plane.right, y)]);
+    let references = (&[][..], chart.y_references.as_slice());
+    for line in plane::reference_places(plane, references) {
+        room.keep_off_line(&line);
     }
     for point in order {
         let (x, y) = place(point, plane);
@@ -144,6 +137,7 @@ fn name_points(
         room.keep_off_line(&[(x, plane.y.at(point.y.high)), (x, plane.y.at(point.y.low))]);
         room.keep_off_line(&[(plane.x.at(point.x.low), y), (plane.x.at(point.x.high), y)]);
     }
+    plane::name_references(canvas, plane, (&chart.x, &chart.y), references, &mut room);
     for point in order.iter().rev() {
         let look = match point.dominated {
             true => Lettering {
