@@ -7,6 +7,7 @@ mod draws;
 mod edge;
 pub mod intensity;
 pub mod quantity;
+mod search;
 pub mod streams;
 pub mod time;
 
