@@ -234,6 +234,12 @@ impl ArrivalTree {
         }
     }
 
+    /// When an arrival at `position` arrives.
+    pub(crate) fn instant(&self, position: Position) -> SimTime {
+        let mut piece = self.intensity.piece_of(position);
+        self.intensity.instant(position, &mut piece)
+    }
+
     /// The positions of `[from, to)`.
     pub(crate) fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
         (self.intensity.position(from), self.intensity.position(to))
@@ -258,9 +264,8 @@ impl ArrivalTree {
         let leaf = self.opener.open(cell, Detail::Sizes);
         let position = leaf.positions()[place];
         let sum_before = place.checked_sub(1).map_or(0, |last| leaf.sums()[last]);
-        let mut piece = self.intensity.piece_of(position);
         Arrival {
-            at: self.intensity.instant(position, &mut piece),
+            at: self.instant(position),
             bytes: leaf.sums()[place] - sum_before,
             index: cell.count_before + place as u64,
         }

@@ -108,6 +108,7 @@ mod edge;
 pub mod engine;
 pub mod intensity;
 pub mod quantity;
+mod search;
 pub mod streams;
 pub mod time;
 pub mod trace;
