@@ -12,8 +12,12 @@ fn main() {
     for problem in spec.problems() {
         println!("{problem:?}");
     }
+    let eager = std::env::var_os("EAGER").is_some();
     for trial in first..=last {
-        let options = RunOptions { mode: Mode::Lazy, story: first == last };
+        let options = RunOptions {
+            mode: if eager { Mode::Eager } else { Mode::Lazy },
+            story: first == last,
+        };
         let streams = Streams::for_trial(2020, trial);
         let result = run_trial(&spec, &streams, &options).expect("the trial ends");
         for (at, line) in &result.trace {
@@ -22,8 +26,13 @@ fn main() {
         let o = &result.outcome;
         println!(
             "{trial} down {:.0} detect {:?} recover {:?} failovers {} useless {} false {} cost {:.0}",
-            o.downtime_true_s, o.detect_s, o.recover_s, o.failovers, o.useless_failovers,
-            o.false_failovers, o.cost_per_month_usd
+            o.downtime_true_s,
+            o.detect_s,
+            o.recover_s,
+            o.failovers,
+            o.useless_failovers,
+            o.false_failovers,
+            o.cost_per_month_usd
         );
     }
 }

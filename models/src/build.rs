@@ -29,12 +29,22 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
-    let services: Fleet<ServiceId, Service> =
-        spec.services.iter().map(|service| wire_service(service, spec, &clusters)).collect();
+    let services: Fleet<ServiceId, Service> = spec
+        .services
+        .iter()
+        .map(|service| wire_service(service, spec, &clusters))
+        .collect();
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check, spec, &clusters);
-        Check::new(id, check, subjects, spec.redis.latency, streams, options.mode)
+        Check::new(
+            id,
+            check,
+            subjects,
+            spec.redis.latency,
+            streams,
+            options.mode,
+        )
     };
     let alert = |alert| {
         let of = |(id, c): (ClusterId, &Cluster)| MemoryAlert::new(alert, id, &c.name, streams);
@@ -44,7 +54,10 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
         clusters.iter().map(of).collect()
     };
-    let capture = spec.services.iter().position(|s| s.name == spec.signers.service);
+    let capture = spec
+        .services
+        .iter()
+        .position(|s| s.name == spec.signers.service);
     World {
         spec,
         streams: *streams,
@@ -56,7 +69,10 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         faults,
         ledger: Ledger::new(options.story),
         capture: ServiceId::from_index(capture.expect("validated: signers name a service")),
-        paid: vec![(SimTime::ZERO, clusters.iter().map(|(_, c)| c.bytes_paid()).sum())],
+        paid: vec![(
+            SimTime::ZERO,
+            clusters.iter().map(|(_, c)| c.bytes_paid()).sum(),
+        )],
         clusters,
         services,
     }
@@ -77,7 +93,11 @@ fn trees(
             shape: workload.key_size_shape.get(),
             mean_bytes: workload.key_size.as_f64(),
         };
-        ArrivalTree::new(streams.key(streams::GROWTH, *w as u64), intensity, Some(marks))
+        ArrivalTree::new(
+            streams.key(streams::GROWTH, *w as u64),
+            intensity,
+            Some(marks),
+        )
     });
     let bursts = faults.iter().filter_map(|fault| match fault {
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
@@ -111,10 +131,15 @@ fn wire_service(
     let cluster_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
         let workload = workload.expect("validated: services name workloads");
-        let found = clusters.iter().find(|(_, cluster)| cluster.workloads.contains(&workload));
+        let found = clusters
+            .iter()
+            .find(|(_, cluster)| cluster.workloads.contains(&workload));
         found.expect("every workload lives on a cluster").0
     };
-    let needs = service.needs.iter().map(|need| (cluster_of(&need.workload), need.access));
+    let needs = service
+        .needs
+        .iter()
+        .map(|need| (cluster_of(&need.workload), need.access));
     Service::new(&service.name, needs.collect())
 }
 
@@ -131,7 +156,10 @@ fn subjects(
         | ProbeSpec::ReadCanary {}
         | ProbeSpec::WriteCanary {} => {
             let shards = |(id, cluster): (ClusterId, &Cluster)| {
-                cluster.shards().map(move |shard| Subject::Shard(id, shard)).collect::<Vec<_>>()
+                cluster
+                    .shards()
+                    .map(move |shard| Subject::Shard(id, shard))
+                    .collect::<Vec<_>>()
             };
             clusters.iter().flat_map(shards).collect()
         }

@@ -65,7 +65,8 @@ impl Fault {
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
         };
-        cx.ledger.draw("fault", format!("{name} at {}: {what}", self.at()));
+        cx.ledger
+            .draw("fault", format!("{name} at {}: {what}", self.at()));
     }
 }
 
@@ -82,7 +83,14 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
         found.expect("validated: faults name a workload")
     };
     match fault {
-        FaultSpec::GrowthBurst { starts, reference, fills_in, ends_at, key_size, workloads } => {
+        FaultSpec::GrowthBurst {
+            starts,
+            reference,
+            fills_in,
+            ends_at,
+            key_size,
+            workloads,
+        } => {
             let starts = SimTime::ZERO + starts.sample(&mut rng);
             let fills_in = fills_in.sample(&mut rng).max(SimDuration::from_secs(1));
             let total: f64 = workloads.iter().map(|w| w.weight.get()).sum();
@@ -96,18 +104,32 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
             let intensity = Intensity::piecewise(
-                &[(SimTime::ZERO, 0.0), (starts, keys / fills_in.as_secs_f64())],
+                &[
+                    (SimTime::ZERO, 0.0),
+                    (starts, keys / fills_in.as_secs_f64()),
+                ],
                 ends.max(starts + SimDuration::from_nanos(1)),
             );
-            let marks = Marks { shape: 2.0, mean_bytes: key_size.as_f64() };
+            let marks = Marks {
+                shape: 2.0,
+                mean_bytes: key_size.as_f64(),
+            };
             let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
-            Fault::Burst { workload: position(&chosen.workload), tree, starts }
+            Fault::Burst {
+                workload: position(&chosen.workload),
+                tree,
+                starts,
+            }
         }
         FaultSpec::Crash { workload, at } => Fault::Crash {
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
         },
-        FaultSpec::Hang { workload, at, lasts } => Fault::Hang {
+        FaultSpec::Hang {
+            workload,
+            at,
+            lasts,
+        } => Fault::Hang {
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,

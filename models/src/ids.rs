@@ -69,12 +69,18 @@ impl<I: Id, T> Fleet<I, T> {
 
     /// The parts with their ids, in order.
     pub fn iter(&self) -> impl Iterator<Item = (I, &T)> {
-        self.parts.iter().enumerate().map(|(i, part)| (I::from_index(i), part))
+        self.parts
+            .iter()
+            .enumerate()
+            .map(|(i, part)| (I::from_index(i), part))
     }
 
     /// The parts with their ids, in order, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (I, &mut T)> {
-        self.parts.iter_mut().enumerate().map(|(i, part)| (I::from_index(i), part))
+        self.parts
+            .iter_mut()
+            .enumerate()
+            .map(|(i, part)| (I::from_index(i), part))
     }
 
     /// How many there are.
@@ -90,7 +96,10 @@ impl<I: Id, T> Fleet<I, T> {
 
 impl<I: Id, T> FromIterator<T> for Fleet<I, T> {
     fn from_iter<P: IntoIterator<Item = T>>(parts: P) -> Self {
-        Fleet { parts: parts.into_iter().collect(), kind: PhantomData }
+        Fleet {
+            parts: parts.into_iter().collect(),
+            kind: PhantomData,
+        }
     }
 }
 

@@ -34,7 +34,10 @@ struct Story {
 impl Ledger {
     /// An empty ledger that keeps the story if asked to.
     pub fn new(story: bool) -> Ledger {
-        Ledger { story: story.then(Story::default), ..Ledger::default() }
+        Ledger {
+            story: story.then(Story::default),
+            ..Ledger::default()
+        }
     }
 
     /// A line of the trace; the text is only made if somebody will read it.
@@ -48,25 +51,42 @@ impl Ledger {
     pub fn state(&mut self, at: SimTime, group: RowGroup, label: &str, state: &str, tone: Tone) {
         let Some(story) = &mut self.story else { return };
         let rows = &mut story.timeline.rows;
-        let found = rows.iter().position(|row| row.group == group && row.label == label);
+        let found = rows
+            .iter()
+            .position(|row| row.group == group && row.label == label);
         let found = found.unwrap_or_else(|| {
-            rows.push(TimelineRow { group, label: label.to_owned(), spans: Vec::new() });
+            rows.push(TimelineRow {
+                group,
+                label: label.to_owned(),
+                spans: Vec::new(),
+            });
             rows.len() - 1
         });
         let spans = &mut rows[found].spans;
-        if spans.last().is_some_and(|last| last.state == state && last.tone == tone) {
+        if spans
+            .last()
+            .is_some_and(|last| last.state == state && last.tone == tone)
+        {
             return;
         }
         if spans.last().is_some_and(|last| last.from == at) {
             spans.pop();
         }
-        spans.push(Span { from: at, state: state.to_owned(), tone });
+        spans.push(Span {
+            from: at,
+            state: state.to_owned(),
+            tone,
+        });
     }
 
     /// Something worth a mark on the row `label`.
     pub fn mark(&mut self, at: SimTime, row: &str, label: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
-            let mark = Mark { at, row: row.to_owned(), label: label() };
+            let mark = Mark {
+                at,
+                row: row.to_owned(),
+                label: label(),
+            };
             story.timeline.marks.push(mark);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! symptom --notice--> page --acknowledge--> diagnose --(restart servers, diagnose again)--> act
-//!            page by a check or an alert --^                          larger nodes --sync--> verify
+//!            page by a check or an alert --^                 decide, larger nodes --sync--> verify
 //! ```
 //!
 //! What each step takes is drawn for the incident as a whole when it begins, in a fixed order, so
@@ -41,7 +41,7 @@ pub enum Deed {
     RestartServers,
     /// Mend what is broken; larger nodes take this long to bring up.
     Mitigate {
-        /// Until the new nodes exist.
+        /// Until it is agreed and the new nodes exist.
         provision: SimDuration,
         /// The cluster that the page was about, if it named one.
         about: Option<ClusterId>,
@@ -90,6 +90,7 @@ struct Draws {
     restart_first: bool,
     restart: SimDuration,
     diagnose_again: SimDuration,
+    decide: SimDuration,
     provision: SimDuration,
 }
 
@@ -100,8 +101,10 @@ impl Draws {
     fn new(spec: &PeopleSpec, streams: &Streams, incident: u64) -> Draws {
         let mut rng = streams.stream(streams::PEOPLE, incident);
         let gap = rng.random::<f64>() < spec.alert_gap.get();
-        let (alerted, unalerted) =
-            (spec.notice.sample(&mut rng), spec.notice_unalerted.sample(&mut rng));
+        let (alerted, unalerted) = (
+            spec.notice.sample(&mut rng),
+            spec.notice_unalerted.sample(&mut rng),
+        );
         Draws {
             notice: if gap { unalerted } else { alerted },
             acknowledge: spec.acknowledge.sample(&mut rng),
@@ -110,6 +113,7 @@ impl Draws {
             restart_first: rng.random::<f64>() < spec.restart_first.get(),
             restart: spec.restart.sample(&mut rng),
             diagnose_again: spec.diagnose.sample(&mut rng),
+            decide: spec.decide.sample(&mut rng),
             provision: spec.provision.sample(&mut rng),
         }
     }
@@ -132,14 +136,18 @@ impl People {
 
     /// The trial begins: the first incident's delays go on record.
     pub fn start(&self, cx: &mut Cx) {
-        cx.ledger.draw("people, first incident", format!("{:?}", self.draws));
-        cx.ledger.state(cx.now, RowGroup::People, "on call", "unaware", Tone::Idle);
+        cx.ledger
+            .draw("people, first incident", format!("{:?}", self.draws));
+        cx.ledger
+            .state(cx.now, RowGroup::People, "on call", "unaware", Tone::Idle);
     }
 
     /// A service has begun to fail: from now on somebody may notice.
     pub fn on_symptom(&mut self, cx: &mut Cx) {
         if self.stage == Stage::Idle {
-            let key = cx.agenda.after(self.draws.notice, Event::People(PeopleTimer::Notice));
+            let key = cx
+                .agenda
+                .after(self.draws.notice, Event::People(PeopleTimer::Notice));
             self.stage = Stage::Unaware(key);
         }
     }
@@ -194,8 +202,11 @@ impl People {
                 None
             }
             PeopleTimer::Acknowledged => {
-                let takes =
-                    if self.named { self.draws.diagnose_named } else { self.draws.diagnose };
+                let takes = if self.named {
+                    self.draws.diagnose_named
+                } else {
+                    self.draws.diagnose
+                };
                 self.diagnose(takes, cx);
                 None
             }
@@ -230,26 +241,39 @@ impl People {
         if !self.named && self.draws.restart_first {
             self.draws.restart_first = false;
             self.stage = Stage::Restarting;
-            cx.agenda.after(self.draws.restart, Event::People(PeopleTimer::Restarted));
+            cx.agenda
+                .after(self.draws.restart, Event::People(PeopleTimer::Restarted));
             self.tell("restarts servers", Tone::Busy, cx);
             return Some(Deed::RestartServers);
         }
         self.stage = Stage::Acting;
         self.tell("knows the cause, acts", Tone::Busy, cx);
-        Some(Deed::Mitigate { provision: self.draws.provision, about: self.about })
+        let provision = self.draws.decide + self.draws.provision;
+        Some(Deed::Mitigate {
+            provision,
+            about: self.about,
+        })
     }
 
     fn come(&mut self, named: bool, about: Option<ClusterId>, cx: &mut Cx) {
         self.named = named;
         self.about = about;
         self.stage = Stage::Coming;
-        cx.agenda.after(self.draws.acknowledge, Event::People(PeopleTimer::Acknowledged));
+        cx.agenda.after(
+            self.draws.acknowledge,
+            Event::People(PeopleTimer::Acknowledged),
+        );
         self.tell("paged", Tone::Doubtful, cx);
     }
 
     fn diagnose(&mut self, takes: SimDuration, cx: &mut Cx) {
-        let key = cx.agenda.after(takes, Event::People(PeopleTimer::Diagnosed));
-        self.stage = Stage::Diagnosing { key, done: cx.now + takes };
+        let key = cx
+            .agenda
+            .after(takes, Event::People(PeopleTimer::Diagnosed));
+        self.stage = Stage::Diagnosing {
+            key,
+            done: cx.now + takes,
+        };
         self.tell("looks for the cause", Tone::Busy, cx);
     }
 
@@ -268,6 +292,7 @@ impl People {
 
     fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {
         cx.ledger.say(cx.now, || format!("on call: {state}"));
-        cx.ledger.state(cx.now, RowGroup::People, "on call", state, tone);
+        cx.ledger
+            .state(cx.now, RowGroup::People, "on call", state, tone);
     }
 }

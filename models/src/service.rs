@@ -35,13 +35,20 @@ impl Service {
     /// A cluster may answer differently now. Does the service still capture?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
         // What hangs decides before what errs: the request waits for the slowest of its needs.
-        let answers = self.needs.iter().map(|(id, access)| clusters[*id].answer(*access));
+        let answers = self
+            .needs
+            .iter()
+            .map(|(id, access)| clusters[*id].answer(*access));
         self.redis = answers.fold(Answer::Ok, |worst, next| match (worst, next) {
             (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
             (Answer::Error(cause), _) => Answer::Error(cause),
             (Answer::Ok | Answer::Spool, next) => next,
         });
-        let answer = if self.spool { Answer::Spool } else { self.redis };
+        let answer = if self.spool {
+            Answer::Spool
+        } else {
+            self.redis
+        };
         self.timeline.set(cx.now, answer);
         let (state, tone) = match answer {
             Answer::Ok => ("answers".to_owned(), Tone::Good),
@@ -49,20 +56,18 @@ impl Service {
             Answer::Hang => ("hangs".to_owned(), Tone::Bad),
             Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
         };
-        cx.ledger.state(cx.now, RowGroup::Services, &self.name, &state, tone);
+        cx.ledger
+            .state(cx.now, RowGroup::Services, &self.name, &state, tone);
         answer.captures()
     }
 
     /// From now on acceptances go to the spool, or no longer.
-    pub fn set_spool(
-        &mut self,
-        open: bool,
-        clusters: &Fleet<ClusterId, Cluster>,
-        cx: &mut Cx,
-    ) {
+    pub fn set_spool(&mut self, open: bool, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) {
         let verb = if open { "opens" } else { "closes" };
-        cx.ledger.say(cx.now, || format!("{}: {verb} the spool", self.name));
-        cx.ledger.mark(cx.now, &self.name, || format!("spool {verb}"));
+        cx.ledger
+            .say(cx.now, || format!("{}: {verb} the spool", self.name));
+        cx.ledger
+            .mark(cx.now, &self.name, || format!("spool {verb}"));
         self.spool = open;
         self.refresh(clusters, cx);
     }
@@ -90,7 +95,10 @@ impl Service {
     /// The first instant at which nothing was captured, and the end of the last such span before
     /// `end`; the second is `None` while it lasts.
     pub fn outage(&self, end: SimTime) -> Option<(SimTime, Option<SimTime>)> {
-        let mut spans = self.timeline.spans(end).filter(|(_, _, answer)| !answer.captures());
+        let mut spans = self
+            .timeline
+            .spans(end)
+            .filter(|(_, _, answer)| !answer.captures());
         let first = spans.next()?;
         let last = spans.last().unwrap_or(first);
         Some((first.0, (last.1 < end).then_some(last.1)))

@@ -48,7 +48,13 @@ pub fn settle(world: World, _streams: &Streams, _mode: Mode) -> TrialResult {
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
     let (trace, timeline) = ledger.into_story();
-    TrialResult { outcome, components, timeline, trace, draws }
+    TrialResult {
+        outcome,
+        components,
+        timeline,
+        trace,
+        draws,
+    }
 }
 
 /// A component is up while all of its services are: its downtime is that of their worst.
@@ -68,7 +74,10 @@ fn components(world: &World) -> Vec<ComponentDowntime> {
             }
         }
         let downtime_true_s = down.total().as_secs_f64();
-        ComponentDowntime { component: component.name.clone(), downtime_true_s }
+        ComponentDowntime {
+            component: component.name.clone(),
+            downtime_true_s,
+        }
     };
     world.spec.components.iter().map(component).collect()
 }
@@ -76,7 +85,11 @@ fn components(world: &World) -> Vec<ComponentDowntime> {
 /// Nodes by what was paid for over the trial, and the fees of what stands beside them.
 fn cost_per_month(world: &World) -> f64 {
     let spec: &WorldSpec = world.spec;
-    let nodes = world.clusters.iter().map(|(_, cluster)| cluster.nodes().len()).sum();
+    let nodes = world
+        .clusters
+        .iter()
+        .map(|(_, cluster)| cluster.nodes().len())
+        .sum();
     let mut byte_seconds = 0.0;
     for (i, (from, bytes)) in world.paid.iter().enumerate() {
         let to = world.paid.get(i + 1).map_or(world.end, |(next, _)| *next);
@@ -88,7 +101,13 @@ fn cost_per_month(world: &World) -> f64 {
     let mut cost = layout::nodes_per_month(spec, nodes, bytes);
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
-    cost += spec.memory_alert.as_ref().map_or(0.0, |_| price.alert_month.get());
-    cost += spec.autoscaler.as_ref().map_or(0.0, |_| price.autoscaler_month.get());
+    cost += spec
+        .memory_alert
+        .as_ref()
+        .map_or(0.0, |_| price.alert_month.get());
+    cost += spec
+        .autoscaler
+        .as_ref()
+        .map_or(0.0, |_| price.autoscaler_month.get());
     cost
 }

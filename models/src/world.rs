@@ -10,8 +10,8 @@ use crate::Mode;
 use crate::answer::Answer;
 use crate::build;
 use crate::check::{Check, Echo, Order, Subject};
-use crate::cluster::operate::Demand;
 use crate::cluster::Cluster;
+use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::fault::Fault;
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
@@ -101,7 +101,12 @@ impl Model for World<'_> {
     type Event = Event;
 
     fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         match event {
             Event::Cluster(id, timer) => {
                 let news = self.clusters[id].on_timer(timer, cx);
@@ -120,20 +125,31 @@ impl Model for World<'_> {
                 }
             }
             Event::Alert(id) => {
-                if self.alerts.as_mut().is_some_and(|alerts| alerts[id].on_due(cx)) {
+                if self
+                    .alerts
+                    .as_mut()
+                    .is_some_and(|alerts| alerts[id].on_due(cx))
+                {
                     self.people.on_page(true, Some(id), cx);
                 }
             }
             Event::Scaler(id, timer) => {
-                let scalers = self.scalers.as_mut().expect("only autoscalers schedule this");
+                let scalers = self
+                    .scalers
+                    .as_mut()
+                    .expect("only autoscalers schedule this");
                 let interruption = self.spec.people.cut_over;
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
             Event::People(timer) => {
                 let sight = self.sight(agenda.now());
-                let cx =
-                    &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+                let cx = &mut Cx {
+                    now: agenda.now(),
+                    end: self.end,
+                    agenda,
+                    ledger: &mut self.ledger,
+                };
                 if let Some(deed) = self.people.on_timer(timer, sight, cx) {
                     self.act(deed, agenda);
                 }
@@ -152,7 +168,12 @@ impl World<'_> {
                 agenda.at(at, Event::Fault(number));
             }
         }
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         for fault in &self.faults {
             fault.record(self.spec, cx);
         }
@@ -170,7 +191,12 @@ impl World<'_> {
 
     /// Something about a cluster may have changed: whoever depends on it or watches it is told.
     fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
         }
@@ -190,25 +216,43 @@ impl World<'_> {
     }
 
     fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         if let Some(scalers) = &mut self.scalers {
             scalers[id].on_resized(cx);
         }
         self.people.on_done(cx);
-        let bytes = self.clusters.iter().map(|(_, cluster)| cluster.bytes_paid()).sum();
+        let bytes = self
+            .clusters
+            .iter()
+            .map(|(_, cluster)| cluster.bytes_paid())
+            .sum();
         self.paid.push((cx.now, bytes));
     }
 
     /// What a check wants done.
     fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         match order {
             Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
             Order::Spool(open) => {
                 cx.ledger.detections.push(cx.now);
                 self.services[self.capture].set_spool(open, &self.clusters, cx);
             }
-            Order::FailOver { cluster, shard, passing } => {
+            Order::FailOver {
+                cluster,
+                shard,
+                passing,
+            } => {
                 cx.ledger.detections.push(cx.now);
                 let demand = match (&self.checks[check].spec.probe, passing) {
                     (_, false) => Demand::Reachable,
@@ -221,7 +265,10 @@ impl World<'_> {
                 let name = self.checks[check].name();
                 cx.ledger.say(cx.now, || match chosen {
                     Some(node) => {
-                        format!("{name}: fails over to {}", self.clusters[cluster].node_name(node))
+                        format!(
+                            "{name}: fails over to {}",
+                            self.clusters[cluster].node_name(node)
+                        )
                     }
                     None => format!("{name}: no replica is fit to take over"),
                 });
@@ -233,7 +280,8 @@ impl World<'_> {
     /// What people see when they look.
     fn sight(&self, now: SimTime) -> Sight {
         let resize_from = self.spec.people.resize_from.get();
-        let high = |(_, c): (ClusterId, &Cluster)| c.shards().any(|s| c.usage(s, now) >= resize_from);
+        let high =
+            |(_, c): (ClusterId, &Cluster)| c.shards().any(|s| c.usage(s, now) >= resize_from);
         Sight {
             failing: self.services.iter().any(|(_, service)| !service.works()),
             memory_high: self.clusters.iter().any(high),
@@ -242,12 +290,19 @@ impl World<'_> {
 
     /// What people decided to do.
     fn act(&mut self, deed: Deed, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         let people = &self.spec.people;
         let resize_from = people.resize_from.get();
         match deed {
             Deed::RestartServers => {
-                cx.ledger.say(cx.now, || "servers are restarted; Redis stays as it is".to_owned());
+                cx.ledger.say(cx.now, || {
+                    "servers are restarted; Redis stays as it is".to_owned()
+                });
             }
             Deed::Mitigate { provision, about } => {
                 let mut touched = Vec::new();
@@ -278,17 +333,27 @@ impl World<'_> {
     }
 
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx { now: agenda.now(), end: self.end, agenda, ledger: &mut self.ledger };
+        let cx = &mut Cx {
+            now: agenda.now(),
+            end: self.end,
+            agenda,
+            ledger: &mut self.ledger,
+        };
         let fault = &self.faults[number];
-        let hit = self.clusters.iter_mut().find(|(_, c)| c.workloads.contains(&fault.workload()));
+        let hit = self
+            .clusters
+            .iter_mut()
+            .find(|(_, c)| c.workloads.contains(&fault.workload()));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
         match fault {
             Fault::Burst { workload, .. } => {
                 let name = &self.spec.workloads[*workload].name;
-                cx.ledger.say(cx.now, || format!("the {name} data begins to grow fast"));
-                cx.ledger.mark(cx.now, &format!("{} cluster", cluster.name), || {
-                    format!("{name} grows fast")
-                });
+                cx.ledger
+                    .say(cx.now, || format!("the {name} data begins to grow fast"));
+                cx.ledger
+                    .mark(cx.now, &format!("{} cluster", cluster.name), || {
+                        format!("{name} grows fast")
+                    });
             }
             Fault::Crash { .. } => {
                 let shard = cluster.fullest_shard(cx.now);
@@ -324,7 +389,9 @@ fn ask(
                     echo(if tcp { can.tcp } else { can.ping })
                 };
                 let echoes = clusters[id].nodes().iter().map(of);
-                echoes.min_by_key(|echo| *echo as u8).expect("a cluster has nodes")
+                echoes
+                    .min_by_key(|echo| *echo as u8)
+                    .expect("a cluster has nodes")
             };
             reply(matches!(probe, ProbeSpec::Tcp {}))
         }
@@ -345,7 +412,11 @@ fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -
         ProbeSpec::Role {} => Echo::Failed,
         ProbeSpec::InfoMemory { .. } if ping == Echo::Silence => Echo::Silence,
         ProbeSpec::InfoMemory { threshold } => {
-            if cluster.usage(shard, now) < threshold.get() { Echo::Passed } else { Echo::Failed }
+            if cluster.usage(shard, now) < threshold.get() {
+                Echo::Passed
+            } else {
+                Echo::Failed
+            }
         }
         ProbeSpec::ReadCanary {} => echo(cluster.reply(owner, Access::Read)),
         ProbeSpec::WriteCanary {} => echo(cluster.reply(owner, Access::Write)),

@@ -27,12 +27,7 @@ pub fn rows<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, Error> {
 pub(crate) fn table(table: &Table) -> Result<Vec<u8>, Error> {
     table.check()?;
     let triple: Vec<bool> = (0..table.columns.len())
-        .map(|column| {
-            table
-                .rows
-                .iter()
-                .any(|row| matches!(row[column], Cell::Estimate { .. }))
-        })
+        .map(|column| table.rows.iter().any(|row| row[column].has_interval()))
         .collect();
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
@@ -68,9 +63,11 @@ fn fields(cell: &Cell, triple: bool) -> Vec<String> {
     let mut fields = match cell {
         Cell::Text { text } => vec![text.clone()],
         Cell::Number { value, .. } => vec![value.to_string()],
-        Cell::Estimate { estimate, .. } => [estimate.value, estimate.low, estimate.high]
-            .map(|number| number.to_string())
-            .to_vec(),
+        Cell::Estimate { estimate, .. } | Cell::Difference { estimate, .. } => {
+            [estimate.value, estimate.low, estimate.high]
+                .map(|number| number.to_string())
+                .to_vec()
+        }
         Cell::Empty => vec![String::new()],
     };
     fields.resize(if triple { 3 } else { 1 }, String::new());

@@ -47,7 +47,10 @@ fn dot_interval(chart: &DotInterval) -> Table {
             optional(row.value, chart.value.format),
         ];
         if let Some(axis) = &chart.difference {
-            cells.push(optional(row.difference, axis.format));
+            let difference = row
+                .difference
+                .map(|value| Cell::difference(value, axis.format));
+            cells.push(difference.unwrap_or(Cell::Empty));
         }
         if markers {
             cells.push(Cell::optional(row.marker, chart.value.format));

@@ -191,7 +191,7 @@ fn significant(value: f64, digits: u8) -> String {
 
 /// The value rounded to this many significant digits, and the power of ten of its first digit.
 /// Goes through the decimal text, which is exact and the same on every machine.
-fn round_significant(value: f64, digits: u8) -> (f64, i32) {
+pub(crate) fn round_significant(value: f64, digits: u8) -> (f64, i32) {
     let text = format!("{:.*e}", usize::from(digits.max(1)) - 1, value);
     let exponent = text
         .split_once('e')
@@ -199,10 +199,17 @@ fn round_significant(value: f64, digits: u8) -> (f64, i32) {
     (text.parse().unwrap_or(value), exponent.unwrap_or(0))
 }
 
+/// Exactly the number that is written like this; `powi` may differ from machine to machine.
+pub(crate) fn power_of_ten(exponent: i32) -> f64 {
+    format!("1e{exponent}")
+        .parse()
+        .expect("a power of ten can be read")
+}
+
 /// How many digits after the point tell steps of this size apart.
 fn decimals_of_step(step: f64) -> u8 {
     (0..=9)
-        .find(|&digits| is_whole(step * 10f64.powi(i32::from(digits))))
+        .find(|&digits| is_whole(step * power_of_ten(i32::from(digits))))
         .unwrap_or(9)
 }
 
@@ -234,13 +241,17 @@ fn duration(seconds: f64) -> String {
     format!("{sign}{text}")
 }
 
-/// From a minute up: the two largest units, the second left out when it is zero.
+/// From a minute up: the two largest units, the second left out when it is zero. From half an hour
+/// up seconds no longer matter.
 fn long_duration(seconds: f64) -> String {
     let whole_seconds = seconds.round();
-    if whole_seconds < 3600.0 {
+    if whole_seconds < 1800.0 {
         return two_units(whole_seconds, 60.0, "min", "s");
     }
     let whole_minutes = (seconds / 60.0).round();
+    if whole_minutes < 60.0 {
+        return format!("{whole_minutes} min");
+    }
     if whole_minutes < 24.0 * 60.0 {
         return two_units(whole_minutes, 60.0, "h", "min");
     }
@@ -313,6 +324,7 @@ mod tests {
         assert_eq!(read(12.4), "12.4 s");
         assert_eq!(read(59.96), "1 min");
         assert_eq!(read(252.0), "4 min 12 s");
+        assert_eq!(read(2808.0), "47 min");
         assert_eq!(read(3599.7), "1 h");
         assert_eq!(read(86_399.0), "1 d");
         assert_eq!(read(100.0 * 86_400.0), "100 d");

@@ -22,7 +22,8 @@ pub(crate) fn page(report: &Report) -> Result<String, Error> {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
          <style>\n{css}{chart_css}\n</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#findings\">Skip to the findings</a>\n<div class=\"layout\">\n\
-         {header}{nav}<main id=\"findings\">\n{sections}</main>\n{footer}</div>\n</body>\n</html>\n",
+         {header}{nav}<main id=\"findings\">\n{sections}</main>\n{footer}\
+         </div>\n</body>\n</html>\n",
         title = escaped(&report.title),
         css = include_str!("html/page.css"),
         chart_css = svg::style(),
@@ -248,15 +249,16 @@ fn class(column: &Column) -> &'static str {
     }
 }
 
+/// An interval is set smaller than its value.
 fn cell(cell: &Cell) -> String {
+    let text = escaped(&cell.display());
     match cell {
-        Cell::Estimate { estimate, format } if !estimate.is_exact() => format!(
-            "{} <span class=\"ci\">({})</span>",
-            format.number(estimate.value),
-            format.range(estimate.low, estimate.high)
-        ),
+        Cell::Estimate { .. } | Cell::Difference { .. } => match text.split_once(" (") {
+            Some((value, interval)) => format!("{value} <span class=\"ci\">({interval}</span>"),
+            None => text,
+        },
         Cell::Empty => "<span class=\"none\">–</span>".to_string(),
-        Cell::Text { .. } | Cell::Number { .. } | Cell::Estimate { .. } => escaped(&cell.display()),
+        Cell::Text { .. } | Cell::Number { .. } => text,
     }
 }
 

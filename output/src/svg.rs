@@ -12,14 +12,17 @@ mod dot_interval;
 mod frame;
 mod glyph;
 mod heat_map;
+mod lettering;
 mod lines;
+mod nearby;
 mod plane;
 mod scatter;
 mod theme;
 mod timeline;
 mod timeline_labels;
+mod writer;
 
-pub use canvas::TextBox;
+pub use lettering::TextBox;
 
 use self::axis::{Include, Ruler};
 use self::canvas::{Canvas, Lettering};

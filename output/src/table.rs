@@ -62,6 +62,13 @@ pub enum Cell {
         /// How all three are written.
         format: Format,
     },
+    /// A difference with its interval; its signs are written.
+    Difference {
+        /// The difference and its interval.
+        estimate: Estimate,
+        /// How all three are written.
+        format: Format,
+    },
     /// Nothing is known: empty in CSV, a dash where people read.
     Empty,
 }
@@ -155,7 +162,9 @@ impl Table {
         let refused = match cell {
             Cell::Text { .. } | Cell::Empty => None,
             Cell::Number { value, .. } => Some(*value).filter(|value| !value.is_finite()),
-            Cell::Estimate { estimate, .. } => estimate.first_not_finite(),
+            Cell::Estimate { estimate, .. } | Cell::Difference { estimate, .. } => {
+                estimate.first_not_finite()
+            }
         };
         match refused {
             None => Ok(()),
@@ -212,9 +221,22 @@ impl Cell {
         Cell::Estimate { estimate, format }
     }
 
+    /// A difference with its interval.
+    pub fn difference(estimate: Estimate, format: Format) -> Cell {
+        Cell::Difference { estimate, format }
+    }
+
     /// A number if there is one.
     pub fn optional(value: Option<f64>, format: Format) -> Cell {
         value.map_or(Cell::Empty, |value| Cell::number(value, format))
+    }
+
+    /// Whether three numbers stand here.
+    pub(crate) fn has_interval(&self) -> bool {
+        match self {
+            Cell::Estimate { .. } | Cell::Difference { .. } => true,
+            Cell::Text { .. } | Cell::Number { .. } | Cell::Empty => false,
+        }
     }
 
     /// What people read; a dash where nothing is known.
@@ -223,6 +245,7 @@ impl Cell {
             Cell::Text { text } => text.clone(),
             Cell::Number { value, format } => format.number(*value),
             Cell::Estimate { estimate, format } => format.estimate(estimate),
+            Cell::Difference { estimate, format } => format.difference(estimate),
             Cell::Empty => "–".to_string(),
         }
     }

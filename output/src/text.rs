@@ -16,6 +16,11 @@ use crate::table::{Align, Cell, Table, TextOptions};
 const GAP: usize = 3;
 /// No column is made narrower than this for want of room.
 const NARROWEST: usize = 10;
+/// A column of words this wide reads well.
+const READABLE: usize = 26;
+
+/// A space at which no line is broken.
+const UNBROKEN: char = '\u{a0}';
 
 const BOLD: &str = "\u{1b}[1m";
 const DIM: &str = "\u{1b}[2m";
@@ -76,27 +81,72 @@ fn dressed(line: &str, dress: &str, options: &TextOptions) -> String {
     }
 }
 
-/// The natural widths, then the widest column narrowed until the table fits or cannot.
+/// A column's natural width, and the least that leaves every word and number in one piece.
+struct Wish {
+    natural: usize,
+    least: usize,
+    words: bool,
+}
+
+/// The natural widths where they fit. Where not, words wrap first as long as they stay readable,
+/// then intervals go under their values, then words wrap as far as they can.
 fn column_widths(table: &Table, limit: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = Vec::new();
-    let mut narrowest: Vec<usize> = Vec::new();
-    for (index, column) in table.columns.iter().enumerate() {
-        let mut texts = vec![column.heading()];
-        texts.extend(table.rows.iter().map(|row| row[index].display()));
-        widths.push(texts.iter().map(|text| columns(text)).max().unwrap_or(0));
-        let word = |text: &String| text.split(' ').map(columns).max().unwrap_or(0);
-        let longest = texts.iter().map(word).max().unwrap_or(0);
-        narrowest.push(longest.clamp(NARROWEST, 24));
-    }
+    let wishes: Vec<Wish> = (0..table.columns.len())
+        .map(|index| wish(table, index))
+        .collect();
+    let mut widths: Vec<usize> = wishes.iter().map(|wish| wish.natural).collect();
     let room = limit.saturating_sub(GAP * widths.len().saturating_sub(1));
+    shrink(&mut widths, room, |index| {
+        if wishes[index].words {
+            READABLE
+        } else {
+            usize::MAX
+        }
+    });
     while widths.iter().sum::<usize>() > room {
-        let shrinkable = (0..widths.len()).filter(|&index| widths[index] > narrowest[index]);
+        let stackable = (0..widths.len())
+            .filter(|&index| !wishes[index].words && widths[index] > wishes[index].least);
+        match stackable.max_by_key(|&index| widths[index] - wishes[index].least) {
+            Some(index) => widths[index] = wishes[index].least,
+            None => break,
+        }
+    }
+    shrink(&mut widths, room, |index| wishes[index].least);
+    give_back(&mut widths, &wishes, room);
+    widths
+}
+
+fn wish(table: &Table, index: usize) -> Wish {
+    let mut texts = vec![table.columns[index].heading()];
+    texts.extend(table.rows.iter().map(|row| unbroken(&row[index])));
+    let natural = texts.iter().map(|text| columns(text)).max().unwrap_or(0);
+    let word = |text: &String| text.split(' ').map(columns).max().unwrap_or(0);
+    let longest = texts.iter().map(word).max().unwrap_or(0);
+    let words = table.columns[index].align == Align::Left;
+    Wish {
+        natural,
+        least: longest.clamp(NARROWEST, 28).min(natural),
+        words,
+    }
+}
+
+/// Narrows the widest column until all fit, none below its floor.
+fn shrink(widths: &mut [usize], room: usize, floor: impl Fn(usize) -> usize) {
+    while widths.iter().sum::<usize>() > room {
+        let shrinkable = (0..widths.len()).filter(|&index| widths[index] > floor(index));
         match shrinkable.max_by_key(|&index| widths[index]) {
             Some(widest) => widths[widest] -= 1,
             None => break,
         }
     }
-    widths
+}
+
+/// Words take what room is left.
+fn give_back(widths: &mut [usize], wishes: &[Wish], room: usize) {
+    for (index, wish) in wishes.iter().enumerate().filter(|(_, wish)| wish.words) {
+        let left = room.saturating_sub(widths.iter().sum());
+        widths[index] = (widths[index] + left).min(wish.natural);
+    }
 }
 
 fn push_row(
@@ -109,7 +159,7 @@ fn push_row(
     let cells: Vec<Vec<String>> = row
         .iter()
         .zip(widths)
-        .map(|(cell, width)| wrap(&cell.display(), *width))
+        .map(|(cell, width)| wrap(&unbroken(cell), *width))
         .collect();
     let height = cells.iter().map(Vec::len).max().unwrap_or(1);
     for index in 0..height {
@@ -134,11 +184,27 @@ fn padded(part: &str, width: usize, align: Align) -> String {
     format!("{}{part}{}", " ".repeat(before), " ".repeat(room - before))
 }
 
+/// What a cell says, with spaces inside numbers at which no line is broken; an interval may stand
+/// under its value, but stays in one piece.
+fn unbroken(cell: &Cell) -> String {
+    let text = cell.display();
+    match cell {
+        Cell::Text { .. } | Cell::Empty => text,
+        Cell::Number { .. } | Cell::Estimate { .. } | Cell::Difference { .. } => {
+            let joined = text.replace(' ', &UNBROKEN.to_string());
+            joined.replacen(&format!("{UNBROKEN}("), " (", 1)
+        }
+    }
+}
+
 /// Lines no wider than `limit`, broken at spaces, inside a word only where it is wider by itself.
 /// What would move the cursor or ring the bell is left out.
 fn wrap(text: &str, limit: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text
+        .split([' ', '\n', '\t', '\r'])
+        .filter(|word| !word.is_empty())
+    {
         let line = lines.last_mut().expect("there is always a line");
         let joined = columns(line) + 1 + columns(word);
         if !line.is_empty() && joined <= limit {
@@ -158,6 +224,9 @@ fn wrap(text: &str, limit: usize) -> Vec<String> {
         }
     }
     lines
+        .into_iter()
+        .map(|line| line.replace(UNBROKEN, " "))
+        .collect()
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@
 //! let year = SimTime::ZERO + SimDuration::from_days(365);
 //! let summary = run(&mut machine, &mut agenda, year, 10_000)?;
 //!
-//! // A repair under way when the year ends is not in `down`; a model meant to be used would add it.
+//! // A repair under way when the year ends is not in `down`; a model in earnest would add it.
 //! assert_eq!(summary.pending, 1);
 //! let down_share = machine.down.total().as_secs_f64() / year.as_secs_f64();
 //! assert!(down_share > 0.0 && down_share < 0.05);
@@ -103,10 +103,12 @@ pub mod arrivals;
 mod cell;
 pub mod crossing;
 pub mod dist;
+mod draws;
 mod edge;
 pub mod engine;
 pub mod intensity;
 pub mod quantity;
+mod search;
 pub mod streams;
 pub mod time;
 pub mod trace;

@@ -139,13 +139,16 @@ impl SimDuration {
 /// processors it must also run on: one of these is made for nearly every event.
 #[inline]
 fn round_to_u64(value: f64) -> u64 {
-    // Above 2^52 a float has no fraction. Below, the signed conversion is a single instruction.
-    if value >= (1_u64 << 52) as f64 {
+    // From 2^52 on a float has no fraction.
+    const SHIFT: f64 = (1_u64 << 52) as f64;
+    if value >= SHIFT {
         return value as u64;
     }
-    let whole = value as i64;
-    let rounded_up = value - whole as f64 >= 0.5;
-    (whole + i64::from(rounded_up)) as u64
+    // So the sum is rounded to a whole number, which stands in its lowest bits. A half went to the
+    // even neighbour, where `round` goes up.
+    let shifted = value + SHIFT;
+    let lost = value - (shifted - SHIFT);
+    shifted.to_bits() - SHIFT.to_bits() + u64::from(lost >= 0.5)
 }
 
 impl Add<SimDuration> for SimTime {
@@ -462,6 +465,14 @@ mod tests {
         #[test]
         fn rounding_is_that_of_the_library(value in 0.0..1.8e19_f64, scale in 0..64_i32) {
             for value in [value * 0.5_f64.powi(scale), value.floor() * 0.5_f64.powi(scale)] {
+                prop_assert_eq!(round_to_u64(value), value.round() as u64);
+            }
+        }
+
+        #[test]
+        fn halves_are_rounded_up(whole in 0..1_u64 << 52, shift in 0..52_u32) {
+            let half = (whole >> shift) as f64 + 0.5;
+            for value in [half.next_down(), half, half.next_up()] {
                 prop_assert_eq!(round_to_u64(value), value.round() as u64);
             }
         }

@@ -27,10 +27,24 @@ impl Judge {
     pub fn new(spec: JudgeSpec) -> Judge {
         let (observers, agree, fall, rise) = match spec {
             JudgeSpec::Consecutive { fall, rise } => (1, 1, fall, rise),
-            JudgeSpec::Quorum { observers, agree, fall, rise } => (observers, agree, fall, rise),
+            JudgeSpec::Quorum {
+                observers,
+                agree,
+                fall,
+                rise,
+            } => (observers, agree, fall, rise),
         };
-        let run = Run { failures: 0, successes: rise, down: false };
-        Judge { fall, rise, agree: agree as usize, observers: vec![run; observers as usize] }
+        let run = Run {
+            failures: 0,
+            successes: rise,
+            down: false,
+        };
+        Judge {
+            fall,
+            rise,
+            agree: agree as usize,
+            observers: vec![run; observers as usize],
+        }
     }
 
     /// How many observers there are.
@@ -60,7 +74,11 @@ impl Judge {
     /// Would more answers like its last one change nothing that this observer says?
     pub fn settled(&self, observer: usize) -> bool {
         let run = self.observers[observer];
-        if run.down { run.failures == self.fall } else { run.successes == self.rise }
+        if run.down {
+            run.failures == self.fall
+        } else {
+            run.successes == self.rise
+        }
     }
 }
 
@@ -91,7 +109,12 @@ mod tests {
 
     #[test]
     fn two_of_three_must_agree() {
-        let spec = JudgeSpec::Quorum { observers: 3, agree: 2, fall: 1, rise: 1 };
+        let spec = JudgeSpec::Quorum {
+            observers: 3,
+            agree: 2,
+            fall: 1,
+            rise: 1,
+        };
         let mut judge = Judge::new(spec);
         judge.observe(0, false);
         assert!(!judge.down());

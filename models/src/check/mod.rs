@@ -110,12 +110,17 @@ pub struct Check {
     mode: Mode,
 }
 
+/// Between an observer's probes of one subject and of the next (an assumption).
+const STAGGER: SimDuration = SimDuration::from_millis(5);
+
 #[derive(Clone, Debug)]
 struct Watched {
     subject: Subject,
     judge: Judge,
     /// Per observer: is a probe scheduled or under way?
     awake: Vec<bool>,
+    /// Per observer: did its last probe pass?
+    passed: Vec<bool>,
     down: bool,
     failovers: u32,
     last_failover: Option<SimTime>,
@@ -137,6 +142,7 @@ impl Check {
             subject,
             judge: judge.clone(),
             awake: vec![false; observers],
+            passed: vec![true; observers],
             down: false,
             failovers: 0,
             last_failover: None,
@@ -144,7 +150,11 @@ impl Check {
         let phase = |observer: usize| {
             let entity = (id.index() * 1024 + observer) as u64;
             let mut rng = streams.stream(streams::PROBE_PHASE, entity);
-            sim::Dist::Uniform { min: SimDuration::ZERO, max: spec.interval }.sample(&mut rng)
+            sim::Dist::Uniform {
+                min: SimDuration::ZERO,
+                max: spec.interval,
+            }
+            .sample(&mut rng)
         };
         Check {
             id,
@@ -172,7 +182,13 @@ impl Check {
 
     /// The trial begins.
     pub fn start(&mut self, cx: &mut Cx) {
-        cx.ledger.state(cx.now, RowGroup::Observers, self.name(), "healthy", Tone::Good);
+        cx.ledger.state(
+            cx.now,
+            RowGroup::Observers,
+            self.name(),
+            "healthy",
+            Tone::Good,
+        );
         if self.mode == Mode::Eager {
             for subject in 0..self.subjects.len() {
                 self.rouse(subject, cx);
@@ -195,12 +211,12 @@ impl Check {
     }
 
     fn rouse(&mut self, subject: usize, cx: &mut Cx) {
-            for observer in 0..self.phases.len() {
-                if !self.subjects[subject].awake[observer] {
-                    let at = self.next_on_grid(observer, cx.now);
-                    self.schedule(subject, observer, at, cx);
-                }
+        for observer in 0..self.phases.len() {
+            if !self.subjects[subject].awake[observer] {
+                let at = self.next_on_grid(subject, observer, cx.now);
+                self.schedule(subject, observer, at, cx);
             }
+        }
     }
 
     /// An event of this check's own. `ask` puts the probe to the world.
@@ -218,13 +234,21 @@ impl Check {
                     Echo::Silence => self.spec.timeout,
                 };
                 let passed = echo == Echo::Passed;
-                let answered = CheckTimer::Answered { subject, observer, sent: cx.now, passed };
+                let answered = CheckTimer::Answered {
+                    subject,
+                    observer,
+                    sent: cx.now,
+                    passed,
+                };
                 cx.agenda.after(delay, Event::Check(self.id, answered));
                 Vec::new()
             }
-            CheckTimer::Answered { subject, observer, sent, passed } => {
-                self.on_answer(subject, observer, sent, passed, cx)
-            }
+            CheckTimer::Answered {
+                subject,
+                observer,
+                sent,
+                passed,
+            } => self.on_answer(subject, observer, sent, passed, cx),
             CheckTimer::Retry { subject } => {
                 let mut orders = Vec::new();
                 if self.subjects[subject].down {
@@ -246,26 +270,32 @@ impl Check {
         let watched = &mut self.subjects[subject];
         watched.judge.observe(observer, passed);
         let down = watched.judge.down();
-        let asleep = self.mode == Mode::Lazy
-            && watched.judge.settled(observer)
-            && self.last_change <= sent;
+        let asleep =
+            self.mode == Mode::Lazy && watched.judge.settled(observer) && self.last_change <= sent;
         if asleep {
             watched.awake[observer] = false;
         } else {
             let next = sent + self.spec.interval;
             self.schedule(subject, observer, next, cx);
         }
-        let about = self.about(subject);
-        cx.ledger.say(cx.now, || {
-            let result = if passed { "passes" } else { "fails" };
-            format!("{} {about}: probe {result}", self.name())
-        });
+        let before = std::mem::replace(&mut self.subjects[subject].passed[observer], passed);
+        if before != passed {
+            let about = self.about(subject);
+            cx.ledger.say(cx.now, || {
+                let result = if passed { "passes" } else { "fails" };
+                format!("{} {about}: probe {result}", self.name())
+            });
+        }
         if down == self.subjects[subject].down {
             return Vec::new();
         }
         self.subjects[subject].down = down;
         self.tell_verdict(subject, down, cx);
-        if down { self.on_down(subject, cx) } else { self.on_up() }
+        if down {
+            self.on_down(subject, cx)
+        } else {
+            self.on_up()
+        }
     }
 
     fn on_down(&mut self, subject: usize, cx: &mut Cx) -> Vec<Order> {
@@ -292,12 +322,18 @@ impl Check {
     fn on_up(&self) -> Vec<Order> {
         let spools = self.spec.actions.contains(&ActionSpec::OpenSpool);
         let all_up = self.subjects.iter().all(|watched| !watched.down);
-        if spools && all_up { vec![Order::Spool(false)] } else { Vec::new() }
+        if spools && all_up {
+            vec![Order::Spool(false)]
+        } else {
+            Vec::new()
+        }
     }
 
     /// A failover, unless a guard holds it back.
     fn failover(&mut self, subject: usize, cx: &mut Cx) -> Option<Order> {
-        let Subject::Shard(cluster, shard) = self.subjects[subject].subject else { return None };
+        let Subject::Shard(cluster, shard) = self.subjects[subject].subject else {
+            return None;
+        };
         let passing = self.spec.actions.contains(&ActionSpec::FailOverToPassing);
         if !passing && !self.spec.actions.contains(&ActionSpec::FailOver) {
             return None;
@@ -308,23 +344,39 @@ impl Check {
         if watched.failovers >= guard.failovers_max {
             return None;
         }
-        let cooling = watched.last_failover.is_some_and(|at| cx.now < at + guard.cool_down);
+        let cooling = watched
+            .last_failover
+            .is_some_and(|at| cx.now < at + guard.cool_down);
         if cooling || (guard.fail_open && all_bad) {
-            let why = if cooling { "cooling down" } else { "everything looks bad" };
+            let why = if cooling {
+                "cooling down"
+            } else {
+                "everything looks bad"
+            };
             let retry = CheckTimer::Retry { subject };
             let wait = watched.last_failover.map_or(guard.cool_down, |at| {
-                (at + guard.cool_down).saturating_since(cx.now).max(self.spec.interval)
+                (at + guard.cool_down)
+                    .saturating_since(cx.now)
+                    .max(self.spec.interval)
             });
             cx.agenda.after(wait, Event::Check(self.id, retry));
-            cx.ledger.say(cx.now, || format!("{}: no failover, {why}", self.name()));
+            cx.ledger
+                .say(cx.now, || format!("{}: no failover, {why}", self.name()));
             return None;
         }
         watched.failovers += 1;
         watched.last_failover = Some(cx.now);
         if watched.failovers < guard.failovers_max {
-            cx.agenda.after(guard.cool_down, Event::Check(self.id, CheckTimer::Retry { subject }));
+            cx.agenda.after(
+                guard.cool_down,
+                Event::Check(self.id, CheckTimer::Retry { subject }),
+            );
         }
-        Some(Order::FailOver { cluster, shard, passing })
+        Some(Order::FailOver {
+            cluster,
+            shard,
+            passing,
+        })
     }
 
     fn schedule(&mut self, subject: usize, observer: usize, at: SimTime, cx: &mut Cx) {
@@ -333,9 +385,10 @@ impl Check {
         cx.agenda.at(at, Event::Check(self.id, timer));
     }
 
-    /// The observer's first place on its grid after `now`.
-    fn next_on_grid(&self, observer: usize, now: SimTime) -> SimTime {
-        let first = SimTime::ZERO + self.phases[observer];
+    /// The observer's first place on its grid for this subject after `now`. An observer takes its
+    /// subjects one after the other, so no two probes fall on the same instant.
+    fn next_on_grid(&self, subject: usize, observer: usize, now: SimTime) -> SimTime {
+        let first = SimTime::ZERO + self.phases[observer] + STAGGER * subject as u64;
         if now < first {
             return first;
         }
@@ -356,10 +409,16 @@ impl Check {
     fn tell_verdict(&self, subject: usize, down: bool, cx: &mut Cx) {
         let about = self.about(subject);
         let verdict = if down { "DOWN" } else { "up" };
-        cx.ledger.say(cx.now, || format!("{} {about}: verdict {verdict}", self.name()));
+        cx.ledger.say(cx.now, || {
+            format!("{} {about}: verdict {verdict}", self.name())
+        });
         let any_down = self.subjects.iter().any(|watched| watched.down);
-        let (state, tone) =
-            if any_down { ("says down", Tone::Bad) } else { ("healthy", Tone::Good) };
-        cx.ledger.state(cx.now, RowGroup::Observers, self.name(), state, tone);
+        let (state, tone) = if any_down {
+            ("says down", Tone::Bad)
+        } else {
+            ("healthy", Tone::Good)
+        };
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, self.name(), state, tone);
     }
 }

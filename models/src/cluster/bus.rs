@@ -16,10 +16,16 @@ use crate::spec::FailoverSpec;
 impl Cluster {
     /// A healthy bus of the nodes as they are now; `None` if this cluster runs none.
     pub(super) fn new_bus(&self, origin: SimTime) -> Option<ClusterBus> {
-        let FailoverSpec::ClusterBus(spec) = &self.failover else { return None };
+        let FailoverSpec::ClusterBus(spec) = &self.failover else {
+            return None;
+        };
         let member = |n: usize| MemberInit {
             shard: Shard(self.nodes[n].shard as u16),
-            role: if self.nodes[n].primary { Role::Primary } else { Role::Replica },
+            role: if self.nodes[n].primary {
+                Role::Primary
+            } else {
+                Role::Replica
+            },
             no_failover: false,
         };
         let layout: Vec<MemberInit> = (0..self.nodes.len()).map(member).collect();
@@ -39,21 +45,23 @@ impl Cluster {
     /// The bus hears of a node's process from that process' own standstill.
     pub(super) fn tell_bus(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
         let process = match condition {
-            Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => {
-                Process::Running
-            }
+            Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => Process::Running,
             Condition::Loading => Process::Loading,
             Condition::Stalled | Condition::Hung => Process::Hung,
             Condition::Killed | Condition::HostLost => Process::Dead,
         };
         let member = Member(node as u16);
-        self.with_bus(cx, |bus, now, out| bus.set_process(now, member, process, out));
+        self.with_bus(cx, |bus, now, out| {
+            bus.set_process(now, member, process, out)
+        });
     }
 
     /// How a replica stands with its owner.
     pub(super) fn set_link(&mut self, replica: usize, link: ReplicaLink, cx: &mut Cx) {
         let member = Member(replica as u16);
-        self.with_bus(cx, |bus, now, out| bus.set_replication(now, member, 0, link, out));
+        self.with_bus(cx, |bus, now, out| {
+            bus.set_replication(now, member, 0, link, out)
+        });
     }
 
     /// Does something with the bus, then carries out what it decided.
@@ -62,7 +70,9 @@ impl Cluster {
         cx: &mut Cx,
         f: impl FnOnce(&mut ClusterBus, SimTime, &mut BusEffects),
     ) -> bool {
-        let Some(bus) = &mut self.bus else { return false };
+        let Some(bus) = &mut self.bus else {
+            return false;
+        };
         let mut effects = BusEffects::new();
         f(bus, cx.now, &mut effects);
         let changed = !effects.is_empty();
@@ -74,7 +84,11 @@ impl Cluster {
 
     /// One pending event for the bus' next deed.
     pub(super) fn schedule_bus(&mut self, cx: &mut Cx) {
-        let next = self.bus.as_ref().and_then(ClusterBus::next_at).map(|at| at.max(cx.now));
+        let next = self
+            .bus
+            .as_ref()
+            .and_then(ClusterBus::next_at)
+            .map(|at| at.max(cx.now));
         if self.bus_event.map(|(_, at)| at) == next {
             return;
         }
@@ -98,8 +112,19 @@ impl Cluster {
                 self.set_link(node, ReplicaLink::NeverSynced, cx);
                 self.link_replica(node, cx);
             }
-            BusEffect::ReplicaRepointed { member, .. } => {
-                self.link_replica(member.0.into(), cx);
+            BusEffect::ReplicaRepointed {
+                member,
+                new_primary,
+            } => {
+                let node = usize::from(member.0);
+                let shard = self.nodes[usize::from(new_primary.0)].shard;
+                if self.nodes[node].shard != shard {
+                    // It has moved to a primary that had lost its replicas, and starts over.
+                    self.nodes[node].shard = shard;
+                    self.nodes[node].in_sync = false;
+                    self.set_link(node, ReplicaLink::NeverSynced, cx);
+                }
+                self.link_replica(node, cx);
             }
             BusEffect::Pfail { .. }
             | BusEffect::PfailCleared { .. }
@@ -129,7 +154,10 @@ impl Cluster {
             cx.ledger.lost_acks.push((from, at, self.workloads.clone()));
         }
         self.nodes[node].primary = true;
-        self.nodes[node].promoted = Some(Promotion { at: cx.now, useless: false });
+        self.nodes[node].promoted = Some(Promotion {
+            at: cx.now,
+            useless: false,
+        });
         let answers = self.condition(node).capabilities().bus;
         self.stopped[shard] = (!answers).then_some(cx.now);
         let name = self.node_name(node);
@@ -144,37 +172,70 @@ impl Cluster {
         let row = format!("{} cluster bus", self.name);
         match *effect {
             BusEffect::Pfail { by, of } => {
-                cx.ledger.say(cx.now, || format!("bus: {} suspects {}", name(by), name(of)));
-                cx.ledger.state(cx.now, RowGroup::Observers, &row, "suspects", Tone::Doubtful);
+                cx.ledger.say(cx.now, || {
+                    format!("bus: {} suspects {}", name(by), name(of))
+                });
+                cx.ledger.state(
+                    cx.now,
+                    RowGroup::Observers,
+                    &row,
+                    "suspects",
+                    Tone::Doubtful,
+                );
             }
-            BusEffect::Fail { by, of, declared: true } => {
-                cx.ledger.say(cx.now, || format!("bus: {} declares {} failed", name(by), name(of)));
-                cx.ledger.state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
+            BusEffect::Fail {
+                by,
+                of,
+                declared: true,
+            } => {
+                cx.ledger.say(cx.now, || {
+                    format!("bus: {} declares {} failed", name(by), name(of))
+                });
+                cx.ledger
+                    .state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
             }
             BusEffect::FailCleared { by, of } => {
-                cx.ledger.say(cx.now, || format!("bus: {} sees {} back", name(by), name(of)));
+                cx.ledger.say(cx.now, || {
+                    format!("bus: {} sees {} back", name(by), name(of))
+                });
             }
             BusEffect::ClusterState { of, ok } => {
                 let says = if ok { "ok" } else { "down" };
-                cx.ledger.say(cx.now, || format!("bus: {} holds the cluster {says}", name(of)));
+                cx.ledger.say(cx.now, || {
+                    format!("bus: {} holds the cluster {says}", name(of))
+                });
                 if self.nodes[usize::from(of.0)].primary {
                     let tone = if ok { Tone::Good } else { Tone::Bad };
                     let state = if ok { "cluster ok" } else { "cluster down" };
-                    cx.ledger.state(cx.now, RowGroup::Observers, &row, state, tone);
+                    cx.ledger
+                        .state(cx.now, RowGroup::Observers, &row, state, tone);
                 }
             }
             BusEffect::ElectionStarted { by, epoch } => {
-                cx.ledger.say(cx.now, || format!("bus: {} asks for votes, epoch {epoch}", name(by)));
-            }
-            BusEffect::Demoted { member, new_primary } => {
                 cx.ledger.say(cx.now, || {
-                    format!("bus: {} becomes a replica of {}", name(member), name(new_primary))
+                    format!("bus: {} asks for votes, epoch {epoch}", name(by))
+                });
+            }
+            BusEffect::Demoted {
+                member,
+                new_primary,
+            } => {
+                cx.ledger.say(cx.now, || {
+                    format!(
+                        "bus: {} becomes a replica of {}",
+                        name(member),
+                        name(new_primary)
+                    )
                 });
             }
             BusEffect::ManualFailoverTimedOut { member } => {
-                cx.ledger.say(cx.now, || format!("bus: {} was not elected in time", name(member)));
+                cx.ledger.say(cx.now, || {
+                    format!("bus: {} was not elected in time", name(member))
+                });
             }
-            BusEffect::Fail { declared: false, .. }
+            BusEffect::Fail {
+                declared: false, ..
+            }
             | BusEffect::PfailCleared { .. }
             | BusEffect::ElectionScheduled { .. }
             | BusEffect::Vote { .. }

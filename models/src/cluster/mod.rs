@@ -97,6 +97,8 @@ pub struct Cluster {
     bus_key: StreamKey,
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
+    /// The bound that the memory event is for, and the growth's turn in which it was planned.
+    forecast: Option<(Option<f64>, u32)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
@@ -138,10 +140,21 @@ impl Cluster {
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
         let on_it = |w: &&usize| &spec.workloads[**w];
-        let datasets = plan.workloads.iter().map(|w| spec.workloads[*w].dataset.get()).sum();
-        let key_sizes: f64 =
-            plan.workloads.iter().map(|w| spec.workloads[*w].key_size.as_f64()).sum();
-        let commands = plan.workloads.iter().map(|w| on_it(&w).commands.get()).sum();
+        let datasets = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].dataset.get())
+            .sum();
+        let key_sizes: f64 = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].key_size.as_f64())
+            .sum();
+        let commands = plan
+            .workloads
+            .iter()
+            .map(|w| on_it(&w).commands.get())
+            .sum();
         let writes = plan
             .workloads
             .iter()
@@ -153,13 +166,21 @@ impl Cluster {
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
             sync_attempts: vec![0; nodes.len()],
-            growth: Growth::new(datasets, key_sizes / plan.workloads.len() as f64, trees, mode),
-            owners: (0..shards).map(|shard| shard * (1 + usize::from(redis.replicas))).collect(),
+            growth: Growth::new(
+                datasets,
+                key_sizes / plan.workloads.len() as f64,
+                trees,
+                mode,
+            ),
+            owners: (0..shards)
+                .map(|shard| shard * (1 + usize::from(redis.replicas)))
+                .collect(),
             stopped: vec![None; shards],
             bus: None,
             bus_key,
             bus_event: None,
             memory_event: None,
+            forecast: None,
             commands: (commands, writes),
             follow: topology_refresh(spec, plan),
             nodes,
@@ -221,7 +242,10 @@ impl Cluster {
 
     /// The node that clients and checks hold for the shard's owner.
     pub fn known_owner(&self, shard: usize) -> usize {
-        let known = self.nodes.iter().position(|node| node.shard == shard && node.known);
+        let known = self
+            .nodes
+            .iter()
+            .position(|node| node.shard == shard && node.known);
         known.expect("clients always know some owner of a shard")
     }
 
@@ -255,11 +279,11 @@ impl Cluster {
         self.nodes.iter().map(|node| node.bytes).sum()
     }
 
-    /// A name for a node in traces and charts.
+    /// A name for a node in traces and charts: the shard is the one that it was made for.
     pub fn node_name(&self, node: usize) -> String {
         let per_shard = 1 + usize::from(self.redis.replicas);
         let letter = char::from(b'a' + (node % per_shard) as u8);
-        format!("{} shard {} node {letter}", self.name, self.nodes[node].shard + 1)
+        format!("{} shard {} node {letter}", self.name, node / per_shard + 1)
     }
 
     /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
@@ -276,14 +300,18 @@ impl Cluster {
     pub fn start(&mut self, cx: &mut Cx) {
         if self.bus.is_some() {
             let row = format!("{} cluster bus", self.name);
-            cx.ledger.state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
+            cx.ledger
+                .state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
         }
         self.settle(cx);
     }
 
     /// An event of this cluster's own.
     pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> News {
-        let mut news = News { changed: true, resized: false };
+        let mut news = News {
+            changed: true,
+            resized: false,
+        };
         match timer {
             ClusterTimer::Memory => self.memory_event = None,
             ClusterTimer::Bus => {
@@ -328,8 +356,14 @@ impl Cluster {
 fn shares(redis: &RedisSpec) -> Vec<f64> {
     let shards = usize::from(redis.shards);
     let fullest = redis.fullest_shard.get();
-    let other = if shards > 1 { (1.0 - fullest) / (shards - 1) as f64 } else { 0.0 };
-    (0..shards).map(|shard| if shard == 0 { fullest } else { other }).collect()
+    let other = if shards > 1 {
+        (1.0 - fullest) / (shards - 1) as f64
+    } else {
+        0.0
+    };
+    (0..shards)
+        .map(|shard| if shard == 0 { fullest } else { other })
+        .collect()
 }
 
 /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
@@ -353,7 +387,16 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
 
 /// Until the slowest of the cluster's services has learnt of a new owner.
 fn topology_refresh(spec: &WorldSpec, plan: &ClusterPlan) -> SimDuration {
-    let here = |name: &str| plan.workloads.iter().any(|w| spec.workloads[*w].name == name);
-    let uses = spec.services.iter().filter(|s| s.needs.iter().any(|need| here(&need.workload)));
-    uses.map(|service| service.client.topology_refresh).max().unwrap_or(SimDuration::ZERO)
+    let here = |name: &str| {
+        plan.workloads
+            .iter()
+            .any(|w| spec.workloads[*w].name == name)
+    };
+    let uses = spec
+        .services
+        .iter()
+        .filter(|s| s.needs.iter().any(|need| here(&need.workload)));
+    uses.map(|service| service.client.topology_refresh)
+        .max()
+        .unwrap_or(SimDuration::ZERO)
 }

@@ -62,9 +62,17 @@ impl Node {
     /// `commands` commands per second, of which `writes` reach every copy.
     pub fn load(&self, buffers: f64, commands: f64, writes: f64) -> Load {
         if self.loaded {
-            Load { primary: self.primary, buffers, commands }
+            Load {
+                primary: self.primary,
+                buffers,
+                commands,
+            }
         } else {
-            Load { primary: self.primary, buffers: 0.0, commands: writes }
+            Load {
+                primary: self.primary,
+                buffers: 0.0,
+                commands: writes,
+            }
         }
     }
 }

@@ -63,7 +63,9 @@ impl Cluster {
         let mut accepted = true;
         self.with_bus(cx, |bus, now, out| {
             let member = Member(candidate as u16);
-            accepted = bus.manual_failover(now, member, ManualFailover::Force, out).is_ok();
+            accepted = bus
+                .manual_failover(now, member, ManualFailover::Force, out)
+                .is_ok();
         });
         self.settle(cx);
         accepted.then_some(candidate)
@@ -79,14 +81,25 @@ impl Cluster {
         interruption: SimDuration,
         cx: &mut Cx,
     ) -> u32 {
-        let copy = shards.iter().map(|shard| self.full_sync(*shard, cx.now)).max();
+        let copy = shards
+            .iter()
+            .map(|shard| self.full_sync(*shard, cx.now))
+            .max();
         let copy = copy.expect("a resize names a shard");
         self.plans.made += 1;
         let number = self.plans.made;
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: larger nodes in {provision}, then a full copy in {copy}", self.name)
+            format!(
+                "{} cluster: larger nodes in {provision}, then a full copy in {copy}",
+                self.name
+            )
         });
-        self.plans.pending.push(Resize { number, shards, factor, interruption });
+        self.plans.pending.push(Resize {
+            number,
+            shards,
+            factor,
+            interruption,
+        });
         self.after(provision + copy, ClusterTimer::CutOver { plan: number }, cx);
         number
     }
@@ -97,7 +110,12 @@ impl Cluster {
     }
 
     pub(super) fn on_cut_over(&mut self, plan: u32, cx: &mut Cx) -> bool {
-        let Some(found) = self.plans.pending.iter().position(|resize| resize.number == plan) else {
+        let Some(found) = self
+            .plans
+            .pending
+            .iter()
+            .position(|resize| resize.number == plan)
+        else {
             return false;
         };
         let resize = self.plans.pending.remove(found);
@@ -110,7 +128,9 @@ impl Cluster {
         self.bus = self.new_bus(cx.now);
         self.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
-        cx.ledger.say(cx.now, || format!("{} cluster: larger nodes take over", self.name));
+        cx.ledger.say(cx.now, || {
+            format!("{} cluster: larger nodes take over", self.name)
+        });
         true
     }
 

@@ -28,7 +28,8 @@ impl Cluster {
             });
         }
         self.tell_truth(cx);
-        self.growth.set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
+        self.growth
+            .set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
         self.schedule_memory(bytes, cx);
         self.schedule_bus(cx);
     }
@@ -41,7 +42,9 @@ impl Cluster {
         if before == after {
             return;
         }
-        cx.ledger.say(cx.now, || format!("{}: {}", self.node_name(node), after.words()));
+        cx.ledger.say(cx.now, || {
+            format!("{}: {}", self.node_name(node), after.words())
+        });
         if after == Condition::Killed {
             let delay = self.redis.restart_delay;
             self.after(delay, ClusterTimer::Restart(node), cx);
@@ -100,9 +103,19 @@ impl Cluster {
         let attempt = self.sync_attempts[replica];
         let takes = self.full_sync(shard, cx.now);
         cx.ledger.say(cx.now, || {
-            format!("{}: full synchronisation begins, {takes}", self.node_name(replica))
+            format!(
+                "{}: full synchronisation begins, {takes}",
+                self.node_name(replica)
+            )
         });
-        self.after(takes, ClusterTimer::Synced { node: replica, attempt }, cx);
+        self.after(
+            takes,
+            ClusterTimer::Synced {
+                node: replica,
+                attempt,
+            },
+            cx,
+        );
     }
 
     /// How long a full copy of a shard takes now.
@@ -115,7 +128,8 @@ impl Cluster {
         if attempt != self.sync_attempts[node] {
             return;
         }
-        cx.ledger.say(cx.now, || format!("{}: in sync", self.node_name(node)));
+        cx.ledger
+            .say(cx.now, || format!("{}: in sync", self.node_name(node)));
         self.nodes[node].in_sync = true;
         self.link_replica(node, cx);
     }
@@ -124,7 +138,9 @@ impl Cluster {
         if self.owners[shard] != node || self.nodes[node].known {
             return;
         }
-        cx.ledger.say(cx.now, || format!("clients follow to {}", self.node_name(node)));
+        cx.ledger.say(cx.now, || {
+            format!("clients follow to {}", self.node_name(node))
+        });
         for other in 0..self.nodes.len() {
             if self.nodes[other].shard == shard {
                 self.nodes[other].known = other == node;
@@ -138,7 +154,10 @@ impl Cluster {
         if self.nodes[node].known && !self.nodes[node].loaded {
             self.nodes[node].loaded = true;
             cx.ledger.say(cx.now, || {
-                format!("{}: all clients are back, with their buffers", self.node_name(node))
+                format!(
+                    "{}: all clients are back, with their buffers",
+                    self.node_name(node)
+                )
             });
         }
     }
@@ -169,13 +188,17 @@ impl Cluster {
             | Condition::Hung
             | Condition::HostLost => false,
         };
-        let Some(Promotion { useless: false, at }) = self.nodes[node].promoted else { return };
+        let Some(Promotion { useless: false, at }) = self.nodes[node].promoted else {
+            return;
+        };
         if sick {
             self.nodes[node].promoted = Some(Promotion { at, useless: true });
             cx.ledger.useless_failovers += 1;
             let name = self.node_name(node);
-            cx.ledger.say(cx.now, || format!("{name}: the promotion has not helped"));
-            cx.ledger.mark(cx.now, &name, || "promotion did not help".to_owned());
+            cx.ledger
+                .say(cx.now, || format!("{name}: the promotion has not helped"));
+            cx.ledger
+                .mark(cx.now, &name, || "promotion did not help".to_owned());
         }
     }
 
@@ -187,13 +210,18 @@ impl Cluster {
             Answer::Error(cause) => (format!("writes fail: {}", cause.name()), Tone::Bad),
         };
         let label = format!("{} cluster", self.name);
-        cx.ledger.state(cx.now, RowGroup::Truth, &label, &state, tone);
+        cx.ledger
+            .state(cx.now, RowGroup::Truth, &label, &state, tone);
         for node in 0..self.nodes.len() {
             if self.nodes[node].shard != 0 {
                 continue;
             }
             let condition = self.condition(node);
-            let role = if self.nodes[node].primary { "primary" } else { "replica" };
+            let role = if self.nodes[node].primary {
+                "primary"
+            } else {
+                "replica"
+            };
             let tone = match condition {
                 Condition::Healthy if self.nodes[node].primary => Tone::Good,
                 Condition::Healthy => Tone::Idle,
@@ -206,16 +234,25 @@ impl Cluster {
                 | Condition::HostLost => Tone::Bad,
             };
             let state = format!("{role}, {}", condition.words());
-            cx.ledger.state(cx.now, RowGroup::Truth, &self.node_name(node), &state, tone);
+            cx.ledger
+                .state(cx.now, RowGroup::Truth, &self.node_name(node), &state, tone);
         }
     }
 
     /// The next instant at which memory matters to a node or to an observer.
     fn schedule_memory(&mut self, bytes: f64, cx: &mut Cx) {
+        let next = self
+            .thresholds()
+            .filter(|bound| *bound > bytes)
+            .min_by(f64::total_cmp);
+        let forecast = (next, self.growth.turns());
+        if self.forecast == Some(forecast) {
+            return;
+        }
+        self.forecast = Some(forecast);
         if let Some(key) = self.memory_event.take() {
             cx.agenda.cancel(key);
         }
-        let next = self.thresholds().filter(|bound| *bound > bytes).min_by(f64::total_cmp);
         let Some(next) = next else { return };
         if let Some(at) = self.growth.when_reaches(next, cx.now, cx.end) {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
@@ -225,15 +262,17 @@ impl Cluster {
 
     /// Dataset sizes over all shards at which something happens: trouble, or a watched usage.
     fn thresholds(&self) -> impl Iterator<Item = f64> + '_ {
-        let over_all = |node: usize, dataset: f64| {
-            (dataset / self.shares[self.nodes[node].shard]).ceil()
-        };
+        let over_all =
+            |node: usize, dataset: f64| (dataset / self.shares[self.nodes[node].shard]).ceil();
         let troubles = (0..self.nodes.len()).filter_map(move |node| {
             let (dataset, _) = self.nodes[node].memory.trouble(self.load(node))?;
             Some(over_all(node, dataset))
         });
         let watched = self.watched.iter().flat_map(move |watched| match *watched {
-            Watched::AnyShard(share) => self.shards().map(|shard| self.at_usage(shard, share)).collect(),
+            Watched::AnyShard(share) => self
+                .shards()
+                .map(|shard| self.at_usage(shard, share))
+                .collect(),
             Watched::Average(share) => vec![self.at_average(share)],
         });
         troubles.chain(watched)
@@ -242,7 +281,9 @@ impl Cluster {
     /// The dataset size over all shards at which a shard's owner uses this share of its limit.
     fn at_usage(&self, shard: usize, share: f64) -> f64 {
         let node = self.known_owner(shard);
-        let dataset = self.nodes[node].memory.dataset_at_usage(share, self.load(node));
+        let dataset = self.nodes[node]
+            .memory
+            .dataset_at_usage(share, self.load(node));
         (dataset / self.shares[shard]).ceil() + 1.0
     }
 

@@ -67,7 +67,13 @@ impl Condition {
     /// The row of the table.
     pub fn capabilities(self) -> Capabilities {
         use Reply::{Error, Fine, Silence};
-        let row = |tcp, ping, bus, reads, writes| Capabilities { tcp, ping, bus, reads, writes };
+        let row = |tcp, ping, bus, reads, writes| Capabilities {
+            tcp,
+            ping,
+            bus,
+            reads,
+            writes,
+        };
         let (oom, misconf) = (Error(Cause::Oom), Error(Cause::Misconf));
         let (loading, refused) = (Error(Cause::Loading), Error(Cause::Refused));
         match self {

@@ -24,6 +24,10 @@ pub struct Growth {
     open: bool,
     /// From when on the last closed window rejects.
     closed_from: SimTime,
+    /// What is stored while nothing is accepted.
+    frozen: f64,
+    /// Counts the times that writes were let in or kept out.
+    turns: u32,
     mode: Mode,
 }
 
@@ -36,13 +40,28 @@ struct Source {
 impl Growth {
     /// Datasets that hold `start` bytes at time zero and grow by `trees`.
     pub fn new(start: u64, key_size: f64, trees: Vec<ArrivalTree>, mode: Mode) -> Growth {
-        let source = |tree| Source { tree, closed: ClosedWindows::new() };
+        let source = |tree| Source {
+            tree,
+            closed: ClosedWindows::new(),
+        };
         let sources = trees.into_iter().map(source).collect();
-        Growth { start, key_size, sources, open: true, closed_from: SimTime::ZERO, mode }
+        Growth {
+            start,
+            key_size,
+            sources,
+            open: true,
+            closed_from: SimTime::ZERO,
+            frozen: 0.0,
+            turns: 0,
+            mode,
+        }
     }
 
     /// Bytes stored at `at`.
     pub fn bytes_at(&self, at: SimTime) -> f64 {
+        if !self.open && at >= self.closed_from {
+            return self.frozen;
+        }
         let grown: u64 = self.terms().iter().map(|term| term.level(at)).sum();
         (self.start + grown) as f64
     }
@@ -72,10 +91,12 @@ impl Growth {
         if open == self.open {
             return;
         }
-        self.open = open;
+        self.turns += 1;
         if !open {
+            self.frozen = self.bytes_at(at);
             self.closed_from = at + SimDuration::from_nanos(1);
         }
+        self.open = open;
         for source in &mut self.sources {
             if open {
                 source.closed.reopen(&source.tree, at.max(self.closed_from));
@@ -85,7 +106,15 @@ impl Growth {
         }
     }
 
+    /// A number that changes whenever a forecast made earlier no longer holds.
+    pub fn turns(&self) -> u32 {
+        self.turns
+    }
+
     fn terms(&self) -> Vec<Term<'_>> {
-        self.sources.iter().map(|s| Term::sizes(&s.tree).closed(&s.closed)).collect()
+        self.sources
+            .iter()
+            .map(|s| Term::sizes(&s.tree).closed(&s.closed))
+            .collect()
     }
 }

@@ -107,7 +107,8 @@ impl NodeMemory {
         };
         let refuses = refuses.map(|limit| (limit, Trouble::Refuses));
         let host = if self.swap {
-            self.stall_used(load.commands).map(|used| (used, Trouble::Stalls))
+            self.stall_used(load.commands)
+                .map(|used| (used, Trouble::Stalls))
         } else {
             Some((self.available / self.fragmentation, Trouble::Killed))
         };

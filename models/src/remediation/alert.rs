@@ -27,8 +27,16 @@ pub struct MemoryAlert {
 
 impl MemoryAlert {
     /// The rule on one cluster, quiet.
-    pub fn new(spec: &MemoryAlertSpec, id: ClusterId, name: &str, streams: &Streams) -> MemoryAlert {
-        let scrape = sim::Dist::Uniform { min: SimDuration::ZERO, max: spec.scrape };
+    pub fn new(
+        spec: &MemoryAlertSpec,
+        id: ClusterId,
+        name: &str,
+        streams: &Streams,
+    ) -> MemoryAlert {
+        let scrape = sim::Dist::Uniform {
+            min: SimDuration::ZERO,
+            max: spec.scrape,
+        };
         let phase = scrape.sample(&mut streams.stream(streams::SCRAPE_PHASE, 0));
         let chance: f64 = streams.stream(streams::ALERT_REACHES, 0).random();
         MemoryAlert {
@@ -49,10 +57,22 @@ impl MemoryAlert {
             let seen = self.scrape_from(cx.now);
             let fires = self.scrape_from(seen + self.spec.hold);
             cx.agenda.at(fires, Event::Alert(self.cluster));
-            cx.ledger.state(cx.now, RowGroup::Observers, &self.label, "pending", Tone::Doubtful);
+            cx.ledger.state(
+                cx.now,
+                RowGroup::Observers,
+                &self.label,
+                "pending",
+                Tone::Doubtful,
+            );
         } else if !full && self.pending {
             self.pending = false;
-            cx.ledger.state(cx.now, RowGroup::Observers, &self.label, "quiet", Tone::Good);
+            cx.ledger.state(
+                cx.now,
+                RowGroup::Observers,
+                &self.label,
+                "quiet",
+                Tone::Good,
+            );
         }
     }
 
@@ -61,10 +81,14 @@ impl MemoryAlert {
         if !self.pending {
             return false;
         }
-        let (state, tone) =
-            if self.reaches { ("fires", Tone::Bad) } else { ("fires, unheard", Tone::Doubtful) };
+        let (state, tone) = if self.reaches {
+            ("fires", Tone::Bad)
+        } else {
+            ("fires, unheard", Tone::Doubtful)
+        };
         cx.ledger.say(cx.now, || format!("{}: {state}", self.label));
-        cx.ledger.state(cx.now, RowGroup::Observers, &self.label, state, tone);
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, &self.label, state, tone);
         self.reaches
     }
 
@@ -74,11 +98,16 @@ impl MemoryAlert {
         if at <= first {
             return first;
         }
-        let steps = (at - first).as_nanos().div_ceil(self.spec.scrape.as_nanos());
+        let steps = (at - first)
+            .as_nanos()
+            .div_ceil(self.spec.scrape.as_nanos());
         first + self.spec.scrape * steps
     }
 }
 
 fn usage_max(cluster: &Cluster, now: SimTime) -> f64 {
-    cluster.shards().map(|shard| cluster.usage(shard, now)).fold(0.0, f64::max)
+    cluster
+        .shards()
+        .map(|shard| cluster.usage(shard, now))
+        .fold(0.0, f64::max)
 }

@@ -68,7 +68,8 @@ impl Autoscaler {
                 format!("{}: given up, the cluster is not available", self.label)
             });
             let state = "gave up: cluster not available";
-            cx.ledger.state(cx.now, RowGroup::Observers, &self.label, state, Tone::Bad);
+            cx.ledger
+                .state(cx.now, RowGroup::Observers, &self.label, state, Tone::Bad);
         }
         let above = cluster.usage_average(cx.now) >= self.spec.target.get();
         if !above {
@@ -76,7 +77,8 @@ impl Autoscaler {
         } else if self.above_since.is_none() && self.plan.is_none() {
             self.above_since = Some(cx.now);
             let timer = ScalerTimer::Sustained { since: cx.now };
-            cx.agenda.after(self.spec.sustained, Event::Scaler(self.cluster, timer));
+            cx.agenda
+                .after(self.spec.sustained, Event::Scaler(self.cluster, timer));
         }
     }
 
@@ -101,7 +103,13 @@ impl Autoscaler {
     pub fn on_resized(&mut self, cx: &mut Cx) {
         self.plan = None;
         self.above_since = None;
-        cx.ledger.state(cx.now, RowGroup::Observers, &self.label, "quiet", Tone::Good);
+        cx.ledger.state(
+            cx.now,
+            RowGroup::Observers,
+            &self.label,
+            "quiet",
+            Tone::Good,
+        );
     }
 
     fn act(
@@ -120,7 +128,10 @@ impl Autoscaler {
         if let Some(last) = self.last_action
             && cx.now < last + self.spec.cool_down
         {
-            cx.agenda.at(last + self.spec.cool_down, Event::Scaler(self.cluster, ScalerTimer::Again));
+            cx.agenda.at(
+                last + self.spec.cool_down,
+                Event::Scaler(self.cluster, ScalerTimer::Again),
+            );
             return;
         }
         self.scale = scale;
@@ -130,12 +141,20 @@ impl Autoscaler {
         let mut rng = streams.stream(streams::PROVIDER, entity);
         let provision = self.spec.provision.sample(&mut rng);
         let shards = cluster.shards().collect();
-        cx.ledger.say(cx.now, || format!("{}: scales out", self.label));
-        cx.ledger.state(cx.now, RowGroup::Observers, &self.label, "scaling", Tone::Busy);
+        cx.ledger
+            .say(cx.now, || format!("{}: scales out", self.label));
+        cx.ledger.state(
+            cx.now,
+            RowGroup::Observers,
+            &self.label,
+            "scaling",
+            Tone::Busy,
+        );
         let number = self.cluster.index();
-        cx.ledger.mark(cx.now, &self.label, || format!("scales cluster {}", number + 1));
-        let plan =
-            cluster.plan_resize(shards, self.spec.step, provision, interruption, cx);
+        cx.ledger.mark(cx.now, &self.label, || {
+            format!("scales cluster {}", number + 1)
+        });
+        let plan = cluster.plan_resize(shards, self.spec.step, provision, interruption, cx);
         self.plan = Some(plan);
     }
 }

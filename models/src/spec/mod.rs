@@ -5,11 +5,11 @@
 //! observers) is checked by [`WorldSpec::problems`], which returns all findings at once.
 //! No field has a default in code: an optional part that is absent does not exist in that world.
 
-mod problems;
 pub mod check;
 pub mod fault;
 pub mod people;
 pub mod price;
+mod problems;
 pub mod redis;
 pub mod service;
 pub mod signers;

@@ -57,6 +57,8 @@ pub struct PeopleSpec {
     pub restart_first: Probability,
     /// How long the restart takes before it is seen not to help.
     pub restart: Dist,
+    /// To agree on replacing nodes, once the cause is known.
+    pub decide: Dist,
     /// To bring up a larger primary and its replicas, empty.
     pub provision: Dist,
     /// Memory of the new nodes over the old ones.

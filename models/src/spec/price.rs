@@ -21,11 +21,18 @@ impl FromStr for Usd {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Usd, String> {
-        let amount = text.strip_suffix("USD").map(str::trim).and_then(|n| n.parse::<f64>().ok());
+        let amount = text
+            .strip_suffix("USD")
+            .map(str::trim)
+            .and_then(|n| n.parse::<f64>().ok());
         match amount {
             Some(dollars) if dollars >= 0.0 && dollars.is_finite() => Ok(Usd(dollars)),
-            Some(_) => Err(format!("`{text}` is not a price: it must be finite and not negative")),
-            None => Err(format!("`{text}` is not a price; write an amount such as \"0.021 USD\"")),
+            Some(_) => Err(format!(
+                "`{text}` is not a price: it must be finite and not negative"
+            )),
+            None => Err(format!(
+                "`{text}` is not a price; write an amount such as \"0.021 USD\""
+            )),
         }
     }
 }

@@ -25,14 +25,22 @@ struct Findings(Vec<Problem>);
 impl Findings {
     fn unless(&mut self, fine: bool, key: impl Into<String>, wrong: &str, mend: &str) {
         if !fine {
-            self.0.push(Problem { key: key.into(), wrong: wrong.into(), mend: mend.into() });
+            self.0.push(Problem {
+                key: key.into(),
+                wrong: wrong.into(),
+                mend: mend.into(),
+            });
         }
     }
 
     fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
         if let Err(error) = dist.validate() {
             let mend = "give parameters that a distribution can have".to_owned();
-            self.0.push(Problem { key: key.into(), wrong: error.to_string(), mend });
+            self.0.push(Problem {
+                key: key.into(),
+                wrong: error.to_string(),
+                mend,
+            });
         }
     }
 
@@ -49,7 +57,11 @@ impl Findings {
             if names[..i].contains(name) {
                 let wrong = format!("`{name}` is used twice");
                 let mend = "give every one a name of its own".to_owned();
-                self.0.push(Problem { key: format!("{key}[{i}].name"), wrong, mend });
+                self.0.push(Problem {
+                    key: format!("{key}[{i}].name"),
+                    wrong,
+                    mend,
+                });
             }
         }
     }
@@ -160,8 +172,7 @@ impl WorldSpec {
     fn check_initial_fill(&self, found: &mut Findings) {
         let node = self.redis.node_memory.get() as f64 - self.redis.system_reserve.get() as f64;
         let dataset: f64 = self.workloads.iter().map(|w| w.dataset.get() as f64).sum();
-        let fullest =
-            dataset * self.redis.fullest_shard.get() * self.redis.fragmentation.get();
+        let fullest = dataset * self.redis.fullest_shard.get() * self.redis.fragmentation.get();
         found.unless(
             fullest < node,
             "redis.node_memory",
@@ -210,11 +221,21 @@ impl WorldSpec {
         let services = self.service_names();
         for (i, component) in self.components.iter().enumerate() {
             for (n, name) in component.services.iter().enumerate() {
-                found.known(format!("component[{i}].services[{n}]"), "service", name, &services);
+                found.known(
+                    format!("component[{i}].services[{n}]"),
+                    "service",
+                    name,
+                    &services,
+                );
             }
         }
         for (i, caller) in self.callers.iter().enumerate() {
-            found.known(format!("caller[{i}].service"), "service", &caller.service, &services);
+            found.known(
+                format!("caller[{i}].service"),
+                "service",
+                &caller.service,
+                &services,
+            );
         }
     }
 
@@ -234,7 +255,10 @@ impl WorldSpec {
             "change the shares so that they do",
         );
         found.unless(
-            signers.hourly.as_ref().is_none_or(|hours| hours.len() == 24),
+            signers
+                .hourly
+                .as_ref()
+                .is_none_or(|hours| hours.len() == 24),
             "signers.hourly",
             "a day has 24 hours",
             "give 24 factors, the first for the trial's first hour",
@@ -277,9 +301,12 @@ impl WorldSpec {
         );
         let fine = match check.judge {
             JudgeSpec::Consecutive { fall, rise } => fall >= 1 && rise >= 1,
-            JudgeSpec::Quorum { observers, agree, fall, rise } => {
-                fall >= 1 && rise >= 1 && agree >= 1 && agree <= observers
-            }
+            JudgeSpec::Quorum {
+                observers,
+                agree,
+                fall,
+                rise,
+            } => fall >= 1 && rise >= 1 && agree >= 1 && agree <= observers,
         };
         found.unless(
             fine,
@@ -288,7 +315,12 @@ impl WorldSpec {
             "give fall and rise of at least 1, and agree between 1 and observers",
         );
         if let ProbeSpec::Synthetic { service } = &check.probe {
-            found.known(key("probe.service"), "service", service, &self.service_names());
+            found.known(
+                key("probe.service"),
+                "service",
+                service,
+                &self.service_names(),
+            );
         }
         let fails_over = check.actions.contains(&ActionSpec::FailOver)
             || check.actions.contains(&ActionSpec::FailOverToPassing);
@@ -329,6 +361,7 @@ impl WorldSpec {
             ("diagnose", &people.diagnose),
             ("diagnose_named", &people.diagnose_named),
             ("restart", &people.restart),
+            ("decide", &people.decide),
             ("provision", &people.provision),
         ] {
             found.dist(format!("people.{name}"), dist);
@@ -345,7 +378,13 @@ impl WorldSpec {
         let names = self.workload_names();
         let key = |field: &str| format!("fault[{i}].{field}");
         match fault {
-            FaultSpec::GrowthBurst { starts, fills_in, workloads, key_size, .. } => {
+            FaultSpec::GrowthBurst {
+                starts,
+                fills_in,
+                workloads,
+                key_size,
+                ..
+            } => {
                 found.dist(key("starts"), starts);
                 found.dist(key("fills_in"), fills_in);
                 found.unless(

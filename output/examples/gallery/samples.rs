@@ -170,7 +170,7 @@ pub fn stacked_bars() -> Chart {
     Chart::StackedBars(Bars {
         caption: caption(
             "Most of the downtime is people looking for the cause",
-            "Minutes down per outage by component and phase, mean; whisker: 95 % interval of the sum",
+            "Minutes down per outage by component and phase, mean; whisker: 95 % interval of sum",
         ),
         axis: Axis::linear("Minutes down per outage", Format::Significant(2)),
         segments: segments
@@ -263,7 +263,22 @@ fn track(group: &str, label: &str, spans: Vec<Span>, marks: Vec<Mark>) -> Track 
 
 /// One outage, as it was and as it was seen.
 pub fn timeline() -> Chart {
-    let tracks = vec![
+    Chart::Timeline(Timeline {
+        caption: caption(
+            "For 96 minutes no order could be taken while the check said healthy",
+            "One outage: what was true, who saw what, who did what, and what customers met",
+        ),
+        zero_label: "store full".to_string(),
+        from_s: -600.0,
+        to_s: 6_600.0,
+        tracks: [observed(), met()].concat(),
+        strip: Some(strip()),
+    })
+}
+
+/// What was true, and what the checks saw of it.
+fn observed() -> Vec<Track> {
+    vec![
         track(
             "TRUTH",
             "Store can take orders",
@@ -303,6 +318,12 @@ pub fn timeline() -> Chart {
             ],
             vec![mark(0.5, "would have paged here", Tone::Acting)],
         ),
+    ]
+}
+
+/// What people did, and what customers met.
+fn met() -> Vec<Track> {
+    vec![
         track(
             "PEOPLE",
             "On call",
@@ -338,18 +359,7 @@ pub fn timeline() -> Chart {
             ],
             vec![],
         ),
-    ];
-    Chart::Timeline(Timeline {
-        caption: caption(
-            "For 96 minutes no order could be taken while the check said healthy",
-            "One outage: what was true, who saw what, who did what, and what customers met",
-        ),
-        zero_label: "store full".to_string(),
-        from_s: -600.0,
-        to_s: 6_600.0,
-        tracks,
-        strip: Some(strip()),
-    })
+    ]
 }
 
 fn strip() -> Strip {
@@ -398,7 +408,8 @@ pub fn heat_map() -> Chart {
     let cells = (0..growth.len()).map(|row| {
         (0..sizes.len())
             .map(|column| {
-                let pressure = 2f64.powi(row as i32) / 1.9f64.powi(column as i32);
+                let power = |base: f64, times: usize| vec![base; times].iter().product::<f64>();
+                let pressure = power(2.0, row) / power(1.9, column);
                 let value = 0.62 * pressure / (0.8 + pressure);
                 let half = 0.03 + 0.2 * value * (1.0 - value);
                 (row != 4 || column != 0).then(|| HeatCell {
@@ -510,7 +521,7 @@ pub fn fan() -> Chart {
         ],
         x_references: vec![Reference {
             value: 30.0,
-            label: "today, day".to_string(),
+            label: "today: day".to_string(),
         }],
         y_references: vec![
             Reference {
@@ -544,7 +555,7 @@ pub fn scatter() -> Chart {
     };
     Chart::Scatter(Scatter {
         caption: caption(
-            "Four designs are worth their money; the rest are dominated",
+            "Five designs are worth their money; the rest are dominated",
             "Monthly cost against orders lost per outage, 95 % intervals; grey: another design is \
              cheaper and loses less",
         ),
@@ -593,7 +604,7 @@ pub fn table() -> Table {
             ),
             match *mark == "baseline" {
                 true => Cell::text("baseline"),
-                false => Cell::estimate(difference, Format::Percent(0)),
+                false => Cell::difference(difference, Format::Percent(0)),
             },
             Cell::number(value * 4.3, Format::Duration),
             Cell::number(410.0 + 75.0 * index as f64, Format::Money('$')),

@@ -2,7 +2,7 @@
 //! at numbers that people count in (for durations 15 s, 5 min, 6 h; for bytes powers of two).
 
 use crate::chart::{Axis, Scale};
-use crate::format::Format;
+use crate::format::{Format, power_of_ten};
 
 /// A stretch of values laid over a stretch of pixels.
 #[derive(Clone, Debug)]
@@ -21,8 +21,10 @@ pub(crate) struct Ruler {
 pub(crate) enum Include {
     /// Zero, on a linear axis.
     Zero,
-    /// The values only.
+    /// The values only, widened to round numbers.
     Values,
+    /// The values only; the ruler ends where they end.
+    Exactly,
 }
 
 impl Ruler {
@@ -41,6 +43,7 @@ impl Ruler {
             high = high.max(value);
         }
         let empty = low > high;
+        let ends = (high > low).then_some((low, high));
         let (low, high, ticks) = match axis.scale {
             Scale::Linear => {
                 let (low, high) = if empty { (0.0, 1.0) } else { (low, high) };
@@ -57,6 +60,16 @@ impl Ruler {
                 logarithmic(axis.format, low, high, count)
             }
         };
+        let (low, high) = match ends {
+            Some(ends) if include == Include::Exactly => ends,
+            _ => (low, high),
+        };
+        let slack = (high - low) * 1e-9;
+        let inside = |value: f64| value >= low - slack && value <= high + slack;
+        let ticks = ticks
+            .into_iter()
+            .filter(|(value, _)| inside(*value))
+            .collect();
         Ruler {
             low,
             high,
@@ -158,12 +171,17 @@ fn round_step(format: Format, least: f64) -> f64 {
 }
 
 fn decimal_step(least: f64) -> f64 {
-    let power = 10f64.powi(least.log10().floor() as i32);
+    let power = power_of_ten(exponent(least));
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     steps
         .into_iter()
         .find(|step| *step >= least * (1.0 - 1e-9))
         .unwrap_or(10.0 * power)
+}
+
+/// The power of ten of the first digit, read from the decimal text, which is exact.
+fn exponent(value: f64) -> i32 {
+    crate::format::round_significant(value, 17).1
 }
 
 fn power_of_two(least: f64) -> f64 {
@@ -176,14 +194,8 @@ fn power_of_two(least: f64) -> f64 {
 
 /// Decades; with 2 and 5 between them where there are few; the domain ends on such a number.
 fn logarithmic(format: Format, low: f64, high: f64, count: usize) -> (f64, f64, Ticks) {
-    let decades = |low: f64, high: f64| (high.log10() - low.log10()).max(0.0);
-    let fine = decades(low, high) <= count as f64 / 3.0;
-    let factors: &[f64] = if fine { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let first = low.log10().floor() as i32;
-    let last = high.log10().ceil() as i32 + 1;
-    let marks: Vec<f64> = (first..=last)
-        .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)))
-        .collect();
+    let fine = (high / low).log10() <= count as f64 / 3.0;
+    let marks = marks(format, low, high, fine);
     let start = marks
         .iter()
         .rposition(|mark| *mark <= low * (1.0 + 1e-9))
@@ -199,6 +211,63 @@ fn logarithmic(format: Format, low: f64, high: f64, count: usize) -> (f64, f64, 
         .map(|mark| (*mark, format.tick(*mark, *mark)))
         .collect();
     (marks[start], marks[end], ticks)
+}
+
+/// Where a logarithmic axis may have ticks: from below `low` to above `high`.
+fn marks(format: Format, low: f64, high: f64, fine: bool) -> Vec<f64> {
+    /// Powers of ten stop being round numbers at a minute.
+    const LONG: [f64; 14] = [
+        60.0,
+        120.0,
+        300.0,
+        600.0,
+        1800.0,
+        3600.0,
+        7200.0,
+        18_000.0,
+        36_000.0,
+        86_400.0,
+        172_800.0,
+        432_000.0,
+        864_000.0,
+        8_640_000.0,
+    ];
+    const LONG_COARSE: [f64; 6] = [60.0, 600.0, 3600.0, 36_000.0, 86_400.0, 864_000.0];
+    let factors: &[f64] = if fine { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let powers = exponent(low)..=exponent(high) + 2;
+    let decimal = powers.flat_map(|power| {
+        factors
+            .iter()
+            .map(move |factor| factor * power_of_ten(power))
+    });
+    match format {
+        Format::Duration => {
+            let long: &[f64] = if fine { &LONG } else { &LONG_COARSE };
+            let beyond = decimal.clone().filter(|mark| *mark > 8_640_000.0);
+            let short = decimal.filter(|mark| *mark < 60.0);
+            let least = if low < 60.0 {
+                0
+            } else {
+                long.iter().rposition(|m| *m <= low).unwrap_or(0)
+            };
+            short
+                .chain(long[least..].iter().copied())
+                .chain(beyond)
+                .collect()
+        }
+        Format::Bytes if low >= 1.0 => {
+            let step = if fine { 2.0 } else { 1024.0 };
+            let ends = std::iter::successors(Some(1.0f64), |mark| Some(mark * step));
+            ends.take_while(|mark| *mark < high * step * 2.0).collect()
+        }
+        Format::Count
+        | Format::Decimals(_)
+        | Format::Significant(_)
+        | Format::Percent(_)
+        | Format::Points(_)
+        | Format::Money(_)
+        | Format::Bytes => decimal.collect(),
+    }
 }
 
 #[cfg(test)]

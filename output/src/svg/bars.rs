@@ -225,8 +225,11 @@ fn group(canvas: &mut Canvas, chart: &Bars, row: &Row<'_>, ruler: &Ruler) {
 
 fn whisker(canvas: &mut Canvas, estimate: &Estimate, ruler: &Ruler, y: f64) {
     let (low, high) = (ruler.at(estimate.low), ruler.at(estimate.high));
-    canvas.line((low, y), (high, y), Paint::Ink, 1.5);
-    for end in [low, high] {
-        canvas.line((end, y - 3.0), (end, y + 3.0), Paint::Ink, 1.5);
+    // Paper round the ink keeps it visible on dark bars.
+    for (paint, width, reach) in [(Paint::Surface, 3.5, 4.0), (Paint::Ink, 1.5, 3.0)] {
+        canvas.line((low, y), (high, y), paint, width);
+        for end in [low, high] {
+            canvas.line((end, y - reach), (end, y + reach), paint, width);
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::chart::{Axis, DotInterval, DotRow, Order};
 use crate::format::Estimate;
 
 const GAP: f64 = 22.0;
+/// Half the room between the panels: their outer tick labels must not read as one number.
+const BETWEEN: f64 = 32.0;
 const LABELS_MOST: f64 = 270.0;
 const WORDS_MOST: f64 = 220.0;
 
@@ -108,11 +110,11 @@ fn lay_out(chart: &DotInterval) -> (Vec<Row<'_>>, Columns) {
     let to = WIDTH - MARGIN - words_width - GAP;
     let middle = match chart.difference {
         Some(_) => from + (to - from) * 0.46,
-        None => to + GAP,
+        None => to + BETWEEN,
     };
     let columns = Columns {
-        value: (from, middle - GAP),
-        difference: (middle + GAP, to),
+        value: (from, middle - BETWEEN),
+        difference: (middle + BETWEEN, to),
         words: WIDTH - MARGIN - words_width,
     };
     let rows = rows.into_iter().zip(words).map(|(row, words)| {

@@ -2,7 +2,7 @@
 //! meet the objective lie inside a heavy outline.
 
 use super::axis::{self, Include, Ruler};
-use super::canvas::{Anchor, Canvas, Lettering};
+use super::canvas::{Anchor, At, Canvas, Lettering};
 use super::frame::{self, INNER, MARGIN, WIDTH};
 use super::theme::Paint;
 use crate::chart::{HeatCell, HeatMap, Palette};
@@ -40,6 +40,9 @@ struct Grid {
     left: f64,
     top: f64,
     cell: f64,
+    height: f64,
+    /// Every cell's text fits in large letters.
+    roomy: bool,
     row_labels: Vec<Vec<String>>,
     column_labels: Vec<Vec<String>>,
 }
@@ -59,7 +62,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &HeatMap) -> f64 {
         }
     }
     outline(canvas, chart, &grid);
-    let bottom = grid.top + CELL_HEIGHT * chart.rows.len() as f64;
+    let bottom = grid.top + grid.height * chart.rows.len() as f64;
     let bottom = legend(canvas, chart, &ruler, bottom + 18.0);
     frame::close(canvas, &chart.caption, bottom)
 }
@@ -73,22 +76,37 @@ fn lay_out(chart: &HeatMap, top: f64) -> Grid {
     let left = MARGIN + label_width + 12.0;
     let cell = ((WIDTH - MARGIN - left) / chart.columns.len() as f64).min(CELL_MOST);
     let wrap = |label: &String, room: f64| Lettering::BODY.wrap(label, room);
-    let row_labels = chart
+    let row_labels: Vec<Vec<String>> = chart
         .rows
         .iter()
         .map(|label| wrap(label, label_width + 0.5))
         .collect();
+    let lines = row_labels.iter().map(Vec::len).max().unwrap_or(1) as f64;
+    let height = CELL_HEIGHT.max(lines * Lettering::BODY.leading() + 8.0);
     let column_labels: Vec<Vec<String>> = chart
         .columns
         .iter()
         .map(|label| wrap(label, cell - 6.0))
         .collect();
+    let texts = chart
+        .cells
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|cell| cell_text(chart, cell));
+    let large = Lettering {
+        size: 13.0,
+        ..Lettering::BODY.bold()
+    };
+    let roomy = texts.map(|text| large.width(&text)).fold(0.0, f64::max) <= cell - 6.0;
     let lines = column_labels.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let head = Lettering::HEADING.leading() + 6.0 + lines * Lettering::BODY.leading() + 8.0;
     Grid {
         left,
         top: top + head,
         cell,
+        height,
+        roomy,
         row_labels,
         column_labels,
     }
@@ -111,7 +129,7 @@ fn names(canvas: &mut Canvas, chart: &HeatMap, grid: &Grid, top: f64) {
         canvas.block((x, y), label, Anchor::Middle, Lettering::BODY);
     }
     for (index, label) in grid.row_labels.iter().enumerate() {
-        let y = grid.top + CELL_HEIGHT * (index as f64 + 0.5);
+        let y = grid.top + grid.height * (index as f64 + 0.5);
         canvas.block((grid.left - 12.0, y), label, Anchor::End, Lettering::BODY);
     }
 }
@@ -129,7 +147,7 @@ fn ruler(chart: &HeatMap) -> Ruler {
         &chart.axis,
         &values,
         Include::Values,
-        (MARGIN, MARGIN + 320.0),
+        (MARGIN + 28.0, MARGIN + 348.0),
         Lettering::SMALL,
     )
 }
@@ -171,14 +189,14 @@ fn draw_cell(
     (row, column): (usize, usize),
 ) {
     let left = grid.left + grid.cell * column as f64;
-    let top = grid.top + CELL_HEIGHT * row as f64;
+    let top = grid.top + grid.height * row as f64;
     let (from, to) = (
         (left, top),
-        (left + grid.cell - 1.0, top + CELL_HEIGHT - 1.0),
+        (left + grid.cell - 1.0, top + grid.height - 1.0),
     );
     let centre = (
         left + (grid.cell - 1.0) / 2.0,
-        top + (CELL_HEIGHT - 1.0) / 2.0,
+        top + (grid.height - 1.0) / 2.0,
     );
     let Some(cell) = cell else {
         canvas.rect(from, to, Paint::Stripe);
@@ -187,7 +205,18 @@ fn draw_cell(
     };
     let fill = colour(chart.palette, share(ruler, cell.value.value));
     canvas.rect(from, to, Paint::Fixed(fill.0, fill.1, fill.2));
-    let ink = readable(fill);
+    write_cell(canvas, chart, cell, grid, (centre, readable(fill)));
+}
+
+/// The value, then its interval where both fit. What does not fit is left to the table behind the
+/// picture.
+fn write_cell(
+    canvas: &mut Canvas,
+    chart: &HeatMap,
+    cell: &HeatCell,
+    grid: &Grid,
+    (centre, ink): (At, Paint),
+) {
     let large = Lettering {
         size: 13.0,
         bold: true,
@@ -198,24 +227,27 @@ fn draw_cell(
         bold: false,
         paint: ink,
     };
-    let written = chart.axis.format.number(cell.value.value);
-    let text = if cell.text.is_empty() {
-        written
-    } else {
-        cell.text.clone()
-    };
+    let room = grid.cell - 6.0;
+    let text = cell_text(chart, cell);
     let interval = chart.axis.format.range(cell.value.low, cell.value.high);
-    // What does not fit is left to the table behind the picture.
-    let fits = |look: Lettering, text: &str| look.width(text) + 6.0 <= grid.cell;
-    let look = if fits(large, &text) { large } else { small };
-    if !fits(look, &text) {
+    let look = if grid.roomy { large } else { small };
+    let lines = look.wrap(&text, room);
+    let whole = text.split_whitespace().all(|word| look.width(word) <= room);
+    if !whole || lines.len() as f64 * look.leading() > grid.height {
         return;
     }
-    if cell.value.is_exact() || !fits(small, &interval) {
-        canvas.text(centre, &text, Anchor::Middle, look);
-    } else {
-        canvas.text((centre.0, centre.1 - 8.0), &text, Anchor::Middle, look);
+    let under = lines.len() == 1 && !cell.value.is_exact() && small.width(&interval) <= room;
+    let middle = if under { centre.1 - 8.0 } else { centre.1 };
+    canvas.block((centre.0, middle), &lines, Anchor::Middle, look);
+    if under {
         canvas.text((centre.0, centre.1 + 9.0), &interval, Anchor::Middle, small);
+    }
+}
+
+fn cell_text(chart: &HeatMap, cell: &HeatCell) -> String {
+    match cell.text.is_empty() {
+        true => chart.axis.format.number(cell.value.value),
+        false => cell.text.clone(),
     }
 }
 
@@ -229,7 +261,7 @@ fn outline(canvas: &mut Canvas, chart: &HeatMap, grid: &Grid) {
         matches!(cell, Some(Some(cell)) if cell.meets)
     };
     let x = |column: isize| grid.left + grid.cell * column as f64 - 0.5;
-    let y = |row: isize| grid.top + CELL_HEIGHT * row as f64 - 0.5;
+    let y = |row: isize| grid.top + grid.height * row as f64 - 0.5;
     let mut edges = Vec::new();
     for row in 0..=chart.rows.len() as isize {
         for column in 0..=chart.columns.len() as isize {
@@ -264,7 +296,7 @@ fn legend(canvas: &mut Canvas, chart: &HeatMap, ruler: &Ruler, top: f64) -> f64 
     let (from, to) = (ruler.at(ruler.low()), ruler.at(ruler.high()));
     let heading = top + Lettering::HEADING.leading() / 2.0;
     canvas.text(
-        (from, heading),
+        (MARGIN, heading),
         &axis::name(&chart.axis),
         Anchor::Start,
         Lettering::HEADING,
@@ -281,22 +313,12 @@ fn legend(canvas: &mut Canvas, chart: &HeatMap, ruler: &Ruler, top: f64) -> f64 
     for (value, label) in &ruler.ticks {
         let x = ruler.at(*value);
         canvas.line((x, bar + 12.0), (x, bar + 16.0), Paint::Muted, 1.0);
-        let half = Lettering::SMALL.width(label) / 2.0;
-        let anchor = if x - half < MARGIN {
-            Anchor::Start
-        } else {
-            Anchor::Middle
-        };
-        canvas.text((x, bar + 25.0), label, anchor, Lettering::SMALL);
+        canvas.text((x, bar + 25.0), label, Anchor::Middle, Lettering::SMALL);
     }
     if let Some(objective) = &chart.objective {
         let left = to + 64.0;
-        canvas.outline((left, bar - 3.0), (left + 22.0, bar + 13.0), Paint::Ink);
-        canvas.outline(
-            (left + 1.0, bar - 2.0),
-            (left + 21.0, bar + 12.0),
-            Paint::Ink,
-        );
+        canvas.rect((left, bar - 3.0), (left + 22.0, bar + 13.0), Paint::Ink);
+        canvas.rect((left + 3.0, bar), (left + 19.0, bar + 10.0), Paint::Surface);
         let lines = Lettering::BODY.wrap(objective, INNER + MARGIN - left - 32.0);
         canvas.block(
             (left + 32.0, bar + 5.0),

@@ -1,8 +1,9 @@
 //! Two axes at right angles: what curves and scatter plots are drawn on.
 
 use super::axis::{self, Include, Ruler};
-use super::canvas::{Anchor, Canvas, Lettering, TextBox, text_box};
+use super::canvas::{Anchor, At, Canvas, Lettering};
 use super::frame::MARGIN;
+use super::nearby::Room;
 use super::theme::Paint;
 use crate::chart::{Axis, Reference, Scale};
 
@@ -46,7 +47,7 @@ pub(super) fn new(
     }
 }
 
-/// Grid, tick labels, axis names and reference lines with their labels.
+/// Grid, tick labels, axis names and reference lines.
 pub(super) fn draw(
     canvas: &mut Canvas,
     plane: &Plane,
@@ -88,12 +89,7 @@ pub(super) fn draw(
         Anchor::Middle,
         Lettering::HEADING,
     );
-    references(
-        canvas,
-        plane,
-        (x_axis, y_axis),
-        (x_references, y_references),
-    );
+    reference_lines(canvas, plane, (x_references, y_references));
 }
 
 /// The lower edge of the plane with its labels.
@@ -101,55 +97,61 @@ pub(super) fn bottom(plane: &Plane) -> f64 {
     plane.floor + 46.0
 }
 
-fn references(
+/// Dashed lines across the plane.
+fn reference_lines(canvas: &mut Canvas, plane: &Plane, (xs, ys): (&[Reference], &[Reference])) {
+    for line in reference_places(plane, (xs, ys)) {
+        canvas.line(line[0], line[1], Paint::Guide, 1.5);
+    }
+}
+
+/// Where the dashed lines begin and end.
+pub(super) fn reference_places(
+    plane: &Plane,
+    (xs, ys): (&[Reference], &[Reference]),
+) -> Vec<[At; 2]> {
+    let upright = xs.iter().map(|reference| {
+        let x = plane.x.at(reference.value);
+        [(x, plane.top), (x, plane.floor)]
+    });
+    let level = ys.iter().map(|reference| {
+        let y = plane.y.at(reference.value);
+        [(plane.left, y), (plane.right, y)]
+    });
+    upright.chain(level).collect()
+}
+
+/// Names of the dashed lines, where they hide nothing that is drawn.
+pub(super) fn name_references(
     canvas: &mut Canvas,
     plane: &Plane,
     (x_axis, y_axis): (&Axis, &Axis),
-    (x_references, y_references): (&[Reference], &[Reference]),
+    (xs, ys): (&[Reference], &[Reference]),
+    room: &mut Room,
 ) {
     let look = Lettering::SMALL.in_paint(Paint::Ink);
-    let mut taken: Vec<TextBox> = Vec::new();
-    for reference in y_references {
+    let words = |reference: &Reference, axis: &Axis| {
+        format!(
+            "{} ({})",
+            reference.label,
+            axis.format.number(reference.value)
+        )
+    };
+    let steps = |from: f64, to: f64| {
+        (0..)
+            .map(move |n| from + 9.0 * f64::from(n))
+            .take_while(move |place| *place < to)
+    };
+    for reference in ys {
         let y = plane.y.at(reference.value);
-        canvas.line((plane.left, y), (plane.right, y), Paint::Guide, 1.5);
-        let text = format!(
-            "{} ({})",
-            reference.label,
-            y_axis.format.number(reference.value)
-        );
-        let above = (plane.left + 8.0, y - 9.0);
-        let at = if above.1 < plane.top {
-            (above.0, y + 9.0)
-        } else {
-            above
-        };
-        taken.push(text_box(at, &text, Anchor::Start, look));
-        canvas.text(at, &text, Anchor::Start, look);
+        let spots = steps(plane.left + 8.0, plane.right)
+            .flat_map(|x| [((x, y - 9.0), Anchor::Start), ((x, y + 9.0), Anchor::Start)]);
+        room.write_first_free(canvas, &words(reference, y_axis), look, spots.collect());
     }
-    for reference in x_references {
+    for reference in xs {
         let x = plane.x.at(reference.value);
-        canvas.line((x, plane.top), (x, plane.floor), Paint::Guide, 1.5);
-        let text = format!(
-            "{} ({})",
-            reference.label,
-            x_axis.format.number(reference.value)
-        );
-        let right = x + 6.0 + look.width(&text) <= plane.right;
-        let (x, anchor) = if right {
-            (x + 6.0, Anchor::Start)
-        } else {
-            (x - 6.0, Anchor::End)
-        };
-        let mut y = plane.top + 8.0;
-        let overlaps = |y: f64, taken: &[TextBox]| {
-            let own = text_box((x, y), &text, anchor, look);
-            taken.iter().any(|other| own.overlaps(other))
-        };
-        while overlaps(y, &taken) && y < plane.floor - 12.0 {
-            y += 4.0;
-        }
-        taken.push(text_box((x, y), &text, anchor, look));
-        canvas.text((x, y), &text, anchor, look);
+        let spots = steps(plane.top + 8.0, plane.floor)
+            .flat_map(|y| [((x + 6.0, y), Anchor::Start), ((x - 6.0, y), Anchor::End)]);
+        room.write_first_free(canvas, &words(reference, x_axis), look, spots.collect());
     }
 }
 

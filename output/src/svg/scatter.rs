@@ -2,8 +2,9 @@
 //! grey, the others joined by the frontier.
 
 use super::axis::Include;
-use super::canvas::{Anchor, At, Canvas, Lettering, TextBox, text_box};
+use super::canvas::{At, Canvas, Lettering, TextBox};
 use super::frame::{self, MARGIN, WIDTH};
+use super::nearby::Room;
 use super::plane::{self, Plane};
 use super::theme::Paint;
 use crate::chart::{Point, Scatter};
@@ -24,15 +25,20 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Scatter) -> f64 {
         (&chart.x, &chart.y),
         (&[], &chart.y_references),
     );
-    if chart.frontier {
-        frontier(canvas, chart, &plane);
+    let line = if chart.frontier {
+        frontier(chart, &plane)
+    } else {
+        Vec::new()
+    };
+    if line.len() > 1 {
+        canvas.path(line.clone(), Paint::Guide, 1.5);
     }
     let mut order: Vec<&Point> = chart.points.iter().collect();
     order.sort_by_key(|point| !point.dominated);
     for point in &order {
         draw_point(canvas, point, &plane);
     }
-    name_points(canvas, &order, &plane);
+    name_points(canvas, chart, &order, &line, &plane);
     frame::close(canvas, &chart.caption, plane::bottom(&plane))
 }
 
@@ -69,7 +75,7 @@ fn place(point: &Point, plane: &Plane) -> At {
 }
 
 /// Steps from point to point: between two designs, nothing better than the cheaper one is known.
-fn frontier(canvas: &mut Canvas, chart: &Scatter, plane: &Plane) {
+fn frontier(chart: &Scatter, plane: &Plane) -> Vec<At> {
     let mut best: Vec<&Point> = chart
         .points
         .iter()
@@ -84,9 +90,7 @@ fn frontier(canvas: &mut Canvas, chart: &Scatter, plane: &Plane) {
         }
         line.push(here);
     }
-    if line.len() > 1 {
-        canvas.path(line, Paint::Guide, 1.5);
-    }
+    line
 }
 
 fn draw_point(canvas: &mut Canvas, point: &Point, plane: &Plane) {
@@ -112,30 +116,28 @@ fn draw_point(canvas: &mut Canvas, point: &Point, plane: &Plane) {
     canvas.disc((x, y), radius, paint);
 }
 
-/// Every name as close to its point as there is room, the points that matter first; one that had
-/// to move away gets a thin line to its point.
-fn name_points(canvas: &mut Canvas, order: &[&Point], plane: &Plane) {
-    let mut taken: Vec<TextBox> = canvas
-        .text_boxes()
-        .into_iter()
-        .map(|(_, taken)| taken)
-        .collect();
+/// The names, those of the points that matter first.
+fn name_points(canvas: &mut Canvas, chart: &Scatter, order: &[&Point], line: &[At], plane: &Plane) {
+    let (left, right) = (plane.left + 3.0, WIDTH - MARGIN);
+    let bounds = TextBox {
+        left,
+        top: plane.top,
+        right,
+        bottom: plane.floor - 2.0,
+    };
+    let mut room = Room::new(canvas, bounds);
+    room.keep_off_line(line);
+    let references = (&[][..], chart.y_references.as_slice());
+    for line in plane::reference_places(plane, references) {
+        room.keep_off_line(&line);
+    }
     for point in order {
         let (x, y) = place(point, plane);
-        taken.push(TextBox {
-            left: x - 7.0,
-            top: y - 7.0,
-            right: x + 7.0,
-            bottom: y + 7.0,
-        });
-        let (high, low) = (plane.y.at(point.y.high), plane.y.at(point.y.low));
-        taken.push(TextBox {
-            left: x - 2.0,
-            top: high,
-            right: x + 2.0,
-            bottom: low,
-        });
+        room.keep_off((x, y), 7.0);
+        room.keep_off_line(&[(x, plane.y.at(point.y.high)), (x, plane.y.at(point.y.low))]);
+        room.keep_off_line(&[(plane.x.at(point.x.low), y), (plane.x.at(point.x.high), y)]);
     }
+    plane::name_references(canvas, plane, (&chart.x, &chart.y), references, &mut room);
     for point in order.iter().rev() {
         let look = match point.dominated {
             true => Lettering {
@@ -145,62 +147,6 @@ fn name_points(canvas: &mut Canvas, order: &[&Point], plane: &Plane) {
             },
             false => Lettering::BODY.bold(),
         };
-        let here = place(point, plane);
-        let (at, anchor) = spot(&point.label, look, here, plane, &taken);
-        let own = text_box(at, &point.label, anchor, look);
-        if (at.1 - here.1).abs() > 20.0 || (at.0 - here.0).abs() > 20.0 {
-            let edge = if here.0 < own.left {
-                own.left - 2.0
-            } else {
-                own.right + 2.0
-            };
-            let edge = if here.0 > own.left && here.0 < own.right {
-                here.0
-            } else {
-                edge
-            };
-            canvas.line(here, (edge, at.1), Paint::Grid, 1.0);
-        }
-        canvas.text(at, &point.label, anchor, look);
-        taken.push(own);
+        room.name(canvas, &point.label, look, place(point, plane));
     }
-}
-
-/// The free spot nearest to the point: right, left, above, below, then in wider and wider circles.
-fn spot(
-    label: &str,
-    look: Lettering,
-    (x, y): At,
-    plane: &Plane,
-    taken: &[TextBox],
-) -> (At, Anchor) {
-    for ring in 0..40 {
-        let away = 14.0 * f64::from(ring);
-        let spots = [
-            ((x + 11.0, y - away), Anchor::Start),
-            ((x + 11.0, y + away), Anchor::Start),
-            ((x - 11.0, y - away), Anchor::End),
-            ((x - 11.0, y + away), Anchor::End),
-            ((x, y - 16.0 - away), Anchor::Middle),
-            ((x, y + 16.0 + away), Anchor::Middle),
-            ((x + 11.0 + away, y - away), Anchor::Start),
-            ((x + 11.0 + away, y + away), Anchor::Start),
-        ];
-        let free = spots.into_iter().find(|(at, anchor)| {
-            let own = text_box(*at, label, *anchor, look);
-            let inside = own.left >= plane.left + 3.0
-                && own.right <= WIDTH - MARGIN
-                && own.top >= plane.top
-                && own.bottom <= plane.floor - 2.0;
-            inside && !taken.iter().any(|other| other.overlaps(&own))
-        });
-        if let Some(free) = free {
-            return free;
-        }
-    }
-    // No room at all: better on top of something than left out.
-    (
-        (x.min(WIDTH - MARGIN - look.width(label)), y - 14.0),
-        Anchor::Start,
-    )
 }

@@ -35,6 +35,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Timeline) -> f64 {
         let bottom = frame::nothing(canvas, top, "Nothing to show");
         return frame::close(canvas, &chart.caption, bottom);
     }
+    let chart = &clipped(chart);
     let top = legend(canvas, chart, top);
     let names = chart
         .tracks
@@ -73,6 +74,21 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Timeline) -> f64 {
         draw_strip(canvas, strip, strip_top, stretch, &at);
     }
     frame::close(canvas, &chart.caption, bottom + 46.0)
+}
+
+/// The chart without what lies outside its edges.
+fn clipped(chart: &Timeline) -> Timeline {
+    let mut chart = chart.clone();
+    let (from_s, to_s) = (chart.from_s, chart.to_s);
+    for track in &mut chart.tracks {
+        track
+            .spans
+            .retain(|span| span.to_s > from_s && span.from_s < to_s);
+        track
+            .marks
+            .retain(|mark| mark.at_s >= from_s && mark.at_s <= to_s);
+    }
+    chart
 }
 
 /// The unit that leaves a handful of ticks, in seconds and in words.
@@ -134,7 +150,7 @@ fn lay_out<'a>(
             0.0
         };
         let label = Lettering::BODY.wrap(&track.label, label_width + 0.5);
-        let placed = labels::place(wanted(track, at, stretch), stretch);
+        let placed = labels::place(wanted(track, at), stretch);
         let lanes = labels::height(&placed);
         let overhang = (label.len() as f64 * Lettering::BODY.leading() - BAR).max(0.0) / 2.0;
         y += lanes.max(overhang);
@@ -152,9 +168,8 @@ fn lay_out<'a>(
 
 /// What is written above a track's bar: its marks, and the first span of each state whose name
 /// has no room inside any of its spans.
-fn wanted(track: &Track, at: &impl Fn(f64) -> f64, stretch: (f64, f64)) -> Vec<Label> {
-    let inside = |x: f64| x >= stretch.0 - 0.5 && x <= stretch.1 + 0.5;
-    let marks = track.marks.iter().filter(|mark| inside(at(mark.at_s)));
+fn wanted(track: &Track, at: &impl Fn(f64) -> f64) -> Vec<Label> {
+    let marks = track.marks.iter();
     let mut wanted: Vec<Label> = marks
         .map(|mark| Label {
             x: at(mark.at_s),
@@ -166,7 +181,7 @@ fn wanted(track: &Track, at: &impl Fn(f64) -> f64, stretch: (f64, f64)) -> Vec<L
         track
             .spans
             .iter()
-            .filter(|s| fits(s, at))
+            .filter(|s| room(s, track, at).is_some())
             .map(|s| s.state.as_str()),
     );
     for span in &track.spans {
@@ -182,8 +197,21 @@ fn wanted(track: &Track, at: &impl Fn(f64) -> f64, stretch: (f64, f64)) -> Vec<L
     wanted
 }
 
-fn fits(span: &Span, at: &impl Fn(f64) -> f64) -> bool {
-    STATE.width(&span.state) + 10.0 <= at(span.to_s) - at(span.from_s)
+/// Where a span's name can start inside it without running into a mark.
+fn room(span: &Span, track: &Track, at: &impl Fn(f64) -> f64) -> Option<f64> {
+    let width = STATE.width(&span.state);
+    let (from, to) = (at(span.from_s), at(span.to_s));
+    let marks = track.marks.iter().map(|mark| at(mark.at_s));
+    let mut inside: Vec<f64> = marks.filter(|x| *x > from - 8.0 && *x < to + 8.0).collect();
+    inside.sort_by(f64::total_cmp);
+    let mut start = from + 6.0;
+    for mark in inside {
+        if start + width <= mark - 10.0 {
+            return Some(start);
+        }
+        start = start.max(mark + 11.0);
+    }
+    (start + width <= to - 4.0).then_some(start)
 }
 
 fn time_axis(canvas: &mut Canvas, time: &Ruler, (top, bottom): (f64, f64), name: &str) {
@@ -248,17 +276,15 @@ fn draw_row(canvas: &mut Canvas, row: &Row<'_>, stretch: (f64, f64), at: &impl F
     }
     canvas.block((MARGIN, middle), &row.label, Anchor::Start, Lettering::BODY);
     for span in &row.track.spans {
-        draw_span(canvas, span, row.bar_top, at);
+        draw_span(canvas, span, row.track, row.bar_top, at);
     }
     labels::draw(canvas, &row.placed, row.bar_top);
     for mark in &row.track.marks {
-        if mark.at_s < f64::MAX && labels::is_placed(&row.placed, at(mark.at_s)) {
-            diamond(canvas, (at(mark.at_s), middle), Paint::State(mark.tone));
-        }
+        diamond(canvas, (at(mark.at_s), middle), Paint::State(mark.tone));
     }
 }
 
-fn draw_span(canvas: &mut Canvas, span: &Span, top: f64, at: &impl Fn(f64) -> f64) {
+fn draw_span(canvas: &mut Canvas, span: &Span, track: &Track, top: f64, at: &impl Fn(f64) -> f64) {
     let (from, to) = (at(span.from_s), at(span.to_s));
     // An instant is a hair wide, so that a short state is not lost.
     let to = to.max(from + 1.5);
@@ -271,14 +297,9 @@ fn draw_span(canvas: &mut Canvas, span: &Span, top: f64, at: &impl Fn(f64) -> f6
             outline,
         );
     }
-    if fits(span, at) {
+    if let Some(x) = room(span, track, at) {
         let look = STATE.in_paint(Paint::OnState(span.tone));
-        canvas.text(
-            (from + 6.0, top + BAR / 2.0),
-            &span.state,
-            Anchor::Start,
-            look,
-        );
+        canvas.text((x, top + BAR / 2.0), &span.state, Anchor::Start, look);
     }
 }
 

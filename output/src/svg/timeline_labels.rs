@@ -101,11 +101,6 @@ pub(super) fn height(placed: &[Placed]) -> f64 {
     lanes as f64 * LANE
 }
 
-/// Whether a mark at this place got a label.
-pub(super) fn is_placed(placed: &[Placed], x: f64) -> bool {
-    placed.iter().any(|label| label.x == x)
-}
-
 /// Writes the labels above a bar that begins at `bar_top`.
 pub(super) fn draw(canvas: &mut Canvas, placed: &[Placed], bar_top: f64) {
     for label in placed {

@@ -75,7 +75,9 @@ pub struct ClusterBus {
 impl ClusterBus {
     /// When the bus next has something to do; never, while it is dormant.
     pub fn next_at(&self) -> Option<SimTime> {
-        self.network.next_due().map(|due| due - self.clock_offset)
+        self.network
+            .next_due()
+            .map(|due| due.saturating_sub(self.clock_offset))
     }
 
     /// Handles everything that is due until `now`, and at it.
@@ -102,11 +104,6 @@ impl ClusterBus {
         (0..u16::try_from(self.nodes.len()).expect("at most 65535 members")).map(Member)
     }
 
-    /// The world's time of an instant on the cluster's clock.
-    fn outside(&self, inside: SimTime) -> SimTime {
-        inside - self.clock_offset
-    }
-
     /// Lets a member act, then carries out what it wanted.
     fn act<R>(
         &mut self,
@@ -131,7 +128,7 @@ impl ClusterBus {
 
     /// Sends what a member left in the outbox, and reports its effects in the world's time.
     fn ship(&mut self, member: Member, saved: bool, out: &mut BusEffects) {
-        let at = self.outside(self.network.now());
+        let at = self.network.now().saturating_sub(self.clock_offset);
         for effect in self.outbox.effects.drain(..) {
             out.push((at, effect.shifted_back(self.clock_offset)));
         }
