@@ -46,7 +46,13 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(runs), target).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));
         let losses = vec![Moments::default(); labels.len()];
-        Progress { bar, watched, told: Duration::ZERO, labels, losses }
+        Progress {
+            bar,
+            watched,
+            told: Duration::ZERO,
+            labels,
+            losses,
+        }
     }
 
     /// One more trial under some design has ended. May be called from any thread.
@@ -88,13 +94,20 @@ impl Progress {
 
     /// The best design so far against the baseline, with the half-width of its interval.
     fn headline(&self) -> Option<String> {
-        let base = self.losses.first().filter(|base| base.n >= 2.0 && base.lost > 0.0)?;
+        let base = self
+            .losses
+            .first()
+            .filter(|base| base.n >= 2.0 && base.lost > 0.0)?;
         let places = self.losses.iter().enumerate();
         let (place, best) = places.min_by(|a, b| a.1.lost.total_cmp(&b.1.lost))?;
         let estimate = best.difference()?;
         let percent = |value: f64| 100.0 * value * base.n / base.lost;
         let half = percent((estimate.high - estimate.low) / 2.0);
-        Some(format!("{}: {:+.0} % ± {half:.0} %", self.labels[place], percent(estimate.value)))
+        Some(format!(
+            "{}: {:+.0} % ± {half:.0} %",
+            self.labels[place],
+            percent(estimate.value)
+        ))
     }
 }
 
@@ -107,7 +120,13 @@ impl Moments {
         let variance = (self.square - self.n * mean * mean).max(0.0) / (self.n - 1.0);
         let n = self.n as usize;
         let half = t_quantile(0.5 + LEVEL / 2.0, n - 1) * (variance / self.n).sqrt();
-        Some(Estimate { value: mean, low: mean - half, high: mean + half, level: LEVEL, n })
+        Some(Estimate {
+            value: mean,
+            low: mean - half,
+            high: mean + half,
+            level: LEVEL,
+            n,
+        })
     }
 }
 

@@ -102,8 +102,9 @@ where
     F: Fn(usize, u64) -> Result<Ended, String> + Sync,
 {
     let points = plan.points.len();
-    let jobs: Vec<(u64, usize)> =
-        trials.flat_map(|number| (0..points).map(move |point| (number, point))).collect();
+    let jobs: Vec<(u64, usize)> = trials
+        .flat_map(|number| (0..points).map(move |point| (number, point)))
+        .collect();
     // The first job, in order, that has failed: those behind it no longer matter.
     let failed = AtomicUsize::new(usize::MAX);
     let run_one = |(place, (number, point)): (usize, (u64, usize))| {
@@ -156,7 +157,13 @@ fn complete(
 
 fn failed(plan: &Plan, point: usize, trial: u64, wrong: String, bug: bool) -> Error {
     let label = plan.points[point].label.clone();
-    Error::Trial { point: label, trial, wrong, replay: String::new(), bug }
+    Error::Trial {
+        point: label,
+        trial,
+        wrong,
+        replay: String::new(),
+        bug,
+    }
 }
 
 fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> std::io::Result<()> {
@@ -165,7 +172,9 @@ fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> std::io::Result<(
     }
     let of = |point: usize| complete.iter().skip(point).step_by(points);
     let gather = |text: fn(&Yield) -> &[u8]| -> Vec<Vec<u8>> {
-        (0..points).map(|point| of(point).flat_map(text).copied().collect()).collect()
+        (0..points)
+            .map(|point| of(point).flat_map(text).copied().collect())
+            .collect()
     };
     sink.outcomes.push(&gather(|ended| &ended.outcome))?;
     sink.components.push(&gather(|ended| &ended.components))
@@ -173,7 +182,9 @@ fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> std::io::Result<(
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -103,10 +103,18 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
         let at = path(&problem.key);
         let place = tree.place_of(&at).or_else(|| Some(decode::gap(tree, true)));
         let wrong = format!("`{}`: {}", problem.key, problem.wrong);
-        Problem { place, wrong, mend: problem.mend }
+        Problem {
+            place,
+            wrong,
+            mend: problem.mend,
+        }
     };
     let problems: Vec<Problem> = world.problems().into_iter().map(placed).collect();
-    if problems.is_empty() { Ok(world) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(world)
+    } else {
+        Err(problems)
+    }
 }
 
 fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {

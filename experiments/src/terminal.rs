@@ -11,7 +11,11 @@ pub fn result(text: &str) {
         if error.kind() != io::ErrorKind::BrokenPipe {
             message(&format!("error: cannot write to standard output: {error}"));
         }
-        std::process::exit(if error.kind() == io::ErrorKind::BrokenPipe { 0 } else { 2 });
+        std::process::exit(if error.kind() == io::ErrorKind::BrokenPipe {
+            0
+        } else {
+            2
+        });
     }
 }
 
@@ -28,7 +32,7 @@ pub fn colour() -> bool {
 /// Columns of the terminal that results go to; a fixed number where there is none.
 pub fn width() -> usize {
     const NARROWEST: usize = 100;
-    const WITHOUT: usize = 160;
+    const WITHOUT: usize = 170;
     match io::stdout().is_terminal() {
         true => usize::from(console::Term::stdout().size().1).max(NARROWEST),
         false => WITHOUT,

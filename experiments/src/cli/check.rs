@@ -44,7 +44,11 @@ pub fn run(file: &str) -> super::Done {
         plan.hash
     );
     for factor in &plan.factors {
-        text.push_str(&format!("  {}: {}\n", factor.name, factor.levels.join(", ")));
+        text.push_str(&format!(
+            "  {}: {}\n",
+            factor.name,
+            factor.levels.join(", ")
+        ));
     }
     for point in plan.points.iter().filter(|point| point.single) {
         text.push_str(&format!("  and: {}\n", point.label));

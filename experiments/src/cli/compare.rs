@@ -43,20 +43,33 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
     let kept = simulate(arguments, &study, seed, asked, &directory)?;
     let extent = Extent { seed, asked, kept };
     let manifest = Manifest::of(&study.plan, &arguments.study, extent);
-    write_all(&directory, &[("manifest.json", &output::json::value(&manifest)?)])?;
+    write_all(
+        &directory,
+        &[("manifest.json", &output::json::value(&manifest)?)],
+    )?;
 
     let rows = Rows::read(&directory)?;
     let story = tell_typical(&study, &rows, seed)?;
     let report = report::compose(&rows, story.as_ref(), &study.plan.objectives)?;
-    let files: Vec<(&str, &[u8])> =
-        report.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let files: Vec<(&str, &[u8])> = report
+        .files
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
     write_all(&directory, &files)?;
     match arguments.json {
         true => terminal::result(&report.json),
         false => terminal::result(&report.text(terminal::width(), terminal::colour())?),
     }
-    terminal::message(&format!("report: {}", directory.join("report.html").display()));
-    Ok(if kept < asked { interrupted(&manifest) } else { 0 })
+    terminal::message(&format!(
+        "report: {}",
+        directory.join("report.html").display()
+    ));
+    Ok(if kept < asked {
+        interrupted(&manifest)
+    } else {
+        0
+    })
 }
 
 /// Runs the trials and writes the rows; returns how many trials were kept.
@@ -69,17 +82,33 @@ fn simulate(
 ) -> Result<u64, Error> {
     let plan = &study.plan;
     let stop = stop_on_interrupt();
-    let order = Order { trials: asked, stop: &stop };
-    let mode = if arguments.eager { Mode::Eager } else { Mode::Lazy };
+    let order = Order {
+        trials: asked,
+        stop: &stop,
+    };
+    let mode = if arguments.eager {
+        Mode::Eager
+    } else {
+        Mode::Lazy
+    };
     let options = RunOptions { mode, story: false };
     let trial = |point: usize, number: u64| {
         let streams = Streams::for_trial(seed, number);
         let ended = run_trial(&study.worlds[point], &streams, &options);
-        ended.map(|ended| (ended.outcome, ended.components)).map_err(|error| error.to_string())
+        ended
+            .map(|ended| (ended.outcome, ended.components))
+            .map_err(|error| error.to_string())
     };
     let spool = || Spool::new(directory).map_err(Error::Rows);
-    let mut sink = Sink { outcomes: spool()?, components: spool()? };
-    let labels = plan.points.iter().map(|point| point.label.clone()).collect();
+    let mut sink = Sink {
+        outcomes: spool()?,
+        components: spool()?,
+    };
+    let labels = plan
+        .points
+        .iter()
+        .map(|point| point.label.clone())
+        .collect();
     let mut progress = Progress::new(labels, asked);
     let threads = arguments.threads.unwrap_or(0) as usize;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -98,9 +127,13 @@ fn simulate(
         return Err(Error::NothingKept);
     }
     let outcomes = directory.join("outcomes.csv");
-    sink.outcomes.write(&outcomes_header(plan), &outcomes).map_err(Error::Rows)?;
+    sink.outcomes
+        .write(&outcomes_header(plan), &outcomes)
+        .map_err(Error::Rows)?;
     let components = directory.join("components.csv");
-    sink.components.write(&components_header(), &components).map_err(Error::Rows)?;
+    sink.components
+        .write(&components_header(), &components)
+        .map_err(Error::Rows)?;
     Ok(kept)
 }
 
@@ -121,10 +154,22 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
 
 fn with_replay(error: Error, study: &str, seed: u64) -> Error {
     match error {
-        Error::Trial { point, trial, wrong, bug, .. } => {
+        Error::Trial {
+            point,
+            trial,
+            wrong,
+            bug,
+            ..
+        } => {
             let replay =
                 format!("outage trace {study} --trial {trial} --seed {seed} --point \"{point}\"");
-            Error::Trial { point, trial, wrong, replay, bug }
+            Error::Trial {
+                point,
+                trial,
+                wrong,
+                replay,
+                bug,
+            }
         }
         other => other,
     }
@@ -132,15 +177,27 @@ fn with_replay(error: Error, study: &str, seed: u64) -> Error {
 
 /// Runs the typical trial of the baseline once more, for its story.
 fn tell_typical(study: &Study, rows: &Rows, seed: u64) -> Result<Option<Story>, Error> {
-    let Some(trial) = report::story::typical(rows) else { return Ok(None) };
-    let options = RunOptions { mode: Mode::Lazy, story: true };
+    let Some(trial) = report::story::typical(rows) else {
+        return Ok(None);
+    };
+    let options = RunOptions {
+        mode: Mode::Lazy,
+        story: true,
+    };
     let told = run_trial(&study.worlds[0], &Streams::for_trial(seed, trial), &options);
     let told = told.expect("this trial has ended well before");
-    Ok(Some(Story { trial, timeline: told.timeline }))
+    Ok(Some(Story {
+        trial,
+        timeline: told.timeline,
+    }))
 }
 
 fn interrupted(manifest: &Manifest) -> u8 {
-    let Manifest { trials, trials_asked, .. } = manifest;
+    let Manifest {
+        trials,
+        trials_asked,
+        ..
+    } = manifest;
     let again = manifest.command.replace(
         &format!("--trials {trials} "),
         &format!("--trials {trials_asked} "),

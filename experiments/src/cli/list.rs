@@ -30,6 +30,9 @@ fn line(built_in: &BuiltIn, title: &str) -> Result<String, Error> {
     let mut sources = Sources::default();
     let root = parse(&mut sources, built_in.file, built_in.text)
         .map_err(|problems| Error::input(&sources, problems))?;
-    let title = root.at(&path(title)).and_then(|node| node.text()).unwrap_or_default();
+    let title = root
+        .at(&path(title))
+        .and_then(|node| node.text())
+        .unwrap_or_default();
     Ok(format!("  {:<20} {title}\n", built_in.name))
 }

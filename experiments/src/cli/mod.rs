@@ -116,7 +116,11 @@ fn refuse(refusal: &clap::Error) -> u8 {
         }
         false => {
             let colour = terminal::colour();
-            let text = if colour { text.ansi().to_string() } else { text.to_string() };
+            let text = if colour {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
             terminal::result(&text);
             0
         }

@@ -27,7 +27,10 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let subject = subject(&mut sources, arguments)?;
     let seed = arguments.seed.unwrap_or(subject.seed);
     let streams = Streams::for_trial(seed, arguments.trial);
-    let options = RunOptions { mode: Mode::Lazy, story: true };
+    let options = RunOptions {
+        mode: Mode::Lazy,
+        story: true,
+    };
     let told = run_trial(&subject.spec, &streams, &options).map_err(|error| Error::Trial {
         point: subject.label.clone(),
         trial: arguments.trial,
@@ -36,7 +39,10 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
         bug: false,
     })?;
     let zero = onset(&told.timeline);
-    let mut text = format!("{}, trial {}, seed {seed}\n", subject.label, arguments.trial);
+    let mut text = format!(
+        "{}, trial {}, seed {seed}\n",
+        subject.label, arguments.trial
+    );
     text.push_str(match zero {
         Some(_) => "since the start    since the outage\n",
         None => "since the start    (no outage)\n",
@@ -73,25 +79,41 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
     if !is_study(&found.root) {
         if arguments.point.is_some() {
             let wrong = format!("`{}` is a scenario and has no design points", found.name);
-            return Err(Error::Usage { wrong, mend: "leave --point out".to_owned() });
+            return Err(Error::Usage {
+                wrong,
+                mend: "leave --point out".to_owned(),
+            });
         }
         let spec = scenario::world(&found.root).map_err(|p| Error::input(sources, p))?;
-        return Ok(Subject { label: format!("scenario {}", found.name), seed: 1, spec });
+        return Ok(Subject {
+            label: format!("scenario {}", found.name),
+            seed: 1,
+            spec,
+        });
     }
     let mut study = Study::load(sources, &found)?;
     let labels: Vec<&str> = study.plan.points.iter().map(|p| p.label.as_str()).collect();
     let asked = arguments.point.as_deref().unwrap_or(labels[0]);
-    let place = labels.iter().position(|label| *label == asked).ok_or_else(|| Error::Usage {
-        wrong: format!("study `{}` has no point `{asked}`", study.plan.name),
-        mend: suggest(asked, &labels),
-    })?;
+    let place = labels
+        .iter()
+        .position(|label| *label == asked)
+        .ok_or_else(|| Error::Usage {
+            wrong: format!("study `{}` has no point `{asked}`", study.plan.name),
+            mend: suggest(asked, &labels),
+        })?;
     let label = format!("study {}, design {}", study.plan.name, labels[place]);
-    Ok(Subject { label, seed: study.plan.seed, spec: study.worlds.swap_remove(place) })
+    Ok(Subject {
+        label,
+        seed: study.plan.seed,
+        spec: study.worlds.swap_remove(place),
+    })
 }
 
 /// `+00:12:03.250` or `-00:00:10.000`; blank where there is no outage.
 fn relative(at: SimTime, zero: Option<SimTime>) -> String {
-    let Some(zero) = zero else { return String::new() };
+    let Some(zero) = zero else {
+        return String::new();
+    };
     let (sign, apart) = match at >= zero {
         true => ('+', at - zero),
         false => ('-', zero - at),

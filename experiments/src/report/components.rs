@@ -5,7 +5,7 @@ use output::{Colour, Format};
 
 use super::verdict::drawn;
 use super::{Figure, Material};
-use crate::stats::{LEVEL, mean};
+use crate::stats::{LEVEL, amount};
 
 /// The chart; none if the scenario lists no components.
 pub fn figure(material: &Material) -> Option<Figure> {
@@ -14,11 +14,13 @@ pub fn figure(material: &Material) -> Option<Figure> {
         return None;
     }
     let downtime = |component: usize, point: usize| {
-        mean(rows.downtime(component, point), LEVEL).map(|estimate| drawn(&estimate))
+        amount(rows.downtime(component, point), LEVEL).map(|estimate| drawn(&estimate))
     };
     let bar = |point: usize| BarRow {
         label: material.short_label(point),
-        values: (0..rows.components.len()).map(|component| downtime(component, point)).collect(),
+        values: (0..rows.components.len())
+            .map(|component| downtime(component, point))
+            .collect(),
         total: None,
     };
     let segment = |(place, name): (usize, &String)| Segment {
@@ -34,7 +36,11 @@ pub fn figure(material: &Material) -> Option<Figure> {
         ),
         axis: Axis::linear("downtime a trial", Format::Duration),
         segments: rows.components.iter().enumerate().map(segment).collect(),
-        rows: material.one_change_at_a_time().into_iter().map(bar).collect(),
+        rows: material
+            .one_change_at_a_time()
+            .into_iter()
+            .map(bar)
+            .collect(),
         reference: None,
     };
     Some(Figure {

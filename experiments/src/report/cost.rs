@@ -1,7 +1,7 @@
 //! Cost against loss: what can be bought, and what is dominated.
 
-use output::chart::{Axis, Caption, Chart, Point, Scatter};
 use output::Format;
+use output::chart::{Axis, Caption, Chart, Point, Scatter};
 
 use super::verdict::drawn;
 use super::{Figure, Material};
@@ -23,13 +23,15 @@ pub fn figure(material: &Material) -> Figure {
     };
     // Designs with equal cost and loss would lie on each other: the first stands for all.
     let twin = |point: usize| (0..point).any(|other| place(other) == place(point));
-    let points = (0..designs.len()).filter(|point| !twin(*point)).map(|point| Point {
-        label: designs[point].label.clone(),
-        colour: material.colour(point),
-        x: drawn(&designs[point].cost_per_month_usd.mean),
-        y: drawn(&designs[point].lost.mean),
-        dominated: dominated(point),
-    });
+    let points = (0..designs.len())
+        .filter(|point| !twin(*point))
+        .map(|point| Point {
+            label: designs[point].label.clone(),
+            colour: material.colour(point),
+            x: drawn(&designs[point].cost_per_month_usd.mean),
+            y: drawn(&designs[point].lost.mean),
+            dominated: dominated(point),
+        });
     let chart = Scatter {
         caption: Caption::new(
             "What does it cost to lose fewer?",

@@ -3,7 +3,7 @@
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::{Colour, Format};
 
-use super::verdict::drawn;
+use super::verdict::{drawn, percent};
 use super::{Figure, Material};
 
 /// The chart; none for a study without factors.
@@ -12,16 +12,24 @@ pub fn figure(material: &Material) -> Option<Figure> {
     if effects.iter().all(|effect| effect.difference.is_none()) {
         return None;
     }
-    let mut factors: Vec<&str> = effects.iter().map(|effect| effect.factor.as_str()).collect();
+    let mut factors: Vec<&str> = effects
+        .iter()
+        .map(|effect| effect.factor.as_str())
+        .collect();
     factors.dedup();
-    let place = |name: &str| factors.iter().position(|factor| *factor == name).unwrap_or(0);
+    let place = |name: &str| {
+        factors
+            .iter()
+            .position(|factor| *factor == name)
+            .unwrap_or(0)
+    };
     let rows = effects.iter().map(|effect| DotRow {
         label: format!("{}: {}", effect.factor, effect.level),
         colour: Colour::nth(place(&effect.factor)),
         value: Some(drawn(&effect.mean)),
         difference: effect.difference.map(|difference| drawn(&difference)),
         words: match effect.change {
-            Some(change) => Format::Percent(0).difference(&drawn(&change)),
+            Some(change) => percent(&change).difference(&drawn(&change)),
             None => "as in the baseline".to_owned(),
         },
         baseline: false,
@@ -35,7 +43,10 @@ pub fn figure(material: &Material) -> Option<Figure> {
             material.footer.line(),
         ),
         value: Axis::linear("lost acceptances a trial", Format::Count),
-        difference: Some(Axis::linear("difference to the baseline's level", Format::Count)),
+        difference: Some(Axis::linear(
+            "difference to the baseline's level",
+            Format::Count,
+        )),
         reference: None,
         order: Order::Given,
         rows: rows.collect(),

@@ -57,7 +57,9 @@ fn curve(lost: &[f64]) -> Vec<(f64, f64)> {
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
     let share = |x: f64| (n - sorted.partition_point(|value| *value <= x)) as f64 / n as f64;
-    let mut xs: Vec<f64> = (0..STEPS.min(n)).map(|step| sorted[step * n / STEPS.min(n)]).collect();
+    let mut xs: Vec<f64> = (0..STEPS.min(n))
+        .map(|step| sorted[step * n / STEPS.min(n)])
+        .collect();
     xs.push(sorted[n - 1]);
     xs.retain(|x| *x > 1.0);
     xs.insert(0, 1.0);

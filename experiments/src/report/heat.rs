@@ -1,7 +1,7 @@
 //! Mean loss for each pair of factors, the others as in the baseline.
 
-use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 use output::Format;
+use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 
 use super::verdict::drawn;
 use super::{Figure, Material};
@@ -12,8 +12,12 @@ const PAIRS_MAX: usize = 3;
 /// One chart per pair of factors.
 pub fn figures(material: &Material) -> Vec<Figure> {
     let factors = material.rows.manifest.factors.len();
-    let pairs = (0..factors).flat_map(|first| (first + 1..factors).map(move |second| (first, second)));
-    pairs.take(PAIRS_MAX).map(|(down, along)| figure(material, down, along)).collect()
+    let pairs =
+        (0..factors).flat_map(|first| (first + 1..factors).map(move |second| (first, second)));
+    pairs
+        .take(PAIRS_MAX)
+        .map(|(down, along)| figure(material, down, along))
+        .collect()
 }
 
 fn figure(material: &Material, down: usize, along: usize) -> Figure {
@@ -22,7 +26,10 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
     let cell = |row: usize, column: usize| {
         let mut levels = manifest.points[0].levels.clone();
         (levels[down], levels[along]) = (row, column);
-        let point = manifest.points.iter().position(|p| !p.single && p.levels == levels)?;
+        let point = manifest
+            .points
+            .iter()
+            .position(|p| !p.single && p.levels == levels)?;
         let design = &material.summary.designs[point];
         let judged = &design.objectives;
         Some(HeatCell {
@@ -32,13 +39,20 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         })
     };
     let cells = (0..row_factor.levels.len())
-        .map(|row| (0..column_factor.levels.len()).map(|column| cell(row, column)).collect())
+        .map(|row| {
+            (0..column_factor.levels.len())
+                .map(|column| cell(row, column))
+                .collect()
+        })
         .collect();
     let others: Vec<String> = (0..manifest.factors.len())
         .filter(|factor| *factor != down && *factor != along)
         .map(|factor| {
             let entry = &manifest.factors[factor];
-            format!("{} = {}", entry.name, entry.levels[manifest.points[0].levels[factor]])
+            format!(
+                "{} = {}",
+                entry.name, entry.levels[manifest.points[0].levels[factor]]
+            )
         })
         .collect();
     let others = match others.is_empty() {
@@ -46,7 +60,11 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         false => format!("; {}", others.join(", ")),
     };
     let name = format!("{} × {}", row_factor.name, column_factor.name);
-    let has_objective = material.summary.designs.iter().any(|d| !d.objectives.is_empty());
+    let has_objective = material
+        .summary
+        .designs
+        .iter()
+        .any(|d| !d.objectives.is_empty());
     let chart = HeatMap {
         caption: Caption::new(
             format!("Lost acceptances by {name}"),
@@ -63,7 +81,11 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         objective: has_objective.then(|| "keeps the objectives".to_owned()),
     };
     Figure {
-        file: format!("heat-{}-{}", slug(&row_factor.name), slug(&column_factor.name)),
+        file: format!(
+            "heat-{}-{}",
+            slug(&row_factor.name),
+            slug(&column_factor.name)
+        ),
         heading: format!("Where is the cliff: {name}?"),
         text: String::new(),
         chart: Chart::HeatMap(chart),
@@ -72,6 +94,12 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
 
 /// A name that any file system takes.
 fn slug(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     name.chars().map(plain).collect()
 }

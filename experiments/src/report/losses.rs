@@ -1,25 +1,40 @@
 //! Lost acceptances per design: dots with intervals, and the paired difference to the baseline.
 
-use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::Format;
+use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
-use super::verdict::drawn;
+use super::verdict::{drawn, percent};
 use super::{Figure, Material};
 
 /// The chart.
 pub fn figure(material: &Material) -> Figure {
-    let rows = material.summary.designs.iter().enumerate().map(|(point, design)| DotRow {
-        label: design.label.clone(),
+    let designs = &material.summary.designs;
+    let mut order: Vec<usize> = (0..designs.len()).collect();
+    // The baseline stays on top, as it does everywhere; the others follow, smallest loss first.
+    order[1..].sort_by(|a, b| {
+        designs[*a]
+            .lost
+            .mean
+            .value
+            .total_cmp(&designs[*b].lost.mean.value)
+    });
+    let row = |point: usize| DotRow {
+        label: designs[point].label.clone(),
         colour: material.colour(point),
-        value: Some(drawn(&design.lost.mean)),
-        difference: design.against_baseline.map(|against| drawn(&against.difference)),
-        words: match design.against_baseline.and_then(|against| against.change) {
-            Some(change) => Format::Percent(0).difference(&drawn(&change)),
+        value: Some(drawn(&designs[point].lost.mean)),
+        difference: designs[point]
+            .against_baseline
+            .map(|against| drawn(&against.difference)),
+        words: match designs[point]
+            .against_baseline
+            .and_then(|against| against.change)
+        {
+            Some(change) => percent(&change).difference(&drawn(&change)),
             None => String::new(),
         },
         baseline: point == 0,
         marker: None,
-    });
+    };
     let chart = DotInterval {
         caption: Caption::new(
             title(material),
@@ -28,10 +43,11 @@ pub fn figure(material: &Material) -> Figure {
             material.footer.line(),
         ),
         value: Axis::linear("lost acceptances a trial", Format::Count),
-        difference: Some(Axis::linear("difference to the baseline", Format::Count)),
+        difference: (designs.len() > 1)
+            .then(|| Axis::linear("difference to the baseline", Format::Count)),
         reference: None,
-        order: Order::ByValue,
-        rows: rows.collect(),
+        order: Order::Given,
+        rows: order.into_iter().map(row).collect(),
         groups: material.groups(),
         marker_name: String::new(),
     };
@@ -50,7 +66,11 @@ fn title(material: &Material) -> String {
     let best = &material.summary.designs[material.summary.best];
     match best.against_baseline.and_then(|against| against.change) {
         Some(change) if change.high < 0.0 => {
-            format!("{} loses {} fewer", best.label, Format::Percent(0).number(-change.value))
+            let fewer = percent(&change).number(-change.value);
+            format!(
+                "{} loses {fewer} fewer acceptances than the baseline",
+                best.label
+            )
         }
         Some(_) | None => "No design is shown to lose fewer than the baseline".to_owned(),
     }

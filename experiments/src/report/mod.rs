@@ -76,10 +76,18 @@ pub fn compose(
     objectives: &[Objective],
 ) -> Result<Composed, Error> {
     let summary = summary::summarise(rows, objectives);
-    let material = Material { rows, summary: &summary, footer: footer(rows) };
+    let material = Material {
+        rows,
+        summary: &summary,
+        footer: footer(rows),
+    };
     let table = table::table(rows, &summary);
     let verdict = verdict::sentences(rows, &summary);
-    let json = Json { verdict: &verdict, manifest: &rows.manifest, summary: &summary };
+    let json = Json {
+        verdict: &verdict,
+        manifest: &rows.manifest,
+        summary: &summary,
+    };
     let json = String::from_utf8(output::json::value(&json)?).expect("JSON is text");
     let figures = figures(&material, story);
     let mut files = vec![
@@ -87,11 +95,19 @@ pub fn compose(
         ("summary.json".to_owned(), json.clone().into_bytes()),
     ];
     for figure in &figures {
-        files.push((format!("charts/{}.svg", figure.file), figure.chart.to_svg()?.into_bytes()));
+        files.push((
+            format!("charts/{}.svg", figure.file),
+            figure.chart.to_svg()?.into_bytes(),
+        ));
     }
     let page = page::page(&material, &figures, &table, &verdict, &json);
     files.push(("report.html".to_owned(), page.to_html()?.into_bytes()));
-    Ok(Composed { files, json, table, verdict })
+    Ok(Composed {
+        files,
+        json,
+        table,
+        verdict,
+    })
 }
 
 /// The figures, in the order of the report.
@@ -110,17 +126,20 @@ impl Composed {
     /// The table and the verdict, for a terminal.
     pub fn text(&self, width: usize, colour: bool) -> Result<String, Error> {
         let mut text = self.table.to_text(&TextOptions { width, colour })?;
-        text.push('\n');
+        text.push_str(&format!(
+            "\n{}\n",
+            wrapped(" ", table::LEGEND, width.min(100))
+        ));
         for sentence in &self.verdict {
-            text.push_str(&wrapped(sentence, width.min(100)));
+            text.push_str(&wrapped("-", sentence, width.min(100)));
         }
         Ok(text)
     }
 }
 
-/// A sentence as a hanging paragraph.
-fn wrapped(sentence: &str, width: usize) -> String {
-    let mut text = String::from("-");
+/// A sentence as a hanging paragraph behind a mark.
+fn wrapped(mark: &str, sentence: &str, width: usize) -> String {
+    let mut text = String::from(mark);
     let mut column = 1;
     for word in sentence.split(' ') {
         let length = word.chars().count() + 1;
@@ -140,7 +159,14 @@ fn footer(rows: &Rows) -> Footer {
     let manifest = &rows.manifest;
     let n = output::Format::Count.number(manifest.trials as f64);
     Footer {
-        n: format!("{n} trials{}", if manifest.interrupted { " (interrupted)" } else { "" }),
+        n: format!(
+            "{n} trials{}",
+            if manifest.interrupted {
+                " (interrupted)"
+            } else {
+                ""
+            }
+        ),
         seed: manifest.seed.to_string(),
         version: manifest.version.clone(),
         scenario: format!("{} {}", manifest.scenario, manifest.scenario_hash),
@@ -152,13 +178,17 @@ impl Material<'_> {
     /// The colour of a design: that of its level of the first factor, in every chart.
     fn colour(&self, point: usize) -> Colour {
         let levels = &self.rows.manifest.points[point].levels;
-        levels.first().map_or(Colour::Blue, |level| Colour::nth(*level))
+        levels
+            .first()
+            .map_or(Colour::Blue, |level| Colour::nth(*level))
     }
 
     /// What the colours mean.
     fn groups(&self) -> Vec<output::chart::Segment> {
         let first = self.rows.manifest.factors.first();
-        let levels = first.map(|factor| factor.levels.as_slice()).unwrap_or_default();
+        let levels = first
+            .map(|factor| factor.levels.as_slice())
+            .unwrap_or_default();
         let group = |(place, level): (usize, &String)| output::chart::Segment {
             name: level.clone(),
             colour: Colour::nth(place),
@@ -187,7 +217,12 @@ impl Material<'_> {
         if point == 0 {
             return format!("baseline: {}", base.label);
         }
-        let changed = self.rows.manifest.factors.iter().zip(base.levels.iter().zip(&entry.levels));
+        let changed = self
+            .rows
+            .manifest
+            .factors
+            .iter()
+            .zip(base.levels.iter().zip(&entry.levels));
         let changed: Vec<&str> = changed
             .filter(|(_, (a, b))| a != b)
             .map(|(factor, (_, level))| factor.levels[*level].as_str())

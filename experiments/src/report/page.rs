@@ -16,7 +16,10 @@ pub fn page(
     let mut facts = vec![
         ("Scenario".to_owned(), manifest.scenario.clone()),
         ("Designs".to_owned(), manifest.points.len().to_string()),
-        ("Trials of each design".to_owned(), Format::Count.number(manifest.trials as f64)),
+        (
+            "Trials of each design".to_owned(),
+            Format::Count.number(manifest.trials as f64),
+        ),
         ("Baseline".to_owned(), manifest.points[0].label.clone()),
     ];
     for factor in &manifest.factors {
@@ -24,15 +27,21 @@ pub fn page(
     }
     if manifest.interrupted {
         let asked = Format::Count.number(manifest.trials_asked as f64);
-        facts.push(("Interrupted".to_owned(), format!("{asked} trials were asked for")));
+        facts.push((
+            "Interrupted".to_owned(),
+            format!("{asked} trials were asked for"),
+        ));
     }
     let section = |figure: &Figure| {
         Section::new(&figure.heading, &figure.text).with_chart(figure.chart.clone())
     };
     let mut sections: Vec<Section> = figures.iter().map(section).collect();
     sections.push(
-        Section::new("All designs", "The table that the command prints; more in summary.csv.")
-            .with_table(table.clone()),
+        Section::new(
+            "All designs",
+            format!("{}. More in summary.csv.", super::table::LEGEND),
+        )
+        .with_table(table.clone()),
     );
     Report {
         title: manifest.title.clone(),

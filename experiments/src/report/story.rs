@@ -44,10 +44,17 @@ fn recovery(timeline: &Timeline) -> Option<SimTime> {
 }
 
 fn bad_spans(timeline: &Timeline) -> impl Iterator<Item = (SimTime, Option<SimTime>)> + '_ {
-    let services = timeline.rows.iter().filter(|row| row.group == RowGroup::Services);
+    let services = timeline
+        .rows
+        .iter()
+        .filter(|row| row.group == RowGroup::Services);
     services.flat_map(|row| {
         let next = |place: usize| row.spans.get(place + 1).map(|span| span.from);
-        let bad = row.spans.iter().enumerate().filter(|(_, span)| span.tone == Tone::Bad);
+        let bad = row
+            .spans
+            .iter()
+            .enumerate()
+            .filter(|(_, span)| span.tone == Tone::Bad);
         bad.map(move |(place, span)| (span.from, next(place)))
     })
 }
@@ -102,23 +109,39 @@ fn eventful(track: &Track, window: (f64, f64)) -> bool {
 }
 
 fn track(row: &TimelineRow, timeline: &Timeline, zero: f64, window: (f64, f64)) -> Track {
-    let ends = row.spans.iter().skip(1).map(|span| span.from.as_secs_f64() - zero);
+    let ends = row
+        .spans
+        .iter()
+        .skip(1)
+        .map(|span| span.from.as_secs_f64() - zero);
     let ends = ends.chain(std::iter::once(window.1.max(0.0)));
     let spans = row.spans.iter().zip(ends).map(|(span, to_s)| {
         let from_s = span.from.as_secs_f64() - zero;
-        Span { from_s, to_s: to_s.max(from_s), state: span.state.clone(), tone: tone(span.tone) }
+        Span {
+            from_s,
+            to_s: to_s.max(from_s),
+            state: span.state.clone(),
+            tone: tone(span.tone),
+        }
     });
-    let seen = |span: &Span| span.to_s > window.0 && span.from_s < window.1 && span.to_s > span.from_s;
-    let marks = timeline.marks.iter().filter(|mark| mark.row == row.label).map(|mark| Mark {
-        at_s: mark.at.as_secs_f64() - zero,
-        label: mark.label.clone(),
-        tone: output::Tone::Acting,
-    });
+    let seen =
+        |span: &Span| span.to_s > window.0 && span.from_s < window.1 && span.to_s > span.from_s;
+    let marks = timeline
+        .marks
+        .iter()
+        .filter(|mark| mark.row == row.label)
+        .map(|mark| Mark {
+            at_s: mark.at.as_secs_f64() - zero,
+            label: mark.label.clone(),
+            tone: output::Tone::Acting,
+        });
     Track {
         label: row.label.clone(),
         group: group(row.group).to_owned(),
         spans: spans.filter(seen).collect(),
-        marks: marks.filter(|mark| mark.at_s >= window.0 && mark.at_s <= window.1).collect(),
+        marks: marks
+            .filter(|mark| mark.at_s >= window.0 && mark.at_s <= window.1)
+            .collect(),
     }
 }
 
@@ -147,7 +170,10 @@ fn strip(timeline: &Timeline, zero: f64, window: (f64, f64)) -> Option<Strip> {
     let inside = |minute: &&(u64, u64, u64)| at(minute.0) >= window.0 && at(minute.0) < window.1;
     let minutes: Vec<&(u64, u64, u64)> = timeline.minutes.iter().filter(inside).collect();
     let last = minutes.last()?.0;
-    let edges = minutes.iter().map(|minute| at(minute.0)).chain(std::iter::once(at(last + 1)));
+    let edges = minutes
+        .iter()
+        .map(|minute| at(minute.0))
+        .chain(std::iter::once(at(last + 1)));
     let edges_s: Vec<f64> = edges.collect();
     let series = |name: &str, tone, count: fn(&(u64, u64, u64)) -> u64| StripSeries {
         name: name.to_owned(),

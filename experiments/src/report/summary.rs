@@ -7,7 +7,7 @@ use crate::stats::bootstrap::{REPLICAS, Replicas, bca, replicate};
 use crate::stats::estimate::{average, never_seen_at_most};
 use crate::stats::family::{holm, simultaneous};
 use crate::stats::paired::{Difference, compare, differences};
-use crate::stats::{Estimate, LEVEL, Quantile, mean, quantile};
+use crate::stats::{Estimate, LEVEL, Quantile, amount, mean, quantile};
 use crate::study::file::{Objective, Statistic};
 
 /// A design may lose this share of the baseline's loss more than the best and still count as no
@@ -144,10 +144,13 @@ pub struct Judged {
 
 /// Everything that the rows show.
 pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
-    let lost: Vec<&[f64]> = (0..rows.points()).map(|point| rows.values("lost", point)).collect();
+    let lost: Vec<&[f64]> = (0..rows.points())
+        .map(|point| rows.values("lost", point))
+        .collect();
     let replicas = replicate(&lost, REPLICAS);
-    let costs: Vec<f64> =
-        (0..rows.points()).map(|p| average(rows.values("cost_per_month_usd", p))).collect();
+    let costs: Vec<f64> = (0..rows.points())
+        .map(|p| average(rows.values("cost_per_month_usd", p)))
+        .collect();
     let best = best(&replicas.means, &costs);
     let above_best = above(&replicas, best, rows.trials());
     let against = against(&lost, &replicas);
@@ -160,7 +163,9 @@ pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
     };
     let margin = MARGIN * replicas.means[0];
     let no_worse = |point: &usize| *point == best || above_best[*point] <= margin;
-    let cheapest = (0..rows.points()).filter(no_worse).min_by(|a, b| costs[*a].total_cmp(&costs[*b]));
+    let cheapest = (0..rows.points())
+        .filter(no_worse)
+        .min_by(|a, b| costs[*a].total_cmp(&costs[*b]));
     Summary {
         level: LEVEL,
         designs: (0..rows.points()).map(design).collect(),
@@ -174,15 +179,22 @@ pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
 /// The smallest mean; among equals the cheapest; among those the first.
 fn best(means: &[f64], costs: &[f64]) -> usize {
     let better = |a: &usize, b: &usize| {
-        means[*a].total_cmp(&means[*b]).then(costs[*a].total_cmp(&costs[*b]))
+        means[*a]
+            .total_cmp(&means[*b])
+            .then(costs[*a].total_cmp(&costs[*b]))
     };
-    (0..means.len()).min_by(better).expect("a study has a design")
+    (0..means.len())
+        .min_by(better)
+        .expect("a study has a design")
 }
 
 fn above(replicas: &Replicas, best: usize, n: usize) -> Vec<f64> {
     let over = |point: usize| move |means: &[f64]| means[point] - means[best];
     let quantities: Vec<_> = (0..replicas.means.len()).map(over).collect();
-    simultaneous(replicas, &quantities, LEVEL, n).iter().map(|estimate| estimate.high).collect()
+    simultaneous(replicas, &quantities, LEVEL, n)
+        .iter()
+        .map(|estimate| estimate.high)
+        .collect()
 }
 
 fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
@@ -191,7 +203,12 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
         .iter()
         .map(|values| compare(lost[0], values, LEVEL).expect("two trials at least"))
         .collect();
-    let adjusted = holm(&alone.iter().map(|difference| difference.p).collect::<Vec<_>>());
+    let adjusted = holm(
+        &alone
+            .iter()
+            .map(|difference| difference.p)
+            .collect::<Vec<_>>(),
+    );
     let of = |point: usize| move |means: &[f64]| means[point] - means[0];
     let quantities: Vec<_> = (1..lost.len()).map(of).collect();
     let together = simultaneous(replicas, &quantities, LEVEL, n);
@@ -210,7 +227,9 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
             p_holm: adjusted[place],
         })
     };
-    std::iter::once(None).chain((0..alone.len()).map(one)).collect()
+    std::iter::once(None)
+        .chain((0..alone.len()).map(one))
+        .collect()
 }
 
 fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
@@ -226,7 +245,9 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
     let levels = rows.manifest.factors.iter().zip(&entry.levels);
     Design {
         label: entry.label.clone(),
-        levels: levels.map(|(factor, level)| factor.levels[*level].clone()).collect(),
+        levels: levels
+            .map(|(factor, level)| factor.levels[*level].clone())
+            .collect(),
         lost: all("lost"),
         trials_with_loss,
         against_baseline: None,
@@ -244,14 +265,17 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
         useless_failovers: all("useless_failovers"),
         false_failovers: all("false_failovers"),
         cost_per_month_usd: all("cost_per_month_usd"),
-        objectives: objectives.iter().map(|objective| judged(rows, point, objective)).collect(),
+        objectives: objectives
+            .iter()
+            .map(|objective| judged(rows, point, objective))
+            .collect(),
     }
 }
 
 /// Mean and quantiles; `None` for fewer than two values.
 pub fn measured(values: &[f64]) -> Option<Measured> {
     Some(Measured {
-        mean: mean(values, LEVEL)?,
+        mean: amount(values, LEVEL)?,
         median: quantile(values, 0.5, LEVEL)?,
         p95: quantile(values, 0.95, LEVEL)?,
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -270,14 +294,18 @@ fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
         None => mean(&values, LEVEL).map(|e| (e.value, Some((e.low, e.high)))),
         Some(share) => quantile(&values, share, LEVEL).map(|q| (q.value, q.interval)),
     };
-    let kept = found.and_then(|(_, interval)| interval).and_then(|(low, high)| {
-        match (high <= bound, low > bound) {
+    let kept = found
+        .and_then(|(_, interval)| interval)
+        .and_then(|(low, high)| match (high <= bound, low > bound) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             (false, false) => None,
-        }
-    });
-    Judged { objective: objective.clone(), value: found.map(|(value, _)| value), kept }
+        });
+    Judged {
+        objective: objective.clone(),
+        value: found.map(|(value, _)| value),
+        kept,
+    }
 }
 
 /// The average effect of every level, over the full factorial; single points take no part.
@@ -285,7 +313,11 @@ fn effects(rows: &Rows) -> Vec<Effect> {
     let factors = &rows.manifest.factors;
     let baseline = &rows.manifest.points[0].levels;
     let averages: Vec<Vec<Vec<f64>>> = (0..factors.len())
-        .map(|factor| (0..factors[factor].levels.len()).map(|l| averaged(rows, factor, l)).collect())
+        .map(|factor| {
+            (0..factors[factor].levels.len())
+                .map(|l| averaged(rows, factor, l))
+                .collect()
+        })
         .collect();
     let slices: Vec<&[f64]> = averages.iter().flatten().map(Vec::as_slice).collect();
     if slices.is_empty() {
@@ -299,7 +331,10 @@ fn effects(rows: &Rows) -> Vec<Effect> {
         places.extend((0..levels.len()).map(|level| (factor, level, start + level, base)));
         start += levels.len();
     }
-    let varied: Vec<_> = places.iter().filter(|(_, _, place, base)| place != base).collect();
+    let varied: Vec<_> = places
+        .iter()
+        .filter(|(_, _, place, base)| place != base)
+        .collect();
     let of = |&&(_, _, place, base): &&(usize, usize, usize, usize)| {
         move |means: &[f64]| means[place] - means[base]
     };
@@ -318,7 +353,7 @@ fn effects(rows: &Rows) -> Vec<Effect> {
             factor: factors[factor].name.clone(),
             level: factors[factor].levels[level].clone(),
             baseline_level: factors[factor].levels[baseline[factor]].clone(),
-            mean: mean(slices[place], LEVEL).expect("two trials at least"),
+            mean: amount(slices[place], LEVEL).expect("two trials at least"),
             difference,
             change: difference.filter(|_| scale > 0.0).map(share),
         }
@@ -333,7 +368,10 @@ fn averaged(rows: &Rows, factor: usize, level: usize) -> Vec<f64> {
         .filter(|point| !points[*point].single && points[*point].levels[factor] == level)
         .collect();
     let mean = |trial: usize| {
-        let sum: f64 = having.iter().map(|point| rows.values("lost", *point)[trial]).sum();
+        let sum: f64 = having
+            .iter()
+            .map(|point| rows.values("lost", *point)[trial])
+            .sum();
         sum / having.len() as f64
     };
     (0..rows.trials()).map(mean).collect()

@@ -3,29 +3,33 @@
 use output::{Cell, Column, Format, Table};
 
 use super::summary::{Design, Measured, Summary};
-use super::verdict::drawn;
+use super::verdict::{drawn, percent};
 use crate::error::Error;
 use crate::rows::read::Rows;
 use crate::stats::Quantile;
+
+/// What the headings of [`table`] mean, for the line under it.
+pub const LEGEND: &str = "\
+lost: acceptances a trial, mean (95 % interval), median and 95th percentile · change: of the mean, \
+trial by trial against the baseline (95 % intervals that hold for all designs together) · down: \
+mean time in which none could be captured · detect: median time to the first page or action · \
+failovers: promotions a trial (of them useless, false)";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
     let columns = vec![
         Column::text("design"),
-        Column::number("lost, mean [95 %]", ""),
+        Column::number("lost", ""),
         Column::number("median", ""),
         Column::number("p95", ""),
-        Column::number("change [95 %, all designs]", ""),
-        Column::number("down, mean", ""),
-        Column::number("detect, median", ""),
-        Column::number("failovers (useless, false)", ""),
+        Column::number("change", ""),
+        Column::number("down", ""),
+        Column::number("detect", ""),
+        Column::number("failovers", ""),
         Column::number("a month", ""),
     ];
-    let title = format!(
-        "{}: lost acceptances a trial, n = {} trials of each design",
-        rows.manifest.title,
-        rows.trials()
-    );
+    let n = Format::Count.number(rows.trials() as f64);
+    let title = format!("{} (n = {n} trials of each design)", rows.manifest.title);
     let mut table = Table::new(title, columns);
     for design in &summary.designs {
         table.push(row(design));
@@ -38,7 +42,7 @@ fn row(design: &Design) -> Vec<Cell> {
     let change = match &design.against_baseline {
         None => Cell::text("baseline"),
         Some(against) => match &against.change {
-            Some(change) => Cell::text(Format::Percent(0).difference(&drawn(change))),
+            Some(change) => Cell::text(percent(change).difference(&drawn(change))),
             None => Cell::text(Format::Count.difference(&drawn(&against.difference))),
         },
     };
@@ -68,11 +72,17 @@ pub fn csv(rows: &Rows, summary: &Summary) -> Result<Vec<u8>, Error> {
     for (place, design) in summary.designs.iter().enumerate() {
         let fields = fields(rows, design);
         if place == 0 {
-            writer.write_record(fields.iter().map(|(name, _)| name)).map_err(wrong)?;
+            writer
+                .write_record(fields.iter().map(|(name, _)| name))
+                .map_err(wrong)?;
         }
-        writer.write_record(fields.iter().map(|(_, value)| value)).map_err(wrong)?;
+        writer
+            .write_record(fields.iter().map(|(_, value)| value))
+            .map_err(wrong)?;
     }
-    writer.into_inner().map_err(|error| Error::Rows(error.into_error()))
+    writer
+        .into_inner()
+        .map_err(|error| Error::Rows(error.into_error()))
 }
 
 type Fields = Vec<(String, String)>;
@@ -105,23 +115,50 @@ fn fields(rows: &Rows, design: &Design) -> Fields {
 }
 
 fn push(fields: &mut Fields, name: String, value: Option<f64>) {
-    fields.push((name, value.map(|value| value.to_string()).unwrap_or_default()));
+    fields.push((
+        name,
+        value.map(|value| value.to_string()).unwrap_or_default(),
+    ));
 }
 
 fn push_measure(fields: &mut Fields, name: &str, measured: Option<Measured>) {
     let mean = measured.map(|measured| measured.mean);
     push(fields, format!("{name}_mean"), mean.map(|mean| mean.value));
-    push(fields, format!("{name}_mean_low"), mean.map(|mean| mean.low));
-    push(fields, format!("{name}_mean_high"), mean.map(|mean| mean.high));
+    push(
+        fields,
+        format!("{name}_mean_low"),
+        mean.map(|mean| mean.low),
+    );
+    push(
+        fields,
+        format!("{name}_mean_high"),
+        mean.map(|mean| mean.high),
+    );
     let mut quantile = |suffix: &str, quantile: Option<Quantile>| {
         let interval = quantile.and_then(|quantile| quantile.interval);
-        push(fields, format!("{name}_{suffix}"), quantile.map(|quantile| quantile.value));
-        push(fields, format!("{name}_{suffix}_low"), interval.map(|(low, _)| low));
-        push(fields, format!("{name}_{suffix}_high"), interval.map(|(_, high)| high));
+        push(
+            fields,
+            format!("{name}_{suffix}"),
+            quantile.map(|quantile| quantile.value),
+        );
+        push(
+            fields,
+            format!("{name}_{suffix}_low"),
+            interval.map(|(low, _)| low),
+        );
+        push(
+            fields,
+            format!("{name}_{suffix}_high"),
+            interval.map(|(_, high)| high),
+        );
     };
     quantile("median", measured.map(|measured| measured.median));
     quantile("p95", measured.map(|measured| measured.p95));
-    push(fields, format!("{name}_max"), measured.map(|measured| measured.max));
+    push(
+        fields,
+        format!("{name}_max"),
+        measured.map(|measured| measured.max),
+    );
 }
 
 fn push_against(fields: &mut Fields, design: &Design) {

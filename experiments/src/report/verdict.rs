@@ -45,7 +45,10 @@ fn best(summary: &Summary) -> String {
     }
     let fewer = match &against.change {
         Some(e) => format!("{} fewer acceptances", less(e)),
-        None => format!("{} fewer acceptances a trial", Format::Count.number(-against.difference.value)),
+        None => format!(
+            "{} fewer acceptances a trial",
+            Format::Count.number(-against.difference.value)
+        ),
     };
     format!(
         "{} loses {fewer} than {base_name}, {}{}.",
@@ -57,15 +60,15 @@ fn best(summary: &Summary) -> String {
 
 /// `61 % (95 % CI 54–67 %)`, of a change that is negative throughout.
 fn less(change: &Estimate) -> String {
-    let percent = Format::Percent(0);
-    let range = percent.range(-change.high, -change.low.max(-1.0));
-    format!("{} (95 % CI {range})", percent.number(-change.value))
+    let format = percent(change);
+    let range = format.range(-change.high, -change.low.max(-1.0));
+    format!("{} (95 % CI {range})", format.number(-change.value))
 }
 
 /// A change in either direction, with its interval.
 fn change(against: &Against) -> String {
     match &against.change {
-        Some(change) => Format::Percent(0).difference(&drawn(change)),
+        Some(change) => percent(change).difference(&drawn(change)),
         None => Format::Count.difference(&drawn(&against.difference)),
     }
 }
@@ -100,7 +103,7 @@ fn rivals(summary: &Summary) -> String {
     let all = summary.designs.len();
     match rivals.as_slice() {
         [] => format!("It is the best of {all} designs with a probability of {probability}."),
-        [few @ ..] if few.len() <= 3 => format!(
+        few if few.len() <= 3 => format!(
             "It is the best of {all} designs with a probability of {probability}; rivals: {}.",
             few.join(", ")
         ),
@@ -155,7 +158,7 @@ fn objectives(summary: &Summary) -> Vec<String> {
                 keeping.len(),
                 summary.designs.len(),
                 design.label,
-                Format::Money('$').number(cost(&design))
+                Format::Money('$').number(cost(design))
             ),
         }
     };
@@ -163,7 +166,10 @@ fn objectives(summary: &Summary) -> Vec<String> {
 }
 
 fn effects(summary: &Summary) -> Vec<String> {
-    let varied = summary.effects.iter().filter_map(|effect| Some((effect, effect.change?)));
+    let varied = summary
+        .effects
+        .iter()
+        .filter_map(|effect| Some((effect, effect.change?)));
     let mut by_factor: Vec<(&str, Vec<String>)> = Vec::new();
     for (effect, change) in varied {
         let words = effect_words(effect, &change);
@@ -174,17 +180,27 @@ fn effects(summary: &Summary) -> Vec<String> {
     }
     let sentence = |(factor, words): (&str, Vec<String>)| {
         let of = |effect: &&Effect| effect.factor == factor;
-        let base = summary.effects.iter().find(of).map_or("", |e| e.baseline_level.as_str());
-        format!("Averaged over the rest, {factor} instead of {base}: {}.", words.join("; "))
+        let base = summary
+            .effects
+            .iter()
+            .find(of)
+            .map_or("", |e| e.baseline_level.as_str());
+        format!(
+            "Averaged over the rest, {factor} instead of {base}: {}.",
+            words.join("; ")
+        )
     };
     by_factor.into_iter().map(sentence).collect()
 }
 
 fn effect_words(effect: &Effect, change: &Estimate) -> String {
-    let text = Format::Percent(0).difference(&drawn(change));
+    let text = percent(change).difference(&drawn(change));
     match change.low <= 0.0 && change.high >= 0.0 {
         true if change.low == change.high => format!("{} changes nothing", effect.level),
-        true => format!("{} {text}, which the trials cannot tell from nothing", effect.level),
+        true => format!(
+            "{} {text}, which the trials cannot tell from nothing",
+            effect.level
+        ),
         false => format!("{} {text}", effect.level),
     }
 }
@@ -202,11 +218,24 @@ fn failovers(base: &Design, trials: usize) -> Option<String> {
 fn pairing(summary: &Summary) -> Option<String> {
     let against = summary.designs[summary.best].against_baseline?;
     let (correlation, worth) = (against.alone.correlation?, against.alone.worth?);
-    let verb = if worth >= 1.0 { "is worth" } else { "costs as much as" };
+    let verb = if worth >= 1.0 {
+        "is worth"
+    } else {
+        "costs as much as"
+    };
     Some(format!(
         "All designs met the same trials: correlation with the baseline {correlation:.2}, so that \
          one paired trial {verb} {worth:.1} unpaired ones."
     ))
+}
+
+/// Whole per cents, but for changes so near to everything or nothing that these would say so.
+pub fn percent(change: &Estimate) -> Format {
+    let narrow = change.high - change.low < 0.02;
+    match narrow && (change.value + 1.0 < 0.015 || change.value.abs() < 0.015) {
+        true => Format::Percent(1),
+        false => Format::Percent(0),
+    }
 }
 
 /// An estimate as the paper draws it.

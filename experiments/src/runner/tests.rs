@@ -14,7 +14,11 @@ use crate::study::{Factor, PlannedPoint};
 
 pub(crate) fn plan() -> Plan {
     let tree = Node {
-        place: Place { file: 0, from: 0, to: 0 },
+        place: Place {
+            file: 0,
+            from: 0,
+            to: 0,
+        },
         value: Value::Table(Table::new()),
     };
     let point = |label: &str, level: usize, single: bool| PlannedPoint {
@@ -30,14 +34,24 @@ pub(crate) fn plan() -> Plan {
         hash: "abc".into(),
         trials: 10,
         seed: 1,
-        factors: vec![Factor { name: "check".into(), levels: vec!["a".into(), "b, or c".into()] }],
+        factors: vec![Factor {
+            name: "check".into(),
+            levels: vec!["a".into(), "b, or c".into()],
+        }],
         objectives: Vec::new(),
-        points: vec![point("a", 0, false), point("b, or c", 1, false), point("extra", 1, true)],
+        points: vec![
+            point("a", 0, false),
+            point("b, or c", 1, false),
+            point("extra", 1, true),
+        ],
     }
 }
 
 fn toy(point: usize, trial: u64) -> Result<Ended, String> {
-    let component = ComponentDowntime { component: "API".into(), downtime_true_s: trial as f64 };
+    let component = ComponentDowntime {
+        component: "API".into(),
+        downtime_true_s: trial as f64,
+    };
     Ok((outcome(trial * (3 - point as u64)), vec![component]))
 }
 
@@ -49,16 +63,42 @@ fn run_in(
 ) -> Result<Rows, Error> {
     let plan = plan();
     let sink = || Spool::new(directory).unwrap();
-    let mut sink = Sink { outcomes: sink(), components: sink() };
-    let labels = plan.points.iter().map(|point| point.label.clone()).collect();
+    let mut sink = Sink {
+        outcomes: sink(),
+        components: sink(),
+    };
+    let labels = plan
+        .points
+        .iter()
+        .map(|point| point.label.clone())
+        .collect();
     let mut progress = Progress::new(labels, 700);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
     let order = Order { trials: 700, stop };
     let kept = pool.install(|| run(&plan, &order, trial, &mut sink, &mut progress))?;
-    sink.outcomes.write(&outcomes_header(&plan), &directory.join("outcomes.csv")).unwrap();
-    sink.components.write(&components_header(), &directory.join("components.csv")).unwrap();
-    let manifest = Manifest::of(&plan, "toy", Extent { seed: 1, asked: 700, kept });
-    fs::write(directory.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    sink.outcomes
+        .write(&outcomes_header(&plan), &directory.join("outcomes.csv"))
+        .unwrap();
+    sink.components
+        .write(&components_header(), &directory.join("components.csv"))
+        .unwrap();
+    let manifest = Manifest::of(
+        &plan,
+        "toy",
+        Extent {
+            seed: 1,
+            asked: 700,
+            kept,
+        },
+    );
+    fs::write(
+        directory.join("manifest.json"),
+        serde_json::to_vec(&manifest).unwrap(),
+    )
+    .unwrap();
     Rows::read(directory)
 }
 
@@ -70,12 +110,21 @@ fn rows_read_back_as_they_were_written() {
     assert_eq!(rows.values("lost", 0)[..3], [3.0, 6.0, 9.0]);
     assert_eq!(rows.values("lost", 2)[699], 700.0);
     assert_eq!(rows.downtime(0, 1)[41], 42.0);
-    assert!(rows.defined("recover_s", 0).is_empty(), "undefined is not 0");
+    assert!(
+        rows.defined("recover_s", 0).is_empty(),
+        "undefined is not 0"
+    );
     let text = fs::read_to_string(place.path().join("outcomes.csv")).unwrap();
     let row = text.lines().nth(1).unwrap();
-    assert!(row.starts_with("a,1,a,1003,1000,0,0,0,3,0,3,3,6,0,0"), "{row}");
+    assert!(
+        row.starts_with("a,1,a,1003,1000,0,0,0,3,0,3,3,6,0,0"),
+        "{row}"
+    );
     assert!(row.ends_with(",0,0,0.3,60,30.5,,2,1,0,99.5"), "{row}");
-    assert!(text.contains("\n\"b, or c\",1,\"b, or c\","), "fields are quoted where needed");
+    assert!(
+        text.contains("\n\"b, or c\",1,\"b, or c\","),
+        "fields are quoted where needed"
+    );
 }
 
 #[test]
@@ -114,7 +163,10 @@ fn a_failed_trial_fails_the_study_and_is_named() {
     };
     let error = run_in(place.path(), 2, &AtomicBool::new(false), fails).unwrap_err();
     let told = error.to_string();
-    assert!(told.contains("trial 17 of `b, or c` failed: too many events"), "{told}");
+    assert!(
+        told.contains("trial 17 of `b, or c` failed: too many events"),
+        "{told}"
+    );
     let breaks = |point: usize, trial: u64| match (point, trial) {
         (2, 400) => panic!("a broken promise"),
         (_, _) => toy(point, trial),

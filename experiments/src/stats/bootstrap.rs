@@ -34,13 +34,21 @@ pub struct Replicas {
 pub fn replicate(designs: &[&[f64]], replicas: usize) -> Replicas {
     let trials = designs.first().map_or(0, |values| values.len());
     assert!(trials > 0, "nothing cannot be drawn again");
-    assert!(designs.iter().all(|values| values.len() == trials), "all designs met all trials");
+    assert!(
+        designs.iter().all(|values| values.len() == trials),
+        "all designs met all trials"
+    );
     let means = designs.iter().map(|values| average(values)).collect();
     let replica = |number: usize| {
         let weights = weights(number as u64, trials);
         let total: f64 = weights.iter().sum();
         let mean = |values: &&[f64]| {
-            weights.iter().zip(*values).map(|(weight, value)| weight * value).sum::<f64>() / total
+            weights
+                .iter()
+                .zip(*values)
+                .map(|(weight, value)| weight * value)
+                .sum::<f64>()
+                / total
         };
         designs.iter().map(mean).collect()
     };
@@ -74,7 +82,10 @@ fn poisson(uniform: f64) -> f64 {
 impl Replicas {
     /// A quantity made of the designs' means, and what it is under every replica.
     pub fn of(&self, quantity: impl Fn(&[f64]) -> f64) -> (f64, Vec<f64>) {
-        (quantity(&self.means), self.replicas.iter().map(|means| quantity(means)).collect())
+        (
+            quantity(&self.means),
+            self.replicas.iter().map(|means| quantity(means)).collect(),
+        )
     }
 
     /// For each design, how often it has the smallest mean; designs that tie share.
@@ -84,10 +95,17 @@ impl Replicas {
             let best = means.iter().copied().fold(f64::INFINITY, f64::min);
             let ties = means.iter().filter(|mean| **mean == best).count();
             for (share, mean) in shares.iter_mut().zip(means) {
-                *share += if *mean == best { 1.0 / ties as f64 } else { 0.0 };
+                *share += if *mean == best {
+                    1.0 / ties as f64
+                } else {
+                    0.0
+                };
             }
         }
-        shares.iter().map(|share| share / self.replicas.len() as f64).collect()
+        shares
+            .iter()
+            .map(|share| share / self.replicas.len() as f64)
+            .collect()
     }
 }
 
@@ -96,7 +114,13 @@ pub fn percentile(value: f64, mut replicas: Vec<f64>, level: f64, n: usize) -> E
     replicas.sort_by(f64::total_cmp);
     let tail = (1.0 - level) / 2.0;
     let (low, high) = (at(&replicas, tail), at(&replicas, 1.0 - tail));
-    Estimate { value, low, high, level, n }
+    Estimate {
+        value,
+        low,
+        high,
+        level,
+        n,
+    }
 }
 
 /// The BCa interval of the mean of `values`, whose replicas are given.
@@ -122,7 +146,13 @@ pub fn bca(values: &[f64], mut replicas: Vec<f64>, level: f64) -> Estimate {
     let tail = (1.0 - level) / 2.0;
     let low = at(&replicas, adjusted(tail));
     let high = at(&replicas, adjusted(1.0 - tail));
-    Estimate { value, low, high, level, n }
+    Estimate {
+        value,
+        low,
+        high,
+        level,
+        n,
+    }
 }
 
 fn at(sorted: &[f64], share: f64) -> f64 {
@@ -140,7 +170,10 @@ mod tests {
         let weights = weights(7, 100_000);
         let mean = average(&weights);
         let variance = crate::stats::estimate::variance(&weights);
-        assert!((mean - 1.0).abs() < 0.013 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
+        assert!(
+            (mean - 1.0).abs() < 0.013 && (variance - 1.0).abs() < 0.03,
+            "{mean} {variance}"
+        );
     }
 
     #[test]
@@ -152,7 +185,10 @@ mod tests {
     fn the_better_design_is_mostly_the_best_and_twins_share() {
         let replicas = replicate(&[&X, &Y], 500);
         let shares = replicas.share_best();
-        assert!(shares[1] > 0.8 && (shares[0] + shares[1] - 1.0).abs() < 1e-9, "{shares:?}");
+        assert!(
+            shares[1] > 0.8 && (shares[0] + shares[1] - 1.0).abs() < 1e-9,
+            "{shares:?}"
+        );
         assert_eq!(replicate(&[&X, &X], 500).share_best(), [0.5, 0.5]);
     }
 
@@ -162,7 +198,10 @@ mod tests {
         let (mean, means) = replicas.of(|means| means[0]);
         let plain = percentile(mean, means.clone(), 0.95, X.len());
         let corrected = bca(&X, means, 0.95);
-        assert!(corrected.low > plain.low && corrected.high > plain.high, "{plain:?} {corrected:?}");
+        assert!(
+            corrected.low > plain.low && corrected.high > plain.high,
+            "{plain:?} {corrected:?}"
+        );
         assert!(corrected.low < mean && mean < corrected.high);
     }
 }

@@ -37,13 +37,20 @@ fn difference_of(design: usize) -> f64 {
 }
 
 fn coverage(covers: impl Fn(&[Vec<f64>]) -> bool + Sync) -> f64 {
-    let covered = (0..STUDIES).into_par_iter().filter(|number| covers(&study(*number))).count();
+    let covered = (0..STUDIES)
+        .into_par_iter()
+        .filter(|number| covers(&study(*number)))
+        .count();
     covered as f64 / STUDIES as f64
 }
 
 #[track_caller]
 fn near_95(coverage: f64) {
-    assert!((0.93..=0.97).contains(&coverage), "covered in {:.1} %", 100.0 * coverage);
+    assert!(
+        (0.93..=0.97).contains(&coverage),
+        "covered in {:.1} %",
+        100.0 * coverage
+    );
 }
 
 #[test]
@@ -92,6 +99,9 @@ fn simultaneous_intervals_cover_all_differences_together() {
         let quantities: Vec<_> = (0..SHARES.len()).map(of).collect();
         let estimates = family::simultaneous(&replicas, &quantities, LEVEL, TRIALS);
         let truths = (0..SHARES.len()).map(difference_of);
-        estimates.iter().zip(truths).all(|(e, truth)| (e.low..=e.high).contains(&truth))
+        estimates
+            .iter()
+            .zip(truths)
+            .all(|(e, truth)| (e.low..=e.high).contains(&truth))
     }));
 }

@@ -43,7 +43,27 @@ pub fn mean(values: &[f64], level: f64) -> Option<Estimate> {
     }
     let value = average(values);
     let half = t_quantile(0.5 + level / 2.0, values.len() - 1) * standard_error(values);
-    Some(Estimate { value, low: value - half, high: value + half, level, n: values.len() })
+    Some(Estimate {
+        value,
+        low: value - half,
+        high: value + half,
+        level,
+        n: values.len(),
+    })
+}
+
+/// The mean of an amount, which cannot be negative: the interval is cut at zero, where the truth
+/// cannot lie below, so that it covers as often as before.
+pub fn amount(values: &[f64], level: f64) -> Option<Estimate> {
+    assert!(
+        values.iter().all(|value| *value >= 0.0),
+        "an amount is never negative"
+    );
+    let estimate = mean(values, level)?;
+    Some(Estimate {
+        low: estimate.low.max(0.0),
+        ..estimate
+    })
 }
 
 /// The quantile of Student's t distribution.
@@ -79,6 +99,13 @@ mod tests {
         close(estimate.low, 2.0707962700909945);
         close(estimate.high, 26.129203729909005);
         assert_eq!(estimate.n, 10);
+    }
+
+    #[test]
+    fn an_amount_has_no_interval_below_zero() {
+        let values = [0.0, 0.0, 0.0, 9.0];
+        assert!(mean(&values, 0.95).unwrap().low < 0.0);
+        assert_eq!(amount(&values, 0.95).unwrap().low, 0.0);
     }
 
     #[test]

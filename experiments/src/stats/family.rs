@@ -30,7 +30,10 @@ pub fn simultaneous<Q: Fn(&[f64]) -> f64>(
     level: f64,
     n: usize,
 ) -> Vec<Estimate> {
-    let drawn: Vec<(f64, Vec<f64>)> = quantities.iter().map(|quantity| replicas.of(quantity)).collect();
+    let drawn: Vec<(f64, Vec<f64>)> = quantities
+        .iter()
+        .map(|quantity| replicas.of(quantity))
+        .collect();
     let errors: Vec<f64> = drawn.iter().map(|(_, replicas)| spread(replicas)).collect();
     let mut largest: Vec<f64> = (0..replicas.replicas.len())
         .map(|replica| {
@@ -48,7 +51,13 @@ pub fn simultaneous<Q: Fn(&[f64]) -> f64>(
     let bound = bound.max(t_quantile(0.5 + level / 2.0, n.max(2) - 1));
     let estimate = |((value, _), error): (&(f64, Vec<f64>), &f64)| {
         let (low, high) = (value - bound * error, value + bound * error);
-        Estimate { value: *value, low, high, level, n }
+        Estimate {
+            value: *value,
+            low,
+            high,
+            level,
+            n,
+        }
     };
     drawn.iter().zip(&errors).map(estimate).collect()
 }
@@ -57,7 +66,9 @@ pub fn simultaneous<Q: Fn(&[f64]) -> f64>(
 /// replicas that are all the same have none.
 fn spread(replicas: &[f64]) -> f64 {
     let spread = super::estimate::variance(replicas).sqrt();
-    let size = replicas.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
+    let size = replicas
+        .iter()
+        .fold(0.0_f64, |size, value| size.max(value.abs()));
     if spread <= 1e-12 * size { 0.0 } else { spread }
 }
 
@@ -77,8 +88,9 @@ mod tests {
 
     #[test]
     fn more_comparisons_make_wider_intervals() {
-        let designs: Vec<Vec<f64>> =
-            (0..10).map(|shift| X.iter().map(|x| (x * f64::from(shift)).sin()).collect()).collect();
+        let designs: Vec<Vec<f64>> = (0..10)
+            .map(|shift| X.iter().map(|x| (x * f64::from(shift)).sin()).collect())
+            .collect();
         let slices: Vec<&[f64]> = designs.iter().map(Vec::as_slice).collect();
         let replicas = replicate(&slices, 500);
         let one = |index: usize| move |means: &[f64]| means[index] - means[0];

@@ -14,7 +14,7 @@ pub mod family;
 pub mod paired;
 pub mod quantile;
 
-pub use estimate::{Estimate, mean};
+pub use estimate::{Estimate, amount, mean};
 pub use quantile::{Quantile, quantile};
 
 #[cfg(test)]

@@ -35,7 +35,12 @@ pub fn compare(a: &[f64], b: &[f64], level: f64) -> Option<Difference> {
     };
     let left = variance(&differences);
     let worth = (left > 0.0).then(|| (variance(a) + variance(b)) / left);
-    Some(Difference { mean, p, correlation: correlation(a, b), worth })
+    Some(Difference {
+        mean,
+        p,
+        correlation: correlation(a, b),
+        worth,
+    })
 }
 
 /// Pearson's correlation; `None` where one side never varies.
@@ -74,7 +79,10 @@ pub(crate) mod tests {
     #[test]
     fn a_design_against_itself_has_no_difference() {
         let difference = compare(&X, &X, 0.95).unwrap();
-        assert_eq!((difference.mean.low, difference.mean.high, difference.p), (0.0, 0.0, 1.0));
+        assert_eq!(
+            (difference.mean.low, difference.mean.high, difference.p),
+            (0.0, 0.0, 1.0)
+        );
         assert_eq!(difference.worth, None);
         assert_eq!(correlation(&X, &[1.0; 10]), None);
     }

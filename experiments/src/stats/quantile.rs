@@ -30,12 +30,20 @@ pub fn quantile(values: &[f64], share: f64, level: f64) -> Option<Quantile> {
     let n = sorted.len();
     let ranks = enclosing_ranks(n, share, level);
     let interval = ranks.map(|(low, high)| (sorted[low - 1], sorted[high - 1]));
-    Some(Quantile { value: interpolated(&sorted, share), interval, level, n })
+    Some(Quantile {
+        value: interpolated(&sorted, share),
+        interval,
+        level,
+        n,
+    })
 }
 
 fn interpolated(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    let (below, above) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
     below + (above - below) * place.fract()
 }
 

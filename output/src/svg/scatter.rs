@@ -116,6 +116,9 @@ fn draw_point(canvas: &mut Canvas, point: &Point, plane: &Plane) {
     canvas.disc((x, y), radius, paint);
 }
 
+/// With more dominated items than this, their names would hide the picture; the table has them.
+const DOMINATED_NAMES_MAX: usize = 12;
+
 /// The names, those of the points that matter first.
 fn name_points(canvas: &mut Canvas, chart: &Scatter, order: &[&Point], line: &[At], plane: &Plane) {
     let (left, right) = (plane.left + 3.0, WIDTH - MARGIN);
@@ -138,7 +141,13 @@ fn name_points(canvas: &mut Canvas, chart: &Scatter, order: &[&Point], line: &[A
         room.keep_off_line(&[(plane.x.at(point.x.low), y), (plane.x.at(point.x.high), y)]);
     }
     plane::name_references(canvas, plane, (&chart.x, &chart.y), references, &mut room);
-    for point in order.iter().rev() {
+    let dominated = order.iter().filter(|point| point.dominated).count();
+    let crowded = dominated > DOMINATED_NAMES_MAX;
+    for point in order
+        .iter()
+        .rev()
+        .filter(|point| !(crowded && point.dominated))
+    {
         let look = match point.dominated {
             true => Lettering {
                 size: 12.0,
