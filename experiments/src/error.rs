@@ -171,6 +171,9 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, word)| word)
 }
 
+/// A longer list says nothing beside a near word.
+const LIST_MAX: usize = 8;
+
 /// "did you mean …", or what there is to choose from.
 pub fn suggest(written: &str, known: &[&str]) -> String {
     let all = known
@@ -179,7 +182,9 @@ pub fn suggest(written: &str, known: &[&str]) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     match nearest(written, known.iter().copied()) {
-        Some(word) if known.len() == 1 => format!("did you mean `{word}`?"),
+        Some(word) if known.len() == 1 || known.len() > LIST_MAX => {
+            format!("did you mean `{word}`?")
+        }
         Some(word) => format!("did you mean `{word}`? known: {all}"),
         None => format!("known: {all}"),
     }

@@ -18,7 +18,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub struct Progress {
     bar: ProgressBar,
     watched: bool,
-    told: Duration,
+    told: Option<Duration>,
     labels: Vec<String>,
     losses: Vec<Moments>,
 }
@@ -49,7 +49,7 @@ impl Progress {
         Progress {
             bar,
             watched,
-            told: Duration::ZERO,
+            told: None,
             labels,
             losses,
         }
@@ -80,8 +80,10 @@ impl Progress {
             None => format!("{rate:.0} trials/s"),
         };
         self.bar.set_message(text.clone());
-        if !self.watched && elapsed >= self.told + LINE_EVERY {
-            self.told = elapsed;
+        let more = self.bar.position() < self.bar.length().unwrap_or(0);
+        let due = self.told.is_none_or(|told| elapsed >= told + LINE_EVERY);
+        if !self.watched && more && due {
+            self.told = Some(elapsed);
             let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
             terminal::message(&format!("{done} of {all} trials · {text}"));
         }

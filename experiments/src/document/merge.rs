@@ -3,7 +3,7 @@
 //! | the fragment holds | what happens to the base |
 //! | --- | --- |
 //! | a table | its keys are merged into the base's table of that name, one by one |
-//! | a table whose `kind` differs | it replaces the base's table: keys of another kind mean nothing |
+//! | a table whose `kind` differs | it replaces the base's table: its other keys mean nothing |
 //! | an array, also `[[…]]` | it replaces the base's array whole; list every element that stays |
 //! | any other value | it replaces the base's value |
 //!

@@ -5,6 +5,7 @@ use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 
 use super::verdict::drawn;
 use super::{Figure, Material};
+use crate::rows::manifest::Manifest;
 
 /// Pairs of factors that are drawn, at most.
 const PAIRS_MAX: usize = 3;
@@ -45,20 +46,7 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
                 .collect()
         })
         .collect();
-    let others: Vec<String> = (0..manifest.factors.len())
-        .filter(|factor| *factor != down && *factor != along)
-        .map(|factor| {
-            let entry = &manifest.factors[factor];
-            format!(
-                "{} = {}",
-                entry.name, entry.levels[manifest.points[0].levels[factor]]
-            )
-        })
-        .collect();
-    let others = match others.is_empty() {
-        true => String::new(),
-        false => format!("; {}", others.join(", ")),
-    };
+    let others = others(manifest, &[down, along]);
     let name = format!("{} × {}", row_factor.name, column_factor.name);
     let has_objective = material
         .summary
@@ -90,6 +78,19 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         text: String::new(),
         chart: Chart::HeatMap(chart),
     }
+}
+
+/// The levels of the factors that are not drawn: those of the baseline.
+fn others(manifest: &Manifest, drawn: &[usize]) -> String {
+    let level = |factor: usize| {
+        let entry = &manifest.factors[factor];
+        let level = &entry.levels[manifest.points[0].levels[factor]];
+        format!("; {} = {level}", entry.name)
+    };
+    (0..manifest.factors.len())
+        .filter(|factor| !drawn.contains(factor))
+        .map(level)
+        .collect()
 }
 
 /// A name that any file system takes.

@@ -91,10 +91,10 @@ pub(super) fn figure(material: &Material, story: &Story) -> Figure {
         file: "timeline".to_owned(),
         heading: "What happened in a typical outage of the baseline, and who knew?".to_owned(),
         text: format!(
-            "The rows under \"truth\" are what each node could really do; those under \"observers\" \
-             what others believed at that time. `outage trace {} --trial {} --seed {}` tells the \
-             same trial step by step.",
-            material.rows.manifest.study, story.trial, material.rows.manifest.seed
+            "The rows under \"truth\" are what each node could really do; those under \
+             \"observers\" what others believed at that time. `{}` tells the same trial step by \
+             step.",
+            material.rows.manifest.trace_command(story.trial)
         ),
         chart: Chart::Timeline(chart),
     }

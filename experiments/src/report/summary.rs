@@ -124,8 +124,8 @@ pub struct Effect {
     pub baseline_level: String,
     /// Mean loss over the designs that have the level.
     pub mean: Estimate,
-    /// Mean difference to the same designs with the baseline's level; holds for all levels together.
-    /// `None` for the baseline's level itself.
+    /// Mean difference to the same designs with the baseline's level, in an interval that holds for
+    /// all levels together; `None` for the baseline's level itself.
     pub difference: Option<Estimate>,
     /// The same as a share of the loss with the baseline's level.
     pub change: Option<Estimate>,

@@ -123,8 +123,8 @@ fn cheapest(summary: &Summary) -> String {
     let cost = cheapest.cost_per_month_usd.mean.value;
     if summary.cheapest_no_worse == summary.best {
         return format!(
-            "Nothing cheaper is as good (within {margin} of the baseline's loss, 95 %): it costs {} \
-             a month.",
+            "Nothing cheaper is as good (within {margin} of the baseline's loss, 95 %): it costs \
+             {} a month.",
             money.number(cost)
         );
     }

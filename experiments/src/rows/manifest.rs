@@ -28,6 +28,8 @@ pub struct Manifest {
     pub trials: u64,
     /// The study was interrupted before all trials were done.
     pub interrupted: bool,
+    /// What was given to the command: a built-in name or a path.
+    pub asked_for: String,
     /// The command that makes the same rows again.
     pub command: String,
     /// The factors and their levels, in the order of the columns.
@@ -109,10 +111,19 @@ impl Manifest {
             trials_asked: asked,
             trials: kept,
             interrupted: kept < asked,
+            asked_for: asked_name.to_owned(),
             command: format!("outage compare {asked_name} --trials {kept} --seed {seed}"),
             factors: plan.factors.iter().map(factor).collect(),
             points: plan.points.iter().map(point).collect(),
             columns: columns().into_iter().map(column).collect(),
         }
+    }
+
+    /// The command that tells a trial of the baseline.
+    pub fn trace_command(&self, trial: u64) -> String {
+        format!(
+            "outage trace {} --trial {trial} --seed {}",
+            self.asked_for, self.seed
+        )
     }
 }

@@ -15,7 +15,7 @@ mod narrow;
 use serde::de::DeserializeOwned;
 
 use super::{Entry, Node, Place, Step, Value, dotted};
-use crate::error::{Problem, suggest};
+use crate::error::{Problem, nearest, suggest};
 use complaint::{Complaint, Kind};
 
 /// Mistakes that are searched for at once.
@@ -25,18 +25,46 @@ const MISTAKES_MAX: usize = 20;
 pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Problem>> {
     let mut tree = root.clone();
     let mut problems = Vec::new();
+    let mut meant = Vec::new();
     while problems.len() < MISTAKES_MAX {
         let complaint = match complaint::attempt::<T>(&tree) {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => return Err(problems),
             Err(complaint) => narrow::narrow::<T>(&tree, complaint),
         };
-        problems.push(describe::<T>(&tree, &complaint));
+        meant.extend(meant_key::<T>(&tree, &complaint));
+        // A misspelt key is missing under its right name: that is one mistake, told once.
+        let told = match &complaint.kind {
+            Kind::MissingKey { key } => meant.contains(&(complaint.path.clone(), key.clone())),
+            Kind::UnknownKey { .. }
+            | Kind::UnknownWord { .. }
+            | Kind::WrongType { .. }
+            | Kind::Refused { .. } => false,
+        };
+        if !told {
+            problems.push(describe::<T>(&tree, &complaint));
+        }
         if !mend::<T>(&mut tree, &complaint) {
             break;
         }
     }
     Err(problems)
+}
+
+/// The table and the key that were probably meant by an unknown key.
+fn meant_key<T: DeserializeOwned>(
+    tree: &Node,
+    complaint: &Complaint,
+) -> Option<(Vec<Step>, String)> {
+    let Kind::UnknownKey { key, known } = &complaint.kind else {
+        return None;
+    };
+    let (_, parent) = complaint.path.split_last()?;
+    if !parent.is_empty() && known_at_top::<T>(tree, &complaint.path, key) {
+        return Some((Vec::new(), key.clone()));
+    }
+    let meant = nearest(key, known.iter().map(String::as_str))?;
+    Some((parent.to_vec(), meant.to_owned()))
 }
 
 /// The complaint in words, with its place.

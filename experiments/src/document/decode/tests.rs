@@ -87,9 +87,6 @@ fn an_unknown_key_is_named_with_its_nearest() {
             "w.toml:4:1",
             "`redis` has no key `shard`",
             "did you mean `shards`?",
-            "w.toml:3:2",
-            "`redis` lacks `shards`",
-            "a whole number",
         ],
     );
 }
@@ -103,9 +100,6 @@ fn a_key_of_the_top_in_a_table_is_sent_there() {
             "w.toml:5:1",
             "`redis` has no key `horizon`",
             "above the first [table]",
-            "w.toml:2:2",
-            "the file lacks `horizon`",
-            "a duration such as",
         ],
     );
 }
@@ -136,9 +130,6 @@ fn several_mistakes_come_to_light_together() {
             "w.toml:8:1",
             "`fault[0]` has no key `start`",
             "did you mean `starts`?",
-            "w.toml:6:1",
-            "`fault[0]` lacks `starts`",
-            "add `starts = …`",
             "w.toml:9:21",
             "`fault[0].weights[0].name` is the bare number 1",
             "text in quotes",
