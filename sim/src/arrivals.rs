@@ -1,0 +1,288 @@
+//! A marked Poisson process that is defined in full and opened only where somebody looks.
+//!
+//! The root draws the total count and the total bytes. Below it every cell of operational time is
+//! halved on demand, from a generator named by the cell (`cell.rs`):
+//!
+//! ```text
+//!                  7.8e9 arrivals, 90 days
+//!               /                          \
+//!          3.9e9                             3.9e9      count_before(t): one path, ~28 halvings
+//!        /      \                          /       \
+//!      1.9e9   1.9e9                     …          …
+//!               …  a leaf: 24 arrivals with instants and sizes
+//! ```
+//!
+//! Any window can be asked for at any time, in any order; the answer is what expanding every
+//! arrival one by one would give, byte for byte. A query costs the depth of the tree, a window that
+//! is opened costs its arrivals. A tree holds no cache and is not changed by a query.
+//!
+//! Left out: arrivals that depend on each other or on the system's state (retries, users that come
+//! back). They are not Poisson, and belong to the model that causes them.
+
+use rand_distr::{Distribution, Poisson};
+
+use crate::cell::{Cell, Detail, Opener, gamma};
+use crate::intensity::{Intensity, Position};
+use crate::streams::{Rng, StreamKey};
+use crate::time::SimTime;
+
+/// Sizes of arrivals: independent, Gamma distributed, rounded to whole bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Marks {
+    /// The Gamma distribution's shape k (no unit): 1 is exponential, 100 has a deviation of 10 %.
+    pub shape: f64,
+    /// Mean size in bytes, k times the scale.
+    pub mean_bytes: f64,
+}
+
+/// One arrival of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it arrives.
+    pub at: SimTime,
+    /// Its size in bytes; zero in a process without marks.
+    pub bytes: u64,
+    /// Its place in the whole process, counted from 0 in time order.
+    pub index: u64,
+}
+
+/// A Poisson process of given intensity, with or without sizes, under one stream key.
+#[derive(Clone, Debug)]
+pub struct ArrivalTree {
+    intensity: Intensity,
+    opener: Opener,
+    root: Cell,
+}
+
+/// Where the root's totals are drawn: a level that no cell has.
+const TOTALS: u64 = 64;
+
+/// Counts and bytes are computed in floats where they are drawn; up to here those are whole.
+const EXACT_MAX: f64 = (1u64 << 53) as f64;
+
+impl ArrivalTree {
+    /// The process that `key` names. The tree uses positions of the whole key: give it its own.
+    ///
+    /// # Panics
+    /// If the marks' shape or mean is not positive and finite, or more than 2⁵² arrivals or 2⁵³
+    /// bytes (9 PB) are expected, where floats cease to be whole numbers.
+    pub fn new(key: StreamKey, intensity: Intensity, marks: Option<Marks>) -> ArrivalTree {
+        let mut rng = key.at(TOTALS, 0);
+        let count = draw_count(intensity.total(), &mut rng);
+        let bytes = marks.map_or(0, |marks| draw_bytes(count, marks, &mut rng));
+        let opener = Opener {
+            key,
+            shape: marks.map(|marks| marks.shape),
+        };
+        let root = Cell {
+            level: 0,
+            number: 0,
+            count,
+            count_before: 0,
+            bytes,
+            bytes_before: 0,
+        };
+        ArrivalTree {
+            intensity,
+            opener,
+            root,
+        }
+    }
+
+    /// Arrivals altogether.
+    pub fn total(&self) -> u64 {
+        self.root.count
+    }
+
+    /// Bytes of all arrivals.
+    pub fn total_bytes(&self) -> u64 {
+        self.root.bytes
+    }
+
+    /// The intensity that the process follows.
+    pub fn intensity(&self) -> &Intensity {
+        &self.intensity
+    }
+
+    /// Arrivals with `from <= at < to`.
+    pub fn count(&self, from: SimTime, to: SimTime) -> u64 {
+        self.difference(from, to, Detail::Counts).0
+    }
+
+    /// Bytes of the arrivals with `from <= at < to`.
+    pub fn bytes(&self, from: SimTime, to: SimTime) -> u64 {
+        self.difference(from, to, Detail::Sizes).1
+    }
+
+    /// Arrivals with `at < t`.
+    pub fn count_before(&self, t: SimTime) -> u64 {
+        self.before(&self.root, self.intensity.position(t), Detail::Counts)
+            .0
+    }
+
+    /// Bytes of the arrivals with `at < t`.
+    pub fn bytes_before(&self, t: SimTime) -> u64 {
+        self.before(&self.root, self.intensity.position(t), Detail::Sizes)
+            .1
+    }
+
+    /// Opens the window: calls `f` with every arrival of `from <= at < to`, in time order.
+    pub fn for_each(&self, from: SimTime, to: SimTime, mut f: impl FnMut(Arrival)) {
+        let window = self.window(from, to);
+        if window.0 < window.1 {
+            self.visit(&self.root, window, Detail::Sizes, &mut f);
+        }
+    }
+
+    /// The arrival at place `index`, counted from 0 in time order.
+    pub fn nth(&self, index: u64) -> Option<Arrival> {
+        if index >= self.root.count {
+            return None;
+        }
+        let mut cell = self.root;
+        while !cell.is_leaf() {
+            let (left, right) = self.opener.split(&cell, Detail::Sizes);
+            cell = if index < right.count_before {
+                left
+            } else {
+                right
+            };
+        }
+        Some(self.arrival_in(&cell, (index - cell.count_before) as usize))
+    }
+
+    /// The arrival that brings the running total of bytes to `bytes` or beyond; the very first one
+    /// for 0 bytes.
+    pub fn first_reaching_bytes(&self, bytes: u64) -> Option<Arrival> {
+        if bytes > self.root.bytes || self.root.count == 0 {
+            return None;
+        }
+        let mut cell = self.root;
+        while !cell.is_leaf() {
+            let (left, right) = self.opener.split(&cell, Detail::Sizes);
+            let reached = left.count > 0 && bytes <= right.bytes_before;
+            cell = if reached { left } else { right };
+        }
+        let leaf = self.opener.open(&cell, Detail::Sizes);
+        let short = |sum: &u64| cell.bytes_before + sum < bytes;
+        let place = leaf.sums().partition_point(short);
+        Some(self.arrival_in(&cell, place))
+    }
+
+    /// Arrivals with `from <= at < to`, and their bytes.
+    pub(crate) fn totals(&self, from: SimTime, to: SimTime) -> (u64, u64) {
+        self.difference(from, to, Detail::Sizes)
+    }
+
+    /// The cell that holds everything.
+    pub(crate) fn root(&self) -> Cell {
+        self.root
+    }
+
+    /// The two halves of a cell that is not a leaf.
+    pub(crate) fn split(&self, cell: &Cell, detail: Detail) -> (Cell, Cell) {
+        self.opener.split(cell, detail)
+    }
+
+    /// Arrivals and bytes before `position`, which lies in or at the end of `cell`.
+    pub(crate) fn before(&self, cell: &Cell, position: Position, detail: Detail) -> (u64, u64) {
+        if position >= cell.end() {
+            let bytes = cell.bytes_before + cell.bytes;
+            return (cell.count_before + cell.count, bytes);
+        }
+        let mut cell = *cell;
+        while !cell.is_leaf() && position > cell.start() {
+            cell = self.opener.half(&cell, position, detail);
+        }
+        if position == cell.start() {
+            return (cell.count_before, cell.bytes_before);
+        }
+        self.opener.before(&cell, position, detail)
+    }
+
+    /// Calls `f` with the arrivals of `cell` whose position lies in the window.
+    pub(crate) fn visit<F: FnMut(Arrival)>(
+        &self,
+        cell: &Cell,
+        window: (Position, Position),
+        detail: Detail,
+        f: &mut F,
+    ) {
+        if cell.count == 0 || cell.end() <= window.0 || cell.start() >= window.1 {
+            return;
+        }
+        if !cell.is_leaf() {
+            let (left, right) = self.opener.split(cell, detail);
+            self.visit(&left, window, detail, f);
+            self.visit(&right, window, detail, f);
+            return;
+        }
+        let leaf = self.opener.open(cell, detail);
+        let mut piece = self.intensity.piece_of(leaf.positions()[0]);
+        let mut sum = 0;
+        let arrivals = leaf.positions().iter().zip(leaf.sums());
+        for (index, (position, sum_after)) in (cell.count_before..).zip(arrivals) {
+            if (window.0..window.1).contains(position) {
+                f(Arrival {
+                    at: self.intensity.instant(*position, &mut piece),
+                    bytes: sum_after - sum,
+                    index,
+                });
+            }
+            sum = *sum_after;
+        }
+    }
+
+    /// The positions of `[from, to)`.
+    pub(crate) fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
+        (self.intensity.position(from), self.intensity.position(to))
+    }
+
+    /// Counts and bytes of a window: both ends share the path down to where they part.
+    fn difference(&self, from: SimTime, to: SimTime, detail: Detail) -> (u64, u64) {
+        let (start, end) = self.window(from, to);
+        if start >= end {
+            return (0, 0);
+        }
+        let mut cell = self.root;
+        while !cell.is_leaf() && (start >= cell.middle() || end <= cell.middle()) {
+            cell = self.opener.half(&cell, start, detail);
+        }
+        let (count_from, bytes_from) = self.before(&cell, start, detail);
+        let (count_to, bytes_to) = self.before(&cell, end, detail);
+        (count_to - count_from, bytes_to - bytes_from)
+    }
+
+    fn arrival_in(&self, cell: &Cell, place: usize) -> Arrival {
+        let leaf = self.opener.open(cell, Detail::Sizes);
+        let position = leaf.positions()[place];
+        let sum_before = place.checked_sub(1).map_or(0, |last| leaf.sums()[last]);
+        let mut piece = self.intensity.piece_of(position);
+        Arrival {
+            at: self.intensity.instant(position, &mut piece),
+            bytes: leaf.sums()[place] - sum_before,
+            index: cell.count_before + place as u64,
+        }
+    }
+}
+
+fn draw_count(expected: f64, rng: &mut Rng) -> u64 {
+    assert!(expected < EXACT_MAX / 2.0, "too many arrivals: {expected}");
+    if expected == 0.0 {
+        return 0;
+    }
+    let poisson = Poisson::new(expected).expect("the expected number is positive and finite");
+    poisson.sample(rng) as u64
+}
+
+fn draw_bytes(count: u64, marks: Marks, rng: &mut Rng) -> u64 {
+    let Marks { shape, mean_bytes } = marks;
+    assert!(shape > 0.0 && shape.is_finite(), "shape {shape}");
+    assert!(mean_bytes > 0.0, "mean size {mean_bytes}");
+    if count == 0 {
+        return 0;
+    }
+    let total = gamma(shape * count as f64).sample(rng) * (mean_bytes / shape);
+    assert!(total < EXACT_MAX, "too many bytes: {total}");
+    (total + 0.5) as u64
+}

@@ -1,0 +1,176 @@
+//! The arrival tree against its own full expansion: every answer, to the arrival and the byte.
+
+mod common;
+
+use common::{draw_tree, expand, nanos, secs};
+use rand::RngExt;
+use sim::{Arrival, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration, SimTime, Streams};
+
+const SCENARIOS: u64 = 400;
+const WINDOWS: usize = 40;
+
+/// An instant that may matter: an arrival's own, the ones beside it, or any.
+fn draw_instant(arrivals: &[Arrival], rng: &mut Rng) -> SimTime {
+    let last = arrivals.last().map_or(1000, |last| last.at.as_nanos());
+    if arrivals.is_empty() || rng.random_bool(0.3) {
+        return nanos(rng.random_range(0..last + last / 5 + 2));
+    }
+    let arrival = arrivals[rng.random_range(0..arrivals.len())];
+    nanos((arrival.at.as_nanos() + rng.random_range(0..3)).saturating_sub(1))
+}
+
+#[test]
+fn every_answer_is_that_of_the_expansion() {
+    let mut rng = Streams::for_trial(5, 0).stream(Purpose(0), 0);
+    for scenario in 0..SCENARIOS {
+        let tree = draw_tree(scenario, &mut rng);
+        let arrivals = expand(&tree);
+        check_expansion(&tree, &arrivals);
+        for _ in 0..WINDOWS {
+            let ends = [0; 2].map(|_| draw_instant(&arrivals, &mut rng));
+            check_window(&tree, &arrivals, ends[0], ends[1]);
+            check_lookups(&tree, &arrivals, &mut rng);
+        }
+    }
+}
+
+fn check_expansion(tree: &ArrivalTree, arrivals: &[Arrival]) {
+    assert_eq!(tree.total(), arrivals.len() as u64);
+    assert_eq!(tree.total_bytes(), arrivals.iter().map(|a| a.bytes).sum());
+    assert!(arrivals.is_sorted_by_key(|arrival| arrival.at));
+    for (index, arrival) in (0..).zip(arrivals) {
+        assert_eq!(arrival.index, index);
+        assert!(tree.intensity().rate_at(arrival.at) > 0.0);
+    }
+}
+
+fn check_window(tree: &ArrivalTree, arrivals: &[Arrival], from: SimTime, to: SimTime) {
+    let inside = |a: &&Arrival| from <= a.at && a.at < to;
+    let expected: Vec<Arrival> = arrivals.iter().filter(inside).copied().collect();
+    let bytes: u64 = expected.iter().map(|a| a.bytes).sum();
+    assert_eq!(tree.count(from, to), expected.len() as u64);
+    assert_eq!(tree.bytes(from, to), bytes);
+    let before = arrivals.iter().filter(|a| a.at < to);
+    assert_eq!(tree.count_before(to), before.clone().count() as u64);
+    assert_eq!(tree.bytes_before(to), before.map(|a| a.bytes).sum());
+    let mut opened = Vec::new();
+    tree.for_each(from, to, |arrival| opened.push(arrival));
+    assert_eq!(opened, expected);
+}
+
+fn check_lookups(tree: &ArrivalTree, arrivals: &[Arrival], rng: &mut Rng) {
+    let index = rng.random_range(0..tree.total() + 2);
+    assert_eq!(tree.nth(index), arrivals.get(index as usize).copied());
+    let bytes = rng.random_range(0..tree.total_bytes() + 2);
+    let mut sum = 0;
+    let reaching = arrivals.iter().find(|arrival| {
+        sum += arrival.bytes;
+        sum >= bytes
+    });
+    assert_eq!(tree.first_reaching_bytes(bytes), reaching.copied());
+}
+
+#[test]
+fn the_order_of_questions_is_irrelevant() {
+    let mut rng = Streams::for_trial(6, 0).stream(Purpose(0), 0);
+    let season = Intensity::constant(1000.0, SimTime::ZERO, secs(90 * 86_400));
+    let marks = Marks {
+        shape: 1.5,
+        mean_bytes: 400.0,
+    };
+    let key = Streams::for_trial(6, 1).key(Purpose(3), 0);
+    let tree = ArrivalTree::new(key, season, Some(marks));
+    let cuts: Vec<SimTime> = (0..500)
+        .map(|_| nanos(rng.random_range(0..90 * 86_400_000_000_000)))
+        .collect();
+    let answer = |t: &SimTime| (tree.count_before(*t), tree.bytes_before(*t));
+    let forward: Vec<_> = cuts.iter().map(answer).collect();
+    let mut backward: Vec<_> = cuts.iter().rev().map(answer).collect();
+    backward.reverse();
+    assert_eq!(forward, backward);
+    // Sizes that are not asked for leave the counts as they are.
+    let unmarked = ArrivalTree::new(key, tree.intensity().clone(), None);
+    for (cut, (count, _)) in cuts.iter().zip(&forward) {
+        assert_eq!(unmarked.count_before(*cut), *count);
+    }
+}
+
+#[test]
+fn parts_of_a_season_add_up() {
+    let season = Intensity::constant(1000.0, SimTime::ZERO, secs(90 * 86_400));
+    let marks = Marks {
+        shape: 2.0,
+        mean_bytes: 500.0,
+    };
+    let key = Streams::for_trial(7, 0).key(Purpose(3), 0);
+    let tree = ArrivalTree::new(key, season, Some(marks));
+    let days = (0..90).map(|day| (secs(day * 86_400), secs((day + 1) * 86_400)));
+    assert_eq!(
+        days.clone().map(|(a, b)| tree.count(a, b)).sum::<u64>(),
+        tree.total()
+    );
+    let bytes = days.map(|(a, b)| tree.bytes(a, b)).sum::<u64>();
+    assert_eq!(bytes, tree.total_bytes());
+
+    // The same instant by rank, by bytes, by counting and by opening.
+    let arrival = tree.nth(6_000_000_123).expect("that many arrive");
+    assert_eq!(tree.count_before(arrival.at), arrival.index);
+    let reached = tree.bytes_before(arrival.at) + arrival.bytes;
+    assert_eq!(tree.first_reaching_bytes(reached), Some(arrival));
+    let until = arrival.at + SimDuration::from_nanos(1);
+    let mut opened = Vec::new();
+    tree.for_each(arrival.at, until, |arrival| opened.push(arrival));
+    assert_eq!(opened, [arrival]);
+}
+
+#[test]
+fn nothing_is_found_where_nothing_arrives() {
+    let key = Streams::for_trial(8, 0).key(Purpose(3), 0);
+    let silent = ArrivalTree::new(key, Intensity::constant(0.0, secs(0), secs(9)), None);
+    assert_eq!((silent.total(), silent.total_bytes()), (0, 0));
+    assert_eq!(silent.count(secs(0), secs(9)), 0);
+    assert_eq!(silent.nth(0), None);
+    assert_eq!(silent.first_reaching_bytes(0), None);
+    silent.for_each(secs(0), SimTime::MAX, |_| panic!("a silent process"));
+
+    let tree = ArrivalTree::new(key, Intensity::constant(50.0, secs(2), secs(9)), None);
+    assert!(tree.total() > 0);
+    assert_eq!(tree.count(secs(0), secs(2)), 0);
+    assert_eq!(tree.count(secs(9), secs(90)), 0);
+    assert_eq!(tree.count(secs(5), secs(5)), 0);
+    assert_eq!(tree.count(secs(7), secs(3)), 0);
+    assert_eq!(tree.count(secs(0), SimTime::MAX), tree.total());
+    assert_eq!(tree.first_reaching_bytes(0), tree.nth(0));
+    assert_eq!(tree.first_reaching_bytes(1), None);
+}
+
+#[test]
+fn values_are_stable() {
+    let pieces = [(secs(0), 400.0), (secs(60), 0.0), (secs(90), 1000.0)];
+    let intensity = Intensity::piecewise(&pieces, secs(86_400));
+    let marks = Marks {
+        shape: 2.0,
+        mean_bytes: 500.0,
+    };
+    let key = Streams::for_trial(2020, 17).key(Purpose(9), 4);
+    let tree = ArrivalTree::new(key, intensity, Some(marks));
+    let half = secs(43_200);
+    assert_eq!(
+        (tree.total(), tree.total_bytes()),
+        (86_322_303, 43_164_687_013)
+    );
+    let before = (tree.count_before(half), tree.bytes_before(half));
+    assert_eq!(before, (43_131_744, 21_565_419_784));
+    let arrival = Arrival {
+        at: nanos(40_070_781_762_494),
+        bytes: 913,
+        index: 40_000_000,
+    };
+    assert_eq!(tree.nth(40_000_000), Some(arrival));
+    let arrival = Arrival {
+        at: nanos(60_068_702_185_367),
+        bytes: 1061,
+        index: 59_996_952,
+    };
+    assert_eq!(tree.first_reaching_bytes(30_000_000_000), Some(arrival));
+}
