@@ -1,3 +1,4 @@
 //! The world: everything that knows what Redis is.
 
 pub mod answer;
+pub mod demand;
