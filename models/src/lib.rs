@@ -4,6 +4,7 @@ pub mod answer;
 mod build;
 pub mod check;
 pub mod cluster;
+pub mod demand;
 pub mod event;
 pub mod failover;
 pub mod fault;
