@@ -19,6 +19,7 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+mod visitors;
 pub mod world;
 
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome};

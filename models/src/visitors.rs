@@ -8,7 +8,11 @@ use crate::world::World;
 
 /// Who comes, and what they meet: signers first, then the callers in the scenario's order.
 pub fn demand(spec: &WorldSpec) -> Demand {
-    let callers = spec.callers.iter().enumerate().map(|(i, caller)| callers(spec, i, caller));
+    let callers = spec
+        .callers
+        .iter()
+        .enumerate()
+        .map(|(i, caller)| callers(spec, i, caller));
     Demand {
         services: spec.services.iter().map(service).collect(),
         populations: std::iter::once(signers(spec)).chain(callers).collect(),
@@ -52,7 +56,11 @@ fn signers(spec: &WorldSpec) -> Population {
         name: "signers".to_owned(),
         entity: 0,
         service: position(spec, &signers.service),
-        visits: rate(signers.visits.get(), signers.hourly.as_deref(), spec.horizon),
+        visits: rate(
+            signers.visits.get(),
+            signers.hourly.as_deref(),
+            spec.horizon,
+        ),
         objective: signers.objective.get(),
         signers: true,
         classes: signers.classes.iter().map(class).collect(),
@@ -94,7 +102,9 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec) -> Population {
 /// An average rate with the profile of a day, hour by hour from the trial's start on.
 fn rate(per_sec: f64, hourly: Option<&[sim::Factor]>, horizon: SimDuration) -> Intensity {
     let end = SimTime::ZERO + horizon;
-    let Some(hourly) = hourly else { return Intensity::constant(per_sec, SimTime::ZERO, end) };
+    let Some(hourly) = hourly else {
+        return Intensity::constant(per_sec, SimTime::ZERO, end);
+    };
     let hour = SimDuration::from_hours(1);
     let hours = horizon.as_nanos().div_ceil(hour.as_nanos());
     let piece = |h: u64| {
@@ -106,6 +116,9 @@ fn rate(per_sec: f64, hourly: Option<&[sim::Factor]>, horizon: SimDuration) -> I
 }
 
 fn position(spec: &WorldSpec, name: &str) -> usize {
-    let found = spec.services.iter().position(|service| service.name == name);
+    let found = spec
+        .services
+        .iter()
+        .position(|service| service.name == name);
     found.expect("validated: the service exists")
 }
