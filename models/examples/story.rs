@@ -25,7 +25,7 @@ fn main() {
         }
         let o = &result.outcome;
         println!(
-            "{trial} down {:.0} detect {:?} recover {:?} failovers {} useless {} false {} cost {:.0}",
+            "{trial} visits {} lost {} blocked {} onret {} spooled {} failed {:?} down {:.0} detect {:?} recover {:?} failovers {} useless {} false {} cost {:.0}",
             o.downtime_true_s,
             o.detect_s,
             o.recover_s,

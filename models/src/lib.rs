@@ -4,6 +4,7 @@ pub mod answer;
 mod build;
 pub mod check;
 pub mod cluster;
+pub mod demand;
 pub mod event;
 pub mod failover;
 pub mod fault;
@@ -18,6 +19,7 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+mod visitors;
 pub mod world;
 
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome};

@@ -4,15 +4,18 @@
 use sim::{SimTime, Streams};
 
 use crate::Mode;
-use crate::answer::Cause;
+use crate::demand::{self, Answers, PopulationOutcome};
 use crate::layout;
 use crate::outcome::{ComponentDowntime, TrialOutcome};
 use crate::spec::{ActionSpec, WorldSpec};
+use crate::visitors;
 use crate::world::{TrialResult, World};
 
 /// The result of a world that has come to its end.
-pub fn settle(world: World, _streams: &Streams, _mode: Mode) -> TrialResult {
+pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let (start, end) = (SimTime::ZERO, world.end);
+    let signers = signers(&world, streams, mode);
+    let tally = &signers.tally;
     let capture = &world.services[world.capture];
     let outage = capture.outage(end);
     let detect = outage.and_then(|(from, _)| {
@@ -21,21 +24,21 @@ pub fn settle(world: World, _streams: &Streams, _mode: Mode) -> TrialResult {
     });
     let recover = outage.and_then(|(from, to)| Some((to? - from).as_secs_f64()));
     let outcome = TrialOutcome {
-        visits: 0,
-        captured_first_try: 0,
-        captured_after_retry: 0,
-        captured_on_return: 0,
-        spooled: 0,
-        abandoned: 0,
-        still_pending: 0,
-        blocked: 0,
-        lost: 0,
-        failed_attempts: 0,
-        failed: [0; Cause::ALL.len()],
-        acked_lost: 0,
-        captured_twice: 0,
+        visits: tally.visits,
+        captured_first_try: tally.captured_first_try,
+        captured_after_retry: tally.captured_after_retry,
+        captured_on_return: tally.captured_on_return,
+        spooled: tally.spooled,
+        abandoned: tally.abandoned,
+        still_pending: tally.still_pending,
+        blocked: tally.blocked(),
+        lost: tally.lost(),
+        failed_attempts: tally.failed_attempts(),
+        failed: tally.failed,
+        acked_lost: tally.acked_lost,
+        captured_twice: tally.captured_twice,
         downtime_true_s: capture.timeline().downtime(start, end).as_secs_f64(),
-        downtime_observed_s: 0.0,
+        downtime_observed_s: 60.0 * signers.minutes_observed_down as f64,
         detect_s: detect,
         recover_s: recover,
         failovers: world.ledger.failovers,
@@ -55,6 +58,23 @@ pub fn settle(world: World, _streams: &Streams, _mode: Mode) -> TrialResult {
         trace,
         draws,
     }
+}
+
+/// What became of the signers, counted against what every service answered.
+fn signers(world: &World, streams: &Streams, mode: Mode) -> PopulationOutcome {
+    let lost_acks = visitors::lost_acks(world);
+    let answers: Vec<Answers> = world
+        .services
+        .iter()
+        .zip(&lost_acks)
+        .map(|((_, service), lost_acks)| Answers {
+            timeline: service.timeline(),
+            lost_acks,
+        })
+        .collect();
+    let demand = visitors::demand(world.spec);
+    let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
+    outcome.populations.swap_remove(0)
 }
 
 /// A component is up while all of its services are: its downtime is that of their worst.

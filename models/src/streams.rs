@@ -21,7 +21,7 @@ pub const PROBE_PHASE: Purpose = Purpose(30);
 pub const SCRAPE_PHASE: Purpose = Purpose(31);
 /// Does the memory alert reach anybody? Entity: the incident.
 pub const ALERT_REACHES: Purpose = Purpose(32);
-/// Signers and callers. Entity: population and class. See `demand`.
+/// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
 pub const ARRIVALS: Purpose = Purpose(40);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);

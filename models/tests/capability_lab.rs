@@ -8,7 +8,10 @@ use models::redis::capability::{Condition, Reply};
 /// A measured table, row by row, by column name.
 fn rows(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    reader.deserialize().collect::<Result<_, _>>().expect("a table")
+    reader
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .expect("a table")
 }
 
 #[test]
@@ -46,7 +49,13 @@ fn at_maxmemory_the_bus_goes_on_and_nothing_fails_over() {
     assert_eq!((cluster.len(), sentinel.len()), (5, 5));
     for row in cluster.iter().chain(&sentinel) {
         assert_eq!(row["failover_log_events_in_watch"], "0");
-        assert_eq!(row["pings"], row["pings_ok"], "PING is answered all the time");
-        assert_eq!(row["after_ok_in_last_5s"], "0", "the promoted node refuses the same way");
+        assert_eq!(
+            row["pings"], row["pings_ok"],
+            "PING is answered all the time"
+        );
+        assert_eq!(
+            row["after_ok_in_last_5s"], "0",
+            "the promoted node refuses the same way"
+        );
     }
 }

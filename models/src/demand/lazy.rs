@@ -1,0 +1,160 @@
+//! Passing over the horizon: determined stretches are counted, the rest is played.
+//!
+//! ```text
+//!  answer   Ok              │ Hang                                   │ Ok
+//!  stretch  ◄─ counted ─► p │ ◄──────── counted ────────► ◄─ played ─┼─►◄─ counted ─
+//!                         ▲ ▲                             ▲          ▲  ▲
+//!           end - life(Ok)┘ │             end - life(Hang)┘          │  └ nobody waits any more,
+//!                           └ condition holds at once                │    condition holds
+//!                                                                    └ the queue drains
+//! ```
+//!
+//! At any instant in a stretch of constant answer at which the condition of `proof.rs` holds, the
+//! rest of the stretch is determined: visits that begin, and end, in it are counted by class. Each
+//! class is played again from its own `end - life` on, so that what the stretch leaves behind on
+//! the server is there when the next answer comes. A stretch whose condition does not hold is
+//! played, and the condition is tried again after each batch of arrivals.
+
+use sim::{SimDuration, SimTime};
+
+use super::fate::Fate;
+use super::proof::Condition;
+use super::scene::{Fresh, Scene};
+use super::visit::Who;
+
+/// Expected arrivals in the first batch of a stretch that might become determined; doubled each
+/// time, so that neither a short wait nor a long one costs much.
+const BATCH_FIRST: f64 = 64.0;
+/// Expected arrivals in a batch at most: enough that finding the place in each tree is cheap.
+const BATCH_MAX: f64 = 8192.0;
+
+impl Scene<'_> {
+    /// Passes from the start to the horizon. Whatever begins in `[open.0, open.1)` is played.
+    pub fn pass(&mut self, open: (SimTime, SimTime)) {
+        let mut fresh = Vec::new();
+        while self.now < self.horizon {
+            let next = self.changes.get(self.span + 1);
+            let cuts = [next.map_or(self.horizon, |next| next.0), open.0, open.1];
+            let ahead = cuts.into_iter().filter(|cut| *cut > self.now);
+            let end = ahead.fold(self.horizon, SimTime::min);
+            let countable = !(open.0..open.1).contains(&self.now);
+            self.pass_stretch(end, countable, &mut fresh);
+        }
+        self.end();
+        for caller in &mut self.callers {
+            caller.close(self.horizon);
+        }
+    }
+
+    /// Passes to `end`; the answer stays the same until then.
+    fn pass_stretch(&mut self, end: SimTime, countable: bool, fresh: &mut Vec<Fresh>) {
+        let condition = if countable { self.condition(end) } else { None };
+        let mut determined = false;
+        let mut batch = if condition.is_some() {
+            BATCH_FIRST
+        } else {
+            BATCH_MAX
+        };
+        while self.now < end {
+            if !determined && condition.is_some_and(|condition| self.meets(&condition)) {
+                self.count_until(end);
+                (determined, batch) = (true, BATCH_MAX);
+            }
+            let to = self.batch_end(end, batch);
+            self.gather(to, fresh);
+            self.play(fresh, to);
+            batch = (batch * 2.0).min(BATCH_MAX);
+        }
+    }
+
+    fn condition(&mut self, end: SimTime) -> Option<Condition> {
+        let answer = self.changes[self.span].1;
+        if !self.fates.iter().any(|(known, _)| *known == answer) {
+            let classes = self.callers.iter().map(|caller| caller.class);
+            let fates = classes.map(|class| Fate::new(class, self.service, answer));
+            let fates = fates.collect();
+            self.fates.push((answer, fates));
+        }
+        let times = (self.now, end, self.horizon);
+        Condition::new(self.service, answer, &self.callers, self.fates_now(), times)
+    }
+
+    /// The fate of each class under the answer in force.
+    pub fn fates_now(&self) -> &[Fate] {
+        let answer = self.changes[self.span].1;
+        let known = self.fates.iter().find(|(known, _)| *known == answer);
+        &known.expect("a stretch that may be counted has fates").1
+    }
+
+    /// Is the rest of the stretch determined?
+    fn meets(&self, condition: &Condition) -> bool {
+        if condition.free_worker && !self.pool.nobody_waits() {
+            return false;
+        }
+        // Visits that began later are ordinary: nothing kept them from their closed form.
+        let waited_at = self.waited_at.filter(|_| condition.free_worker);
+        let disturbed = [Some(self.changes[self.span].0), waited_at, self.refused_at];
+        let calm_from = disturbed.into_iter().flatten().max();
+        let calm_from = calm_from.expect("a span has a start");
+        let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
+        let due = self.due.begun();
+        let old_due = due.filter(|slot| self.in_play.get(*slot).began <= calm_from);
+        old_alive + old_due.count() as u64 * condition.presses <= condition.room
+    }
+
+    /// Where a batch that begins now ends: at `end`, or earlier if more than `size` are expected.
+    fn batch_end(&self, end: SimTime, size: f64) -> SimTime {
+        let mut to = end;
+        while self.expected(to) > size && to - self.now > SimDuration::from_nanos(1) {
+            to = self.now + (to - self.now) / 2;
+        }
+        to
+    }
+
+    /// Expected first visits to be played that begin before `to`.
+    fn expected(&self, to: SimTime) -> f64 {
+        let expected = self.callers.iter().map(|caller| {
+            let from = self.now.max(caller.counted_to).min(to);
+            let intensity = caller.tree.intensity();
+            intensity.cumulative(to) - intensity.cumulative(from)
+        });
+        expected.sum()
+    }
+
+    /// Gathers the visits to be played that begin before `to`: first visits in `fresh`, and returns
+    /// of counted visits among what is due.
+    fn gather(&mut self, to: SimTime, fresh: &mut Vec<Fresh>) {
+        fresh.clear();
+        for (class, caller) in self.callers.iter_mut().enumerate() {
+            let from = self.now.max(caller.counted_to);
+            if from >= to {
+                continue;
+            }
+            let before = fresh.len();
+            caller.tree.for_each(from, to, |arrival| {
+                fresh.push(Fresh {
+                    at: arrival.at,
+                    class,
+                    index: arrival.index,
+                });
+            });
+            caller.accounted += (fresh.len() - before) as u64;
+            for round in 1..caller.offsets.len() {
+                let offset = caller.offsets[round];
+                for (from, to) in caller.returning_within(round, from, to) {
+                    caller.tree.for_each(from, to, |arrival| {
+                        let who = Who {
+                            class,
+                            index: arrival.index,
+                            arrived: arrival.at,
+                            round,
+                        };
+                        self.due.push_return(arrival.at + offset, who);
+                    });
+                }
+            }
+        }
+        // Each class is in order already: a stable sort merges the runs.
+        fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
+    }
+}
