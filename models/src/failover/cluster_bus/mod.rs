@@ -102,12 +102,8 @@ impl ClusterBus {
         (0..u16::try_from(self.nodes.len()).expect("at most 65535 members")).map(Member)
     }
 
-    /// The world's time of an instant on the cluster's clock.
-    fn outside(&self, inside: SimTime) -> SimTime {
-        inside - self.clock_offset
-    }
-
-    /// Lets a member act, then carries out what it wanted.
+    /// Lets a member act: one turn of its event loop, with the cron at its end if that is due. Then
+    /// carries out what it wanted.
     fn act<R>(
         &mut self,
         member: Member,
@@ -123,7 +119,14 @@ impl ClusterBus {
             names: &self.names,
             out: &mut self.outbox,
         };
+        let turns = node.process.turns();
+        if turns {
+            node.ticks.skip_until(now, node.need);
+        }
         let result = deed(node, &mut cx);
+        if turns {
+            node.run_due_cron(&mut cx);
+        }
         let saved = node.before_sleep(&mut cx);
         self.ship(member, saved, out);
         result
@@ -131,8 +134,8 @@ impl ClusterBus {
 
     /// Sends what a member left in the outbox, and reports its effects in the world's time.
     fn ship(&mut self, member: Member, saved: bool, out: &mut BusEffects) {
-        let at = self.outside(self.network.now());
         for effect in self.outbox.effects.drain(..) {
+            let at = self.network.now() - self.clock_offset;
             out.push((at, effect.shifted_back(self.clock_offset)));
         }
         for (to, link) in std::mem::take(&mut self.outbox.connects) {

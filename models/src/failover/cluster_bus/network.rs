@@ -33,14 +33,10 @@ const REPEAT_MAX: SimDuration = SimDuration::from_secs(120);
 /// What is due at some instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    Cron {
-        member: Member,
-        tick: u64,
-    },
+    /// A member's crons are looked at.
+    Crons { member: Member },
     /// The packet with this number in the pool arrives.
-    Arrival {
-        packet: u32,
-    },
+    Arrival { packet: u32 },
     /// A connection request arrives or is repeated.
     Connect {
         owner: Member,
@@ -62,21 +58,13 @@ pub(super) enum Event {
         to: Member,
     },
     /// A stalled channel tries again.
-    Repeat {
-        channel: u32,
-    },
+    Repeat { channel: u32 },
     /// A process starts (`ClusterBus::boot`).
-    Start {
-        member: Member,
-    },
+    Start { member: Member },
     /// The boundary with this number between two stretches of time.
-    Boundary {
-        number: u64,
-    },
+    Boundary { number: u64 },
     /// A change of replication state that came while the bus slept.
-    Replication {
-        position: u32,
-    },
+    Replication { position: u32 },
 }
 
 /// Events, packets under way, and cuts.
@@ -269,7 +257,7 @@ fn backoff(first: SimDuration, attempt: u32) -> SimDuration {
 impl ClusterBus {
     pub(super) fn handle(&mut self, event: Event, out: &mut BusEffects) {
         match event {
-            Event::Cron { member, tick } => self.run_cron(member, tick, out),
+            Event::Crons { member } => self.look_at_crons(member, out),
             Event::Arrival { packet } => self.arrive(packet, out),
             Event::Connect {
                 owner,

@@ -18,7 +18,7 @@ use super::ids::{Member, Shard, ShardSet};
 use super::network::{Event, Network};
 use super::node::{Election, Link, Manual, Node, Outbox, Peer, Todo};
 use super::spec::{ClusterBusSpec, MemberInit, Role, layout_problems};
-use super::ticks::{Ticks, ms_of};
+use super::ticks::{Need, Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
 
 /// Uses of a member's random stream.
@@ -60,12 +60,7 @@ impl ClusterBus {
         origin: SimTime,
     ) -> ClusterBus {
         let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
-        for index in 0..bus.nodes.len() {
-            // Somewhere in its period when the earliest stretch of time begins.
-            let begin = bus.dormancy.begin();
-            let node = &mut bus.nodes[index];
-            let draw = node.below(100_000_000);
-            node.ticks = Ticks::starting(begin + SimDuration::from_nanos(draw), draw);
+        for node in &mut bus.nodes {
             node.process = Process::Running;
             node.ok = true;
             node.size = node.owner.len();
@@ -228,7 +223,7 @@ impl ClusterBus {
     fn die(&mut self, member: Member, out: &mut BusEffects) {
         let node = &mut self.nodes[member.index()];
         node.process = Process::Dead;
-        node.planned = u64::MAX;
+        node.planned = SimTime::MAX;
         node.inbox.clear();
         node.unsent.clear();
         node.todo = Todo::default();
@@ -293,10 +288,7 @@ impl ClusterBus {
         node.minority_at = 0;
         node.in_minority = false;
         node.update_due = None;
-        let draw = node.below(u64::MAX);
-        node.ticks = Ticks::starting(now + FIRST_CRON, draw);
-        node.stopped_tick = 1;
-        node.ran = 0;
+        node.ticks = Ticks::starting(1, now + FIRST_CRON);
         node.recheck = true;
         if process.turns() {
             self.act(member, out, |_, _| ());
@@ -309,63 +301,66 @@ impl ClusterBus {
         let node = &mut self.nodes[member.index()];
         node.process = new;
         if old.turns() && !new.turns() {
-            node.stopped_tick = node.ticks.first_from(now);
-            node.planned = u64::MAX;
+            node.ticks.skip_until(now, node.need);
+            node.planned = SimTime::MAX;
         }
         if !old.turns() && new.turns() {
-            let overdue = node.stopped_tick;
-            if node.ticks.at(overdue) <= now {
-                node.ticks.resume(overdue, now);
-            }
+            node.ticks.sleep(now);
             node.recheck = true;
         }
-        if !old.reads() && new.reads() {
-            for packet in std::mem::take(&mut node.inbox) {
-                let owner_is_me = packet.link.owner == member;
-                let node = &self.nodes[member.index()];
-                if !owner_is_me || node.peer(packet.from).link.is_open(packet.link.number) {
-                    self.deliver(packet, out);
+        if new.reads() {
+            let queued = std::mem::take(&mut node.inbox);
+            self.act(member, out, |node, cx| {
+                for packet in &queued {
+                    let mine = packet.link.owner == member;
+                    if !mine || node.peer(packet.from).link.is_open(packet.link.number) {
+                        node.receive(packet, cx);
+                    }
                 }
-            }
+            });
         }
-        if new.turns() {
+    }
+
+    /// The agenda looks at a member's crons: one runs now, or it is too early.
+    pub(super) fn look_at_crons(&mut self, member: Member, out: &mut BusEffects) {
+        let now = self.network.now();
+        let node = &mut self.nodes[member.index()];
+        if node.planned != now || !node.process.turns() {
+            return;
+        }
+        node.planned = SimTime::MAX;
+        node.ticks.skip_until(now, node.need);
+        if node.ticks.fires_at() == now {
             self.act(member, out, |_, _| ());
+        } else {
+            self.plan_cron(member);
         }
     }
 
-    /// Runs one cron, unless it was called off meanwhile.
-    pub(super) fn run_cron(&mut self, member: Member, tick: u64, out: &mut BusEffects) {
-        let now = self.network.now();
-        let node = &mut self.nodes[member.index()];
-        if node.planned != tick || !node.process.turns() || node.ticks.at(tick) != now {
-            return;
-        }
-        node.planned = u64::MAX;
-        node.recheck = true;
-        self.act(member, out, |node, cx| node.cron(tick, cx));
-    }
-
-    /// Schedules a member's next cron, if something may call for an earlier one than is planned.
+    /// Has the agenda look at a member's crons in time, also if something changed that may call for
+    /// an earlier one than was planned.
     pub(super) fn plan_cron(&mut self, member: Member) {
-        let node = &self.nodes[member.index()];
-        if !node.recheck || !node.process.turns() {
+        if !self.nodes[member.index()].process.turns() {
             return;
         }
-        let now = self.network.now();
-        let first = node.ticks.first_from(now);
-        let ran = if node.ran == first { first } else { first - 1 };
-        let refuses = |to: Member| {
-            self.nodes[to.index()].process == Process::Dead
-                && !self.network.is_cut(member, to)
-                && !self.network.is_cut(to, member)
-        };
-        let tick = node.next_tick(ran, refuses, &self.spec);
-        let at = node.ticks.at(tick);
+        if self.nodes[member.index()].recheck {
+            let need = self.nodes[member.index()].next_need(
+                |to: Member| {
+                    self.nodes[to.index()].process == Process::Dead
+                        && !self.network.is_cut(member, to)
+                        && !self.network.is_cut(to, member)
+                },
+                &self.spec,
+            );
+            let node = &mut self.nodes[member.index()];
+            node.recheck = false;
+            node.need = need;
+        }
         let node = &mut self.nodes[member.index()];
-        node.recheck = false;
-        if tick < node.planned {
-            node.planned = tick;
-            self.network.schedule(at, Event::Cron { member, tick });
+        let at = node.ticks.look_at(node.need);
+        if at < node.planned {
+            node.planned = at;
+            self.network.schedule(at, Event::Crons { member });
         }
     }
 }
@@ -391,10 +386,9 @@ fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
         incarnation: 0,
         no_failover: layout[me.index()].no_failover,
         rng: key.rng(),
-        ticks: Ticks::starting(SimTime::ZERO, 0),
-        planned: u64::MAX,
-        ran: 0,
-        stopped_tick: 1,
+        ticks: Ticks::starting(1, SimTime::ZERO + FIRST_CRON),
+        planned: SimTime::MAX,
+        need: Need { number: 1, ms: 0 },
         peers: layout.iter().map(|m| Peer::new(m.no_failover)).collect(),
         table: NodeTable::draw(0, &mut key.rng()),
         owner: vec![None; shards],
