@@ -174,6 +174,7 @@ impl ClusterBus {
         }
         self.wake(now, out);
         self.network.set_cut(from, to, !reachable);
+        self.recheck_all();
     }
 
     /// Keeps a member's replication state true: its offset and, for a replica, its stream. Needed
@@ -293,6 +294,16 @@ impl ClusterBus {
         if process.turns() {
             self.act(member, out, |_, _| ());
         }
+        self.recheck_all();
+    }
+
+    /// What the crons of others are needed for may have changed: somebody can be connected to, or
+    /// no longer can.
+    fn recheck_all(&mut self) {
+        for member in self.members() {
+            self.nodes[member.index()].recheck = true;
+            self.plan_cron(member);
+        }
     }
 
     /// From one living state to another: crons and packets stop, or go on.
@@ -343,7 +354,9 @@ impl ClusterBus {
         if !self.nodes[member.index()].process.turns() {
             return;
         }
-        if self.nodes[member.index()].recheck {
+        let (now, node) = (self.network.now(), &mut self.nodes[member.index()]);
+        node.ticks.skip_until(now, node.need);
+        if node.recheck {
             let need = self.nodes[member.index()].next_need(
                 |to: Member| {
                     self.nodes[to.index()].process == Process::Dead
