@@ -1,12 +1,12 @@
 //! A node's cron: reconnect, ping, suspect, and look after elections.
 //!
-//! Rules C2, C3, C5, C7, C8 and the migration of replicas to orphans. In Redis this runs every 100 ms.
-//! Most of those runs do nothing, so [`Node::next_need`] names the next one that can, and the ticks
-//! between are skipped. It may name a tick too many, never one too few.
+//! Rules C2, C3, C5, C7, C8 and the migration of replicas to orphans. In Redis this runs every 100
+//! ms. Most of those runs do nothing, so [`Node::next_need`] names the next one that can, and the
+//! ticks between are skipped. It may name a tick too many, never one too few.
 //!
 //! A connection that is being made already counts as a link: in the very cron that starts one, a
-//! PING can be "sent" and start the detector's clock, although it reaches nobody when the connection
-//! is refused. So a killed node is suspected just like a hung one.
+//! PING can be "sent" and start the detector's clock, although it reaches nobody when the
+//! connection is refused. So a killed node is suspected just like a hung one.
 //!
 //! Sources: `clusterCron`, `clusterNodeCronHandleReconnect`, `clusterHandleSlaveMigration` in
 //! `src/cluster.c`, Redis 7.0.15; Valkey 8 for the lone primary.

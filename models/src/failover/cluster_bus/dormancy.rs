@@ -1,16 +1,18 @@
 //! Sleeping while nothing happens, without changing what happens.
 //!
 //! Time is cut into stretches of two node timeouts, at boundaries drawn at random. At the end of a
-//! stretch in which the cluster has settled, everything that only says *when who last pinged whom* is
-//! thrown away and made anew: each node's generator is re-seeded by the boundary's number, crons get
-//! new phases, ages of PONGs are drawn evenly between zero and the longest that occurs, and the bus runs from two node
-//! timeouts before the boundary up to it. So what happens after a boundary depends on that boundary
-//! alone, and a bus that slept through the ones before is in the very same state as one that did not.
-//! A sleeping bus costs nothing; one that is disturbed at t catches up from the last boundary before t.
+//! stretch in which the cluster has settled, everything that only says *when who last pinged whom*
+//! is thrown away and made anew: each node's generator is re-seeded by the boundary's number, crons
+//! get new phases, ages of PONGs are drawn evenly between zero and the longest that occurs, and the
+//! bus runs from two node timeouts before the boundary up to it. So what happens after a boundary
+//! depends on that boundary alone, and a bus that slept through the ones before is in the very same
+//! state as one that did not. A sleeping bus costs nothing; one that is disturbed at t catches up
+//! from the last boundary before t.
 //!
-//! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no delay
-//! runs, no election and no manual failover can start. A member that is gone for good may be part of
-//! a settled cluster: all hold it for failed, or none can ever gather a majority against it.
+//! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no
+//! delay runs, no election and no manual failover can start. A member that is gone for good may be
+//! part of a settled cluster: all hold it for failed, or none can ever gather a majority against
+//! it.
 
 use rand::Rng as _;
 use sim::{SimDuration, SimTime, StreamKey};
@@ -168,6 +170,12 @@ impl ClusterBus {
             node.forget_pings(ms_of(from), &self.spec, &gone, &incarnations);
         }
         for node in &mut self.nodes {
+            if !node.process.turns() {
+                // What its kernel holds for it is thrown away, so its connections are too.
+                node.peers
+                    .iter_mut()
+                    .for_each(|peer| peer.link = Link::Closed);
+            }
             node.inbox.clear();
             node.unsent.clear();
             node.planned = SimTime::MAX;
@@ -284,7 +292,8 @@ impl Node {
             peer.fail && !peer.slots.is_empty() && !self.no_failover && !self.too_old(spec, ms)
         });
         let counted = self.peers.iter().filter(|p| p.pfail).count() == self.pfail_counted;
-        let waits = self.manual.end != 0 || self.update_due.is_some() || !counted;
+        let born = self.first_update != 0;
+        let waits = self.manual.end != 0 || self.update_due.is_some() || !counted || !born;
         !stands && !waits && !self.may_soon_migrate(spec)
     }
 }

@@ -9,21 +9,23 @@
 //! ```text
 //!   primary stops ──► ping unanswered for a node timeout: PFAIL, at each observer's own cron
 //!                ──► gossip: a majority of primaries says so: FAIL, told to all at once
-//!                ──► its replica waits 0.5-1 s, asks for votes, gets a majority: promoted, tells all
+//!                ──► its replica waits 0.5-1 s, asks for votes, a majority gives them: promoted
 //!                ──► a returning old primary is told by UPDATE, and copies the new one
 //! ```
 //!
 //! Which rule stands where: C1, C10, C16 `packet` · C2, C3, C5, C7, C8 `cron` · C4, C10-C13
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
-//! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network` ·
-//! the picks of nodes `dict` · the pace of crons `ticks` · sleeping while all is well `dormancy`.
-//! Each file names the Redis source behind it.
+//! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,
+//! `connections` · the picks of nodes `dict` · the pace of crons `ticks` · sleeping while all is
+//! well `dormancy`. Each file names the Redis source behind it.
 //!
 //! Left out, with the way it biases results: handshakes of new nodes (MEET, FORGET: a cluster that
 //! is rebuilt is a new bus); slots that move between shards; processing time inside the event loop
 //! (part of the latency: a busy event loop would react some ms later); packet sizes; clocks that
 //! disagree (all members read one clock: gossiped PONG times are never in the future).
 
+mod birth;
+mod connections;
 mod cron;
 mod dict;
 mod dormancy;

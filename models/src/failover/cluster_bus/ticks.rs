@@ -1,8 +1,8 @@
 //! When a node's cron runs: about every 100 ms, when its event loop gets to it.
 //!
 //! `serverCron`'s timer is re-armed 100 ms after its work is done. The event loop sleeps until the
-//! timer is due, rounded up to a whole millisecond *from the moment it went to sleep*, or until a packet
-//! arrives; whenever it wakes it runs the timer if that is due. Hence:
+//! timer is due, rounded up to a whole millisecond *from the moment it went to sleep*, or until a
+//! packet arrives; whenever it wakes it runs the timer if that is due. Hence:
 //!
 //! ```text
 //!   went to sleep          timer due   rounded up: cron
@@ -13,18 +13,25 @@
 //!   ─────●──────────────────────┼──●  cron, right after the packet
 //! ```
 //!
-//! - The mean period is 100.1 ms on a silent node and up to 101 ms on one that hears something now and
-//!   then (measured, between an election's planning and its start: 100.5 to 100.9 ms).
-//! - Packets pull crons together: a node whose timer has just come due runs it when a neighbour's PING
-//!   arrives, not at its own rounded time. Nodes of an idle cluster on one machine fall into step: six
-//!   that start within 40 ms are within 11 ms after one second and within 1 ms after 40 s (measured).
+//! - The mean period is 100.1 ms on a silent node and up to 101 ms on one that hears something now
+//!   and then (measured, between an election's planning and its start: 100.5 to 100.9 ms).
+//! - Packets pull crons together: a node whose timer has just come due runs it when a neighbour's
+//!   PING arrives, not at its own rounded time. Nodes of an idle cluster on one machine fall into
+//!   step: six that start within 40 ms are within 11 ms after one second and within 1 ms after 40 s
+//!   (measured).
 //!
-//! Sources: `processTimeEvents`, `usUntilEarliestTimer`, `aeProcessEvents` in `src/ae.c`, `aeApiPoll` in
-//! `src/ae_epoll.c`, Redis 7.0.15; epoll's timer slack, a thousandth of the wait at most 100 us
-//! (`select_estimate_accuracy` in Linux' `fs/select.c`). Left out: clients, whose commands wake the
-//! loop too. A busy node's period is nearer to 100 ms and it does not fall into step.
+//! Sources: `processTimeEvents`, `usUntilEarliestTimer`, `aeProcessEvents` in `src/ae.c`,
+//! `aeApiPoll` in `src/ae_epoll.c`, Redis 7.0.15; epoll's timer slack, a thousandth of the wait at
+//! most 100 us (`select_estimate_accuracy` in Linux' `fs/select.c`). Left out: clients, whose
+//! commands wake the loop too. A busy node's period is nearer to 100 ms and it does not fall into
+//! step.
 
 use sim::{SimDuration, SimTime};
+
+use super::effect::Process;
+use super::ids::Member;
+use super::network::Event;
+use super::{BusEffects, ClusterBus};
 
 /// The timer's period, the cron's own work, and what a wait overshoots.
 const PERIOD: SimDuration = SimDuration::from_millis(100);
@@ -147,4 +154,60 @@ pub(super) fn instant_of(ms: u64) -> SimTime {
 /// What Redis' clock shows at an instant.
 pub(super) fn ms_of(time: SimTime) -> u64 {
     time.as_nanos() / MILLISECOND
+}
+
+impl ClusterBus {
+    /// The agenda looks at a member's crons: one runs now, or it is too early.
+    pub(super) fn look_at_crons(&mut self, member: Member, out: &mut BusEffects) {
+        let now = self.network.now();
+        let node = &mut self.nodes[member.index()];
+        if node.planned != now || !node.process.turns() {
+            return;
+        }
+        node.planned = SimTime::MAX;
+        node.ticks.skip_until(now, node.need);
+        if node.ticks.fires_at() == now {
+            self.act(member, out, |_, _| ());
+        } else {
+            self.plan_cron(member);
+        }
+    }
+
+    /// Has the agenda look at a member's crons in time, also if something changed that may call for
+    /// an earlier one than was planned.
+    pub(super) fn plan_cron(&mut self, member: Member) {
+        if !self.nodes[member.index()].process.turns() {
+            return;
+        }
+        let (now, node) = (self.network.now(), &mut self.nodes[member.index()]);
+        node.ticks.skip_until(now, node.need);
+        if node.recheck {
+            let need = self.nodes[member.index()].next_need(
+                |to: Member| {
+                    self.nodes[to.index()].process == Process::Dead
+                        && !self.network.is_cut(member, to)
+                        && !self.network.is_cut(to, member)
+                },
+                &self.spec,
+            );
+            let node = &mut self.nodes[member.index()];
+            node.recheck = false;
+            node.need = need;
+        }
+        let node = &mut self.nodes[member.index()];
+        let at = node.ticks.look_at(node.need);
+        if at < node.planned {
+            node.planned = at;
+            self.network.schedule(at, Event::Crons { member });
+        }
+    }
+
+    /// What the crons of others are needed for may have changed: somebody can be connected to, or
+    /// no longer can.
+    pub(super) fn recheck_all(&mut self) {
+        for member in self.members() {
+            self.nodes[member.index()].recheck = true;
+            self.plan_cron(member);
+        }
+    }
 }
