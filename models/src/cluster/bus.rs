@@ -167,7 +167,8 @@ impl Cluster {
     }
 
     /// A bus that starts holds the cluster to be well.
-    pub(super) fn tell_bus_ok(&self, cx: &mut Cx) {
+    pub(super) fn tell_bus_ok(&mut self, cx: &mut Cx) {
+        self.said_ok = true;
         if self.bus.is_some() {
             let row = format!("{} cluster bus", self.name);
             cx.ledger
@@ -176,11 +177,31 @@ impl Cluster {
     }
 
     /// What the bus says and does, for the trace and the observers' rows.
-    fn tell_effect(&self, effect: &BusEffect, cx: &mut Cx) {
-        let name = |member: Member| self.node_name(member.0.into());
+    fn tell_effect(&mut self, effect: &BusEffect, cx: &mut Cx) {
         let row = format!("{} cluster bus", self.name);
+        if let BusEffect::ClusterState { of, ok } = *effect
+            && self.nodes[usize::from(of.0)].primary
+            && self.said_ok != ok
+        {
+            self.said_ok = ok;
+            let (says, tone) = if ok {
+                ("ok", Tone::Good)
+            } else {
+                ("down", Tone::Bad)
+            };
+            cx.ledger.say(cx.now, || {
+                let first = self.node_name(of.0.into());
+                format!("bus: the cluster is {says}, first seen by {first}")
+            });
+            let state = format!("cluster {says}");
+            cx.ledger
+                .state(cx.now, RowGroup::Observers, &row, &state, tone);
+        }
+        let name = |member: Member| self.node_name(member.0.into());
+        // Only primaries' suspicions count (rule C11).
+        let counts = |member: Member| self.nodes[usize::from(member.0)].primary;
         match *effect {
-            BusEffect::Pfail { by, of } => {
+            BusEffect::Pfail { by, of } if counts(by) => {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} suspects {}", name(by), name(of))
                 });
@@ -202,23 +223,6 @@ impl Cluster {
                 });
                 cx.ledger
                     .state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
-            }
-            BusEffect::FailCleared { by, of } => {
-                cx.ledger.say(cx.now, || {
-                    format!("bus: {} sees {} back", name(by), name(of))
-                });
-            }
-            BusEffect::ClusterState { of, ok } => {
-                let says = if ok { "ok" } else { "down" };
-                cx.ledger.say(cx.now, || {
-                    format!("bus: {} holds the cluster {says}", name(of))
-                });
-                if self.nodes[usize::from(of.0)].primary {
-                    let tone = if ok { Tone::Good } else { Tone::Bad };
-                    let state = if ok { "cluster ok" } else { "cluster down" };
-                    cx.ledger
-                        .state(cx.now, RowGroup::Observers, &row, state, tone);
-                }
             }
             BusEffect::ElectionStarted { by, epoch } => {
                 cx.ledger.say(cx.now, || {
@@ -242,9 +246,12 @@ impl Cluster {
                     format!("bus: {} was not elected in time", name(member))
                 });
             }
-            BusEffect::Fail {
+            BusEffect::Pfail { .. }
+            | BusEffect::Fail {
                 declared: false, ..
             }
+            | BusEffect::FailCleared { .. }
+            | BusEffect::ClusterState { .. }
             | BusEffect::PfailCleared { .. }
             | BusEffect::ElectionScheduled { .. }
             | BusEffect::Vote { .. }
