@@ -40,6 +40,11 @@ impl Ledger {
         }
     }
 
+    /// Is the trial to be told?
+    pub fn tells(&self) -> bool {
+        self.story.is_some()
+    }
+
     /// A line of the trace; the text is only made if somebody will read it.
     pub fn say(&mut self, at: SimTime, text: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {

@@ -30,6 +30,10 @@ pub enum PeopleTimer {
     Diagnosed,
     /// The servers are restarted.
     Restarted,
+    /// It is agreed to bring larger nodes.
+    Decided,
+    /// The larger nodes are there, empty.
+    Provisioned,
     /// Time to see whether it has helped.
     Verify,
 }
@@ -41,7 +45,9 @@ pub enum Deed {
     RestartServers,
     /// Mend what is broken; larger nodes take this long to bring up.
     Mitigate {
-        /// Until it is agreed and the new nodes exist.
+        /// Until it is agreed to do so.
+        decide: SimDuration,
+        /// Until the new nodes exist, from then on.
         provision: SimDuration,
         /// The cluster that the page was about, if it named one.
         about: Option<ClusterId>,
@@ -219,6 +225,14 @@ impl People {
                 }
                 None
             }
+            PeopleTimer::Decided => {
+                self.tell_if_acting("brings up larger nodes", cx);
+                None
+            }
+            PeopleTimer::Provisioned => {
+                self.tell_if_acting("waits for the copy of the data", cx);
+                None
+            }
             PeopleTimer::Verify => {
                 if sight.failing {
                     self.next_incident();
@@ -247,11 +261,15 @@ impl People {
             return Some(Deed::RestartServers);
         }
         self.stage = Stage::Acting;
-        self.tell("knows the cause, acts", Tone::Busy, cx);
-        let provision = self.draws.decide + self.draws.provision;
+        self.tell("knows the cause, decides", Tone::Busy, cx);
+        let Draws {
+            decide, provision, ..
+        } = self.draws;
+        let about = self.about;
         Some(Deed::Mitigate {
+            decide,
             provision,
-            about: self.about,
+            about,
         })
     }
 
@@ -288,6 +306,12 @@ impl People {
     fn next_incident(&mut self) {
         self.incident += 1;
         self.draws = Draws::new(&self.spec, &self.streams, self.incident);
+    }
+
+    fn tell_if_acting(&self, state: &str, cx: &mut Cx) {
+        if self.stage == Stage::Acting {
+            self.tell(state, Tone::Busy, cx);
+        }
     }
 
     fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {

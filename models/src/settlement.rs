@@ -1,7 +1,7 @@
 //! The end of a trial: signers are counted against what their service answered, and the row is
 //! made up from the ledger.
 
-use sim::{SimTime, Streams};
+use sim::{SimDuration, SimTime, Streams};
 
 use crate::Mode;
 use crate::demand::{self, Answers, PopulationOutcome};
@@ -14,7 +14,7 @@ use crate::world::{TrialResult, World};
 /// The result of a world that has come to its end.
 pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let (start, end) = (SimTime::ZERO, world.end);
-    let signers = signers(&world, streams, mode);
+    let (signers, minutes) = signers(&world, streams, mode);
     let tally = &signers.tally;
     let capture = &world.services[world.capture];
     let outage = capture.outage(end);
@@ -50,7 +50,8 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let components = components(&world);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
-    let (trace, timeline) = ledger.into_story();
+    let (trace, mut timeline) = ledger.into_story();
+    timeline.minutes = minutes;
     TrialResult {
         outcome,
         components,
@@ -60,8 +61,13 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     }
 }
 
-/// What became of the signers, counted against what every service answered.
-fn signers(world: &World, streams: &Streams, mode: Mode) -> PopulationOutcome {
+/// What became of the signers, counted against what every service answered; and their presses
+/// minute by minute around the outage, if the trial is to be told.
+fn signers(
+    world: &World,
+    streams: &Streams,
+    mode: Mode,
+) -> (PopulationOutcome, Vec<(u64, u64, u64)>) {
     let lost_acks = visitors::lost_acks(world);
     let answers: Vec<Answers> = world
         .services
@@ -74,8 +80,31 @@ fn signers(world: &World, streams: &Streams, mode: Mode) -> PopulationOutcome {
         .collect();
     let demand = visitors::demand(world.spec);
     let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
-    outcome.populations.swap_remove(0)
+    let minutes = strip(world).map_or_else(Vec::new, |window| {
+        demand::minutes(&demand, 0, &answers, streams, world.end, window)
+    });
+    let minutes = minutes
+        .iter()
+        .map(|minute| (minute.minute, minute.ok, minute.failed));
+    (outcome.populations.swap_remove(0), minutes.collect())
 }
+
+/// Around the outage, if there was one and the trial is to be told: the minutes worth a chart.
+fn strip(world: &World) -> Option<(SimTime, SimTime)> {
+    let (from, to) = world.services[world.capture].outage(world.end)?;
+    let to = to.unwrap_or(world.end).min(from + STRIP_MAX);
+    let window = (
+        from.saturating_sub(STRIP_MARGIN),
+        to.saturating_add(STRIP_MARGIN),
+    );
+    world.ledger.tells().then_some(window)
+}
+
+/// How long before and after an outage the strip of attempts reaches.
+const STRIP_MARGIN: SimDuration = SimDuration::from_mins(30);
+
+/// The longest stretch of an outage that the strip shows.
+const STRIP_MAX: SimDuration = SimDuration::from_hours(12);
 
 /// A component is up while all of its services are: its downtime is that of their worst.
 fn components(world: &World) -> Vec<ComponentDowntime> {

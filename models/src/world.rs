@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
 use crate::outcome::{ComponentDowntime, Timeline, TrialOutcome};
-use crate::people::{Deed, People, Sight};
+use crate::people::{Deed, People, PeopleTimer, Sight};
 use crate::redis::capability::Reply;
 use crate::remediation::alert::MemoryAlert;
 use crate::remediation::autoscaler::Autoscaler;
@@ -304,7 +304,11 @@ impl World<'_> {
                     "servers are restarted; Redis stays as it is".to_owned()
                 });
             }
-            Deed::Mitigate { provision, about } => {
+            Deed::Mitigate {
+                decide,
+                provision,
+                about,
+            } => {
                 let mut touched = Vec::new();
                 for (id, cluster) in self.clusters.iter_mut() {
                     let down = cluster.answer(Access::Write) != Answer::Ok;
@@ -315,7 +319,11 @@ impl World<'_> {
                     let faulty = cluster.shards_without_owner(resize_from, cx);
                     if faulty.is_empty() {
                         let shards = cluster.shards_from(resize_from, cx);
-                        cluster.plan_resize(shards, people.resize, provision, people.cut_over, cx);
+                        let ready = decide + provision;
+                        cluster.plan_resize(shards, people.resize, ready, people.cut_over, cx);
+                        cx.agenda.after(decide, Event::People(PeopleTimer::Decided));
+                        cx.agenda
+                            .after(ready, Event::People(PeopleTimer::Provisioned));
                     }
                     for shard in faulty {
                         cluster.repair(shard, cx);

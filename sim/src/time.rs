@@ -129,6 +129,11 @@ impl SimDuration {
         SimDuration(self.0.saturating_sub(other.0))
     }
 
+    /// This span to the nearest multiple of `unit`, for people to read.
+    pub const fn rounded_to(self, unit: SimDuration) -> SimDuration {
+        SimDuration((self.0 + unit.0 / 2) / unit.0 * unit.0)
+    }
+
     /// This span times a factor, to the nearest nanosecond. Same panics as `from_secs_f64`.
     pub fn scaled(self, factor: f64) -> SimDuration {
         SimDuration::from_secs_f64(self.as_secs_f64() * factor)

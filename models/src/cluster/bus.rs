@@ -166,6 +166,15 @@ impl Cluster {
         self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
     }
 
+    /// A bus that starts holds the cluster to be well.
+    pub(super) fn tell_bus_ok(&self, cx: &mut Cx) {
+        if self.bus.is_some() {
+            let row = format!("{} cluster bus", self.name);
+            cx.ledger
+                .state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
+        }
+    }
+
     /// What the bus says and does, for the trace and the observers' rows.
     fn tell_effect(&self, effect: &BusEffect, cx: &mut Cx) {
         let name = |member: Member| self.node_name(member.0.into());

@@ -31,7 +31,6 @@ use crate::event::Cx;
 use crate::failover::cluster_bus::{ClusterBus, Member};
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
-use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::Growth;
 use crate::redis::memory::{Load, NodeMemory};
@@ -298,11 +297,7 @@ impl Cluster {
 
     /// The trial begins.
     pub fn start(&mut self, cx: &mut Cx) {
-        if self.bus.is_some() {
-            let row = format!("{} cluster bus", self.name);
-            cx.ledger
-                .state(cx.now, RowGroup::Observers, &row, "cluster ok", Tone::Good);
-        }
+        self.tell_bus_ok(cx);
         self.settle(cx);
     }
 

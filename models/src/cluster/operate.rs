@@ -88,9 +88,11 @@ impl Cluster {
         let copy = copy.expect("a resize names a shard");
         self.plans.made += 1;
         let number = self.plans.made;
+        let second = SimDuration::from_secs(1);
+        let (ready, copied) = (provision.rounded_to(second), copy.rounded_to(second));
         cx.ledger.say(cx.now, || {
             format!(
-                "{} cluster: larger nodes in {provision}, then a full copy in {copy}",
+                "{} cluster: larger nodes in {ready}, then a full copy in {copied}",
                 self.name
             )
         });
@@ -126,6 +128,7 @@ impl Cluster {
             self.stopped[shard] = None;
         }
         self.bus = self.new_bus(cx.now);
+        self.tell_bus_ok(cx);
         self.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
         cx.ledger.say(cx.now, || {

@@ -102,9 +102,10 @@ impl Cluster {
         self.sync_attempts[replica] += 1;
         let attempt = self.sync_attempts[replica];
         let takes = self.full_sync(shard, cx.now);
+        let about = takes.rounded_to(SimDuration::from_secs(1));
         cx.ledger.say(cx.now, || {
             format!(
-                "{}: full synchronisation begins, {takes}",
+                "{}: full synchronisation begins, {about}",
                 self.node_name(replica)
             )
         });

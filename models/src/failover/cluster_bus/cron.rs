@@ -1,12 +1,12 @@
 //! A node's cron: reconnect, ping, suspect, and look after elections.
 //!
-//! Rules C2, C3, C5, C7, C8 and the migration of replicas to orphans. In Redis this runs every 100 ms.
-//! Most of those runs do nothing, so [`Node::next_tick`] names the next one that can, and the ticks
-//! between are skipped. It may name a tick too many, never one too few.
+//! Rules C2, C3, C5, C7, C8 and the migration of replicas to orphans. In Redis this runs every 100
+//! ms. Most of those runs do nothing, so [`Node::next_need`] names the next one that can, and the
+//! ticks between are skipped. It may name a tick too many, never one too few.
 //!
 //! A connection that is being made already counts as a link: in the very cron that starts one, a
-//! PING can be "sent" and start the detector's clock, although it reaches nobody when the connection
-//! is refused. So a killed node is suspected just like a hung one.
+//! PING can be "sent" and start the detector's clock, although it reaches nobody when the
+//! connection is refused. So a killed node is suspected just like a hung one.
 //!
 //! Sources: `clusterCron`, `clusterNodeCronHandleReconnect`, `clusterHandleSlaveMigration` in
 //! `src/cluster.c`, Redis 7.0.15; Valkey 8 for the lone primary.
@@ -16,6 +16,7 @@ use super::ids::Member;
 use super::node::{Cx, Link, Node, Peer};
 use super::packet::{LinkName, PacketKind};
 use super::spec::{ClusterBusSpec, Version};
+use super::ticks::Need;
 
 /// Every how many crons one of five random nodes is pinged.
 const RANDOM_PING_TICKS: u64 = 10;
@@ -31,9 +32,19 @@ struct Orphans {
 }
 
 impl Node {
+    /// The loop has handled what woke it; its timer is next.
+    pub(super) fn run_due_cron(&mut self, cx: &mut Cx) {
+        let wanted = self.recheck || self.ticks.meets(self.need, cx.now);
+        if let Some(tick) = self.ticks.wake(cx.now)
+            && wanted
+        {
+            self.cron(tick, cx);
+        }
+    }
+
     /// The cron of tick `tick`.
     pub(super) fn cron(&mut self, tick: u64, cx: &mut Cx) {
-        self.ran = tick;
+        self.recheck = true;
         self.pfail_counted = self.peers.iter().filter(|p| p.pfail).count();
         for to in self.others() {
             if self.peer(to).link == Link::Closed {
@@ -216,34 +227,36 @@ impl Node {
         }
     }
 
-    /// The next tick after `last` that may have something to do. `refuses` says of a member that
-    /// connecting to it would fail at once and leave no trace.
-    pub(super) fn next_tick(
+    /// Which tick may next have something to do. `refuses` says of a member that connecting to it
+    /// would fail at once and leave no trace.
+    pub(super) fn next_need(
         &self,
-        last: u64,
         refuses: impl Fn(Member) -> bool,
         spec: &ClusterBusSpec,
-    ) -> u64 {
-        let random_ping = (last / RANDOM_PING_TICKS + 1) * RANDOM_PING_TICKS;
+    ) -> Need {
+        let next = self.ticks.next();
+        let at_once = Need {
+            number: next,
+            ms: 0,
+        };
         let counted = self.peers.iter().filter(|p| p.pfail).count() == self.pfail_counted;
-        let busy = !counted || self.manual.end != 0 || self.election_pending(spec);
-        if busy || random_ping == last + 1 {
-            return last + 1;
+        if !counted || self.manual.end != 0 || self.election_pending(spec) {
+            return at_once;
         }
-        let mut due = self.update_due.unwrap_or(u64::MAX);
+        let mut ms = self.update_due.unwrap_or(u64::MAX);
         for (member, peer) in self.members().zip(&self.peers) {
             if member == self.me {
                 continue;
             }
             if peer.link == Link::Closed && !refuses(member) {
-                return last + 1;
+                return at_once;
             }
-            due = due.min(watch_due(peer, spec));
+            ms = ms.min(watch_due(peer, spec));
         }
-        if due == u64::MAX {
-            return random_ping;
+        Need {
+            number: next.next_multiple_of(RANDOM_PING_TICKS),
+            ms,
         }
-        random_ping.min(self.tick_showing(due, last))
     }
 
     /// Whether every cron counts because this replica has, or may soon have, a role to change.

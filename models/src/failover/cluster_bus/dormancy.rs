@@ -1,16 +1,18 @@
 //! Sleeping while nothing happens, without changing what happens.
 //!
 //! Time is cut into stretches of two node timeouts, at boundaries drawn at random. At the end of a
-//! stretch in which the cluster has settled, everything that only says *when who last pinged whom* is
-//! thrown away and made anew: each node's generator is re-seeded by the boundary's number, ages of
-//! PONGs are drawn evenly between zero and the longest that occurs, and the bus runs from two node
-//! timeouts before the boundary up to it. So what happens after a boundary depends on that boundary
-//! alone, and a bus that slept through the ones before is in the very same state as one that did not.
-//! A sleeping bus costs nothing; one that is disturbed at t catches up from the last boundary before t.
+//! stretch in which the cluster has settled, everything that only says *when who last pinged whom*
+//! is thrown away and made anew: each node's generator is re-seeded by the boundary's number, crons
+//! get new phases, ages of PONGs are drawn evenly between zero and the longest that occurs, and the
+//! bus runs from two node timeouts before the boundary up to it. So what happens after a boundary
+//! depends on that boundary alone, and a bus that slept through the ones before is in the very same
+//! state as one that did not. A sleeping bus costs nothing; one that is disturbed at t catches up
+//! from the last boundary before t.
 //!
-//! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no delay
-//! runs, no election and no manual failover can start. A member that is gone for good may be part of
-//! a settled cluster: all hold it for failed, or none can ever gather a majority against it.
+//! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no
+//! delay runs, no election and no manual failover can start. A member that is gone for good may be
+//! part of a settled cluster: all hold it for failed, or none can ever gather a majority against
+//! it.
 
 use rand::Rng as _;
 use sim::{SimDuration, SimTime, StreamKey};
@@ -20,7 +22,7 @@ use super::ids::Member;
 use super::network::Event;
 use super::node::{Link, Node, Peer};
 use super::spec::ClusterBusSpec;
-use super::ticks::ms_of;
+use super::ticks::{Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
 
 /// Uses of the bus' random stream.
@@ -57,11 +59,6 @@ impl Dormancy {
         }
     }
 
-    /// Where the run-up to boundary 0 begins: no node's cron may count from later.
-    pub(super) fn begin(&self) -> SimTime {
-        self.first - self.run_up
-    }
-
     /// The last boundary before `time`.
     fn last_before(&self, time: SimTime) -> u64 {
         (time - self.first).as_nanos().saturating_sub(1) / self.stretch.as_nanos()
@@ -90,26 +87,27 @@ impl ClusterBus {
         }
     }
 
-    /// Gets the bus to the state of just before `now`.
+    /// Gets the bus to the state of just before `now`, what the world did at `now` included.
     pub(super) fn wake(&mut self, now: SimTime, out: &mut BusEffects) {
-        if self.dormant() {
-            let inside = now + self.clock_offset;
-            self.rebuild(self.dormancy.last_before(inside));
-            let late = std::mem::take(&mut self.dormancy.replication);
-            for (position, entry) in late.iter().enumerate() {
-                if entry.0 > self.network.now() {
-                    let position = u32::try_from(position).expect("few changes while dormant");
-                    self.network
-                        .schedule(entry.0, Event::Replication { position });
-                } else {
-                    self.nodes[entry.1.index()].offset = entry.2;
-                    self.nodes[entry.1.index()].replica_link = entry.3;
-                }
+        if !self.dormant() {
+            self.catch_up(now, out);
+            return;
+        }
+        let inside = now + self.clock_offset;
+        self.rebuild(self.dormancy.last_before(inside));
+        let boundary = self.network.now();
+        for (position, (at, ..)) in self.dormancy.replication.iter().enumerate() {
+            if (boundary..inside).contains(at) {
+                let position = u32::try_from(position).expect("few changes while dormant");
+                self.network.schedule(*at, Event::Replication { position });
             }
-            self.dormancy.replication = late;
         }
         self.catch_up(now, out);
-        self.dormancy.replication.clear();
+        for (at, member, offset, link) in std::mem::take(&mut self.dormancy.replication) {
+            if at == inside {
+                self.note_replication(member, offset, link, out);
+            }
+        }
     }
 
     pub(super) fn replay_replication(&mut self, position: u32, out: &mut BusEffects) {
@@ -155,17 +153,32 @@ impl ClusterBus {
         let boundary = self.dormancy.at(number);
         let from = boundary - self.dormancy.run_up;
         self.network.restart_at(from);
+        for (at, member, offset, link) in &self.dormancy.replication {
+            if *at < boundary {
+                self.nodes[member.index()].offset = *offset;
+                self.nodes[member.index()].replica_link = *link;
+            }
+        }
         let gone: Vec<bool> = self.nodes.iter().map(|n| !n.process.turns()).collect();
         let incarnations: Vec<u32> = self.nodes.iter().map(|n| n.incarnation).collect();
         let key = self.key;
         for node in self.nodes.iter_mut().filter(|n| n.process.turns()) {
             node.rng = key.child(u64::from(node.me.0)).at(DRAW_STRETCH, number);
+            let number = 1 + node.below(10);
+            let phase = SimDuration::from_nanos(node.below(100_000_000));
+            node.ticks = Ticks::starting(number, from + phase);
             node.forget_pings(ms_of(from), &self.spec, &gone, &incarnations);
         }
         for node in &mut self.nodes {
+            if !node.process.turns() {
+                // What its kernel holds for it is thrown away, so its connections are too.
+                node.peers
+                    .iter_mut()
+                    .for_each(|peer| peer.link = Link::Closed);
+            }
             node.inbox.clear();
             node.unsent.clear();
-            node.planned = u64::MAX;
+            node.planned = SimTime::MAX;
             node.recheck = true;
         }
         self.dormancy.awake = true;
@@ -279,7 +292,8 @@ impl Node {
             peer.fail && !peer.slots.is_empty() && !self.no_failover && !self.too_old(spec, ms)
         });
         let counted = self.peers.iter().filter(|p| p.pfail).count() == self.pfail_counted;
-        let waits = self.manual.end != 0 || self.update_due.is_some() || !counted;
+        let born = self.first_update != 0;
+        let waits = self.manual.end != 0 || self.update_due.is_some() || !counted || !born;
         !stands && !waits && !self.may_soon_migrate(spec)
     }
 }

@@ -3,8 +3,8 @@
 //! Rules E1 to E7 and the stale election timer. The timer is the instant at which the last election
 //! was to start; 7.0 never clears it, so that
 //! - a node that won an election waits out four node timeouts before it can stand again, and
-//! - a node whose planned election was overtaken starts the next one at once, if a new failure comes
-//!   within two node timeouts.
+//! - a node whose planned election was overtaken starts the next one at once, if a new failure
+//!   comes within two node timeouts.
 //!
 //! Sources: `clusterHandleSlaveFailover`, `clusterGetSlaveRank`, `clusterSendFailoverAuthIfNeeded`,
 //! `clusterFailoverReplaceYourMaster` in `src/cluster.c`, Redis 7.0.15; Valkey pull requests 762

@@ -1,12 +1,12 @@
 //! `CLUSTER FAILOVER`, and the event loop's last duties before it sleeps.
 //!
-//! Section 1.6 of the rules: the replica asks its primary to pause writes (MFSTART), learns the offset at
-//! which it paused, waits until it has that much, and is then elected without a delay. FORCE leaves out
-//! the primary, TAKEOVER leaves out everybody. The election obeys the ordinary timer: within four node
-//! timeouts of the node's last election no new one is scheduled and the attempt times out after 5 s.
-//! Sources: `clusterCommand`, `clusterHandleManualFailover`, `manualFailoverCheckTimeout`,
-//! `clusterBumpConfigEpochWithoutConsensus`, `clusterBeforeSleep` in `src/cluster.c`, Redis 7.0.15;
-//! Valkey pull request 1067.
+//! Section 1.6 of the rules: the replica asks its primary to pause writes (MFSTART), learns the
+//! offset at which it paused, waits until it has that much, and is then elected without a delay.
+//! FORCE leaves out the primary, TAKEOVER leaves out everybody. The election obeys the ordinary
+//! timer: within four node timeouts of the node's last election no new one is scheduled and the
+//! attempt times out after 5 s. Sources: `clusterCommand`, `clusterHandleManualFailover`,
+//! `manualFailoverCheckTimeout`, `clusterBumpConfigEpochWithoutConsensus`, `clusterBeforeSleep` in
+//! `src/cluster.c`, Redis 7.0.15; Valkey pull request 1067.
 
 use super::effect::{BusEffect, ManualFailover, ManualFailoverError};
 use super::node::{Cx, Link, Node, Todo};
@@ -96,8 +96,8 @@ impl Node {
         }
     }
 
-    /// `clusterBeforeSleep`, again and again until nothing is left. Returns whether `nodes.conf` went
-    /// to disk, which what was sent meanwhile has to wait for.
+    /// `clusterBeforeSleep`, again and again until nothing is left. Returns whether `nodes.conf`
+    /// went to disk, which what was sent meanwhile has to wait for.
     pub(super) fn before_sleep(&mut self, cx: &mut Cx) -> bool {
         let mut saved = false;
         for _ in 0..8 {

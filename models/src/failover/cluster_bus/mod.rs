@@ -9,21 +9,23 @@
 //! ```text
 //!   primary stops ──► ping unanswered for a node timeout: PFAIL, at each observer's own cron
 //!                ──► gossip: a majority of primaries says so: FAIL, told to all at once
-//!                ──► its replica waits 0.5-1 s, asks for votes, gets a majority: promoted, tells all
+//!                ──► its replica waits 0.5-1 s, asks for votes, a majority gives them: promoted
 //!                ──► a returning old primary is told by UPDATE, and copies the new one
 //! ```
 //!
 //! Which rule stands where: C1, C10, C16 `packet` · C2, C3, C5, C7, C8 `cron` · C4, C10-C13
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
-//! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network` ·
-//! the picks of nodes `dict` · the pace of crons `ticks` · sleeping while all is well `dormancy`.
-//! Each file names the Redis source behind it.
+//! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,
+//! `connections` · the picks of nodes `dict` · the pace of crons `ticks` · sleeping while all is
+//! well `dormancy`. Each file names the Redis source behind it.
 //!
 //! Left out, with the way it biases results: handshakes of new nodes (MEET, FORGET: a cluster that
 //! is rebuilt is a new bus); slots that move between shards; processing time inside the event loop
 //! (part of the latency: a busy event loop would react some ms later); packet sizes; clocks that
 //! disagree (all members read one clock: gossiped PONG times are never in the future).
 
+mod birth;
+mod connections;
 mod cron;
 mod dict;
 mod dormancy;
@@ -104,7 +106,8 @@ impl ClusterBus {
         (0..u16::try_from(self.nodes.len()).expect("at most 65535 members")).map(Member)
     }
 
-    /// Lets a member act, then carries out what it wanted.
+    /// Lets a member act: one turn of its event loop, with the cron at its end if that is due. Then
+    /// carries out what it wanted.
     fn act<R>(
         &mut self,
         member: Member,
@@ -120,7 +123,14 @@ impl ClusterBus {
             names: &self.names,
             out: &mut self.outbox,
         };
+        let turns = node.process.turns();
+        if turns {
+            node.ticks.skip_until(now, node.need);
+        }
         let result = deed(node, &mut cx);
+        if turns {
+            node.run_due_cron(&mut cx);
+        }
         let saved = node.before_sleep(&mut cx);
         self.ship(member, saved, out);
         result
@@ -128,8 +138,8 @@ impl ClusterBus {
 
     /// Sends what a member left in the outbox, and reports its effects in the world's time.
     fn ship(&mut self, member: Member, saved: bool, out: &mut BusEffects) {
-        let at = self.network.now().saturating_sub(self.clock_offset);
         for effect in self.outbox.effects.drain(..) {
+            let at = self.network.now() - self.clock_offset;
             out.push((at, effect.shifted_back(self.clock_offset)));
         }
         for (to, link) in std::mem::take(&mut self.outbox.connects) {

@@ -3,29 +3,27 @@
 //! - A packet takes the latency. On one connection packets keep their order.
 //! - A connection takes a round trip to make. A dead process refuses, a hung one's kernel accepts,
 //!   a cut-off one does not answer: the request is repeated after 1, 3, 7, … s.
-//! - What is sent into a cut stays with the sender's kernel and is repeated after 0.2, 0.6, 1.4, … s,
-//!   so the first word after a cut heals comes late, unless the connection was dropped meanwhile.
+//! - What is sent into a cut stays with the sender's kernel and is repeated after 0.2, 0.6, 1.4, …
+//!   s, so the first word after a cut heals comes late, unless the connection was dropped
+//!   meanwhile.
 //! - A process that dies resets its connections. A host that vanishes does not: cut it off first.
 //!
 //! Sources: rules C1, C7; `clusterLinkConnectHandler`, `clusterWriteHandler`, `clusterReadHandler`
-//! in `src/cluster.c`, Redis 7.0.15; Linux' `TCP_TIMEOUT_INIT` (1 s) and `TCP_RTO_MIN` (0.2 s), each
-//! doubling. Left out: full socket buffers (a hung node gets one packet of 3 kB per node timeout and
-//! peer, plus a few broadcasts), and lost single packets.
+//! in `src/cluster.c`, Redis 7.0.15; Linux' `TCP_TIMEOUT_INIT` (1 s) and `TCP_RTO_MIN` (0.2 s),
+//! each doubling. Left out: full socket buffers (a hung node gets one packet of 3 kB per node
+//! timeout and peer, plus a few broadcasts), and lost single packets.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use sim::{SimDuration, SimTime};
 
-use super::effect::{Process, ReplicaLink};
 use super::ids::Member;
-use super::node::Link;
-use super::packet::{LinkName, Packet, PacketKind};
+use super::packet::{LinkName, Packet};
 use super::spec::ClusterBusSpec;
-use super::{BusEffects, ClusterBus};
 
 /// First waits of Linux' TCP before it repeats a connection request, and data.
-const SYN_REPEAT: SimDuration = SimDuration::from_secs(1);
+pub(super) const SYN_REPEAT: SimDuration = SimDuration::from_secs(1);
 const DATA_REPEAT: SimDuration = SimDuration::from_millis(200);
 /// Linux never waits longer than this between repeats.
 const REPEAT_MAX: SimDuration = SimDuration::from_secs(120);
@@ -33,14 +31,10 @@ const REPEAT_MAX: SimDuration = SimDuration::from_secs(120);
 /// What is due at some instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    Cron {
-        member: Member,
-        tick: u64,
-    },
+    /// A member's crons are looked at.
+    Crons { member: Member },
     /// The packet with this number in the pool arrives.
-    Arrival {
-        packet: u32,
-    },
+    Arrival { packet: u32 },
     /// A connection request arrives or is repeated.
     Connect {
         owner: Member,
@@ -62,21 +56,13 @@ pub(super) enum Event {
         to: Member,
     },
     /// A stalled channel tries again.
-    Repeat {
-        channel: u32,
-    },
+    Repeat { channel: u32 },
     /// A process starts (`ClusterBus::boot`).
-    Start {
-        member: Member,
-    },
+    Start { member: Member },
     /// The boundary with this number between two stretches of time.
-    Boundary {
-        number: u64,
-    },
+    Boundary { number: u64 },
     /// A change of replication state that came while the bus slept.
-    Replication {
-        position: u32,
-    },
+    Replication { position: u32 },
 }
 
 /// Events, packets under way, and cuts.
@@ -234,7 +220,7 @@ impl Network {
     }
 
     /// A stalled channel tries again: everything gets through, or it waits twice as long.
-    fn repeat(&mut self, position: u32, link_lives: bool, spec: &ClusterBusSpec) {
+    pub(super) fn repeat(&mut self, position: u32, link_lives: bool, spec: &ClusterBusSpec) {
         let channel = &mut self.channels[position as usize];
         if !link_lives {
             channel.waiting.clear();
@@ -254,7 +240,13 @@ impl Network {
         }
     }
 
-    fn take(&mut self, index: u32) -> Packet {
+    /// Which link a stalled channel belongs to, and who is at its other end.
+    pub(super) fn channel(&self, position: u32) -> (LinkName, Member) {
+        let Channel { from, to, link, .. } = self.channels[position as usize];
+        (link, if link.owner == from { to } else { from })
+    }
+
+    pub(super) fn take(&mut self, index: u32) -> Packet {
         self.free.push(index);
         self.pool[index as usize]
             .take()
@@ -262,178 +254,6 @@ impl Network {
     }
 }
 
-fn backoff(first: SimDuration, attempt: u32) -> SimDuration {
+pub(super) fn backoff(first: SimDuration, attempt: u32) -> SimDuration {
     (first * (1 << attempt.min(16))).min(REPEAT_MAX)
-}
-
-impl ClusterBus {
-    pub(super) fn handle(&mut self, event: Event, out: &mut BusEffects) {
-        match event {
-            Event::Cron { member, tick } => self.run_cron(member, tick, out),
-            Event::Arrival { packet } => self.arrive(packet, out),
-            Event::Connect {
-                owner,
-                number,
-                to,
-                attempt,
-            } => {
-                self.try_connect(to, LinkName { owner, number }, attempt);
-            }
-            Event::Connected {
-                owner,
-                number,
-                to,
-                incarnation,
-            } => {
-                self.connected(LinkName { owner, number }, to, incarnation, out);
-            }
-            Event::Reset { owner, number, to } => self.reset(LinkName { owner, number }, to, out),
-            Event::Repeat { channel } => {
-                let Channel { from, to, link, .. } = self.network.channels[channel as usize];
-                let peer = if link.owner == from { to } else { from };
-                let node = &self.nodes[link.owner.index()];
-                let lives = node.peer(peer).link.number() == Some(link.number);
-                self.network.repeat(channel, lives, &self.spec);
-            }
-            Event::Start { member } => self.start(member, Process::Running, out),
-            Event::Boundary { number } => self.cross_boundary(number, out),
-            Event::Replication { position } => self.replay_replication(position, out),
-        }
-    }
-
-    /// A connection request reaches `to`, or does not.
-    pub(super) fn try_connect(&mut self, to: Member, link: LinkName, attempt: u32) {
-        let LinkName { owner, number } = link;
-        if self.nodes[owner.index()].peer(to).link.number() != Some(number) {
-            return;
-        }
-        let round_trip = self.spec.latency * 2;
-        let target = &self.nodes[to.index()];
-        if self.network.is_cut(owner, to) || self.network.is_cut(to, owner) {
-            let at = self.network.now() + backoff(SYN_REPEAT, attempt);
-            let attempt = attempt + 1;
-            self.network.schedule(
-                at,
-                Event::Connect {
-                    owner,
-                    number,
-                    to,
-                    attempt,
-                },
-            );
-        } else if target.process == Process::Dead {
-            let at = self.network.now() + round_trip;
-            self.network
-                .schedule(at, Event::Reset { owner, number, to });
-        } else {
-            let at = self.network.now() + round_trip;
-            let incarnation = target.incarnation;
-            self.network.schedule(
-                at,
-                Event::Connected {
-                    owner,
-                    number,
-                    to,
-                    incarnation,
-                },
-            );
-        }
-    }
-
-    /// Rule C5: a PING goes out at once, and an older one that is unanswered keeps its time.
-    fn connected(&mut self, link: LinkName, to: Member, incarnation: u32, out: &mut BusEffects) {
-        let LinkName { owner, number } = link;
-        let node = &mut self.nodes[owner.index()];
-        let Link::Connecting {
-            number: current,
-            since,
-        } = node.peer(to).link
-        else {
-            return;
-        };
-        if current != number {
-            return;
-        }
-        node.peer_mut(to).link = Link::Open {
-            number,
-            since,
-            incarnation,
-        };
-        let (now, ready): (Vec<Packet>, Vec<Packet>) =
-            node.unsent.drain(..).partition(|p| p.link != link);
-        node.unsent = now;
-        if !node.process.turns() {
-            return;
-        }
-        self.act(owner, out, |node, cx| {
-            cx.out.packets.extend(ready);
-            let waiting_since = node.peer(to).ping_sent;
-            node.send(to, PacketKind::Ping, cx);
-            if waiting_since != 0 {
-                node.peer_mut(to).ping_sent = waiting_since;
-            }
-            node.recheck = true;
-        });
-    }
-
-    fn reset(&mut self, link: LinkName, to: Member, out: &mut BusEffects) {
-        let node = &mut self.nodes[link.owner.index()];
-        if node.peer(to).link.number() != Some(link.number) {
-            return;
-        }
-        node.peer_mut(to).link = Link::Closed;
-        node.unsent.retain(|p| p.link != link);
-        node.recheck = true;
-        if node.process.turns() {
-            self.act(link.owner, out, |_, _| ());
-        }
-    }
-
-    fn arrive(&mut self, index: u32, out: &mut BusEffects) {
-        let packet = self.network.take(index);
-        let (from, to, link) = (packet.from, packet.to, packet.link);
-        let receiver = &mut self.nodes[to.index()];
-        if link.owner == from {
-            if receiver.process == Process::Dead || receiver.incarnation != packet.incarnation {
-                // Its process has gone; the kernel answers with a reset.
-                if !self.network.is_cut(to, from) {
-                    let at = self.network.now() + self.spec.latency;
-                    let LinkName { owner, number } = link;
-                    self.network
-                        .schedule(at, Event::Reset { owner, number, to });
-                }
-                return;
-            }
-        } else if !receiver.peer(from).link.is_open(link.number) {
-            return;
-        }
-        if receiver.process.reads() {
-            self.deliver(packet, out);
-        } else {
-            receiver.inbox.push(packet);
-        }
-    }
-
-    pub(super) fn deliver(&mut self, mut packet: Packet, out: &mut BusEffects) {
-        self.act(packet.to, out, |node, cx| node.receive(&packet, cx));
-        packet.gossip.clear();
-        self.outbox.spare.push(packet.gossip);
-    }
-
-    /// The world's word on replication, applied at its time.
-    pub(super) fn note_replication(
-        &mut self,
-        member: Member,
-        offset: u64,
-        link: ReplicaLink,
-        out: &mut BusEffects,
-    ) {
-        let node = &mut self.nodes[member.index()];
-        node.offset = offset;
-        node.replica_link = link;
-        if node.manual.end != 0 && node.process.turns() {
-            node.todo.manual = true;
-            self.act(member, out, |_, _| ());
-        }
-    }
 }

@@ -13,7 +13,7 @@ use super::effect::{BusEffect, Process, ReplicaLink};
 use super::ids::{Member, Shard, ShardSet};
 use super::packet::{Gossip, Header, LinkName, Packet, PacketKind};
 use super::spec::ClusterBusSpec;
-use super::ticks::Ticks;
+use super::ticks::{Need, Ticks};
 
 /// One node's whole knowledge.
 #[derive(Clone, Debug)]
@@ -25,11 +25,9 @@ pub(super) struct Node {
     pub no_failover: bool,
     pub rng: Rng,
     pub ticks: Ticks,
-    /// The tick that the next cron is planned for, and the last one that ran.
-    pub planned: u64,
-    pub ran: u64,
-    /// The first tick that was missed when the process stopped.
-    pub stopped_tick: u64,
+    /// When the agenda next looks at this node's crons, and which it waits for.
+    pub planned: SimTime,
+    pub need: Need,
     /// The other nodes and this one, by member.
     pub peers: Vec<Peer>,
     pub table: NodeTable,

@@ -1,34 +1,25 @@
 //! What happens to the members: they are born, stop, go on, die, start again, are cut off.
 //!
-//! Rules P5 to P8. A hung process (SIGSTOP, a frozen machine, a blocked event loop) runs no cron; its
-//! kernel accepts connections and queues packets, which it reads first when it goes on, before its
-//! overdue cron. A dead one resets its connections. A restarted one remembers what `nodes.conf` does:
-//! epochs, roles, slots and failure flags; not its candidacy, nor when it last voted about whom.
-//! Sources: `aeProcessEvents` in `src/ae.c`, `clusterLoadConfig`, `clusterInit` and
+//! Rules P5 to P8. A hung process (SIGSTOP, a frozen machine, a blocked event loop) runs no cron;
+//! its kernel accepts connections and queues packets, which it reads first when it goes on, before
+//! its overdue cron. A dead one resets its connections. A restarted one remembers what `nodes.conf`
+//! does: epochs, roles, slots and failure flags; not its candidacy, nor when it last voted about
+//! whom. Sources: `aeProcessEvents` in `src/ae.c`, `clusterLoadConfig`, `clusterInit` and
 //! `clusterAcceptHandler` in `src/cluster.c`, Redis 7.0.15.
 //!
 //! Left out: `nodes.conf` is taken to be up to date (Redis writes it after every change).
 
-use sim::{SimDuration, SimTime, StreamKey};
+use sim::{SimDuration, SimTime};
 
-use super::dict::NodeTable;
-use super::dormancy::Dormancy;
 use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
-use super::ids::{Member, Shard, ShardSet};
-use super::network::{Event, Network};
-use super::node::{Election, Link, Manual, Node, Outbox, Peer, Todo};
-use super::spec::{ClusterBusSpec, MemberInit, Role, layout_problems};
+use super::ids::Member;
+use super::network::Event;
+use super::node::{Election, Link, Manual, Peer, Todo};
 use super::ticks::{Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
 
-/// Uses of a member's random stream.
-const DRAW_CLOCK: u64 = 1 << 32;
-const DRAW_NAME: u64 = 2 << 32;
-const DRAW_PROCESS: u64 = 3 << 32;
-/// How far the cluster's clock is from zero at the least.
-const CLOCK_BASE: SimDuration = SimDuration::from_hours(24 * 365);
 /// A new process' first cron comes this soon (`aeCreateTimeEvent(…, 1, serverCron, …)`).
-const FIRST_CRON: SimDuration = SimDuration::from_millis(1);
+pub(super) const FIRST_CRON: SimDuration = SimDuration::from_millis(1);
 
 impl Process {
     /// Its event loop turns freely: crons run.
@@ -49,88 +40,6 @@ impl Process {
 }
 
 impl ClusterBus {
-    /// A cluster that has been up and healthy for long before `origin`. It is dormant.
-    ///
-    /// # Panics
-    /// If `layout_problems` finds any: the caller has checked the layout.
-    pub fn new(
-        spec: ClusterBusSpec,
-        layout: &[MemberInit],
-        key: StreamKey,
-        origin: SimTime,
-    ) -> ClusterBus {
-        let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
-        for index in 0..bus.nodes.len() {
-            // Somewhere in its period when the earliest stretch of time begins.
-            let begin = bus.dormancy.begin();
-            let node = &mut bus.nodes[index];
-            let draw = node.below(100_000_000);
-            node.ticks = Ticks::starting(begin + SimDuration::from_nanos(draw), draw);
-            node.process = Process::Running;
-            node.ok = true;
-            node.size = node.owner.len();
-            node.first_update = 1;
-        }
-        bus
-    }
-
-    /// A cluster whose processes start at these instants, by member, each with a `nodes.conf` that
-    /// already holds the whole layout and no memory of any ping.
-    pub fn boot(
-        spec: ClusterBusSpec,
-        layout: &[MemberInit],
-        key: StreamKey,
-        starts: &[SimTime],
-    ) -> ClusterBus {
-        assert!(starts.len() == layout.len(), "one start for each member");
-        let origin = *starts
-            .iter()
-            .min()
-            .expect("a cluster has at least one member");
-        let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
-        bus.network.reach(origin + bus.clock_offset);
-        for (member, start) in bus.members().zip(starts) {
-            let at = *start + bus.clock_offset;
-            bus.network.schedule(at, Event::Start { member });
-        }
-        bus.stay_awake();
-        bus
-    }
-
-    fn laid_out(
-        spec: ClusterBusSpec,
-        layout: &[MemberInit],
-        key: StreamKey,
-        origin: SimTime,
-    ) -> ClusterBus {
-        let problems = layout_problems(layout);
-        assert!(problems.is_empty(), "a checked layout: {problems:?}");
-        let members = u16::try_from(layout.len()).expect("at most 65535 members");
-        let draw = |use_: u64, bound: u64| {
-            let mut node = blank_node(Member(0), layout, key);
-            node.rng = key.at(use_, 0);
-            node.below(bound)
-        };
-        let clock_offset = CLOCK_BASE + SimDuration::from_nanos(draw(DRAW_CLOCK, 1_000_000_000));
-        let names = (0..u64::from(members))
-            .map(|m| draw(DRAW_NAME + m, u64::MAX))
-            .collect();
-        let nodes = (0..members)
-            .map(|m| blank_node(Member(m), layout, key))
-            .collect();
-        let now = origin + clock_offset;
-        ClusterBus {
-            dormancy: Dormancy::new(&spec, now, key),
-            network: Network::new(layout.len(), now),
-            outbox: Outbox::default(),
-            spec,
-            key,
-            clock_offset,
-            nodes,
-            names,
-        }
-    }
-
     /// Tells what a member's process does from now on. From `Dead` it starts anew.
     pub fn set_process(
         &mut self,
@@ -179,6 +88,7 @@ impl ClusterBus {
         }
         self.wake(now, out);
         self.network.set_cut(from, to, !reachable);
+        self.recheck_all();
     }
 
     /// Keeps a member's replication state true: its offset and, for a replica, its stream. Needed
@@ -228,7 +138,7 @@ impl ClusterBus {
     fn die(&mut self, member: Member, out: &mut BusEffects) {
         let node = &mut self.nodes[member.index()];
         node.process = Process::Dead;
-        node.planned = u64::MAX;
+        node.planned = SimTime::MAX;
         node.inbox.clear();
         node.unsent.clear();
         node.todo = Todo::default();
@@ -293,14 +203,12 @@ impl ClusterBus {
         node.minority_at = 0;
         node.in_minority = false;
         node.update_due = None;
-        let draw = node.below(u64::MAX);
-        node.ticks = Ticks::starting(now + FIRST_CRON, draw);
-        node.stopped_tick = 1;
-        node.ran = 0;
+        node.ticks = Ticks::starting(1, now + FIRST_CRON);
         node.recheck = true;
         if process.turns() {
             self.act(member, out, |_, _| ());
         }
+        self.recheck_all();
     }
 
     /// From one living state to another: crons and packets stop, or go on.
@@ -309,132 +217,23 @@ impl ClusterBus {
         let node = &mut self.nodes[member.index()];
         node.process = new;
         if old.turns() && !new.turns() {
-            node.stopped_tick = node.ticks.first_from(now);
-            node.planned = u64::MAX;
+            node.ticks.skip_until(now, node.need);
+            node.planned = SimTime::MAX;
         }
         if !old.turns() && new.turns() {
-            let overdue = node.stopped_tick;
-            if node.ticks.at(overdue) <= now {
-                node.ticks.resume(overdue, now);
-            }
+            node.ticks.sleep(now);
             node.recheck = true;
         }
-        if !old.reads() && new.reads() {
-            for packet in std::mem::take(&mut node.inbox) {
-                let owner_is_me = packet.link.owner == member;
-                let node = &self.nodes[member.index()];
-                if !owner_is_me || node.peer(packet.from).link.is_open(packet.link.number) {
-                    self.deliver(packet, out);
+        if new.reads() {
+            let queued = std::mem::take(&mut node.inbox);
+            self.act(member, out, |node, cx| {
+                for packet in &queued {
+                    let mine = packet.link.owner == member;
+                    if !mine || node.peer(packet.from).link.is_open(packet.link.number) {
+                        node.receive(packet, cx);
+                    }
                 }
-            }
-        }
-        if new.turns() {
-            self.act(member, out, |_, _| ());
+            });
         }
     }
-
-    /// Runs one cron, unless it was called off meanwhile.
-    pub(super) fn run_cron(&mut self, member: Member, tick: u64, out: &mut BusEffects) {
-        let now = self.network.now();
-        let node = &mut self.nodes[member.index()];
-        if node.planned != tick || !node.process.turns() || node.ticks.at(tick) != now {
-            return;
-        }
-        node.planned = u64::MAX;
-        node.recheck = true;
-        self.act(member, out, |node, cx| node.cron(tick, cx));
-    }
-
-    /// Schedules a member's next cron, if something may call for an earlier one than is planned.
-    pub(super) fn plan_cron(&mut self, member: Member) {
-        let node = &self.nodes[member.index()];
-        if !node.recheck || !node.process.turns() {
-            return;
-        }
-        let now = self.network.now();
-        let first = node.ticks.first_from(now);
-        let ran = if node.ran == first { first } else { first - 1 };
-        let refuses = |to: Member| {
-            self.nodes[to.index()].process == Process::Dead
-                && !self.network.is_cut(member, to)
-                && !self.network.is_cut(to, member)
-        };
-        let tick = node.next_tick(ran, refuses, &self.spec);
-        let at = node.ticks.at(tick);
-        let node = &mut self.nodes[member.index()];
-        node.recheck = false;
-        if tick < node.planned {
-            node.planned = tick;
-            self.network.schedule(at, Event::Cron { member, tick });
-        }
-    }
-}
-
-impl Node {
-    /// Takes on what is drawn for each new process: its random stream and its table's hash seed.
-    fn become_incarnation(&mut self, incarnation: u32, key: StreamKey) {
-        self.incarnation = incarnation;
-        self.rng = key
-            .child(u64::from(self.me.0))
-            .at(DRAW_PROCESS + u64::from(incarnation), 0);
-        let members = u16::try_from(self.peers.len()).expect("at most 65535 members");
-        self.table = NodeTable::draw(members, &mut self.rng);
-    }
-}
-
-/// A member that knows the layout and has never run.
-fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
-    let shards = layout.iter().filter(|m| m.role == Role::Primary).count();
-    let mut node = Node {
-        me,
-        process: Process::Dead,
-        incarnation: 0,
-        no_failover: layout[me.index()].no_failover,
-        rng: key.rng(),
-        ticks: Ticks::starting(SimTime::ZERO, 0),
-        planned: u64::MAX,
-        ran: 0,
-        stopped_tick: 1,
-        peers: layout.iter().map(|m| Peer::new(m.no_failover)).collect(),
-        table: NodeTable::draw(0, &mut key.rng()),
-        owner: vec![None; shards],
-        unclaimed: ShardSet::EMPTY,
-        current_epoch: shards as u64,
-        last_vote_epoch: 0,
-        size: 1,
-        ok: false,
-        pfail_counted: 0,
-        first_update: 0,
-        minority_at: 0,
-        in_minority: false,
-        update_due: None,
-        election: Election::default(),
-        manual: Manual::default(),
-        todo: Todo::default(),
-        offset: 0,
-        replica_link: ReplicaLink::Up,
-        link_serial: 0,
-        unsent: Vec::new(),
-        inbox: Vec::new(),
-        recheck: false,
-    };
-    node.become_incarnation(0, key);
-    let primary_of = |shard: Shard| {
-        let position = layout
-            .iter()
-            .position(|m| m.shard == shard && m.role == Role::Primary);
-        Member(u16::try_from(position.expect("each shard has one")).expect("at most 65535"))
-    };
-    for (member, init) in node.members().zip(layout) {
-        let epoch = u64::from(init.shard.0) + 1;
-        if init.role == Role::Replica {
-            node.peer_mut(member).primary = false;
-            node.attach(member, primary_of(init.shard));
-        }
-        node.peer_mut(member).config_epoch = epoch;
-    }
-    for shard in (0..shards).map(|s| Shard(u16::try_from(s).expect("at most 128"))) {
-        node.assign(shard, Some(primary_of(shard)));
-    }
-    node
 }

@@ -164,7 +164,7 @@ impl Node {
         if minority {
             self.minority_at = cx.ms;
         } else if self.in_minority {
-            let last_cron = self.ticks.last_before(cx.now).map_or(0, ms_of);
+            let last_cron = ms_of(self.ticks.fired_last());
             self.minority_at = self.minority_at.max(last_cron);
         }
         self.in_minority = minority;

@@ -1,87 +1,213 @@
-//! When a node's cron runs: every 100 ms and a little.
+//! When a node's cron runs: about every 100 ms, when its event loop gets to it.
 //!
-//! `serverCron` re-arms its timer 100 ms after its work is done, and the event loop's wait is rounded
-//! up to a whole millisecond (`processTimeEvents` in `src/ae.c`, `aeApiPoll` in `src/ae_epoll.c`,
-//! Redis 7.0.15). How far the rounding reaches depends on which packet last woke the loop, so a
-//! period is 100 ms plus on average 0.5 ms of rounding, some 0.1 ms of kernel timer slack and the
-//! cron's own work. On the measured machine the waits for an election to start, which are whole
-//! numbers of crons, give 100.5 ms on hung-primary runs and 100.9 ms on crash runs. Here each
-//! process draws one period from 100.5 to 100.9 ms and keeps it: the drift of phases between nodes
-//! is kept, the jitter of single ticks (below 1 ms) is not.
+//! `serverCron`'s timer is re-armed 100 ms after its work is done. The event loop sleeps until the
+//! timer is due, rounded up to a whole millisecond *from the moment it went to sleep*, or until a
+//! packet arrives; whenever it wakes it runs the timer if that is due. Hence:
+//!
+//! ```text
+//!   went to sleep          timer due   rounded up: cron
+//!        │                      │        │
+//!   ─────●──────────────────────┼────────●──
+//!        └── whole milliseconds ─────────┘
+//!   or, with a packet after the timer is due:
+//!   ─────●──────────────────────┼──●  cron, right after the packet
+//! ```
+//!
+//! - The mean period is 100.1 ms on a silent node and up to 101 ms on one that hears something now
+//!   and then (measured, between an election's planning and its start: 100.5 to 100.9 ms).
+//! - Packets pull crons together: a node whose timer has just come due runs it when a neighbour's
+//!   PING arrives, not at its own rounded time. Nodes of an idle cluster on one machine fall into
+//!   step: six that start within 40 ms are within 11 ms after one second and within 1 ms after 40 s
+//!   (measured).
+//!
+//! Sources: `processTimeEvents`, `usUntilEarliestTimer`, `aeProcessEvents` in `src/ae.c`,
+//! `aeApiPoll` in `src/ae_epoll.c`, Redis 7.0.15; epoll's timer slack, a thousandth of the wait at
+//! most 100 us (`select_estimate_accuracy` in Linux' `fs/select.c`). Left out: clients, whose
+//! commands wake the loop too. A busy node's period is nearer to 100 ms and it does not fall into
+//! step.
 
 use sim::{SimDuration, SimTime};
 
-use super::node::Node;
+use super::effect::Process;
+use super::ids::Member;
+use super::network::Event;
+use super::{BusEffects, ClusterBus};
 
-/// One process' sequence of crons.
+/// The timer's period, the cron's own work, and what a wait overshoots.
+const PERIOD: SimDuration = SimDuration::from_millis(100);
+const WORK: SimDuration = SimDuration::from_micros(30);
+const SLACK: SimDuration = SimDuration::from_micros(70);
+const MILLISECOND: u64 = 1_000_000;
+/// What rounding and slack can add to one period at the most.
+const LATE_MAX: SimDuration = SimDuration::from_micros(1_070);
+
+/// One process' event loop, as far as its cron is concerned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticks {
-    base: SimTime,
-    base_number: u64,
-    period: SimDuration,
+    /// The last tick that is over; the first is number 1.
+    number: u64,
+    /// When the loop last went to sleep.
+    asleep: SimTime,
+    /// When the timer of the next tick is due.
+    due: SimTime,
 }
 
-/// The least and the most that a period exceeds 100 ms, in microseconds.
-const OVERRUN_US: (u64, u64) = (500, 900);
+/// What a node's next cron of interest is: tick `number`, or the first tick whose clock shows `ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    pub number: u64,
+    pub ms: u64,
+}
 
 impl Ticks {
-    /// Ticks whose first, number 1, is at `first`.
-    pub(super) fn starting(first: SimTime, node_draw: u64) -> Ticks {
-        let overrun = OVERRUN_US.0 * 1000 + node_draw % ((OVERRUN_US.1 - OVERRUN_US.0) * 1000);
-        let period = SimDuration::from_millis(100) + SimDuration::from_nanos(overrun);
+    /// A loop whose timer of tick `number` is due at `due`.
+    pub(super) fn starting(number: u64, due: SimTime) -> Ticks {
         Ticks {
-            base: first,
-            base_number: 1,
-            period,
+            number: number - 1,
+            asleep: due - MILLI,
+            due,
         }
     }
 
-    /// When tick `number` is due.
-    pub(super) fn at(&self, number: u64) -> SimTime {
-        assert!(
-            number >= self.base_number,
-            "ticks before a pause are history"
-        );
-        self.base + self.period * (number - self.base_number)
+    /// The number of the next tick.
+    pub(super) fn next(&self) -> u64 {
+        self.number + 1
     }
 
-    /// The first tick at or after `time`.
-    pub(super) fn first_from(&self, time: SimTime) -> u64 {
-        let passed = time.saturating_since(self.base).as_nanos();
-        self.base_number + passed.div_ceil(self.period.as_nanos())
+    /// When the next tick runs, unless a packet comes first.
+    pub(super) fn fires_at(&self) -> SimTime {
+        let wait = self.due.saturating_since(self.asleep).as_nanos();
+        self.asleep + SimDuration::from_nanos(wait.next_multiple_of(MILLISECOND)) + SLACK
     }
 
-    /// The last tick before `time`, if any since the last pause.
-    pub(super) fn last_before(&self, time: SimTime) -> Option<SimTime> {
-        let first = self.first_from(time);
-        (first > self.base_number).then(|| self.at(first - 1))
+    /// When the last tick ran.
+    pub(super) fn fired_last(&self) -> SimTime {
+        self.due.saturating_sub(PERIOD + WORK)
     }
 
-    /// The process was stopped while tick `number` was due and goes on now: it runs at once, and
-    /// the next one a period later.
-    pub(super) fn resume(&mut self, number: u64, now: SimTime) {
-        assert!(
-            number >= self.base_number && self.at(number) <= now,
-            "the tick is overdue"
-        );
-        self.base = now;
-        self.base_number = number;
+    /// Ticks that run before `now` are over. They had nothing to do.
+    pub(super) fn skip_until(&mut self, now: SimTime, need: Need) {
+        let first = self.fires_at();
+        if first >= now {
+            return;
+        }
+        let period = PERIOD + WORK + SLACK;
+        let more = ((now - first).as_nanos() - 1) / period.as_nanos();
+        let last = first + period * more;
+        self.number += more;
+        assert!(!self.meets(need, last), "no tick of interest is skipped");
+        self.tick(last);
+    }
+
+    fn tick(&mut self, now: SimTime) {
+        self.number += 1;
+        self.asleep = now + WORK;
+        self.due = self.asleep + PERIOD;
+    }
+
+    /// The loop was stopped and goes on at `now`.
+    pub(super) fn sleep(&mut self, now: SimTime) {
+        self.asleep = now;
+    }
+
+    /// The loop is awake at `now`. If its timer is due, the number of the tick that runs.
+    pub(super) fn wake(&mut self, now: SimTime) -> Option<u64> {
+        if self.due > now {
+            self.asleep = now;
+            return None;
+        }
+        self.tick(now);
+        Some(self.number)
+    }
+
+    /// Whether the next tick, if it runs at `at`, is one of interest.
+    pub(super) fn meets(&self, need: Need, at: SimTime) -> bool {
+        self.next() >= need.number || ms_of(at) >= need.ms
+    }
+
+    /// When to look again: when the next tick runs if that is of interest, else not later than the
+    /// first one that may be.
+    pub(super) fn look_at(&self, need: Need) -> SimTime {
+        let next = self.fires_at();
+        if self.meets(need, next) {
+            return next;
+        }
+        let by_number = need.number - self.next();
+        let per_tick = PERIOD + WORK;
+        let latest = |ticks: u64| self.due + per_tick * ticks + LATE_MAX * (ticks + 1);
+        let gap = instant_of(need.ms).saturating_since(self.due).as_nanos();
+        let mut by_time = (gap / (per_tick + LATE_MAX).as_nanos()).max(1);
+        while by_time < by_number && latest(by_time) < instant_of(need.ms) {
+            by_time += 1;
+        }
+        self.due + per_tick * by_number.min(by_time)
     }
 }
 
+const MILLI: SimDuration = SimDuration::from_millis(1);
+
 /// The first instant at which Redis' clock shows `ms` or more.
 pub(super) fn instant_of(ms: u64) -> SimTime {
-    SimTime::from_nanos(ms.saturating_mul(1_000_000))
+    SimTime::from_nanos(ms.saturating_mul(MILLISECOND))
 }
 
 /// What Redis' clock shows at an instant.
 pub(super) fn ms_of(time: SimTime) -> u64 {
-    time.as_nanos() / 1_000_000
+    time.as_nanos() / MILLISECOND
 }
 
-impl Node {
-    /// The first tick whose clock shows `ms` or more, later than tick `after`.
-    pub(super) fn tick_showing(&self, ms: u64, after: u64) -> u64 {
-        self.ticks.first_from(instant_of(ms)).max(after + 1)
+impl ClusterBus {
+    /// The agenda looks at a member's crons: one runs now, or it is too early.
+    pub(super) fn look_at_crons(&mut self, member: Member, out: &mut BusEffects) {
+        let now = self.network.now();
+        let node = &mut self.nodes[member.index()];
+        if node.planned != now || !node.process.turns() {
+            return;
+        }
+        node.planned = SimTime::MAX;
+        node.ticks.skip_until(now, node.need);
+        if node.ticks.fires_at() == now {
+            self.act(member, out, |_, _| ());
+        } else {
+            self.plan_cron(member);
+        }
+    }
+
+    /// Has the agenda look at a member's crons in time, also if something changed that may call for
+    /// an earlier one than was planned.
+    pub(super) fn plan_cron(&mut self, member: Member) {
+        if !self.nodes[member.index()].process.turns() {
+            return;
+        }
+        let (now, node) = (self.network.now(), &mut self.nodes[member.index()]);
+        node.ticks.skip_until(now, node.need);
+        if node.recheck {
+            let need = self.nodes[member.index()].next_need(
+                |to: Member| {
+                    self.nodes[to.index()].process == Process::Dead
+                        && !self.network.is_cut(member, to)
+                        && !self.network.is_cut(to, member)
+                },
+                &self.spec,
+            );
+            let node = &mut self.nodes[member.index()];
+            node.recheck = false;
+            node.need = need;
+        }
+        let node = &mut self.nodes[member.index()];
+        let at = node.ticks.look_at(node.need);
+        if at < node.planned {
+            node.planned = at;
+            self.network.schedule(at, Event::Crons { member });
+        }
+    }
+
+    /// What the crons of others are needed for may have changed: somebody can be connected to, or
+    /// no longer can.
+    pub(super) fn recheck_all(&mut self) {
+        for member in self.members() {
+            self.nodes[member.index()].recheck = true;
+            self.plan_cron(member);
+        }
     }
 }
