@@ -83,11 +83,8 @@ fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
         let body = lines[start..]
             .iter()
             .position(|line| line.ends_with([';', '}', '{']));
-        if let (Some(end), Some(body)) = (end, body) {
-            if !lines[start + body].ends_with(';') && !lines[start + body].ends_with('}') {
-                found.push((start + 1, end + 1));
-            }
-        }
+        let has_body = body.is_some_and(|body| lines[start + body].ends_with('{'));
+        found.extend(end.filter(|_| has_body).map(|end| (start + 1, end + 1)));
     }
     found
 }

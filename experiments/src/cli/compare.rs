@@ -13,7 +13,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::report::{self, story::Story};
-use crate::rows::manifest::{Extent, Manifest};
+use crate::rows::manifest::{Extent, Manifest, basis};
 use crate::rows::read::Rows;
 use crate::rows::write::{Spool, components_header, outcomes_header};
 use crate::runner::{self, Order, Sink};
@@ -42,7 +42,8 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
     let asked = arguments.trials.unwrap_or(study.plan.trials);
     let kept = simulate(arguments, &study, seed, asked, &directory)?;
     let extent = Extent { seed, asked, kept };
-    let manifest = Manifest::of(&study.plan, &arguments.study, extent);
+    let basis = basis(&study.worlds[0].about);
+    let manifest = Manifest::of(&study.plan, basis, &arguments.study, extent);
     write_all(
         &directory,
         &[("manifest.json", &output::json::value(&manifest)?)],

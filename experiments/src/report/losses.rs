@@ -3,7 +3,7 @@
 use output::Format;
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
-use super::verdict::{drawn, percent};
+use super::verdict::{drawn, less, percent};
 use super::{Figure, Material};
 
 /// The chart.
@@ -55,8 +55,8 @@ pub fn figure(material: &Material) -> Figure {
         file: "lost".to_owned(),
         heading: "How many acceptances does each design lose?".to_owned(),
         text: "A lost acceptance is a visit that ended without one and was not made up for by a \
-               return before the end of the trial. All designs met the same trials, so the right \
-               panel is more precise than the left."
+               return before the end of the trial. All designs met the same trials, and the right \
+               panel compares them trial by trial."
             .to_owned(),
         chart: Chart::DotInterval(chart),
     }
@@ -66,11 +66,7 @@ fn title(material: &Material) -> String {
     let best = &material.summary.designs[material.summary.best];
     match best.against_baseline.and_then(|against| against.change) {
         Some(change) if change.high < 0.0 => {
-            let fewer = percent(&change).number(-change.value);
-            format!(
-                "{} loses {fewer} fewer acceptances than the baseline",
-                best.label
-            )
+            format!("{} loses {} fewer acceptances", best.label, less(&change))
         }
         Some(_) | None => "No design is shown to lose fewer than the baseline".to_owned(),
     }

@@ -1,8 +1,9 @@
 //! `report.html`: the verdict first, then the facts, then one section per question.
 
-use output::{Format, Report, Section, Table};
+use output::{Cell, Column, Format, Report, Section, Table};
 
 use super::{Figure, Material};
+use crate::rows::manifest::Manifest;
 
 /// The page as data.
 pub fn page(
@@ -43,6 +44,7 @@ pub fn page(
         )
         .with_table(table.clone()),
     );
+    sections.extend(basis(manifest));
     Report {
         title: manifest.title.clone(),
         verdict: verdict.to_vec(),
@@ -51,4 +53,32 @@ pub fn page(
         footer: material.footer.clone(),
         raw_json: Some(json.to_owned()),
     }
+}
+
+/// What the scenario rests on: every number is either reported by somebody or assumed.
+fn basis(manifest: &Manifest) -> Option<Section> {
+    if manifest.basis.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        Column::text("basis"),
+        Column::text("what"),
+        Column::text("source, or reason"),
+    ];
+    let mut table = Table::new("What the scenario rests on", columns);
+    for entry in &manifest.basis {
+        let basis = if entry.reported {
+            "reported"
+        } else {
+            "assumed"
+        };
+        table.push(vec![
+            Cell::text(basis),
+            Cell::text(&entry.what),
+            Cell::text(&entry.why),
+        ]);
+    }
+    let text = "Every number of the scenario is either reported or assumed. Change what does not \
+                fit your deployment and run the study again.";
+    Some(Section::new("What does this rest on?", text).with_table(table))
 }

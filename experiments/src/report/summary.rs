@@ -189,9 +189,10 @@ fn best(means: &[f64], costs: &[f64]) -> usize {
 }
 
 fn above(replicas: &Replicas, best: usize, n: usize) -> Vec<f64> {
-    let over = |point: usize| move |means: &[f64]| means[point] - means[best];
-    let quantities: Vec<_> = (0..replicas.means.len()).map(over).collect();
-    simultaneous(replicas, &quantities, LEVEL, n)
+    let pairs: Vec<(usize, usize)> = (0..replicas.means.len())
+        .map(|point| (point, best))
+        .collect();
+    all_against(replicas, &pairs, n, |point, best| point - best)
         .iter()
         .map(|estimate| estimate.high)
         .collect()
@@ -209,14 +210,10 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
             .map(|difference| difference.p)
             .collect::<Vec<_>>(),
     );
-    let of = |point: usize| move |means: &[f64]| means[point] - means[0];
-    let quantities: Vec<_> = (1..lost.len()).map(of).collect();
-    let together = simultaneous(replicas, &quantities, LEVEL, n);
-    let changes = (replicas.means[0] > 0.0).then(|| {
-        let of = |point: usize| move |means: &[f64]| means[point] / means[0] - 1.0;
-        let quantities: Vec<_> = (1..lost.len()).map(of).collect();
-        simultaneous(replicas, &quantities, LEVEL, n)
-    });
+    let pairs: Vec<(usize, usize)> = (1..lost.len()).map(|point| (point, 0)).collect();
+    let together = all_against(replicas, &pairs, n, |point, base| point - base);
+    let changes = (replicas.means[0] > 0.0)
+        .then(|| no_less_than_all(all_against(replicas, &pairs, n, |p, base| p / base - 1.0)));
     let one = |place: usize| {
         let replicas = replicas.of(|means| means[place + 1] - means[0]).1;
         Some(Against {
@@ -331,34 +328,52 @@ fn effects(rows: &Rows) -> Vec<Effect> {
         places.extend((0..levels.len()).map(|level| (factor, level, start + level, base)));
         start += levels.len();
     }
-    let varied: Vec<_> = places
+    let varied: Vec<(usize, usize)> = places
         .iter()
         .filter(|(_, _, place, base)| place != base)
+        .map(|(_, _, place, base)| (*place, *base))
         .collect();
-    let of = |&&(_, _, place, base): &&(usize, usize, usize, usize)| {
-        move |means: &[f64]| means[place] - means[base]
-    };
-    let quantities: Vec<_> = varied.iter().map(of).collect();
-    let mut differences = simultaneous(&replicas, &quantities, LEVEL, rows.trials()).into_iter();
+    let differences = all_against(&replicas, &varied, rows.trials(), |level, base| {
+        level - base
+    });
+    let defined = varied.iter().all(|(_, base)| replicas.means[*base] > 0.0);
+    let ratio = |level: f64, base: f64| level / base - 1.0;
+    let changes =
+        defined.then(|| no_less_than_all(all_against(&replicas, &varied, rows.trials(), ratio)));
     let effect = |&(factor, level, place, base): &(usize, usize, usize, usize)| {
-        let difference = (place != base).then(|| differences.next().expect("one a level"));
-        let scale = replicas.means[base];
-        let share = |e: Estimate| Estimate {
-            value: e.value / scale,
-            low: e.low / scale,
-            high: e.high / scale,
-            ..e
-        };
+        let number = varied.iter().position(|pair| *pair == (place, base));
         Effect {
             factor: factors[factor].name.clone(),
             level: factors[factor].levels[level].clone(),
             baseline_level: factors[factor].levels[baseline[factor]].clone(),
             mean: amount(slices[place], LEVEL).expect("two trials at least"),
-            difference,
-            change: difference.filter(|_| scale > 0.0).map(share),
+            difference: number.map(|number| differences[number]),
+            change: number.and_then(|number| Some(changes.as_ref()?[number])),
         }
     };
     places.iter().map(effect).collect()
+}
+
+/// Nothing loses less than nothing: the interval of a change ends at −100 %.
+fn no_less_than_all(changes: Vec<Estimate>) -> Vec<Estimate> {
+    let cut = |change: Estimate| Estimate {
+        low: change.low.max(-1.0),
+        ..change
+    };
+    changes.into_iter().map(cut).collect()
+}
+
+/// Something made of the means of each pair, in intervals that hold for all pairs together.
+fn all_against(
+    replicas: &Replicas,
+    pairs: &[(usize, usize)],
+    n: usize,
+    quantity: impl Fn(f64, f64) -> f64 + Copy,
+) -> Vec<Estimate> {
+    let of =
+        |&(level, base): &(usize, usize)| move |means: &[f64]| quantity(means[level], means[base]);
+    let quantities: Vec<_> = pairs.iter().map(of).collect();
+    simultaneous(replicas, &quantities, LEVEL, n)
 }
 
 /// For each trial, the mean loss over all combinations that have the level.

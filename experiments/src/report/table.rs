@@ -3,7 +3,7 @@
 use output::{Cell, Column, Format, Table};
 
 use super::summary::{Design, Measured, Summary};
-use super::verdict::{drawn, percent};
+use super::verdict::{count, drawn, percent};
 use crate::error::Error;
 use crate::rows::read::Rows;
 use crate::stats::Quantile;
@@ -54,7 +54,7 @@ fn row(design: &Design) -> Vec<Cell> {
     );
     vec![
         Cell::text(&design.label),
-        Cell::estimate(drawn(&design.lost.mean), Format::Count),
+        Cell::estimate(drawn(&design.lost.mean), count(design.lost.mean.value)),
         Cell::number(design.lost.median.value, Format::Count),
         Cell::number(design.lost.p95.value, Format::Count),
         change,

@@ -5,7 +5,9 @@ use output::Format;
 
 use super::summary::{Against, Design, Effect, Summary};
 use crate::rows::read::Rows;
-use crate::stats::Estimate;
+use crate::stats::paired::Difference;
+use crate::stats::{Estimate, LEVEL, quantile};
+use crate::study::file::Amount;
 
 /// The sentences, the answer first.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
@@ -43,6 +45,18 @@ fn best(summary: &Summary) -> String {
             change(against)
         );
     }
+    let costs = cost_words(best.cost_per_month_usd.mean.value - base.cost_per_month_usd.mean.value);
+    let failovers = saved_failovers(base, best);
+    let mean = |design: &Design| count(design.lost.mean.value).number(design.lost.mean.value);
+    if let Some(bound) = best.trials_with_loss.at_most_if_none {
+        return format!(
+            "{} loses nothing in any of {n} trials (so that it loses anything in less than {} of \
+             them, 95 %), where {base_name} loses {} a trial, {costs}{failovers}.",
+            best.label,
+            Format::Percent(1).number(bound),
+            mean(base)
+        );
+    }
     let fewer = match &against.change {
         Some(e) => format!("{} fewer acceptances", less(e)),
         None => format!(
@@ -51,15 +65,18 @@ fn best(summary: &Summary) -> String {
         ),
     };
     format!(
-        "{} loses {fewer} than {base_name}, {}{}.",
+        "{} loses {fewer} than {base_name}, {} instead of {} a trial, {costs}{failovers}.",
         best.label,
-        cost_words(best.cost_per_month_usd.mean.value - base.cost_per_month_usd.mean.value),
-        saved_failovers(base, best)
+        mean(best),
+        mean(base)
     )
 }
 
 /// `61 % (95 % CI 54–67 %)`, of a change that is negative throughout.
-fn less(change: &Estimate) -> String {
+pub fn less(change: &Estimate) -> String {
+    if change.high < -0.9995 {
+        return "more than 99.9 % (95 % CI)".to_owned();
+    }
     let format = percent(change);
     let range = format.range(-change.high, -change.low.max(-1.0));
     format!("{} (95 % CI {range})", format.number(-change.value))
@@ -86,33 +103,50 @@ fn saved_failovers(base: &Design, best: &Design) -> String {
     let saved = base.useless_failovers.mean.value - best.useless_failovers.mean.value;
     match saved.abs() < 0.05 {
         true => String::new(),
-        false if saved > 0.0 => format!("; {saved:.1} useless failovers an incident saved"),
-        false => format!("; {:.1} useless failovers an incident more", -saved),
+        false if saved > 0.0 => format!("; {saved:.1} useless failovers a trial saved"),
+        false => format!("; {:.1} useless failovers a trial more", -saved),
     }
 }
 
+/// How sure it is that the best is the best.
 fn rivals(summary: &Summary) -> String {
     let best = &summary.designs[summary.best];
-    let probability = Format::Percent(0).number(best.probability_best);
-    let rivals: Vec<&str> = summary
+    let others = summary
         .designs
         .iter()
-        .filter(|design| design.label != best.label && design.probability_best >= 0.05)
-        .map(|design| design.label.as_str())
+        .filter(|design| design.label != best.label);
+    let (equals, others): (Vec<&Design>, Vec<&Design>) =
+        others.partition(|design| design.lost.mean.value == best.lost.mean.value);
+    let rivals: Vec<&Design> = others
+        .into_iter()
+        .filter(|d| d.probability_best >= 0.05)
         .collect();
+    let share = |designs: &[&Design]| designs.iter().map(|d| d.probability_best).sum::<f64>();
+    let probability = Format::Percent(0).number(best.probability_best + share(&equals));
     let all = summary.designs.len();
-    match rivals.as_slice() {
-        [] => format!("It is the best of {all} designs with a probability of {probability}."),
-        few if few.len() <= 3 => format!(
-            "It is the best of {all} designs with a probability of {probability}; rivals: {}.",
-            few.join(", ")
+    let first = match equals.as_slice() {
+        [] => format!("It is the best of {all} designs with a probability of {probability}"),
+        equals => format!(
+            "{}, which cost{} no less, lose{} as little; together they are the best of {all} \
+             designs with a probability of {probability}",
+            labels(equals),
+            if equals.len() == 1 { "s" } else { "" },
+            if equals.len() == 1 { "s" } else { "" }
         ),
+    };
+    match rivals.as_slice() {
+        [] => format!("{first}."),
+        few if few.len() <= 3 => format!("{first}; rivals: {}.", labels(few)),
         many => format!(
-            "It is the best of {all} designs with a probability of {probability}; {} others have \
-             5 % or more: the trials cannot tell them apart.",
+            "{first}; {} others have 5 % or more: the trials cannot tell them apart.",
             many.len()
         ),
     }
+}
+
+fn labels(designs: &[&Design]) -> String {
+    let labels: Vec<&str> = designs.iter().map(|design| design.label.as_str()).collect();
+    labels.join(", ")
 }
 
 fn cheapest(summary: &Summary) -> String {
@@ -149,7 +183,7 @@ fn objectives(summary: &Summary) -> Vec<String> {
             "{} of {} at most {}",
             objective.statistic.name(),
             objective.measure,
-            objective.at_most.value()
+            amount(objective.at_most)
         );
         match cheapest {
             None => format!("No design is shown to keep the objective: {goal}."),
@@ -163,6 +197,13 @@ fn objectives(summary: &Summary) -> Vec<String> {
         }
     };
     places.map(sentence).collect()
+}
+
+fn amount(amount: Amount) -> String {
+    match amount {
+        Amount::Time(duration) => Format::Duration.number(duration.as_secs_f64()),
+        Amount::Number(number) => Format::Significant(3).number(number),
+    }
 }
 
 fn effects(summary: &Summary) -> Vec<String> {
@@ -209,32 +250,47 @@ fn failovers(base: &Design, trials: usize) -> Option<String> {
     let (all, useless) = (base.failovers.mean.value, base.useless_failovers.mean.value);
     (all > 0.0).then(|| {
         format!(
-            "Under the baseline {all:.1} promotions an incident did not help in {useless:.1} cases \
-             (mean of {trials} trials)."
+            "Under the baseline there are {all:.1} promotions a trial, {useless:.1} of them \
+             useless (means of {trials} trials)."
         )
     })
 }
 
+/// What it was worth that all designs met the same trials.
 fn pairing(summary: &Summary) -> Option<String> {
-    let against = summary.designs[summary.best].against_baseline?;
-    let (correlation, worth) = (against.alone.correlation?, against.alone.worth?);
-    let verb = if worth >= 1.0 {
-        "is worth"
-    } else {
-        "costs as much as"
-    };
+    let alone = |design: &Design| design.against_baseline.map(|against| against.alone);
+    let alone: Vec<Difference> = summary.designs.iter().filter_map(alone).collect();
+    let (correlations, worth): (Vec<f64>, Vec<f64>) = alone
+        .iter()
+        .filter_map(|d| Some((d.correlation?, d.worth?)))
+        .unzip();
+    let middle = |values: &[f64]| Some(quantile(values, 0.5, LEVEL)?.value);
+    let most = worth.iter().copied().fold(1.0, f64::max);
+    let paper = Format::Decimals(1);
     Some(format!(
-        "All designs met the same trials: correlation with the baseline {correlation:.2}, so that \
-         one paired trial {verb} {worth:.1} unpaired ones."
+        "All designs met the same trials: correlation with the baseline {} in the middle, so that \
+         one paired trial is worth {} unpaired ones, and up to {} for designs that are alike.",
+        Format::Decimals(2).number(middle(&correlations)?),
+        paper.number(middle(&worth)?),
+        paper.number(most)
     ))
 }
 
 /// Whole per cents, but for changes so near to everything or nothing that these would say so.
 pub fn percent(change: &Estimate) -> Format {
     let narrow = change.high - change.low < 0.02;
-    match narrow && (change.value + 1.0 < 0.015 || change.value.abs() < 0.015) {
+    let whole = change.value == -1.0 || change.value == 0.0;
+    match narrow && !whole && (change.value + 1.0 < 0.015 || change.value.abs() < 0.015) {
         true => Format::Percent(1),
         false => Format::Percent(0),
+    }
+}
+
+/// How a mean of counts is written: whole, but for small ones.
+pub fn count(mean: f64) -> Format {
+    match mean < 10.0 && mean.fract() != 0.0 {
+        true => Format::Significant(2),
+        false => Format::Count,
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns;
 use crate::study::Plan;
+use models::spec::{AboutSpec, FactSpec};
 
 /// Everything that a reader of the rows needs to know beside them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,12 +33,25 @@ pub struct Manifest {
     pub asked_for: String,
     /// The command that makes the same rows again.
     pub command: String,
+    /// What the scenario rests on.
+    pub basis: Vec<BasisEntry>,
     /// The factors and their levels, in the order of the columns.
     pub factors: Vec<FactorEntry>,
     /// The points, the baseline first.
     pub points: Vec<PointEntry>,
     /// The columns of `outcomes.csv` behind those of the factors.
     pub columns: Vec<ColumnEntry>,
+}
+
+/// A statement that the scenario rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasisEntry {
+    /// A public report states it; otherwise it is assumed.
+    pub reported: bool,
+    /// The statement, or the key of the scenario that it is about.
+    pub what: String,
+    /// Its source, or the reason for assuming it.
+    pub why: String,
 }
 
 /// A factor.
@@ -84,7 +98,7 @@ pub struct Extent {
 
 impl Manifest {
     /// The manifest of a plan that has been run.
-    pub fn of(plan: &Plan, asked_name: &str, extent: Extent) -> Manifest {
+    pub fn of(plan: &Plan, basis: Vec<BasisEntry>, asked_name: &str, extent: Extent) -> Manifest {
         let factor = |factor: &crate::study::Factor| FactorEntry {
             name: factor.name.clone(),
             levels: factor.levels.clone(),
@@ -113,6 +127,7 @@ impl Manifest {
             interrupted: kept < asked,
             asked_for: asked_name.to_owned(),
             command: format!("outage compare {asked_name} --trials {kept} --seed {seed}"),
+            basis,
             factors: plan.factors.iter().map(factor).collect(),
             points: plan.points.iter().map(point).collect(),
             columns: columns().into_iter().map(column).collect(),
@@ -126,4 +141,19 @@ impl Manifest {
             self.asked_for, self.seed
         )
     }
+}
+
+/// What a scenario says about its numbers: first what was reported, then what is assumed.
+pub fn basis(about: &AboutSpec) -> Vec<BasisEntry> {
+    let entry = |reported: bool| {
+        move |fact: &FactSpec| BasisEntry {
+            reported,
+            what: fact.what.clone(),
+            why: fact.why.clone(),
+        }
+    };
+    let reported = about.reported.iter().map(entry(true));
+    reported
+        .chain(about.assumed.iter().map(entry(false)))
+        .collect()
 }

@@ -87,6 +87,7 @@ fn run_in(
         .unwrap();
     let manifest = Manifest::of(
         &plan,
+        Vec::new(),
         "toy",
         Extent {
             seed: 1,
