@@ -2,6 +2,7 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
+use crate::RunOptions;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
@@ -14,7 +15,7 @@ use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
 use crate::spec::{CheckSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
-use crate::world::{RunOptions, World};
+use crate::world::World;
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {

@@ -37,3 +37,15 @@ pub struct Cx<'a> {
     /// What has happened, for the record.
     pub ledger: &'a mut Ledger,
 }
+
+impl<'a> Cx<'a> {
+    /// What a component may do at the agenda's present.
+    pub fn new(end: SimTime, agenda: &'a mut Agenda<Event>, ledger: &'a mut Ledger) -> Cx<'a> {
+        Cx {
+            now: agenda.now(),
+            end,
+            agenda,
+            ledger,
+        }
+    }
+}

@@ -1,4 +1,15 @@
 //! The world: everything that knows what Redis is.
+//!
+//! ```text
+//!  faults, growth ──► clusters (nodes, memory, bus) ──► services ──► signers
+//!                        ▲   ▲                             │
+//!         people, autoscaler └── health checks, alerts ────┘
+//! ```
+//!
+//! Truth is in the clusters; everybody else knows what came back when they asked. `spec` is the
+//! input, `outcome` the result, `trial` runs one; `world` routes events and has no behaviour.
+//! Signers are counted at the end (`demand`) against what their service answered, since nothing
+//! that they do changes what the infrastructure does here.
 
 pub mod answer;
 mod build;
@@ -19,12 +30,13 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+mod trial;
 mod visitors;
 pub mod world;
 
-pub use outcome::{ComponentDowntime, Timeline, TrialOutcome};
+pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
 pub use spec::{Problem, WorldSpec};
-pub use world::{RunOptions, TrialError, TrialResult, run_trial};
+pub use trial::{TrialError, run_trial};
 
 /// How a trial is evaluated. Both ways give the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,4 +45,13 @@ pub enum Mode {
     Lazy,
     /// Everything is, request by request and heartbeat by heartbeat.
     Eager,
+}
+
+/// How a trial is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Lazily, or everything opened.
+    pub mode: Mode,
+    /// Keep the timeline, the trace and the draws.
+    pub story: bool,
 }

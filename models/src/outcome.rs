@@ -6,6 +6,21 @@ use sim::SimTime;
 
 use crate::answer::Cause;
 
+/// What a trial yields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialResult {
+    /// The row.
+    pub outcome: TrialOutcome,
+    /// Downtime by component of the status page.
+    pub components: Vec<ComponentDowntime>,
+    /// Rows and marks; empty unless the story was asked for.
+    pub timeline: Timeline,
+    /// Every change of state, message of note, verdict and human step; likewise.
+    pub trace: Vec<(SimTime, String)>,
+    /// Draws of the environment by name; likewise.
+    pub draws: Vec<(String, String)>,
+}
+
 /// One trial of one design: the row of `outcomes.csv`. Times in seconds, `None` where undefined.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrialOutcome {

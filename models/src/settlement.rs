@@ -6,10 +6,10 @@ use sim::{SimDuration, SimTime, Streams};
 use crate::Mode;
 use crate::demand::{self, Answers, PopulationOutcome};
 use crate::layout;
-use crate::outcome::{ComponentDowntime, TrialOutcome};
+use crate::outcome::{ComponentDowntime, TrialOutcome, TrialResult};
 use crate::spec::{ActionSpec, WorldSpec};
 use crate::visitors;
-use crate::world::{TrialResult, World};
+use crate::world::World;
 
 /// The result of a world that has come to its end.
 pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {

@@ -1,14 +1,12 @@
-//! The world: builds the parts of a scenario, routes events between them, and runs one trial.
+//! The world: all parts of a trial, and the routes of events between them.
 //!
 //! There is no behaviour here. Components change themselves, write to the ledger and schedule
 //! events; what one wants of another (a probe, a page, a failover, larger nodes) goes through this
 //! file, in [`World::handle`] and the few functions below it.
 
-use sim::{Agenda, EngineError, Model, SimTime, Streams, run};
+use sim::{Agenda, Model, SimTime, Streams};
 
-use crate::Mode;
 use crate::answer::Answer;
-use crate::build;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
 use crate::cluster::operate::Demand;
@@ -16,67 +14,13 @@ use crate::event::{Cx, Event};
 use crate::fault::Fault;
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
-use crate::outcome::{ComponentDowntime, Timeline, TrialOutcome};
 use crate::people::{Deed, People, PeopleTimer, Sight};
 use crate::redis::capability::Reply;
 use crate::remediation::alert::MemoryAlert;
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
-use crate::settlement;
 use crate::spec::service::Access;
 use crate::spec::{ProbeSpec, WorldSpec};
-
-/// How a trial is to be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunOptions {
-    /// Lazily, or everything opened.
-    pub mode: Mode,
-    /// Keep the timeline, the trace and the draws.
-    pub story: bool,
-}
-
-/// What a trial yields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrialResult {
-    /// The row.
-    pub outcome: TrialOutcome,
-    /// Downtime by component of the status page.
-    pub components: Vec<ComponentDowntime>,
-    /// Rows and marks; empty unless the story was asked for.
-    pub timeline: Timeline,
-    /// Every change of state, message of note, verdict and human step; likewise.
-    pub trace: Vec<(SimTime, String)>,
-    /// Draws of the environment by name; likewise.
-    pub draws: Vec<(String, String)>,
-}
-
-/// Why a trial could not be finished.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TrialError {
-    /// The event limit was reached.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-/// More events than any trial of a sensible scenario needs.
-const EVENT_LIMIT: u64 = 200_000_000;
-
-/// Runs one trial of a validated scenario.
-///
-/// # Errors
-/// If the trial needs more events than any sensible scenario.
-pub fn run_trial(
-    spec: &WorldSpec,
-    streams: &Streams,
-    options: &RunOptions,
-) -> Result<TrialResult, TrialError> {
-    let end = SimTime::ZERO + spec.horizon;
-    let mut world = build::world(spec, streams, options);
-    let mut agenda = Agenda::new();
-    world.start(&mut agenda);
-    run(&mut world, &mut agenda, end, EVENT_LIMIT)?;
-    Ok(settlement::settle(world, streams, options.mode))
-}
 
 /// All parts of a trial.
 pub struct World<'a> {
@@ -101,12 +45,7 @@ impl Model for World<'_> {
     type Event = Event;
 
     fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match event {
             Event::Cluster(id, timer) => {
                 let news = self.clusters[id].on_timer(timer, cx);
@@ -144,12 +83,7 @@ impl Model for World<'_> {
             }
             Event::People(timer) => {
                 let sight = self.sight(agenda.now());
-                let cx = &mut Cx {
-                    now: agenda.now(),
-                    end: self.end,
-                    agenda,
-                    ledger: &mut self.ledger,
-                };
+                let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
                 if let Some(deed) = self.people.on_timer(timer, sight, cx) {
                     self.act(deed, agenda);
                 }
@@ -168,12 +102,7 @@ impl World<'_> {
                 agenda.at(at, Event::Fault(number));
             }
         }
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         for fault in &self.faults {
             fault.record(self.spec, cx);
         }
@@ -191,12 +120,7 @@ impl World<'_> {
 
     /// Something about a cluster may have changed: whoever depends on it or watches it is told.
     fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
         }
@@ -216,12 +140,7 @@ impl World<'_> {
     }
 
     fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         if let Some(scalers) = &mut self.scalers {
             scalers[id].on_resized(cx);
         }
@@ -236,12 +155,7 @@ impl World<'_> {
 
     /// What a check wants done.
     fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match order {
             Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
             Order::Spool(open) => {
@@ -290,12 +204,7 @@ impl World<'_> {
 
     /// What people decided to do.
     fn act(&mut self, deed: Deed, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let people = &self.spec.people;
         let resize_from = people.resize_from.get();
         match deed {
@@ -341,12 +250,7 @@ impl World<'_> {
     }
 
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx {
-            now: agenda.now(),
-            end: self.end,
-            agenda,
-            ledger: &mut self.ledger,
-        };
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
         let hit = self
             .clusters
