@@ -203,7 +203,7 @@ impl ClusterBus {
         node.minority_at = 0;
         node.in_minority = false;
         node.update_due = None;
-        node.ticks = Ticks::starting(1, now + FIRST_CRON);
+        node.ticks = Ticks::starting(1, now + FIRST_CRON, node.tick_rng(self.key));
         node.recheck = true;
         if process.turns() {
             self.act(member, out, |_, _| ());
