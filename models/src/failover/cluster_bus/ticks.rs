@@ -218,3 +218,66 @@ impl ClusterBus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sim::{Purpose, Streams};
+
+    use super::*;
+
+    const START: SimTime = SimTime::from_nanos(5_000_000_000);
+    const NEVER: Need = Need {
+        number: u64::MAX,
+        ms: u64::MAX,
+    };
+
+    fn ticks() -> Ticks {
+        Ticks::starting(1, START, Streams::for_trial(1, 1).stream(Purpose(1), 1))
+    }
+
+    #[test]
+    fn an_undisturbed_cron_takes_100_6_ms() {
+        let mut ticks = ticks();
+        let span = SimDuration::from_secs(1000);
+        ticks.skip_until(START + span, NEVER);
+        let period_ms = span.as_secs_f64() * 1e3 / ticks.number as f64;
+        assert!((100.55..100.65).contains(&period_ms), "{period_ms} ms");
+    }
+
+    #[test]
+    fn a_packet_after_the_timer_is_due_brings_the_cron_forward() {
+        let mut ticks = ticks();
+        assert_eq!(ticks.wake(START - MILLI / 2), None);
+        assert!(
+            ticks.fires_at() > START + MILLI / 4,
+            "rounded up from the last sleep"
+        );
+        assert_eq!(ticks.wake(START + MILLI / 4), Some(1));
+    }
+
+    #[test]
+    fn the_first_tick_of_interest_is_looked_at_in_time() {
+        for wanted_ms in (5_000..9_000).step_by(37) {
+            let (mut lazy, mut eager) = (ticks(), ticks());
+            let need = Need {
+                number: 40,
+                ms: wanted_ms,
+            };
+            while !eager.meets(need, eager.fires_at()) {
+                eager.tick(eager.fires_at());
+            }
+            let mut looks = 0;
+            loop {
+                let at = lazy.look_at(need);
+                lazy.skip_until(at, need);
+                looks += 1;
+                if lazy.fires_at() == at {
+                    break;
+                }
+            }
+            assert_eq!(lazy.fires_at(), eager.fires_at());
+            assert_eq!(lazy.next(), eager.next());
+            assert!(looks <= 4, "{looks} looks for {wanted_ms}");
+        }
+    }
+}
