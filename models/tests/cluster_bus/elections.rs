@@ -284,3 +284,18 @@ fn by_hand_force_needs_a_majority_and_takeover_does_not() {
     assert_eq!(drive.count(is_promotion), 2);
     assert!(drive.bus.view(Member(2)).ok());
 }
+
+#[test]
+fn e2_a_replica_stands_once_it_has_data_even_if_the_bus_slept() {
+    let mut drive = Drive::new(spec(NT), &layout(3, 1), 19);
+    drive.replication(Member(3), ReplicaLink::NeverSynced);
+    drive.process(Member(0), Process::Dead);
+    drive.pass(60_000);
+    assert_eq!(drive.count(is_promotion), 0);
+    assert!(drive.bus.dormant());
+    let synced = drive.now;
+    drive.replication(Member(3), ReplicaLink::Up);
+    drive.pass(2_000);
+    let (_, after) = drive.promoted(synced, 0).expect("it may stand now");
+    assert!((500.0..1_300.0).contains(&after), "after {after} ms");
+}

@@ -111,11 +111,16 @@ impl ClusterBus {
                 since: since + self.clock_offset,
             },
         };
-        if self.dormant() {
+        let node = &self.nodes[member.index()];
+        let replaces = node
+            .my_primary()
+            .is_some_and(|primary| node.peer(primary).fail);
+        if self.dormant() && !replaces {
             self.dormancy
                 .remember(now + self.clock_offset, member, offset, link);
         } else {
-            self.catch_up(now, out);
+            // A replica of a failed primary may stand from now on.
+            self.wake(now, out);
             self.note_replication(member, offset, link, out);
         }
     }
