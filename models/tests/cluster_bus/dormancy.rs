@@ -56,7 +56,10 @@ fn disturb(bus: &mut ClusterBus, now: SimTime, rng: &mut Rng, out: &mut BusEffec
             // Refused on a primary, which is fine here.
             let _ = bus.manual_failover(now, member, kind, out);
         }
-        _ => bus.set_replication(now, member, rng.random_range(0..999), ReplicaLink::Up, out),
+        _ => {
+            let link = [ReplicaLink::Up, ReplicaLink::NeverSynced][rng.random_range(0..2)];
+            bus.set_replication(now, member, rng.random_range(0..999), link, out);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod comparison;
 mod dormancy;
 mod drive;
+mod elections;
 mod lab;
 mod random_worlds;
 mod rules;

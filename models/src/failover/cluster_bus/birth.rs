@@ -8,7 +8,7 @@
 //! Sources: `clusterInit`, `clusterLoadConfig`, `clusterSetNodeSlotBit` in `src/cluster.c`, Redis
 //! 7.0.15. Configuration epochs are those of a fresh cluster: 1, 2, … by shard.
 
-use sim::{SimDuration, SimTime, StreamKey};
+use sim::{Rng, SimDuration, SimTime, StreamKey};
 
 use super::ClusterBus;
 use super::dict::NodeTable;
@@ -25,6 +25,7 @@ use super::ticks::{Need, Ticks};
 const DRAW_CLOCK: u64 = 1 << 32;
 const DRAW_NAME: u64 = 2 << 32;
 const DRAW_PROCESS: u64 = 3 << 32;
+const DRAW_LATENESS: u64 = 7 << 32;
 /// How far the cluster's clock is from zero at the least.
 const CLOCK_BASE: SimDuration = SimDuration::from_hours(24 * 365);
 
@@ -108,6 +109,12 @@ impl ClusterBus {
 }
 
 impl Node {
+    /// The stream of this process' late wake-ups.
+    pub(super) fn tick_rng(&self, key: StreamKey) -> Rng {
+        let position = DRAW_LATENESS + u64::from(self.incarnation);
+        key.child(u64::from(self.me.0)).at(position, 0)
+    }
+
     /// Takes on what is drawn for each new process: its random stream and its table's hash seed.
     pub(super) fn become_incarnation(&mut self, incarnation: u32, key: StreamKey) {
         self.incarnation = incarnation;
@@ -128,7 +135,7 @@ fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
         incarnation: 0,
         no_failover: layout[me.index()].no_failover,
         rng: key.rng(),
-        ticks: Ticks::starting(1, SimTime::ZERO + FIRST_CRON),
+        ticks: Ticks::starting(1, SimTime::ZERO + FIRST_CRON, key.rng()),
         planned: SimTime::MAX,
         need: Need { number: 1, ms: 0 },
         peers: layout.iter().map(|m| Peer::new(m.no_failover)).collect(),

@@ -56,3 +56,42 @@ impl NodeTable {
         self.members.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sim::{Purpose, Streams};
+
+    use super::*;
+
+    #[test]
+    fn a_node_that_shares_its_bucket_is_picked_half_as_often() {
+        let mut rng = Streams::for_trial(1, 1).stream(Purpose(1), 1);
+        let members = (0..3).map(Member).collect();
+        let table = NodeTable {
+            members,
+            buckets: vec![(0, 1), (1, 2)],
+        };
+        let mut picked = [0_u32; 3];
+        for _ in 0..40_000 {
+            picked[table.pick(&mut rng).index()] += 1;
+        }
+        for (count, expected) in picked.into_iter().zip([20_000, 10_000, 10_000]) {
+            assert!(count.abs_diff(expected) < 500, "{picked:?}");
+        }
+    }
+
+    #[test]
+    fn every_node_has_its_place() {
+        let mut rng = Streams::for_trial(1, 1).stream(Purpose(1), 2);
+        for nodes in 1..40 {
+            let table = NodeTable::draw(nodes, &mut rng);
+            let mut members: Vec<u16> = (0..table.len()).map(|i| table.get(i).0).collect();
+            members.sort_unstable();
+            assert_eq!(members, (0..nodes).collect::<Vec<_>>());
+            assert_eq!(
+                table.buckets.iter().map(|b| b.1).sum::<u32>(),
+                u32::from(nodes)
+            );
+        }
+    }
+}

@@ -28,6 +28,7 @@ use super::{BusEffects, ClusterBus};
 /// Uses of the bus' random stream.
 const DRAW_BOUNDARY: u64 = 4 << 32;
 const DRAW_STRETCH: u64 = 5 << 32;
+const DRAW_LATENESS: u64 = 6 << 32;
 /// Length of a stretch, and of the run-up to it, in node timeouts.
 const STRETCH: u64 = 2;
 const RUN_UP: u64 = 2;
@@ -163,10 +164,12 @@ impl ClusterBus {
         let incarnations: Vec<u32> = self.nodes.iter().map(|n| n.incarnation).collect();
         let key = self.key;
         for node in self.nodes.iter_mut().filter(|n| n.process.turns()) {
-            node.rng = key.child(u64::from(node.me.0)).at(DRAW_STRETCH, number);
+            let stream = key.child(u64::from(node.me.0));
+            node.rng = stream.at(DRAW_STRETCH, number);
+            let late = stream.at(DRAW_LATENESS, number);
             let number = 1 + node.below(10);
             let phase = SimDuration::from_nanos(node.below(100_000_000));
-            node.ticks = Ticks::starting(number, from + phase);
+            node.ticks = Ticks::starting(number, from + phase, late);
             node.forget_pings(ms_of(from), &self.spec, &gone, &incarnations);
         }
         for node in &mut self.nodes {

@@ -13,6 +13,43 @@
 //!                ──► a returning old primary is told by UPDATE, and copies the new one
 //! ```
 //!
+//! ```
+//! use models::failover::cluster_bus::*;
+//! use sim::{Purpose, SimDuration, SimTime, Streams};
+//! # let spec = ClusterBusSpec {
+//! #     version: Version::Redis70,
+//! #     node_timeout: SimDuration::from_secs(15),
+//! #     replica_validity_factor: 10,
+//! #     repl_ping_replica_period: SimDuration::from_secs(10),
+//! #     require_full_coverage: true,
+//! #     allow_reads_when_down: false,
+//! #     migration_barrier: 1,
+//! #     allow_replica_migration: true,
+//! #     latency: SimDuration::from_micros(250),
+//! #     config_save: SimDuration::from_millis(1),
+//! # };
+//! let member = |shard, role| MemberInit { shard: Shard(shard), role, no_failover: false };
+//! let mut layout: Vec<_> = (0..3).map(|shard| member(shard, Role::Primary)).collect();
+//! layout.extend((0..3).map(|shard| member(shard, Role::Replica)));
+//! let key = Streams::for_trial(1, 1).key(Purpose(1), 0);
+//! let mut bus = ClusterBus::new(spec, &layout, key, SimTime::ZERO);
+//! assert_eq!(bus.next_at(), None, "a healthy cluster sleeps");
+//!
+//! let mut heard = BusEffects::new();
+//! let fault = SimTime::ZERO + SimDuration::from_hours(1);
+//! bus.set_process(fault, Member(0), Process::Dead, &mut heard);
+//! while let Some(next) = bus.next_at() {
+//!     bus.advance(next, &mut heard); // in a world: at an event of its agenda
+//! }
+//! let promoted = |e: &BusEffect| matches!(e, BusEffect::Promoted { member: Member(3), .. });
+//! assert!(heard.iter().any(|(_, effect)| promoted(effect)));
+//! ```
+//!
+//! After any call `next_at` may be earlier or later than before. Effects come with their instants,
+//! in order. What the world keeps true: `set_process`, `set_reachable`, and `set_replication` when a
+//! stream stops, comes back or is complete. A replica that was demoted or re-pointed copies nothing
+//! until the world says `ReplicaLink::Up`.
+//!
 //! Which rule stands where: C1, C10, C16 `packet` · C2, C3, C5, C7, C8 `cron` · C4, C10-C13
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
 //! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,

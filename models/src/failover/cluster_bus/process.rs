@@ -111,11 +111,16 @@ impl ClusterBus {
                 since: since + self.clock_offset,
             },
         };
-        if self.dormant() {
+        let node = &self.nodes[member.index()];
+        let replaces = node
+            .my_primary()
+            .is_some_and(|primary| node.peer(primary).fail);
+        if self.dormant() && !replaces {
             self.dormancy
                 .remember(now + self.clock_offset, member, offset, link);
         } else {
-            self.catch_up(now, out);
+            // A replica of a failed primary may stand from now on.
+            self.wake(now, out);
             self.note_replication(member, offset, link, out);
         }
     }
@@ -203,7 +208,7 @@ impl ClusterBus {
         node.minority_at = 0;
         node.in_minority = false;
         node.update_due = None;
-        node.ticks = Ticks::starting(1, now + FIRST_CRON);
+        node.ticks = Ticks::starting(1, now + FIRST_CRON, node.tick_rng(self.key));
         node.recheck = true;
         if process.turns() {
             self.act(member, out, |_, _| ());

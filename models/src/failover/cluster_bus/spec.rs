@@ -131,3 +131,54 @@ pub fn layout_problems(layout: &[MemberInit]) -> Vec<String> {
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        version = "redis-7.0"
+        node-timeout = "15s"
+        replica-validity-factor = 10
+        repl-ping-replica-period = "10s"
+        require-full-coverage = true
+        allow-reads-when-down = false
+        migration-barrier = 1
+        allow-replica-migration = true
+        latency = "250us"
+        config-save = "1ms"
+    "#;
+
+    #[test]
+    fn it_reads_as_in_redis_conf() {
+        let spec: ClusterBusSpec = toml::from_str(TEXT).expect("a valid text");
+        assert_eq!(spec.node_timeout_ms(), 15_000);
+        assert_eq!(spec.version, Version::Redis70);
+        assert_eq!(spec.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let unknown = TEXT.replace("latency", "latancy");
+        let error = toml::from_str::<ClusterBusSpec>(&unknown).expect_err("no such key");
+        assert!(error.to_string().contains("latancy"));
+        let slow = TEXT.replace("250us", "9s");
+        let spec: ClusterBusSpec = toml::from_str(&slow).expect("a valid text");
+        assert_eq!(spec.problems().len(), 1);
+    }
+
+    #[test]
+    fn a_shard_has_one_primary() {
+        let member = |role| MemberInit {
+            shard: Shard(0),
+            role,
+            no_failover: false,
+        };
+        assert!(layout_problems(&[member(Role::Primary), member(Role::Replica)]).is_empty());
+        assert_eq!(layout_problems(&[member(Role::Replica)]).len(), 1);
+        assert_eq!(
+            layout_problems(&[member(Role::Primary), member(Role::Primary)]).len(),
+            1
+        );
+    }
+}
