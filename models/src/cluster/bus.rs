@@ -184,13 +184,7 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} suspects {}", name(by), name(of))
                 });
-                cx.ledger.state(
-                    cx.now,
-                    RowGroup::Observers,
-                    &row,
-                    "suspects",
-                    Tone::Doubtful,
-                );
+                show(cx, &row, "suspects", Tone::Doubtful);
             }
             BusEffect::Fail {
                 by,
@@ -200,8 +194,7 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} declares {} failed", name(by), name(of))
                 });
-                cx.ledger
-                    .state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
+                show(cx, &row, "FAIL", Tone::Bad);
             }
             BusEffect::FailCleared { by, of } => {
                 cx.ledger.say(cx.now, || {
@@ -216,8 +209,7 @@ impl Cluster {
                 if self.nodes[usize::from(of.0)].primary {
                     let tone = if ok { Tone::Good } else { Tone::Bad };
                     let state = if ok { "cluster ok" } else { "cluster down" };
-                    cx.ledger
-                        .state(cx.now, RowGroup::Observers, &row, state, tone);
+                    show(cx, &row, state, tone);
                 }
             }
             BusEffect::ElectionStarted { by, epoch } => {
@@ -254,4 +246,10 @@ impl Cluster {
             | BusEffect::WritesResumed { .. } => {}
         }
     }
+}
+
+/// What the row of an observer shows from now on.
+fn show(cx: &mut Cx, row: &str, state: &str, tone: Tone) {
+    cx.ledger
+        .state(cx.now, RowGroup::Observers, row, state, tone);
 }
