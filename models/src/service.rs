@@ -49,6 +49,7 @@ impl Service {
         } else {
             self.redis
         };
+        let before = self.timeline.at(cx.now);
         self.timeline.set(cx.now, answer);
         let (state, tone) = match answer {
             Answer::Ok => ("answers".to_owned(), Tone::Good),
@@ -56,6 +57,9 @@ impl Service {
             Answer::Hang => ("hangs".to_owned(), Tone::Bad),
             Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
         };
+        if answer != before {
+            cx.ledger.say(cx.now, || format!("{}: {state}", self.name));
+        }
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);
         answer.captures()

@@ -167,7 +167,8 @@ impl Cluster {
     }
 
     /// A bus that starts holds the cluster to be well.
-    pub(super) fn tell_bus_ok(&self, cx: &mut Cx) {
+    pub(super) fn tell_bus_ok(&mut self, cx: &mut Cx) {
+        self.said_ok = true;
         if self.bus.is_some() {
             let row = format!("{} cluster bus", self.name);
             cx.ledger
@@ -176,15 +177,21 @@ impl Cluster {
     }
 
     /// What the bus says and does, for the trace and the observers' rows.
-    fn tell_effect(&self, effect: &BusEffect, cx: &mut Cx) {
-        let name = |member: Member| self.node_name(member.0.into());
+    fn tell_effect(&mut self, effect: &BusEffect, cx: &mut Cx) {
+        if let BusEffect::ClusterState { of, ok } = *effect {
+            self.tell_state(of, ok, cx);
+        }
         let row = format!("{} cluster bus", self.name);
+        let name = |member: Member| self.node_name(member.0.into());
+        // Only primaries' suspicions count (rule C11).
+        let counts = |member: Member| self.nodes[usize::from(member.0)].primary;
         match *effect {
-            BusEffect::Pfail { by, of } => {
+            BusEffect::Pfail { by, of } if counts(by) => {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} suspects {}", name(by), name(of))
                 });
-                show(cx, &row, "suspects", Tone::Doubtful);
+                let (group, tone) = (RowGroup::Observers, Tone::Doubtful);
+                cx.ledger.state(cx.now, group, &row, "suspects", tone);
             }
             BusEffect::Fail {
                 by,
@@ -194,23 +201,8 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} declares {} failed", name(by), name(of))
                 });
-                show(cx, &row, "FAIL", Tone::Bad);
-            }
-            BusEffect::FailCleared { by, of } => {
-                cx.ledger.say(cx.now, || {
-                    format!("bus: {} sees {} back", name(by), name(of))
-                });
-            }
-            BusEffect::ClusterState { of, ok } => {
-                let says = if ok { "ok" } else { "down" };
-                cx.ledger.say(cx.now, || {
-                    format!("bus: {} holds the cluster {says}", name(of))
-                });
-                if self.nodes[usize::from(of.0)].primary {
-                    let tone = if ok { Tone::Good } else { Tone::Bad };
-                    let state = if ok { "cluster ok" } else { "cluster down" };
-                    show(cx, &row, state, tone);
-                }
+                cx.ledger
+                    .state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
             }
             BusEffect::ElectionStarted { by, epoch } => {
                 cx.ledger.say(cx.now, || {
@@ -234,9 +226,12 @@ impl Cluster {
                     format!("bus: {} was not elected in time", name(member))
                 });
             }
-            BusEffect::Fail {
+            BusEffect::Pfail { .. }
+            | BusEffect::Fail {
                 declared: false, ..
             }
+            | BusEffect::FailCleared { .. }
+            | BusEffect::ClusterState { .. }
             | BusEffect::PfailCleared { .. }
             | BusEffect::ElectionScheduled { .. }
             | BusEffect::Vote { .. }
@@ -246,10 +241,25 @@ impl Cluster {
             | BusEffect::WritesResumed { .. } => {}
         }
     }
-}
 
-/// What the row of an observer shows from now on.
-fn show(cx: &mut Cx, row: &str, state: &str, tone: Tone) {
-    cx.ledger
-        .state(cx.now, RowGroup::Observers, row, state, tone);
+    /// The first primary to change its mind about the cluster is told.
+    fn tell_state(&mut self, of: Member, ok: bool, cx: &mut Cx) {
+        if !self.nodes[usize::from(of.0)].primary || self.said_ok == ok {
+            return;
+        }
+        self.said_ok = ok;
+        let (says, tone) = if ok {
+            ("ok", Tone::Good)
+        } else {
+            ("down", Tone::Bad)
+        };
+        cx.ledger.say(cx.now, || {
+            let first = self.node_name(of.0.into());
+            format!("bus: the cluster is {says}, first seen by {first}")
+        });
+        let row = format!("{} cluster bus", self.name);
+        let state = format!("cluster {says}");
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, &row, &state, tone);
+    }
 }

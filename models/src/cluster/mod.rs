@@ -94,6 +94,8 @@ pub struct Cluster {
     stopped: Vec<Option<SimTime>>,
     bus: Option<ClusterBus>,
     bus_key: StreamKey,
+    /// What the trace said last of the bus' view.
+    said_ok: bool,
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
     /// The bound that the memory event is for, and the growth's turn in which it was planned.
@@ -177,6 +179,7 @@ impl Cluster {
             stopped: vec![None; shards],
             bus: None,
             bus_key,
+            said_ok: true,
             bus_event: None,
             memory_event: None,
             forecast: None,
