@@ -1,4 +1,5 @@
-//! What a request would be told: the interface between the infrastructure and the people who use it.
+//! What a request would be told: the interface between the infrastructure and the people who use
+//! it.
 //!
 //! The infrastructure (nodes, failover, checks, people who fix) is simulated event by event and
 //! leaves one [`AnswerTimeline`] per service: a step function of time. Demand (signers and machine

@@ -56,7 +56,8 @@ pub struct TrialOutcome {
     pub downtime_observed_s: f64,
     /// From the first moment of downtime to the first page or automatic action; `None` if neither.
     pub detect_s: Option<f64>,
-    /// From the first moment of downtime to the last; `None` without downtime or if never recovered.
+    /// From the first moment of downtime to the last; `None` without downtime or if never
+    /// recovered.
     pub recover_s: Option<f64>,
     /// Promotions of a replica, by whatever agent.
     pub failovers: u64,
@@ -64,7 +65,8 @@ pub struct TrialOutcome {
     pub useless_failovers: u64,
     /// Promotions while the old primary was able to serve writes.
     pub false_failovers: u64,
-    /// Fleet, checks, spool and scaling, averaged over the horizon, in US dollars per 730-hour month.
+    /// Fleet, checks, spool and scaling, averaged over the horizon, in US dollars per 730-hour
+    /// month.
     pub cost_per_month_usd: f64,
 }
 

@@ -1,7 +1,7 @@
 //! No text of a picture overlaps another or is cut off, whatever the labels and however many rows;
 //! nothing that is missing is drawn as zero.
 
-#[path = "../examples/gallery/samples.rs"]
+#[path = "../examples/gallery/samples/mod.rs"]
 mod samples;
 
 use output::chart::{BarRow, Chart, DotRow, HeatCell, Point, Series, Shape, Span, Track};

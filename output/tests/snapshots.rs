@@ -2,7 +2,7 @@
 //! `UPDATE_GOLDEN=1 cargo test -p output` rewrites the files under `tests/snapshots/`; look at
 //! them before committing.
 
-#[path = "../examples/gallery/samples.rs"]
+#[path = "../examples/gallery/samples/mod.rs"]
 mod samples;
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! The two draws that halving a cell takes: fair tosses and Gamma variates, exact and quick.
 //!
 //! A query halves some thirty cells, so these draws are what a query costs. `rand_distr` has both;
-//! its general binomial takes 40 ns and its Gamma 10 ns, these take 10 and 6. Logarithms decide on a
-//! rejection but are not part of a value (but for a normal's far tail, and shapes below 1), so that
-//! results do not hang on the last bit of a system's `ln`.
+//! its general binomial takes 40 ns and its Gamma 10 ns, these take 10 and 6. Logarithms decide on
+//! a rejection but are not part of a value (but for a normal's far tail, and shapes below 1), so
+//! that results do not hang on the last bit of a system's `ln`.
 
 use rand::RngExt;
 use rand_distr::{Distribution, Open01, StandardNormal};

@@ -178,25 +178,10 @@ impl Cluster {
 
     /// What the bus says and does, for the trace and the observers' rows.
     fn tell_effect(&mut self, effect: &BusEffect, cx: &mut Cx) {
-        let row = format!("{} cluster bus", self.name);
-        if let BusEffect::ClusterState { of, ok } = *effect
-            && self.nodes[usize::from(of.0)].primary
-            && self.said_ok != ok
-        {
-            self.said_ok = ok;
-            let (says, tone) = if ok {
-                ("ok", Tone::Good)
-            } else {
-                ("down", Tone::Bad)
-            };
-            cx.ledger.say(cx.now, || {
-                let first = self.node_name(of.0.into());
-                format!("bus: the cluster is {says}, first seen by {first}")
-            });
-            let state = format!("cluster {says}");
-            cx.ledger
-                .state(cx.now, RowGroup::Observers, &row, &state, tone);
+        if let BusEffect::ClusterState { of, ok } = *effect {
+            self.tell_state(of, ok, cx);
         }
+        let row = format!("{} cluster bus", self.name);
         let name = |member: Member| self.node_name(member.0.into());
         // Only primaries' suspicions count (rule C11).
         let counts = |member: Member| self.nodes[usize::from(member.0)].primary;
@@ -205,13 +190,8 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("bus: {} suspects {}", name(by), name(of))
                 });
-                cx.ledger.state(
-                    cx.now,
-                    RowGroup::Observers,
-                    &row,
-                    "suspects",
-                    Tone::Doubtful,
-                );
+                let (group, tone) = (RowGroup::Observers, Tone::Doubtful);
+                cx.ledger.state(cx.now, group, &row, "suspects", tone);
             }
             BusEffect::Fail {
                 by,
@@ -260,5 +240,26 @@ impl Cluster {
             | BusEffect::WritesPaused { .. }
             | BusEffect::WritesResumed { .. } => {}
         }
+    }
+
+    /// The first primary to change its mind about the cluster is told.
+    fn tell_state(&mut self, of: Member, ok: bool, cx: &mut Cx) {
+        if !self.nodes[usize::from(of.0)].primary || self.said_ok == ok {
+            return;
+        }
+        self.said_ok = ok;
+        let (says, tone) = if ok {
+            ("ok", Tone::Good)
+        } else {
+            ("down", Tone::Bad)
+        };
+        cx.ledger.say(cx.now, || {
+            let first = self.node_name(of.0.into());
+            format!("bus: the cluster is {says}, first seen by {first}")
+        });
+        let row = format!("{} cluster bus", self.name);
+        let state = format!("cluster {says}");
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, &row, &state, tone);
     }
 }

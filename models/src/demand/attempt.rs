@@ -20,7 +20,8 @@
 //! waiting. (A service that cut its connections to Redis when it opens the spool would save some.)
 //!
 //! Left out: service times that vary (constant: the tail of a healthy service is understated), and
-//! writes that are executed although the client's own timeout ran out (captured twice: understated).
+//! writes that are executed although the client's own timeout ran out (captured twice:
+//! understated).
 //!
 //! At one instant: the deadline comes first, then a change of answer, then the command timeout.
 

@@ -5,11 +5,11 @@
 //! trouble is a crossing of the dataset's growth. Which limit bites follows from the numbers:
 //!
 //! ```text
-//! used     = dataset + client buffers + backlog             (what maxmemory is compared with, M1-M2)
-//! resident = used x fragmentation                           (what the host has to hold)
+//! used     = dataset + client buffers + backlog   (what maxmemory is compared with, M1-M2)
+//! resident = used x fragmentation                 (what the host has to hold)
 //!
-//! used     >= maxmemory, noeviction, primary      -> writes get -OOM        (M3; replicas ignore it, M6)
-//! resident >= memory, no swap                     -> the kernel kills       (F7)
+//! used     >= maxmemory, noeviction, primary  -> writes get -OOM   (M3; replicas ignore it, M6)
+//! resident >= memory, no swap                 -> the kernel kills  (F7)
 //! resident >= memory, swap, and the load's page faults fill the thread's time -> stalled (F9)
 //! ```
 //!
