@@ -34,12 +34,16 @@ impl Findings {
     }
 
     fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
+        // The error says what is wrong and, behind a semicolon, what to write instead.
         if let Err(error) = dist.validate() {
-            let mend = "give parameters that a distribution can have".to_owned();
+            let text = error.to_string();
+            let (wrong, mend) = text
+                .split_once("; ")
+                .unwrap_or((&text, "give parameters that a distribution can have"));
             self.0.push(Problem {
                 key: key.into(),
-                wrong: error.to_string(),
-                mend,
+                wrong: wrong.to_owned(),
+                mend: mend.to_owned(),
             });
         }
     }
@@ -251,7 +255,10 @@ impl WorldSpec {
         found.unless(
             (shares - 1.0).abs() < 1e-6,
             "signers.class",
-            "the classes' shares do not add up to 100 %",
+            &format!(
+                "the classes' shares add up to {:.1} %, not to 100 %",
+                shares * 100.0
+            ),
             "change the shares so that they do",
         );
         found.unless(
