@@ -47,8 +47,8 @@
 //!
 //! After any call `next_at` may be earlier or later than before. Effects come with their instants,
 //! in order. What the world keeps true: `set_process`, `set_reachable`, and `set_replication` when
-//! a stream stops, comes back or is complete. A replica that was demoted or re-pointed copies nothing
-//! until the world says `ReplicaLink::Up`.
+//! a stream stops, comes back or is complete. A replica that was demoted or re-pointed copies
+//! nothing until the world says `ReplicaLink::Up`.
 //!
 //! Which rule stands where: C1, C10, C16 `packet` · C2, C3, C5, C7, C8 `cron` · C4, C10-C13
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4

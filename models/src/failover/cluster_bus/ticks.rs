@@ -15,8 +15,8 @@
 //!
 //! - The kernel wakes a sleeper late: by epoll's slack (a thousandth of the wait, at most 100 us)
 //!   and by however long the scheduler takes, here even between 0 and 1 ms. A lone idle Redis on
-//!   the measuring kind of machine took 100.3 to 101.1 ms a cron, mean 100.6 ms; clusters between an
-//!   election's planning and its start 100.5 to 100.9 ms.
+//!   the measuring kind of machine took 100.3 to 101.1 ms a cron, mean 100.6 ms; clusters between
+//!   an election's planning and its start 100.5 to 100.9 ms.
 //! - Packets pull crons together: a node whose timer has just come due runs it when a neighbour's
 //!   PING arrives, not at its own late time. Nodes of an idle cluster on one machine fall into step
 //!   within a minute (measured: six that were 11 ms apart after 1 s were 1 ms apart after 40 s).
