@@ -5,7 +5,7 @@ use models::demand::{Answers, Class, Client, Demand, Mode, Population, Service, 
 use rand::RngExt;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
 
-const WORLDS: u64 = 600;
+const WORLDS: u64 = 800;
 
 struct World {
     demand: Demand,
@@ -131,6 +131,38 @@ fn any_intensity(rng: &mut Rng, horizon: SimTime) -> Intensity {
     Intensity::piecewise(&pieces, at(3600.0))
 }
 
+/// A world in which waiting costs: short patience, slow work, few workers, answers that flap and
+/// throw whole crowds at the service at one instant.
+fn harsh_world(seed: u64) -> World {
+    let mut world = any_world(seed);
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(1), 0);
+    for service in &mut world.demand.services {
+        service.workers = pick(rng, &[4, 16, 40, 100]);
+        service.queue_limit = pick(rng, &[0, 2, 20, 1000]);
+        service.gateway_timeout = span(rng, 1.5, 20.0);
+        service.service_time = span(rng, 0.05, 1.0);
+    }
+    for population in &mut world.demand.populations {
+        let rate = pick(rng, &[0.2, 1.0, 4.0]);
+        population.visits = Intensity::constant(rate, SimTime::ZERO, world.horizon);
+        for class in &mut population.classes {
+            class.patience = span(rng, 0.1, 20.0);
+        }
+    }
+    for timeline in &mut world.timelines {
+        *timeline = AnswerTimeline::new();
+        let mut now = at(30.0);
+        while now < world.horizon {
+            timeline.set(now, any_answer(rng));
+            let lasts_max = pick(rng, &[5.0, 40.0]);
+            now += span(rng, 0.5, lasts_max);
+            timeline.set(now, any_answer(rng));
+            now += span(rng, 5.0, 200.0);
+        }
+    }
+    world
+}
+
 fn any_world(seed: u64) -> World {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(0), 0);
     let horizon = at(pick(rng, &[200.0, 1000.0, 3000.0, 7000.0]));
@@ -173,7 +205,11 @@ fn any_world(seed: u64) -> World {
 #[test]
 fn lazy_and_eager_agree_to_the_last_integer() {
     for seed in 0..WORLDS {
-        let world = any_world(seed);
+        let world = if seed % 2 == 0 {
+            any_world(seed)
+        } else {
+            harsh_world(seed)
+        };
         let answers: Vec<Answers> = world
             .timelines
             .iter()
