@@ -5,7 +5,7 @@ use models::demand::{Answers, Class, Client, Demand, Mode, Population, Service, 
 use rand::RngExt;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
 
-const WORLDS: u64 = 800;
+const WORLDS: u64 = 20_000;
 
 struct World {
     demand: Demand,
