@@ -97,8 +97,10 @@ impl Scene<'_> {
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
         let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
-        let due = self.due.begun();
-        let old_due = due.filter(|slot| self.in_play.get(*slot).began <= calm_from);
+        let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
+            let visit = self.in_play.get(*slot);
+            visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
+        });
         old_alive + old_due.count() as u64 * condition.presses <= condition.room
     }
 

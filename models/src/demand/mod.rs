@@ -22,6 +22,7 @@ use sim::{Purpose, SimTime, Streams};
 mod attempt;
 mod caller;
 mod cohort;
+mod due;
 mod fate;
 mod lazy;
 mod minutes;
@@ -38,10 +39,11 @@ pub use population::{Answers, Class, Client, Demand, Population, Service};
 pub use strip::Minute;
 
 use caller::Caller;
+use due::DueList;
 use pool::Pool;
 use scene::Scene;
 use strip::Strip;
-use visit::{DueList, InPlay};
+use visit::InPlay;
 
 /// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
 pub const ARRIVALS: Purpose = Purpose(40);
@@ -142,6 +144,7 @@ fn scene<'a>(
             }
         }
     }
+    let due = DueList::new(callers.len());
     Scene {
         service: spec,
         changes: answers.timeline.changes(),
@@ -150,7 +153,7 @@ fn scene<'a>(
         callers,
         pool: Pool::new(spec.workers, spec.queue_limit),
         in_play: InPlay::default(),
-        due: DueList::default(),
+        due,
         now: SimTime::ZERO,
         span: 0,
         waited_at: None,

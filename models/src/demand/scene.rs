@@ -16,11 +16,12 @@ use sim::SimTime;
 
 use super::attempt::{Ended, Ending, gave_up, serve, span_at};
 use super::caller::Caller;
+use super::due::{Due, DueList};
 use super::fate::Fate;
 use super::pool::{Busy, Pool, Room, Waiting};
 use super::population::Service;
 use super::strip::Strip;
-use super::visit::{Due, DueList, InPlay, Visit, Who, Write};
+use super::visit::{InPlay, Visit, Who, Write};
 use crate::answer::{Answer, Cause};
 
 /// One service in one trial, and all who come to it.
