@@ -33,15 +33,14 @@ pub(super) enum Due {
 #[derive(Clone, Debug)]
 pub(super) struct DueList {
     lanes: Vec<VecDeque<Entry>>,
-    /// When the head of each lane is due, close together to be looked through.
-    heads: Vec<SimTime>,
+    /// Counts as the lane after the last.
     heap: BinaryHeap<Reverse<Entry>>,
-    /// The earliest of all: when, and from which lane; [`HEAP`]: from the heap.
-    next: (SimTime, usize),
+    /// When the head of each lane is due; filled up to a power of two.
+    heads: Vec<SimTime>,
+    /// A tournament of lanes: node i holds the earlier of those of 2i and 2i + 1, the root is 1,
+    /// and the lanes themselves are the nodes from `heads.len()` on.
+    earlier: Vec<u32>,
 }
-
-/// Stands for the heap among lanes.
-const HEAP: usize = usize::MAX;
 
 /// Ordered by its first three fields, which are unique: the fourth differs between modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +62,8 @@ const KIND_MASK: u64 = 3;
 const RETURN: u64 = 0;
 const PRESS: u64 = 1;
 const LOSES_PATIENCE: u64 = 2;
-const LANES_PER_CLASS: usize = 3;
+/// Presses have two: after an error, and after the end of patience.
+const LANES_PER_CLASS: usize = 4;
 
 impl Entry {
     fn press(&self) -> u32 {
@@ -73,35 +73,42 @@ impl Entry {
 
 impl DueList {
     pub fn new(classes: usize) -> DueList {
-        DueList {
-            lanes: vec![VecDeque::new(); classes * LANES_PER_CLASS],
-            heads: vec![SimTime::MAX; classes * LANES_PER_CLASS],
+        let lanes = classes * LANES_PER_CLASS;
+        let size = (lanes + 1).next_power_of_two();
+        let mut list = DueList {
+            lanes: vec![VecDeque::new(); lanes],
             heap: BinaryHeap::new(),
-            next: (SimTime::MAX, HEAP),
-        }
+            heads: vec![SimTime::MAX; size],
+            earlier: (0..2 * size as u32)
+                .map(|node| node.saturating_sub(size as u32))
+                .collect(),
+        };
+        (0..size).for_each(|lane| list.play_off(lane));
+        list
     }
 
     /// The instant of what is due first.
     #[inline]
     pub fn next_at(&self) -> SimTime {
-        self.next.0
+        self.heads[self.earlier[1] as usize]
     }
 
     pub fn push_return(&mut self, at: SimTime, who: Who) {
-        self.push(at, who, 0, RETURN, 0);
+        self.push(0, at, (who, 0), RETURN, 0);
     }
 
-    /// The signer of the visit in `slot` presses again at `at`.
-    pub fn push_press(&mut self, at: SimTime, visit: &Visit, slot: u32) {
-        self.push(at, visit.who, visit.presses, PRESS, slot);
+    /// The signer of the visit in `slot` presses again at `at`, after an error or without answer.
+    pub fn push_press(&mut self, at: SimTime, visit: &Visit, slot: u32, after_error: bool) {
+        let lane = 1 + usize::from(after_error);
+        self.push(lane, at, (visit.who, visit.presses), PRESS, slot);
     }
 
     /// The signer of the visit in `slot` ceases at `at` to wait for the newest press.
     pub fn push_loses_patience(&mut self, at: SimTime, visit: &Visit, slot: u32) {
-        self.push(at, visit.who, visit.presses, LOSES_PATIENCE, slot);
+        self.push(3, at, (visit.who, visit.presses), LOSES_PATIENCE, slot);
     }
 
-    fn push(&mut self, at: SimTime, who: Who, press: u32, kind: u64, slot: u32) {
+    fn push(&mut self, lane: usize, at: SimTime, (who, press): (Who, u32), kind: u64, slot: u32) {
         let round = (who.round as u64) << (PRESS_BITS + 2);
         let entry = Entry {
             at,
@@ -109,36 +116,28 @@ impl DueList {
             what: round | u64::from(press) << 2 | kind,
             slot,
         };
-        let first = at < self.next.0 || (at == self.next.0 && self.head_is_after(&entry));
-        let number = who.class * LANES_PER_CLASS + kind as usize;
+        let number = who.class * LANES_PER_CLASS + lane;
         let lane = &mut self.lanes[number];
-        let from = if lane.back().is_some_and(|last| *last > entry) {
+        if lane.back().is_some_and(|last| *last > entry) {
             self.heap.push(Reverse(entry));
-            HEAP
+            self.set_head(self.lanes.len());
         } else {
-            if lane.is_empty() {
-                self.heads[number] = at;
-            }
             lane.push_back(entry);
-            number
-        };
-        if first {
-            self.next = (at, from);
+            if lane.len() == 1 {
+                self.set_head(number);
+            }
         }
     }
 
     /// What is due first. `offset` tells how long after the first visit a round of a class begins.
     pub fn pop(&mut self, offset: impl Fn(usize, usize) -> SimDuration) -> (SimTime, Due) {
-        let entry = if self.next.1 == HEAP {
-            self.heap.pop().map(|entry| entry.0)
-        } else {
-            let lane = &mut self.lanes[self.next.1];
-            let entry = lane.pop_front();
-            self.heads[self.next.1] = lane.front().map_or(SimTime::MAX, |head| head.at);
-            entry
+        let first = self.earlier[1] as usize;
+        let entry = match self.lanes.get_mut(first) {
+            Some(lane) => lane.pop_front(),
+            None => self.heap.pop().map(|entry| entry.0),
         };
-        self.find_next();
         let entry = entry.expect("something is due");
+        self.set_head(first);
         let due = match entry.what & KIND_MASK {
             RETURN => {
                 let class = (entry.who >> INDEX_BITS) as usize;
@@ -157,26 +156,37 @@ impl DueList {
         (entry.at, due)
     }
 
-    fn find_next(&mut self) {
-        let heap_at = self.heap.peek().map_or(SimTime::MAX, |entry| entry.0.at);
-        let mut next = (heap_at, HEAP);
-        for (lane, at) in self.heads.iter().enumerate() {
-            if *at < next.0 || (*at == next.0 && self.head(lane) < self.head(next.1)) {
-                next = (*at, lane);
+    /// The head of `lane` has changed.
+    fn set_head(&mut self, lane: usize) {
+        self.heads[lane] = self.head(lane).map_or(SimTime::MAX, |head| head.at);
+        self.play_off(lane);
+    }
+
+    /// Decides the matches from `lane` up to the root, or to one that another lane still wins.
+    fn play_off(&mut self, lane: usize) {
+        let mut first = lane;
+        let mut node = self.heads.len() + lane;
+        while node > 1 {
+            let other = self.earlier[node ^ 1] as usize;
+            let (other_at, first_at) = (self.heads[other], self.heads[first]);
+            let tied = other_at == first_at && self.head(other) < self.head(first);
+            if other_at < first_at || tied {
+                first = other;
             }
+            node /= 2;
+            if first != lane && self.earlier[node] as usize == first {
+                return;
+            }
+            self.earlier[node] = first as u32;
         }
-        self.next = next;
     }
 
     fn head(&self, lane: usize) -> Option<&Entry> {
-        if lane == HEAP {
-            return self.heap.peek().map(|entry| &entry.0);
+        match self.lanes.get(lane) {
+            Some(lane) => lane.front(),
+            None if lane == self.lanes.len() => self.heap.peek().map(|entry| &entry.0),
+            None => None,
         }
-        self.lanes[lane].front()
-    }
-
-    fn head_is_after(&self, entry: &Entry) -> bool {
-        self.head(self.next.1).is_none_or(|head| head > entry)
     }
 
     /// What may still make signers press who are on a visit already: the slot of the visit, and the
@@ -224,7 +234,7 @@ mod tests {
             let mut due = DueList::new(3);
             for (at, class, index) in scripts {
                 let at = SimTime::from_nanos(*at);
-                due.push_press(at, &visit(*class, *index, 1), *index as u32);
+                due.push_press(at, &visit(*class, *index, 1), *index as u32, true);
             }
             let mut order = Vec::new();
             while !due.is_empty() {

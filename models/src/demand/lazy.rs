@@ -117,7 +117,7 @@ impl Scene<'_> {
     fn expected(&self, to: SimTime) -> f64 {
         let expected = self.callers.iter().map(|caller| {
             let from = self.now.max(caller.counted_to).min(to);
-            let intensity = caller.tree.intensity();
+            let intensity = caller.arrivals.intensity();
             intensity.cumulative(to) - intensity.cumulative(from)
         });
         expected.sum()
@@ -133,7 +133,7 @@ impl Scene<'_> {
                 continue;
             }
             let before = fresh.len();
-            caller.tree.for_each(from, to, |arrival| {
+            caller.arrivals.for_each(from, to, |arrival| {
                 fresh.push(Fresh {
                     at: arrival.at,
                     class,
@@ -144,7 +144,7 @@ impl Scene<'_> {
             for round in 1..caller.offsets.len() {
                 let offset = caller.offsets[round];
                 for (from, to) in caller.returning_within(round, from, to) {
-                    caller.tree.for_each(from, to, |arrival| {
+                    caller.arrivals.for_each(from, to, |arrival| {
                         let who = Who {
                             class,
                             index: arrival.index,

@@ -88,7 +88,7 @@ pub fn evaluate(
         for (position, population) in demand.populations.iter().enumerate() {
             if population.service == service {
                 let objective = population.objective;
-                populations[position] = Some(outcome(&scene, position, objective));
+                populations[position] = Some(outcome(&mut scene, position, objective));
             }
         }
     }
@@ -164,14 +164,14 @@ fn scene<'a>(
 }
 
 /// What became of the population at `position`, once the scene has passed.
-fn outcome(scene: &Scene, position: usize, objective: f64) -> PopulationOutcome {
-    let callers = scene.callers.iter();
-    let callers: Vec<&Caller> = callers.filter(|c| c.population == position).collect();
+fn outcome(scene: &mut Scene, position: usize, objective: f64) -> PopulationOutcome {
+    let callers = scene.callers.iter_mut();
+    let mut callers: Vec<&mut Caller> = callers.filter(|c| c.population == position).collect();
     let mut tally = Tally::default();
     callers.iter().for_each(|caller| tally.add(&caller.tally));
     tally.assert_adds_up();
     PopulationOutcome {
         tally,
-        minutes_observed_down: minutes::minutes_down(&callers, objective, scene.horizon),
+        minutes_observed_down: minutes::minutes_down(&mut callers, objective, scene.horizon),
     }
 }

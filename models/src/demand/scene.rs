@@ -180,7 +180,7 @@ impl<'a> Scene<'a> {
         if visit.awaited == press {
             visit.awaited = 0;
             if shows_error {
-                self.press_again(slot, self.now.saturating_add(pause));
+                self.press_again(slot, self.now.saturating_add(pause), true);
             } else if visit.presses < caller.class.presses_max {
                 self.press(slot);
                 return;
@@ -315,17 +315,15 @@ impl<'a> Scene<'a> {
         let class = self.callers[self.in_play.get(press.visit).who.class].class;
         let gives_up = press.at.saturating_add(class.patience);
         if ended.at > gives_up {
-            self.press_again(press.visit, gives_up);
+            self.press_again(press.visit, gives_up, false);
         } else if matches!(ended.how, Ending::Failed(_)) {
-            self.press_again(
-                press.visit,
-                ended.at.saturating_add(class.press_again_after),
-            );
+            let at = ended.at.saturating_add(class.press_again_after);
+            self.press_again(press.visit, at, true);
         }
     }
 
     /// The signer presses again at `at`, if ever.
-    fn press_again(&mut self, slot: u32, at: SimTime) {
+    fn press_again(&mut self, slot: u32, at: SimTime, after_error: bool) {
         let visit = self.in_play.at(slot);
         if visit.presses >= self.callers[visit.who.class].class.presses_max {
             return;
@@ -335,7 +333,7 @@ impl<'a> Scene<'a> {
             return;
         }
         visit.open += 1;
-        self.due.push_press(at, visit, slot);
+        self.due.push_press(at, visit, slot, after_error);
     }
 
     /// Once nothing of a visit is open, it is in one class of the tally, or comes back.
