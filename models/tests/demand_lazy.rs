@@ -5,7 +5,7 @@ use models::demand::{Answers, Class, Client, Demand, Mode, Population, Service, 
 use rand::RngExt;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
 
-const WORLDS: u64 = 600;
+const WORLDS: u64 = 1500;
 
 struct World {
     demand: Demand,
@@ -131,6 +131,82 @@ fn any_intensity(rng: &mut Rng, horizon: SimTime) -> Intensity {
     Intensity::piecewise(&pieces, at(3600.0))
 }
 
+/// A world in which waiting costs: short patience, slow work, few workers, answers that flap and
+/// throw whole crowds at the service at one instant.
+fn harsh_world(seed: u64) -> World {
+    let mut world = any_world(seed);
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(1), 0);
+    for service in &mut world.demand.services {
+        service.workers = pick(rng, &[4, 16, 40, 100]);
+        service.queue_limit = pick(rng, &[0, 2, 20, 1000]);
+        service.gateway_timeout = span(rng, 1.5, 20.0);
+        service.service_time = span(rng, 0.05, 1.0);
+    }
+    for population in &mut world.demand.populations {
+        let rate = pick(rng, &[0.2, 1.0, 4.0]);
+        population.visits = Intensity::constant(rate, SimTime::ZERO, world.horizon);
+        for class in &mut population.classes {
+            class.patience = span(rng, 0.1, 20.0);
+        }
+    }
+    for timeline in &mut world.timelines {
+        *timeline = AnswerTimeline::new();
+        let mut now = at(30.0);
+        while now < world.horizon {
+            timeline.set(now, any_answer(rng));
+            let lasts_max = pick(rng, &[5.0, 40.0]);
+            now += span(rng, 0.5, lasts_max);
+            timeline.set(now, any_answer(rng));
+            now += span(rng, 5.0, 200.0);
+        }
+    }
+    world
+}
+
+/// A world that throws crowds: many wait through a hang, are shown an error at one instant, and
+/// press again at one instant, when all is well and few workers are there for them and the others.
+fn crowded_world(seed: u64) -> World {
+    let mut world = any_world(seed);
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(2), 0);
+    world.horizon = at(500.0);
+    let mut class = |patience| Class {
+        patience,
+        presses_max: pick(rng, &[2, 3]),
+        press_again_after: span(rng, 1.0, 4.0),
+        ..any_class(rng, 0.5)
+    };
+    let classes = vec![
+        class(seconds(25.0)),
+        class(seconds(1.3)),
+        class(seconds(0.6)),
+    ];
+    let rate = pick(rng, &[2.0, 4.0, 8.0]);
+    world.demand.populations.truncate(1);
+    world.demand.populations[0] = Population {
+        service: 0,
+        visits: Intensity::constant(rate, SimTime::ZERO, world.horizon),
+        classes,
+        ..world.demand.populations[0].clone()
+    };
+    let service = &mut world.demand.services[0];
+    service.workers = rng.random_range(10..100);
+    service.queue_limit = pick(rng, &[0, 5, 20, 150, 400]);
+    service.gateway_timeout = span(rng, 20.0, 30.0);
+    service.service_time = span(rng, 0.2, 1.0);
+    let timeline = &mut world.timelines[0];
+    *timeline = AnswerTimeline::new();
+    let mut now = at(30.0);
+    while now < world.horizon {
+        timeline.set(now, Answer::Hang);
+        now += span(rng, 5.0, 60.0);
+        timeline.set(now, Answer::Error(Cause::Oom));
+        now += span(rng, 0.3, 6.0);
+        timeline.set(now, any_answer(rng));
+        now += span(rng, 5.0, 60.0);
+    }
+    world
+}
+
 fn any_world(seed: u64) -> World {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(0), 0);
     let horizon = at(pick(rng, &[200.0, 1000.0, 3000.0, 7000.0]));
@@ -173,7 +249,11 @@ fn any_world(seed: u64) -> World {
 #[test]
 fn lazy_and_eager_agree_to_the_last_integer() {
     for seed in 0..WORLDS {
-        let world = any_world(seed);
+        let world = match seed % 3 {
+            0 => any_world(seed),
+            1 => harsh_world(seed),
+            _ => crowded_world(seed),
+        };
         let answers: Vec<Answers> = world
             .timelines
             .iter()

@@ -11,7 +11,7 @@
 //!  returns                   counted there, or played, as the time of the return has it
 //! ```
 
-use sim::{ArrivalTree, SimDuration, SimTime, Streams};
+use sim::{ArrivalReader, ArrivalTree, SimDuration, SimTime, Streams};
 
 use super::minutes::MinuteCounts;
 use super::outcome::Tally;
@@ -23,7 +23,7 @@ pub(super) struct Caller<'a> {
     /// The position of its population.
     pub population: usize,
     /// When first visits begin.
-    pub tree: ArrivalTree,
+    pub arrivals: ArrivalReader,
     /// When each visit begins, counted from the first.
     pub offsets: Vec<SimDuration>,
     pub tally: Tally,
@@ -55,11 +55,12 @@ impl<'a> Caller<'a> {
         assert!(class.presses_max <= 1 << 20, "presses are few");
         let key = streams.key(super::ARRIVALS, population.entity);
         let visits = population.visits.scaled(class.share);
+        let tree = ArrivalTree::new(key.child(number as u64), visits, None);
         let offsets = class.offsets(service);
         Caller {
             class,
             population: position,
-            tree: ArrivalTree::new(key.child(number as u64), visits, None),
+            arrivals: ArrivalReader::new(tree),
             tally: Tally::default(),
             accounted: 0,
             counted_to: SimTime::ZERO,
@@ -79,7 +80,7 @@ impl<'a> Caller<'a> {
     /// The tally at the horizon: whoever was not accounted for was captured at once.
     pub fn close(&mut self, horizon: SimTime) {
         let tally = &mut self.tally;
-        tally.visits = self.tree.count_before(horizon);
+        tally.visits = self.arrivals.count_before(horizon);
         assert!(self.accounted <= tally.visits, "nobody is counted twice");
         tally.captured_first_try += tally.visits - self.accounted;
         tally.assert_adds_up();

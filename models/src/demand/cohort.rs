@@ -82,13 +82,13 @@ impl Caller<'_> {
             for (from, to) in lost_acks {
                 let from = from.saturating_sub(wrote_after).max(span.0);
                 let to = to.saturating_sub(wrote_after).min(span.1);
-                self.tally.acked_lost += self.tree.count(from, to);
+                self.tally.acked_lost += self.arrivals.count(from, to);
             }
         }
         if round == 0 && fate.plain() {
             return;
         }
-        let n = self.tree.count(span.0, span.1);
+        let n = self.arrivals.count(span.0, span.1);
         self.tally.count(fate, round, n);
         if round == 0 {
             self.accounted += n;
@@ -114,7 +114,7 @@ impl Caller<'_> {
             return;
         }
         self.returning[round + 1].push((span.0, in_time));
-        self.tally.still_pending += self.tree.count(in_time, span.1);
+        self.tally.still_pending += self.arrivals.count(in_time, span.1);
     }
 }
 

@@ -97,8 +97,10 @@ impl Scene<'_> {
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
         let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
-        let due = self.due.begun();
-        let old_due = due.filter(|slot| self.in_play.get(*slot).began <= calm_from);
+        let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
+            let visit = self.in_play.get(*slot);
+            visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
+        });
         old_alive + old_due.count() as u64 * condition.presses <= condition.room
     }
 
@@ -115,7 +117,7 @@ impl Scene<'_> {
     fn expected(&self, to: SimTime) -> f64 {
         let expected = self.callers.iter().map(|caller| {
             let from = self.now.max(caller.counted_to).min(to);
-            let intensity = caller.tree.intensity();
+            let intensity = caller.arrivals.intensity();
             intensity.cumulative(to) - intensity.cumulative(from)
         });
         expected.sum()
@@ -131,7 +133,7 @@ impl Scene<'_> {
                 continue;
             }
             let before = fresh.len();
-            caller.tree.for_each(from, to, |arrival| {
+            caller.arrivals.for_each(from, to, |arrival| {
                 fresh.push(Fresh {
                     at: arrival.at,
                     class,
@@ -142,7 +144,7 @@ impl Scene<'_> {
             for round in 1..caller.offsets.len() {
                 let offset = caller.offsets[round];
                 for (from, to) in caller.returning_within(round, from, to) {
-                    caller.tree.for_each(from, to, |arrival| {
+                    caller.arrivals.for_each(from, to, |arrival| {
                         let who = Who {
                             class,
                             index: arrival.index,

@@ -55,14 +55,10 @@ impl MinuteCounts {
 
 /// Minutes of a population, given as its classes, in which more than `objective` of the first
 /// presses failed.
-pub(super) fn minutes_down(callers: &[&Caller], objective: f64, horizon: SimTime) -> u64 {
+pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon: SimTime) -> u64 {
     let whole = all_fail(callers);
-    let mut down = 0;
-    for (first, end) in &whole {
-        down += minutes_with_arrivals(callers, *first, *end);
-    }
     let mut others: Vec<u64> = Vec::new();
-    for caller in callers {
+    for caller in callers.iter() {
         others.extend(caller.failed_first.counts.iter().map(|count| count.0));
         for (from, to) in &caller.failing {
             let last = minute_of(*to - SimDuration::from_nanos(1));
@@ -72,15 +68,17 @@ pub(super) fn minutes_down(callers: &[&Caller], objective: f64, horizon: SimTime
     others.sort_unstable();
     others.dedup();
     others.retain(|minute| !whole.iter().any(|span| (span.0..span.1).contains(minute)));
-    let is_down = |minute: &&u64| {
-        let (failed, total) = first_presses(callers, **minute, horizon);
-        failed as f64 > objective * total as f64
-    };
-    down + others.iter().filter(is_down).count() as u64
+    let presses = first_presses(callers, &others, horizon);
+    let is_down = |(failed, total): &&(u64, u64)| *failed as f64 > objective * *total as f64;
+    let mut down = presses.iter().filter(is_down).count() as u64;
+    for (first, end) in whole {
+        down += minutes_with_arrivals(callers, first, end);
+    }
+    down
 }
 
 /// Spans of whole minutes in which every first press of every class is known to fail.
-fn all_fail(callers: &[&Caller]) -> Vec<(u64, u64)> {
+fn all_fail(callers: &[&mut Caller]) -> Vec<(u64, u64)> {
     let Some((first, rest)) = callers.split_first() else {
         return Vec::new();
     };
@@ -113,33 +111,53 @@ fn outside(spans: &[(u64, u64)], first: u64, end: u64) -> Vec<u64> {
 }
 
 /// How many of the minutes `[first, end)` have a first press at all.
-fn minutes_with_arrivals(callers: &[&Caller], first: u64, end: u64) -> u64 {
-    let rate = |caller: &&&Caller| caller.tree.intensity().total();
-    let Some(busiest) = callers.iter().max_by(|a, b| rate(a).total_cmp(&rate(b))) else {
+fn minutes_with_arrivals(callers: &mut [&mut Caller], first: u64, end: u64) -> u64 {
+    let rate = |caller: &&mut &mut Caller| caller.arrivals.intensity().total();
+    let Some(busiest) = callers
+        .iter_mut()
+        .max_by(|a, b| rate(a).total_cmp(&rate(b)))
+    else {
         return 0;
     };
-    let mut found = 0;
-    let mut before = busiest.tree.count_before(start_of(first));
+    // Nearly always the busiest class alone shows that somebody came.
+    let mut empty = Vec::new();
+    let mut before = busiest.arrivals.count_before(start_of(first));
     for minute in first..end {
-        let (from, to) = (start_of(minute), start_of(minute + 1));
-        let after = busiest.tree.count_before(to);
-        let some = after > before || callers.iter().any(|caller| caller.tree.count(from, to) > 0);
-        found += u64::from(some);
+        let after = busiest.arrivals.count_before(start_of(minute + 1));
+        if after == before {
+            empty.push(minute);
+        }
         before = after;
     }
-    found
+    empty.retain(|minute| {
+        let (from, to) = (start_of(*minute), start_of(minute + 1));
+        callers
+            .iter_mut()
+            .all(|caller| caller.arrivals.count(from, to) == 0)
+    });
+    end - first - empty.len() as u64
 }
 
-/// First presses that arrived in `minute`: how many failed, and how many there were.
-fn first_presses(callers: &[&Caller], minute: u64, horizon: SimTime) -> (u64, u64) {
-    let (from, to) = (start_of(minute), start_of(minute + 1).min(horizon));
-    let (mut failed, mut total) = (0, 0);
+/// First presses that arrived in each of the ascending `minutes`: how many failed, and how many
+/// there were.
+fn first_presses(
+    callers: &mut [&mut Caller],
+    minutes: &[u64],
+    horizon: SimTime,
+) -> Vec<(u64, u64)> {
+    let mut presses = vec![(0, 0); minutes.len()];
     for caller in callers {
-        failed += caller.failed_first.at(minute);
-        total += caller.tree.count(from, to);
-        for span in &caller.failing {
-            failed += caller.tree.count(span.0.max(from), span.1.min(to));
+        for (minute, (failed, total)) in minutes.iter().zip(&mut presses) {
+            let (from, to) = (start_of(*minute), start_of(minute + 1).min(horizon));
+            *failed += caller.failed_first.at(*minute);
+            *total += caller.arrivals.count(from, to);
+            for span in &caller.failing {
+                let (from, to) = (span.0.max(from), span.1.min(to));
+                if from < to {
+                    *failed += caller.arrivals.count(from, to);
+                }
+            }
         }
     }
-    (failed, total)
+    presses
 }

@@ -22,6 +22,7 @@ use sim::{SimTime, Streams};
 mod attempt;
 mod caller;
 mod cohort;
+mod due;
 mod fate;
 mod lazy;
 mod minutes;
@@ -38,10 +39,11 @@ pub use population::{Answers, Class, Client, Demand, Population, Service};
 pub use strip::Minute;
 
 use caller::Caller;
+use due::DueList;
 use pool::Pool;
 use scene::Scene;
 use strip::Strip;
-use visit::{DueList, InPlay};
+use visit::InPlay;
 
 pub use crate::Mode;
 pub use crate::streams::ARRIVALS;
@@ -77,7 +79,7 @@ pub fn evaluate(
         for (position, population) in demand.populations.iter().enumerate() {
             if population.service == service {
                 let objective = population.objective;
-                populations[position] = Some(outcome(&scene, position, objective));
+                populations[position] = Some(outcome(&mut scene, position, objective));
             }
         }
     }
@@ -133,6 +135,7 @@ fn scene<'a>(
             }
         }
     }
+    let due = DueList::new(callers.len());
     Scene {
         service: spec,
         changes: answers.timeline.changes(),
@@ -141,7 +144,7 @@ fn scene<'a>(
         callers,
         pool: Pool::new(spec.workers, spec.queue_limit),
         in_play: InPlay::default(),
-        due: DueList::default(),
+        due,
         now: SimTime::ZERO,
         span: 0,
         waited_at: None,
@@ -152,14 +155,14 @@ fn scene<'a>(
 }
 
 /// What became of the population at `position`, once the scene has passed.
-fn outcome(scene: &Scene, position: usize, objective: f64) -> PopulationOutcome {
-    let callers = scene.callers.iter();
-    let callers: Vec<&Caller> = callers.filter(|c| c.population == position).collect();
+fn outcome(scene: &mut Scene, position: usize, objective: f64) -> PopulationOutcome {
+    let callers = scene.callers.iter_mut();
+    let mut callers: Vec<&mut Caller> = callers.filter(|c| c.population == position).collect();
     let mut tally = Tally::default();
     callers.iter().for_each(|caller| tally.add(&caller.tally));
     tally.assert_adds_up();
     PopulationOutcome {
         tally,
-        minutes_observed_down: minutes::minutes_down(&callers, objective, scene.horizon),
+        minutes_observed_down: minutes::minutes_down(&mut callers, objective, scene.horizon),
     }
 }

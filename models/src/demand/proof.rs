@@ -80,7 +80,7 @@ impl Condition {
             let rounds = caller.offsets.iter().enumerate().filter(|(round, offset)| {
                 *round == 0 || blocked_from.saturating_add(**offset) < end
             });
-            let rate = caller.tree.intensity().rate_max() * rounds.count() as f64;
+            let rate = caller.arrivals.intensity().rate_max() * rounds.count() as f64;
             presses_expected += rate * horizon.as_secs_f64() * f64::from(fate.presses);
             for (sum, seconds) in alive.iter_mut().zip(fate.alive_s()).skip(1) {
                 *sum += rate * seconds;

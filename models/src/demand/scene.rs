@@ -16,11 +16,12 @@ use sim::SimTime;
 
 use super::attempt::{Ended, Ending, gave_up, serve, span_at};
 use super::caller::Caller;
+use super::due::{Due, DueList};
 use super::fate::Fate;
 use super::pool::{Busy, Pool, Room, Waiting};
 use super::population::Service;
 use super::strip::Strip;
-use super::visit::{Due, DueList, InPlay, Visit, Who, Write};
+use super::visit::{InPlay, Visit, Who, Write};
 use crate::answer::{Answer, Cause};
 
 /// One service in one trial, and all who come to it.
@@ -179,7 +180,7 @@ impl<'a> Scene<'a> {
         if visit.awaited == press {
             visit.awaited = 0;
             if shows_error {
-                self.press_again(slot, self.now.saturating_add(pause));
+                self.press_again(slot, self.now.saturating_add(pause), true);
             } else if visit.presses < caller.class.presses_max {
                 self.press(slot);
                 return;
@@ -314,17 +315,15 @@ impl<'a> Scene<'a> {
         let class = self.callers[self.in_play.get(press.visit).who.class].class;
         let gives_up = press.at.saturating_add(class.patience);
         if ended.at > gives_up {
-            self.press_again(press.visit, gives_up);
+            self.press_again(press.visit, gives_up, false);
         } else if matches!(ended.how, Ending::Failed(_)) {
-            self.press_again(
-                press.visit,
-                ended.at.saturating_add(class.press_again_after),
-            );
+            let at = ended.at.saturating_add(class.press_again_after);
+            self.press_again(press.visit, at, true);
         }
     }
 
     /// The signer presses again at `at`, if ever.
-    fn press_again(&mut self, slot: u32, at: SimTime) {
+    fn press_again(&mut self, slot: u32, at: SimTime, after_error: bool) {
         let visit = self.in_play.at(slot);
         if visit.presses >= self.callers[visit.who.class].class.presses_max {
             return;
@@ -334,7 +333,7 @@ impl<'a> Scene<'a> {
             return;
         }
         visit.open += 1;
-        self.due.push_press(at, visit, slot);
+        self.due.push_press(at, visit, slot, after_error);
     }
 
     /// Once nothing of a visit is open, it is in one class of the tally, or comes back.
