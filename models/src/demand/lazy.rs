@@ -156,7 +156,86 @@ impl Scene<'_> {
                 }
             }
         }
+        self.played += fresh.len() as u64;
         // Each class is in order already: a stable sort merges the runs.
         fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::{Intensity, Streams};
+
+    use super::super::population::{Answers, Class, Client, Demand, Population, Service};
+    use super::super::scene;
+    use super::*;
+    use crate::answer::{Answer, AnswerTimeline};
+
+    /// 20 visits a second for a day at a service with so many workers and places in the queue.
+    fn demand(workers: u32, queue_limit: u32, command_timeout: Option<SimDuration>) -> Demand {
+        let day = SimTime::ZERO + SimDuration::from_days(1);
+        Demand {
+            services: vec![Service {
+                name: "api".to_owned(),
+                workers,
+                queue_limit,
+                gateway_timeout: SimDuration::from_secs(30),
+                service_time: SimDuration::from_millis(50),
+                client: Client {
+                    command_timeout,
+                    retries: 0,
+                    backoff: SimDuration::ZERO,
+                    retries_on: Vec::new(),
+                },
+            }],
+            populations: vec![Population {
+                name: "signers".to_owned(),
+                entity: 0,
+                service: 0,
+                visits: Intensity::constant(20.0, SimTime::ZERO, day),
+                objective: 0.01,
+                signers: true,
+                classes: vec![Class {
+                    name: "signers".to_owned(),
+                    share: 1.0,
+                    patience: SimDuration::from_secs(10),
+                    presses_max: 2,
+                    press_again_after: SimDuration::from_secs(3),
+                    returns: vec![SimDuration::from_hours(2)],
+                }],
+            }],
+        }
+    }
+
+    /// First visits played when the service hangs from 10:00 to 12:00.
+    fn played(demand: &Demand) -> u64 {
+        let mut timeline = AnswerTimeline::new();
+        let hour = |h| SimTime::ZERO + SimDuration::from_hours(h);
+        timeline.set(hour(10), Answer::Hang);
+        timeline.set(hour(12), Answer::Ok);
+        let answers = Answers {
+            timeline: &timeline,
+            lost_acks: &[],
+        };
+        let mut scene = scene(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
+        scene.pass((hour(24), hour(24)));
+        scene.played
+    }
+
+    #[test]
+    fn only_those_who_may_see_the_end_of_the_hang_are_played() {
+        let (hang, day) = (2 * 3600 * 20, 24 * 3600 * 20);
+        // Lives of 40 seconds before the end, and the backlog.
+        assert!(played(&demand(512, 8192, None)) < 60 * 20);
+        assert!(played(&demand(100_000, 0, None)) < 60 * 20);
+        // A crowd that may not fit is played as long as it may not: the hang, and little more.
+        let overflowing = played(&demand(512, 600, None));
+        assert!(overflowing.abs_diff(hang) < hang / 50, "{overflowing}");
+        // Attempts that time out after two seconds find a free worker among 512, not among 40.
+        let timeout = Some(SimDuration::from_secs(2));
+        assert!(played(&demand(512, 8192, timeout)) < 60 * 20);
+        assert!(played(&demand(40, 8192, timeout)) > hang - hang / 50);
+        // One worker is close to its limit at any time.
+        assert!(played(&demand(1, 8192, None)) >= day / 2);
     }
 }

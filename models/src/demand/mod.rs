@@ -11,7 +11,8 @@
 //!
 //! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
 //! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`). What is left are
-//! the transitions; they are played request by request (`scene.rs`, `pool.rs`, `attempt.rs`).
+//! the transitions; they are played request by request (`scene.rs`, `signer.rs`, `pool.rs`,
+//! `attempt.rs`).
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
@@ -31,6 +32,7 @@ mod pool;
 mod population;
 mod proof;
 mod scene;
+mod signer;
 mod strip;
 mod visit;
 
@@ -150,6 +152,7 @@ fn scene<'a>(
         waited_at: None,
         refused_at: None,
         fates: Vec::new(),
+        played: 0,
         strip: None,
     }
 }

@@ -21,7 +21,7 @@ use super::fate::Fate;
 use super::pool::{Busy, Pool, Room, Waiting};
 use super::population::Service;
 use super::strip::Strip;
-use super::visit::{InPlay, Visit, Who, Write};
+use super::visit::{InPlay, Visit, Who};
 use crate::answer::{Answer, Cause};
 
 /// One service in one trial, and all who come to it.
@@ -45,6 +45,8 @@ pub(super) struct Scene<'a> {
     pub refused_at: Option<SimTime>,
     /// For each answer met so far, the fate of each class under it.
     pub fates: Vec<(Answer, Vec<Fate>)>,
+    /// First visits that were played.
+    pub played: u64,
     /// Attempts per minute, if asked for.
     pub strip: Option<Strip>,
 }
@@ -57,12 +59,13 @@ pub(super) struct Fresh {
     pub index: u64,
 }
 
-/// An attempt, as far as its signer is concerned.
+/// An attempt, as far as its signer is concerned: when it was made, its number within the visit,
+/// and the slot of the visit.
 #[derive(Clone, Copy, Debug)]
-struct Press {
-    at: SimTime,
-    number: u32,
-    visit: u32,
+pub(super) struct Press {
+    pub at: SimTime,
+    pub number: u32,
+    pub visit: u32,
 }
 
 impl<'a> Scene<'a> {
@@ -171,26 +174,8 @@ impl<'a> Scene<'a> {
         self.press(slot);
     }
 
-    fn lose_patience(&mut self, slot: u32, press: u32) {
-        let caller = &self.callers[self.in_play.get(slot).who.class];
-        let shows_error = self.service.gateway_timeout <= caller.class.patience;
-        let pause = caller.class.press_again_after;
-        let visit = self.in_play.at(slot);
-        visit.open -= 1;
-        if visit.awaited == press {
-            visit.awaited = 0;
-            if shows_error {
-                self.press_again(slot, self.now.saturating_add(pause), true);
-            } else if visit.presses < caller.class.presses_max {
-                self.press(slot);
-                return;
-            }
-        }
-        self.conclude_if_over(slot);
-    }
-
     /// The signer of this visit presses now.
-    fn press(&mut self, slot: u32) {
+    pub fn press(&mut self, slot: u32) {
         let visit = self.in_play.at(slot);
         visit.presses += 1;
         let (number, began) = (visit.presses, visit.began);
@@ -280,108 +265,6 @@ impl<'a> Scene<'a> {
         self.conclude_if_over(press.visit);
     }
 
-    /// Books the answer to an attempt, whoever still waits for it.
-    fn answered(&mut self, press: Press, ended: Ended) {
-        let visit = self.in_play.at(press.visit);
-        if ended.at >= self.horizon {
-            visit.unfinished = true;
-            return;
-        }
-        let who = visit.who;
-        let caller = &mut self.callers[who.class];
-        let mut wrote = |spooled| {
-            visit.wrote(Write {
-                at: ended.at,
-                press: press.number,
-                spooled,
-            })
-        };
-        match ended.how {
-            Ending::Captured => wrote(false),
-            Ending::Spooled => wrote(true),
-            Ending::Failed(cause) => {
-                caller.tally.failed[cause as usize] += 1;
-                if press.number == 1 && who.round == 0 {
-                    caller.failed_first.add(press.at);
-                }
-            }
-        }
-        let ok = !matches!(ended.how, Ending::Failed(_));
-        self.record_strip(who.class, press.at, ok);
-    }
-
-    /// What the signer does who waits for this answer, the newest press being this one.
-    fn react(&mut self, press: Press, ended: Ended) {
-        let class = self.callers[self.in_play.get(press.visit).who.class].class;
-        let gives_up = press.at.saturating_add(class.patience);
-        if ended.at > gives_up {
-            self.press_again(press.visit, gives_up, false);
-        } else if matches!(ended.how, Ending::Failed(_)) {
-            let at = ended.at.saturating_add(class.press_again_after);
-            self.press_again(press.visit, at, true);
-        }
-    }
-
-    /// The signer presses again at `at`, if ever.
-    fn press_again(&mut self, slot: u32, at: SimTime, after_error: bool) {
-        let visit = self.in_play.at(slot);
-        if visit.presses >= self.callers[visit.who.class].class.presses_max {
-            return;
-        }
-        if at >= self.horizon {
-            visit.unfinished = true;
-            return;
-        }
-        visit.open += 1;
-        self.due.push_press(at, visit, slot, after_error);
-    }
-
-    /// Once nothing of a visit is open, it is in one class of the tally, or comes back.
-    fn conclude_if_over(&mut self, slot: u32) {
-        if self.in_play.get(slot).open > 0 {
-            return;
-        }
-        let visit = self.in_play.remove(slot);
-        let lost = visit
-            .first_write
-            .is_some_and(|w| !w.spooled && self.is_lost_ack(w.at));
-        let tally = &mut self.callers[visit.who.class].tally;
-        if let Some(first) = visit.first_write {
-            tally.captured_twice += u64::from(visit.writes - 1);
-            tally.acked_lost += u64::from(lost);
-            match (first.spooled, visit.who.round, first.press) {
-                (true, round, _) => {
-                    tally.spooled += 1;
-                    tally.spooled_on_return += u64::from(round > 0);
-                }
-                (false, 0, 1) => tally.captured_first_try += 1,
-                (false, 0, _) => tally.captured_after_retry += 1,
-                (false, _, _) => tally.captured_on_return += 1,
-            }
-        } else if visit.unfinished {
-            tally.still_pending += 1;
-        } else {
-            self.send_away(visit.who);
-        }
-    }
-
-    /// A visit has ended without a write: the signer comes back, or does not.
-    pub fn send_away(&mut self, who: Who) {
-        let caller = &mut self.callers[who.class];
-        caller.blocked_from = caller.blocked_from.min(who.arrived);
-        let Some(offset) = caller.offsets.get(who.round + 1) else {
-            caller.tally.abandoned += 1;
-            return;
-        };
-        let at = who.arrived.saturating_add(*offset);
-        if at >= self.horizon {
-            caller.tally.still_pending += 1;
-            return;
-        }
-        let round = who.round + 1;
-        self.due.push_return(at, Who { round, ..who });
-    }
-
     /// Was a write acknowledged at `at` lost afterwards?
     pub fn is_lost_ack(&self, at: SimTime) -> bool {
         let mut spans = self.lost_acks.iter();
@@ -389,7 +272,7 @@ impl<'a> Scene<'a> {
     }
 
     #[inline]
-    fn record_strip(&mut self, class: usize, at: SimTime, ok: bool) {
+    pub fn record_strip(&mut self, class: usize, at: SimTime, ok: bool) {
         if let Some(strip) = &mut self.strip {
             strip.add(self.callers[class].population, at, ok);
         }
