@@ -1,5 +1,5 @@
 //! Writes every kind of chart and a sample report to the folder given on the command line:
-//! `cargo run -p output --example gallery -- /tmp/gallery`.
+//! `cargo run -p output --example gallery -- FOLDER`.
 
 mod samples;
 

@@ -138,15 +138,15 @@ mod tests {
 
     const TEXT: &str = r#"
         version = "redis-7.0"
-        node-timeout = "15s"
-        replica-validity-factor = 10
-        repl-ping-replica-period = "10s"
-        require-full-coverage = true
-        allow-reads-when-down = false
-        migration-barrier = 1
-        allow-replica-migration = true
+        node_timeout = "15s"
+        replica_validity_factor = 10
+        repl_ping_replica_period = "10s"
+        require_full_coverage = true
+        allow_reads_when_down = false
+        migration_barrier = 1
+        allow_replica_migration = true
         latency = "250us"
-        config-save = "1ms"
+        config_save = "1ms"
     "#;
 
     #[test]
