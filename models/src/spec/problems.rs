@@ -34,18 +34,20 @@ impl Findings {
     }
 
     fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
-        // The error says what is wrong and, behind a semicolon, what to write instead.
         if let Err(error) = dist.validate() {
-            let text = error.to_string();
-            let (wrong, mend) = text
-                .split_once("; ")
-                .unwrap_or((&text, "give parameters that a distribution can have"));
-            self.0.push(Problem {
-                key: key.into(),
-                wrong: wrong.to_owned(),
-                mend: mend.to_owned(),
-            });
+            self.sentence(key, &error.to_string());
         }
+    }
+
+    /// A sentence that says what is wrong and, behind a semicolon, what to write instead.
+    fn sentence(&mut self, key: impl Into<String>, text: &str) {
+        let general = "give values that make sense together";
+        let (wrong, mend) = text.split_once("; ").unwrap_or((text, general));
+        self.0.push(Problem {
+            key: key.into(),
+            wrong: wrong.to_owned(),
+            mend: mend.to_owned(),
+        });
     }
 
     fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
@@ -162,12 +164,9 @@ impl WorldSpec {
             "set redis.maxmemory too",
         );
         if let FailoverSpec::ClusterBus(bus) = &self.failover {
-            found.unless(
-                bus.node_timeout > SimDuration::ZERO,
-                "failover.node_timeout",
-                "every node would be suspected at once",
-                "give a positive duration such as \"15s\"",
-            );
+            for sentence in bus.problems() {
+                found.sentence("failover", &sentence);
+            }
         }
         self.check_initial_fill(found);
     }
