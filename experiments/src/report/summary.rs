@@ -212,7 +212,7 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
     );
     let pairs: Vec<(usize, usize)> = (1..lost.len()).map(|point| (point, 0)).collect();
     let together = all_against(replicas, &pairs, n, |point, base| point - base);
-    let changes = (replicas.means[0] > 0.0)
+    let changes = has_ratio(replicas, 0)
         .then(|| no_less_than_all(all_against(replicas, &pairs, n, |p, base| p / base - 1.0)));
     let one = |place: usize| {
         let replicas = replicas.of(|means| means[place + 1] - means[0]).1;
@@ -336,7 +336,7 @@ fn effects(rows: &Rows) -> Vec<Effect> {
     let differences = all_against(&replicas, &varied, rows.trials(), |level, base| {
         level - base
     });
-    let defined = varied.iter().all(|(_, base)| replicas.means[*base] > 0.0);
+    let defined = varied.iter().all(|(_, base)| has_ratio(&replicas, *base));
     let ratio = |level: f64, base: f64| level / base - 1.0;
     let changes =
         defined.then(|| no_less_than_all(all_against(&replicas, &varied, rows.trials(), ratio)));
@@ -352,6 +352,13 @@ fn effects(rows: &Rows) -> Vec<Effect> {
         }
     };
     places.iter().map(effect).collect()
+}
+
+/// Whether a change in per cent of this design has a meaning: it loses something, and so many of
+/// its trials do that none of its replicas comes out as nothing.
+fn has_ratio(replicas: &Replicas, base: usize) -> bool {
+    let (mean, drawn) = replicas.of(|means| means[base]);
+    mean > 0.0 && drawn.iter().all(|mean| *mean > 0.0)
 }
 
 /// Nothing loses less than nothing: the interval of a change ends at −100 %.

@@ -89,8 +89,18 @@ impl NodeMemory {
     }
 
     /// Used memory with `dataset` bytes of data.
+    /// Eviction keeps it at `maxmemory`.
     pub fn used(&self, dataset: f64, load: Load) -> f64 {
-        dataset + load.buffers + self.backlog
+        let used = dataset + load.buffers + self.backlog;
+        self.evicts_at().map_or(used, |limit| used.min(limit))
+    }
+
+    /// Used memory at which keys are evicted, if they are.
+    fn evicts_at(&self) -> Option<f64> {
+        match self.policy {
+            MaxmemoryPolicy::Noeviction => None,
+            MaxmemoryPolicy::AllkeysLru => self.maxmemory,
+        }
     }
 
     /// The dataset size at which used memory is this share of the limit.
@@ -112,9 +122,11 @@ impl NodeMemory {
         } else {
             Some((self.available / self.fragmentation, Trouble::Killed))
         };
+        let kept_below = |used: f64| self.evicts_at().is_some_and(|limit| limit < used);
         let (used, trouble) = [refuses, host]
             .into_iter()
             .flatten()
+            .filter(|(used, _)| !kept_below(*used))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))?;
         Some((used - load.buffers - self.backlog, trouble))
     }
