@@ -21,7 +21,7 @@
 
 use rand_distr::{Distribution, Poisson};
 
-use crate::cell::{Cell, Detail, Opener, gamma};
+use crate::cell::{Cell, Detail, Leaf, Opener, gamma};
 use crate::intensity::{Intensity, Position};
 use crate::streams::{Rng, StreamKey};
 use crate::time::SimTime;
@@ -182,6 +182,16 @@ impl ArrivalTree {
     /// The two halves of a cell that is not a leaf.
     pub(crate) fn split(&self, cell: &Cell, detail: Detail) -> (Cell, Cell) {
         self.opener.split(cell, detail)
+    }
+
+    /// The half of a cell, not a leaf, that holds `position`.
+    pub(crate) fn half(&self, cell: &Cell, position: Position) -> Cell {
+        self.opener.half(cell, position, Detail::Sizes)
+    }
+
+    /// The arrivals of a leaf.
+    pub(crate) fn open(&self, leaf: &Cell) -> Leaf {
+        self.opener.open(leaf, Detail::Sizes)
     }
 
     /// Arrivals and bytes before `position`, which lies in or at the end of `cell`.

@@ -46,6 +46,7 @@ pub(crate) struct Cell {
 }
 
 /// The arrivals of a small cell in time order.
+#[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     len: usize,
     positions: [Position; LEAF],

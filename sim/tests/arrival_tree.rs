@@ -4,7 +4,10 @@ mod common;
 
 use common::{draw_tree, expand, nanos, secs};
 use rand::RngExt;
-use sim::{Arrival, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration, SimTime, Streams};
+use sim::{
+    Arrival, ArrivalReader, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration, SimTime,
+    Streams,
+};
 
 const SCENARIOS: u64 = 400;
 const WINDOWS: usize = 40;
@@ -173,4 +176,32 @@ fn values_are_stable() {
         index: 59_996_952,
     };
     assert_eq!(tree.first_reaching_bytes(30_000_000_000), Some(arrival));
+}
+
+#[test]
+fn a_reader_agrees_with_its_tree_forwards_and_out_of_order() {
+    let mut rng = Streams::for_trial(11, 0).stream(Purpose(0), 0);
+    for scenario in 0..300 {
+        let tree = draw_tree(scenario, &mut rng);
+        let mut last = nanos(1000);
+        tree.for_each(nanos(0), nanos(u64::MAX), |arrival| last = arrival.at);
+        let mut reader = ArrivalReader::new(tree.clone());
+        let span = last.as_nanos() + 2;
+        let mut from = nanos(0);
+        for window in 0..60 {
+            // Mostly on from where it stands, now and then anywhere.
+            if window % 7 == 6 {
+                from = nanos(rng.random_range(0..span));
+            }
+            let to = from + SimDuration::from_nanos(rng.random_range(0..1 + span / 20));
+            assert_eq!(reader.count(from, to), tree.count(from, to));
+            assert_eq!(reader.count_before(to), tree.count_before(to));
+            let (mut read, mut opened) = (Vec::new(), Vec::new());
+            reader.for_each(from, to, |arrival| read.push(arrival));
+            tree.for_each(from, to, |arrival| opened.push(arrival));
+            assert_eq!(read, opened);
+            from = to;
+        }
+        assert_eq!(reader.total(), tree.total());
+    }
 }
