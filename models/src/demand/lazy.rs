@@ -46,24 +46,41 @@ impl Scene<'_> {
         }
     }
 
-    /// Passes to `end`; the answer stays the same until then.
+    /// Passes to `end`; the answer stays the same until then. What is not `countable` is played,
+    /// and shows whether the condition kept its promise.
     fn pass_stretch(&mut self, end: SimTime, countable: bool, fresh: &mut Vec<Fresh>) {
-        let condition = if countable { self.condition(end) } else { None };
-        let mut determined = false;
-        let mut batch = if condition.is_some() {
-            BATCH_FIRST
-        } else {
-            BATCH_MAX
-        };
+        let condition = self.condition(end);
+        let mut determined_from = None;
+        let mut batch = BATCH_FIRST;
         while self.now < end {
-            if !determined && condition.is_some_and(|condition| self.meets(&condition)) {
-                self.count_until(end);
-                (determined, batch) = (true, BATCH_MAX);
+            let open = determined_from.is_none();
+            if open && condition.is_some_and(|condition| self.meets(&condition)) {
+                determined_from = Some(self.now);
+                if countable {
+                    self.count_until(end);
+                }
             }
-            let to = self.batch_end(end, batch);
+            let settled = condition.is_none() || determined_from.is_some();
+            let to = self.batch_end(end, if settled { BATCH_MAX } else { batch });
             self.gather(to, fresh);
             self.play(fresh, to);
             batch = (batch * 2.0).min(BATCH_MAX);
+        }
+        if let (Some(condition), Some(from)) = (condition, determined_from) {
+            self.assert_calm(&condition, from);
+        }
+    }
+
+    /// Panics if the pool took part in anything since `from`, when it was excluded.
+    fn assert_calm(&self, condition: &Condition, from: SimTime) {
+        let calm = |at: Option<SimTime>| at.is_none_or(|at| at < from);
+        assert!(
+            calm(self.refused_at),
+            "nobody is refused in a determined stretch"
+        );
+        if condition.free_worker {
+            let waited = !calm(self.waited_at) || !self.pool.nobody_waits();
+            assert!(!waited, "nobody waits in a determined stretch");
         }
     }
 

@@ -54,7 +54,7 @@ pub const ARRIVALS: Purpose = Purpose(40);
 pub enum Mode {
     /// Only what the answer and the class do not decide.
     Lazy,
-    /// All of it.
+    /// All of it; panics if the pool took part where `Lazy` would have excluded that.
     Eager,
 }
 
