@@ -193,6 +193,14 @@ fn crowded_world(seed: u64) -> World {
     service.queue_limit = pick(rng, &[0, 5, 20, 150, 400]);
     service.gateway_timeout = span(rng, 20.0, 30.0);
     service.service_time = span(rng, 0.2, 1.0);
+    // Retried errors hold workers for seconds, and their signers press again meanwhile.
+    let slow_errors = rng.random_bool(0.5);
+    if slow_errors {
+        service.client.retries = 3;
+        service.client.backoff = span(rng, 0.2, 1.5);
+        service.client.retries_on = vec![Cause::ClusterDown];
+        service.workers = rng.random_range(30..300);
+    }
     let timeline = &mut world.timelines[0];
     *timeline = AnswerTimeline::new();
     let mut now = at(30.0);
@@ -201,7 +209,8 @@ fn crowded_world(seed: u64) -> World {
         now += span(rng, 5.0, 60.0);
         timeline.set(now, Answer::Error(Cause::Oom));
         now += span(rng, 0.3, 6.0);
-        timeline.set(now, any_answer(rng));
+        let slow = Answer::Error(Cause::ClusterDown);
+        timeline.set(now, if slow_errors { slow } else { any_answer(rng) });
         now += span(rng, 5.0, 60.0);
     }
     world
