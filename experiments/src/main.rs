@@ -1,3 +1,7 @@
 //! The `outage` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(experiments::cli::run())
+}

@@ -2,7 +2,7 @@
 //!
 //! | case | what |
 //! | --- | --- |
-//! | incident | 12 classes, 20 visits a second, 3 days, a hang of 100 minutes that begins with 6 changes |
+//! | incident | 12 classes, 20 visits a second, 3 days, a hang of 100 minutes, 6 changes first |
 //! | day | 1,000 visits a second, 1 day, a hang of 10 minutes; both modes |
 //! | healthy | the eager cost of a request when nothing happens |
 //!

@@ -1,14 +1,17 @@
-//! What a request would be told: the interface between the infrastructure and the people who use it.
+//! What a request would be told: the interface between the infrastructure and the people who use
+//! it.
 //!
 //! The infrastructure (nodes, failover, checks, people who fix) is simulated event by event and
 //! leaves one [`AnswerTimeline`] per service: a step function of time. Demand (signers and machine
 //! callers) is then evaluated against it, counted where the answer decides and opened request by
 //! request where it does not.
 
+use serde::Deserialize;
 use sim::{SimDuration, SimTime};
 
 /// Why an attempt failed, as the caller's log would name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The Redis client's own timeout ran out.
     Timeout,

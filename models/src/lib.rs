@@ -1,4 +1,57 @@
 //! The world: everything that knows what Redis is.
+//!
+//! ```text
+//!  faults, growth ──► clusters (nodes, memory, bus) ──► services ──► signers
+//!                        ▲   ▲                             │
+//!         people, autoscaler └── health checks, alerts ────┘
+//! ```
+//!
+//! Truth is in the clusters; everybody else knows what came back when they asked. `spec` is the
+//! input, `outcome` the result, `trial` runs one; `world` routes events and has no behaviour.
+//! Signers are counted at the end (`demand`) against what their service answered, since nothing
+//! that they do changes what the infrastructure does here.
 
 pub mod answer;
+mod build;
+pub mod check;
+pub mod cluster;
 pub mod demand;
+pub mod event;
+pub mod failover;
+pub mod fault;
+pub mod ids;
+pub mod layout;
+pub mod ledger;
+pub mod outcome;
+pub mod people;
+pub mod redis;
+pub mod remediation;
+pub mod service;
+mod settlement;
+pub mod spec;
+pub mod streams;
+mod trial;
+mod visitors;
+pub mod world;
+
+pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
+pub use spec::{Problem, WorldSpec};
+pub use trial::{TrialError, run_trial};
+
+/// How a trial is evaluated. Both ways give the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only what somebody looks at is evaluated.
+    Lazy,
+    /// Everything is, request by request and heartbeat by heartbeat.
+    Eager,
+}
+
+/// How a trial is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Lazily, or everything opened.
+    pub mode: Mode,
+    /// Keep the timeline, the trace and the draws.
+    pub story: bool,
+}

@@ -1,7 +1,7 @@
 //! What an answer of the arrival tree costs, against opening every arrival.
 //!
-//! `cargo bench -p sim --bench arrivals`. Medians over many trials; each trial has its own tree, so
-//! no path is ever walked twice and the branch predictor learns nothing.
+//! `cargo bench -p sim --bench arrivals [-- part of a name]`. Medians over many trials; each trial
+//! has its own tree, so no path is ever walked twice and the branch predictor learns nothing.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -84,6 +84,16 @@ fn crossings(season: &Intensity, day: &Intensity) {
         }
         filled(&terms, 2_000_000_000_000)
     });
+    measure(
+        "node full, 97 % of what arrives expires (30 min)",
+        201,
+        |trial| {
+            let trees = [make(trial, 0, season, 0.03), make(trial, 1, season, 0.97)];
+            let ttl = SimDuration::from_mins(30);
+            let terms = [Term::sizes(&trees[0]), Term::sizes(&trees[1]).expiring(ttl)];
+            filled(&terms, 100_000_000_000)
+        },
+    );
     let tree = make(0, 0, day, 1.0);
     let (terms, bound) = ([Term::sizes(&tree)], 46_000_000_000);
     measure("a day's node full, 8.6e7 arrivals, lazily", 201, |_| {
@@ -101,15 +111,21 @@ fn after(days: f64) -> SimTime {
 }
 
 fn measure(what: &str, trials: u64, mut f: impl FnMut(u64) -> u64) {
+    if !chosen(what) {
+        return;
+    }
     let nanos = median((0..trials).map(|trial| {
         let start = Instant::now();
         black_box(f(trial));
         start.elapsed().as_nanos() as f64
     }));
-    println!("{what:<44} {:>10.2} us", nanos / 1e3);
+    println!("{what:<50} {:>10.2} us", nanos / 1e3);
 }
 
 fn expansion(what: &str, tree: &ArrivalTree) {
+    if !chosen(what) {
+        return;
+    }
     let nanos = median((0..21).map(|_| {
         let start = Instant::now();
         let mut sum = 0;
@@ -119,7 +135,13 @@ fn expansion(what: &str, tree: &ArrivalTree) {
         black_box(sum);
         start.elapsed().as_nanos() as f64 / tree.total() as f64
     }));
-    println!("open all: {what:<34} {nanos:>10.2} ns an arrival");
+    println!("open all: {what:<40} {nanos:>10.2} ns an arrival");
+}
+
+/// Whether the command line asks for this measurement, or for none in particular.
+fn chosen(what: &str) -> bool {
+    let mut wanted = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    wanted.next().is_none_or(|part| what.contains(&part))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

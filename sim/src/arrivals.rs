@@ -21,7 +21,8 @@
 
 use rand_distr::{Distribution, Poisson};
 
-use crate::cell::{Cell, Detail, Leaf, Opener, gamma};
+use crate::cell::{Cell, Detail, Leaf, Opener};
+use crate::draws::Gamma;
 use crate::intensity::{Intensity, Position};
 use crate::streams::{Rng, StreamKey};
 use crate::time::SimTime;
@@ -243,6 +244,12 @@ impl ArrivalTree {
         }
     }
 
+    /// When an arrival at `position` arrives.
+    pub(crate) fn instant(&self, position: Position) -> SimTime {
+        let mut piece = self.intensity.piece_of(position);
+        self.intensity.instant(position, &mut piece)
+    }
+
     /// The positions of `[from, to)`.
     pub(crate) fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
         (self.intensity.position(from), self.intensity.position(to))
@@ -267,9 +274,8 @@ impl ArrivalTree {
         let leaf = self.opener.open(cell, Detail::Sizes);
         let position = leaf.positions()[place];
         let sum_before = place.checked_sub(1).map_or(0, |last| leaf.sums()[last]);
-        let mut piece = self.intensity.piece_of(position);
         Arrival {
-            at: self.intensity.instant(position, &mut piece),
+            at: self.instant(position),
             bytes: leaf.sums()[place] - sum_before,
             index: cell.count_before + place as u64,
         }
@@ -292,7 +298,7 @@ fn draw_bytes(count: u64, marks: Marks, rng: &mut Rng) -> u64 {
     if count == 0 {
         return 0;
     }
-    let total = gamma(shape * count as f64).sample(rng) * (mean_bytes / shape);
+    let total = Gamma::new(shape * count as f64).sample(rng) * (mean_bytes / shape);
     assert!(total < EXACT_MAX, "too many bytes: {total}");
     (total + 0.5) as u64
 }

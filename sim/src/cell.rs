@@ -14,16 +14,16 @@
 //! Bytes are integers: a left half gets its share rounded, the right half what remains.
 
 use rand::RngExt;
-use rand_distr::{Binomial, Distribution, Gamma};
 
+use crate::draws::{Gamma, heads};
 use crate::intensity::{POSITION_BITS, POSITION_END, Position};
 use crate::streams::{Rng, StreamKey};
 
 /// Cells with at most this many arrivals are drawn one by one.
 pub(crate) const LEAF: usize = 48;
 
-/// Up to here fair coins are tossed 64 at a time; beyond, a rejection sampler is quicker.
-const TOSSES_MAX: u64 = 1024;
+/// Below this a cell would be a single position.
+const LEVEL_MAX: u32 = POSITION_BITS - 1;
 
 /// Which part of a cell is asked for; sizes are drawn after counts and can be left undrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,20 @@ impl Cell {
         self.start() + (POSITION_END >> (self.level + 1))
     }
 
+    /// One half, given what the left one holds. Written so that neither side needs a jump: which
+    /// side it is cannot be predicted.
+    fn half(&self, (count, bytes): (u64, u64), right: bool) -> Cell {
+        let (count_right, bytes_right) = (self.count - count, self.bytes.saturating_sub(bytes));
+        Cell {
+            level: self.level + 1,
+            number: self.number * 2 + u64::from(right),
+            count: if right { count_right } else { count },
+            count_before: self.count_before + if right { count } else { 0 },
+            bytes: if right { bytes_right } else { bytes },
+            bytes_before: self.bytes_before + if right { bytes } else { 0 },
+        }
+    }
+
     pub fn is_leaf(&self) -> bool {
         self.count <= LEAF as u64
     }
@@ -82,11 +96,19 @@ impl Cell {
 impl Opener {
     /// The two halves of a cell that is not a leaf.
     pub fn split(&self, cell: &Cell, detail: Detail) -> (Cell, Cell) {
+        let left = self.left(cell, detail);
+        (cell.half(left, false), cell.half(left, true))
+    }
+
+    /// The half of a cell, not a leaf, that holds `position`.
+    pub fn half(&self, cell: &Cell, position: Position, detail: Detail) -> Cell {
+        cell.half(self.left(cell, detail), position >= cell.middle())
+    }
+
+    /// Arrivals and bytes of the left half: what a cell's generator is for.
+    fn left(&self, cell: &Cell, detail: Detail) -> (u64, u64) {
         debug_assert!(!cell.is_leaf(), "a leaf is not halved");
-        assert!(
-            cell.level < POSITION_BITS - 1,
-            "positions outnumber arrivals"
-        );
+        assert!(cell.level < LEVEL_MAX, "positions outnumber arrivals");
         let mut rng = self.key.at(u64::from(cell.level), cell.number);
         let count = heads(cell.count, &mut rng);
         let bytes = match (self.shape, detail) {
@@ -96,32 +118,7 @@ impl Opener {
             }
             (None, _) | (_, Detail::Counts) => 0,
         };
-        let left = Cell {
-            level: cell.level + 1,
-            number: cell.number * 2,
-            count,
-            bytes,
-            ..*cell
-        };
-        let right = Cell {
-            number: left.number + 1,
-            count: cell.count - count,
-            count_before: cell.count_before + count,
-            bytes: cell.bytes.saturating_sub(bytes),
-            bytes_before: cell.bytes_before + bytes,
-            ..left
-        };
-        (left, right)
-    }
-
-    /// The half of a cell that holds `position`.
-    pub fn half(&self, cell: &Cell, position: Position, detail: Detail) -> Cell {
-        let (left, right) = self.split(cell, detail);
-        if position < right.start() {
-            left
-        } else {
-            right
-        }
+        (count, bytes)
     }
 
     /// Arrivals, and their bytes, before `position`, which lies in this leaf.
@@ -180,25 +177,10 @@ fn draw_position(cell: &Cell, rng: &mut Rng) -> Position {
     cell.start() + (bits >> (cell.level + 1))
 }
 
-/// Heads in `n` tosses of a fair coin: Binomial(n, ½), exact.
-fn heads(n: u64, rng: &mut Rng) -> u64 {
-    if n > TOSSES_MAX {
-        let binomial = Binomial::new(n, 0.5).expect("a half is a probability");
-        return binomial.sample(rng);
-    }
-    let mut word = || rng.random::<u64>();
-    let whole: u32 = (0..n / 64).map(|_| word().count_ones()).sum();
-    let part = match n % 64 {
-        0 => 0,
-        tosses => (word() >> (64 - tosses)).count_ones(),
-    };
-    u64::from(whole + part)
-}
-
 /// The left one's share of `total`, for halves whose sizes add up to these Gamma shapes.
 ///
-/// Beta(a, b) as X / (X + Y) with X ~ Gamma(a), Y ~ Gamma(b): one normal each and logarithms only
-/// to decide on a rejection, so the value does not hang on the last bit of a system's `ln`.
+/// Beta(a, b) as X / (X + Y) with X ~ Gamma(a), Y ~ Gamma(b): no logarithm enters the value, so it
+/// does not hang on the last bit of a system's `ln`.
 fn split_bytes(total: u64, shapes: [f64; 2], rng: &mut Rng) -> u64 {
     if shapes[0] == 0.0 {
         return 0;
@@ -206,13 +188,13 @@ fn split_bytes(total: u64, shapes: [f64; 2], rng: &mut Rng) -> u64 {
     if shapes[1] == 0.0 {
         return total;
     }
-    let [left, right] = shapes.map(|shape| gamma(shape).sample(rng));
+    let [left, right] = shapes.map(|shape| Gamma::new(shape).sample(rng));
     rounded_share(total, left, left + right)
 }
 
 /// Shares `total` among arrivals in time order, as running sums.
 fn draw_sums(sums: &mut [u64], total: u64, shape: f64, rng: &mut Rng) {
-    let gamma = gamma(shape);
+    let gamma = Gamma::new(shape);
     let mut weights = [0.0; LEAF];
     let mut weight = 0.0;
     for slot in &mut weights[..sums.len()] {
@@ -225,11 +207,6 @@ fn draw_sums(sums: &mut [u64], total: u64, shape: f64, rng: &mut Rng) {
     if let Some(last) = sums.last_mut() {
         *last = total;
     }
-}
-
-/// A Gamma sampler of unit scale.
-pub(crate) fn gamma(shape: f64) -> Gamma<f64> {
-    Gamma::new(shape, 1.0).expect("a shape is positive")
 }
 
 /// `total · part / whole` to the nearest byte, never above `total`; all of it if `whole` is zero,
@@ -249,73 +226,6 @@ mod tests {
 
     fn rng(entity: u64) -> Rng {
         Streams::for_trial(4, 0).stream(Purpose(0), entity)
-    }
-
-    /// Pearson's statistic against Binomial(n, ½), four sigma by Wilson and Hilferty.
-    fn assert_binomial(n: u64, draws: u64) {
-        let mut rng = rng(n);
-        let mut seen = vec![0.0; n as usize + 1];
-        (0..draws).for_each(|_| seen[heads(n, &mut rng) as usize] += 1.0);
-        let log_factorial = |n: u64| (1..=n).map(|i| (i as f64).ln()).sum::<f64>();
-        let log_all = log_factorial(n) - n as f64 * 2f64.ln();
-        // Bins too rare for the statistic are put together.
-        let (mut statistic, mut bins, mut rest) = (0.0, 0.0, (0.0, 0.0));
-        for (k, seen) in (0..).zip(seen) {
-            let log_p = log_all - log_factorial(k) - log_factorial(n - k);
-            let expected = log_p.exp() * draws as f64;
-            if expected < 10.0 {
-                rest = (rest.0 + seen, rest.1 + expected);
-            } else {
-                statistic += (seen - expected).powi(2) / expected;
-                bins += 1.0;
-            }
-        }
-        if rest.1 > 1.0 {
-            statistic += (rest.0 - rest.1).powi(2) / rest.1;
-            bins += 1.0;
-        }
-        let (freedom, spread) = (bins - 1.0, 2.0 / (9.0 * (bins - 1.0)));
-        let z = ((statistic / freedom).cbrt() - (1.0 - spread)) / f64::sqrt(spread);
-        assert!(
-            z < 4.0,
-            "n = {n}: {statistic} at {freedom} degrees of freedom"
-        );
-    }
-
-    #[test]
-    fn heads_are_binomial() {
-        for n in [
-            2,
-            49,
-            63,
-            64,
-            65,
-            127,
-            128,
-            1000,
-            TOSSES_MAX,
-            TOSSES_MAX + 1,
-            3000,
-        ] {
-            assert_binomial(n, 100_000);
-        }
-    }
-
-    #[test]
-    fn heads_of_huge_counts_have_the_right_moments() {
-        for n in [1_000_000, 7_800_000_000, 1 << 45, 1 << 52] {
-            let mut rng = rng(n);
-            let draws = 200_000;
-            let scale = 2.0 / (n as f64).sqrt();
-            let z = |count: u64| (count as f64 - n as f64 / 2.0) * scale;
-            let values: Vec<f64> = (0..draws).map(|_| z(heads(n, &mut rng))).collect();
-            let moment = |k| values.iter().map(|z: &f64| z.powi(k)).sum::<f64>() / draws as f64;
-            let moments = [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)];
-            for (k, expected, variance) in moments {
-                let off = (moment(k) - expected) / (variance / draws as f64).sqrt();
-                assert!(off.abs() < 4.0, "n = {n}: moment {k} is {off} sigma off");
-            }
-        }
     }
 
     #[test]

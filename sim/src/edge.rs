@@ -1,8 +1,8 @@
 //! One edge of a term: a count that only grows, known as precisely as somebody needs it.
 //!
 //! A level with expiry is what came in less what has expired, `S(t) - S(t - d)`: two edges of one
-//! tree, each a running total that never falls. An edge looks at one instant at a time and keeps the
-//! path of cells above it. The cell at the path's end bounds the total; going one cell deeper
+//! tree, each a running total that never falls. An edge looks at one instant at a time and keeps
+//! the path of cells above it. The cell at the path's end bounds the total; going one cell deeper
 //! tightens the bounds, and at a leaf they meet:
 //!
 //! ```text
@@ -36,95 +36,11 @@ pub(crate) struct Edge<'a> {
     /// The cell looked at: the root, or a half of the last pair.
     cell: Cell,
     position: Position,
-    rejected: i128,
+    rejected: i64,
     /// Bounds of the total before the instant looked at.
-    low: i128,
+    pub low: i64,
     /// See `low`; equal to it once the total is known.
-    high: i128,
-}
-
-/// All edges that move a sum the same way, looking at one instant together.
-pub(crate) struct Side<'a> {
-    edges: Vec<Edge<'a>>,
-    looks_at: Option<SimTime>,
-}
-
-/// What is known of a total.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub low: i128,
-    pub high: i128,
-}
-
-impl<'a> Side<'a> {
-    pub fn new(edges: Vec<Edge<'a>>) -> Side<'a> {
-        Side {
-            edges,
-            looks_at: None,
-        }
-    }
-
-    /// What is known without opening anything of the changes strictly before `t`.
-    pub fn bounds(&mut self, t: SimTime) -> Bounds {
-        if self.looks_at != Some(t) {
-            self.edges.iter_mut().for_each(|edge| edge.seek(t));
-            self.looks_at = Some(t);
-        }
-        Bounds {
-            low: self.edges.iter().map(|edge| edge.low).sum(),
-            high: self.edges.iter().map(|edge| edge.high).sum(),
-        }
-    }
-
-    /// Better bounds than `known` for the changes strictly before `t`, unless those are exact:
-    /// about half as far apart.
-    pub fn closer(&mut self, t: SimTime, known: Bounds) -> Bounds {
-        let mut bounds = self.bounds(t);
-        while bounds.slack() > known.slack() / 2 {
-            let vaguest = self.edges.iter_mut().max_by_key(|edge| edge.slack());
-            let edge = vaguest.expect("without edges there is no slack");
-            let (low, high) = (edge.low, edge.high);
-            edge.refine();
-            bounds.low += edge.low - low;
-            bounds.high += edge.high - high;
-        }
-        bounds
-    }
-
-    /// The exact total of the changes strictly before `t`.
-    pub fn total(&mut self, t: SimTime) -> i128 {
-        let mut bounds = self.bounds(t);
-        while bounds.slack() > 0 {
-            bounds = self.closer(t, bounds);
-        }
-        bounds.low
-    }
-
-    /// Expected number of changes in `[from, to)`, rejected ones included.
-    pub fn expected(&self, from: SimTime, to: SimTime) -> f64 {
-        self.edges.iter().map(|edge| edge.expected(from, to)).sum()
-    }
-
-    /// Opens `[from, to)` and adds all changes, times `sign`, to `changes`.
-    pub fn open(&mut self, from: SimTime, to: SimTime, sign: i64, changes: &mut Vec<Change>) {
-        self.looks_at = None;
-        for edge in &mut self.edges {
-            edge.open(from, to, sign, changes);
-        }
-    }
-}
-
-impl Bounds {
-    /// Nothing is known yet.
-    pub const UNKNOWN: Bounds = Bounds {
-        low: i128::MIN,
-        high: i128::MAX,
-    };
-
-    /// How much is not known.
-    pub fn slack(self) -> i128 {
-        self.high - self.low
-    }
+    pub high: i64,
 }
 
 impl<'a> Edge<'a> {
@@ -171,8 +87,48 @@ impl<'a> Edge<'a> {
     }
 
     /// What is not known of the total.
-    pub fn slack(&self) -> i128 {
+    pub fn slack(&self) -> i64 {
         self.high - self.low
+    }
+
+    /// What the total should be, going by where in its cell the instant lies.
+    pub fn guess(&self) -> f64 {
+        let (start, end) = (self.cell.start(), self.cell.end());
+        let share = (self.position - start) as f64 / (end - start) as f64;
+        self.low as f64 + self.slack() as f64 * share
+    }
+
+    /// The exact total before `t`.
+    pub fn total(&mut self, t: SimTime) -> i64 {
+        self.seek(t);
+        while self.slack() > 0 {
+            self.refine();
+        }
+        self.low
+    }
+
+    /// From here on nothing changes.
+    pub fn silent_from(&self) -> SimTime {
+        self.tree.intensity().end().saturating_add(self.lag)
+    }
+
+    /// The instant by which a share of what is expected in `[from, to)` should have happened.
+    pub fn cut(&self, from: SimTime, to: SimTime, share: f64) -> SimTime {
+        let (start, end) = self.window(from, to);
+        if start >= end {
+            return from;
+        }
+        let position = start + ((end - start) as f64 * share) as Position;
+        let at = self.tree.instant(position.min(end - 1));
+        at.saturating_add(self.lag)
+    }
+
+    /// Expected bytes of an arrival.
+    pub fn mean(&self) -> f64 {
+        match self.amount {
+            Amount::Sizes => self.tree.total_bytes() as f64 / self.tree.total().max(1) as f64,
+            Amount::Each(bytes) => bytes as f64,
+        }
     }
 
     /// Expected number of changes in `[from, to)`, rejected ones included.
@@ -193,7 +149,7 @@ impl<'a> Edge<'a> {
         let (tree, detail) = (self.tree, self.detail());
         tree.visit(&self.cell, window, detail, &mut |arrival| {
             if closed.is_none_or(|closed| !closed.contains(arrival.at)) {
-                let bytes = i64::try_from(amount.of(1, arrival.bytes)).expect("below 2⁶³ bytes");
+                let bytes = amount.of(1, arrival.bytes);
                 changes.push((arrival.at + lag, sign * bytes));
             }
         });

@@ -1,6 +1,6 @@
 //! The rate of a non-homogeneous Poisson process, and the clock in which it is homogeneous.
 //!
-//! In *operational time* (the cumulative rate) every Poisson process ticks evenly. A [`Position`] is
+//! In *operational time* (the cumulative rate) every Poisson process ticks evenly. A *position* is
 //! a point of operational time as an integer share of the whole, so that halving it is exact:
 //!
 //! ```text
@@ -10,10 +10,11 @@
 //! position    0    ¼    ¾         ¾    2⁶³
 //! ```
 //!
-//! Inside a piece, `instant = from + ⌊(position - start) · slope⌋` with an integer fixed-point slope.
-//! This map *is* the definition of when an arrival happens: it never decreases, and its inverse (the
-//! first position whose instant is not before `t`) is computed by an integer division. Counting by
-//! position and opening by instant therefore agree to the last arrival; no float is compared.
+//! Inside a piece, `instant = from + ⌊(position - start) · slope⌋` with an integer fixed-point
+//! slope. This map *is* the definition of when an arrival happens: it never decreases, and its
+//! inverse (the first position whose instant is not before `t`) is computed by an integer division.
+//! Counting by position and opening by instant therefore agree to the last arrival; no float is
+//! compared.
 //!
 //! Left out: rates that change continuously. Ramps are cut in steps, see [`Intensity::ramps`].
 
@@ -161,6 +162,11 @@ impl Intensity {
     /// Expected number of arrivals altogether.
     pub fn total(&self) -> f64 {
         self.expected * self.factor
+    }
+
+    /// Nothing arrives from here on.
+    pub(crate) fn end(&self) -> SimTime {
+        self.pieces.last().map_or(SimTime::ZERO, |piece| piece.to)
     }
 
     /// The first position whose instant is not before `t`; `POSITION_END` if there is none.

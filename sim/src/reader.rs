@@ -1,8 +1,8 @@
 //! Reads an arrival tree from front to back, for whoever asks for many windows one after another.
 //!
-//! A query of [`ArrivalTree`] walks from the root to a leaf. The reader stays where it was: it keeps
-//! the path and the leaf, so that the next window costs the way up to the first common cell and
-//! down again, and nothing at all within one leaf.
+//! A query of [`ArrivalTree`] walks from the root to a leaf. The reader stays where it was: it
+//! keeps the path and the leaf, so that the next window costs the way up to the first common cell
+//! and down again, and nothing at all within one leaf.
 //!
 //! ```text
 //!   root ─ a ─ b ─ c ─[leaf]   path kept        next leaf: up to b, down to the other half

@@ -7,7 +7,7 @@
 
 use rand::SeedableRng;
 
-/// The generator behind every draw: portable, under `rand`'s promise that its output stays the same.
+/// The generator behind every draw: portable, and `rand` promises that its output stays the same.
 pub type Rng = rand::rngs::Xoshiro256PlusPlus;
 
 /// What a stream is for. The number is part of every draw: never reuse or renumber one.
@@ -85,9 +85,78 @@ impl StreamKey {
 
 /// SplitMix64's finaliser (Steele, Lea and Flood, 2014): a bijection in which every input bit
 /// reaches every output bit.
-const fn mix(value: u64) -> u64 {
+pub(crate) const fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::{Rng as _, RngExt};
+
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_stream_of_its_own() {
+        let mut first_draws = BTreeSet::new();
+        let mut names = 0;
+        for (seed, trial) in (0..8).flat_map(|seed| (0..8).map(move |trial| (seed, trial))) {
+            let streams = Streams::for_trial(seed, trial);
+            for (purpose, entity) in (0..8).flat_map(|p| (0..8).map(move |entity| (p, entity))) {
+                let key = streams.key(Purpose(purpose), entity);
+                first_draws.extend([key.rng().next_u64(), key.child(0).rng().next_u64()]);
+                first_draws.extend([key.at(0, 1).next_u64(), key.at(1, 0).next_u64()]);
+                names += 4;
+            }
+        }
+        assert_eq!(first_draws.len(), names);
+    }
+
+    #[test]
+    fn a_stream_is_the_same_however_often_it_is_opened() {
+        let streams = Streams::for_trial(7, 9);
+        let key = streams.key(Purpose(1), 2);
+        assert_eq!(streams.stream(Purpose(1), 2), key.rng());
+        assert_eq!(key.rng(), key.at(0, 0));
+        assert_eq!(key, Streams::for_trial(7, 9).key(Purpose(1), 2));
+    }
+
+    #[test]
+    fn neighbours_are_not_correlated() {
+        // First draws of 100,000 neighbouring positions: mean 1/2 and correlation 0, at four sigma.
+        const N: usize = 100_000;
+        let key = Streams::for_trial(1, 1).key(Purpose(1), 1);
+        let by_position = |i: u64| key.at(12, i).random::<f64>() - 0.5;
+        let by_entity = |i: u64| {
+            Streams::for_trial(1, 1)
+                .stream(Purpose(1), i)
+                .random::<f64>()
+                - 0.5
+        };
+        let by_trial = |i: u64| {
+            Streams::for_trial(1, i)
+                .stream(Purpose(1), 1)
+                .random::<f64>()
+                - 0.5
+        };
+        let sources: [&dyn Fn(u64) -> f64; 3] = [&by_position, &by_entity, &by_trial];
+        for source in sources {
+            let draws: Vec<f64> = (0..N as u64).map(source).collect();
+            let mean = draws.iter().sum::<f64>() / N as f64;
+            let products = draws.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
+            let correlation = products * 12.0 / N as f64;
+            assert!(
+                mean.abs() < 4.0 * (1.0 / 12.0 / N as f64).sqrt(),
+                "mean {mean}"
+            );
+            assert!(
+                correlation.abs() < 4.0 / (N as f64).sqrt(),
+                "correlation {correlation}"
+            );
+        }
+    }
 }

@@ -100,17 +100,18 @@ impl SimDuration {
     ///
     /// # Panics
     /// If `secs` is NaN, negative or beyond 584 years: the sampler or formula behind it is wrong.
+    #[inline]
     pub fn from_secs_f64(secs: f64) -> SimDuration {
         assert!(
             secs >= 0.0,
             "a duration must not be negative or NaN: {secs}"
         );
-        let nanos = (secs * 1e9).round();
+        let nanos = secs * 1e9;
         assert!(
             nanos < u64::MAX as f64,
             "a duration must stay below 584 years: {secs} s"
         );
-        SimDuration(nanos as u64)
+        SimDuration(round_to_u64(nanos))
     }
 
     /// Nanoseconds.
@@ -128,10 +129,31 @@ impl SimDuration {
         SimDuration(self.0.saturating_sub(other.0))
     }
 
+    /// This span to the nearest multiple of `unit`, for people to read.
+    pub const fn rounded_to(self, unit: SimDuration) -> SimDuration {
+        SimDuration((self.0 + unit.0 / 2) / unit.0 * unit.0)
+    }
+
     /// This span times a factor, to the nearest nanosecond. Same panics as `from_secs_f64`.
     pub fn scaled(self, factor: f64) -> SimDuration {
         SimDuration::from_secs_f64(self.as_secs_f64() * factor)
     }
+}
+
+/// `value.round() as u64` for a number that fits, without the library call that `round` becomes on
+/// processors it must also run on: one of these is made for nearly every event.
+#[inline]
+fn round_to_u64(value: f64) -> u64 {
+    // From 2^52 on a float has no fraction.
+    const SHIFT: f64 = (1_u64 << 52) as f64;
+    if value >= SHIFT {
+        return value as u64;
+    }
+    // So the sum is rounded to a whole number, which stands in its lowest bits. A half went to the
+    // even neighbour, where `round` goes up.
+    let shifted = value + SHIFT;
+    let lost = value - (shifted - SHIFT);
+    shifted.to_bits() - SHIFT.to_bits() + u64::from(lost >= 0.5)
 }
 
 impl Add<SimDuration> for SimTime {
@@ -240,7 +262,8 @@ const UNITS: [(&str, u64); 7] = [
 /// Why a text is not a duration; the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \"1.5h\""
+    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), \
+     such as \"500ms\" or \"1.5h\""
 )]
 pub struct ParseDurationError {
     text: String,
@@ -320,8 +343,150 @@ impl<'de> Deserialize<'de> for SimDuration {
     }
 }
 
+impl Serialize for SimTime {
+    /// Seconds since the start.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.as_secs_f64())
+    }
+}
+
 impl Serialize for SimDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> SimDuration {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_unit_is_read() {
+        assert_eq!(read("7ns"), SimDuration::from_nanos(7));
+        assert_eq!(read("7us"), SimDuration::from_micros(7));
+        assert_eq!(read("500ms"), SimDuration::from_millis(500));
+        assert_eq!(read("1.5s"), SimDuration::from_millis(1_500));
+        assert_eq!(read("2min"), SimDuration::from_mins(2));
+        assert_eq!(read(" 1.5 h"), SimDuration::from_mins(90));
+        assert_eq!(read("90d"), SimDuration::from_days(90));
+        assert_eq!(read("0s"), SimDuration::ZERO);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_remedy() {
+        let message = |text: &str| text.parse::<SimDuration>().unwrap_err().to_string();
+        assert_eq!(
+            message("500"),
+            "`500` is not a duration: the unit is missing; write a number and a unit (ns, us, ms, \
+             s, min, h, d), such as \"500ms\" or \"1.5h\""
+        );
+        assert!(message("5 weeks").contains("the unit is not known"));
+        assert!(message("s").contains("the number cannot be read"));
+        assert!(message("-1s").contains("it must not be negative"));
+        assert!(message("300000d").contains("it is longer than 584 years"));
+    }
+
+    #[test]
+    fn a_duration_is_shown_in_its_largest_exact_unit() {
+        for text in [
+            "500ms", "1.5s", "2min", "1.5h", "90d", "0s", "1.234us", "100ns",
+        ] {
+            assert_eq!(read(text).to_string(), text);
+        }
+        assert_eq!(SimDuration::from_secs(3600).to_string(), "1h");
+        assert_eq!(SimDuration::from_nanos(1_000_001).to_string(), "1000.001us");
+        assert_eq!(format!("{:>6}", read("2s")), "    2s");
+    }
+
+    #[test]
+    fn an_instant_is_shown_as_a_clock_would() {
+        assert_eq!(SimTime::ZERO.to_string(), "00:00:00.000");
+        let late = SimTime::ZERO + read("1d") + read("9h") + read("42min") + read("7ms");
+        assert_eq!(late.to_string(), "1d 09:42:00.007");
+    }
+
+    #[test]
+    fn a_float_becomes_the_nearest_nanosecond() {
+        assert_eq!(
+            SimDuration::from_secs_f64(1.5e-9),
+            SimDuration::from_nanos(2)
+        );
+        assert_eq!(SimDuration::from_secs_f64(0.4e-9), SimDuration::ZERO);
+        assert_eq!(
+            SimDuration::from_secs_f64(86_400.0),
+            SimDuration::from_days(1)
+        );
+        assert_eq!(
+            SimDuration::from_millis(10).scaled(0.5),
+            SimDuration::from_millis(5)
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "must not be negative or NaN")]
+    fn a_float_that_is_no_number_is_our_mistake() {
+        SimDuration::from_secs_f64(f64::NAN);
+    }
+
+    #[test]
+    #[should_panic(expected = "must stay below 584 years")]
+    fn a_float_out_of_range_is_our_mistake() {
+        SimDuration::from_secs_f64(2e10);
+    }
+
+    #[test]
+    #[should_panic(expected = "stays below 584 years")]
+    fn time_does_not_wrap() {
+        let _ = SimTime::MAX + SimDuration::from_nanos(1);
+    }
+
+    #[test]
+    #[should_panic(expected = "the later instant comes first")]
+    fn a_span_is_never_negative() {
+        let _ = SimTime::ZERO - SimTime::from_nanos(1);
+    }
+
+    #[test]
+    fn saturating_forms_stop_at_the_ends() {
+        let (early, late) = (SimTime::from_nanos(1), SimTime::from_nanos(3));
+        assert_eq!(early.saturating_since(late), SimDuration::ZERO);
+        assert_eq!(
+            early.saturating_sub(SimDuration::from_secs(1)),
+            SimTime::ZERO
+        );
+        assert_eq!(late.saturating_add(SimDuration::MAX), SimTime::MAX);
+        assert_eq!(
+            SimDuration::ZERO.saturating_sub(SimDuration::MAX),
+            SimDuration::ZERO
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_is_that_of_the_library(value in 0.0..1.8e19_f64, scale in 0..64_i32) {
+            for value in [value * 0.5_f64.powi(scale), value.floor() * 0.5_f64.powi(scale)] {
+                prop_assert_eq!(round_to_u64(value), value.round() as u64);
+            }
+        }
+
+        #[test]
+        fn halves_are_rounded_up(whole in 0..1_u64 << 52, shift in 0..52_u32) {
+            let half = (whole >> shift) as f64 + 0.5;
+            for value in [half.next_down(), half, half.next_up()] {
+                prop_assert_eq!(round_to_u64(value), value.round() as u64);
+            }
+        }
+
+        #[test]
+        fn what_is_shown_reads_back(nanos: u64, shift in 12_u32..64) {
+            // Beyond 2^52 ns, 52 days, a text of nanoseconds is read through a float.
+            let span = SimDuration::from_nanos(nanos >> shift);
+            prop_assert_eq!(read(&span.to_string()), span);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One attempt on a worker: from the moment the worker takes it to the moment it is answered.
 //!
 //! ```text
-//!            ┌──────────────── the answer changed while it hung ◄───────────┐
+//!            ┌──────────────── Redis answers again       ◄───────────┐
 //!            ▼                                                              │
 //!  taken ──► look ── Ok, Spool ──► work for the service time ──► look ── Hang ──► hang
 //!            ▲ │ └── Hang ───────────────────────────────────────│───────────────▲│
@@ -16,8 +16,12 @@
 //! deadline cuts everything; what has not been written by then is never written. Everything here is
 //! known when the worker takes the attempt, since the timeline is: no event is needed in between.
 //!
+//! A spool that opens takes what comes from then on; a command that already waits for Redis goes on
+//! waiting. (A service that cut its connections to Redis when it opens the spool would save some.)
+//!
 //! Left out: service times that vary (constant: the tail of a healthy service is understated), and
-//! writes that are executed although the client's own timeout ran out (captured twice: understated).
+//! writes that are executed although the client's own timeout ran out (captured twice:
+//! understated).
 //!
 //! At one instant: the deadline comes first, then a change of answer, then the command timeout.
 
@@ -69,7 +73,8 @@ pub(super) fn serve(
             Answer::Spool => return ended(now, Ending::Spooled),
             Answer::Error(cause) => cause,
             Answer::Hang => {
-                let changes_at = changes.get(span + 1).map_or(SimTime::MAX, |next| next.0);
+                let helped = helped_at(changes, span);
+                let changes_at = helped.map_or(SimTime::MAX, |next| changes[next].0);
                 let times_out = client
                     .command_timeout
                     .map_or(SimTime::MAX, |timeout| now.saturating_add(timeout));
@@ -78,7 +83,7 @@ pub(super) fn serve(
                 }
                 if changes_at <= times_out {
                     now = changes_at;
-                    span += 1;
+                    span = helped.expect("it changes");
                     continue;
                 }
                 now = times_out;
@@ -95,6 +100,16 @@ pub(super) fn serve(
         }
         span = span_at(changes, span, now);
     }
+}
+
+/// The number of the change that ends the wait of a command which hangs in `span`: the next answer
+/// by Redis. A spool that opens takes what comes; it does not reach what already waits for Redis.
+fn helped_at(changes: &[(SimTime, Answer)], span: usize) -> Option<usize> {
+    let by_redis = |answer| match answer {
+        Answer::Ok | Answer::Error(_) => true,
+        Answer::Hang | Answer::Spool => false,
+    };
+    (span + 1..changes.len()).find(|next| by_redis(changes[*next].1))
 }
 
 /// The number of the change in force at `at`, known to be `span` or later.
@@ -169,6 +184,10 @@ mod tests {
         assert_eq!(served(&plain, &[hang, (ms(1000), Answer::Ok)]), gateway);
         let over = [hang, (ms(300), Answer::Ok)];
         assert_eq!(served(&plain, &over), (310, Ending::Captured));
+        let spool = [hang, (ms(300), Answer::Spool)];
+        assert_eq!(served(&plain, &spool), gateway);
+        let later = [hang, (ms(300), Answer::Spool), (ms(500), Answer::Ok)];
+        assert_eq!(served(&plain, &later), (510, Ending::Captured));
         let error = [hang, (ms(300), Answer::Error(Cause::Refused))];
         let refused = (300, Ending::Failed(Cause::Refused));
         assert_eq!(served(&plain, &error), refused);

@@ -56,7 +56,8 @@ pub struct Tally {
     pub failed: [u64; Cause::ALL.len()],
     /// Successful attempts of visits that had been captured already.
     pub captured_twice: u64,
-    /// Visits whose capture by Redis was acknowledged and lost afterwards. They stay in their class.
+    /// Visits whose capture by Redis was acknowledged and lost afterwards; they stay in their
+    /// class.
     pub acked_lost: u64,
 }
 

@@ -1,0 +1,59 @@
+//! `outage check`: is a scenario or a study well formed, and what does it hold?
+
+use std::path::Path;
+
+use crate::document::Sources;
+use crate::error::Error;
+use crate::scenario::{self, SCENARIOS, STUDIES};
+use crate::study::{Study, is_study};
+use crate::terminal;
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage check my-study.toml       # every mistake with its line, and how to mend it
+  outage check incident-2020       # the built-in study
+  outage check - < scenario.toml   # from standard input";
+
+/// Prints what was found, or every mistake.
+pub fn run(file: &str) -> super::Done {
+    let mut sources = Sources::default();
+    let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();
+    let found = scenario::read(&mut sources, file, &built_in, Path::new(""))?;
+    if !is_study(&found.root) {
+        let world = scenario::world(&found.root).map_err(|p| Error::input(&sources, p))?;
+        let (workloads, services) = (world.workloads.len(), world.services.len());
+        terminal::result(&format!(
+            "fine: scenario `{}`: {}\n  {workloads} workloads, {services} services, {} health \
+             checks, {} faults, horizon {}\n",
+            found.name,
+            world.about.title,
+            world.health_checks.len(),
+            world.faults.len(),
+            world.horizon
+        ));
+        return Ok(0);
+    }
+    let plan = Study::load(&mut sources, &found)?.plan;
+    let mut text = format!(
+        "fine: {} design points, {} trials each, seed {}, scenario `{}` ({})\n",
+        plan.points.len(),
+        plan.trials,
+        plan.seed,
+        plan.scenario,
+        plan.hash
+    );
+    for factor in &plan.factors {
+        text.push_str(&format!(
+            "  {}: {}\n",
+            factor.name,
+            factor.levels.join(", ")
+        ));
+    }
+    for point in plan.points.iter().filter(|point| point.single) {
+        text.push_str(&format!("  and: {}\n", point.label));
+    }
+    text.push_str(&format!("  baseline: {}\n", plan.points[0].label));
+    terminal::result(&text);
+    Ok(0)
+}

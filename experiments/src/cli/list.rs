@@ -1,0 +1,38 @@
+//! `outage list`: what is built in.
+
+use crate::document::{Sources, parse::parse, path};
+use crate::error::Error;
+use crate::scenario::{BuiltIn, SCENARIOS, STUDIES};
+use crate::terminal;
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage list                    # what is built in
+  outage compare incident-2020   # run one of the studies
+  outage check incident-2020     # look at one of them";
+
+/// Prints every built-in with its title.
+pub fn run() -> super::Done {
+    let mut text = String::from("Studies (outage compare NAME)\n");
+    for study in &STUDIES {
+        text.push_str(&line(study, "title")?);
+    }
+    text.push_str("\nScenarios (outage trace NAME --trial N; scenario = \"NAME\" in a study)\n");
+    for scenario in &SCENARIOS {
+        text.push_str(&line(scenario, "about.title")?);
+    }
+    terminal::result(&text);
+    Ok(0)
+}
+
+fn line(built_in: &BuiltIn, title: &str) -> Result<String, Error> {
+    let mut sources = Sources::default();
+    let root = parse(&mut sources, built_in.file, built_in.text)
+        .map_err(|problems| Error::input(&sources, problems))?;
+    let title = root
+        .at(&path(title))
+        .and_then(|node| node.text())
+        .unwrap_or_default();
+    Ok(format!("  {:<20} {title}\n", built_in.name))
+}

@@ -1,0 +1,150 @@
+//! The command line: what can be asked, and which file answers.
+
+mod check;
+mod compare;
+mod list;
+mod trace;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+use crate::terminal;
+
+/// Discrete-event simulation of outages of services that depend on Redis.
+#[derive(Debug, Parser)]
+#[command(name = "outage", version, arg_required_else_help = true, before_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  outage compare                        # the 2 June 2020 incident: which lesson buys how much?
+  outage check my-study.toml            # is it well formed? what does it compare?
+  outage trace incident-2020 --trial 1  # one outage, told step by step";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a study: print table and verdict, write rows, charts and report.html
+    #[command(before_help = compare::EXAMPLES)]
+    Compare(CompareArguments),
+    /// Check a scenario or a study without running it
+    #[command(before_help = check::EXAMPLES)]
+    Check {
+        /// A file, a built-in name, or - for standard input
+        file: String,
+    },
+    /// List the built-in scenarios and studies
+    #[command(before_help = list::EXAMPLES)]
+    List,
+    /// Tell one trial: changes of state, messages of note, verdicts, human steps
+    #[command(before_help = trace::EXAMPLES)]
+    Trace(TraceArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct CompareArguments {
+    /// A built-in study, a file, or - for standard input
+    #[arg(default_value = "incident-2020")]
+    study: String,
+    /// Trials of each design [default: what the study says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    trials: Option<u64>,
+    /// The seed; the same seed gives the same bytes [default: what the study says]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Threads; the result does not depend on them [default: all cores]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+    /// Where rows, charts and report go [default: results/<study>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print summary.json instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Open everything, request by request: slow, and the same bytes (a test of the simulator)
+    #[arg(long)]
+    eager: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct TraceArguments {
+    /// A built-in scenario or study, a file, or - for standard input
+    scenario: String,
+    /// The trial, from 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    trial: u64,
+    /// The seed [default: what the study says, else 1]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// The design, if a study is given [default: its baseline]
+    #[arg(long, value_name = "LABEL")]
+    point: Option<String>,
+}
+
+/// Reads the arguments, does what they say, and returns the exit code.
+pub fn run() -> u8 {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let done = match &arguments.verb {
+        Verb::Compare(arguments) => compare::run(arguments),
+        Verb::Check { file } => check::run(file),
+        Verb::List => list::run(),
+        Verb::Trace(arguments) => trace::run(arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::message(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+/// Help and version go to stdout and are fine; anything else is the user's to mend.
+fn refuse(refusal: &clap::Error) -> u8 {
+    let text = refusal.render();
+    match refusal.use_stderr() {
+        true => {
+            terminal::message(text.to_string().trim_end());
+            2
+        }
+        false => {
+            let colour = terminal::colour();
+            let text = if colour {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            terminal::result(&text);
+            0
+        }
+    }
+}
+
+/// What a command comes to: the exit code, or an error that knows its own.
+type Done = Result<u8, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_well_formed_and_every_help_starts_with_three_examples() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        let verbs: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+        for mut verb in verbs.into_iter().filter(|verb| verb.get_name() != "help") {
+            let help = verb.render_long_help().to_string();
+            assert!(help.starts_with("Examples:\n"), "{help}");
+            assert_eq!(help.matches("\n  outage ").count(), 3, "{help}");
+        }
+    }
+}

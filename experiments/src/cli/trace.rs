@@ -1,0 +1,122 @@
+//! `outage trace`: one trial as text, every line with its time on two clocks.
+
+use std::path::Path;
+
+use models::spec::WorldSpec;
+use models::{Mode, RunOptions, run_trial};
+use sim::{SimTime, Streams};
+
+use super::TraceArguments;
+use crate::document::Sources;
+use crate::error::{Error, suggest};
+use crate::report::story::onset;
+use crate::scenario::{self, SCENARIOS, STUDIES};
+use crate::study::{Study, is_study};
+use crate::terminal;
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage trace incident-2020 --trial 1
+  outage trace incident-2020 --trial 1 --point \"write-canary / shared / alert\"
+  outage trace my-scenario.toml --trial 7 --seed 3 | less";
+
+/// Prints the story of one trial.
+pub fn run(arguments: &TraceArguments) -> super::Done {
+    let mut sources = Sources::default();
+    let subject = subject(&mut sources, arguments)?;
+    let seed = arguments.seed.unwrap_or(subject.seed);
+    let streams = Streams::for_trial(seed, arguments.trial);
+    let options = RunOptions {
+        mode: Mode::Lazy,
+        story: true,
+    };
+    let told = run_trial(&subject.spec, &streams, &options).map_err(|error| Error::Trial {
+        point: subject.label.clone(),
+        trial: arguments.trial,
+        wrong: error.to_string(),
+        replay: "the trace could not be made".to_owned(),
+        bug: false,
+    })?;
+    let zero = onset(&told.timeline);
+    let mut text = format!(
+        "{}, trial {}, seed {seed}\n",
+        subject.label, arguments.trial
+    );
+    text.push_str(match zero {
+        Some(_) => "since the start    since the outage\n",
+        None => "since the start    (no outage)\n",
+    });
+    for (at, line) in &told.trace {
+        text.push_str(&format!("{at:<16}   {}   {line}\n", relative(*at, zero)));
+    }
+    let outcome = &told.outcome;
+    text.push_str(&format!(
+        "\n{} visits, {} blocked, {} lost; no acceptance could be captured for {:.1} min; \
+         {} promotions, {} of them useless, {} false\n",
+        outcome.visits,
+        outcome.blocked,
+        outcome.lost,
+        outcome.downtime_true_s / 60.0,
+        outcome.failovers,
+        outcome.useless_failovers,
+        outcome.false_failovers
+    ));
+    terminal::result(&text);
+    Ok(0)
+}
+
+/// What is to be traced.
+struct Subject {
+    label: String,
+    seed: u64,
+    spec: WorldSpec,
+}
+
+fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject, Error> {
+    let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();
+    let found = scenario::read(sources, &arguments.scenario, &built_in, Path::new(""))?;
+    if !is_study(&found.root) {
+        if arguments.point.is_some() {
+            let wrong = format!("`{}` is a scenario and has no design points", found.name);
+            return Err(Error::Usage {
+                wrong,
+                mend: "leave --point out".to_owned(),
+            });
+        }
+        let spec = scenario::world(&found.root).map_err(|p| Error::input(sources, p))?;
+        return Ok(Subject {
+            label: format!("scenario {}", found.name),
+            seed: 1,
+            spec,
+        });
+    }
+    let mut study = Study::load(sources, &found)?;
+    let labels: Vec<&str> = study.plan.points.iter().map(|p| p.label.as_str()).collect();
+    let asked = arguments.point.as_deref().unwrap_or(labels[0]);
+    let place = labels
+        .iter()
+        .position(|label| *label == asked)
+        .ok_or_else(|| Error::Usage {
+            wrong: format!("study `{}` has no point `{asked}`", study.plan.name),
+            mend: suggest(asked, &labels),
+        })?;
+    let label = format!("study {}, design {}", study.plan.name, labels[place]);
+    Ok(Subject {
+        label,
+        seed: study.plan.seed,
+        spec: study.worlds.swap_remove(place),
+    })
+}
+
+/// `+00:12:03.250` or `-00:00:10.000`; blank where there is no outage.
+fn relative(at: SimTime, zero: Option<SimTime>) -> String {
+    let Some(zero) = zero else {
+        return String::new();
+    };
+    let (sign, apart) = match at >= zero {
+        true => ('+', at - zero),
+        false => ('-', zero - at),
+    };
+    format!("{sign}{:<16}", (SimTime::ZERO + apart).to_string())
+}

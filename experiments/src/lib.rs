@@ -1,0 +1,19 @@
+//! The questions: scenarios, studies, trials, statistics, and the `outage` command.
+//!
+//! ```text
+//! study.toml + scenario.toml ─ document/, scenario.rs, study.rs ─► design points
+//! design points × trials     ─ runner.rs ─► outcomes.csv           rows.rs
+//! outcomes.csv               ─ stats/, report/ ─► tables, charts, report.html
+//! ```
+
+pub mod cli;
+pub mod document;
+pub mod error;
+pub mod progress;
+pub mod report;
+pub mod rows;
+pub mod runner;
+pub mod scenario;
+pub mod stats;
+pub mod study;
+pub mod terminal;

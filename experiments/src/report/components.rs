@@ -1,0 +1,54 @@
+//! Downtime by component of the status page: one change to the baseline at a time, and the best.
+
+use output::chart::{Axis, BarRow, Bars, Caption, Chart, Segment};
+use output::{Colour, Format};
+
+use super::verdict::drawn;
+use super::{Figure, Material};
+use crate::stats::{LEVEL, amount};
+
+/// The chart; none if the scenario lists no components.
+pub fn figure(material: &Material) -> Option<Figure> {
+    let rows = material.rows;
+    if rows.components.is_empty() {
+        return None;
+    }
+    let downtime = |component: usize, point: usize| {
+        amount(rows.downtime(component, point), LEVEL).map(|estimate| drawn(&estimate))
+    };
+    let bar = |point: usize| BarRow {
+        label: material.short_label(point),
+        values: (0..rows.components.len())
+            .map(|component| downtime(component, point))
+            .collect(),
+        total: None,
+    };
+    let segment = |(place, name): (usize, &String)| Segment {
+        name: name.clone(),
+        colour: Colour::nth(place),
+    };
+    let bars = Bars {
+        caption: Caption::new(
+            "Which components go down, and for how long?",
+            "Mean time in which no request could succeed, 95 % interval; the baseline, one change \
+             at a time, and the best design",
+            material.footer.line(),
+        ),
+        axis: Axis::linear("downtime a trial", Format::Duration),
+        segments: rows.components.iter().enumerate().map(segment).collect(),
+        rows: material
+            .one_change_at_a_time()
+            .into_iter()
+            .map(bar)
+            .collect(),
+        reference: None,
+    };
+    Some(Figure {
+        file: "components".to_owned(),
+        heading: "Which components go down, and for how long?".to_owned(),
+        text: "A component is up while every service behind it can answer. Isolation shows as \
+               components that stay up while others are down."
+            .to_owned(),
+        chart: Chart::GroupedBars(bars),
+    })
+}

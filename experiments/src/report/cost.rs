@@ -1,0 +1,54 @@
+//! Cost against loss: what can be bought, and what is dominated.
+
+use output::Format;
+use output::chart::{Axis, Caption, Chart, Point, Scatter};
+
+use super::verdict::drawn;
+use super::{Figure, Material};
+
+/// The chart.
+pub fn figure(material: &Material) -> Figure {
+    let designs = &material.summary.designs;
+    let place = |point: usize| {
+        let design = &designs[point];
+        (design.cost_per_month_usd.mean.value, design.lost.mean.value)
+    };
+    let dominated = |point: usize| {
+        let (cost, lost) = place(point);
+        (0..designs.len()).any(|other| {
+            let (cheaper, fewer) = place(other);
+            let no_worse = cheaper <= cost && fewer <= lost;
+            no_worse && (cheaper < cost || fewer < lost)
+        })
+    };
+    // Designs with equal cost and loss would lie on each other: the first stands for all.
+    let twin = |point: usize| (0..point).any(|other| place(other) == place(point));
+    let points = (0..designs.len())
+        .filter(|point| !twin(*point))
+        .map(|point| Point {
+            label: designs[point].label.clone(),
+            colour: material.colour(point),
+            x: drawn(&designs[point].cost_per_month_usd.mean),
+            y: drawn(&designs[point].lost.mean),
+            dominated: dominated(point),
+        });
+    let chart = Scatter {
+        caption: Caption::new(
+            "What does it cost to lose fewer?",
+            "Mean over the trials with 95 % interval; grey: another design is at least as good on \
+             both and better on one",
+            material.footer.line(),
+        ),
+        x: Axis::linear("cost a month", Format::Money('$')),
+        y: Axis::linear("lost acceptances a trial", Format::Count),
+        points: points.collect(),
+        frontier: true,
+        y_references: Vec::new(),
+    };
+    Figure {
+        file: "cost".to_owned(),
+        heading: "What does it cost to lose fewer?".to_owned(),
+        text: "Prices are assumptions of the scenario ([price]); put in your own.".to_owned(),
+        chart: Chart::Scatter(chart),
+    }
+}

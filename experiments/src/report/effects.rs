@@ -1,0 +1,71 @@
+//! What each level of each factor buys, averaged over everything else.
+
+use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
+use output::{Colour, Format};
+
+use super::verdict::{drawn, percent};
+use super::{Figure, Material};
+
+/// The chart; none for a study without factors.
+pub fn figure(material: &Material) -> Option<Figure> {
+    let effects = &material.summary.effects;
+    if effects.iter().all(|effect| effect.difference.is_none()) {
+        return None;
+    }
+    let mut factors: Vec<&str> = effects
+        .iter()
+        .map(|effect| effect.factor.as_str())
+        .collect();
+    factors.dedup();
+    let place = |name: &str| {
+        factors
+            .iter()
+            .position(|factor| *factor == name)
+            .unwrap_or(0)
+    };
+    let rows = effects.iter().map(|effect| DotRow {
+        label: format!("{}: {}", effect.factor, effect.level),
+        colour: Colour::nth(place(&effect.factor)),
+        value: Some(drawn(&effect.mean)),
+        difference: effect.difference.map(|difference| drawn(&difference)),
+        words: match effect.change {
+            Some(change) => percent(&change).difference(&drawn(&change)),
+            None => "as in the baseline".to_owned(),
+        },
+        baseline: false,
+        marker: None,
+    });
+    let chart = DotInterval {
+        caption: Caption::new(
+            "What does each lesson buy on average?",
+            "Mean loss over all designs with that level; right: against the same designs with the \
+             baseline's level, 95 % intervals that hold for all levels together",
+            material.footer.line(),
+        ),
+        value: Axis::linear("lost acceptances a trial", Format::Count),
+        difference: Some(Axis::linear(
+            "difference to the baseline's level",
+            Format::Count,
+        )),
+        reference: None,
+        order: Order::Given,
+        rows: rows.collect(),
+        groups: factors
+            .iter()
+            .enumerate()
+            .map(|(place, factor)| output::chart::Segment {
+                name: (*factor).to_owned(),
+                colour: Colour::nth(place),
+            })
+            .collect(),
+        marker_name: String::new(),
+    };
+    Some(Figure {
+        file: "effects".to_owned(),
+        heading: "What does each lesson buy on average?".to_owned(),
+        text: "Lessons overlap: what one saves another cannot save again. These are averages over \
+               the full factorial; the designs themselves are above."
+            .to_owned(),
+        chart: Chart::DotInterval(chart),
+    })
+}

@@ -1,0 +1,68 @@
+//! How likely is a loss of more than x? One falling curve per design, one change at a time.
+
+use output::chart::{Axis, Caption, Chart, Lines, Series, Shape};
+use output::{Colour, Format};
+
+use super::{Figure, Material};
+
+/// Curves that can be told apart.
+const CURVES_MAX: usize = 7;
+
+/// The chart; none where no trial lost anything.
+pub fn figure(material: &Material) -> Option<Figure> {
+    let mut points = material.one_change_at_a_time();
+    let lost = |point: &usize| material.summary.designs[*point].lost.mean.value;
+    // The baseline stays; of the rest, those that change it most.
+    points[1..].sort_by(|a, b| lost(a).total_cmp(&lost(b)));
+    points.truncate(CURVES_MAX);
+    let series: Vec<Series> = points
+        .iter()
+        .enumerate()
+        .map(|(place, point)| Series {
+            label: material.short_label(*point),
+            colour: Colour::nth(place),
+            shape: Shape::Step,
+            points: curve(material.rows.values("lost", *point)),
+            bands: Vec::new(),
+        })
+        .filter(|series| series.points.len() > 1)
+        .collect();
+    if series.is_empty() {
+        return None;
+    }
+    let chart = Lines {
+        caption: Caption::new(
+            "How likely is it to lose more?",
+            "Share of trials that lose more than x acceptances; logarithmic x",
+            material.footer.line(),
+        ),
+        x: Axis::log("lost acceptances in one trial", Format::Count),
+        y: Axis::linear("share of trials that lose more", Format::Percent(0)),
+        series,
+        x_references: Vec::new(),
+        y_references: Vec::new(),
+    };
+    Some(Figure {
+        file: "exceedance".to_owned(),
+        heading: "How likely is it to lose more?".to_owned(),
+        text: "Means hide the tail: this is what one incident can cost.".to_owned(),
+        chart: Chart::Lines(chart),
+    })
+}
+
+/// (x, share of trials above x), from 1 on, at no more than a few hundred steps.
+fn curve(lost: &[f64]) -> Vec<(f64, f64)> {
+    const STEPS: usize = 300;
+    let mut sorted = lost.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    let share = |x: f64| (n - sorted.partition_point(|value| *value <= x)) as f64 / n as f64;
+    let mut xs: Vec<f64> = (0..STEPS.min(n))
+        .map(|step| sorted[step * n / STEPS.min(n)])
+        .collect();
+    xs.push(sorted[n - 1]);
+    xs.retain(|x| *x > 1.0);
+    xs.insert(0, 1.0);
+    xs.dedup();
+    xs.into_iter().map(|x| (x, share(x))).collect()
+}

@@ -1,0 +1,106 @@
+//! Mean loss for each pair of factors, the others as in the baseline.
+
+use output::Format;
+use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
+
+use super::verdict::drawn;
+use super::{Figure, Material};
+use crate::rows::manifest::Manifest;
+
+/// Pairs of factors that are drawn, at most.
+const PAIRS_MAX: usize = 3;
+
+/// One chart per pair of factors.
+pub fn figures(material: &Material) -> Vec<Figure> {
+    let factors = material.rows.manifest.factors.len();
+    let pairs =
+        (0..factors).flat_map(|first| (first + 1..factors).map(move |second| (first, second)));
+    pairs
+        .take(PAIRS_MAX)
+        .map(|(down, along)| figure(material, down, along))
+        .collect()
+}
+
+fn figure(material: &Material, down: usize, along: usize) -> Figure {
+    let manifest = &material.rows.manifest;
+    let (row_factor, column_factor) = (&manifest.factors[down], &manifest.factors[along]);
+    let cell = |row: usize, column: usize| {
+        let mut levels = manifest.points[0].levels.clone();
+        (levels[down], levels[along]) = (row, column);
+        let point = manifest
+            .points
+            .iter()
+            .position(|p| !p.single && p.levels == levels)?;
+        let design = &material.summary.designs[point];
+        let judged = &design.objectives;
+        Some(HeatCell {
+            value: drawn(&design.lost.mean),
+            text: String::new(),
+            meets: !judged.is_empty() && judged.iter().all(|judged| judged.kept == Some(true)),
+        })
+    };
+    let cells = (0..row_factor.levels.len())
+        .map(|row| {
+            (0..column_factor.levels.len())
+                .map(|column| cell(row, column))
+                .collect()
+        })
+        .collect();
+    let others = others(manifest, &[down, along]);
+    let name = format!("{} × {}", row_factor.name, column_factor.name);
+    let has_objective = material
+        .summary
+        .designs
+        .iter()
+        .any(|d| !d.objectives.is_empty());
+    let chart = HeatMap {
+        caption: Caption::new(
+            format!("Lost acceptances by {name}"),
+            format!("Mean a trial with 95 % interval{others}"),
+            material.footer.line(),
+        ),
+        column_name: column_factor.name.clone(),
+        columns: column_factor.levels.clone(),
+        row_name: row_factor.name.clone(),
+        rows: row_factor.levels.clone(),
+        axis: Axis::linear("lost acceptances a trial", Format::Count),
+        palette: Palette::Cividis,
+        cells,
+        objective: has_objective.then(|| "keeps the objectives".to_owned()),
+    };
+    Figure {
+        file: format!(
+            "heat-{}-{}",
+            slug(&row_factor.name),
+            slug(&column_factor.name)
+        ),
+        heading: format!("Where is the cliff: {name}?"),
+        text: String::new(),
+        chart: Chart::HeatMap(chart),
+    }
+}
+
+/// The levels of the factors that are not drawn: those of the baseline.
+fn others(manifest: &Manifest, drawn: &[usize]) -> String {
+    let level = |factor: usize| {
+        let entry = &manifest.factors[factor];
+        let level = &entry.levels[manifest.points[0].levels[factor]];
+        format!("; {} = {level}", entry.name)
+    };
+    (0..manifest.factors.len())
+        .filter(|factor| !drawn.contains(factor))
+        .map(level)
+        .collect()
+}
+
+/// A name that any file system takes.
+fn slug(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(plain).collect()
+}

@@ -1,0 +1,235 @@
+//! Rows to paper: one file per figure or table.
+//!
+//! | file | shows |
+//! | --- | --- |
+//! | `summary.rs` | the numbers that all others draw from; `summary.json` |
+//! | `table.rs` | the table of designs; `summary.csv` |
+//! | `verdict.rs` | the decision in sentences |
+//! | `losses.rs` | lost acceptances per design, and paired differences to the baseline |
+//! | `effects.rs` | what each level buys on average |
+//! | `components.rs` | downtime by component, one change at a time |
+//! | `story.rs` | the timeline of a typical trial |
+//! | `heat.rs` | mean loss for each pair of factors |
+//! | `cost.rs` | cost against loss |
+//! | `exceedance.rs` | how likely a loss of more than x is |
+//! | `page.rs` | report.html |
+
+mod components;
+mod cost;
+mod effects;
+mod exceedance;
+mod heat;
+mod losses;
+mod page;
+pub mod story;
+pub mod summary;
+mod table;
+mod verdict;
+
+use output::{Chart, Colour, Footer, Table, TextOptions};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::rows::manifest::Manifest;
+use crate::rows::read::Rows;
+use crate::study::file::Objective;
+use story::Story;
+use summary::Summary;
+
+/// Everything that a study is written as, beside its rows.
+pub struct Composed {
+    /// Files by name, relative to the results directory.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// `summary.json`.
+    pub json: String,
+    table: Table,
+    verdict: Vec<String>,
+}
+
+/// A chart, the name of its file, and the question that it answers.
+struct Figure {
+    file: String,
+    heading: String,
+    text: String,
+    chart: Chart,
+}
+
+/// What every figure draws from.
+struct Material<'a> {
+    rows: &'a Rows,
+    summary: &'a Summary,
+    footer: Footer,
+}
+
+/// `summary.json`.
+#[derive(Serialize)]
+struct Json<'a> {
+    verdict: &'a [String],
+    manifest: &'a Manifest,
+    summary: &'a Summary,
+}
+
+/// Computes, draws and words everything.
+pub fn compose(
+    rows: &Rows,
+    story: Option<&Story>,
+    objectives: &[Objective],
+) -> Result<Composed, Error> {
+    let summary = summary::summarise(rows, objectives);
+    let material = Material {
+        rows,
+        summary: &summary,
+        footer: footer(rows),
+    };
+    let table = table::table(rows, &summary);
+    let verdict = verdict::sentences(rows, &summary);
+    let json = Json {
+        verdict: &verdict,
+        manifest: &rows.manifest,
+        summary: &summary,
+    };
+    let json = String::from_utf8(output::json::value(&json)?).expect("JSON is text");
+    let figures = figures(&material, story);
+    let mut files = vec![
+        ("summary.csv".to_owned(), table::csv(rows, &summary)?),
+        ("summary.json".to_owned(), json.clone().into_bytes()),
+    ];
+    for figure in &figures {
+        files.push((
+            format!("charts/{}.svg", figure.file),
+            figure.chart.to_svg()?.into_bytes(),
+        ));
+    }
+    let page = page::page(&material, &figures, &table, &verdict, &json);
+    files.push(("report.html".to_owned(), page.to_html()?.into_bytes()));
+    Ok(Composed {
+        files,
+        json,
+        table,
+        verdict,
+    })
+}
+
+/// The figures, in the order of the report.
+fn figures(material: &Material, story: Option<&Story>) -> Vec<Figure> {
+    let mut figures = vec![losses::figure(material)];
+    figures.extend(effects::figure(material));
+    figures.extend(heat::figures(material));
+    figures.extend(components::figure(material));
+    figures.extend(story.map(|story| story::figure(material, story)));
+    figures.push(cost::figure(material));
+    figures.extend(exceedance::figure(material));
+    figures
+}
+
+impl Composed {
+    /// The table and the verdict, for a terminal.
+    pub fn text(&self, width: usize, colour: bool) -> Result<String, Error> {
+        let mut text = self.table.to_text(&TextOptions { width, colour })?;
+        text.push_str(&format!(
+            "\n{}\n",
+            wrapped(" ", table::LEGEND, width.min(100))
+        ));
+        for sentence in &self.verdict {
+            text.push_str(&wrapped("-", sentence, width.min(100)));
+        }
+        Ok(text)
+    }
+}
+
+/// A sentence as a hanging paragraph behind a mark.
+fn wrapped(mark: &str, sentence: &str, width: usize) -> String {
+    let mut text = String::from(mark);
+    let mut column = 1;
+    for word in sentence.split(' ') {
+        let length = word.chars().count() + 1;
+        if column + length > width {
+            text.push_str("\n ");
+            column = 1;
+        }
+        text.push(' ');
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+    text
+}
+
+fn footer(rows: &Rows) -> Footer {
+    let manifest = &rows.manifest;
+    let n = output::Format::Count.number(manifest.trials as f64);
+    Footer {
+        n: format!(
+            "{n} trials{}",
+            if manifest.interrupted {
+                " (interrupted)"
+            } else {
+                ""
+            }
+        ),
+        seed: manifest.seed.to_string(),
+        version: manifest.version.clone(),
+        scenario: format!("{} {}", manifest.scenario, manifest.scenario_hash),
+        command: manifest.command.clone(),
+    }
+}
+
+impl Material<'_> {
+    /// The colour of a design: that of its level of the first factor, in every chart.
+    fn colour(&self, point: usize) -> Colour {
+        let levels = &self.rows.manifest.points[point].levels;
+        levels
+            .first()
+            .map_or(Colour::Blue, |level| Colour::nth(*level))
+    }
+
+    /// What the colours mean.
+    fn groups(&self) -> Vec<output::chart::Segment> {
+        let first = self.rows.manifest.factors.first();
+        let levels = first
+            .map(|factor| factor.levels.as_slice())
+            .unwrap_or_default();
+        let group = |(place, level): (usize, &String)| output::chart::Segment {
+            name: level.clone(),
+            colour: Colour::nth(place),
+        };
+        levels.iter().enumerate().map(group).collect()
+    }
+
+    /// The baseline, every design that differs from it in one factor, every single point, and the
+    /// best: few enough to be told apart.
+    fn one_change_at_a_time(&self) -> Vec<usize> {
+        let points = &self.rows.manifest.points;
+        let base = &points[0].levels;
+        let changes = |levels: &[usize]| base.iter().zip(levels).filter(|(a, b)| a != b).count();
+        (0..points.len())
+            .filter(|point| {
+                let entry = &points[*point];
+                entry.single || changes(&entry.levels) <= 1 || *point == self.summary.best
+            })
+            .collect()
+    }
+
+    /// The name of a design in a chart of [`Material::one_change_at_a_time`]: what is changed.
+    fn short_label(&self, point: usize) -> String {
+        let entry = &self.rows.manifest.points[point];
+        let base = &self.rows.manifest.points[0];
+        if point == 0 {
+            return format!("baseline: {}", base.label);
+        }
+        let changed = self
+            .rows
+            .manifest
+            .factors
+            .iter()
+            .zip(base.levels.iter().zip(&entry.levels));
+        let changed: Vec<&str> = changed
+            .filter(|(_, (a, b))| a != b)
+            .map(|(factor, (_, level))| factor.levels[*level].as_str())
+            .collect();
+        match entry.single {
+            true => entry.label.clone(),
+            false => format!("+ {}", changed.join(" + ")),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `report.html`: the verdict first, then the facts, then one section per question.
+
+use output::{Cell, Column, Format, Report, Section, Table};
+
+use super::{Figure, Material};
+use crate::rows::manifest::Manifest;
+
+/// The page as data.
+pub fn page(
+    material: &Material,
+    figures: &[Figure],
+    table: &Table,
+    verdict: &[String],
+    json: &str,
+) -> Report {
+    let manifest = &material.rows.manifest;
+    let mut facts = vec![
+        ("Scenario".to_owned(), manifest.scenario.clone()),
+        ("Designs".to_owned(), manifest.points.len().to_string()),
+        (
+            "Trials of each design".to_owned(),
+            Format::Count.number(manifest.trials as f64),
+        ),
+        ("Baseline".to_owned(), manifest.points[0].label.clone()),
+    ];
+    for factor in &manifest.factors {
+        facts.push((format!("Factor {}", factor.name), factor.levels.join(", ")));
+    }
+    if manifest.interrupted {
+        let asked = Format::Count.number(manifest.trials_asked as f64);
+        facts.push((
+            "Interrupted".to_owned(),
+            format!("{asked} trials were asked for"),
+        ));
+    }
+    let section = |figure: &Figure| {
+        Section::new(&figure.heading, &figure.text).with_chart(figure.chart.clone())
+    };
+    let mut sections: Vec<Section> = figures.iter().map(section).collect();
+    sections.push(
+        Section::new(
+            "All designs",
+            format!("{}. More in summary.csv.", super::table::LEGEND),
+        )
+        .with_table(table.clone()),
+    );
+    sections.extend(basis(manifest));
+    Report {
+        title: manifest.title.clone(),
+        verdict: verdict.to_vec(),
+        facts,
+        sections,
+        footer: material.footer.clone(),
+        raw_json: Some(json.to_owned()),
+    }
+}
+
+/// What the scenario rests on: every number is either reported by somebody or assumed.
+fn basis(manifest: &Manifest) -> Option<Section> {
+    if manifest.basis.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        Column::text("basis"),
+        Column::text("what"),
+        Column::text("source, or reason"),
+    ];
+    let mut table = Table::new("What the scenario rests on", columns);
+    for entry in &manifest.basis {
+        let basis = if entry.reported {
+            "reported"
+        } else {
+            "assumed"
+        };
+        table.push(vec![
+            Cell::text(basis),
+            Cell::text(&entry.what),
+            Cell::text(&entry.why),
+        ]);
+    }
+    let text = "Every number of the scenario is either reported or assumed. Change what does not \
+                fit your deployment and run the study again.";
+    Some(Section::new("What does this rest on?", text).with_table(table))
+}

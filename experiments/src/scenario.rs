@@ -1,0 +1,153 @@
+//! Scenarios: the base case of a study, built in or from a file.
+//!
+//! Built-in scenarios and studies are embedded, so a bare binary works anywhere. `-` is standard
+//! input. What a file holds is a tree with places (`document/`) until every fragment is merged.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use models::WorldSpec;
+
+use crate::document::{Node, Sources, decode, parse::parse, path};
+use crate::error::{Error, Problem, suggest};
+
+/// A file that is part of the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// The name by which it is asked for.
+    pub name: &'static str,
+    /// The name by which its mistakes would be told.
+    pub file: &'static str,
+    /// What it holds.
+    pub text: &'static str,
+}
+
+/// The scenarios that are part of the binary.
+pub const SCENARIOS: [BuiltIn; 1] = [BuiltIn {
+    name: "incident-2020",
+    file: "experiments/scenarios/incident-2020.toml",
+    text: include_str!("../scenarios/incident-2020.toml"),
+}];
+
+/// The studies that are part of the binary.
+pub const STUDIES: [BuiltIn; 1] = [BuiltIn {
+    name: "incident-2020",
+    file: "experiments/studies/incident-2020.toml",
+    text: include_str!("../studies/incident-2020.toml"),
+}];
+
+/// A document that was found, and where.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The name of a built-in, or the file's name without its ending.
+    pub name: String,
+    /// The directory to which paths inside it are relative.
+    pub directory: PathBuf,
+    /// What it holds.
+    pub root: Node,
+}
+
+/// Reads a built-in by its name, else a file by its path, else (`-`) standard input.
+pub fn read(
+    sources: &mut Sources,
+    asked: &str,
+    built_in: &[BuiltIn],
+    directory: &Path,
+) -> Result<Found, Error> {
+    if let Some(known) = built_in.iter().find(|known| known.name == asked) {
+        let root = parsed(sources, known.file, known.text)?;
+        return Ok(Found {
+            name: known.name.into(),
+            directory: directory.into(),
+            root,
+        });
+    }
+    if asked == "-" {
+        let mut text = String::new();
+        let got = std::io::stdin().read_to_string(&mut text);
+        got.map_err(|source| unreadable(Path::new("standard input"), source))?;
+        let root = parsed(sources, "standard input", &text)?;
+        return Ok(Found {
+            name: "stdin".into(),
+            directory: directory.into(),
+            root,
+        });
+    }
+    let path = directory.join(asked);
+    if !path.exists() && !asked.ends_with(".toml") {
+        let names: Vec<&str> = built_in.iter().map(|known| known.name).collect();
+        let wrong = format!("`{asked}` is neither built in nor a file");
+        return Err(Error::Usage {
+            wrong,
+            mend: suggest(asked, &names),
+        });
+    }
+    let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+    let root = parsed(sources, &path.display().to_string(), &text)?;
+    let name = path
+        .file_stem()
+        .map_or("study".into(), |stem| stem.to_string_lossy().into_owned());
+    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    Ok(Found {
+        name,
+        directory,
+        root,
+    })
+}
+
+/// The typed scenario, or everything that is wrong with it.
+pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
+    let world: WorldSpec = decode::decode(tree)?;
+    let placed = |problem: models::Problem| {
+        let at = path(&problem.key);
+        let place = tree.place_of(&at).or_else(|| Some(decode::gap(tree, true)));
+        let wrong = format!("`{}`: {}", problem.key, problem.wrong);
+        Problem {
+            place,
+            wrong,
+            mend: problem.mend,
+        }
+    };
+    let problems: Vec<Problem> = world.problems().into_iter().map(placed).collect();
+    if problems.is_empty() {
+        Ok(world)
+    } else {
+        Err(problems)
+    }
+}
+
+fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {
+    parse(sources, name, text).map_err(|problems| Error::input(sources, problems))
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Error {
+    let mend = "`outage list` shows what is built in; any other name is a path".to_owned();
+    Error::Read {
+        path: path.to_path_buf(),
+        source,
+        mend,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_known_is_answered_with_the_nearest() {
+        let mut sources = Sources::default();
+        let error = read(&mut sources, "incident-2002", &STUDIES, Path::new("")).unwrap_err();
+        assert!(
+            error.to_string().contains("did you mean `incident-2020`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_path_that_does_not_exist_is_named() {
+        let mut sources = Sources::default();
+        let error = read(&mut sources, "no/such.toml", &STUDIES, Path::new("")).unwrap_err();
+        assert!(error.to_string().contains("no/such.toml"), "{error}");
+    }
+}

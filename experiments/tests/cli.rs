@@ -1,0 +1,310 @@
+//! The real binary: what it prints, where it writes, how it ends.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::Stdio;
+
+use support::{command, directory, outage, stderr, stdout};
+
+/// Runs the small study and returns the bytes of every file, by name.
+fn files(place: &Path, extra: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let output = outage(
+        place,
+        &[&["compare", "study.toml", "--out", "out"], extra].concat(),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let mut files = Vec::new();
+    for directory in ["out", "out/charts"] {
+        for entry in fs::read_dir(place.join(directory))
+            .unwrap()
+            .map(Result::unwrap)
+        {
+            if entry.file_type().unwrap().is_file() {
+                let name = format!("{directory}/{}", entry.file_name().to_string_lossy());
+                files.push((name, fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn named<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> &'a str {
+    let found = files
+        .iter()
+        .find(|(found, _)| found == name)
+        .expect("the file was written");
+    std::str::from_utf8(&found.1).expect("it is text")
+}
+
+#[test]
+fn a_study_ends_with_rows_charts_a_report_a_table_and_a_verdict() {
+    let place = directory();
+    let output = outage(place.path(), &["compare", "study.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let designs = [
+        "ping / shared",
+        "ping / per-workload",
+        "write-canary / shared",
+        "larger nodes",
+    ];
+    let places = designs.map(|design| text.find(&format!("\n{design} ")).expect(design));
+    assert!(places.is_sorted(), "the baseline comes first: {text}");
+    assert!(text.contains("\n- "), "sentences: {text}");
+    assert!(stderr(&output).contains("results/study/report.html"));
+    let written = place.path().join("results/study");
+    for name in [
+        "outcomes.csv",
+        "components.csv",
+        "summary.csv",
+        "summary.json",
+        "manifest.json",
+        "report.html",
+        "charts/lost.svg",
+        "charts/components.svg",
+        "charts/timeline.svg",
+        "charts/heat-check-layout.svg",
+    ] {
+        assert!(
+            fs::metadata(written.join(name)).is_ok_and(|file| file.len() > 0),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn rows_are_as_pinned_and_classes_add_up() {
+    let place = directory();
+    let files = files(place.path(), &[]);
+    let mut reader = csv::Reader::from_reader(named(&files, "out/outcomes.csv").as_bytes());
+    let header = reader.headers().unwrap().clone();
+    assert_eq!(
+        &header.iter().take(5).collect::<Vec<_>>().join(","),
+        "point,trial,check,layout,visits"
+    );
+    let column = |name: &str| header.iter().position(|found| found == name).expect(name);
+    let mut rows = 0;
+    for record in reader.records().map(Result::unwrap) {
+        let count = |name: &str| record[column(name)].parse::<u64>().expect("a count");
+        let classes = [
+            "captured_first_try",
+            "captured_after_retry",
+            "captured_on_return",
+            "spooled",
+            "abandoned",
+            "still_pending",
+        ];
+        assert_eq!(
+            count("visits"),
+            classes.iter().map(|class| count(class)).sum::<u64>()
+        );
+        assert_eq!(count("lost"), count("abandoned") + count("still_pending"));
+        let causes = header
+            .iter()
+            .filter(|name| name.starts_with("failed_") && *name != "failed_attempts");
+        assert_eq!(count("failed_attempts"), causes.map(count).sum::<u64>());
+        assert_eq!(
+            record[1].parse::<u64>().unwrap(),
+            rows % 4 + 1,
+            "point by point"
+        );
+        rows += 1;
+    }
+    assert_eq!(rows, 7 * 4);
+}
+
+#[test]
+fn the_bytes_depend_on_the_seed_and_on_nothing_else() {
+    let place = directory();
+    let one = files(place.path(), &["--threads", "1"]);
+    assert_eq!(one, files(place.path(), &["--threads", "2"]));
+    assert_eq!(one, files(place.path(), &[]), "a second run");
+    let other = files(place.path(), &["--seed", "8"]);
+    assert_ne!(
+        named(&one, "out/outcomes.csv"),
+        named(&other, "out/outcomes.csv")
+    );
+}
+
+#[test]
+fn opening_everything_changes_no_byte() {
+    let place = directory();
+    // Long enough for the outage, short enough to be opened request by request.
+    let small = fs::read_to_string(place.path().join("small.toml")).unwrap();
+    let short = small.replace("horizon = \"4h\"", "horizon = \"90min\"");
+    assert_ne!(small, short);
+    fs::write(place.path().join("small.toml"), short).unwrap();
+    let lazy = files(place.path(), &["--trials", "2"]);
+    assert_eq!(lazy, files(place.path(), &["--trials", "2", "--eager"]));
+}
+
+#[test]
+fn foreign_files_stay_and_own_files_are_replaced() {
+    let place = directory();
+    fs::create_dir(place.path().join("out")).unwrap();
+    fs::write(place.path().join("out/notes.txt"), "mine").unwrap();
+    fs::write(place.path().join("out/outcomes.csv"), "old").unwrap();
+    let files = files(place.path(), &["--trials", "2"]);
+    assert_eq!(named(&files, "out/notes.txt"), "mine");
+    assert!(named(&files, "out/outcomes.csv").starts_with("point,"));
+}
+
+#[test]
+fn json_is_one_document_on_stdout() {
+    let place = directory();
+    let output = outage(
+        place.path(),
+        &["compare", "study.toml", "--json", "--trials", "3"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(json["manifest"]["trials"], 3);
+    assert_eq!(json["summary"]["designs"][0]["label"], "ping / shared");
+    assert!(json["verdict"][0].is_string());
+}
+
+#[test]
+fn a_study_comes_from_standard_input_too() {
+    let place = directory();
+    let study = fs::File::open(place.path().join("study.toml")).unwrap();
+    let output = command(place.path(), &["check", "-"])
+        .stdin(study)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("fine: 7 design points"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn check_and_list_say_what_there_is() {
+    let place = directory();
+    let small = outage(place.path(), &["check", "small.toml"]);
+    assert!(
+        stdout(&small).starts_with("fine: scenario `small`"),
+        "{}",
+        stdout(&small)
+    );
+    let listed = stdout(&outage(place.path(), &["list"]));
+    assert_eq!(listed.matches("incident-2020").count(), 2, "{listed}");
+}
+
+#[test]
+fn a_trace_tells_the_same_trial_every_time() {
+    let place = directory();
+    let tell = |arguments: &[&str]| {
+        let output = outage(
+            place.path(),
+            &[&["trace", "study.toml"], arguments].concat(),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let told = tell(&["--trial", "1"]);
+    assert_eq!(
+        told,
+        tell(&["--trial", "1", "--seed", "7", "--point", "ping / shared"])
+    );
+    assert_ne!(told, tell(&["--trial", "2"]));
+    assert!(told.lines().count() > 10, "{told}");
+}
+
+#[test]
+fn what_is_not_known_is_answered_with_the_nearest_and_exit_code_2() {
+    let place = directory();
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["compare", "incident-2021"],
+            "did you mean `incident-2020`?",
+        ),
+        (&["compare", "small.toml"], "a comparison needs a study"),
+        (
+            &[
+                "trace",
+                "study.toml",
+                "--trial",
+                "1",
+                "--point",
+                "ping / shred",
+            ],
+            "`ping / shared`",
+        ),
+        (&["compare", "study.toml", "--trials", "0"], "--trials"),
+        (&["compar"], "compare"),
+    ];
+    for (arguments, mend) in cases {
+        let output = outage(place.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(mend), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let place = directory();
+    let mut child = command(place.path(), &["trace", "study.toml", "--trial", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), stderr(&output).as_str()),
+        (Some(0), "")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_keeps_the_trials_that_are_complete() {
+    let place = directory();
+    let arguments = [
+        "compare",
+        "study.toml",
+        "--trials",
+        "1000000",
+        "--out",
+        "out",
+    ];
+    let mut child = command(place.path(), &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(
+        line.contains(" trials/s"),
+        "the first block is done: {line}"
+    );
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(
+        rest.contains("interrupted: kept ") && rest.contains("--trials 1000000"),
+        "{rest}"
+    );
+    let manifest = fs::read_to_string(place.path().join("out/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["interrupted"], true);
+    let rows = fs::read_to_string(place.path().join("out/outcomes.csv")).unwrap();
+    let kept = manifest["trials"].as_u64().unwrap() as usize;
+    assert_eq!(
+        rows.lines().count(),
+        1 + 7 * kept,
+        "whole trials under every design"
+    );
+}

@@ -1,0 +1,173 @@
+//! Builds a world from its specification: the one place that knows how the parts are wired.
+
+use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
+
+use crate::RunOptions;
+use crate::check::{Check, Subject};
+use crate::cluster::Cluster;
+use crate::fault::{self, Fault};
+use crate::ids::{CheckId, ClusterId, Fleet, Id, ServiceId};
+use crate::layout::{self, ClusterPlan};
+use crate::ledger::Ledger;
+use crate::people::People;
+use crate::remediation::alert::MemoryAlert;
+use crate::remediation::autoscaler::Autoscaler;
+use crate::service::Service;
+use crate::spec::{CheckSpec, ProbeSpec, ServiceSpec, WorldSpec};
+use crate::streams;
+use crate::world::World;
+
+/// All parts of one trial, wired and at rest.
+pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
+    let faults = fault::draw(spec, streams);
+    let plans = layout::plan(spec);
+    let cluster = |(i, plan): (usize, &ClusterPlan)| {
+        let trees = trees(spec, plan, &faults, streams);
+        let key = streams.key(streams::BUS, plan.workloads[0] as u64);
+        let id = ClusterId::from_index(i);
+        let mut cluster = Cluster::new(id, plan, spec, trees, key, options.mode);
+        watch(&mut cluster, spec);
+        cluster
+    };
+    let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
+    let services: Fleet<ServiceId, Service> = spec
+        .services
+        .iter()
+        .map(|service| wire_service(service, spec, &clusters))
+        .collect();
+    let check = |(i, check): (usize, &CheckSpec)| {
+        let id = CheckId::from_index(i);
+        let subjects = subjects(check, spec, &clusters);
+        Check::new(
+            id,
+            check,
+            subjects,
+            spec.redis.latency,
+            streams,
+            options.mode,
+        )
+    };
+    let alert = |alert| {
+        let of = |(id, c): (ClusterId, &Cluster)| MemoryAlert::new(alert, id, &c.name, streams);
+        clusters.iter().map(of).collect()
+    };
+    let scaler = |scaler| {
+        let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
+        clusters.iter().map(of).collect()
+    };
+    let capture = spec
+        .services
+        .iter()
+        .position(|s| s.name == spec.signers.service);
+    World {
+        spec,
+        streams: *streams,
+        end: SimTime::ZERO + spec.horizon,
+        checks: spec.health_checks.iter().enumerate().map(check).collect(),
+        alerts: spec.memory_alert.as_ref().map(alert),
+        scalers: spec.autoscaler.as_ref().map(scaler),
+        people: People::new(&spec.people, *streams),
+        faults,
+        ledger: Ledger::new(options.story),
+        capture: ServiceId::from_index(capture.expect("validated: signers name a service")),
+        paid: vec![(
+            SimTime::ZERO,
+            clusters.iter().map(|(_, c)| c.bytes_paid()).sum(),
+        )],
+        clusters,
+        services,
+    }
+}
+
+/// The processes by which a cluster's datasets grow.
+fn trees(
+    spec: &WorldSpec,
+    plan: &ClusterPlan,
+    faults: &[Fault],
+    streams: &Streams,
+) -> Vec<ArrivalTree> {
+    let end = SimTime::ZERO + spec.horizon;
+    let steady = plan.workloads.iter().map(|w| {
+        let workload = &spec.workloads[*w];
+        let intensity = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
+        let marks = Marks {
+            shape: workload.key_size_shape.get(),
+            mean_bytes: workload.key_size.as_f64(),
+        };
+        ArrivalTree::new(
+            streams.key(streams::GROWTH, *w as u64),
+            intensity,
+            Some(marks),
+        )
+    });
+    let bursts = faults.iter().filter_map(|fault| match fault {
+        Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
+            Some(tree.clone())
+        }
+        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
+    });
+    steady.chain(bursts).collect()
+}
+
+/// Sizes of the datasets at which an observer would see something.
+fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
+    if let Some(alert) = &spec.memory_alert {
+        cluster.watch_usage(alert.threshold.get());
+    }
+    if let Some(scaler) = &spec.autoscaler {
+        cluster.watch_average(scaler.target.get());
+    }
+    for check in &spec.health_checks {
+        if let ProbeSpec::InfoMemory { threshold } = check.probe {
+            cluster.watch_usage(threshold.get());
+        }
+    }
+}
+
+fn wire_service(
+    service: &ServiceSpec,
+    spec: &WorldSpec,
+    clusters: &Fleet<ClusterId, Cluster>,
+) -> Service {
+    let cluster_of = |name: &str| {
+        let workload = spec.workloads.iter().position(|w| w.name == name);
+        let workload = workload.expect("validated: services name workloads");
+        let found = clusters
+            .iter()
+            .find(|(_, cluster)| cluster.workloads.contains(&workload));
+        found.expect("every workload lives on a cluster").0
+    };
+    let needs = service
+        .needs
+        .iter()
+        .map(|need| (cluster_of(&need.workload), need.access));
+    Service::new(&service.name, needs.collect())
+}
+
+/// What a check probes: any node of every cluster, the owners of all shards, or a service.
+fn subjects(
+    check: &CheckSpec,
+    spec: &WorldSpec,
+    clusters: &Fleet<ClusterId, Cluster>,
+) -> Vec<Subject> {
+    match &check.probe {
+        ProbeSpec::Tcp {} | ProbeSpec::Ping {} => clusters.ids().map(Subject::Cluster).collect(),
+        ProbeSpec::Role {}
+        | ProbeSpec::InfoMemory { .. }
+        | ProbeSpec::ReadCanary {}
+        | ProbeSpec::WriteCanary {} => {
+            let shards = |(id, cluster): (ClusterId, &Cluster)| {
+                cluster
+                    .shards()
+                    .map(move |shard| Subject::Shard(id, shard))
+                    .collect::<Vec<_>>()
+            };
+            clusters.iter().flat_map(shards).collect()
+        }
+        ProbeSpec::Synthetic { service } => {
+            let found = spec.services.iter().position(|s| s.name == *service);
+            let found = found.expect("validated: a synthetic check names a service");
+            vec![Subject::Service(ServiceId::from_index(found))]
+        }
+    }
+}

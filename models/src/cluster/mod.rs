@@ -1,0 +1,400 @@
+//! One cluster: its nodes, its data, who owns its shards, and what its clients are told.
+//!
+//! ```text
+//!   growth ──crossing──► memory trouble ──► condition ──► cluster bus ──► promotion
+//!     ▲                        ▲                                             │
+//!     │ writes open?           └── clients arrive: buffers and load ◄── clients follow
+//!     └────────────── answer to clients ◄────────────────────────────────────┘
+//! ```
+//!
+//! Nothing here knows of an incident: a primary stalls because its pages no longer fit under its
+//! load, its replica is promoted because the bus is silent, and stalls in turn because the same
+//! data now meets the same load.
+//!
+//! A request of a service touches keys of every shard that its workloads have, so the cluster
+//! serves a client only if every shard does, and a shard that hangs makes the whole request hang.
+//! Left out here: writes that pile up during a full synchronisation, and the memory that the
+//! source's copy-on-write takes; copies are taken from a replica.
+
+mod bus;
+mod node;
+pub mod operate;
+mod settle;
+
+use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
+
+pub use node::Node;
+
+use crate::Mode;
+use crate::answer::{Answer, Cause};
+use crate::event::Cx;
+use crate::failover::cluster_bus::{ClusterBus, Member};
+use crate::ids::ClusterId;
+use crate::layout::ClusterPlan;
+use crate::redis::capability::{Condition, Reply};
+use crate::redis::growth::Growth;
+use crate::redis::memory::{Load, NodeMemory};
+use crate::spec::service::Access;
+use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
+
+/// What a cluster waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterTimer {
+    /// A dataset reaches a size that matters to somebody.
+    Memory,
+    /// The bus has something to do.
+    Bus,
+    /// Clients have learnt of a shard's new owner.
+    Follow {
+        /// The shard.
+        shard: usize,
+        /// The node that they were told of.
+        node: usize,
+    },
+    /// Clients are back on a node with all connections.
+    Ramped(usize),
+    /// A supervisor starts a killed process again.
+    Restart(usize),
+    /// A process has read its data.
+    Loaded(usize),
+    /// A fault that was to last some time is over.
+    FaultEnds(usize),
+    /// A replica has its data from the present owner.
+    Synced {
+        /// The replica.
+        node: usize,
+        /// The synchronisation's number; an abandoned one says nothing.
+        attempt: u32,
+    },
+    /// Larger nodes have their data and take over.
+    CutOver {
+        /// The plan's number; an abandoned one says nothing.
+        plan: u32,
+    },
+    /// Clients are on the larger nodes.
+    CutOverDone,
+}
+
+/// One cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    id: ClusterId,
+    /// Its name in traces and charts.
+    pub name: String,
+    /// The workloads on it, by position.
+    pub workloads: Vec<usize>,
+    redis: RedisSpec,
+    nodes: Vec<Node>,
+    /// Share of the datasets in each shard.
+    shares: Vec<f64>,
+    growth: Growth,
+    /// The node that owns each shard, as its majority sees it.
+    owners: Vec<usize>,
+    /// When each shard's owner stopped answering, while it does not.
+    stopped: Vec<Option<SimTime>>,
+    bus: Option<ClusterBus>,
+    bus_key: StreamKey,
+    /// What the trace said last of the bus' view.
+    said_ok: bool,
+    bus_event: Option<(EventKey, SimTime)>,
+    memory_event: Option<EventKey>,
+    /// The bound that the memory event is for, and the growth's turn in which it was planned.
+    forecast: Option<(Option<f64>, u32)>,
+    /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
+    commands: (f64, f64),
+    follow: SimDuration,
+    sync_attempts: Vec<u32>,
+    cutting_over: bool,
+    plans: operate::Plans,
+    watched: Vec<Watched>,
+    failover: FailoverSpec,
+    mode: Mode,
+}
+
+/// A usage at which an observer wants to be woken.
+#[derive(Clone, Copy, Debug)]
+enum Watched {
+    AnyShard(f64),
+    Average(f64),
+}
+
+/// What came of an event, for the world to pass on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct News {
+    /// What clients are told, or what observers can see, may have changed.
+    pub changed: bool,
+    /// Larger nodes have taken over.
+    pub resized: bool,
+}
+
+impl Cluster {
+    /// The cluster of `plan`, healthy at time zero.
+    pub fn new(
+        id: ClusterId,
+        plan: &ClusterPlan,
+        spec: &WorldSpec,
+        trees: Vec<ArrivalTree>,
+        bus_key: StreamKey,
+        mode: Mode,
+    ) -> Cluster {
+        let redis = spec.redis.clone();
+        let shards = usize::from(redis.shards);
+        let shares = shares(&redis);
+        let on_it = |w: &&usize| &spec.workloads[**w];
+        let datasets = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].dataset.get())
+            .sum();
+        let key_sizes: f64 = plan
+            .workloads
+            .iter()
+            .map(|w| spec.workloads[*w].key_size.as_f64())
+            .sum();
+        let commands = plan
+            .workloads
+            .iter()
+            .map(|w| on_it(&w).commands.get())
+            .sum();
+        let writes = plan
+            .workloads
+            .iter()
+            .map(|w| on_it(&w).commands.get() * on_it(&w).writes.get())
+            .sum();
+        let nodes = nodes(&redis, plan.node_memory, shards);
+        let mut cluster = Cluster {
+            id,
+            name: plan.name.clone(),
+            workloads: plan.workloads.clone(),
+            sync_attempts: vec![0; nodes.len()],
+            growth: Growth::new(
+                datasets,
+                key_sizes / plan.workloads.len() as f64,
+                trees,
+                mode,
+            ),
+            owners: (0..shards)
+                .map(|shard| shard * (1 + usize::from(redis.replicas)))
+                .collect(),
+            stopped: vec![None; shards],
+            bus: None,
+            bus_key,
+            said_ok: true,
+            bus_event: None,
+            memory_event: None,
+            forecast: None,
+            commands: (commands, writes),
+            follow: topology_refresh(spec, plan),
+            nodes,
+            shares,
+            redis,
+            cutting_over: false,
+            plans: operate::Plans::default(),
+            watched: Vec::new(),
+            failover: spec.failover.clone(),
+            mode,
+        };
+        cluster.bus = cluster.new_bus(SimTime::ZERO);
+        cluster
+    }
+
+    /// What a client that uses the cluster in this way is told at present.
+    pub fn answer(&self, access: Access) -> Answer {
+        if self.cutting_over {
+            return Answer::Hang;
+        }
+        let mut answer = Answer::Ok;
+        for shard in 0..self.shares.len() {
+            match self.reply(self.known_owner(shard), access) {
+                Reply::Silence => return Answer::Hang,
+                Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
+                Reply::Error(_) | Reply::Fine => {}
+            }
+        }
+        answer
+    }
+
+    /// What `node` replies to a client that takes it for an owner.
+    pub fn reply(&self, node: usize, access: Access) -> Reply {
+        let capabilities = self.nodes[node].capabilities();
+        let reply = match access {
+            Access::Read => capabilities.reads,
+            Access::Write => capabilities.writes,
+        };
+        match (&self.bus, reply) {
+            (Some(bus), Reply::Fine) if !bus.view(Member(node as u16)).ok() => {
+                Reply::Error(Cause::ClusterDown)
+            }
+            (None, Reply::Fine) if access == Access::Write && !self.nodes[node].primary => {
+                Reply::Error(Cause::Readonly)
+            }
+            (_, reply) => reply,
+        }
+    }
+
+    /// Its shards.
+    pub fn shards(&self) -> std::ops::Range<usize> {
+        0..self.shares.len()
+    }
+
+    /// Its nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node that clients and checks hold for the shard's owner.
+    pub fn known_owner(&self, shard: usize) -> usize {
+        let known = self
+            .nodes
+            .iter()
+            .position(|node| node.shard == shard && node.known);
+        known.expect("clients always know some owner of a shard")
+    }
+
+    /// Used memory of the shard's owner as a share of its limit.
+    pub fn usage(&self, shard: usize, now: SimTime) -> f64 {
+        self.node_usage(self.known_owner(shard), now)
+    }
+
+    /// Used memory of a node as a share of its limit.
+    pub fn node_usage(&self, node: usize, now: SimTime) -> f64 {
+        let dataset = self.growth.bytes_at(now) * self.shares[self.nodes[node].shard];
+        let memory = &self.nodes[node].memory;
+        memory.used(dataset, self.load(node)) / memory.limit()
+    }
+
+    /// Used memory over the shards' limits, on average: what a provider's metric shows.
+    pub fn usage_average(&self, now: SimTime) -> f64 {
+        let sum: f64 = self.shards().map(|shard| self.usage(shard, now)).sum();
+        sum / self.shares.len() as f64
+    }
+
+    /// The shard that is fullest by its owner's share of its limit.
+    pub fn fullest_shard(&self, now: SimTime) -> usize {
+        let usage = |shard: &usize| self.usage(*shard, now);
+        let fullest = self.shards().max_by(|a, b| usage(a).total_cmp(&usage(b)));
+        fullest.expect("a cluster has a shard")
+    }
+
+    /// Bytes of memory that are paid for at present.
+    pub fn bytes_paid(&self) -> f64 {
+        self.nodes.iter().map(|node| node.bytes).sum()
+    }
+
+    /// A name for a node in traces and charts: the shard is the one that it was made for.
+    pub fn node_name(&self, node: usize) -> String {
+        let per_shard = 1 + usize::from(self.redis.replicas);
+        let letter = char::from(b'a' + (node % per_shard) as u8);
+        format!("{} shard {} node {letter}", self.name, node / per_shard + 1)
+    }
+
+    /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
+    pub fn watch_usage(&mut self, share: f64) {
+        self.watched.push(Watched::AnyShard(share));
+    }
+
+    /// Somebody wants to be woken when the shards' usage is on average this share of their limits.
+    pub fn watch_average(&mut self, share: f64) {
+        self.watched.push(Watched::Average(share));
+    }
+
+    /// The trial begins.
+    pub fn start(&mut self, cx: &mut Cx) {
+        self.tell_bus_ok(cx);
+        self.settle(cx);
+    }
+
+    /// An event of this cluster's own.
+    pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> News {
+        let mut news = News {
+            changed: true,
+            resized: false,
+        };
+        match timer {
+            ClusterTimer::Memory => self.memory_event = None,
+            ClusterTimer::Bus => {
+                self.bus_event = None;
+                news.changed = self.advance_bus(cx);
+                if !news.changed {
+                    self.schedule_bus(cx);
+                    return news;
+                }
+            }
+            ClusterTimer::Follow { shard, node } => self.on_follow(shard, node, cx),
+            ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
+            ClusterTimer::Restart(node) => self.on_restart(node, cx),
+            ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
+            ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
+            ClusterTimer::Synced { node, attempt } => self.on_synced(node, attempt, cx),
+            ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
+            ClusterTimer::CutOverDone => self.cutting_over = false,
+        }
+        self.settle(cx);
+        news
+    }
+
+    fn load(&self, node: usize) -> Load {
+        let share = self.shares[self.nodes[node].shard];
+        let buffers = f64::from(self.redis.connections) * self.redis.connection_memory.as_f64();
+        self.nodes[node].load(buffers, self.commands.0 * share, self.commands.1 * share)
+    }
+
+    fn condition(&self, node: usize) -> Condition {
+        self.nodes[node].condition()
+    }
+
+    fn replicas_of(&self, shard: usize) -> Vec<usize> {
+        let owner = self.owners[shard];
+        let is_replica = |n: &usize| self.nodes[*n].shard == shard && *n != owner;
+        (0..self.nodes.len()).filter(is_replica).collect()
+    }
+}
+
+/// The fullest shard's share first, equal parts for the others.
+fn shares(redis: &RedisSpec) -> Vec<f64> {
+    let shards = usize::from(redis.shards);
+    let fullest = redis.fullest_shard.get();
+    let other = if shards > 1 {
+        (1.0 - fullest) / (shards - 1) as f64
+    } else {
+        0.0
+    };
+    (0..shards)
+        .map(|shard| if shard == 0 { fullest } else { other })
+        .collect()
+}
+
+/// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
+fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
+    let per_shard = 1 + usize::from(redis.replicas);
+    let node = |i: usize| Node {
+        shard: i / per_shard,
+        host: i % usize::from(redis.hosts),
+        memory: NodeMemory::new(redis, node_memory),
+        bytes: node_memory,
+        fault: None,
+        trouble: None,
+        primary: i.is_multiple_of(per_shard),
+        known: i.is_multiple_of(per_shard),
+        loaded: i.is_multiple_of(per_shard),
+        in_sync: true,
+        promoted: None,
+    };
+    (0..shards * per_shard).map(node).collect()
+}
+
+/// Until the slowest of the cluster's services has learnt of a new owner.
+fn topology_refresh(spec: &WorldSpec, plan: &ClusterPlan) -> SimDuration {
+    let here = |name: &str| {
+        plan.workloads
+            .iter()
+            .any(|w| spec.workloads[*w].name == name)
+    };
+    let uses = spec
+        .services
+        .iter()
+        .filter(|s| s.needs.iter().any(|need| here(&need.workload)));
+    uses.map(|service| service.client.topology_refresh)
+        .max()
+        .unwrap_or(SimDuration::ZERO)
+}

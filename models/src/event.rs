@@ -1,0 +1,51 @@
+//! Everything that can happen, one variant per component.
+
+use sim::{Agenda, SimTime};
+
+use crate::check::CheckTimer;
+use crate::cluster::ClusterTimer;
+use crate::ids::{CheckId, ClusterId};
+use crate::ledger::Ledger;
+use crate::people::PeopleTimer;
+use crate::remediation::autoscaler::ScalerTimer;
+
+/// An event of the world.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// For a cluster.
+    Cluster(ClusterId, ClusterTimer),
+    /// For a health check.
+    Check(CheckId, CheckTimer),
+    /// The memory alert may be due.
+    Alert(ClusterId),
+    /// For the autoscaler.
+    Scaler(ClusterId, ScalerTimer),
+    /// For the people.
+    People(PeopleTimer),
+    /// A fault strikes.
+    Fault(usize),
+}
+
+/// All that a component may do besides changing itself.
+pub struct Cx<'a> {
+    /// The present.
+    pub now: SimTime,
+    /// The end of the trial.
+    pub end: SimTime,
+    /// What will happen.
+    pub agenda: &'a mut Agenda<Event>,
+    /// What has happened, for the record.
+    pub ledger: &'a mut Ledger,
+}
+
+impl<'a> Cx<'a> {
+    /// What a component may do at the agenda's present.
+    pub fn new(end: SimTime, agenda: &'a mut Agenda<Event>, ledger: &'a mut Ledger) -> Cx<'a> {
+        Cx {
+            now: agenda.now(),
+            end,
+            agenda,
+            ledger,
+        }
+    }
+}

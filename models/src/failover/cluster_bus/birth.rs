@@ -1,0 +1,183 @@
+//! How a cluster begins: in full health long ago, or with all of its processes just starting.
+//!
+//! [`ClusterBus::new`] is for an ordinary day: pings and crons have lost all memory of the start.
+//! [`ClusterBus::boot`] is for a cluster that was set up moments ago, as in a laboratory: all nodes
+//! ping each other at once, again half a node timeout later, and so on, and their crons are nearly
+//! in step. Which of the two it is moves the time of detection by up to a few hundred milliseconds.
+//!
+//! Sources: `clusterInit`, `clusterLoadConfig`, `clusterSetNodeSlotBit` in `src/cluster.c`, Redis
+//! 7.0.15. Configuration epochs are those of a fresh cluster: 1, 2, … by shard.
+
+use sim::{Rng, SimDuration, SimTime, StreamKey};
+
+use super::ClusterBus;
+use super::dict::NodeTable;
+use super::dormancy::Dormancy;
+use super::effect::{Process, ReplicaLink};
+use super::ids::{Member, Shard, ShardSet};
+use super::network::{Event, Network};
+use super::node::{Election, Manual, Node, Outbox, Peer, Todo};
+use super::process::FIRST_CRON;
+use super::spec::{ClusterBusSpec, MemberInit, Role, layout_problems};
+use super::ticks::{Need, Ticks};
+
+/// Uses of a member's random stream.
+const DRAW_CLOCK: u64 = 1 << 32;
+const DRAW_NAME: u64 = 2 << 32;
+const DRAW_PROCESS: u64 = 3 << 32;
+const DRAW_LATENESS: u64 = 7 << 32;
+/// How far the cluster's clock is from zero at the least.
+const CLOCK_BASE: SimDuration = SimDuration::from_hours(24 * 365);
+
+impl ClusterBus {
+    /// A cluster that has been up and healthy for long before `origin`. It is dormant.
+    ///
+    /// # Panics
+    /// If `layout_problems` finds any: the caller has checked the layout.
+    pub fn new(
+        spec: ClusterBusSpec,
+        layout: &[MemberInit],
+        key: StreamKey,
+        origin: SimTime,
+    ) -> ClusterBus {
+        let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
+        for node in &mut bus.nodes {
+            node.process = Process::Running;
+            node.ok = true;
+            node.size = node.owner.len();
+            node.first_update = 1;
+        }
+        bus
+    }
+
+    /// A cluster whose processes start at these instants, by member, each with a `nodes.conf` that
+    /// already holds the whole layout and no memory of any ping.
+    pub fn boot(
+        spec: ClusterBusSpec,
+        layout: &[MemberInit],
+        key: StreamKey,
+        starts: &[SimTime],
+    ) -> ClusterBus {
+        assert!(starts.len() == layout.len(), "one start for each member");
+        let origin = *starts
+            .iter()
+            .min()
+            .expect("a cluster has at least one member");
+        let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
+        bus.network.reach(origin + bus.clock_offset);
+        for (member, start) in bus.members().zip(starts) {
+            let at = *start + bus.clock_offset;
+            bus.network.schedule(at, Event::Start { member });
+        }
+        bus.stay_awake();
+        bus
+    }
+
+    fn laid_out(
+        spec: ClusterBusSpec,
+        layout: &[MemberInit],
+        key: StreamKey,
+        origin: SimTime,
+    ) -> ClusterBus {
+        let problems = layout_problems(layout);
+        assert!(problems.is_empty(), "a checked layout: {problems:?}");
+        let members = u16::try_from(layout.len()).expect("at most 65535 members");
+        let draw = |use_: u64, bound: u64| {
+            let mut node = blank_node(Member(0), layout, key);
+            node.rng = key.at(use_, 0);
+            node.below(bound)
+        };
+        let clock_offset = CLOCK_BASE + SimDuration::from_nanos(draw(DRAW_CLOCK, 1_000_000_000));
+        let names = (0..u64::from(members))
+            .map(|m| draw(DRAW_NAME + m, u64::MAX))
+            .collect();
+        let nodes = (0..members)
+            .map(|m| blank_node(Member(m), layout, key))
+            .collect();
+        let now = origin + clock_offset;
+        ClusterBus {
+            dormancy: Dormancy::new(&spec, now, key),
+            network: Network::new(layout.len(), now),
+            outbox: Outbox::default(),
+            spec,
+            key,
+            clock_offset,
+            nodes,
+            names,
+        }
+    }
+}
+
+impl Node {
+    /// The stream of this process' late wake-ups.
+    pub(super) fn tick_rng(&self, key: StreamKey) -> Rng {
+        let position = DRAW_LATENESS + u64::from(self.incarnation);
+        key.child(u64::from(self.me.0)).at(position, 0)
+    }
+
+    /// Takes on what is drawn for each new process: its random stream and its table's hash seed.
+    pub(super) fn become_incarnation(&mut self, incarnation: u32, key: StreamKey) {
+        self.incarnation = incarnation;
+        self.rng = key
+            .child(u64::from(self.me.0))
+            .at(DRAW_PROCESS + u64::from(incarnation), 0);
+        let members = u16::try_from(self.peers.len()).expect("at most 65535 members");
+        self.table = NodeTable::draw(members, &mut self.rng);
+    }
+}
+
+/// A member that knows the layout and has never run.
+fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
+    let shards = layout.iter().filter(|m| m.role == Role::Primary).count();
+    let mut node = Node {
+        me,
+        process: Process::Dead,
+        incarnation: 0,
+        no_failover: layout[me.index()].no_failover,
+        rng: key.rng(),
+        ticks: Ticks::starting(1, SimTime::ZERO + FIRST_CRON, key.rng()),
+        planned: SimTime::MAX,
+        need: Need { number: 1, ms: 0 },
+        peers: layout.iter().map(|m| Peer::new(m.no_failover)).collect(),
+        table: NodeTable::draw(0, &mut key.rng()),
+        owner: vec![None; shards],
+        unclaimed: ShardSet::EMPTY,
+        current_epoch: shards as u64,
+        last_vote_epoch: 0,
+        size: 1,
+        ok: false,
+        pfail_counted: 0,
+        first_update: 0,
+        minority_at: 0,
+        in_minority: false,
+        update_due: None,
+        election: Election::default(),
+        manual: Manual::default(),
+        todo: Todo::default(),
+        offset: 0,
+        replica_link: ReplicaLink::Up,
+        link_serial: 0,
+        unsent: Vec::new(),
+        inbox: Vec::new(),
+        recheck: false,
+    };
+    node.become_incarnation(0, key);
+    let primary_of = |shard: Shard| {
+        let position = layout
+            .iter()
+            .position(|m| m.shard == shard && m.role == Role::Primary);
+        Member(u16::try_from(position.expect("each shard has one")).expect("at most 65535"))
+    };
+    for (member, init) in node.members().zip(layout) {
+        let epoch = u64::from(init.shard.0) + 1;
+        if init.role == Role::Replica {
+            node.peer_mut(member).primary = false;
+            node.attach(member, primary_of(init.shard));
+        }
+        node.peer_mut(member).config_epoch = epoch;
+    }
+    for shard in (0..shards).map(|s| Shard(u16::try_from(s).expect("at most 128"))) {
+        node.assign(shard, Some(primary_of(shard)));
+    }
+    node
+}

@@ -1,0 +1,302 @@
+//! Sleeping while nothing happens, without changing what happens.
+//!
+//! Time is cut into stretches of two node timeouts, at boundaries drawn at random. At the end of a
+//! stretch in which the cluster has settled, everything that only says *when who last pinged whom*
+//! is thrown away and made anew: each node's generator is re-seeded by the boundary's number, crons
+//! get new phases, ages of PONGs are drawn evenly between zero and the longest that occurs, and the
+//! bus runs from two node timeouts before the boundary up to it. So what happens after a boundary
+//! depends on that boundary alone, and a bus that slept through the ones before is in the very same
+//! state as one that did not. A sleeping bus costs nothing; one that is disturbed at t catches up
+//! from the last boundary before t.
+//!
+//! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no
+//! delay runs, no election and no manual failover can start. A member that is gone for good may be
+//! part of a settled cluster: all hold it for failed, or none can ever gather a majority against
+//! it.
+
+use rand::Rng as _;
+use sim::{SimDuration, SimTime, StreamKey};
+
+use super::effect::{Process, ReplicaLink};
+use super::ids::Member;
+use super::network::Event;
+use super::node::{Link, Node, Peer};
+use super::spec::ClusterBusSpec;
+use super::ticks::{Ticks, ms_of};
+use super::{BusEffects, ClusterBus};
+
+/// Uses of the bus' random stream.
+const DRAW_BOUNDARY: u64 = 4 << 32;
+const DRAW_STRETCH: u64 = 5 << 32;
+const DRAW_LATENESS: u64 = 6 << 32;
+/// Length of a stretch, and of the run-up to it, in node timeouts.
+const STRETCH: u64 = 2;
+const RUN_UP: u64 = 2;
+
+/// Whether the bus sleeps, and what it needs to wake up.
+#[derive(Clone, Debug)]
+pub(super) struct Dormancy {
+    awake: bool,
+    eager: bool,
+    /// Boundary 0.
+    first: SimTime,
+    stretch: SimDuration,
+    run_up: SimDuration,
+    /// Changes of replication state while the bus slept.
+    replication: Vec<(SimTime, Member, u64, ReplicaLink)>,
+}
+
+impl Dormancy {
+    pub(super) fn new(spec: &ClusterBusSpec, now: SimTime, key: StreamKey) -> Dormancy {
+        let stretch = spec.node_timeout * STRETCH;
+        let draw = key.at(DRAW_BOUNDARY, 0).next_u64() % stretch.as_nanos();
+        Dormancy {
+            awake: false,
+            eager: false,
+            first: now - SimDuration::from_nanos(draw) - SimDuration::from_nanos(1),
+            stretch,
+            run_up: spec.node_timeout * RUN_UP,
+            replication: Vec::new(),
+        }
+    }
+
+    /// The last boundary before `time`.
+    fn last_before(&self, time: SimTime) -> u64 {
+        (time - self.first).as_nanos().saturating_sub(1) / self.stretch.as_nanos()
+    }
+
+    fn at(&self, boundary: u64) -> SimTime {
+        self.first + self.stretch * boundary
+    }
+
+    pub(super) fn remember(&mut self, at: SimTime, member: Member, offset: u64, link: ReplicaLink) {
+        self.replication.push((at, member, offset, link));
+    }
+}
+
+impl ClusterBus {
+    /// Nothing can happen until the world disturbs it.
+    pub fn dormant(&self) -> bool {
+        !self.dormancy.awake
+    }
+
+    /// Never sleeps from now on: for tests, and for runs that check that sleeping changes nothing.
+    pub fn set_eager(&mut self) {
+        self.dormancy.eager = true;
+        if self.dormant() {
+            self.rebuild(0);
+        }
+    }
+
+    /// Gets the bus to the state of just before `now`, what the world did at `now` included.
+    pub(super) fn wake(&mut self, now: SimTime, out: &mut BusEffects) {
+        if !self.dormant() {
+            self.catch_up(now, out);
+            return;
+        }
+        let inside = now + self.clock_offset;
+        self.rebuild(self.dormancy.last_before(inside));
+        let boundary = self.network.now();
+        for (position, (at, ..)) in self.dormancy.replication.iter().enumerate() {
+            if (boundary..inside).contains(at) {
+                let position = u32::try_from(position).expect("few changes while dormant");
+                self.network.schedule(*at, Event::Replication { position });
+            }
+        }
+        self.catch_up(now, out);
+        for (at, member, offset, link) in std::mem::take(&mut self.dormancy.replication) {
+            if at == inside {
+                self.note_replication(member, offset, link, out);
+            }
+        }
+    }
+
+    pub(super) fn replay_replication(&mut self, position: u32, out: &mut BusEffects) {
+        let (_, member, offset, link) = self.dormancy.replication[position as usize];
+        self.note_replication(member, offset, link, out);
+    }
+
+    /// Handles everything that is due before `now`.
+    pub(super) fn catch_up(&mut self, now: SimTime, out: &mut BusEffects) {
+        let until = now + self.clock_offset;
+        while self.network.next_due().is_some_and(|due| due < until) {
+            let event = self.network.pop_due(until).expect("it is due");
+            self.handle(event, out);
+        }
+        self.network.reach(until);
+    }
+
+    /// A new bus whose nodes have yet to start.
+    pub(super) fn stay_awake(&mut self) {
+        self.dormancy.awake = true;
+        let number = self.dormancy.last_before(self.network.now()) + 1;
+        self.network
+            .schedule(self.dormancy.at(number), Event::Boundary { number });
+    }
+
+    pub(super) fn cross_boundary(&mut self, number: u64, out: &mut BusEffects) {
+        let settled = self.settled();
+        if settled && self.dormancy.eager {
+            self.rebuild(number);
+        } else if settled {
+            self.network.restart_at(self.network.now());
+            self.dormancy.awake = false;
+        } else {
+            let at = self.dormancy.at(number + 1);
+            self.network
+                .schedule(at, Event::Boundary { number: number + 1 });
+        }
+        let _ = out;
+    }
+
+    /// The one state that follows from boundary `number` and a settled cluster.
+    fn rebuild(&mut self, number: u64) {
+        let boundary = self.dormancy.at(number);
+        let from = boundary - self.dormancy.run_up;
+        self.network.restart_at(from);
+        for (at, member, offset, link) in &self.dormancy.replication {
+            if *at < boundary {
+                self.nodes[member.index()].offset = *offset;
+                self.nodes[member.index()].replica_link = *link;
+            }
+        }
+        let gone: Vec<bool> = self.nodes.iter().map(|n| !n.process.turns()).collect();
+        let incarnations: Vec<u32> = self.nodes.iter().map(|n| n.incarnation).collect();
+        let key = self.key;
+        for node in self.nodes.iter_mut().filter(|n| n.process.turns()) {
+            let stream = key.child(u64::from(node.me.0));
+            node.rng = stream.at(DRAW_STRETCH, number);
+            let late = stream.at(DRAW_LATENESS, number);
+            let number = 1 + node.below(10);
+            let phase = SimDuration::from_nanos(node.below(100_000_000));
+            node.ticks = Ticks::starting(number, from + phase, late);
+            node.forget_pings(ms_of(from), &self.spec, &gone, &incarnations);
+        }
+        for node in &mut self.nodes {
+            if !node.process.turns() {
+                // What its kernel holds for it is thrown away, so its connections are too.
+                node.peers
+                    .iter_mut()
+                    .for_each(|peer| peer.link = Link::Closed);
+            }
+            node.inbox.clear();
+            node.unsent.clear();
+            node.planned = SimTime::MAX;
+            node.recheck = true;
+        }
+        self.dormancy.awake = true;
+        for member in self.members() {
+            self.plan_cron(member);
+        }
+        let mut nothing = BusEffects::new();
+        while self.network.next_due().is_some_and(|due| due < boundary) {
+            let event = self.network.pop_due(boundary).expect("it is due");
+            self.handle(event, &mut nothing);
+        }
+        assert!(
+            nothing.is_empty(),
+            "a settled cluster stays as it is: {nothing:?}"
+        );
+        self.network.reach(boundary);
+        let at = self.dormancy.at(number + 1);
+        self.network
+            .schedule(at, Event::Boundary { number: number + 1 });
+    }
+
+    /// Whether nothing can change by itself.
+    fn settled(&self) -> bool {
+        let Some(first) = self.nodes.iter().find(|n| n.process.turns()) else {
+            return self.network.is_whole();
+        };
+        let copying = self.nodes.iter().any(|n| n.process == Process::LoadingCopy);
+        let mut running = self.nodes.iter().filter(|n| n.process.turns());
+        let ms = ms_of(self.network.now());
+        !copying
+            && self.network.is_whole()
+            && running.all(|n| {
+                n.agrees_with(first) && n.is_idle(&self.spec, ms) && self.flags_are_final(n)
+            })
+    }
+
+    /// Whether this node's flags are the ones that it will keep.
+    fn flags_are_final(&self, node: &Node) -> bool {
+        let running = |member: Member| self.nodes[member.index()].process.turns();
+        let voters = node
+            .members()
+            .filter(|m| running(*m) && node.peer(*m).votes())
+            .count();
+        let no_majority = voters < node.quorum();
+        node.members().zip(&node.peers).all(|(member, peer)| {
+            if running(member) {
+                !peer.fail && !peer.pfail
+            } else {
+                peer.fail || (peer.pfail && no_majority)
+            }
+        })
+    }
+}
+
+impl Node {
+    /// Draws anew what only tells who was pinged when.
+    fn forget_pings(
+        &mut self,
+        ms: u64,
+        spec: &ClusterBusSpec,
+        gone: &[bool],
+        incarnations: &[u32],
+    ) {
+        let node_timeout = spec.node_timeout_ms();
+        let longest = (node_timeout / 2)
+            .min(1000 * (self.peers.len() as u64 - 1))
+            .max(1);
+        let long_ago = ms - 10 * node_timeout;
+        for member in self.others() {
+            let age = self.below(longest);
+            self.link_serial += 1;
+            let number = self.link_serial;
+            let incarnation = incarnations[member.index()];
+            let peer = self.peer_mut(member);
+            peer.reports.clear();
+            if gone[member.index()] {
+                peer.link = Link::Closed;
+                peer.ping_sent = long_ago;
+                peer.pong_received = long_ago;
+                peer.data_received = long_ago;
+            } else {
+                peer.link = Link::Open {
+                    number,
+                    since: long_ago,
+                    incarnation,
+                };
+                peer.ping_sent = 0;
+                peer.pong_received = ms - age;
+                peer.data_received = ms - age;
+            }
+        }
+    }
+
+    fn agrees_with(&self, other: &Node) -> bool {
+        let same = |a: &Peer, b: &Peer| {
+            a.replica_of == b.replica_of
+                && a.slots == b.slots
+                && (a.slots.is_empty() || a.config_epoch == b.config_epoch)
+                && a.fail == b.fail
+        };
+        self.owner == other.owner
+            && self.unclaimed == other.unclaimed
+            && self.current_epoch == other.current_epoch
+            && self.peers.iter().zip(&other.peers).all(|(a, b)| same(a, b))
+    }
+
+    /// No delay runs and no candidacy is possible.
+    fn is_idle(&self, spec: &ClusterBusSpec, ms: u64) -> bool {
+        let stands = self.my_primary().is_some_and(|primary| {
+            let peer = self.peer(primary);
+            peer.fail && !peer.slots.is_empty() && !self.no_failover && !self.too_old(spec, ms)
+        });
+        let counted = self.peers.iter().filter(|p| p.pfail).count() == self.pfail_counted;
+        let born = self.first_update != 0;
+        let waits = self.manual.end != 0 || self.update_due.is_some() || !counted || !born;
+        !stands && !waits && !self.may_soon_migrate(spec)
+    }
+}

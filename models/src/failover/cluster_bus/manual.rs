@@ -1,0 +1,129 @@
+//! `CLUSTER FAILOVER`, and the event loop's last duties before it sleeps.
+//!
+//! Section 1.6 of the rules: the replica asks its primary to pause writes (MFSTART), learns the
+//! offset at which it paused, waits until it has that much, and is then elected without a delay.
+//! FORCE leaves out the primary, TAKEOVER leaves out everybody. The election obeys the ordinary
+//! timer: within four node timeouts of the node's last election no new one is scheduled and the
+//! attempt times out after 5 s. Sources: `clusterCommand`, `clusterHandleManualFailover`,
+//! `manualFailoverCheckTimeout`, `clusterBumpConfigEpochWithoutConsensus`, `clusterBeforeSleep` in
+//! `src/cluster.c`, Redis 7.0.15; Valkey pull request 1067.
+
+use super::effect::{BusEffect, ManualFailover, ManualFailoverError};
+use super::node::{Cx, Link, Node, Todo};
+use super::packet::{Packet, PacketKind};
+use super::spec::Version;
+use super::ticks::instant_of;
+
+/// An attempt ends after this (`CLUSTER_MF_TIMEOUT`), the pause of writes after twice as long.
+const TIMEOUT_MS: u64 = 5000;
+
+impl Node {
+    /// The command, given to this node.
+    pub(super) fn command_failover(
+        &mut self,
+        kind: ManualFailover,
+        cx: &mut Cx,
+    ) -> Result<(), ManualFailoverError> {
+        let Some(primary) = self.my_primary() else {
+            return Err(ManualFailoverError::NotAReplica);
+        };
+        let peer = self.peer(primary);
+        if kind == ManualFailover::Plain && (peer.fail || peer.link == Link::Closed) {
+            return Err(ManualFailoverError::PrimaryDown);
+        }
+        self.reset_manual(cx);
+        self.manual.end = cx.ms + TIMEOUT_MS;
+        self.recheck = true;
+        match kind {
+            ManualFailover::Plain => self.send(primary, PacketKind::ManualStart, cx),
+            ManualFailover::Force => {
+                self.manual.can_start = true;
+                self.todo.failover = cx.spec.version == Version::Valkey8;
+            }
+            ManualFailover::Takeover => {
+                self.bump_config_epoch();
+                self.replace_primary(cx);
+            }
+        }
+        Ok(())
+    }
+
+    /// A new epoch without asking anybody, unless this node already has the greatest.
+    fn bump_config_epoch(&mut self) {
+        let greatest = self.peers.iter().map(|p| p.config_epoch).max().unwrap_or(0);
+        let greatest = greatest.max(self.current_epoch);
+        let mine = self.myself().config_epoch;
+        if mine == 0 || mine != greatest {
+            self.current_epoch += 1;
+            self.peers[self.me.index()].config_epoch = self.current_epoch;
+            self.todo.save = true;
+        }
+    }
+
+    /// MFSTART at the primary: pause writes and tell the replica where they stopped.
+    pub(super) fn start_manual_as_primary(&mut self, packet: &Packet, cx: &mut Cx) {
+        let replica = packet.from;
+        if self.peer(replica).replica_of != Some(self.me) {
+            return;
+        }
+        self.reset_manual(cx);
+        self.manual.end = cx.ms + TIMEOUT_MS;
+        self.manual.replica = Some(replica);
+        self.recheck = true;
+        let until = instant_of(cx.ms + 2 * TIMEOUT_MS);
+        cx.effect(BusEffect::WritesPaused {
+            primary: self.me,
+            until,
+        });
+        self.send_on(packet.link, replica, PacketKind::Ping, cx);
+    }
+
+    /// Starts the election once this replica has all that the paused primary wrote.
+    pub(super) fn handle_manual(&mut self) {
+        if self.manual.end == 0 || self.manual.can_start {
+            return;
+        }
+        if self.manual.primary_offset == Some(self.offset) {
+            self.manual.can_start = true;
+            self.todo.failover = true;
+        }
+    }
+
+    pub(super) fn check_manual_timeout(&mut self, cx: &mut Cx) {
+        if self.manual.end != 0 && self.manual.end < cx.ms {
+            self.reset_manual(cx);
+            cx.effect(BusEffect::ManualFailoverTimedOut { member: self.me });
+        }
+    }
+
+    /// `clusterBeforeSleep`, again and again until nothing is left. Returns whether `nodes.conf`
+    /// went to disk, which what was sent meanwhile has to wait for.
+    pub(super) fn before_sleep(&mut self, cx: &mut Cx) -> bool {
+        let mut saved = false;
+        for _ in 0..8 {
+            let todo = std::mem::take(&mut self.todo);
+            if todo.manual {
+                if self.my_primary().is_some() {
+                    self.handle_manual();
+                    self.handle_failover(cx);
+                }
+            } else if todo.failover {
+                self.handle_failover(cx);
+            }
+            if todo.update_state {
+                self.update_state(cx);
+            }
+            saved |= todo.save;
+            let Todo {
+                failover,
+                manual,
+                update_state,
+                save,
+            } = self.todo;
+            if !(failover || manual || update_state || save) {
+                return saved;
+            }
+        }
+        unreachable!("the event loop's duties end after a few rounds")
+    }
+}

@@ -1,0 +1,244 @@
+//! What happens to the members: they are born, stop, go on, die, start again, are cut off.
+//!
+//! Rules P5 to P8. A hung process (SIGSTOP, a frozen machine, a blocked event loop) runs no cron;
+//! its kernel accepts connections and queues packets, which it reads first when it goes on, before
+//! its overdue cron. A dead one resets its connections. A restarted one remembers what `nodes.conf`
+//! does: epochs, roles, slots and failure flags; not its candidacy, nor when it last voted about
+//! whom. Sources: `aeProcessEvents` in `src/ae.c`, `clusterLoadConfig`, `clusterInit` and
+//! `clusterAcceptHandler` in `src/cluster.c`, Redis 7.0.15.
+//!
+//! Left out: `nodes.conf` is taken to be up to date (Redis writes it after every change).
+
+use sim::{SimDuration, SimTime};
+
+use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
+use super::ids::Member;
+use super::network::Event;
+use super::node::{Election, Link, Manual, Peer, Todo};
+use super::ticks::{Ticks, ms_of};
+use super::{BusEffects, ClusterBus};
+
+/// A new process' first cron comes this soon (`aeCreateTimeEvent(…, 1, serverCron, …)`).
+pub(super) const FIRST_CRON: SimDuration = SimDuration::from_millis(1);
+
+impl Process {
+    /// Its event loop turns freely: crons run.
+    pub(super) fn turns(self) -> bool {
+        match self {
+            Process::Running => true,
+            Process::Hung | Process::Dead | Process::Loading | Process::LoadingCopy => false,
+        }
+    }
+
+    /// It handles packets.
+    pub(super) fn reads(self) -> bool {
+        match self {
+            Process::Running | Process::LoadingCopy => true,
+            Process::Hung | Process::Dead | Process::Loading => false,
+        }
+    }
+}
+
+impl ClusterBus {
+    /// Tells what a member's process does from now on. From `Dead` it starts anew.
+    pub fn set_process(
+        &mut self,
+        now: SimTime,
+        member: Member,
+        process: Process,
+        out: &mut BusEffects,
+    ) {
+        let old = self.nodes[member.index()].process;
+        if old == process {
+            return;
+        }
+        self.wake(now, out);
+        if process == Process::Dead {
+            self.die(member, out);
+        } else if old == Process::Dead {
+            self.start(member, process, out);
+        } else {
+            self.change_pace(member, old, process, out);
+        }
+    }
+
+    /// Kills a member's process, if it lives, and starts a new one in state `process`.
+    pub fn restart(
+        &mut self,
+        now: SimTime,
+        member: Member,
+        process: Process,
+        out: &mut BusEffects,
+    ) {
+        self.set_process(now, member, Process::Dead, out);
+        self.set_process(now, member, process, out);
+    }
+
+    /// Cuts or mends the way from one member to another; the way back is another matter.
+    pub fn set_reachable(
+        &mut self,
+        now: SimTime,
+        from: Member,
+        to: Member,
+        reachable: bool,
+        out: &mut BusEffects,
+    ) {
+        if self.network.is_cut(from, to) != reachable {
+            return;
+        }
+        self.wake(now, out);
+        self.network.set_cut(from, to, !reachable);
+        self.recheck_all();
+    }
+
+    /// Keeps a member's replication state true: its offset and, for a replica, its stream. Needed
+    /// when a stream stops or comes back, when a member changes role, and before a failover among
+    /// replicas that hold different amounts of data; not for every write.
+    pub fn set_replication(
+        &mut self,
+        now: SimTime,
+        member: Member,
+        offset: u64,
+        link: ReplicaLink,
+        out: &mut BusEffects,
+    ) {
+        let link = match link {
+            ReplicaLink::Up | ReplicaLink::NeverSynced => link,
+            ReplicaLink::Silent { since } => ReplicaLink::Silent {
+                since: since + self.clock_offset,
+            },
+            ReplicaLink::Down { since } => ReplicaLink::Down {
+                since: since + self.clock_offset,
+            },
+        };
+        let node = &self.nodes[member.index()];
+        let replaces = node
+            .my_primary()
+            .is_some_and(|primary| node.peer(primary).fail);
+        if self.dormant() && !replaces {
+            self.dormancy
+                .remember(now + self.clock_offset, member, offset, link);
+        } else {
+            // A replica of a failed primary may stand from now on.
+            self.wake(now, out);
+            self.note_replication(member, offset, link, out);
+        }
+    }
+
+    /// `CLUSTER FAILOVER`, given to `replica`.
+    pub fn manual_failover(
+        &mut self,
+        now: SimTime,
+        replica: Member,
+        kind: ManualFailover,
+        out: &mut BusEffects,
+    ) -> Result<(), ManualFailoverError> {
+        if !self.nodes[replica.index()].process.turns() {
+            return Err(ManualFailoverError::NotRunning);
+        }
+        self.wake(now, out);
+        self.act(replica, out, |node, cx| node.command_failover(kind, cx))
+    }
+
+    fn die(&mut self, member: Member, out: &mut BusEffects) {
+        let node = &mut self.nodes[member.index()];
+        node.process = Process::Dead;
+        node.planned = SimTime::MAX;
+        node.inbox.clear();
+        node.unsent.clear();
+        node.todo = Todo::default();
+        for peer in &mut node.peers {
+            peer.link = Link::Closed;
+        }
+        for owner in self.members().filter(|m| *m != member) {
+            let Some(number) = self.nodes[owner.index()].peer(member).link.number() else {
+                continue;
+            };
+            if !self.network.is_cut(member, owner) {
+                let at = self.network.now() + self.spec.latency;
+                self.network.schedule(
+                    at,
+                    Event::Reset {
+                        owner,
+                        number,
+                        to: member,
+                    },
+                );
+            }
+        }
+        // A death changes nobody's mind by itself.
+        assert!(
+            self.outbox.effects.is_empty(),
+            "nothing is left over: {:?}",
+            out.last()
+        );
+    }
+
+    /// A new process with the old one's `nodes.conf`.
+    pub(super) fn start(&mut self, member: Member, process: Process, out: &mut BusEffects) {
+        let now = self.network.now();
+        let ms = ms_of(now);
+        let node = &mut self.nodes[member.index()];
+        node.process = process;
+        node.become_incarnation(node.incarnation + 1, self.key);
+        for peer in &mut node.peers {
+            *peer = Peer {
+                ping_sent: 0,
+                pong_received: if peer.pong_received == 0 { 0 } else { ms },
+                data_received: 0,
+                fail_time: if peer.fail { ms } else { 0 },
+                voted_time: 0,
+                orphaned_time: 0,
+                offset: 0,
+                reports: Vec::new(),
+                link: Link::Closed,
+                ..peer.clone()
+            };
+        }
+        node.election = Election::default();
+        node.manual = Manual::default();
+        node.replica_link = match node.incarnation {
+            1 => node.replica_link,
+            _restarted => ReplicaLink::NeverSynced,
+        };
+        node.ok = false;
+        node.size = 1;
+        node.pfail_counted = 0;
+        node.first_update = 0;
+        node.minority_at = 0;
+        node.in_minority = false;
+        node.update_due = None;
+        node.ticks = Ticks::starting(1, now + FIRST_CRON, node.tick_rng(self.key));
+        node.recheck = true;
+        if process.turns() {
+            self.act(member, out, |_, _| ());
+        }
+        self.recheck_all();
+    }
+
+    /// From one living state to another: crons and packets stop, or go on.
+    fn change_pace(&mut self, member: Member, old: Process, new: Process, out: &mut BusEffects) {
+        let now = self.network.now();
+        let node = &mut self.nodes[member.index()];
+        node.process = new;
+        if old.turns() && !new.turns() {
+            node.ticks.skip_until(now, node.need);
+            node.planned = SimTime::MAX;
+        }
+        if !old.turns() && new.turns() {
+            node.ticks.sleep(now);
+            node.recheck = true;
+        }
+        if new.reads() {
+            let queued = std::mem::take(&mut node.inbox);
+            self.act(member, out, |node, cx| {
+                for packet in &queued {
+                    let mine = packet.link.owner == member;
+                    if !mine || node.peer(packet.from).link.is_open(packet.link.number) {
+                        node.receive(packet, cx);
+                    }
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a Redis Cluster is configured with, as `redis.conf` names it, and how it is laid out.
+//!
+//! Names and meanings: redis.conf and `src/config.c` of Redis 7.0.15. The directives that Redis
+//! takes in milliseconds or seconds are durations here. No value has a default: each is a modelling
+//! decision and stands in a scenario file.
+
+use serde::Deserialize;
+use sim::SimDuration;
+
+use super::ids::{SHARDS_MAX, Shard};
+
+/// One Redis Cluster's configuration, the same on all of its nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterBusSpec {
+    /// Whose rules apply.
+    pub version: Version,
+    /// `cluster-node-timeout`: silence after which a node is possibly failing.
+    pub node_timeout: SimDuration,
+    /// `cluster-replica-validity-factor`: how stale a replica's data may be in node timeouts;
+    /// 0 lets any replica stand.
+    pub replica_validity_factor: u32,
+    /// `repl-ping-replica-period`, which is added to the staleness that is allowed.
+    pub repl_ping_replica_period: SimDuration,
+    /// `cluster-require-full-coverage`: every shard refuses when one has no working owner.
+    pub require_full_coverage: bool,
+    /// `cluster-allow-reads-when-down`: reads are served although the cluster is down. The bus
+    /// does not act on it; it is kept here for whoever answers the clients.
+    pub allow_reads_when_down: bool,
+    /// `cluster-migration-barrier`: replicas that a primary keeps when one moves to an orphan.
+    pub migration_barrier: u32,
+    /// `cluster-allow-replica-migration`.
+    pub allow_replica_migration: bool,
+    /// One-way delay of a packet between two members, event loops included. The same for every
+    /// pair; next to crons 100 ms apart its spread hardly counts.
+    pub latency: SimDuration,
+    /// How long writing `nodes.conf` to disk takes: before a vote is asked for, before it is given
+    /// and before a promotion is announced.
+    pub config_save: SimDuration,
+}
+
+/// Whose rules apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Version {
+    /// Redis 7.0: election timers survive a change of role; a forced failover waits for the cron.
+    #[serde(rename = "redis-7.0")]
+    Redis70,
+    /// Valkey 8: election timers are cleared on a change of role (PR 782), equal offsets are ranked
+    /// by node id (PR 762), a forced failover starts at once (PR 1067), only primaries with slots
+    /// report failures, and a lone primary declares its replicas failed by itself.
+    #[serde(rename = "valkey-8")]
+    Valkey8,
+}
+
+/// One member as the cluster was laid out, before anything failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberInit {
+    /// The shard that it owns or copies.
+    pub shard: Shard,
+    /// Owner or copy. Each shard has exactly one primary at the start.
+    pub role: Role,
+    /// `cluster-replica-no-failover`: this node never stands for election by itself.
+    pub no_failover: bool,
+}
+
+/// What a member is to its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the shard's slots (a master in Redis' words).
+    Primary,
+    /// Copies a primary (a slave in Redis' words).
+    Replica,
+}
+
+impl ClusterBusSpec {
+    /// Every problem that the types cannot rule out, as sentences for the user.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.node_timeout < SimDuration::from_millis(100) {
+            problems.push(format!(
+                "node_timeout is {}; crons run every 100 ms, so write 100ms or more",
+                self.node_timeout
+            ));
+        }
+        if self.latency == SimDuration::ZERO {
+            problems.push("latency is 0s; a packet takes time, write 50us for loopback".to_owned());
+        }
+        if self.latency > self.node_timeout / 8 {
+            problems.push(format!(
+                "latency is {}; beyond an eighth of the node timeout ({}) a healthy cluster would \
+                 suspect itself",
+                self.latency,
+                self.node_timeout / 8
+            ));
+        }
+        problems
+    }
+
+    /// The node timeout in Redis' unit.
+    pub(super) fn node_timeout_ms(&self) -> u64 {
+        self.node_timeout.as_nanos() / 1_000_000
+    }
+}
+
+/// Every problem with a layout, as sentences.
+pub fn layout_problems(layout: &[MemberInit]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let shards = layout
+        .iter()
+        .map(|m| usize::from(m.shard.0) + 1)
+        .max()
+        .unwrap_or(0);
+    if shards == 0 {
+        problems.push("a cluster has at least one member".to_owned());
+    }
+    if shards > SHARDS_MAX || layout.len() > usize::from(u16::MAX) {
+        problems.push(format!(
+            "a cluster has at most {SHARDS_MAX} shards and 65535 members"
+        ));
+    }
+    for shard in 0..shards {
+        let primaries = layout
+            .iter()
+            .filter(|m| usize::from(m.shard.0) == shard && m.role == Role::Primary)
+            .count();
+        if primaries != 1 {
+            problems.push(format!(
+                "shard {shard} has {primaries} primaries; it needs exactly one"
+            ));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        version = "redis-7.0"
+        node_timeout = "15s"
+        replica_validity_factor = 10
+        repl_ping_replica_period = "10s"
+        require_full_coverage = true
+        allow_reads_when_down = false
+        migration_barrier = 1
+        allow_replica_migration = true
+        latency = "250us"
+        config_save = "1ms"
+    "#;
+
+    #[test]
+    fn it_reads_as_in_redis_conf() {
+        let spec: ClusterBusSpec = toml::from_str(TEXT).expect("a valid text");
+        assert_eq!(spec.node_timeout_ms(), 15_000);
+        assert_eq!(spec.version, Version::Redis70);
+        assert_eq!(spec.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let unknown = TEXT.replace("latency", "latancy");
+        let error = toml::from_str::<ClusterBusSpec>(&unknown).expect_err("no such key");
+        assert!(error.to_string().contains("latancy"));
+        let slow = TEXT.replace("250us", "9s");
+        let spec: ClusterBusSpec = toml::from_str(&slow).expect("a valid text");
+        assert_eq!(spec.problems().len(), 1);
+    }
+
+    #[test]
+    fn a_shard_has_one_primary() {
+        let member = |role| MemberInit {
+            shard: Shard(0),
+            role,
+            no_failover: false,
+        };
+        assert!(layout_problems(&[member(Role::Primary), member(Role::Replica)]).is_empty());
+        assert_eq!(layout_problems(&[member(Role::Replica)]).len(), 1);
+        assert_eq!(
+            layout_problems(&[member(Role::Primary), member(Role::Primary)]).len(),
+            1
+        );
+    }
+}

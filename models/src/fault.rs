@@ -1,0 +1,138 @@
+//! What goes wrong, drawn before the trial begins and without a look at the design.
+
+use rand::RngExt;
+use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
+
+use crate::event::Cx;
+use crate::spec::{FaultSpec, WorldSpec};
+use crate::streams;
+
+/// One fault of one trial.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// A workload grows fast for a while.
+    Burst {
+        /// The workload, by position.
+        workload: usize,
+        /// The keys that arrive.
+        tree: ArrivalTree,
+        /// When it begins.
+        starts: SimTime,
+    },
+    /// The owner of the fullest shard of a workload's cluster is killed.
+    Crash {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+    },
+    /// The owner of the fullest shard of a workload's cluster stops answering for a while.
+    Hang {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+    },
+}
+
+impl Fault {
+    /// When it strikes.
+    pub fn at(&self) -> SimTime {
+        match self {
+            Fault::Burst { starts, .. } => *starts,
+            Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+        }
+    }
+
+    /// The workload whose cluster is concerned, by position.
+    pub fn workload(&self) -> usize {
+        match self {
+            Fault::Burst { workload, .. }
+            | Fault::Crash { workload, .. }
+            | Fault::Hang { workload, .. } => *workload,
+        }
+    }
+
+    /// Puts the draws behind it on record.
+    pub fn record(&self, spec: &WorldSpec, cx: &mut Cx) {
+        let name = &spec.workloads[self.workload()].name;
+        let what = match self {
+            Fault::Burst { tree, .. } => {
+                format!("{} keys, {} bytes", tree.total(), tree.total_bytes())
+            }
+            Fault::Crash { .. } => "crash".to_owned(),
+            Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
+        };
+        cx.ledger
+            .draw("fault", format!("{name} at {}: {what}", self.at()));
+    }
+}
+
+/// The faults of this trial, in the order of the scenario.
+pub fn draw(spec: &WorldSpec, streams: &Streams) -> Vec<Fault> {
+    let one = |(i, fault): (usize, &FaultSpec)| draw_one(i as u64, fault, spec, streams);
+    spec.faults.iter().enumerate().map(one).collect()
+}
+
+fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> Fault {
+    let mut rng = streams.stream(streams::FAULT, i);
+    let position = |name: &str| {
+        let found = spec.workloads.iter().position(|w| w.name == name);
+        found.expect("validated: faults name a workload")
+    };
+    match fault {
+        FaultSpec::GrowthBurst {
+            starts,
+            reference,
+            fills_in,
+            ends_at,
+            key_size,
+            workloads,
+        } => {
+            let starts = SimTime::ZERO + starts.sample(&mut rng);
+            let fills_in = fills_in.sample(&mut rng).max(SimDuration::from_secs(1));
+            let total: f64 = workloads.iter().map(|w| w.weight.get()).sum();
+            let mut pick = streams.stream(streams::FAULT_TARGET, i).random::<f64>() * total;
+            let chosen = workloads.iter().find(|w| {
+                pick -= w.weight.get();
+                pick < 0.0
+            });
+            let chosen = chosen.unwrap_or(&workloads[workloads.len() - 1]);
+            let keys = reference.as_f64() / key_size.as_f64();
+            let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
+            let starts = starts.min(ends);
+            let intensity = Intensity::piecewise(
+                &[
+                    (SimTime::ZERO, 0.0),
+                    (starts, keys / fills_in.as_secs_f64()),
+                ],
+                ends.max(starts + SimDuration::from_nanos(1)),
+            );
+            let marks = Marks {
+                shape: 2.0,
+                mean_bytes: key_size.as_f64(),
+            };
+            let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
+            Fault::Burst {
+                workload: position(&chosen.workload),
+                tree,
+                starts,
+            }
+        }
+        FaultSpec::Crash { workload, at } => Fault::Crash {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+        },
+        FaultSpec::Hang {
+            workload,
+            at,
+            lasts,
+        } => Fault::Hang {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+        },
+    }
+}

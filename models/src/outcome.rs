@@ -1,0 +1,180 @@
+//! What a trial yields: one flat row, the downtime of each component, and, when asked for, the
+//! story of the trial as spans (for the timeline) and lines (for the trace).
+
+use serde::Serialize;
+use sim::SimTime;
+
+use crate::answer::Cause;
+
+/// What a trial yields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialResult {
+    /// The row.
+    pub outcome: TrialOutcome,
+    /// Downtime by component of the status page.
+    pub components: Vec<ComponentDowntime>,
+    /// Rows and marks; empty unless the story was asked for.
+    pub timeline: Timeline,
+    /// Every change of state, message of note, verdict and human step; likewise.
+    pub trace: Vec<(SimTime, String)>,
+    /// Draws of the environment by name; likewise.
+    pub draws: Vec<(String, String)>,
+}
+
+/// One trial of one design: the row of `outcomes.csv`. Times in seconds, `None` where undefined.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrialOutcome {
+    /// Signers who arrived to accept within the horizon, each counted once.
+    pub visits: u64,
+    /// Visits captured by the first press.
+    pub captured_first_try: u64,
+    /// Visits captured by a later press of the same visit.
+    pub captured_after_retry: u64,
+    /// Visits blocked at first and captured by a return visit.
+    pub captured_on_return: u64,
+    /// Visits captured by the service's durable spool.
+    pub spooled: u64,
+    /// Visits that ended without a capture and without a further return.
+    pub abandoned: u64,
+    /// Visits still unresolved at the horizon: a return lies ahead.
+    pub still_pending: u64,
+    /// Visits whose first visit ended without a capture.
+    pub blocked: u64,
+    /// Blocked and not captured before the horizon: abandoned + still pending. The headline.
+    pub lost: u64,
+    /// Attempts that failed, over all causes.
+    pub failed_attempts: u64,
+    /// Attempts that failed, by cause, in the order of [`Cause::ALL`].
+    pub failed: [u64; Cause::ALL.len()],
+    /// Captures that were acknowledged and then lost by asynchronous replication.
+    pub acked_lost: u64,
+    /// Captures written more than once: an attempt that seemed to fail was executed all the same.
+    pub captured_twice: u64,
+    /// Time in which no acceptance could have been captured.
+    pub downtime_true_s: f64,
+    /// Whole minutes whose error ratio exceeds the objective, as seconds.
+    pub downtime_observed_s: f64,
+    /// From the first moment of downtime to the first page or automatic action; `None` if neither.
+    pub detect_s: Option<f64>,
+    /// From the first moment of downtime to the last; `None` without downtime or if never
+    /// recovered.
+    pub recover_s: Option<f64>,
+    /// Promotions of a replica, by whatever agent.
+    pub failovers: u64,
+    /// Promotions after which the promoted node failed from the same cause.
+    pub useless_failovers: u64,
+    /// Promotions while the old primary was able to serve writes.
+    pub false_failovers: u64,
+    /// Fleet, checks, spool and scaling, averaged over the horizon, in US dollars per 730-hour
+    /// month.
+    pub cost_per_month_usd: f64,
+}
+
+impl TrialOutcome {
+    /// Panics unless the classes of visits add up: `design` of the counting, checked in every row.
+    pub fn assert_adds_up(&self) {
+        let classes = self.captured_first_try
+            + self.captured_after_retry
+            + self.captured_on_return
+            + self.spooled
+            + self.abandoned
+            + self.still_pending;
+        assert_eq!(
+            self.visits, classes,
+            "every visit ends in exactly one class"
+        );
+        assert_eq!(
+            self.lost,
+            self.abandoned + self.still_pending,
+            "lost = abandoned + pending"
+        );
+        assert_eq!(
+            self.failed_attempts,
+            self.failed.iter().sum::<u64>(),
+            "every failure has a cause"
+        );
+    }
+}
+
+/// Downtime of one component of the status page in one trial, in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComponentDowntime {
+    /// The component's name on the status page.
+    pub component: String,
+    /// Time in which no request to it could have succeeded.
+    pub downtime_true_s: f64,
+}
+
+/// The kinds of rows of a timeline, from the inside out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowGroup {
+    /// What each node and cluster can really do.
+    Truth,
+    /// What each observer believes.
+    Observers,
+    /// What people do.
+    People,
+    /// What services answer.
+    Services,
+}
+
+/// How a span of a timeline should read at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tone {
+    /// Works, or is believed to work.
+    Good,
+    /// Works partly, or is suspected.
+    Doubtful,
+    /// Does not work, or is believed not to.
+    Bad,
+    /// Somebody or something is at work on it.
+    Busy,
+    /// Does not exist or takes no part.
+    Idle,
+}
+
+/// One span of one row: from `from` on, until the row's next span.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Span {
+    /// When it began.
+    pub from: SimTime,
+    /// The state in a few words.
+    pub state: String,
+    /// How it should read.
+    pub tone: Tone,
+}
+
+/// One row of a timeline.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TimelineRow {
+    /// The group that it belongs to.
+    pub group: RowGroup,
+    /// Who or what it is about.
+    pub label: String,
+    /// Its spans, in time order.
+    pub spans: Vec<Span>,
+}
+
+/// One instant worth a mark: a promotion, a page, a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mark {
+    /// When.
+    pub at: SimTime,
+    /// The label of the row it belongs to.
+    pub row: String,
+    /// What happened, in a few words.
+    pub label: String,
+}
+
+/// The story of one trial as rows of spans and marks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Timeline {
+    /// Rows in the order in which they should be drawn.
+    pub rows: Vec<TimelineRow>,
+    /// Marks in time order.
+    pub marks: Vec<Mark>,
+    /// Per minute since the start: (minute, presses that succeeded, presses that failed).
+    pub minutes: Vec<(u64, u64, u64)>,
+}

@@ -1,0 +1,110 @@
+//! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
+
+use sim::SimTime;
+
+use crate::answer::{Answer, AnswerTimeline};
+use crate::cluster::Cluster;
+use crate::event::Cx;
+use crate::ids::{ClusterId, Fleet};
+use crate::outcome::{RowGroup, Tone};
+use crate::spec::service::Access;
+
+/// One API.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    needs: Vec<(ClusterId, Access)>,
+    spool: bool,
+    redis: Answer,
+    timeline: AnswerTimeline,
+}
+
+impl Service {
+    /// A service whose needs are all met.
+    pub fn new(name: &str, needs: Vec<(ClusterId, Access)>) -> Service {
+        Service {
+            name: name.to_owned(),
+            needs,
+            spool: false,
+            redis: Answer::Ok,
+            timeline: AnswerTimeline::new(),
+        }
+    }
+
+    /// A cluster may answer differently now. Does the service still capture?
+    pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
+        // What hangs decides before what errs: the request waits for the slowest of its needs.
+        let answers = self
+            .needs
+            .iter()
+            .map(|(id, access)| clusters[*id].answer(*access));
+        self.redis = answers.fold(Answer::Ok, |worst, next| match (worst, next) {
+            (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
+            (Answer::Error(cause), _) => Answer::Error(cause),
+            (Answer::Ok | Answer::Spool, next) => next,
+        });
+        let answer = if self.spool {
+            Answer::Spool
+        } else {
+            self.redis
+        };
+        let before = self.timeline.at(cx.now);
+        self.timeline.set(cx.now, answer);
+        let (state, tone) = match answer {
+            Answer::Ok => ("answers".to_owned(), Tone::Good),
+            Answer::Spool => ("captures in the spool".to_owned(), Tone::Doubtful),
+            Answer::Hang => ("hangs".to_owned(), Tone::Bad),
+            Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
+        };
+        if answer != before {
+            cx.ledger.say(cx.now, || format!("{}: {state}", self.name));
+        }
+        cx.ledger
+            .state(cx.now, RowGroup::Services, &self.name, &state, tone);
+        answer.captures()
+    }
+
+    /// From now on acceptances go to the spool, or no longer.
+    pub fn set_spool(&mut self, open: bool, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) {
+        let verb = if open { "opens" } else { "closes" };
+        cx.ledger
+            .say(cx.now, || format!("{}: {verb} the spool", self.name));
+        cx.ledger
+            .mark(cx.now, &self.name, || format!("spool {verb}"));
+        self.spool = open;
+        self.refresh(clusters, cx);
+    }
+
+    /// Can an acceptance be captured, or a call be answered, at present?
+    pub fn works(&self) -> bool {
+        self.redis == Answer::Ok
+    }
+
+    /// What Redis does to its requests at present, spool or not.
+    pub fn redis_answer(&self) -> Answer {
+        self.redis
+    }
+
+    /// What its requests were told, over the trial.
+    pub fn timeline(&self) -> &AnswerTimeline {
+        &self.timeline
+    }
+
+    /// The clusters that it needs.
+    pub fn needs(&self) -> &[(ClusterId, Access)] {
+        &self.needs
+    }
+
+    /// The first instant at which nothing was captured, and the end of the last such span before
+    /// `end`; the second is `None` while it lasts.
+    pub fn outage(&self, end: SimTime) -> Option<(SimTime, Option<SimTime>)> {
+        let mut spans = self
+            .timeline
+            .spans(end)
+            .filter(|(_, _, answer)| !answer.captures());
+        let first = spans.next()?;
+        let last = spans.last().unwrap_or(first);
+        Some((first.0, (last.1 < end).then_some(last.1)))
+    }
+}

@@ -1,0 +1,99 @@
+//! Health checks: what is asked, how answers become a verdict, and what follows from it.
+
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::quantity::Probability;
+
+/// One health check.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckSpec {
+    /// What is asked.
+    pub probe: ProbeSpec,
+    /// Time between two probes of one observer; observers start at random phases.
+    pub interval: SimDuration,
+    /// A probe that has no answer by then has failed.
+    pub timeout: SimDuration,
+    /// How answers become a verdict.
+    pub judge: JudgeSpec,
+    /// What a verdict sets off.
+    pub actions: Vec<ActionSpec>,
+    /// What holds actions back.
+    pub guard: GuardSpec,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ProbeSpec {
+    /// Does any known node accept a connection?
+    Tcp {},
+    /// Does any known node answer PING with +PONG? "Up and reachable."
+    Ping {},
+    /// Does the node that should be the primary answer ROLE with `master`?
+    Role {},
+    /// Is the primary's used memory below this share of its limit?
+    InfoMemory {
+        /// Share of the limit from which on the check fails.
+        threshold: Probability,
+    },
+    /// Can a known key be read from the primary?
+    ReadCanary {},
+    /// Can a key be written to the primary?
+    WriteCanary {},
+    /// Does a whole acceptance, made by a robot, go through the service?
+    Synthetic {
+        /// The service that is asked.
+        service: String,
+    },
+}
+
+/// How answers become a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum JudgeSpec {
+    /// Down after `fall` failures in a row, up after `rise` successes in a row.
+    Consecutive {
+        /// Failures in a row until the verdict is down.
+        fall: u32,
+        /// Successes in a row until the verdict is up.
+        rise: u32,
+    },
+    /// Several observers, each with its own phase and run of failures; enough of them must agree.
+    Quorum {
+        /// Observers that probe.
+        observers: u32,
+        /// Observers that must agree.
+        agree: u32,
+        /// Failures in a row until one observer says down.
+        fall: u32,
+        /// Successes in a row until one observer says up.
+        rise: u32,
+    },
+}
+
+/// What a verdict sets off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionSpec {
+    /// Promote a replica that answers at all.
+    FailOver,
+    /// Promote a replica only if it passes the same check as far as a replica can.
+    FailOverToPassing,
+    /// Capture acceptances in the service's durable spool until the verdict is up again.
+    OpenSpool,
+    /// Page a human.
+    Page,
+}
+
+/// What holds actions back.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardSpec {
+    /// Least time between two failovers of one shard by this check.
+    pub cool_down: SimDuration,
+    /// Failovers of one shard by this check, at most.
+    pub failovers_max: u32,
+    /// If every node looks bad, keep things as they are (the fault may be the observer's).
+    pub fail_open: bool,
+}

@@ -1,0 +1,53 @@
+//! What goes wrong. Faults are drawn before the trial begins, without a look at the design.
+
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::dist::Dist;
+use sim::quantity::{Bytes, Factor};
+
+/// One kind of fault.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultSpec {
+    /// One workload begins to grow fast: a backlog, a leak, a campaign.
+    GrowthBurst {
+        /// When it begins.
+        starts: Dist,
+        /// Bytes, over all shards, that are written in `fills_in`: together they give the rate.
+        reference: Bytes,
+        /// How long the reference amount takes.
+        fills_in: Dist,
+        /// The burst ends when this multiple of the reference amount has been sent.
+        ends_at: Factor,
+        /// Mean size of a key.
+        key_size: Bytes,
+        /// Which workload grows, drawn by weight.
+        workloads: Vec<WeightSpec>,
+    },
+    /// The primary of the fullest shard is killed, or its host is lost.
+    Crash {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+    },
+    /// The primary of the fullest shard stops answering for a while and then goes on.
+    Hang {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+    },
+}
+
+/// A workload and its weight in a draw.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightSpec {
+    /// The workload's name.
+    pub workload: String,
+    /// Its weight.
+    pub weight: Factor,
+}

@@ -1,0 +1,419 @@
+//! What types cannot say about a scenario: every finding at once, each with its key and its mend.
+
+use sim::SimDuration;
+use sim::dist::Dist;
+
+use super::{
+    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorldSpec,
+};
+use crate::spec::redis::MaxmemoryPolicy;
+
+/// One thing that is wrong with a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, as a dotted path: `service[0].workers`.
+    pub key: String,
+    /// What is wrong.
+    pub wrong: String,
+    /// What to write instead.
+    pub mend: String,
+}
+
+/// Collects findings, so that a user mends them in one go and not one a run.
+struct Findings(Vec<Problem>);
+
+impl Findings {
+    fn unless(&mut self, fine: bool, key: impl Into<String>, wrong: &str, mend: &str) {
+        if !fine {
+            self.0.push(Problem {
+                key: key.into(),
+                wrong: wrong.into(),
+                mend: mend.into(),
+            });
+        }
+    }
+
+    fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
+        if let Err(error) = dist.validate() {
+            self.sentence(key, &error.to_string());
+        }
+    }
+
+    /// A sentence that says what is wrong and, behind a semicolon, what to write instead.
+    fn sentence(&mut self, key: impl Into<String>, text: &str) {
+        let general = "give values that make sense together";
+        let (wrong, mend) = text.split_once("; ").unwrap_or((text, general));
+        self.0.push(Problem {
+            key: key.into(),
+            wrong: wrong.to_owned(),
+            mend: mend.to_owned(),
+        });
+    }
+
+    fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
+        if !known.contains(&name) {
+            let wrong = format!("there is no {what} called `{name}`");
+            let mend = format!("name one of: {}", known.join(", "));
+            self.0.push(Problem { key, wrong, mend });
+        }
+    }
+
+    fn distinct(&mut self, key: &str, names: &[&str]) {
+        for (i, name) in names.iter().enumerate() {
+            if names[..i].contains(name) {
+                let wrong = format!("`{name}` is used twice");
+                let mend = "give every one a name of its own".to_owned();
+                self.0.push(Problem {
+                    key: format!("{key}[{i}].name"),
+                    wrong,
+                    mend,
+                });
+            }
+        }
+    }
+}
+
+impl WorldSpec {
+    /// Everything that is wrong with this scenario; empty if it can be run.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Findings(Vec::new());
+        found.unless(
+            self.horizon > SimDuration::ZERO,
+            "horizon",
+            "a trial of no length shows nothing",
+            "give a positive duration such as \"2d\"",
+        );
+        self.check_workloads(&mut found);
+        self.check_redis(&mut found);
+        self.check_services(&mut found);
+        self.check_signers(&mut found);
+        for (i, check) in self.health_checks.iter().enumerate() {
+            self.check_health(&mut found, i, check);
+        }
+        self.check_remedies(&mut found);
+        self.check_people(&mut found);
+        for (i, fault) in self.faults.iter().enumerate() {
+            self.check_fault(&mut found, i, fault);
+        }
+        found.0
+    }
+
+    fn workload_names(&self) -> Vec<&str> {
+        self.workloads.iter().map(|w| w.name.as_str()).collect()
+    }
+
+    fn service_names(&self) -> Vec<&str> {
+        self.services.iter().map(|s| s.name.as_str()).collect()
+    }
+
+    fn check_workloads(&self, found: &mut Findings) {
+        found.unless(
+            !self.workloads.is_empty(),
+            "workload",
+            "no workload uses Redis",
+            "add a [[workload]] table",
+        );
+        found.distinct("workload", &self.workload_names());
+        for (i, workload) in self.workloads.iter().enumerate() {
+            found.unless(
+                workload.key_size.get() > 0,
+                format!("workload[{i}].key_size"),
+                "a key takes at least one byte",
+                "give the mean size of a key such as \"1KiB\"",
+            );
+        }
+    }
+
+    fn check_redis(&self, found: &mut Findings) {
+        let redis = &self.redis;
+        found.unless(
+            redis.shards >= 1,
+            "redis.shards",
+            "a cluster needs a primary",
+            "give at least 1",
+        );
+        found.unless(
+            redis.hosts > redis.replicas,
+            "redis.hosts",
+            "a replica would stand on the same host as its primary, and be lost with it",
+            "give at least replicas + 1 hosts",
+        );
+        found.unless(
+            redis.system_reserve < redis.node_memory,
+            "redis.system_reserve",
+            "nothing is left of the node's memory",
+            "give less than redis.node_memory",
+        );
+        let fullest = redis.fullest_shard.get();
+        found.unless(
+            fullest * f64::from(redis.shards) >= 1.0 - 1e-9 && fullest <= 1.0,
+            "redis.fullest_shard",
+            "the fullest shard cannot hold less than an equal part",
+            "give at least 100 % divided by redis.shards",
+        );
+        found.unless(
+            redis.maxmemory.is_none_or(|share| share.get() > 0.0),
+            "redis.maxmemory",
+            "nothing could be stored",
+            "give a share above 0%, or leave the key out for no limit",
+        );
+        found.unless(
+            redis.maxmemory_policy == MaxmemoryPolicy::Noeviction || redis.maxmemory.is_some(),
+            "redis.maxmemory_policy",
+            "eviction never begins without a limit",
+            "set redis.maxmemory too",
+        );
+        if let FailoverSpec::ClusterBus(bus) = &self.failover {
+            for sentence in bus.problems() {
+                found.sentence("failover", &sentence);
+            }
+        }
+        self.check_initial_fill(found);
+    }
+
+    /// A world that is full from the start has no healthy state to compare with.
+    fn check_initial_fill(&self, found: &mut Findings) {
+        let node = self.redis.node_memory.get() as f64 - self.redis.system_reserve.get() as f64;
+        let dataset: f64 = self.workloads.iter().map(|w| w.dataset.get() as f64).sum();
+        let fullest = dataset * self.redis.fullest_shard.get() * self.redis.fragmentation.get();
+        found.unless(
+            fullest < node,
+            "redis.node_memory",
+            "the fullest shard does not fit into its node at the start",
+            "give larger nodes, more shards or smaller datasets",
+        );
+        if let LayoutSpec::PerWorkload { .. } = self.layout {
+            for (i, workload) in self.workloads.iter().enumerate() {
+                found.unless(
+                    workload.dataset.get() > 0,
+                    format!("workload[{i}].dataset"),
+                    "a cluster of its own is sized by its dataset",
+                    "give the bytes that it holds at the start",
+                );
+            }
+        }
+    }
+
+    fn check_services(&self, found: &mut Findings) {
+        found.unless(
+            !self.services.is_empty(),
+            "service",
+            "no service uses Redis",
+            "add a [[service]] table",
+        );
+        found.distinct("service", &self.service_names());
+        let workloads = self.workload_names();
+        for (i, service) in self.services.iter().enumerate() {
+            found.unless(
+                service.workers > 0,
+                format!("service[{i}].workers"),
+                "nobody would do the work",
+                "give at least 1",
+            );
+            found.unless(
+                service.gateway_timeout > service.service_time,
+                format!("service[{i}].gateway_timeout"),
+                "the gateway gives up before a healthy request is done",
+                "give more than service_time",
+            );
+            for (n, need) in service.needs.iter().enumerate() {
+                let key = format!("service[{i}].needs[{n}].workload");
+                found.known(key, "workload", &need.workload, &workloads);
+            }
+        }
+        let services = self.service_names();
+        for (i, component) in self.components.iter().enumerate() {
+            for (n, name) in component.services.iter().enumerate() {
+                found.known(
+                    format!("component[{i}].services[{n}]"),
+                    "service",
+                    name,
+                    &services,
+                );
+            }
+        }
+        for (i, caller) in self.callers.iter().enumerate() {
+            found.known(
+                format!("caller[{i}].service"),
+                "service",
+                &caller.service,
+                &services,
+            );
+        }
+    }
+
+    fn check_signers(&self, found: &mut Findings) {
+        let signers = &self.signers;
+        found.known(
+            "signers.service".into(),
+            "service",
+            &signers.service,
+            &self.service_names(),
+        );
+        let shares: f64 = signers.classes.iter().map(|class| class.share.get()).sum();
+        found.unless(
+            (shares - 1.0).abs() < 1e-6,
+            "signers.class",
+            &format!(
+                "the classes' shares add up to {:.1} %, not to 100 %",
+                shares * 100.0
+            ),
+            "change the shares so that they do",
+        );
+        found.unless(
+            signers
+                .hourly
+                .as_ref()
+                .is_none_or(|hours| hours.len() == 24),
+            "signers.hourly",
+            "a day has 24 hours",
+            "give 24 factors, the first for the trial's first hour",
+        );
+        for (i, class) in signers.classes.iter().enumerate() {
+            found.unless(
+                class.presses_max >= 1,
+                format!("signers.class[{i}].presses_max"),
+                "a visit without a press is no visit",
+                "give at least 1",
+            );
+            found.unless(
+                class.patience > SimDuration::ZERO,
+                format!("signers.class[{i}].patience"),
+                "nobody leaves before the page has loaded",
+                "give a positive duration such as \"8s\"",
+            );
+            found.unless(
+                class.returns.windows(2).all(|pair| pair[0] < pair[1]),
+                format!("signers.class[{i}].returns"),
+                "returns are counted from the first visit and must ascend",
+                "sort them",
+            );
+        }
+    }
+
+    fn check_health(&self, found: &mut Findings, i: usize, check: &CheckSpec) {
+        let key = |field: &str| format!("health_check[{i}].{field}");
+        found.unless(
+            check.interval > SimDuration::ZERO,
+            key("interval"),
+            "probes would never stop",
+            "give a positive duration such as \"10s\"",
+        );
+        found.unless(
+            check.timeout <= check.interval,
+            key("timeout"),
+            "a probe would outlive the next one",
+            "give at most the interval",
+        );
+        let fine = match check.judge {
+            JudgeSpec::Consecutive { fall, rise } => fall >= 1 && rise >= 1,
+            JudgeSpec::Quorum {
+                observers,
+                agree,
+                fall,
+                rise,
+            } => fall >= 1 && rise >= 1 && agree >= 1 && agree <= observers,
+        };
+        found.unless(
+            fine,
+            key("judge"),
+            "no run of answers could ever lead to a verdict",
+            "give fall and rise of at least 1, and agree between 1 and observers",
+        );
+        if let ProbeSpec::Synthetic { service } = &check.probe {
+            found.known(
+                key("probe.service"),
+                "service",
+                service,
+                &self.service_names(),
+            );
+        }
+        let fails_over = check.actions.contains(&ActionSpec::FailOver)
+            || check.actions.contains(&ActionSpec::FailOverToPassing);
+        found.unless(
+            !fails_over || self.redis.replicas >= 1,
+            key("actions"),
+            "there is no replica to fail over to",
+            "give redis.replicas of at least 1, or take the action out",
+        );
+    }
+
+    fn check_remedies(&self, found: &mut Findings) {
+        if let Some(alert) = &self.memory_alert {
+            found.unless(
+                alert.scrape > SimDuration::ZERO,
+                "memory_alert.scrape",
+                "scrapes would never stop",
+                "give a positive duration such as \"60s\"",
+            );
+        }
+        if let Some(scaler) = &self.autoscaler {
+            found.dist("autoscaler.provision", &scaler.provision);
+            found.unless(
+                scaler.step.get() > 1.0,
+                "autoscaler.step",
+                "the new nodes would not be larger",
+                "give a factor above 1x",
+            );
+        }
+    }
+
+    fn check_people(&self, found: &mut Findings) {
+        let people = &self.people;
+        for (name, dist) in [
+            ("notice", &people.notice),
+            ("notice_unalerted", &people.notice_unalerted),
+            ("acknowledge", &people.acknowledge),
+            ("diagnose", &people.diagnose),
+            ("diagnose_named", &people.diagnose_named),
+            ("restart", &people.restart),
+            ("decide", &people.decide),
+            ("provision", &people.provision),
+        ] {
+            found.dist(format!("people.{name}"), dist);
+        }
+        found.unless(
+            people.resize.get() > 1.0,
+            "people.resize",
+            "the new nodes would not be larger",
+            "give a factor above 1x",
+        );
+    }
+
+    fn check_fault(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
+        let names = self.workload_names();
+        let key = |field: &str| format!("fault[{i}].{field}");
+        match fault {
+            FaultSpec::GrowthBurst {
+                starts,
+                fills_in,
+                workloads,
+                key_size,
+                ..
+            } => {
+                found.dist(key("starts"), starts);
+                found.dist(key("fills_in"), fills_in);
+                found.unless(
+                    key_size.get() > 0,
+                    key("key_size"),
+                    "a key takes at least one byte",
+                    "give the mean size of a key such as \"1KiB\"",
+                );
+                found.unless(
+                    !workloads.is_empty(),
+                    key("workloads"),
+                    "nothing would grow",
+                    "name at least one workload with its weight",
+                );
+                for (n, weight) in workloads.iter().enumerate() {
+                    let key = key(&format!("workloads[{n}].workload"));
+                    found.known(key, "workload", &weight.workload, &names);
+                }
+            }
+            FaultSpec::Crash { workload, at } | FaultSpec::Hang { workload, at, .. } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+            }
+        }
+    }
+}

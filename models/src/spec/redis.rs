@@ -1,0 +1,136 @@
+//! Workloads, the nodes that hold them, and who promotes a replica.
+
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
+
+use crate::failover::cluster_bus::ClusterBusSpec;
+
+/// One use of Redis: the acceptance log, sessions, a cache, a job queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadSpec {
+    /// Its name, by which services and faults refer to it.
+    pub name: String,
+    /// Bytes that it holds at the start over all shards, key and table overhead included.
+    pub dataset: Bytes,
+    /// Keys that it adds for good per second.
+    pub new_keys: PerSec,
+    /// Mean size of a new key, overhead included. Sizes are Gamma distributed.
+    pub key_size: Bytes,
+    /// Shape of the sizes' Gamma distribution: 1 is exponential, larger is more even.
+    pub key_size_shape: Factor,
+    /// Commands per second that its users send, reads and writes together.
+    pub commands: PerSec,
+    /// Share of the commands that write, and so reach every replica.
+    pub writes: Probability,
+}
+
+/// Which workload lives on which cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum LayoutSpec {
+    /// One cluster for all.
+    Shared {},
+    /// A cluster of its own for every workload, node memory shared out by dataset.
+    PerWorkload {
+        /// What is held equal when the layout is compared with the shared one.
+        budget: Budget,
+    },
+}
+
+/// What two layouts have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// The same total memory; more nodes then cost more.
+    EqualMemory,
+    /// The same cost; what the additional nodes cost is taken off their memory.
+    EqualCost,
+}
+
+/// What a cluster is made of, before the layout shares it out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSpec {
+    /// Primaries with slots.
+    pub shards: u16,
+    /// Replicas of each primary, each on a host of its own.
+    pub replicas: u16,
+    /// Hosts of one cluster. Nodes are dealt round; no two nodes of a shard may share a host.
+    pub hosts: u16,
+    /// Memory of one node (its machine or container) when one cluster carries all workloads.
+    pub node_memory: Bytes,
+    /// Memory of each node that the system and its agents take.
+    pub system_reserve: Bytes,
+    /// Does the node swap when memory runs out (the process stalls), or does the kernel kill it?
+    pub swap: bool,
+    /// `maxmemory` as a share of the node's memory; absent: 0, unlimited, as Redis ships.
+    pub maxmemory: Option<Probability>,
+    /// What happens at `maxmemory`.
+    pub maxmemory_policy: MaxmemoryPolicy,
+    /// Resident memory over used memory.
+    pub fragmentation: Factor,
+    /// Share of every workload's data in the fullest shard; the others hold equal parts.
+    pub fullest_shard: Probability,
+    /// Client connections of a primary that serves.
+    pub connections: u32,
+    /// Memory of one connection: query and output buffers.
+    pub connection_memory: Bytes,
+    /// `repl-backlog-size`.
+    pub backlog: Bytes,
+    /// Time that the single thread spends on one command.
+    pub command_time: SimDuration,
+    /// Time to bring back one page that was swapped out.
+    pub swap_fault: SimDuration,
+    /// How long clients take to be back on a promoted node with all their connections.
+    pub reconnect_ramp: SimDuration,
+    /// Until a supervisor starts a killed process again.
+    pub restart_delay: SimDuration,
+    /// One-way network latency between any two hosts.
+    pub latency: SimDuration,
+    /// Throughput of a full synchronisation.
+    pub sync: SyncSpec,
+}
+
+/// `maxmemory-policy`, as far as it is modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaxmemoryPolicy {
+    /// Writes are refused with `-OOM`.
+    Noeviction,
+    /// The least recently used keys go, whatever they are.
+    AllkeysLru,
+}
+
+/// Throughput of the stages of a full synchronisation.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncSpec {
+    /// `repl-diskless-sync-delay`.
+    pub delay: SimDuration,
+    /// Time that `fork` blocks, per GiB of dataset.
+    pub fork_per_gib: SimDuration,
+    /// Keys that the saving child writes per second, sizes aside.
+    pub save_keys: PerSec,
+    /// Bytes that the saving child writes per second, keys aside.
+    pub save_bytes: BytesPerSec,
+    /// Keys that the replica loads per second, sizes aside.
+    pub load_keys: PerSec,
+    /// Bytes that the replica loads per second, keys aside.
+    pub load_bytes: BytesPerSec,
+    /// Network throughput between two nodes.
+    pub network: BytesPerSec,
+}
+
+/// Who promotes a replica.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum FailoverSpec {
+    /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs.
+    ClusterBus(ClusterBusSpec),
+    /// No protocol in Redis; the services' health checks switch over.
+    Application {},
+    /// Nobody but people.
+    None {},
+}

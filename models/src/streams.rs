@@ -1,0 +1,29 @@
+//! The names of the random streams. A number is part of every draw: never reuse or renumber one.
+//!
+//! The entity beside a purpose is something that exists in every design that is compared: a
+//! workload, a class of signers, an observer, an incident. It is never a Redis node.
+
+use sim::Purpose;
+
+/// What the world does to us: when a fault begins and how it runs. Entity: the fault's position.
+pub const FAULT: Purpose = Purpose(1);
+/// Which workload a growth burst hits. Entity: the fault's position.
+pub const FAULT_TARGET: Purpose = Purpose(2);
+/// Keys that a workload adds. Entity: the workload's position.
+pub const GROWTH: Purpose = Purpose(10);
+/// Keys that a growth burst adds. Entity: the fault's position.
+pub const BURST: Purpose = Purpose(11);
+/// A cluster's bus. Entity: the first workload on the cluster.
+pub const BUS: Purpose = Purpose(20);
+/// The phase of an observer's probes. Entity: check and observer.
+pub const PROBE_PHASE: Purpose = Purpose(30);
+/// The phase of the memory alert's scrapes.
+pub const SCRAPE_PHASE: Purpose = Purpose(31);
+/// Does the memory alert reach anybody? Entity: the incident.
+pub const ALERT_REACHES: Purpose = Purpose(32);
+/// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
+pub const ARRIVALS: Purpose = Purpose(40);
+/// What people take for each step. Entity: the incident.
+pub const PEOPLE: Purpose = Purpose(50);
+/// What the autoscaler's provider takes. Entity: the action.
+pub const PROVIDER: Purpose = Purpose(51);

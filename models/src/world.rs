@@ -1,0 +1,344 @@
+//! The world: all parts of a trial, and the routes of events between them.
+//!
+//! There is no behaviour here. Components change themselves, write to the ledger and schedule
+//! events; what one wants of another (a probe, a page, a failover, larger nodes) goes through this
+//! file, in [`World::handle`] and the few functions below it.
+
+use sim::{Agenda, Model, SimTime, Streams};
+
+use crate::answer::Answer;
+use crate::check::{Check, Echo, Order, Subject};
+use crate::cluster::Cluster;
+use crate::cluster::operate::Demand;
+use crate::event::{Cx, Event};
+use crate::fault::Fault;
+use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
+use crate::ledger::Ledger;
+use crate::people::{Deed, People, PeopleTimer, Sight};
+use crate::redis::capability::Reply;
+use crate::remediation::alert::MemoryAlert;
+use crate::remediation::autoscaler::Autoscaler;
+use crate::service::Service;
+use crate::spec::service::Access;
+use crate::spec::{ProbeSpec, WorldSpec};
+
+/// All parts of a trial.
+pub struct World<'a> {
+    pub(crate) spec: &'a WorldSpec,
+    pub(crate) streams: Streams,
+    pub(crate) end: SimTime,
+    pub(crate) clusters: Fleet<ClusterId, Cluster>,
+    pub(crate) services: Fleet<ServiceId, Service>,
+    pub(crate) checks: Fleet<CheckId, Check>,
+    pub(crate) alerts: Option<Fleet<ClusterId, MemoryAlert>>,
+    pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
+    pub(crate) people: People,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) ledger: Ledger,
+    /// The service that captures acceptances.
+    pub(crate) capture: ServiceId,
+    /// Bytes of memory paid for, from each instant on.
+    pub(crate) paid: Vec<(SimTime, f64)>,
+}
+
+impl Model for World<'_> {
+    type Event = Event;
+
+    fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        match event {
+            Event::Cluster(id, timer) => {
+                let news = self.clusters[id].on_timer(timer, cx);
+                if news.resized {
+                    self.on_resized(id, agenda);
+                }
+                if news.changed {
+                    self.on_change(id, agenda);
+                }
+            }
+            Event::Check(id, timer) => {
+                let (clusters, services, now) = (&self.clusters, &self.services, cx.now);
+                let ask = |probe: &ProbeSpec, subject| ask(clusters, services, probe, subject, now);
+                for order in self.checks[id].on_timer(timer, ask, cx) {
+                    self.carry_out(id, order, agenda);
+                }
+            }
+            Event::Alert(id) => {
+                if self
+                    .alerts
+                    .as_mut()
+                    .is_some_and(|alerts| alerts[id].on_due(cx))
+                {
+                    self.people.on_page(true, Some(id), cx);
+                }
+            }
+            Event::Scaler(id, timer) => {
+                let scalers = self
+                    .scalers
+                    .as_mut()
+                    .expect("only autoscalers schedule this");
+                let interruption = self.spec.people.cut_over;
+                let cluster = &mut self.clusters[id];
+                scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
+            }
+            Event::People(timer) => {
+                let sight = self.sight(agenda.now());
+                let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+                if let Some(deed) = self.people.on_timer(timer, sight, cx) {
+                    self.act(deed, agenda);
+                }
+            }
+            Event::Fault(number) => self.strike(number, agenda),
+        }
+    }
+}
+
+impl World<'_> {
+    /// Time zero: every part says how it stands, and schedules what it waits for.
+    pub(crate) fn start(&mut self, agenda: &mut Agenda<Event>) {
+        for (number, fault) in self.faults.iter().enumerate() {
+            let at = fault.at();
+            if at < self.end {
+                agenda.at(at, Event::Fault(number));
+            }
+        }
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        for fault in &self.faults {
+            fault.record(self.spec, cx);
+        }
+        self.people.start(cx);
+        for (_, check) in self.checks.iter_mut() {
+            check.start(cx);
+        }
+        for (_, cluster) in self.clusters.iter_mut() {
+            cluster.start(cx);
+        }
+        for id in self.clusters.ids() {
+            self.on_change(id, agenda);
+        }
+    }
+
+    /// Something about a cluster may have changed: whoever depends on it or watches it is told.
+    fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        if let Some(scalers) = &mut self.scalers {
+            scalers[id].reconsider(&mut self.clusters[id], cx);
+        }
+        if let Some(alerts) = &mut self.alerts {
+            alerts[id].reconsider(&self.clusters[id], cx);
+        }
+        let mut failing = false;
+        for (_, service) in self.services.iter_mut() {
+            failing |= !service.refresh(&self.clusters, cx);
+        }
+        if failing {
+            self.people.on_symptom(cx);
+        }
+        for (_, check) in self.checks.iter_mut() {
+            check.wake(id, cx);
+        }
+    }
+
+    fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        if let Some(scalers) = &mut self.scalers {
+            scalers[id].on_resized(cx);
+        }
+        self.people.on_done(cx);
+        let bytes = self
+            .clusters
+            .iter()
+            .map(|(_, cluster)| cluster.bytes_paid())
+            .sum();
+        self.paid.push((cx.now, bytes));
+    }
+
+    /// What a check wants done.
+    fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        match order {
+            Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
+            Order::Spool(open) => {
+                cx.ledger.detections.push(cx.now);
+                self.services[self.capture].set_spool(open, &self.clusters, cx);
+            }
+            Order::FailOver {
+                cluster,
+                shard,
+                passing,
+            } => {
+                cx.ledger.detections.push(cx.now);
+                let demand = match (&self.checks[check].spec.probe, passing) {
+                    (_, false) => Demand::Reachable,
+                    (ProbeSpec::InfoMemory { threshold }, true) => {
+                        Demand::UsageBelow(threshold.get())
+                    }
+                    (_, true) => Demand::Answers,
+                };
+                let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
+                let name = self.checks[check].name();
+                cx.ledger.say(cx.now, || match chosen {
+                    Some(node) => {
+                        format!(
+                            "{name}: fails over to {}",
+                            self.clusters[cluster].node_name(node)
+                        )
+                    }
+                    None => format!("{name}: no replica is fit to take over"),
+                });
+                self.on_change(cluster, agenda);
+            }
+        }
+    }
+
+    /// What people see when they look.
+    fn sight(&self, now: SimTime) -> Sight {
+        let resize_from = self.spec.people.resize_from.get();
+        let high =
+            |(_, c): (ClusterId, &Cluster)| c.shards().any(|s| c.usage(s, now) >= resize_from);
+        Sight {
+            failing: self.services.iter().any(|(_, service)| !service.works()),
+            memory_high: self.clusters.iter().any(high),
+        }
+    }
+
+    /// What people decided to do.
+    fn act(&mut self, deed: Deed, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        let people = &self.spec.people;
+        let resize_from = people.resize_from.get();
+        match deed {
+            Deed::RestartServers => {
+                cx.ledger.say(cx.now, || {
+                    "servers are restarted; Redis stays as it is".to_owned()
+                });
+            }
+            Deed::Mitigate {
+                decide,
+                provision,
+                about,
+            } => {
+                let mut touched = Vec::new();
+                for (id, cluster) in self.clusters.iter_mut() {
+                    let down = cluster.answer(Access::Write) != Answer::Ok;
+                    if !down && about != Some(id) {
+                        continue;
+                    }
+                    touched.push(id);
+                    let faulty = cluster.shards_without_owner(resize_from, cx);
+                    if faulty.is_empty() {
+                        let shards = cluster.shards_from(resize_from, cx);
+                        let ready = decide + provision;
+                        cluster.plan_resize(shards, people.resize, ready, people.cut_over, cx);
+                        cx.agenda.after(decide, Event::People(PeopleTimer::Decided));
+                        cx.agenda
+                            .after(ready, Event::People(PeopleTimer::Provisioned));
+                    }
+                    for shard in faulty {
+                        cluster.repair(shard, cx);
+                        self.people.on_done(cx);
+                    }
+                }
+                if touched.is_empty() {
+                    self.people.on_done(cx);
+                }
+                for id in touched {
+                    self.on_change(id, agenda);
+                }
+            }
+        }
+    }
+
+    fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        let fault = &self.faults[number];
+        let hit = self
+            .clusters
+            .iter_mut()
+            .find(|(_, c)| c.workloads.contains(&fault.workload()));
+        let (id, cluster) = hit.expect("every workload lives on a cluster");
+        match fault {
+            Fault::Burst { workload, .. } => {
+                let name = &self.spec.workloads[*workload].name;
+                cx.ledger
+                    .say(cx.now, || format!("the {name} data begins to grow fast"));
+                cx.ledger
+                    .mark(cx.now, &format!("{} cluster", cluster.name), || {
+                        format!("{name} grows fast")
+                    });
+            }
+            Fault::Crash { .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.crash(shard, cx);
+            }
+            Fault::Hang { lasts, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.hang(shard, *lasts, cx);
+            }
+        }
+        self.on_change(id, agenda);
+    }
+}
+
+/// What a probe brings, by the truth at this instant.
+fn ask(
+    clusters: &Fleet<ClusterId, Cluster>,
+    services: &Fleet<ServiceId, Service>,
+    probe: &ProbeSpec,
+    subject: Subject,
+    now: SimTime,
+) -> Echo {
+    match subject {
+        Subject::Service(id) => match services[id].redis_answer() {
+            Answer::Ok | Answer::Spool => Echo::Passed,
+            Answer::Error(_) => Echo::Failed,
+            Answer::Hang => Echo::Silence,
+        },
+        Subject::Cluster(id) => {
+            let reply = |tcp: bool| {
+                let of = |node: &crate::cluster::Node| {
+                    let can = node.capabilities();
+                    echo(if tcp { can.tcp } else { can.ping })
+                };
+                let echoes = clusters[id].nodes().iter().map(of);
+                echoes
+                    .min_by_key(|echo| *echo as u8)
+                    .expect("a cluster has nodes")
+            };
+            reply(matches!(probe, ProbeSpec::Tcp {}))
+        }
+        Subject::Shard(id, shard) => ask_owner(&clusters[id], probe, shard, now),
+    }
+}
+
+/// A probe of the node that is known as the owner of a shard.
+fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -> Echo {
+    let owner = cluster.known_owner(shard);
+    let node = &cluster.nodes()[owner];
+    let ping = echo(node.capabilities().ping);
+    match probe {
+        ProbeSpec::Tcp {} => echo(node.capabilities().tcp),
+        ProbeSpec::Ping {} | ProbeSpec::Synthetic { .. } => ping,
+        ProbeSpec::Role {} if ping == Echo::Silence => Echo::Silence,
+        ProbeSpec::Role {} if node.primary => Echo::Passed,
+        ProbeSpec::Role {} => Echo::Failed,
+        ProbeSpec::InfoMemory { .. } if ping == Echo::Silence => Echo::Silence,
+        ProbeSpec::InfoMemory { threshold } => {
+            if cluster.usage(shard, now) < threshold.get() {
+                Echo::Passed
+            } else {
+                Echo::Failed
+            }
+        }
+        ProbeSpec::ReadCanary {} => echo(cluster.reply(owner, Access::Read)),
+        ProbeSpec::WriteCanary {} => echo(cluster.reply(owner, Access::Write)),
+    }
+}
+
+fn echo(reply: Reply) -> Echo {
+    match reply {
+        Reply::Fine => Echo::Passed,
+        Reply::Error(_) => Echo::Failed,
+        Reply::Silence => Echo::Silence,
+    }
+}

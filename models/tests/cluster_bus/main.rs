@@ -1,0 +1,10 @@
+//! The cluster bus against its rules, against itself, and against measurements of a real Redis.
+
+mod comparison;
+mod dormancy;
+mod drive;
+mod elections;
+mod lab;
+mod random_worlds;
+mod rules;
+mod stats;

@@ -1,0 +1,44 @@
+//! The small world, with some of its keys changed.
+
+use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
+use sim::Streams;
+use toml::{Table, Value};
+
+/// The small world with these keys replaced: `("redis.swap", "false")`, values as TOML.
+/// `"-"` takes a key out.
+pub fn small_world(changes: &[(&str, &str)]) -> WorldSpec {
+    let mut world: Table = include_str!("../worlds/small.toml")
+        .parse()
+        .expect("it is TOML");
+    for (path, text) in changes {
+        let (parents, key) = path.rsplit_once('.').map_or(("", *path), |split| split);
+        let mut table = &mut world;
+        for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
+            table = table
+                .get_mut(parent)
+                .and_then(Value::as_table_mut)
+                .expect("a table");
+        }
+        if *text == "-" {
+            table.remove(key);
+        } else {
+            let value: Table = format!("value = {text}").parse().expect("a TOML value");
+            table.insert((*key).to_owned(), value["value"].clone());
+        }
+    }
+    let spec: WorldSpec = world.try_into().expect("a world");
+    assert_eq!(spec.problems(), [], "the small world is sound");
+    spec
+}
+
+/// One trial with its story.
+pub fn trial(spec: &WorldSpec, number: u64, mode: Mode) -> TrialResult {
+    let options = RunOptions { mode, story: true };
+    run_trial(spec, &Streams::for_trial(7, number), &options).expect("the trial ends")
+}
+
+/// The trace as text, without times.
+#[allow(dead_code)]
+pub fn lines(result: &TrialResult) -> Vec<&str> {
+    result.trace.iter().map(|(_, line)| line.as_str()).collect()
+}
