@@ -139,6 +139,24 @@ fn the_blocked_come_back_in_full() {
 }
 
 #[test]
+fn the_returns_of_one_outage_crowd_the_next() {
+    // 600 wait in the first hang. In the second as many again come back, and 900 is the limit.
+    let mut demand = demand(20.0, class(60.0, 1, &[1000.0]));
+    demand.services[0].workers = 100;
+    demand.services[0].queue_limit = 800;
+    let first = [(500.0, Answer::Hang), (900.0, Answer::Ok)];
+    let both = [
+        first[0],
+        first[1],
+        (1500.0, Answer::Hang),
+        (1900.0, Answer::Ok),
+    ];
+    let refused = |changes| tally(&demand, &timeline(changes), 0).failed[Cause::PoolFull as usize];
+    assert_eq!(refused(&first), 0);
+    assert!(refused(&both) > 1000);
+}
+
+#[test]
 fn writes_of_signers_who_left_count() {
     // Patience ends long before the hang does; the gateway does not.
     let demand = demand(7.0, class(1.0, 2, &[]));

@@ -1,7 +1,7 @@
 //! One attempt on a worker: from the moment the worker takes it to the moment it is answered.
 //!
 //! ```text
-//!            ┌──────────────── Redis answers again       ◄───────────┐
+//!            ┌──────────────────── Redis answers again ◄────────────────────┐
 //!            ▼                                                              │
 //!  taken ──► look ── Ok, Spool ──► work for the service time ──► look ── Hang ──► hang
 //!            ▲ │ └── Hang ───────────────────────────────────────│───────────────▲│

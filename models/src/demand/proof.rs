@@ -15,6 +15,8 @@
 //! attempts alive are those of (b - G, b]; workers go first come, first served, so they are held by
 //! the oldest of these, and how long each has held its worker has no bearing on what follows. Hence
 //! playing only visits that begin after b - life, with life ≥ G, finds the pool at b as it is.
+//! An attempt that goes on waiting for Redis when a spool opens at b is among them, and counts as
+//! an old one of the next stretch.
 //!
 //! *Every other answer.* An attempt that finds a free worker is in its closed form by definition.
 //! At the end b of the stretch the workers are held by attempts that arrived within the last `ends`
