@@ -119,8 +119,8 @@ impl Cluster {
                 let node = usize::from(member.0);
                 let shard = self.nodes[usize::from(new_primary.0)].shard;
                 if self.nodes[node].shard != shard {
-                    // It has moved to a primary that had lost its replicas, and starts over. Clients
-                    // that still took it for its old shard's owner are sent on at once.
+                    // It has moved to a primary that had lost its replicas, and starts over.
+                    // Clients that still took it for its old shard's owner are sent on at once.
                     let old = self.nodes[node].shard;
                     if self.nodes[node].known {
                         self.on_follow(old, self.owners[old], cx);
