@@ -19,6 +19,8 @@
 mod bus;
 mod node;
 pub mod operate;
+mod pressure;
+mod replicate;
 mod settle;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
