@@ -104,7 +104,9 @@ fn trees(
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
             Some(tree.clone())
         }
-        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
+        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } | Fault::HostLoss { .. } => {
+            None
+        }
     });
     steady.chain(bursts).collect()
 }

@@ -35,6 +35,17 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+    /// A host of a workload's cluster is gone for a while.
+    HostLoss {
+        /// The workload, by position.
+        workload: usize,
+        /// The host, by position.
+        host: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+    },
 }
 
 impl Fault {
@@ -42,7 +53,7 @@ impl Fault {
     pub fn at(&self) -> SimTime {
         match self {
             Fault::Burst { starts, .. } => *starts,
-            Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+            Fault::Crash { at, .. } | Fault::Hang { at, .. } | Fault::HostLoss { at, .. } => *at,
         }
     }
 
@@ -51,7 +62,8 @@ impl Fault {
         match self {
             Fault::Burst { workload, .. }
             | Fault::Crash { workload, .. }
-            | Fault::Hang { workload, .. } => *workload,
+            | Fault::Hang { workload, .. }
+            | Fault::HostLoss { workload, .. } => *workload,
         }
     }
 
@@ -64,6 +76,7 @@ impl Fault {
             }
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
+            Fault::HostLoss { host, lasts, .. } => format!("host {} lost for {lasts}", host + 1),
         };
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
@@ -131,6 +144,17 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts,
         } => Fault::Hang {
             workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+        },
+        FaultSpec::HostLoss {
+            workload,
+            host,
+            at,
+            lasts,
+        } => Fault::HostLoss {
+            workload: position(workload),
+            host: usize::from(*host) - 1,
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
         },

@@ -275,6 +275,7 @@ impl World<'_> {
                 let shard = cluster.fullest_shard(cx.now);
                 cluster.hang(shard, *lasts, cx);
             }
+            Fault::HostLoss { host, lasts, .. } => cluster.lose_host(*host, *lasts, cx),
         }
         self.on_change(id, agenda);
     }

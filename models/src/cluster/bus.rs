@@ -154,7 +154,9 @@ impl Cluster {
         let old_serves = self.nodes[old].capabilities().writes == Reply::Fine;
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);
-        if let (Condition::Killed, Some(at)) = (self.condition(old), self.stopped[shard]) {
+        if let (Condition::Killed | Condition::HostLost, Some(at)) =
+            (self.condition(old), self.stopped[shard])
+        {
             let from = at.saturating_sub(self.redis.latency);
             cx.ledger.lost_acks.push((from, at, self.workloads.clone()));
         }

@@ -57,6 +57,8 @@ pub enum ClusterTimer {
     Ramped(usize),
     /// A supervisor starts a killed process again.
     Restart(usize),
+    /// A node's host is there again.
+    HostBack(usize),
     /// A process has read its data.
     Loaded(usize),
     /// A fault that was to last some time is over.
@@ -324,7 +326,8 @@ impl Cluster {
             }
             ClusterTimer::Follow { shard, node } => self.on_follow(shard, node, cx),
             ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
-            ClusterTimer::Restart(node) => self.on_restart(node, cx),
+            ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
+            ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
             ClusterTimer::Synced { node, attempt } => self.on_synced(node, attempt, cx),

@@ -206,6 +206,17 @@ impl Cluster {
         self.settle(cx);
     }
 
+    /// A host is gone for a while, with every node on it.
+    pub fn lose_host(&mut self, host: usize, lasts: SimDuration, cx: &mut Cx) {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].host == host {
+                self.change(node, cx, |node| node.fault = Some(Condition::HostLost));
+                self.after(lasts, ClusterTimer::HostBack(node), cx);
+            }
+        }
+        self.settle(cx);
+    }
+
     pub(super) fn end_fault(&mut self, node: usize, cx: &mut Cx) {
         if self.nodes[node].fault == Some(Condition::Hung) {
             self.change(node, cx, |node| node.fault = None);

@@ -84,8 +84,9 @@ impl Cluster {
         }
     }
 
-    pub(super) fn on_restart(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].fault != Some(Condition::Killed) {
+    /// A process that was not there, for the reason `was`, starts and reads its data.
+    pub(super) fn on_start(&mut self, node: usize, was: Condition, cx: &mut Cx) {
+        if self.nodes[node].fault != Some(was) {
             return;
         }
         self.change(node, cx, |node| node.fault = Some(Condition::Loading));

@@ -40,6 +40,18 @@ pub enum FaultSpec {
         /// For how long.
         lasts: SimDuration,
     },
+    /// A host of the cluster is gone without a word, with every node on it, and comes back later:
+    /// its processes start anew and read their data.
+    HostLoss {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// The host, from 1 on: nodes are dealt round, shard by shard, primaries first.
+        host: u16,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+    },
 }
 
 /// A workload and its weight in a draw.

@@ -414,6 +414,18 @@ impl WorldSpec {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
             }
+            FaultSpec::HostLoss {
+                workload, at, host, ..
+            } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+                found.unless(
+                    (1..=self.redis.hosts).contains(host),
+                    key("host"),
+                    "a cluster has no such host",
+                    "give a number from 1 to `redis.hosts`",
+                );
+            }
         }
     }
 }
