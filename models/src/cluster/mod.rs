@@ -227,7 +227,12 @@ impl Cluster {
         };
         match (&self.bus, reply) {
             (Some(bus), Reply::Fine) if !bus.view(Member(node as u16)).ok() => {
-                Reply::Error(Cause::ClusterDown)
+                // `cluster-allow-reads-when-down` (cluster.c: getNodeByQuery).
+                if access == Access::Read && bus.spec().allow_reads_when_down {
+                    Reply::Fine
+                } else {
+                    Reply::Error(Cause::ClusterDown)
+                }
             }
             (None, Reply::Fine) if access == Access::Write && !self.nodes[node].primary => {
                 Reply::Error(Cause::Readonly)

@@ -6,6 +6,7 @@ use sim::dist::Dist;
 use super::{
     ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorldSpec,
 };
+use crate::layout;
 use crate::spec::redis::MaxmemoryPolicy;
 
 /// One thing that is wrong with a scenario.
@@ -173,15 +174,6 @@ impl WorldSpec {
 
     /// A world that is full from the start has no healthy state to compare with.
     fn check_initial_fill(&self, found: &mut Findings) {
-        let node = self.redis.node_memory.get() as f64 - self.redis.system_reserve.get() as f64;
-        let dataset: f64 = self.workloads.iter().map(|w| w.dataset.get() as f64).sum();
-        let fullest = dataset * self.redis.fullest_shard.get() * self.redis.fragmentation.get();
-        found.unless(
-            fullest < node,
-            "redis.node_memory",
-            "the fullest shard does not fit into its node at the start",
-            "give larger nodes, more shards or smaller datasets",
-        );
         if let LayoutSpec::PerWorkload { .. } = self.layout {
             for (i, workload) in self.workloads.iter().enumerate() {
                 found.unless(
@@ -191,6 +183,28 @@ impl WorldSpec {
                     "give the bytes that it holds at the start",
                 );
             }
+        }
+        for plan in layout::plan(self) {
+            let node = plan.node_memory - self.redis.system_reserve.as_f64();
+            let held = plan.workloads.iter().map(|w| self.workloads[*w].dataset);
+            let dataset: f64 = held.map(|bytes| bytes.as_f64()).sum();
+            let share = self.redis.fullest_shard.get() * self.redis.fragmentation.get();
+            let wrong = match self.layout {
+                LayoutSpec::Shared {} => {
+                    "the fullest shard does not fit into its node at the start".to_owned()
+                }
+                LayoutSpec::PerWorkload { .. } => format!(
+                    "the {} cluster's fullest shard does not fit into its node at the start, \
+                     once the layout has shared the memory out",
+                    plan.name
+                ),
+            };
+            found.unless(
+                dataset * share < node,
+                "redis.node_memory",
+                &wrong,
+                "give larger nodes, more shards or smaller datasets",
+            );
         }
     }
 

@@ -1,0 +1,190 @@
+//! Whole worlds drawn from a seed: whatever their parts, some things always hold.
+//!
+//! Some kinds of fault, of checks and of limits are off entirely in some worlds and frequent in
+//! others. A failure names the seed; `random_world(seed)` is that world.
+
+mod support;
+
+use models::{Mode, WorldSpec};
+use rand::RngExt as _;
+use sim::{Purpose, Rng, Streams};
+use support::{small_world, trial};
+
+const WORLDS: u64 = 256;
+
+#[test]
+fn opening_everything_changes_no_random_world() {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            scope.spawn(move || {
+                for seed in (first..WORLDS).step_by(threads as usize) {
+                    check_world(seed);
+                }
+            });
+        }
+    });
+}
+
+fn check_world(seed: u64) {
+    let spec = random_world(seed);
+    let lazy = trial(&spec, seed, Mode::Lazy);
+    lazy.outcome.assert_adds_up();
+    let outcome = &lazy.outcome;
+    let horizon_s = spec.horizon.as_secs_f64();
+    assert!(outcome.downtime_true_s <= horizon_s, "world {seed}");
+    assert!(
+        outcome.useless_failovers <= outcome.failovers,
+        "world {seed}"
+    );
+    assert!(outcome.false_failovers <= outcome.failovers, "world {seed}");
+    assert!(outcome.lost <= outcome.blocked, "world {seed}");
+    assert!(outcome.blocked <= outcome.visits, "world {seed}");
+    let in_order = lazy.trace.windows(2).all(|pair| pair[0].0 <= pair[1].0);
+    assert!(in_order, "world {seed}: time never runs back");
+    let eager = trial(&spec, seed, Mode::Eager);
+    assert_eq!(lazy.trace, eager.trace, "world {seed}");
+    assert_eq!(lazy, eager, "world {seed}");
+}
+
+#[test]
+fn random_worlds_are_worth_looking_at() {
+    let outcomes = (0..WORLDS).map(|seed| trial(&random_world(seed), seed, Mode::Lazy).outcome);
+    let (mut down, mut promoted, mut useless, mut spooled, mut lost) = (0, 0, 0, 0, 0);
+    for outcome in outcomes {
+        down += u64::from(outcome.downtime_true_s > 0.0);
+        promoted += u64::from(outcome.failovers > 0);
+        useless += u64::from(outcome.useless_failovers > 0);
+        spooled += u64::from(outcome.spooled > 0);
+        lost += u64::from(outcome.lost > 0);
+    }
+    let seen = [down, promoted, useless, spooled, lost];
+    assert!(
+        seen.iter().all(|worlds| *worlds >= 10),
+        "worlds with downtime, a promotion, a useless one, a spool in use, lost visits: {seen:?}"
+    );
+}
+
+fn random_world(seed: u64) -> WorldSpec {
+    let mut rng = Streams::for_trial(seed, 0).stream(Purpose(6), 0);
+    let mut changes: Vec<(String, String)> = vec![("horizon".into(), "\"90min\"".into())];
+    let mut set = |key: &str, value: String| changes.push((key.to_owned(), value));
+    let shards = rng.random_range(1..6_u16);
+    let replicas = rng.random_range(0..3_u16);
+    set("redis.shards", shards.to_string());
+    set("redis.replicas", replicas.to_string());
+    let hosts =
+        (1 + replicas).max(rng.random_range(1..10)) * if replicas == 0 { 1 } else { shards };
+    set("redis.hosts", hosts.to_string());
+    let share = if shards == 1 { 100 } else { 100 / shards + 10 };
+    set("redis.fullest_shard", format!("\"{share}%\""));
+    // One shard holds all of the 900 MiB, two or more at most 60 % of it.
+    let sizes: [&[&str]; 2] = [
+        &["\"900MiB\"", "\"1GiB\"", "\"2GiB\""],
+        &["\"1500MiB\"", "\"2GiB\""],
+    ];
+    let memory = pick(&mut rng, sizes[usize::from(shards == 1)]);
+    set("redis.node_memory", memory);
+    set("redis.swap", pick(&mut rng, &["true", "false"]));
+    set(
+        "redis.maxmemory",
+        pick(&mut rng, &["-", "\"60%\"", "\"80%\"", "\"95%\""]),
+    );
+    let policies = ["\"noeviction\"", "\"noeviction\"", "\"allkeys-lru\""];
+    let policy = pick(&mut rng, &policies);
+    let unlimited = changes
+        .iter()
+        .any(|(key, value)| key == "redis.maxmemory" && value == "-");
+    let mut set = |key: &str, value: String| changes.push((key.to_owned(), value));
+    set(
+        "redis.maxmemory_policy",
+        if unlimited {
+            "\"noeviction\"".into()
+        } else {
+            policy
+        },
+    );
+    set(
+        "redis.restart_delay",
+        pick(&mut rng, &["\"1s\"", "\"5s\"", "\"2min\""]),
+    );
+    set("redis.system_reserve", "\"16MiB\"".to_owned());
+    // Else a cluster more leaves nodes of 1 GiB no memory at equal cost.
+    set("price.node_month", "\"1 USD\"".to_owned());
+    let budgets = ["equal-memory", "equal-cost"];
+    let budget = budgets[rng.random_range(0..2)];
+    set(
+        "layout",
+        match rng.random_range(0..3) {
+            0 => format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}"),
+            _ => "{ kind = \"shared\" }".to_owned(),
+        },
+    );
+    match rng.random_range(0..4) {
+        0 => set("failover", "{ kind = \"application\" }".to_owned()),
+        1 => set("failover", "{ kind = \"none\" }".to_owned()),
+        _ => {
+            set(
+                "failover.node_timeout",
+                pick(&mut rng, &["\"500ms\"", "\"5s\"", "\"15s\""]),
+            );
+            set(
+                "failover.version",
+                pick(&mut rng, &["\"redis-7.0\"", "\"valkey-8\""]),
+            );
+            set(
+                "failover.require_full_coverage",
+                pick(&mut rng, &["true", "false"]),
+            );
+            set(
+                "failover.allow_reads_when_down",
+                pick(&mut rng, &["true", "false"]),
+            );
+        }
+    }
+    if replicas == 0 || rng.random_range(0..3) == 0 {
+        set("health_check", "[]".to_owned());
+    }
+    set("fault", faults(&mut rng, hosts));
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (&**k, &**v)).collect();
+    small_world(&changes)
+}
+
+fn pick(rng: &mut Rng, values: &[&str]) -> String {
+    values[rng.random_range(0..values.len())].to_owned()
+}
+
+/// Up to four faults, of kinds that this world has.
+fn faults(rng: &mut Rng, hosts: u16) -> String {
+    let kinds: Vec<u32> = (0..4).filter(|_| rng.random_range(0..2) == 0).collect();
+    let mut faults = Vec::new();
+    for _ in 0..rng.random_range(0..5) {
+        let Some(kind) = kinds.get(rng.random_range(0..kinds.len().max(1))) else {
+            continue;
+        };
+        let workload = ["log", "cache"][rng.random_range(0..2)];
+        let at = format!(
+            "{{ kind = \"constant\", value = \"{}s\" }}",
+            rng.random_range(1..5000)
+        );
+        let lasts = [1, 4, 20, 300, 3000][rng.random_range(0..5)];
+        faults.push(match kind {
+            0 => format!(
+                "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
+                 {{ kind = \"uniform\", min = \"10min\", max = \"60min\" }}, ends_at = \"1.4x\", \
+                 key_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", weight = \"1x\" \
+                 }}] }}"
+            ),
+            1 => format!("{{ kind = \"crash\", workload = \"{workload}\", at = {at} }}"),
+            2 => format!(
+                "{{ kind = \"hang\", workload = \"{workload}\", at = {at}, lasts = \"{lasts}s\" }}"
+            ),
+            _ => format!(
+                "{{ kind = \"host-loss\", workload = \"{workload}\", host = {}, at = {at}, lasts \
+                 = \"{lasts}s\" }}",
+                rng.random_range(1..=hosts)
+            ),
+        });
+    }
+    format!("[{}]", faults.join(", "))
+}
