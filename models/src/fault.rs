@@ -4,6 +4,7 @@ use rand::RngExt;
 use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
 use crate::event::Cx;
+use crate::spec::fault::WeightSpec;
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -106,13 +107,7 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
         } => {
             let starts = SimTime::ZERO + starts.sample(&mut rng);
             let fills_in = fills_in.sample(&mut rng).max(SimDuration::from_secs(1));
-            let total: f64 = workloads.iter().map(|w| w.weight.get()).sum();
-            let mut pick = streams.stream(streams::FAULT_TARGET, i).random::<f64>() * total;
-            let chosen = workloads.iter().find(|w| {
-                pick -= w.weight.get();
-                pick < 0.0
-            });
-            let chosen = chosen.unwrap_or(&workloads[workloads.len() - 1]);
+            let pick = streams.stream(streams::FAULT_TARGET, i).random();
             let keys = reference.as_f64() / key_size.as_f64();
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
@@ -129,7 +124,7 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             };
             let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
             Fault::Burst {
-                workload: position(&chosen.workload),
+                workload: position(by_weight(workloads, pick)),
                 tree,
                 starts,
             }
@@ -159,4 +154,16 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts: *lasts,
         },
     }
+}
+
+/// The workload at `pick` of the way through the weights.
+fn by_weight(workloads: &[WeightSpec], pick: f64) -> &str {
+    let total: f64 = workloads.iter().map(|w| w.weight.get()).sum();
+    let mut left = pick * total;
+    let chosen = workloads.iter().find(|w| {
+        left -= w.weight.get();
+        left < 0.0
+    });
+    let last = workloads.last().expect("validated: something grows");
+    &chosen.unwrap_or(last).workload
 }

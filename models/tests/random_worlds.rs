@@ -67,87 +67,88 @@ fn random_worlds_are_worth_looking_at() {
 
 fn random_world(seed: u64) -> WorldSpec {
     let mut rng = Streams::for_trial(seed, 0).stream(Purpose(6), 0);
-    let mut changes: Vec<(String, String)> = vec![("horizon".into(), "\"90min\"".into())];
-    let mut set = |key: &str, value: String| changes.push((key.to_owned(), value));
+    let mut changes = vec![("horizon", "\"90min\"".to_owned())];
     let shards = rng.random_range(1..6_u16);
     let replicas = rng.random_range(0..3_u16);
-    set("redis.shards", shards.to_string());
-    set("redis.replicas", replicas.to_string());
-    let hosts =
-        (1 + replicas).max(rng.random_range(1..10)) * if replicas == 0 { 1 } else { shards };
-    set("redis.hosts", hosts.to_string());
+    let spread = if replicas == 0 { 1 } else { shards };
+    let hosts = (1 + replicas).max(rng.random_range(1..10)) * spread;
     let share = if shards == 1 { 100 } else { 100 / shards + 10 };
-    set("redis.fullest_shard", format!("\"{share}%\""));
+    changes.push(("redis.shards", shards.to_string()));
+    changes.push(("redis.replicas", replicas.to_string()));
+    changes.push(("redis.hosts", hosts.to_string()));
+    changes.push(("redis.fullest_shard", format!("\"{share}%\"")));
+    changes.extend(memory(&mut rng, shards));
+    changes.extend(failover(&mut rng));
+    if replicas == 0 || rng.random_range(0..3) == 0 {
+        changes.push(("health_check", "[]".to_owned()));
+    }
+    changes.push(("fault", faults(&mut rng, hosts)));
+    let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
+    small_world(&changes)
+}
+
+type Change = (&'static str, String);
+
+fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
     // One shard holds all of the 900 MiB, two or more at most 60 % of it.
     let sizes: [&[&str]; 2] = [
         &["\"900MiB\"", "\"1GiB\"", "\"2GiB\""],
         &["\"1500MiB\"", "\"2GiB\""],
     ];
-    let memory = pick(&mut rng, sizes[usize::from(shards == 1)]);
-    set("redis.node_memory", memory);
-    set("redis.swap", pick(&mut rng, &["true", "false"]));
-    set(
-        "redis.maxmemory",
-        pick(&mut rng, &["-", "\"60%\"", "\"80%\"", "\"95%\""]),
-    );
-    let policies = ["\"noeviction\"", "\"noeviction\"", "\"allkeys-lru\""];
-    let policy = pick(&mut rng, &policies);
-    let unlimited = changes
-        .iter()
-        .any(|(key, value)| key == "redis.maxmemory" && value == "-");
-    let mut set = |key: &str, value: String| changes.push((key.to_owned(), value));
-    set(
-        "redis.maxmemory_policy",
-        if unlimited {
-            "\"noeviction\"".into()
-        } else {
-            policy
-        },
-    );
-    set(
-        "redis.restart_delay",
-        pick(&mut rng, &["\"1s\"", "\"5s\"", "\"2min\""]),
-    );
-    set("redis.system_reserve", "\"16MiB\"".to_owned());
-    // Else a cluster more leaves nodes of 1 GiB no memory at equal cost.
-    set("price.node_month", "\"1 USD\"".to_owned());
-    let budgets = ["equal-memory", "equal-cost"];
-    let budget = budgets[rng.random_range(0..2)];
-    set(
-        "layout",
-        match rng.random_range(0..3) {
-            0 => format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}"),
-            _ => "{ kind = \"shared\" }".to_owned(),
-        },
-    );
+    let maxmemory = pick(rng, &["-", "\"60%\"", "\"80%\"", "\"95%\""]);
+    let policy = if maxmemory == "-" {
+        "\"noeviction\"".to_owned()
+    } else {
+        pick(
+            rng,
+            &["\"noeviction\"", "\"noeviction\"", "\"allkeys-lru\""],
+        )
+    };
+    let budget = pick(rng, &["equal-memory", "equal-cost"]);
+    let apart = format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}");
+    let layouts = [&apart, "{ kind = \"shared\" }", "{ kind = \"shared\" }"];
+    vec![
+        (
+            "redis.node_memory",
+            pick(rng, sizes[usize::from(shards == 1)]),
+        ),
+        ("redis.system_reserve", "\"16MiB\"".to_owned()),
+        // Else a cluster more leaves nodes of 1 GiB no memory at equal cost.
+        ("price.node_month", "\"1 USD\"".to_owned()),
+        ("redis.swap", pick(rng, &["true", "false"])),
+        ("redis.maxmemory", maxmemory),
+        ("redis.maxmemory_policy", policy),
+        (
+            "redis.restart_delay",
+            pick(rng, &["\"1s\"", "\"5s\"", "\"2min\""]),
+        ),
+        ("layout", pick(rng, &layouts)),
+    ]
+}
+
+fn failover(rng: &mut Rng) -> Vec<Change> {
     match rng.random_range(0..4) {
-        0 => set("failover", "{ kind = \"application\" }".to_owned()),
-        1 => set("failover", "{ kind = \"none\" }".to_owned()),
-        _ => {
-            set(
+        0 => vec![("failover", "{ kind = \"application\" }".to_owned())],
+        1 => vec![("failover", "{ kind = \"none\" }".to_owned())],
+        _ => vec![
+            (
                 "failover.node_timeout",
-                pick(&mut rng, &["\"500ms\"", "\"5s\"", "\"15s\""]),
-            );
-            set(
+                pick(rng, &["\"500ms\"", "\"5s\"", "\"15s\""]),
+            ),
+            (
                 "failover.version",
-                pick(&mut rng, &["\"redis-7.0\"", "\"valkey-8\""]),
-            );
-            set(
+                pick(rng, &["\"redis-7.0\"", "\"valkey-8\""]),
+            ),
+            (
                 "failover.require_full_coverage",
-                pick(&mut rng, &["true", "false"]),
-            );
-            set(
+                pick(rng, &["true", "false"]),
+            ),
+            (
                 "failover.allow_reads_when_down",
-                pick(&mut rng, &["true", "false"]),
-            );
-        }
+                pick(rng, &["true", "false"]),
+            ),
+        ],
     }
-    if replicas == 0 || rng.random_range(0..3) == 0 {
-        set("health_check", "[]".to_owned());
-    }
-    set("fault", faults(&mut rng, hosts));
-    let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (&**k, &**v)).collect();
-    small_world(&changes)
 }
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {
