@@ -126,10 +126,14 @@ fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
     ]
 }
 
+const MANAGED: &str = r#"{ kind = "managed", dns_ttl = "60s",
+    takes = { kind = "uniform", min = "10s", max = "15s" } }"#;
+
 fn failover(rng: &mut Rng) -> Vec<Change> {
-    match rng.random_range(0..4) {
+    match rng.random_range(0..5) {
         0 => vec![("failover", "{ kind = \"application\" }".to_owned())],
-        1 => vec![("failover", "{ kind = \"none\" }".to_owned())],
+        1 => vec![("failover", MANAGED.to_owned())],
+        2 => vec![("failover", "{ kind = \"none\" }".to_owned())],
         _ => vec![
             (
                 "failover.node_timeout",

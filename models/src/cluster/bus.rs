@@ -170,7 +170,11 @@ impl Cluster {
         let name = self.node_name(node);
         cx.ledger.say(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
-        self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
+        self.after(
+            self.follow_delay(shard),
+            ClusterTimer::Follow { shard, node },
+            cx,
+        );
     }
 
     /// A bus that starts holds the cluster to be well.

@@ -17,6 +17,7 @@
 //! source's copy-on-write takes; copies are taken from a replica.
 
 mod bus;
+mod managed;
 mod node;
 pub mod operate;
 mod pressure;
@@ -46,6 +47,13 @@ pub enum ClusterTimer {
     Memory,
     /// The bus has something to do.
     Bus,
+    /// The provider's control plane has made up its mind about a shard.
+    Provider {
+        /// The shard.
+        shard: usize,
+        /// What it had seen of the shard by then.
+        turn: u32,
+    },
     /// Clients have learnt of a shard's new owner.
     Follow {
         /// The shard.
@@ -97,6 +105,7 @@ pub struct Cluster {
     /// When each shard's owner stopped answering, while it does not.
     stopped: Vec<Option<SimTime>>,
     bus: Option<ClusterBus>,
+    provider: Option<managed::Provider>,
     bus_key: StreamKey,
     /// What the trace said last of the bus' view.
     said_ok: bool,
@@ -182,6 +191,7 @@ impl Cluster {
                 .collect(),
             stopped: vec![None; shards],
             bus: None,
+            provider: provider(&spec.failover, shards),
             bus_key,
             said_ok: true,
             bus_event: None,
@@ -329,6 +339,7 @@ impl Cluster {
                     return news;
                 }
             }
+            ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
             ClusterTimer::Follow { shard, node } => self.on_follow(shard, node, cx),
             ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
@@ -391,6 +402,13 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
         promoted: None,
     };
     (0..shards * per_shard).map(node).collect()
+}
+
+fn provider(failover: &FailoverSpec, shards: usize) -> Option<managed::Provider> {
+    match failover {
+        FailoverSpec::Managed(spec) => Some(managed::Provider::new(spec, shards)),
+        FailoverSpec::ClusterBus(_) | FailoverSpec::Application {} | FailoverSpec::None {} => None,
+    }
 }
 
 /// Until the slowest of the cluster's services has learnt of a new owner.

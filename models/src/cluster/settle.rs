@@ -49,6 +49,7 @@ impl Cluster {
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
         self.tell_bus(node, after, cx);
+        self.tell_provider(node, after, cx);
         let shard = self.nodes[node].shard;
         if self.owners[shard] == node {
             self.owner_changed(shard, after, cx);

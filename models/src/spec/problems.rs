@@ -164,10 +164,16 @@ impl WorldSpec {
             "eviction never begins without a limit",
             "set redis.maxmemory too",
         );
-        if let FailoverSpec::ClusterBus(bus) = &self.failover {
-            for sentence in bus.problems() {
-                found.sentence("failover", &sentence);
+        match &self.failover {
+            FailoverSpec::ClusterBus(bus) => {
+                for sentence in bus.problems() {
+                    found.sentence("failover", &sentence);
+                }
             }
+            FailoverSpec::Managed(managed) => {
+                found.dist("failover.takes", &managed.takes);
+            }
+            FailoverSpec::Application {} | FailoverSpec::None {} => {}
         }
         self.check_initial_fill(found);
     }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use sim::SimDuration;
+use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use crate::failover::cluster_bus::ClusterBusSpec;
@@ -129,8 +130,22 @@ pub struct SyncSpec {
 pub enum FailoverSpec {
     /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs.
     ClusterBus(ClusterBusSpec),
+    /// A provider's own failover, behind a name.
+    Managed(ManagedSpec),
     /// No protocol in Redis; the services' health checks switch over.
     Application {},
     /// Nobody but people.
     None {},
+}
+
+/// A provider's failover, as its documents describe it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedSpec {
+    /// From the primary's last answer until a replica is promoted, detection included. Azure Cache
+    /// for Redis documents 10 to 15 s for an unplanned failover; ElastiCache "typically just a few
+    /// seconds" for the promotion alone.
+    pub takes: Dist,
+    /// Time to live of the primary's DNS record: 5 s to 60 s.
+    pub dns_ttl: SimDuration,
 }
