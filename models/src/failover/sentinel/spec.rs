@@ -1,0 +1,187 @@
+//! What a group of Sentinels is configured with, as `sentinel.conf` names it.
+//!
+//! Names and meanings: sentinel.conf and `src/sentinel.c` of Redis 7.0.15. What Redis takes in
+//! milliseconds is a duration here. No value has a default: each is a modelling decision and stands
+//! in a scenario file.
+
+use serde::Deserialize;
+use sim::SimDuration;
+
+use super::effect::NodeRole;
+use super::ids::Node;
+
+/// One group of Sentinels, all with the same configuration, that watch one primary.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentinelSpec {
+    /// How many Sentinels there are. Dead ones count for majorities too.
+    pub sentinels: u16,
+    /// The quorum of `sentinel monitor`: how many must hold the primary for down.
+    pub quorum: u16,
+    /// `down-after-milliseconds`: silence after which an instance is subjectively down.
+    pub down_after: SimDuration,
+    /// `failover-timeout`: half the pause between attempts, and the limit of several steps.
+    pub failover_timeout: SimDuration,
+    /// `parallel-syncs`: replicas that are told to copy the new primary at a time.
+    pub parallel_syncs: u16,
+    /// `master-reboot-down-after-period`: a primary that was restarted is down when it does not
+    /// answer +PONG within this; 0s turns the rule off, as Redis does by default.
+    pub master_reboot_down_after: SimDuration,
+    /// One-way delay between any two processes, event loops included.
+    pub latency: SimDuration,
+    /// How long writing `sentinel.conf` to disk takes, before a vote is given among others.
+    pub config_save: SimDuration,
+}
+
+/// One data node as the group was set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeInit {
+    /// Exactly one is the primary; the others copy it.
+    pub role: NodeRole,
+    /// `replica-priority`: the lowest is promoted first, and 0 never.
+    pub priority: u32,
+}
+
+impl SentinelSpec {
+    /// Every problem that the types cannot rule out, as sentences for the user.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.sentinels == 0 {
+            problems.push("sentinels is 0; write 3 or more".to_owned());
+        }
+        if self.quorum == 0 {
+            problems.push("quorum is 0; write 1 or more".to_owned());
+        }
+        if self.quorum > self.sentinels {
+            problems.push(format!(
+                "quorum is {}, but there are {} sentinels; no primary would ever be failed over",
+                self.quorum, self.sentinels
+            ));
+        }
+        if self.down_after < SimDuration::from_millis(100) {
+            problems.push(format!(
+                "down_after is {}; Sentinel looks every 100 ms, so write 100ms or more",
+                self.down_after
+            ));
+        }
+        if self.failover_timeout < SimDuration::from_secs(1) {
+            problems.push(format!(
+                "failover_timeout is {}; roles are seen once a second, so write 1s or more",
+                self.failover_timeout
+            ));
+        }
+        if self.parallel_syncs == 0 {
+            problems.push("parallel_syncs is 0; write 1 or more".to_owned());
+        }
+        if self.latency == SimDuration::ZERO {
+            problems
+                .push("latency is 0s; a message takes time, write 50us for loopback".to_owned());
+        }
+        if self.latency > self.down_after / 8 {
+            problems.push(format!(
+                "latency is {}; beyond an eighth of down_after ({}) a healthy group would suspect \
+                 itself",
+                self.latency,
+                self.down_after / 8
+            ));
+        }
+        problems
+    }
+
+    pub(super) fn down_after_ms(&self) -> i64 {
+        whole_ms(self.down_after)
+    }
+
+    pub(super) fn failover_timeout_ms(&self) -> i64 {
+        whole_ms(self.failover_timeout)
+    }
+
+    pub(super) fn master_reboot_down_after_ms(&self) -> i64 {
+        whole_ms(self.master_reboot_down_after)
+    }
+}
+
+fn whole_ms(span: SimDuration) -> i64 {
+    i64::try_from(span.as_nanos() / 1_000_000).expect("a span of less than an age")
+}
+
+/// Every problem with the data nodes of a group, as sentences.
+pub fn node_problems(nodes: &[NodeInit]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let primaries: Vec<usize> = (0..nodes.len())
+        .filter(|n| nodes[*n].role == NodeRole::Primary)
+        .collect();
+    if primaries.len() != 1 {
+        problems.push(format!(
+            "there are {} primaries; a group watches exactly one",
+            primaries.len()
+        ));
+    }
+    if nodes.len() > usize::from(u16::MAX) {
+        problems.push("a group has at most 65535 nodes".to_owned());
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        if let NodeRole::Replica { of: Node(of) } = node.role
+            && !primaries.contains(&usize::from(of))
+        {
+            problems.push(format!(
+                "node {index} copies node {of}, which is no primary"
+            ));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        sentinels = 3
+        quorum = 2
+        down_after = "30s"
+        failover_timeout = "3m"
+        parallel_syncs = 1
+        master_reboot_down_after = "0s"
+        latency = "250us"
+        config_save = "1ms"
+    "#;
+
+    #[test]
+    fn it_reads_as_in_sentinel_conf() {
+        let spec: SentinelSpec = toml::from_str(TEXT).expect("a valid text");
+        assert_eq!(spec.down_after_ms(), 30_000);
+        assert_eq!(spec.failover_timeout_ms(), 180_000);
+        assert_eq!(spec.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let unknown = TEXT.replace("quorum", "qorum");
+        let error = toml::from_str::<SentinelSpec>(&unknown).expect_err("no such key");
+        assert!(error.to_string().contains("qorum"));
+        for (from, to) in [
+            ("quorum = 2", "quorum = 4"),
+            ("quorum = 2", "quorum = 0"),
+            ("250us", "4s"),
+            ("250us", "0s"),
+            ("parallel_syncs = 1", "parallel_syncs = 0"),
+            ("\"3m\"", "\"10ms\""),
+        ] {
+            let spec: SentinelSpec = toml::from_str(&TEXT.replace(from, to)).expect("it parses");
+            assert_eq!(spec.problems().len(), 1, "{to}: {:?}", spec.problems());
+        }
+    }
+
+    #[test]
+    fn a_group_watches_one_primary() {
+        let node = |role| NodeInit {
+            role,
+            priority: 100,
+        };
+        let replica = NodeRole::Replica { of: Node(0) };
+        assert!(node_problems(&[node(NodeRole::Primary), node(replica)]).is_empty());
+        assert_eq!(node_problems(&[node(NodeRole::Primary); 2]).len(), 1);
+        assert_eq!(node_problems(&[node(replica)]).len(), 2);
+    }
+}

@@ -1,0 +1,7 @@
+//! Redis Sentinel against its rules, against itself, and against measurements of a real Redis.
+
+mod comparison;
+mod drive;
+mod lab;
+#[path = "../cluster_bus/stats.rs"]
+mod stats;
