@@ -9,7 +9,7 @@ use sim::{Agenda, Model, SimTime, Streams};
 use crate::answer::Answer;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
-use crate::cluster::operate::Demand;
+use crate::cluster::operate::{Demand, Failover};
 use crate::event::{Cx, Event};
 use crate::fault::Fault;
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
@@ -178,13 +178,13 @@ impl World<'_> {
                 let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
                 let name = self.checks[check].name();
                 cx.ledger.say(cx.now, || match chosen {
-                    Some(node) => {
-                        format!(
-                            "{name}: fails over to {}",
-                            self.clusters[cluster].node_name(node)
-                        )
+                    Failover::To(node) => {
+                        let node = self.clusters[cluster].node_name(node);
+                        format!("{name}: fails over to {node}")
                     }
-                    None => format!("{name}: no replica is fit to take over"),
+                    Failover::BySentinel => format!("{name}: has Sentinel fail over"),
+                    Failover::NoCandidate => format!("{name}: no replica is fit to take over"),
+                    Failover::Refused => format!("{name}: the failover is refused"),
                 });
                 self.on_change(cluster, agenda);
             }

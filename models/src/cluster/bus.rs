@@ -62,6 +62,7 @@ impl Cluster {
         self.with_bus(cx, |bus, now, out| {
             bus.set_replication(now, member, 0, link, out)
         });
+        self.tell_sentinels_link(replica, link, cx);
     }
 
     /// Does something with the bus, then carries out what it decided.
@@ -108,9 +109,7 @@ impl Cluster {
             BusEffect::Demoted { member, .. } => {
                 let node = usize::from(member.0);
                 self.nodes[node].primary = false;
-                self.nodes[node].in_sync = false;
-                self.set_link(node, ReplicaLink::NeverSynced, cx);
-                self.link_replica(node, cx);
+                self.on_demoted(node, cx);
             }
             BusEffect::ReplicaRepointed {
                 member,
@@ -170,11 +169,11 @@ impl Cluster {
         let name = self.node_name(node);
         cx.ledger.say(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
-        self.after(
-            self.follow_delay(shard),
-            ClusterTimer::Follow { shard, node },
-            cx,
-        );
+        // Under Sentinel clients follow when one of the Sentinels names the node.
+        if self.sentinels.is_empty() {
+            let told = self.follow_delay(shard);
+            self.after(told, ClusterTimer::Follow { shard, node }, cx);
+        }
     }
 
     /// A bus that starts holds the cluster to be well.

@@ -22,6 +22,7 @@ mod node;
 pub mod operate;
 mod pressure;
 mod replicate;
+mod sentinels;
 mod settle;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
@@ -32,6 +33,7 @@ use crate::Mode;
 use crate::answer::{Answer, Cause};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ClusterBus, Member};
+use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
@@ -47,6 +49,8 @@ pub enum ClusterTimer {
     Memory,
     /// The bus has something to do.
     Bus,
+    /// The Sentinels have something to do.
+    Sentinels,
     /// The provider's control plane has made up its mind about a shard.
     Provider {
         /// The shard.
@@ -67,6 +71,11 @@ pub enum ClusterTimer {
     Restart(usize),
     /// A node's host is there again.
     HostBack(usize),
+    /// A Sentinel's host is there again.
+    SentinelBack {
+        /// The host.
+        host: usize,
+    },
     /// A process has read its data.
     Loaded(usize),
     /// A fault that was to last some time is over.
@@ -105,6 +114,9 @@ pub struct Cluster {
     /// When each shard's owner stopped answering, while it does not.
     stopped: Vec<Option<SimTime>>,
     bus: Option<ClusterBus>,
+    /// By shard; empty if no Sentinel watches.
+    sentinels: Vec<SentinelGroup>,
+    sentinel_event: Option<(EventKey, SimTime)>,
     provider: Option<managed::Provider>,
     bus_key: StreamKey,
     /// What the trace said last of the bus' view.
@@ -191,6 +203,8 @@ impl Cluster {
                 .collect(),
             stopped: vec![None; shards],
             bus: None,
+            sentinels: Vec::new(),
+            sentinel_event: None,
             provider: provider(&spec.failover, shards),
             bus_key,
             said_ok: true,
@@ -209,6 +223,7 @@ impl Cluster {
             mode,
         };
         cluster.bus = cluster.new_bus(SimTime::ZERO);
+        cluster.sentinels = cluster.new_sentinels(SimTime::ZERO);
         cluster
     }
 
@@ -320,6 +335,7 @@ impl Cluster {
     /// The trial begins.
     pub fn start(&mut self, cx: &mut Cx) {
         self.tell_bus_ok(cx);
+        self.tell_sentinels_ok(cx);
         self.settle(cx);
     }
 
@@ -339,11 +355,20 @@ impl Cluster {
                     return news;
                 }
             }
+            ClusterTimer::Sentinels => {
+                self.sentinel_event = None;
+                news.changed = self.advance_sentinels(cx);
+                if !news.changed {
+                    self.schedule_sentinels(cx);
+                    return news;
+                }
+            }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
             ClusterTimer::Follow { shard, node } => self.on_follow(shard, node, cx),
             ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
+            ClusterTimer::SentinelBack { host } => self.set_sentinel_on(host, true, cx),
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
             ClusterTimer::Synced { node, attempt } => self.on_synced(node, attempt, cx),
@@ -407,7 +432,10 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
 fn provider(failover: &FailoverSpec, shards: usize) -> Option<managed::Provider> {
     match failover {
         FailoverSpec::Managed(spec) => Some(managed::Provider::new(spec, shards)),
-        FailoverSpec::ClusterBus(_) | FailoverSpec::Application {} | FailoverSpec::None {} => None,
+        FailoverSpec::ClusterBus(_)
+        | FailoverSpec::Sentinel(_)
+        | FailoverSpec::Application {}
+        | FailoverSpec::None {} => None,
     }
 }
 

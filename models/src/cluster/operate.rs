@@ -36,10 +36,22 @@ pub enum Demand {
     UsageBelow(f64),
 }
 
+/// What came of the wish to fail over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failover {
+    /// This node is promoted, or stands for election.
+    To(usize),
+    /// Sentinel has accepted, and chooses by its own rules.
+    BySentinel,
+    /// No replica meets the demand.
+    NoCandidate,
+    /// A candidate there is, but Redis refuses, or no Sentinel takes the order.
+    Refused,
+}
+
 impl Cluster {
-    /// Promotes a replica of `shard` that meets the demand; `None` if there is none, or none could
-    /// be promoted. Which node it was is told.
-    pub fn fail_over(&mut self, shard: usize, demand: Demand, cx: &mut Cx) -> Option<usize> {
+    /// Promotes a replica of `shard` that meets the demand, or has it promoted.
+    pub fn fail_over(&mut self, shard: usize, demand: Demand, cx: &mut Cx) -> Failover {
         let meets = |n: &usize| {
             let capabilities = self.nodes[*n].capabilities();
             match demand {
@@ -50,14 +62,25 @@ impl Cluster {
                 }
             }
         };
-        let candidate = self.replicas_of(shard).into_iter().find(meets)?;
+        let Some(candidate) = self.replicas_of(shard).into_iter().find(meets) else {
+            return Failover::NoCandidate;
+        };
+        if !self.sentinels.is_empty() {
+            let accepted = self.ask_sentinels(shard, cx);
+            self.settle(cx);
+            return if accepted {
+                Failover::BySentinel
+            } else {
+                Failover::Refused
+            };
+        }
         if self.bus.is_none() {
             let old = self.owners[shard];
             self.nodes[old].primary = false;
             self.nodes[old].in_sync = false;
             self.on_promoted(shard, candidate, cx);
             self.settle(cx);
-            return Some(candidate);
+            return Failover::To(candidate);
         }
         // FORCE: the old primary is not asked, since it does not answer; a majority still votes.
         let mut accepted = true;
@@ -68,7 +91,11 @@ impl Cluster {
                 .is_ok();
         });
         self.settle(cx);
-        accepted.then_some(candidate)
+        if accepted {
+            Failover::To(candidate)
+        } else {
+            Failover::Refused
+        }
     }
 
     /// Larger nodes for `shards` will exist after `provision`, have their data after a full copy
@@ -129,6 +156,8 @@ impl Cluster {
         }
         self.bus = self.new_bus(cx.now);
         self.tell_bus_ok(cx);
+        self.sentinels = self.new_sentinels(cx.now);
+        self.tell_sentinels_ok(cx);
         self.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
         cx.ledger.say(cx.now, || {
@@ -184,7 +213,8 @@ impl Cluster {
     /// People mend a shard whose owner is gone: they promote a replica that answers, or, if there
     /// is none, start the owner again.
     pub fn repair(&mut self, shard: usize, cx: &mut Cx) {
-        if self.fail_over(shard, Demand::Answers, cx).is_none() {
+        let done = self.fail_over(shard, Demand::Answers, cx);
+        if matches!(done, Failover::NoCandidate | Failover::Refused) {
             let owner = self.owners[shard];
             self.change(owner, cx, |node| node.fault = None);
             self.settle(cx);
@@ -214,6 +244,8 @@ impl Cluster {
                 self.after(lasts, ClusterTimer::HostBack(node), cx);
             }
         }
+        self.set_sentinel_on(host, false, cx);
+        self.after(lasts, ClusterTimer::SentinelBack { host }, cx);
         self.settle(cx);
     }
 

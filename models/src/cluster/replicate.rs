@@ -62,6 +62,13 @@ impl Cluster {
         );
     }
 
+    /// A former primary copies its successor.
+    pub(super) fn on_demoted(&mut self, node: usize, cx: &mut Cx) {
+        self.nodes[node].in_sync = false;
+        self.set_link(node, ReplicaLink::NeverSynced, cx);
+        self.link_replica(node, cx);
+    }
+
     /// How long a full copy of a shard takes now.
     pub(super) fn full_sync(&self, shard: usize, now: SimTime) -> SimDuration {
         let bytes = self.growth.bytes_at(now) * self.shares[shard];

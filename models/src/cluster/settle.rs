@@ -31,6 +31,7 @@ impl Cluster {
             .set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
         self.schedule_memory(bytes, cx);
         self.schedule_bus(cx);
+        self.schedule_sentinels(cx);
     }
 
     /// Changes a node, and lets everybody concerned know if its condition is another one then.
@@ -49,6 +50,7 @@ impl Cluster {
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
         self.tell_bus(node, after, cx);
+        self.tell_sentinels(node, after, cx);
         self.tell_provider(node, after, cx);
         let shard = self.nodes[node].shard;
         if self.owners[shard] == node {

@@ -170,6 +170,11 @@ impl WorldSpec {
                     found.sentence("failover", &sentence);
                 }
             }
+            FailoverSpec::Sentinel(sentinel) => {
+                for sentence in sentinel.problems() {
+                    found.sentence("failover", &sentence);
+                }
+            }
             FailoverSpec::Managed(managed) => {
                 found.dist("failover.takes", &managed.takes);
             }

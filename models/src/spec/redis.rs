@@ -6,6 +6,7 @@ use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use crate::failover::cluster_bus::ClusterBusSpec;
+use crate::failover::sentinel::SentinelSpec;
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize)]
@@ -130,6 +131,8 @@ pub struct SyncSpec {
 pub enum FailoverSpec {
     /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs.
     ClusterBus(ClusterBusSpec),
+    /// Sentinels beside the nodes, a group for every shard.
+    Sentinel(SentinelSpec),
     /// A provider's own failover, behind a name.
     Managed(ManagedSpec),
     /// No protocol in Redis; the services' health checks switch over.

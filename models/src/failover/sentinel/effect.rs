@@ -205,6 +205,17 @@ impl NodeTruth {
     }
 }
 
+impl Abort {
+    /// In a few words, for traces.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Abort::NotElected => "not elected",
+            Abort::NoGoodReplica => "no replica is fit to be promoted",
+            Abort::ReplicaTimeout => "the chosen replica did not become a primary in time",
+        }
+    }
+}
+
 impl Process {
     /// A process is there, if perhaps not doing anything.
     pub(super) fn exists(self) -> bool {
