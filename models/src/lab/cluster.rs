@@ -54,7 +54,8 @@ impl ClusterLab {
         let starts: Vec<SimTime> = (0..layout.len())
             .map(|place| start(place, rng.random_range(0.0..2.0)))
             .collect();
-        let bus = ClusterBus::boot(spec(setting), &layout, key, &starts);
+        let mut bus = ClusterBus::boot(spec(setting), &layout, key, &starts);
+        bus.set_loopback();
         let mut lab = ClusterLab {
             drive: BusDrive::around(bus, SimTime::ZERO),
             masters: setting.masters,

@@ -81,7 +81,7 @@ pub fn run(setting: &ClusterSetting, streams: &Streams) -> Result<LabRun, LabErr
     let fault_at = found_healthy + SETTLE + phase.scaled(rng.random_range(0.0..1.0));
     lab.strike(fault_at, setting.fault);
     let watch = watch(setting);
-    let mut probe = Probe::new(setting.probe, Address(0), found_healthy);
+    let mut probe = Probe::new(setting.probe, Address(0), found_healthy, &mut rng);
     while !is_over(&probe, fault_at, &watch) {
         probe.attempt(&mut lab);
     }
