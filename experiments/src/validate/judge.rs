@@ -247,3 +247,92 @@ impl Line {
 fn relative(measured: f64, simulated: f64) -> Option<f64> {
     (measured != 0.0).then(|| simulated / measured - 1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(measured: (usize, f64, f64), simulated: Option<(usize, f64, f64)>, p: f64) -> Line {
+        let figures = |(n, median, p95)| Figures {
+            n,
+            runs: 40,
+            median: (n > 0).then_some(median),
+            p95: (n > 0).then_some(p95),
+        };
+        Line {
+            setting: "A".to_owned(),
+            quantity: Quantity::Promote,
+            measured: figures(measured),
+            simulated: simulated.map(figures),
+            test: Some(TwoSample { statistic: 0.2, p }),
+            share_p: None,
+        }
+    }
+
+    fn misses(line: &Line) -> Vec<String> {
+        match line.verdict() {
+            Verdict::Misses(bounds) => bounds,
+            Verdict::Holds => Vec::new(),
+            Verdict::Undefined(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn each_bound_is_missed_by_itself() {
+        let real = (40, 2.0, 3.0);
+        assert_eq!(misses(&line(real, Some((40, 2.09, 3.2)), 0.02)), [""; 0]);
+        assert_eq!(misses(&line(real, Some((40, 2.11, 3.2)), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, Some((40, 1.89, 3.2)), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, Some((40, 2.0, 3.31)), 0.02)), ["p95"]);
+        assert_eq!(misses(&line(real, Some((40, 2.06, 3.2)), 0.01)), ["KS"]);
+    }
+
+    #[test]
+    fn medians_within_50_ms_stand_in_for_median_and_distribution_but_not_for_the_tail() {
+        let real = (40, 0.5, 0.9);
+        assert_eq!(misses(&line(real, Some((40, 0.549, 0.95)), 0.0)), [""; 0]);
+        assert_eq!(
+            misses(&line(real, Some((40, 0.551, 0.95)), 0.0)),
+            ["median", "KS"]
+        );
+        assert_eq!(misses(&line(real, Some((40, 0.549, 1.0)), 0.0)), ["p95"]);
+    }
+
+    #[test]
+    fn what_did_not_happen_is_not_compared() {
+        let nothing = (0, 0.0, 0.0);
+        let undefined = |line: &Line| line.verdict();
+        let both = line(nothing, Some(nothing), 1.0);
+        assert_eq!(undefined(&both), Verdict::Undefined("never, in both"));
+        let unmeasured = line(nothing, Some((3, 1.0, 1.0)), 1.0);
+        assert_eq!(undefined(&unmeasured), Verdict::Undefined("never measured"));
+        assert_eq!(unmeasured.median_rel(), None);
+        let unsimulated = line((3, 1.0, 1.0), Some(nothing), 1.0);
+        assert_eq!(misses(&unsimulated), ["never simulated"]);
+        let unknown = line((3, 1.0, 1.0), None, 1.0);
+        assert_eq!(undefined(&unknown), Verdict::Undefined("not simulated"));
+    }
+
+    #[test]
+    fn shares_may_be_15_points_apart() {
+        let of = |measured: usize, simulated: usize| Line {
+            quantity: Quantity::FailoverShare,
+            measured: share(measured, 100),
+            simulated: Some(share(simulated, 100)),
+            test: None,
+            ..line((0, 0.0, 0.0), None, 1.0)
+        };
+        assert_eq!(misses(&of(50, 64)), [""; 0]);
+        assert_eq!(misses(&of(50, 34)), ["share"]);
+        assert_eq!(of(0, 10).median_rel(), None, "relative to nothing");
+        assert_eq!(misses(&of(0, 10)), [""; 0]);
+    }
+
+    #[test]
+    fn binomial_p_agrees_with_counting() {
+        // Of ten fair tosses, 0, 1, 9 and 10 heads are as unlikely as one: 22 of 1,024.
+        assert!((binomial_p(10, 1, 0.5) - 22.0 / 1024.0).abs() < 1e-12);
+        assert_eq!(binomial_p(12, 0, 0.0), 1.0);
+        assert_eq!(binomial_p(12, 12, 1.0), 1.0);
+    }
+}

@@ -15,6 +15,8 @@ const WITHOUT_REPLICA: &str = "C6";
 const MILLIS_MAX: f64 = 600_000.0;
 const MASTERS_MAX: u16 = 128;
 const FEW: u16 = 50;
+/// Nodes of a Cluster: every node keeps an opinion of every other.
+const NODES_MAX: u32 = 400;
 
 /// The columns of one row, and what is wrong with them.
 pub struct Columns<'a> {
@@ -151,10 +153,20 @@ impl<'a> Columns<'a> {
     }
 
     fn cluster(&mut self, condition: &str, probe: ProbeSpec) -> ClusterSetting {
+        let masters = self.count("masters", 1, MASTERS_MAX, 3);
+        let replicas_per_master = self.count("replicas_per_master", 0, FEW, 1);
+        let nodes = u32::from(masters) * (1 + u32::from(replicas_per_master));
+        if nodes > NODES_MAX {
+            self.problems.push(Problem {
+                place: Some(self.record.place()),
+                wrong: format!("{nodes} nodes are more than are simulated"),
+                mend: format!("leave out rows of more than {NODES_MAX} nodes"),
+            });
+        }
         ClusterSetting {
             node_timeout: self.millis("node_timeout_ms", 100.0, 1000),
-            masters: self.count("masters", 1, MASTERS_MAX, 3),
-            replicas_per_master: self.count("replicas_per_master", 0, FEW, 1),
+            masters,
+            replicas_per_master,
             require_full_coverage: self.yes("require_full_coverage"),
             without_replica: condition == WITHOUT_REPLICA,
             fault: self.fault(),
@@ -204,11 +216,13 @@ pub fn words(condition: &str, setting: &Setting) -> String {
 
 fn cluster_words(cluster: &ClusterSetting) -> String {
     let mut words = format!(
-        "node timeout {}, {} masters × {} replicas",
-        cluster.node_timeout, cluster.masters, cluster.replicas_per_master
+        "node timeout {}, {} with {} each",
+        cluster.node_timeout,
+        counted(cluster.masters, "master"),
+        counted(cluster.replicas_per_master, "replica")
     );
     if cluster.without_replica {
-        words.push_str(" (the victim's dead)");
+        words.push_str(" (the victim's is dead)");
     }
     if !cluster.require_full_coverage {
         words.push_str(", full coverage no");
@@ -218,8 +232,11 @@ fn cluster_words(cluster: &ClusterSetting) -> String {
 
 fn sentinel_words(sentinel: &SentinelSetting) -> String {
     let mut words = format!(
-        "down-after {}, {} replicas, {} sentinels, quorum {}",
-        sentinel.down_after, sentinel.replicas, sentinel.sentinels, sentinel.quorum
+        "down-after {}, {}, {}, quorum {}",
+        sentinel.down_after,
+        counted(sentinel.replicas, "replica"),
+        counted(sentinel.sentinels, "sentinel"),
+        sentinel.quorum
     );
     if sentinel.dead_sentinels > 0 {
         words.push_str(&format!(", {} of them dead", sentinel.dead_sentinels));
@@ -228,4 +245,8 @@ fn sentinel_words(sentinel: &SentinelSetting) -> String {
         words.push_str(&format!(", failover timeout {}", sentinel.failover_timeout));
     }
     words
+}
+
+fn counted(count: u16, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,8 +1,8 @@
 //! A Redis Cluster in the laboratory: how it is started and struck, and what its nodes answer.
 //!
 //! What a node answers follows from its own view and from its process: CLUSTERDOWN before MOVED
-//! before OK (`getNodeByQuery` in `src/cluster.c`, Redis 7.0.15), `CLUSTER SLOTS` whatever state the
-//! cluster is in. Members are numbered primaries first; member 0 is the victim.
+//! before OK (`getNodeByQuery` in `src/cluster.c`, Redis 7.0.15), `CLUSTER SLOTS` in any state of
+//! the cluster. Members are numbered primaries first; member 0 is the victim.
 
 use rand::RngExt as _;
 use sim::{Rng, SimDuration, SimTime, StreamKey};

@@ -12,9 +12,9 @@
 //! ```
 //!
 //! The clusters of a laboratory are seconds old at the fault, their crons nearly in step, and
-//! packets take tenths of a millisecond: not the cluster of an ordinary day. Only the boot differs
-//! from how the simulator runs a bus anywhere else. Left out: load of the measuring machine, reading
-//! back the keys afterwards.
+//! packets take tenths of a millisecond: not the cluster of an ordinary day. Only the boot and the
+//! single machine (`ClusterBus::set_loopback`) differ from how the simulator runs a bus anywhere
+//! else. Left out: load of the measuring machine, reading back the keys afterwards.
 
 mod cluster;
 mod drive;

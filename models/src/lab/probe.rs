@@ -293,3 +293,128 @@ impl Probe {
 
 /// Which count a failure goes to.
 type Kind = fn(&mut Failures) -> &mut u32;
+
+#[cfg(test)]
+mod tests {
+    use sim::{Purpose, Streams};
+
+    use super::*;
+
+    const FAULT: SimTime = SimTime::from_nanos(1_000_000_000);
+
+    /// Three servers. Server 0 owns the shard and is struck; from `moved_at` on server 1 owns it,
+    /// and whoever runs knows that.
+    struct Script {
+        now: SimTime,
+        fault: Presence,
+        moved_at: SimTime,
+    }
+
+    impl Script {
+        fn owner(&self) -> Address {
+            Address(u16::from(self.now >= self.moved_at))
+        }
+    }
+
+    impl Deployment for Script {
+        fn until(&mut self, at: SimTime) {
+            assert!(at >= self.now, "time runs forward");
+            self.now = at;
+        }
+
+        fn presence(&self, server: Address) -> Presence {
+            let over = match self.fault {
+                Presence::Stopped { resumes } => resumes.is_some_and(|at| self.now >= at),
+                Presence::Runs | Presence::Gone => false,
+            };
+            match server {
+                Address(0) if self.now >= FAULT && !over => self.fault,
+                Address(_) => Presence::Runs,
+            }
+        }
+
+        fn write(&self, node: Address) -> WriteAnswer {
+            match self.owner() {
+                owner if owner == node => WriteAnswer::Ok,
+                owner => WriteAnswer::Moved(owner),
+            }
+        }
+
+        fn guides(&self) -> std::ops::Range<u16> {
+            0..3
+        }
+
+        fn owner_told_by(&self, _: Address) -> Option<Address> {
+            Some(self.owner())
+        }
+    }
+
+    /// Two seconds of writing, the fault after one of them.
+    fn watch(fault: Presence, moved_after_ms: u64) -> ProbeLog {
+        let mut servers = Script {
+            now: SimTime::ZERO,
+            fault,
+            moved_at: FAULT + SimDuration::from_millis(moved_after_ms),
+        };
+        let spec = ProbeSpec {
+            interval: SimDuration::from_millis(10),
+            timeout: SimDuration::from_millis(200),
+        };
+        let mut rng = Streams::for_trial(1, 1).stream(Purpose(1), 0);
+        let start = SimTime::ZERO + SimDuration::from_millis(5);
+        let mut probe = Probe::new(spec, Address(0), start, &mut rng);
+        while probe.now() < SimTime::ZERO + SimDuration::from_secs(2) {
+            probe.attempt(&mut servers);
+        }
+        *probe.log()
+    }
+
+    fn unavailable_ms(log: &ProbeLog) -> f64 {
+        let (from, to) = (log.first_fail.unwrap(), log.recovered.unwrap());
+        (to - from).as_secs_f64() * 1e3
+    }
+
+    #[test]
+    fn a_crash_is_a_reset_and_then_a_refusal_every_interval() {
+        // Attempts at 5, 15, …, 255 ms after the fault fail; the question after that of 255 ms is
+        // the first that is answered with the new owner.
+        let log = watch(Presence::Gone, 250);
+        let expected = Failures {
+            reset: 1,
+            refused: 25,
+            ..Failures::default()
+        };
+        assert_eq!(log.failures, expected);
+        assert_eq!((log.questions, log.moved_followed), (26, 0));
+        assert_eq!(log.attempts, log.ok + 26);
+        let took = unavailable_ms(&log);
+        assert!((260.0..261.0).contains(&took), "{took} ms");
+    }
+
+    #[test]
+    fn a_hang_takes_a_timeout_for_every_attempt() {
+        let log = watch(Presence::Stopped { resumes: None }, 250);
+        assert_eq!(log.failures.timeout, 2);
+        assert_eq!(log.questions, 2);
+        let took = unavailable_ms(&log);
+        assert!((400.0..404.0).contains(&took), "{took} ms");
+        assert_eq!(log.done_late, 0, "it never went on");
+    }
+
+    #[test]
+    fn a_server_that_goes_on_answers_the_write_that_waits_and_does_the_others() {
+        let resumes = Some(FAULT + SimDuration::from_millis(500));
+        let log = watch(Presence::Stopped { resumes }, 10_000);
+        assert_eq!((log.failures.timeout, log.done_late), (2, 2));
+        let took = unavailable_ms(&log);
+        assert!((496.0..497.0).contains(&took), "{took} ms");
+    }
+
+    #[test]
+    fn a_server_that_goes_on_after_it_was_replaced_redirects() {
+        let resumes = Some(FAULT + SimDuration::from_millis(100));
+        let log = watch(Presence::Stopped { resumes }, 50);
+        assert_eq!(log.failures, Failures::default());
+        assert_eq!((log.first_fail, log.moved_followed), (None, 1));
+    }
+}

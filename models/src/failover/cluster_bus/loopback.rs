@@ -132,3 +132,105 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids::ShardSet;
+    use super::super::packet::{Header, LinkName};
+    use super::*;
+
+    const ROUND_TRIP: SimDuration = SimDuration::from_micros(500);
+
+    fn packet(kind: PacketKind, number: u32) -> Packet {
+        let owner = Member(0);
+        Packet {
+            from: owner,
+            to: Member(1),
+            link: LinkName { owner, number },
+            incarnation: 1,
+            kind,
+            header: Header {
+                current_epoch: 1,
+                config_epoch: 1,
+                slots: ShardSet::EMPTY,
+                replica_of: None,
+                offset: 0,
+                no_failover: false,
+                paused: false,
+            },
+            gossip: Vec::new(),
+        }
+    }
+
+    /// Writes these at these milliseconds, to a receiver that reads or not; until when the last one
+    /// waits.
+    fn last_waits_until(written: &[(PacketKind, u64)], answers: bool) -> Option<SimTime> {
+        let mut loopback = Loopback::default();
+        let mut waits = None;
+        for (kind, at_ms) in written {
+            let at = SimTime::ZERO + SimDuration::from_millis(*at_ms);
+            waits = match loopback.admit(packet(*kind, 1), at, answers, ROUND_TRIP) {
+                Passage::Goes(_) => None,
+                Passage::Waits { until, .. } => Some(until),
+            };
+        }
+        waits
+    }
+
+    const ASK: PacketKind = PacketKind::AuthRequest { force: false };
+    const FAIL: PacketKind = PacketKind::Fail { about: Member(2) };
+    use PacketKind::{Ping, Pong};
+
+    #[test]
+    fn what_follows_a_request_for_votes_waits_for_the_timer() {
+        let until = SimTime::ZERO + SimDuration::from_millis(1043) + ROUND_TRIP;
+        let asked = [(Ping, 500), (ASK, 1000), (Pong, 1002)];
+        assert_eq!(last_waits_until(&asked, true), Some(until));
+        assert_eq!(
+            last_waits_until(&[(Ping, 500), (ASK, 1000), (Pong, 1044)], true),
+            None
+        );
+    }
+
+    #[test]
+    fn what_follows_goes_at_once_on_a_connection_that_is_not_interactive() {
+        let with_a_ping = [(Ping, 500), (Ping, 1000), (ASK, 1000), (Pong, 1002)];
+        assert_eq!(last_waits_until(&with_a_ping, true), None);
+        let after_one_way = [(Ping, 100), (FAIL, 200), (ASK, 1000), (Pong, 1002)];
+        assert_eq!(last_waits_until(&after_one_way, true), None);
+        assert_eq!(
+            last_waits_until(&[(ASK, 1000), (Pong, 1002)], true),
+            None,
+            "new"
+        );
+        let unanswered = [(Ping, 500), (ASK, 1000), (Pong, 1002)];
+        assert_eq!(
+            last_waits_until(&unanswered, false),
+            None,
+            "no PONG came back"
+        );
+    }
+
+    #[test]
+    fn what_waited_goes_together_and_a_new_connection_knows_nothing_of_it() {
+        let mut loopback = Loopback::default();
+        let at = |ms: u64| SimTime::ZERO + SimDuration::from_millis(ms);
+        for (kind, ms) in [(Ping, 500), (ASK, 1000), (Pong, 1002), (FAIL, 1010)] {
+            loopback.admit(packet(kind, 1), at(ms), true, ROUND_TRIP);
+        }
+        let ends = (Member(0), Member(1));
+        assert!(
+            loopback
+                .release(ends, 2, at(1043), true, ROUND_TRIP)
+                .is_empty()
+        );
+        assert_eq!(
+            loopback.release(ends, 1, at(1043), true, ROUND_TRIP).len(),
+            2
+        );
+        loopback.admit(packet(Ping, 1), at(1500), true, ROUND_TRIP);
+        loopback.admit(packet(ASK, 1), at(2000), true, ROUND_TRIP);
+        let on_a_new_one = loopback.admit(packet(Pong, 2), at(2002), true, ROUND_TRIP);
+        assert!(matches!(on_a_new_one, Passage::Goes(_)));
+    }
+}

@@ -53,8 +53,8 @@
 //! Which rule stands where: C1, C10, C16 `packet` · C2, C3, C5, C7, C8 `cron` · C4, C10-C13
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
 //! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,
-//! `connections`, on one machine `loopback` · the picks of nodes `dict` · the pace of crons `ticks` · sleeping while all is
-//! well `dormancy`. Each file names the Redis source behind it.
+//! `connections`, on one machine `loopback` · the picks of nodes `dict` · the pace of crons `ticks`
+//! · sleeping while all is well `dormancy`. Each file names the Redis source behind it.
 //!
 //! Left out, with the way it biases results: handshakes of new nodes (MEET, FORGET: a cluster that
 //! is rebuilt is a new bus); slots that move between shards; processing time inside the event loop
