@@ -138,19 +138,19 @@ fn render_one(text: &mut String, sources: &Sources, problem: &Problem) {
     };
     let source = sources.file(place.file);
     let (line, column) = source.line_and_column(place.from);
-    let shown = source.line(line);
-    let margin = line.to_string().len();
     let length = source.text[..place.to.min(source.text.len())]
         .chars()
         .count()
         - source.text[..place.from.min(source.text.len())]
             .chars()
             .count();
-    let room = shown.chars().count().saturating_sub(column - 1);
+    let margin = line.to_string().len();
+    let (shown, before) = window(source.line(line), column - 1);
+    let room = shown.chars().count().saturating_sub(before);
     let carets = "^".repeat(length.clamp(1, room.max(1)));
     let indent: String = shown
         .chars()
-        .take(column - 1)
+        .take(before)
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     let _ = writeln!(text, "{:margin$}--> {}:{line}:{column}", "", source.name);
@@ -158,6 +158,25 @@ fn render_one(text: &mut String, sources: &Sources, problem: &Problem) {
     let _ = writeln!(text, "{line} | {shown}");
     let _ = writeln!(text, "{:margin$} | {indent}{carets}", "");
     let _ = writeln!(text, "{:margin$} = {}\n", "", problem.mend);
+}
+
+/// Lines longer than this are shown in part.
+const SHOWN_MAX: usize = 100;
+
+/// The part of a line around a place, and how many characters of it stand before that place.
+fn window(line: &str, place: usize) -> (String, usize) {
+    if line.chars().count() <= SHOWN_MAX {
+        return (line.to_owned(), place);
+    }
+    let skipped = place.saturating_sub(SHOWN_MAX / 2);
+    let part: String = line.chars().skip(skipped).take(SHOWN_MAX).collect();
+    match skipped {
+        0 => (format!("{part} …"), place),
+        _ if skipped + SHOWN_MAX < line.chars().count() => {
+            (format!("… {part} …"), place - skipped + 2)
+        }
+        _ => (format!("… {part}"), place - skipped + 2),
+    }
 }
 
 /// The known word nearest to what was written, if one is near enough to be meant.
@@ -215,6 +234,18 @@ mod tests {
         let expected = "error: no such key\n --> my.toml:2:1\n  |\n2 | shard = 3\n  | ^^^^^\n  \
                         = did you mean `shards`?";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_problem() {
+        let line: String = (0..60).map(|k| format!("{k:03},")).collect();
+        let found = |place: usize| {
+            let (shown, before) = window(&line, place);
+            assert!(shown.chars().count() <= SHOWN_MAX + 4);
+            shown.chars().skip(before).take(4).collect::<String>()
+        };
+        assert_eq!([found(0), found(120), found(236)], ["000,", "030,", "059,"]);
+        assert_eq!(window("short", 2), ("short".to_owned(), 2));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! study.toml + scenario.toml ─ document/, scenario.rs, study.rs ─► design points
 //! design points × trials     ─ runner.rs ─► outcomes.csv           rows.rs
 //! outcomes.csv               ─ stats/, report/ ─► tables, charts, report.html
+//! measurements               ─ validate/ ─► how far the model is from a real Redis
 //! ```
 
 pub mod cli;
@@ -17,3 +18,4 @@ pub mod scenario;
 pub mod stats;
 pub mod study;
 pub mod terminal;
+pub mod validate;

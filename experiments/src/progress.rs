@@ -1,7 +1,8 @@
 //! How far a study is, for people: on stderr, and never in a result.
 //!
 //! A terminal gets a bar with trials a second, the current half-width of the headline difference
-//! and the time left; a log gets a line every now and then; clocks reach nothing else.
+//! and the time left; a log gets a line every now and then; clocks reach nothing else. [`Bar`] is
+//! the bar alone, for whatever else takes its time.
 
 use std::time::Duration;
 
@@ -14,11 +15,17 @@ use crate::terminal;
 /// Time between two lines of a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// The progress of one study.
-pub struct Progress {
+/// The progress of some number of like things.
+pub struct Bar {
     bar: ProgressBar,
     watched: bool,
+    things: &'static str,
     told: Option<Duration>,
+}
+
+/// The progress of one study.
+pub struct Progress {
+    bar: Bar,
     labels: Vec<String>,
     losses: Vec<Moments>,
 }
@@ -32,24 +39,62 @@ struct Moments {
     square: f64,
 }
 
-impl Progress {
-    /// Nothing done yet of `trials` under each of the labelled designs.
-    pub fn new(labels: Vec<String>, trials: u64) -> Progress {
+impl Bar {
+    /// None of `length` things done yet.
+    pub fn new(things: &'static str, length: u64) -> Bar {
         let watched = terminal::watched();
-        let runs = trials * labels.len() as u64;
         let target = match watched {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
         let style = ProgressStyle::with_template("{bar:24} {percent:>3} % · {msg} · {eta} left")
             .expect("the template is well formed");
-        let bar = ProgressBar::with_draw_target(Some(runs), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(Some(length), target).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));
-        let losses = vec![Moments::default(); labels.len()];
-        Progress {
+        Bar {
             bar,
             watched,
+            things,
             told: None,
+        }
+    }
+
+    /// One more has ended. May be called from any thread.
+    pub fn run_ended(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Time to say how far this is, and what it is at.
+    pub fn tell(&mut self, what: &str) {
+        let elapsed = self.bar.elapsed();
+        let rate = self.bar.position() as f64 / elapsed.as_secs_f64().max(1e-3);
+        let text = match what {
+            "" => format!("{rate:.0} {}/s", self.things),
+            _ => format!("{rate:.0} {}/s · {what}", self.things),
+        };
+        self.bar.set_message(text.clone());
+        let more = self.bar.position() < self.bar.length().unwrap_or(0);
+        let due = self.told.is_none_or(|told| elapsed >= told + LINE_EVERY);
+        if !self.watched && more && due {
+            self.told = Some(elapsed);
+            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            terminal::message(&format!("{done} of {all} {} · {text}", self.things));
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress {
+    /// Nothing done yet of `trials` under each of the labelled designs.
+    pub fn new(labels: Vec<String>, trials: u64) -> Progress {
+        let runs = trials * labels.len() as u64;
+        let losses = vec![Moments::default(); labels.len()];
+        Progress {
+            bar: Bar::new("trials", runs),
             labels,
             losses,
         }
@@ -57,7 +102,7 @@ impl Progress {
 
     /// One more trial under some design has ended. May be called from any thread.
     pub fn run_ended(&self) {
-        self.bar.inc(1);
+        self.bar.run_ended();
     }
 
     /// A trial has ended under every design, with these losses.
@@ -73,25 +118,12 @@ impl Progress {
 
     /// Some trials were added: time to say so.
     pub fn tell(&mut self) {
-        let elapsed = self.bar.elapsed();
-        let rate = self.bar.position() as f64 / elapsed.as_secs_f64().max(1e-3);
-        let text = match self.headline() {
-            Some(headline) => format!("{rate:.0} trials/s · {headline}"),
-            None => format!("{rate:.0} trials/s"),
-        };
-        self.bar.set_message(text.clone());
-        let more = self.bar.position() < self.bar.length().unwrap_or(0);
-        let due = self.told.is_none_or(|told| elapsed >= told + LINE_EVERY);
-        if !self.watched && more && due {
-            self.told = Some(elapsed);
-            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            terminal::message(&format!("{done} of {all} trials · {text}"));
-        }
+        self.bar.tell(&self.headline().unwrap_or_default());
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.bar.finish();
     }
 
     /// The best design so far against the baseline, with the half-width of its interval.

@@ -20,6 +20,7 @@ pub mod event;
 pub mod failover;
 pub mod fault;
 pub mod ids;
+pub mod lab;
 pub mod layout;
 pub mod ledger;
 pub mod outcome;

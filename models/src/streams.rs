@@ -27,3 +27,7 @@ pub const ARRIVALS: Purpose = Purpose(40);
 pub const PEOPLE: Purpose = Purpose(50);
 /// What the autoscaler's provider takes. Entity: the action.
 pub const PROVIDER: Purpose = Purpose(51);
+/// The phases of a laboratory run: starts of processes, the fault. Entity: always 0.
+pub const LAB: Purpose = Purpose(60);
+/// The bus of a laboratory run. Entity: always 0.
+pub const LAB_BUS: Purpose = Purpose(61);

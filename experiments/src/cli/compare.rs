@@ -111,12 +111,7 @@ fn simulate(
         .map(|point| point.label.clone())
         .collect();
     let mut progress = Progress::new(labels, asked);
-    let threads = arguments.threads.unwrap_or(0) as usize;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Error::Usage {
-        wrong: format!("the threads could not be started: {error}"),
-        mend: "ask for fewer with --threads".to_owned(),
-    })?;
+    let pool = super::pool(arguments.threads)?;
     // A trial that panics is told once, with the command that shows the whole panic.
     let loud = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod list;
 mod trace;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -43,6 +44,9 @@ enum Verb {
     /// Tell one trial: changes of state, messages of note, verdicts, human steps
     #[command(before_help = trace::EXAMPLES)]
     Trace(TraceArguments),
+    /// Compare the model with measurements of a real Redis
+    #[command(before_help = validate::EXAMPLES, after_help = validate::BOUNDS)]
+    Validate(ValidateArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +89,36 @@ struct TraceArguments {
     point: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+struct ValidateArguments {
+    /// CSV files of measurements [default: those that are built in]
+    #[arg(value_name = "CSV")]
+    files: Vec<String>,
+    /// Print the comparisons as JSON
+    #[arg(long)]
+    json: bool,
+    /// Simulated runs of each setting
+    #[arg(long, value_name = "N", default_value_t = 4000,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    runs: u64,
+    /// The seed; the same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Threads; the result does not depend on them [default: all cores]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+}
+
+/// The threads that simulate.
+fn pool(threads: Option<u64>) -> Result<rayon::ThreadPool, Error> {
+    let threads = threads.unwrap_or(0) as usize;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| Error::Usage {
+        wrong: format!("the threads could not be started: {error}"),
+        mend: "ask for fewer with --threads".to_owned(),
+    })
+}
+
 /// Reads the arguments, does what they say, and returns the exit code.
 pub fn run() -> u8 {
     let arguments = match Arguments::try_parse() {
@@ -96,6 +130,7 @@ pub fn run() -> u8 {
         Verb::Check { file } => check::run(file),
         Verb::List => list::run(),
         Verb::Trace(arguments) => trace::run(arguments),
+        Verb::Validate(arguments) => validate::run(arguments),
     };
     match done {
         Ok(code) => code,

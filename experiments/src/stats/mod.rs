@@ -6,11 +6,13 @@
 //! | `quantile.rs` | what do half, and 95 %, of the trials stay below |
 //! | `paired.rs` | is B better than A, trial by trial; what did pairing gain |
 //! | `bootstrap.rs` | the same for skewed losses; how likely is a design the best |
+//! | `kolmogorov.rs` | do two samples come from one distribution |
 //! | `family.rs` | what can still be said when many designs are looked at together |
 
 pub mod bootstrap;
 pub mod estimate;
 pub mod family;
+pub mod kolmogorov;
 pub mod paired;
 pub mod quantile;
 

@@ -4,7 +4,7 @@ use models::failover::cluster_bus::{
     BusEffect, ManualFailover, ManualFailoverError, Member, Process, ReplicaLink, Shard, Version,
 };
 
-use crate::drive::{Drive, layout, spec};
+use crate::drive::{Drive, Questions as _, layout, spec};
 
 const NT: u64 = 2000;
 

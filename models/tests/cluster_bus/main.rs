@@ -1,10 +1,7 @@
-//! The cluster bus against its rules, against itself, and against measurements of a real Redis.
+//! The cluster bus against its rules and against itself.
 
-mod comparison;
 mod dormancy;
 mod drive;
 mod elections;
-mod lab;
 mod random_worlds;
 mod rules;
-mod stats;

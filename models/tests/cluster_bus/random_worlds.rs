@@ -8,7 +8,7 @@ use models::failover::cluster_bus::{
 use rand::RngExt as _;
 use sim::{Purpose, Rng, Streams};
 
-use crate::drive::{Drive, layout, spec};
+use crate::drive::{Drive, Questions as _, layout, spec};
 
 const WORLDS: u64 = 256;
 

@@ -3,7 +3,7 @@
 
 use models::failover::cluster_bus::{BusEffect, Health, Member, Process, Shard};
 
-use crate::drive::{Drive, layout, spec};
+use crate::drive::{Drive, Questions as _, layout, spec};
 
 const NT: u64 = 2000;
 

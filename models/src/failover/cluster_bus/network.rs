@@ -19,6 +19,7 @@ use std::collections::BinaryHeap;
 use sim::{SimDuration, SimTime};
 
 use super::ids::Member;
+use super::loopback::{Loopback, Passage};
 use super::packet::{LinkName, Packet};
 use super::spec::ClusterBusSpec;
 
@@ -63,6 +64,12 @@ pub(super) enum Event {
     Boundary { number: u64 },
     /// A change of replication state that came while the bus slept.
     Replication { position: u32 },
+    /// What one member sent to another is acknowledged (`loopback`).
+    Acknowledged {
+        from: Member,
+        to: Member,
+        number: u32,
+    },
 }
 
 /// Events, packets under way, and cuts.
@@ -80,6 +87,8 @@ pub(super) struct Network {
     channels: Vec<Channel>,
     /// No packet leaves a member before an earlier one.
     departed: Vec<SimTime>,
+    /// How packets wait for acknowledgements, if they do.
+    loopback: Option<Loopback>,
 }
 
 /// Packets that one end of a connection has sent into a cut.
@@ -105,7 +114,13 @@ impl Network {
             cuts: 0,
             channels: Vec::new(),
             departed: vec![SimTime::ZERO; members],
+            loopback: None,
         }
+    }
+
+    /// From now on packets wait for acknowledgements as on one machine.
+    pub(super) fn fit_one_segment(&mut self) {
+        self.loopback = Some(Loopback::default());
     }
 
     pub(super) fn now(&self) -> SimTime {
@@ -128,6 +143,9 @@ impl Network {
         self.free.clear();
         self.channels.clear();
         self.departed.fill(SimTime::ZERO);
+        if let Some(loopback) = &mut self.loopback {
+            loopback.clear();
+        }
         self.now = time;
     }
 
@@ -167,7 +185,48 @@ impl Network {
         self.cuts == 0 && self.channels.iter().all(|c| c.waiting.is_empty())
     }
 
-    pub(super) fn send(&mut self, packet: Packet, delay: SimDuration, spec: &ClusterBusSpec) {
+    /// Sends a packet; `answers` says whether its receiver reads it at once.
+    pub(super) fn send(
+        &mut self,
+        packet: Packet,
+        delay: SimDuration,
+        answers: bool,
+        spec: &ClusterBusSpec,
+    ) {
+        let (from, to, number) = (packet.from, packet.to, packet.link.number);
+        let passage = match &mut self.loopback {
+            Some(loopback) if packet.link.owner == from => {
+                loopback.admit(packet, self.now + delay, answers, spec.latency * 2)
+            }
+            Some(_) | None => Passage::Goes(packet),
+        };
+        match passage {
+            Passage::Goes(packet) => self.put_through(packet, delay, spec),
+            Passage::Waits { until, first: true } => {
+                self.schedule(until, Event::Acknowledged { from, to, number });
+            }
+            Passage::Waits { .. } => {}
+        }
+    }
+
+    /// What waited on a connection goes out.
+    pub(super) fn acknowledged(
+        &mut self,
+        ends: (Member, Member),
+        number: u32,
+        answers: bool,
+        spec: &ClusterBusSpec,
+    ) {
+        let Some(loopback) = &mut self.loopback else {
+            return;
+        };
+        let waiting = loopback.release(ends, number, self.now, answers, spec.latency * 2);
+        for packet in waiting {
+            self.put_through(packet, SimDuration::ZERO, spec);
+        }
+    }
+
+    fn put_through(&mut self, packet: Packet, delay: SimDuration, spec: &ClusterBusSpec) {
         let (from, to, link) = (packet.from, packet.to, packet.link);
         let stalled = self
             .channels

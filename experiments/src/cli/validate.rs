@@ -1,0 +1,54 @@
+//! `outage validate`: the model against measurements of a real Redis.
+
+use output::TextOptions;
+
+use super::ValidateArguments;
+use crate::progress::Bar;
+use crate::terminal;
+use crate::validate::{Order, judge, paper, read};
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage validate                        # all built-in measurements of Redis 7.0.15
+  outage validate my-lab.csv --runs 500  # your own, in the columns of models/lab/*.csv
+  outage validate --json | jq '.[] | select(.quantity == \"promote\")'";
+
+/// Shown last in the help.
+pub const BOUNDS: &str = "\
+Rows are grouped by condition and setting, and each setting is simulated. A comparison holds if
+medians are within 5 % (or 50 ms), 95th percentiles within 10 %, and the Kolmogorov-Smirnov test
+has p > 0.01 (or medians are within 50 ms); a share of failovers, within 15 points.
+
+--json prints an array of {setting, quantity, n, measured_median_s, simulated_median_s, median_rel,
+measured_p95_s, simulated_p95_s, p95_rel, ks, p}: seconds, or shares for failover_share (where p is
+that of a binomial test); null where undefined, as for what happened in no run.
+
+Exit codes: 0 all comparisons hold, 1 a bound is missed (the result is valid), 2 a mistake in the
+arguments or the files.";
+
+/// Prints how far the model is from the measurements.
+pub fn run(arguments: &ValidateArguments) -> super::Done {
+    let groups = read::groups(&arguments.files)?;
+    let order = Order {
+        runs: arguments.runs,
+        seed: arguments.seed,
+    };
+    let mut bar = Bar::new("runs", order.runs * judge::settings(&groups));
+    let pool = super::pool(arguments.threads)?;
+    let lines = pool.install(|| judge(&groups, order, &mut bar));
+    bar.finish();
+    let lines = lines?;
+    match arguments.json {
+        true => terminal::result(&paper::json(&lines)?),
+        false => terminal::result(&paper::text(&lines, &options())?),
+    }
+    Ok(u8::from(paper::missed(&lines) > 0))
+}
+
+fn options() -> TextOptions {
+    TextOptions {
+        width: terminal::width(),
+        colour: terminal::colour(),
+    }
+}

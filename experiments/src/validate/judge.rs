@@ -1,0 +1,338 @@
+//! One line for each quantity under each setting: how far the model is from the measurements.
+//!
+//! The bounds: medians within 5 %, 95th percentiles within 10 %, and a Kolmogorov-Smirnov test that
+//! does not tell the distributions apart at 1 %. Medians within 50 ms of each other stand in for
+//! the first and the last: the measuring machine was busy. Shares are within 15 points.
+
+use models::lab::{Fault, LabRun, Setting};
+use sim::SimDuration;
+use statrs::distribution::{Binomial, Discrete};
+
+use super::read::Group;
+use super::simulate::{Order, simulate};
+use crate::error::Error;
+use crate::progress::Bar;
+use crate::stats::kolmogorov::{TwoSample, two_sample};
+use crate::stats::{LEVEL, quantile};
+
+const MEDIAN_WITHIN: f64 = 0.05;
+const P95_WITHIN: f64 = 0.10;
+const P_ABOVE: f64 = 0.01;
+const NEAR_S: f64 = 0.050;
+const SHARE_WITHIN: f64 = 0.15;
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// From the fault until a majority held the primary for failed.
+    Detect,
+    /// From the fault until a replica was promoted.
+    Promote,
+    /// From the client's first failed write to the first good one after the last failure.
+    Unavailable,
+    /// The share of runs in which a replica was promoted although the primary was resumed.
+    FailoverShare,
+}
+
+/// One sample's figures: seconds, or shares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figures {
+    /// How many values there are.
+    pub n: usize,
+    /// Of how many runs.
+    pub runs: usize,
+    /// The median; for a share, the share.
+    pub median: Option<f64>,
+    /// The 95th percentile.
+    pub p95: Option<f64>,
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Condition and setting, for people.
+    pub setting: String,
+    /// What is compared.
+    pub quantity: Quantity,
+    /// The real Redis.
+    pub measured: Figures,
+    /// The model; `None` if it does not simulate such a setting.
+    pub simulated: Option<Figures>,
+    /// The test of the two samples.
+    pub test: Option<TwoSample>,
+    /// For a share: how often chance alone is at least as unlikely as what was measured.
+    pub share_p: Option<f64>,
+}
+
+/// What a line comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Within all bounds.
+    Holds,
+    /// Beyond these.
+    Misses(Vec<String>),
+    /// There is nothing to compare.
+    Undefined(&'static str),
+}
+
+/// Compares every group with as many simulated runs as are asked for.
+pub fn judge(groups: &[Group], order: Order, bar: &mut Bar) -> Result<Vec<Line>, Error> {
+    let mut done: Vec<(&Setting, Vec<LabRun>)> = Vec::new();
+    let mut lines = Vec::new();
+    for group in groups {
+        if let Setting::Cluster(cluster) = &group.setting
+            && !done.iter().any(|(setting, _)| *setting == &group.setting)
+        {
+            done.push((&group.setting, simulate(cluster, &group.words, order, bar)?));
+        }
+        let runs = done.iter().find(|(setting, _)| *setting == &group.setting);
+        lines.extend(compare(group, runs.map(|(_, runs)| runs.as_slice())));
+        bar.tell(&group.words);
+    }
+    Ok(lines)
+}
+
+/// How many settings have to be simulated.
+pub fn settings(groups: &[Group]) -> u64 {
+    let mut seen: Vec<&Setting> = Vec::new();
+    for group in groups {
+        let simulated = matches!(group.setting, Setting::Cluster(_));
+        if simulated && !seen.contains(&&group.setting) {
+            seen.push(&group.setting);
+        }
+    }
+    seen.len() as u64
+}
+
+fn compare(group: &Group, runs: Option<&[LabRun]>) -> Vec<Line> {
+    let times: [(Quantity, Time); 3] = [
+        (Quantity::Detect, |run| run.servers.detect),
+        (Quantity::Promote, |run| run.servers.promote),
+        (Quantity::Unavailable, |run| run.unavailable()),
+    ];
+    let mut lines = Vec::new();
+    for ((quantity, time), measured) in times.into_iter().zip(&group.values) {
+        let Some(measured) = measured else { continue };
+        let simulated = runs.map(|runs| seconds(runs, time));
+        lines.push(Line {
+            setting: group.words.clone(),
+            quantity,
+            measured: figures(measured, group.runs),
+            simulated: simulated
+                .as_ref()
+                .map(|values| figures(values, runs.map_or(0, <[LabRun]>::len))),
+            test: simulated.and_then(|simulated| two_sample(measured, &simulated)),
+            share_p: None,
+        });
+    }
+    if let (Some(promoted), true) = (&group.values[1], is_resumed(&group.setting)) {
+        let measured = share(promoted.len(), group.runs);
+        let simulated = runs.map(|runs| {
+            let promoted = runs.iter().filter(|run| run.servers.promote.is_some());
+            share(promoted.count(), runs.len())
+        });
+        lines.push(Line {
+            setting: group.words.clone(),
+            quantity: Quantity::FailoverShare,
+            measured,
+            simulated,
+            test: None,
+            share_p: simulated
+                .and_then(|figures| figures.median)
+                .map(|share| binomial_p(group.runs, promoted.len(), share)),
+        });
+    }
+    lines
+}
+
+type Time = fn(&LabRun) -> Option<SimDuration>;
+
+fn seconds(runs: &[LabRun], time: Time) -> Vec<f64> {
+    let times = runs.iter().filter_map(time);
+    times.map(SimDuration::as_secs_f64).collect()
+}
+
+fn is_resumed(setting: &Setting) -> bool {
+    let fault = match setting {
+        Setting::Cluster(cluster) => cluster.fault,
+        Setting::Sentinel(sentinel) => sentinel.fault,
+    };
+    match fault {
+        Fault::Crash => false,
+        Fault::Hang { resumed_after } => resumed_after.is_some(),
+    }
+}
+
+fn figures(values: &[f64], runs: usize) -> Figures {
+    let at = |share: f64| quantile(values, share, LEVEL).map(|quantile| quantile.value);
+    Figures {
+        n: values.len(),
+        runs,
+        median: at(0.5),
+        p95: at(0.95),
+    }
+}
+
+fn share(hits: usize, runs: usize) -> Figures {
+    Figures {
+        n: runs,
+        runs,
+        median: Some(hits as f64 / runs as f64),
+        p95: None,
+    }
+}
+
+/// Two-sided p-value of `hits` in `n` trials if each hits with probability `share`.
+fn binomial_p(n: usize, hits: usize, share: f64) -> f64 {
+    let binomial = Binomial::new(share, n as u64).expect("a share is a probability");
+    let observed = binomial.pmf(hits as u64) * (1.0 + 1e-9);
+    let all = (0..=n as u64).map(|k| binomial.pmf(k));
+    all.filter(|p| *p <= observed).sum::<f64>().min(1.0)
+}
+
+impl Line {
+    /// How far the simulated median is from the measured one, relative to that.
+    pub fn median_rel(&self) -> Option<f64> {
+        relative(self.measured.median?, self.simulated?.median?)
+    }
+
+    /// The same of the 95th percentiles.
+    pub fn p95_rel(&self) -> Option<f64> {
+        relative(self.measured.p95?, self.simulated?.p95?)
+    }
+
+    /// How far the medians, or the shares, are apart.
+    pub fn apart(&self) -> Option<f64> {
+        Some(self.simulated?.median? - self.measured.median?)
+    }
+
+    /// The verdict by the bounds.
+    pub fn verdict(&self) -> Verdict {
+        let Some(simulated) = self.simulated else {
+            return Verdict::Undefined("not simulated");
+        };
+        let Some(apart) = self.apart() else {
+            return match (self.measured.n, simulated.n) {
+                (0, 0) => Verdict::Undefined("never, in both"),
+                (0, _) => Verdict::Undefined("never measured"),
+                (_, _) => Verdict::Misses(vec!["never simulated".to_owned()]),
+            };
+        };
+        let mut misses = Vec::new();
+        if self.quantity == Quantity::FailoverShare {
+            if apart.abs() > SHARE_WITHIN {
+                misses.push("share".to_owned());
+            }
+        } else {
+            let near = apart.abs() <= NEAR_S;
+            let beyond = |rel: Option<f64>, bound: f64| rel.is_none_or(|rel| rel.abs() > bound);
+            if beyond(self.median_rel(), MEDIAN_WITHIN) && !near {
+                misses.push("median".to_owned());
+            }
+            if beyond(self.p95_rel(), P95_WITHIN) {
+                misses.push("p95".to_owned());
+            }
+            if self.test.is_none_or(|test| test.p <= P_ABOVE) && !near {
+                misses.push("KS".to_owned());
+            }
+        }
+        match misses.is_empty() {
+            true => Verdict::Holds,
+            false => Verdict::Misses(misses),
+        }
+    }
+}
+
+/// Undefined next to nothing.
+fn relative(measured: f64, simulated: f64) -> Option<f64> {
+    (measured != 0.0).then(|| simulated / measured - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(measured: (usize, f64, f64), simulated: Option<(usize, f64, f64)>, p: f64) -> Line {
+        let figures = |(n, median, p95)| Figures {
+            n,
+            runs: 40,
+            median: (n > 0).then_some(median),
+            p95: (n > 0).then_some(p95),
+        };
+        Line {
+            setting: "A".to_owned(),
+            quantity: Quantity::Promote,
+            measured: figures(measured),
+            simulated: simulated.map(figures),
+            test: Some(TwoSample { statistic: 0.2, p }),
+            share_p: None,
+        }
+    }
+
+    fn misses(line: &Line) -> Vec<String> {
+        match line.verdict() {
+            Verdict::Misses(bounds) => bounds,
+            Verdict::Holds => Vec::new(),
+            Verdict::Undefined(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn each_bound_is_missed_by_itself() {
+        let real = (40, 2.0, 3.0);
+        assert_eq!(misses(&line(real, Some((40, 2.09, 3.2)), 0.02)), [""; 0]);
+        assert_eq!(misses(&line(real, Some((40, 2.11, 3.2)), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, Some((40, 1.89, 3.2)), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, Some((40, 2.0, 3.31)), 0.02)), ["p95"]);
+        assert_eq!(misses(&line(real, Some((40, 2.06, 3.2)), 0.01)), ["KS"]);
+    }
+
+    #[test]
+    fn medians_within_50_ms_stand_in_for_median_and_distribution_but_not_for_the_tail() {
+        let real = (40, 0.5, 0.9);
+        assert_eq!(misses(&line(real, Some((40, 0.549, 0.95)), 0.0)), [""; 0]);
+        assert_eq!(
+            misses(&line(real, Some((40, 0.551, 0.95)), 0.0)),
+            ["median", "KS"]
+        );
+        assert_eq!(misses(&line(real, Some((40, 0.549, 1.0)), 0.0)), ["p95"]);
+    }
+
+    #[test]
+    fn what_did_not_happen_is_not_compared() {
+        let nothing = (0, 0.0, 0.0);
+        let undefined = |line: &Line| line.verdict();
+        let both = line(nothing, Some(nothing), 1.0);
+        assert_eq!(undefined(&both), Verdict::Undefined("never, in both"));
+        let unmeasured = line(nothing, Some((3, 1.0, 1.0)), 1.0);
+        assert_eq!(undefined(&unmeasured), Verdict::Undefined("never measured"));
+        assert_eq!(unmeasured.median_rel(), None);
+        let unsimulated = line((3, 1.0, 1.0), Some(nothing), 1.0);
+        assert_eq!(misses(&unsimulated), ["never simulated"]);
+        let unknown = line((3, 1.0, 1.0), None, 1.0);
+        assert_eq!(undefined(&unknown), Verdict::Undefined("not simulated"));
+    }
+
+    #[test]
+    fn shares_may_be_15_points_apart() {
+        let of = |measured: usize, simulated: usize| Line {
+            quantity: Quantity::FailoverShare,
+            measured: share(measured, 100),
+            simulated: Some(share(simulated, 100)),
+            test: None,
+            ..line((0, 0.0, 0.0), None, 1.0)
+        };
+        assert_eq!(misses(&of(50, 64)), [""; 0]);
+        assert_eq!(misses(&of(50, 34)), ["share"]);
+        assert_eq!(of(0, 10).median_rel(), None, "relative to nothing");
+        assert_eq!(misses(&of(0, 10)), [""; 0]);
+    }
+
+    #[test]
+    fn binomial_p_agrees_with_counting() {
+        // Of ten fair tosses, 0, 1, 9 and 10 heads are as unlikely as one: 22 of 1,024.
+        assert!((binomial_p(10, 1, 0.5) - 22.0 / 1024.0).abs() < 1e-12);
+        assert_eq!(binomial_p(12, 0, 0.0), 1.0);
+        assert_eq!(binomial_p(12, 12, 1.0), 1.0);
+    }
+}

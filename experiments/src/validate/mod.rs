@@ -1,0 +1,20 @@
+//! The model against measurements of a real Redis.
+//!
+//! ```text
+//! CSV, one row a run ─ sheet.rs, read.rs ─► groups of one setting ─┐
+//!                        setting ─ models::lab, in parallel ─► runs ┴ judge.rs ─► lines ─ paper.rs
+//! ```
+//!
+//! A line compares one quantity under one setting: medians, 95th percentiles, distributions. The
+//! settings are read from the columns, so files that nobody had when the model was built are judged
+//! like those that are built in.
+
+pub mod judge;
+pub mod paper;
+pub mod read;
+mod setting;
+mod sheet;
+mod simulate;
+
+pub use judge::{Line, Quantity, Verdict, judge};
+pub use simulate::Order;

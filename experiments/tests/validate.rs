@@ -1,0 +1,342 @@
+//! `outage validate`: the real binary, and what the model is held to.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use experiments::progress::Bar;
+use experiments::stats::kolmogorov::two_sample;
+use experiments::validate::{Line, Order, Quantity, Verdict, judge, read};
+use models::lab::{ClusterSetting, Fault, MEASURED, Milestones, ProbeSpec, run};
+use serde_json::Value;
+use sim::{SimDuration, Streams};
+use support::{golden, outage, stderr, stdout};
+
+/// Two settings, three rows each; one row of the second did not fail over.
+const SMALL: &str = "\
+run_id,cond,node_timeout_ms,fault,hang_s,masters,fail_detect_ms,promote_ms,unavail_ms
+A-1,A,1000,crash,,3,1450.1,2260.5,2290.0
+A-2,A,1000,crash,,3,1380.0,2100.0,2130.4
+A-3,A,1000,crash,,3,1560.9,2500.0,2540.0
+B-1,B,2000,hang,3,3,2885.8,3712.8,2997.0
+B-2,B,2000,hang,3,3,,,2999.5
+B-3,B,2000,hang,3,3,2619.8,3327.8,2996.1
+";
+
+fn place(text: &str) -> tempfile::TempDir {
+    let place = tempfile::tempdir().expect("there is room for a directory");
+    fs::write(place.path().join("lab.csv"), text).expect("the directory is ours");
+    place
+}
+
+fn json(directory: &Path, extra: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let arguments = [&["validate", "lab.csv", "--json", "--runs", "300"], extra].concat();
+    let output = outage(directory, &arguments);
+    let lines = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    (output.status.code(), lines)
+}
+
+#[test]
+fn json_is_an_array_of_the_pinned_records() {
+    let place = place(SMALL);
+    let (code, lines) = json(place.path(), &[]);
+    assert!(code == Some(0) || code == Some(1), "{code:?}");
+    let quantities: Vec<&str> = lines
+        .iter()
+        .map(|l| l["quantity"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "detect",
+        "promote",
+        "unavailable",
+        "detect",
+        "promote",
+        "unavailable",
+        "failover_share",
+    ];
+    assert_eq!(quantities, expected);
+    let keys: Vec<&str> = lines[0]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let pinned = "setting,quantity,n,measured_median_s,simulated_median_s,median_rel,\
+                  measured_p95_s,simulated_p95_s,p95_rel,ks,p";
+    assert_eq!(keys.join(","), pinned);
+    assert_eq!(lines[0]["n"], 3);
+    assert_eq!(lines[0]["measured_median_s"], 1.4501, "seconds");
+    let simulated = lines[0]["simulated_median_s"].as_f64().unwrap();
+    assert!((1.3..1.7).contains(&simulated), "{simulated} s");
+    let relative = lines[0]["median_rel"].as_f64().unwrap();
+    assert!((relative - (simulated / 1.4501 - 1.0)).abs() < 1e-9);
+    assert_eq!(lines[3]["n"], 2, "of three rows, one was not detected");
+    let share = &lines[6];
+    assert_eq!((&share["n"], &share["ks"]), (&Value::from(3), &Value::Null));
+    assert!((share["measured_median_s"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    assert_eq!(share["measured_p95_s"], Value::Null);
+}
+
+#[test]
+fn what_never_happened_is_null_and_not_nothing() {
+    let text = "cond,node_timeout_ms,require_full_coverage,fail_detect_ms,promote_ms,unavail_ms\n\
+                C6,2000,no,2732.8,,\nC6,2000,no,2221.3,,\n";
+    let place = place(text);
+    let (_, lines) = json(place.path(), &[]);
+    for line in &lines[1..] {
+        assert_eq!(line["n"], 0, "{line}");
+        for key in [
+            "measured_median_s",
+            "simulated_median_s",
+            "median_rel",
+            "ks",
+            "p",
+        ] {
+            assert_eq!(line[key], Value::Null, "{line}");
+        }
+    }
+    let output = outage(place.path(), &["validate", "lab.csv", "--runs", "50"]);
+    assert!(
+        stdout(&output).contains("never, in both"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        stdout(&output).contains("full coverage no"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn rows_are_grouped_by_setting_and_missing_columns_have_the_standard_values() {
+    let place = place(SMALL);
+    let words = |text: &str, name: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        let groups = read::groups(&[path.display().to_string()]).unwrap();
+        let words = groups.into_iter().map(|group| (group.words, group.runs));
+        words.collect::<Vec<_>>()
+    };
+    let bare = words("node_timeout_ms,promote_ms\n500,1\n500,2\n", "my-lab.csv");
+    let expected = "my-lab: crash, node timeout 500ms, 3 masters with 1 replica each".to_owned();
+    assert_eq!(bare, [(expected, 2)]);
+    let sentinel = "cond,down_after_ms,fault,sentinels,dead_sentinels,quorum,unavail_ms\n\
+                    S1,1000,crash,3,0,2,1\nS1,1000,crash,5,1,3,1\nS1,1000,hang,5,1,3,1\n\
+                    S1,1000,crash,5,1,3,1\n";
+    let found = words(sentinel, "s.csv");
+    let expected = [
+        (
+            "S1: crash, down-after 1s, 2 replicas, 3 sentinels, quorum 2",
+            1,
+        ),
+        (
+            "S1: crash, down-after 1s, 2 replicas, 5 sentinels, quorum 3, 1 of them dead",
+            2,
+        ),
+        (
+            "S1: hang, down-after 1s, 2 replicas, 5 sentinels, quorum 3, 1 of them dead",
+            1,
+        ),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(words, rows)| (words.to_owned(), rows))
+    );
+    let built_in: usize = read::groups(&[])
+        .unwrap()
+        .iter()
+        .map(|group| group.runs)
+        .sum();
+    assert_eq!(built_in, 80 + 40 + 30 + 10 + 84 + 16 + 8 + 60 + 30 + 60);
+}
+
+#[test]
+fn the_bytes_depend_on_seed_and_runs_and_on_nothing_else() {
+    let place = place(SMALL);
+    let one = json(place.path(), &["--threads", "1"]);
+    assert_eq!(one, json(place.path(), &["--threads", "2"]));
+    assert_eq!(
+        one,
+        json(place.path(), &["--seed", "1"]),
+        "1 is the default"
+    );
+    assert_ne!(one, json(place.path(), &["--seed", "2"]));
+}
+
+#[test]
+fn a_missed_bound_is_told_and_ends_with_code_1() {
+    let place = place(SMALL);
+    let held = outage(place.path(), &["validate", "lab.csv", "--runs", "300"]);
+    let slow = SMALL
+        .replace(",2260.5,", ",4260.5,")
+        .replace(",2100.0,", ",4100.0,");
+    fs::write(place.path().join("lab.csv"), slow).unwrap();
+    let missed = outage(place.path(), &["validate", "lab.csv", "--runs", "300"]);
+    assert_eq!(missed.status.code(), Some(1), "{}", stdout(&missed));
+    let line = |output| {
+        let text = stdout(output);
+        let found = text.lines().find(|line: &&str| line.starts_with("promote"));
+        found.expect("a line").to_owned()
+    };
+    assert!(
+        line(&missed).contains("misses: median"),
+        "{}",
+        line(&missed)
+    );
+    assert!(line(&held).ends_with("holds"), "{}", line(&held));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_with_line_column_and_mend() {
+    let place = place("");
+    let mut told = String::new();
+    let mistakes = [
+        ("nothing in it", String::new()),
+        ("no rows", SMALL.lines().next().unwrap().to_owned() + "\n"),
+        (
+            "a number that is none",
+            SMALL.replace("A-2,A,1000", "A-2,A,1s"),
+        ),
+        ("a time that is none", SMALL.replace("2130.4", "2,130.4")),
+        (
+            "a quoted word for a time",
+            SMALL.replace("2130.4", "\"n/a\""),
+        ),
+        (
+            "a fault that nobody knows",
+            SMALL.replace("B-2,B,2000,hang", "B-2,B,2000,freeze"),
+        ),
+        (
+            "a crash that ends",
+            SMALL.replace("2000,hang,3,3,,", "2000,crash,3,3,,"),
+        ),
+        (
+            "nothing to compare",
+            SMALL.replace("_ms\n", "\n").replace("_ms,", ","),
+        ),
+        (
+            "a column misspelt",
+            SMALL.replace("fail_detect_ms,promote_ms,unavail_ms", "a,b,unavial_ms"),
+        ),
+        ("a column twice", SMALL.replace("promote_ms", "unavail_ms")),
+        ("no timeout", SMALL.replace("A-3,A,1000", "A-3,A,")),
+        (
+            "too many nodes",
+            SMALL
+                .replace("hang_s,masters", "replicas_per_master,masters")
+                .replace("hang,3,3", "hang,9,99")
+                .replace("1000,crash,,3", "1000,crash,1,3"),
+        ),
+        ("several", SMALL.replace("1000,crash,,3", "50,crash,,0")),
+    ];
+    for (what, text) in mistakes {
+        fs::write(place.path().join("lab.csv"), &text).unwrap();
+        let output = outage(place.path(), &["validate", "lab.csv"]);
+        assert_eq!(output.status.code(), Some(2), "{what}: {}", stdout(&output));
+        assert_eq!(stdout(&output), "", "{what}: results only");
+        told.push_str(&format!("## {what}\n{}\n", stderr(&output)));
+    }
+    let missing = outage(place.path(), &["validate", "lab.cvs"]);
+    assert_eq!(missing.status.code(), Some(2));
+    told.push_str(&format!("## no such file\n{}", stderr(&missing)));
+    golden(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/malformed-measurements.txt"),
+        &told,
+    );
+}
+
+/// Where there are thirty rows and more, the model holds every bound. A test of a dozen rows would
+/// be one of the dozen.
+#[test]
+fn the_model_holds_the_bounds() {
+    let order = Order {
+        runs: 1500,
+        seed: 1,
+    };
+    let groups = read::groups(&[]).unwrap();
+    let lines = judge(&groups, order, &mut Bar::new("runs", 1)).unwrap();
+    let many: Vec<&Line> = lines
+        .iter()
+        .filter(|line| line.measured.n >= 30 && line.simulated.is_some())
+        .collect();
+    assert_eq!(many.len(), 12, "C1 twice, C2 and C3");
+    for line in many {
+        assert_eq!(line.verdict(), Verdict::Holds, "{line:?}");
+    }
+    let shares: Vec<&Line> = lines
+        .iter()
+        .filter(|line| line.quantity == Quantity::FailoverShare)
+        .collect();
+    assert_eq!(shares.len(), 7, "lengths of a hang");
+    for line in shares {
+        assert!(line.share_p.expect("it is simulated") > 0.01, "{line:?}");
+    }
+}
+
+/// The values of a column of a built-in file, in milliseconds, of the rows with this node timeout.
+fn column(file: &str, node_timeout_ms: u64, name: &str) -> Vec<f64> {
+    let measured = MEASURED
+        .iter()
+        .find(|measured| measured.file.starts_with(file));
+    let text = measured.expect("a built-in file").text;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let place = |name: &str| header.iter().position(|found| found == name).expect(name);
+    let (timeout, wanted) = (place("node_timeout_ms"), place(name));
+    let rows = reader.records().map(Result::unwrap);
+    rows.filter(|row| row[timeout] == node_timeout_ms.to_string())
+        .filter_map(|row| row[wanted].parse().ok())
+        .collect()
+}
+
+/// What leads to detection and promotion is as measured too, step by step.
+#[test]
+fn suspicions_and_elections_come_when_a_real_redis_has_them() {
+    let hang = Fault::Hang {
+        resumed_after: None,
+    };
+    let runs = |node_timeout_ms: u64, fault: Fault| -> Vec<Milestones> {
+        let setting = ClusterSetting {
+            node_timeout: SimDuration::from_millis(node_timeout_ms),
+            masters: 3,
+            replicas_per_master: 1,
+            require_full_coverage: true,
+            without_replica: false,
+            fault,
+            probe: ProbeSpec {
+                interval: SimDuration::from_millis(10),
+                timeout: SimDuration::from_millis(200),
+            },
+        };
+        let one = |number| {
+            run(&setting, &Streams::for_trial(1, number))
+                .unwrap()
+                .servers
+        };
+        (1..=1000).map(one).collect()
+    };
+    type Step = fn(&Milestones) -> Option<SimDuration>;
+    let steps: [(&str, Step); 4] = [
+        ("pfail_first_any_ms", |run| run.pfail_first_any),
+        ("pfail_first_master_ms", |run| run.pfail_first_master),
+        ("pfail_last_master_ms", |run| run.pfail_last_master),
+        ("election_start_ms", |run| run.election_start),
+    ];
+    for (file, node_timeout_ms, fault) in [
+        ("P1", 1000, Fault::Crash),
+        ("P1", 5000, Fault::Crash),
+        ("P2", 2000, hang),
+    ] {
+        let runs = runs(node_timeout_ms, fault);
+        for (name, step) in steps {
+            let measured = column(file, node_timeout_ms, name);
+            let simulated = runs.iter().filter_map(step);
+            let simulated: Vec<f64> = simulated.map(|span| span.as_secs_f64() * 1e3).collect();
+            let test = two_sample(&measured, &simulated).expect("both have happened");
+            assert!(test.p > 0.01, "{file} {node_timeout_ms} {name}: {test:?}");
+        }
+    }
+}
