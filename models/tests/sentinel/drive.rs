@@ -31,7 +31,7 @@ pub fn spec(down_after_ms: u64) -> SentinelSpec {
         parallel_syncs: 1,
         master_reboot_down_after: SimDuration::ZERO,
         latency: SimDuration::from_micros(250),
-        config_save: SimDuration::from_millis(1),
+        config_save: SimDuration::from_millis(3),
     }
 }
 

@@ -51,7 +51,7 @@ impl SentinelGroup {
     }
 
     /// Sends what a Sentinel left in the outbox, and reports its effects.
-    pub(super) fn ship(&mut self, sentinel: Sentinel, out: &mut SentinelEffects) {
+    pub(super) fn ship(&mut self, sentinel: Sentinel, in_timer: bool, out: &mut SentinelEffects) {
         for effect in std::mem::take(&mut self.outbox.effects) {
             self.emit(effect, out);
         }
@@ -61,7 +61,7 @@ impl SentinelGroup {
         for conn in std::mem::take(&mut self.outbox.connects) {
             self.try_connect(conn, 0);
         }
-        let delay = self.departure(sentinel);
+        let delay = self.departure(sentinel, in_timer);
         let me = Party::Sentinel(sentinel);
         for (conn, incarnation, command) in std::mem::take(&mut self.outbox.commands) {
             let delivery = Delivery {
@@ -85,15 +85,14 @@ impl SentinelGroup {
         }
     }
 
-    /// How long what leaves now is under way: after the configuration is on disk, and not before
-    /// what left earlier.
-    fn departure(&mut self, sentinel: Sentinel) -> SimDuration {
-        let saving = if std::mem::take(&mut self.outbox.saved) {
-            self.spec.config_save
-        } else {
-            SimDuration::ZERO
-        };
+    /// How long what leaves now is under way: after the configuration is on disk, as often as that
+    /// was called for, and not before what left earlier.
+    fn departure(&mut self, sentinel: Sentinel, in_timer: bool) -> SimDuration {
+        let saving = self.spec.config_save * std::mem::take(&mut self.outbox.saves);
         let now = self.network.now();
+        self.watchers[sentinel.index()]
+            .ticks
+            .delay(saving, in_timer);
         let departed = &mut self.departed[sentinel.index()];
         *departed = (now + saving).max(*departed);
         *departed - now + self.spec.latency

@@ -57,12 +57,12 @@ impl Watcher {
     ) -> Option<Sentinel> {
         if epoch > self.current_epoch {
             self.current_epoch = epoch;
-            cx.out.saved = true;
+            cx.out.saves += 1;
         }
         if self.leader_epoch < epoch && self.current_epoch <= epoch {
             self.leader = Some(candidate);
             self.leader_epoch = self.current_epoch;
-            cx.out.saved = true;
+            cx.out.saves += 1;
             let (by, to, epoch) = (self.me, candidate, self.leader_epoch);
             cx.effect(SentinelEffect::Vote { by, to, epoch });
             if candidate != self.me {

@@ -19,11 +19,11 @@ impl Watcher {
     pub(super) fn hear_hello(&mut self, hello: Hello, cx: &mut Cx) {
         if self.instance(Party::Sentinel(hello.from)).is_none() {
             self.add_peer(hello.from, cx.ms);
-            cx.out.saved = true;
+            cx.out.saves += 1;
         }
         if hello.current_epoch > self.current_epoch {
             self.current_epoch = hello.current_epoch;
-            cx.out.saved = true;
+            cx.out.saves += 1;
         }
         if hello.config_epoch > self.config_epoch {
             self.config_epoch = hello.config_epoch;
@@ -60,7 +60,7 @@ impl Watcher {
         for node in replicas {
             self.add_replica(node, cx.ms);
         }
-        cx.out.saved = true;
+        cx.out.saves += 1;
     }
 
     /// `sentinelResetMaster`. What is not named here stays as it was, among it the times of the

@@ -20,7 +20,7 @@ impl Watcher {
             for node in &info.replicas {
                 if self.instance(Party::Node(*node)).is_none() {
                     self.add_replica(*node, cx.ms);
-                    cx.out.saved = true;
+                    cx.out.saves += 1;
                 }
             }
         }
@@ -48,7 +48,7 @@ impl Watcher {
     fn note_promotion(&mut self, from: Party, cx: &mut Cx) {
         self.config_epoch = self.failover.epoch;
         self.enter(State::Reconfigure, cx.ms);
-        cx.out.saved = true;
+        cx.out.saves += 1;
         let by = self.me;
         let node = self.instance(from).expect("it has a connection").node();
         cx.effect(SentinelEffect::PromotedSeen { by, node });

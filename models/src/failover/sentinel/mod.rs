@@ -26,7 +26,7 @@
 //! #     parallel_syncs: 1,
 //! #     master_reboot_down_after: SimDuration::ZERO,
 //! #     latency: SimDuration::from_micros(250),
-//! #     config_save: SimDuration::from_millis(1),
+//! #     config_save: SimDuration::from_millis(3),
 //! # };
 //! let node = |role| NodeInit { role, priority: 100 };
 //! let replica = NodeRole::Replica { of: Node(0) };
@@ -204,10 +204,11 @@ impl SentinelGroup {
             out: &mut self.outbox,
         };
         let result = deed(watcher, &mut cx);
-        if watcher.ticks.wake(now) {
+        let timer = watcher.ticks.wake(now);
+        if timer {
             watcher.timer(&mut cx);
         }
-        self.ship(sentinel, out);
+        self.ship(sentinel, timer, out);
         self.plan_timer(sentinel);
         result
     }

@@ -29,7 +29,9 @@ pub struct SentinelSpec {
     pub master_reboot_down_after: SimDuration,
     /// One-way delay between any two processes, event loops included.
     pub latency: SimDuration,
-    /// How long writing `sentinel.conf` to disk takes, before a vote is given among others.
+    /// How long writing `sentinel.conf` to disk takes. Each new epoch, vote, replica and switch is
+    /// written before anything else is done, with three synchronisations: the new file, its
+    /// directory, and the file again.
     pub config_save: SimDuration,
 }
 
@@ -144,7 +146,7 @@ mod tests {
         parallel_syncs = 1
         master_reboot_down_after = "0s"
         latency = "250us"
-        config_save = "1ms"
+        config_save = "3ms"
     "#;
 
     #[test]

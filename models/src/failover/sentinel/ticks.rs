@@ -67,6 +67,14 @@ impl Ticks {
         self.late = SLACK + SimDuration::from_nanos(below(&mut self.rng, MILLI.as_nanos()));
         true
     }
+
+    /// The loop was busy for so much longer than it usually is; in its timer, if `in_timer`.
+    pub(super) fn delay(&mut self, span: SimDuration, in_timer: bool) {
+        self.asleep += span;
+        if in_timer {
+            self.due += span;
+        }
+    }
 }
 
 /// A draw from 0 to `bound` - 1.
@@ -107,6 +115,17 @@ mod tests {
         let mean = periods_ms.iter().sum::<f64>() / periods_ms.len() as f64;
         // 1000/10 to 1000/19, whole milliseconds, are 71.3 on average.
         assert!((71.0..74.0).contains(&mean), "{mean} ms");
+    }
+
+    #[test]
+    fn work_in_the_timer_delays_the_next_one() {
+        let (mut idle, mut busy) = (ticks(), ticks());
+        let span = SimDuration::from_millis(7);
+        for ticks in [&mut idle, &mut busy] {
+            assert!(ticks.wake(START));
+        }
+        busy.delay(span, true);
+        assert_eq!(busy.fires_at(), idle.fires_at() + span);
     }
 
     #[test]

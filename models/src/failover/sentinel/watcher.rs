@@ -142,8 +142,8 @@ pub(super) struct Outbox {
     pub connects: Vec<ConnName>,
     pub closes: Vec<ConnName>,
     pub effects: Vec<SentinelEffect>,
-    /// The configuration was written to disk.
-    pub saved: bool,
+    /// How many times the configuration was written to disk.
+    pub saves: u64,
     /// The number of the last connection of all.
     pub conn_serial: u64,
 }
