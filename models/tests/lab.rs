@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use models::lab::{ClusterSetting, Failures, Fault, LabRun, ProbeSpec, run};
+use models::lab::{ClusterSetting, Failures, Fault, LabRun, ProbeSpec, Setting, run};
 use sim::{SimDuration, Streams};
 
 const HANG: Fault = Fault::Hang {
@@ -25,7 +25,9 @@ fn setting(node_timeout_ms: u64, fault: Fault) -> ClusterSetting {
 }
 
 fn runs(setting: &ClusterSetting, count: u64) -> Vec<LabRun> {
-    let one = |number| run(setting, &Streams::for_trial(1, number)).expect("it becomes healthy");
+    let setting = Setting::Cluster(setting.clone());
+    let one =
+        |number| run(&setting, None, &Streams::for_trial(1, number)).expect("it becomes healthy");
     (1..=count).map(one).collect()
 }
 

@@ -34,7 +34,7 @@ pub fn run(arguments: &ValidateArguments) -> super::Done {
         runs: arguments.runs,
         seed: arguments.seed,
     };
-    let mut bar = Bar::new("runs", order.runs * judge::settings(&groups));
+    let mut bar = Bar::new("runs", order.runs * groups.len() as u64);
     let pool = super::pool(arguments.threads)?;
     let lines = pool.install(|| judge(&groups, order, &mut bar));
     bar.finish();

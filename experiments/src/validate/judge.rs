@@ -56,8 +56,8 @@ pub struct Line {
     pub quantity: Quantity,
     /// The real Redis.
     pub measured: Figures,
-    /// The model; `None` if it does not simulate such a setting.
-    pub simulated: Option<Figures>,
+    /// The model.
+    pub simulated: Figures,
     /// The test of the two samples.
     pub test: Option<TwoSample>,
     /// For a share: how often chance alone is at least as unlikely as what was measured.
@@ -77,34 +77,17 @@ pub enum Verdict {
 
 /// Compares every group with as many simulated runs as are asked for.
 pub fn judge(groups: &[Group], order: Order, bar: &mut Bar) -> Result<Vec<Line>, Error> {
-    let mut done: Vec<(&Setting, Vec<LabRun>)> = Vec::new();
     let mut lines = Vec::new();
     for group in groups {
-        if let Setting::Cluster(cluster) = &group.setting
-            && !done.iter().any(|(setting, _)| *setting == &group.setting)
-        {
-            done.push((&group.setting, simulate(cluster, &group.words, order, bar)?));
-        }
-        let runs = done.iter().find(|(setting, _)| *setting == &group.setting);
-        lines.extend(compare(group, runs.map(|(_, runs)| runs.as_slice())));
+        let (setting, phases) = (&group.setting, &group.phases);
+        let runs = simulate(setting, phases, &group.words, order, bar)?;
+        lines.extend(compare(group, &runs));
         bar.tell(&group.words);
     }
     Ok(lines)
 }
 
-/// How many settings have to be simulated.
-pub fn settings(groups: &[Group]) -> u64 {
-    let mut seen: Vec<&Setting> = Vec::new();
-    for group in groups {
-        let simulated = matches!(group.setting, Setting::Cluster(_));
-        if simulated && !seen.contains(&&group.setting) {
-            seen.push(&group.setting);
-        }
-    }
-    seen.len() as u64
-}
-
-fn compare(group: &Group, runs: Option<&[LabRun]>) -> Vec<Line> {
+fn compare(group: &Group, runs: &[LabRun]) -> Vec<Line> {
     let times: [(Quantity, Time); 3] = [
         (Quantity::Detect, |run| run.servers.detect),
         (Quantity::Promote, |run| run.servers.promote),
@@ -113,24 +96,20 @@ fn compare(group: &Group, runs: Option<&[LabRun]>) -> Vec<Line> {
     let mut lines = Vec::new();
     for ((quantity, time), measured) in times.into_iter().zip(&group.values) {
         let Some(measured) = measured else { continue };
-        let simulated = runs.map(|runs| seconds(runs, time));
+        let simulated = seconds(runs, time);
         lines.push(Line {
             setting: group.words.clone(),
             quantity,
             measured: figures(measured, group.runs),
-            simulated: simulated
-                .as_ref()
-                .map(|values| figures(values, runs.map_or(0, <[LabRun]>::len))),
-            test: simulated.and_then(|simulated| two_sample(measured, &simulated)),
+            simulated: figures(&simulated, runs.len()),
+            test: two_sample(measured, &simulated),
             share_p: None,
         });
     }
     if let (Some(promoted), true) = (&group.values[1], is_resumed(&group.setting)) {
         let measured = share(promoted.len(), group.runs);
-        let simulated = runs.map(|runs| {
-            let promoted = runs.iter().filter(|run| run.servers.promote.is_some());
-            share(promoted.count(), runs.len())
-        });
+        let late = runs.iter().filter(|run| run.servers.promote.is_some());
+        let simulated = share(late.count(), runs.len());
         lines.push(Line {
             setting: group.words.clone(),
             quantity: Quantity::FailoverShare,
@@ -138,7 +117,7 @@ fn compare(group: &Group, runs: Option<&[LabRun]>) -> Vec<Line> {
             simulated,
             test: None,
             share_p: simulated
-                .and_then(|figures| figures.median)
+                .median
                 .map(|share| binomial_p(group.runs, promoted.len(), share)),
         });
     }
@@ -193,26 +172,23 @@ fn binomial_p(n: usize, hits: usize, share: f64) -> f64 {
 impl Line {
     /// How far the simulated median is from the measured one, relative to that.
     pub fn median_rel(&self) -> Option<f64> {
-        relative(self.measured.median?, self.simulated?.median?)
+        relative(self.measured.median?, self.simulated.median?)
     }
 
     /// The same of the 95th percentiles.
     pub fn p95_rel(&self) -> Option<f64> {
-        relative(self.measured.p95?, self.simulated?.p95?)
+        relative(self.measured.p95?, self.simulated.p95?)
     }
 
     /// How far the medians, or the shares, are apart.
     pub fn apart(&self) -> Option<f64> {
-        Some(self.simulated?.median? - self.measured.median?)
+        Some(self.simulated.median? - self.measured.median?)
     }
 
     /// The verdict by the bounds.
     pub fn verdict(&self) -> Verdict {
-        let Some(simulated) = self.simulated else {
-            return Verdict::Undefined("not simulated");
-        };
         let Some(apart) = self.apart() else {
-            return match (self.measured.n, simulated.n) {
+            return match (self.measured.n, self.simulated.n) {
                 (0, 0) => Verdict::Undefined("never, in both"),
                 (0, _) => Verdict::Undefined("never measured"),
                 (_, _) => Verdict::Misses(vec!["never simulated".to_owned()]),
@@ -252,7 +228,7 @@ fn relative(measured: f64, simulated: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn line(measured: (usize, f64, f64), simulated: Option<(usize, f64, f64)>, p: f64) -> Line {
+    fn line(measured: (usize, f64, f64), simulated: (usize, f64, f64), p: f64) -> Line {
         let figures = |(n, median, p95)| Figures {
             n,
             runs: 40,
@@ -263,7 +239,7 @@ mod tests {
             setting: "A".to_owned(),
             quantity: Quantity::Promote,
             measured: figures(measured),
-            simulated: simulated.map(figures),
+            simulated: figures(simulated),
             test: Some(TwoSample { statistic: 0.2, p }),
             share_p: None,
         }
@@ -280,37 +256,35 @@ mod tests {
     #[test]
     fn each_bound_is_missed_by_itself() {
         let real = (40, 2.0, 3.0);
-        assert_eq!(misses(&line(real, Some((40, 2.09, 3.2)), 0.02)), [""; 0]);
-        assert_eq!(misses(&line(real, Some((40, 2.11, 3.2)), 0.02)), ["median"]);
-        assert_eq!(misses(&line(real, Some((40, 1.89, 3.2)), 0.02)), ["median"]);
-        assert_eq!(misses(&line(real, Some((40, 2.0, 3.31)), 0.02)), ["p95"]);
-        assert_eq!(misses(&line(real, Some((40, 2.06, 3.2)), 0.01)), ["KS"]);
+        assert_eq!(misses(&line(real, (40, 2.09, 3.2), 0.02)), [""; 0]);
+        assert_eq!(misses(&line(real, (40, 2.11, 3.2), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, (40, 1.89, 3.2), 0.02)), ["median"]);
+        assert_eq!(misses(&line(real, (40, 2.0, 3.31), 0.02)), ["p95"]);
+        assert_eq!(misses(&line(real, (40, 2.06, 3.2), 0.01)), ["KS"]);
     }
 
     #[test]
     fn medians_within_50_ms_stand_in_for_median_and_distribution_but_not_for_the_tail() {
         let real = (40, 0.5, 0.9);
-        assert_eq!(misses(&line(real, Some((40, 0.549, 0.95)), 0.0)), [""; 0]);
+        assert_eq!(misses(&line(real, (40, 0.549, 0.95), 0.0)), [""; 0]);
         assert_eq!(
-            misses(&line(real, Some((40, 0.551, 0.95)), 0.0)),
+            misses(&line(real, (40, 0.551, 0.95), 0.0)),
             ["median", "KS"]
         );
-        assert_eq!(misses(&line(real, Some((40, 0.549, 1.0)), 0.0)), ["p95"]);
+        assert_eq!(misses(&line(real, (40, 0.549, 1.0), 0.0)), ["p95"]);
     }
 
     #[test]
     fn what_did_not_happen_is_not_compared() {
         let nothing = (0, 0.0, 0.0);
         let undefined = |line: &Line| line.verdict();
-        let both = line(nothing, Some(nothing), 1.0);
+        let both = line(nothing, nothing, 1.0);
         assert_eq!(undefined(&both), Verdict::Undefined("never, in both"));
-        let unmeasured = line(nothing, Some((3, 1.0, 1.0)), 1.0);
+        let unmeasured = line(nothing, (3, 1.0, 1.0), 1.0);
         assert_eq!(undefined(&unmeasured), Verdict::Undefined("never measured"));
         assert_eq!(unmeasured.median_rel(), None);
-        let unsimulated = line((3, 1.0, 1.0), Some(nothing), 1.0);
+        let unsimulated = line((3, 1.0, 1.0), nothing, 1.0);
         assert_eq!(misses(&unsimulated), ["never simulated"]);
-        let unknown = line((3, 1.0, 1.0), None, 1.0);
-        assert_eq!(undefined(&unknown), Verdict::Undefined("not simulated"));
     }
 
     #[test]
@@ -318,9 +292,9 @@ mod tests {
         let of = |measured: usize, simulated: usize| Line {
             quantity: Quantity::FailoverShare,
             measured: share(measured, 100),
-            simulated: Some(share(simulated, 100)),
+            simulated: share(simulated, 100),
             test: None,
-            ..line((0, 0.0, 0.0), None, 1.0)
+            ..line((0, 0.0, 0.0), (0, 0.0, 0.0), 1.0)
         };
         assert_eq!(misses(&of(50, 64)), [""; 0]);
         assert_eq!(misses(&of(50, 34)), ["share"]);

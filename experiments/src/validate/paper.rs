@@ -3,7 +3,7 @@
 use output::{Cell, Column, Format, Table, TextOptions};
 use serde::Serialize;
 
-use super::judge::{Figures, Line, Quantity, Verdict};
+use super::judge::{Line, Quantity, Verdict};
 use crate::error::Error;
 
 /// One line as JSON: seconds, or shares; null where undefined.
@@ -35,10 +35,10 @@ fn record(line: &Line) -> Record<'_> {
         quantity: name(line.quantity),
         n: line.measured.n,
         measured_median_s: line.measured.median,
-        simulated_median_s: line.simulated.and_then(|figures| figures.median),
+        simulated_median_s: line.simulated.median,
         median_rel: line.median_rel(),
         measured_p95_s: line.measured.p95,
-        simulated_p95_s: line.simulated.and_then(|figures| figures.p95),
+        simulated_p95_s: line.simulated.p95,
         p95_rel: line.p95_rel(),
         ks: line.test.map(|test| test.statistic),
         p: line.test.map(|test| test.p).or(line.share_p),
@@ -88,9 +88,7 @@ fn cells(line: &Line) -> Vec<Cell> {
         true => Format::Percent(1),
         false => Format::Decimals(3),
     };
-    let of = |figures: Option<Figures>, pick: fn(Figures) -> Option<f64>| {
-        Cell::optional(figures.and_then(pick), value)
-    };
+    let of = |figure: Option<f64>| Cell::optional(figure, value);
     let off = match share {
         true => signed(line.apart(), Format::Points(0)),
         false => signed(line.median_rel(), Format::Percent(1)),
@@ -99,11 +97,11 @@ fn cells(line: &Line) -> Vec<Cell> {
     vec![
         Cell::text(name(line.quantity)),
         Cell::text(format!("{}/{}", line.measured.n, line.measured.runs)),
-        of(Some(line.measured), |figures| figures.median),
-        of(line.simulated, |figures| figures.median),
+        of(line.measured.median),
+        of(line.simulated.median),
         off,
-        of(Some(line.measured), |figures| figures.p95),
-        of(line.simulated, |figures| figures.p95),
+        of(line.measured.p95),
+        of(line.simulated.p95),
         signed(line.p95_rel(), Format::Percent(1)),
         Cell::optional(line.test.map(|test| test.statistic), Format::Decimals(3)),
         Cell::optional(p, Format::Decimals(3)),

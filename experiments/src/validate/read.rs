@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use models::lab::{MEASURED, Setting};
+use sim::SimDuration;
 
 use super::setting::{Columns, words};
 use super::sheet::Sheet;
@@ -22,6 +23,8 @@ pub struct Group {
     pub setting: Setting,
     /// Rows.
     pub runs: usize,
+    /// When the measured runs' faults came, where the file says so.
+    pub phases: Vec<SimDuration>,
     /// Detection, promotion, unavailability in seconds, of the rows in which they happened; `None`
     /// if no row's file has the column.
     pub values: [Option<Vec<f64>>; 3],
@@ -80,6 +83,7 @@ fn take_in(sheet: &Sheet, file: &str, groups: &mut Vec<Group>, problems: &mut Ve
         let mut columns = Columns::of(sheet, record);
         let condition = columns.text("cond").unwrap_or(&stem).to_owned();
         let setting = columns.setting(&condition);
+        let phase = columns.phase();
         let values = MEASURES.map(|column| (sheet.column(column), columns.seconds(column)));
         problems.extend(columns.problems);
         let words = words(&condition, &setting);
@@ -89,11 +93,13 @@ fn take_in(sheet: &Sheet, file: &str, groups: &mut Vec<Group>, problems: &mut Ve
                 words: words.clone(),
                 setting: setting.clone(),
                 runs: 0,
+                phases: Vec::new(),
                 values: [const { None }; 3],
             });
         }
         let group = groups.iter_mut().find(same).expect("it is there by now");
         group.runs += 1;
+        group.phases.extend(phase);
         for (kept, (column, value)) in group.values.iter_mut().zip(values) {
             if column.is_some() {
                 kept.get_or_insert_default().extend(value);

@@ -56,6 +56,12 @@ impl<'a> Columns<'a> {
         Some(found? / 1e3)
     }
 
+    /// When the fault came, since the first write and half a second.
+    pub fn phase(&mut self) -> Option<SimDuration> {
+        let ms = self.number("phase_ms", 0.0, MILLIS_MAX, "milliseconds")?;
+        Some(SimDuration::from_secs_f64(ms / 1e3))
+    }
+
     fn wrong(&mut self, column: &str, text: &str, expected: &str) {
         let number = self.sheet.column(column).expect("it was read from there");
         self.problems.push(Problem {

@@ -1,8 +1,8 @@
 //! The settings, simulated: as many runs of each as are asked for, in parallel.
 
-use models::lab::{ClusterSetting, LabRun, run};
+use models::lab::{LabRun, Setting, run};
 use rayon::prelude::*;
-use sim::Streams;
+use sim::{SimDuration, Streams};
 
 use crate::error::Error;
 use crate::progress::Bar;
@@ -16,15 +16,18 @@ pub struct Order {
     pub seed: u64,
 }
 
-/// Runs of one setting, by number. The result does not depend on the number of threads.
+/// Runs of one setting, by number, with the fault at the measured runs' phases in turn. The result does not depend on the number of threads.
 pub fn simulate(
-    setting: &ClusterSetting,
+    setting: &Setting,
+    phases: &[SimDuration],
     words: &str,
     order: Order,
     bar: &Bar,
 ) -> Result<Vec<LabRun>, Error> {
     let one = |number: u64| {
-        let ended = run(setting, &Streams::for_trial(order.seed, number));
+        let turn = (number - 1) as usize % phases.len().max(1);
+        let phase = phases.get(turn).copied();
+        let ended = run(setting, phase, &Streams::for_trial(order.seed, number));
         bar.run_ended();
         ended
     };

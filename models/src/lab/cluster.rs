@@ -9,7 +9,7 @@ use sim::{Rng, SimDuration, SimTime, StreamKey};
 
 use super::drive::BusDrive;
 use super::probe::{Address, Deployment, Presence, WriteAnswer};
-use super::run::{LabError, Milestones};
+use super::run::{Lab, LabError, Milestones};
 use super::setting::{ClusterSetting, Fault};
 use crate::failover::cluster_bus::{
     BusEffect, ClusterBus, ClusterBusSpec, Member, MemberInit, Process, ReplicaLink, Role, Shard,
@@ -78,12 +78,37 @@ impl ClusterLab {
         Ok(lab)
     }
 
-    pub(super) fn now(&self) -> SimTime {
+    /// The primaries of the other shards.
+    fn others(&self) -> impl Iterator<Item = Member> + use<> {
+        (1..self.masters).map(Member)
+    }
+
+    fn replicas_of_victim(&self) -> Vec<Member> {
+        let owned = |m: &Member| self.drive.bus.view(*m).replica_of(*m) == Some(VICTIM);
+        self.drive.bus.members().filter(owned).collect()
+    }
+
+    fn change(&mut self, process: Process) {
+        let since = self.drive.now;
+        let link = match process {
+            Process::Dead => ReplicaLink::Down { since },
+            Process::Hung => ReplicaLink::Silent { since },
+            Process::Running | Process::Loading | Process::LoadingCopy => ReplicaLink::Up,
+        };
+        for replica in self.replicas_of_victim() {
+            self.drive.replication(replica, link);
+        }
+        self.drive.process(VICTIM, process);
+        self.processes[usize::from(VICTIM.0)] = process;
+    }
+}
+
+impl Lab for ClusterLab {
+    fn now(&self) -> SimTime {
         self.drive.now
     }
 
-    /// Plans the fault.
-    pub(super) fn strike(&mut self, at: SimTime, fault: Fault) {
+    fn strike(&mut self, at: SimTime, fault: Fault) {
         match fault {
             Fault::Crash => self.strikes.push((at, Process::Dead)),
             Fault::Hang { resumed_after } => {
@@ -94,8 +119,7 @@ impl ClusterLab {
         }
     }
 
-    /// What the servers' logs say of the victim, and whether the other shards serve now.
-    pub(super) fn milestones(&self, fault_at: SimTime) -> Milestones {
+    fn milestones(&self, fault_at: SimTime) -> Milestones {
         let mut milestones = Milestones {
             other_shards_ok: self.others().all(|m| self.drive.bus.view(m).ok()),
             ..Milestones::default()
@@ -139,30 +163,6 @@ impl ClusterLab {
             }
         }
         milestones
-    }
-
-    /// The primaries of the other shards.
-    fn others(&self) -> impl Iterator<Item = Member> + use<> {
-        (1..self.masters).map(Member)
-    }
-
-    fn replicas_of_victim(&self) -> Vec<Member> {
-        let owned = |m: &Member| self.drive.bus.view(*m).replica_of(*m) == Some(VICTIM);
-        self.drive.bus.members().filter(owned).collect()
-    }
-
-    fn change(&mut self, process: Process) {
-        let since = self.drive.now;
-        let link = match process {
-            Process::Dead => ReplicaLink::Down { since },
-            Process::Hung => ReplicaLink::Silent { since },
-            Process::Running | Process::Loading | Process::LoadingCopy => ReplicaLink::Up,
-        };
-        for replica in self.replicas_of_victim() {
-            self.drive.replication(replica, link);
-        }
-        self.drive.process(VICTIM, process);
-        self.processes[usize::from(VICTIM.0)] = process;
     }
 }
 

@@ -6,9 +6,9 @@
 //! simulated runs can be held against measured ones.
 //!
 //! ```text
-//!   Setting ──► a Deployment (Redis Cluster: cluster.rs) ◄── questions ── the client: probe.rs
-//!                  │ what the servers log: FAIL declared, election won       │ what a user sees
-//!                  └──────────────────────────► LabRun ◄─────────────────────┘
+//!   Setting ──► a Deployment (cluster.rs, sentinel.rs) ◄── questions ── the client: probe.rs
+//!                  │ what the servers log: detected, promoted           │ what a user sees
+//!                  └──────────────────────────► LabRun ◄────────────────┘
 //! ```
 //!
 //! The clusters of a laboratory are seconds old at the fault, their crons nearly in step, and
@@ -21,10 +21,13 @@ mod drive;
 mod measured;
 mod probe;
 mod run;
+mod sentinel;
+mod sentinel_drive;
 mod setting;
 
 pub use drive::BusDrive;
 pub use measured::{MEASURED, Measured};
 pub use probe::{Address, Deployment, Failures, Presence, Probe, ProbeLog, WriteAnswer};
 pub use run::{LabError, LabRun, Milestones, run};
+pub use sentinel_drive::SentinelDrive;
 pub use setting::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};

@@ -1,11 +1,12 @@
 //! One run: boot, wait, strike, watch, and what the columns of the measurements say about it.
 
 use rand::RngExt as _;
-use sim::{SimDuration, SimTime, Streams};
+use sim::{Rng, SimDuration, SimTime, Streams};
 
 use super::cluster::ClusterLab;
 use super::probe::{Address, Deployment, Probe, ProbeLog};
-use super::setting::{ClusterSetting, Fault};
+use super::sentinel::SentinelLab;
+use super::setting::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};
 use crate::streams::{LAB, LAB_BUS};
 
 /// From the first write to the fault, before the random phase.
@@ -20,15 +21,15 @@ const GOOD: SimDuration = SimDuration::from_secs(3);
 const AFTER_RESUME: SimDuration = SimDuration::from_secs(4);
 /// A shard without a replica is watched for this long, whatever happens.
 const WITHOUT_REPLICA: SimDuration = SimDuration::from_secs(15);
-/// Any run ends after this and twelve node timeouts: two elections can fail before one succeeds,
-/// four node timeouts apart.
+/// Any run ends after this and twelve node timeouts, or five failover timeouts: two elections can
+/// fail before one succeeds.
 const MOST: SimDuration = SimDuration::from_secs(15);
 
 /// Why a run came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabError {
     /// Its processes were started and never all served.
-    #[error("the cluster was not healthy within {0}, before any fault")]
+    #[error("the deployment was not healthy within {0}, before any fault")]
     NeverHealthy(SimDuration),
 }
 
@@ -72,25 +73,78 @@ impl LabRun {
     }
 }
 
-/// One run of a setting. The streams are the run's own.
-pub fn run(setting: &ClusterSetting, streams: &Streams) -> Result<LabRun, LabError> {
+/// A deployment to which the laboratory does something.
+pub(super) trait Lab: Deployment {
+    /// The servers' time.
+    fn now(&self) -> SimTime;
+    /// Plans the fault.
+    fn strike(&mut self, at: SimTime, fault: Fault);
+    /// What the servers' logs say of the victim, and how the other shards stand now.
+    fn milestones(&self, fault_at: SimTime) -> Milestones;
+}
+
+/// One run of a setting. The fault comes at this phase, if the phase is on record, and at a drawn
+/// one otherwise: deployments are young, so what the servers do next is not the same at any phase.
+/// The streams are the run's own.
+pub fn run(
+    setting: &Setting,
+    phase: Option<SimDuration>,
+    streams: &Streams,
+) -> Result<LabRun, LabError> {
     let mut rng = streams.stream(LAB, 0);
-    let mut lab = ClusterLab::boot(setting, &mut rng, streams.key(LAB_BUS, 0))?;
+    let key = streams.key(LAB_BUS, 0);
+    match setting {
+        Setting::Cluster(cluster) => {
+            let lab = ClusterLab::boot(cluster, &mut rng, key)?;
+            let phases = (cluster.node_timeout / 2).max(PHASE_LEAST);
+            let phase = phase.unwrap_or(phases.scaled(rng.random_range(0.0..1.0)));
+            let watch = watch_cluster(cluster);
+            Ok(watched(
+                lab,
+                cluster.fault,
+                cluster.probe,
+                phase,
+                &watch,
+                &mut rng,
+            ))
+        }
+        Setting::Sentinel(sentinel) => {
+            let lab = SentinelLab::boot(sentinel, &mut rng, key)?;
+            let phase = phase.unwrap_or(PHASE_LEAST.scaled(rng.random_range(0.0..1.0)));
+            let watch = watch_sentinel(sentinel);
+            Ok(watched(
+                lab,
+                sentinel.fault,
+                sentinel.probe,
+                phase,
+                &watch,
+                &mut rng,
+            ))
+        }
+    }
+}
+
+fn watched<L: Lab>(
+    mut lab: L,
+    fault: Fault,
+    probe: ProbeSpec,
+    phase: SimDuration,
+    watch: &Watch,
+    rng: &mut Rng,
+) -> LabRun {
     let found_healthy = lab.now() + POLL.scaled(rng.random_range(0.0..1.0));
-    let phase = (setting.node_timeout / 2).max(PHASE_LEAST);
-    let fault_at = found_healthy + SETTLE + phase.scaled(rng.random_range(0.0..1.0));
-    lab.strike(fault_at, setting.fault);
-    let watch = watch(setting);
-    let mut probe = Probe::new(setting.probe, Address(0), found_healthy, &mut rng);
-    while !is_over(&probe, fault_at, &watch) {
+    let fault_at = found_healthy + SETTLE + phase;
+    lab.strike(fault_at, fault);
+    let mut probe = Probe::new(probe, Address(0), found_healthy, rng);
+    while !is_over(&probe, fault_at, watch) {
         probe.attempt(&mut lab);
     }
     lab.until(probe.now());
-    Ok(LabRun {
+    LabRun {
         servers: lab.milestones(fault_at),
         client: *probe.log(),
         fault_at,
-    })
+    }
 }
 
 /// How long a run goes on after the fault.
@@ -99,22 +153,34 @@ struct Watch {
     most: SimDuration,
 }
 
-fn watch(setting: &ClusterSetting) -> Watch {
-    let resumed = match setting.fault {
+fn watch_cluster(setting: &ClusterSetting) -> Watch {
+    if setting.without_replica {
+        return Watch {
+            least: WITHOUT_REPLICA,
+            most: WITHOUT_REPLICA,
+        };
+    }
+    watch(setting.fault, setting.node_timeout * 12)
+}
+
+/// A failed vote is repeated after two failover timeouts.
+fn watch_sentinel(setting: &SentinelSetting) -> Watch {
+    watch(
+        setting.fault,
+        setting.down_after + setting.failover_timeout * 5,
+    )
+}
+
+fn watch(fault: Fault, long: SimDuration) -> Watch {
+    let resumed = match fault {
         Fault::Crash => SimDuration::ZERO,
         Fault::Hang { resumed_after } => {
             resumed_after.map_or(SimDuration::ZERO, |after| after + AFTER_RESUME)
         }
     };
-    match setting.without_replica {
-        true => Watch {
-            least: WITHOUT_REPLICA,
-            most: WITHOUT_REPLICA,
-        },
-        false => Watch {
-            least: resumed.max(GOOD),
-            most: resumed + setting.node_timeout * 12 + MOST,
-        },
+    Watch {
+        least: resumed.max(GOOD),
+        most: resumed + long + MOST,
     }
 }
 

@@ -3,5 +3,4 @@
 mod comparison;
 mod drive;
 mod lab;
-#[path = "../cluster_bus/stats.rs"]
 mod stats;
