@@ -1,7 +1,12 @@
 //! Redis Sentinel against its rules, against itself, and against measurements of a real Redis.
 
 mod comparison;
+mod dormancy;
 mod drive;
+mod failover;
+mod gray;
 mod lab;
+mod random_worlds;
+mod rules;
 #[path = "../cluster_bus/stats.rs"]
 mod stats;

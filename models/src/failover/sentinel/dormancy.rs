@@ -22,7 +22,7 @@
 
 use sim::{SimDuration, SimTime, StreamKey};
 
-use super::effect::{NodeRole, Process};
+use super::effect::{NodeRole, PingReply, Process};
 use super::ids::{Node, Party};
 use super::message::{Command, Inbound, Reply};
 use super::network::Event;
@@ -217,7 +217,10 @@ impl SentinelGroup {
                     && instance.info_refresh != 0;
                 let informs = running && node.truth.ping.informs();
                 let up = running && node.truth.ping.acceptable();
-                idle && up != instance.sdown && (as_expected || !informs)
+                let busy = running && node.truth.ping == PingReply::Busy;
+                idle && up != instance.sdown
+                    && (as_expected || !informs)
+                    && (instance.script_kill_sent || !busy)
             }
             Party::Sentinel(sentinel) => {
                 let up = self.watchers[sentinel.index()].process == Process::Running;

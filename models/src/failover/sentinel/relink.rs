@@ -70,7 +70,8 @@ impl SentinelGroup {
             Party::Sentinel(_) => None,
         };
         let instance = self.instance_of(sentinel, party);
-        let silent_since = instance.sdown_since - down_after - 1;
+        // The flag may be younger than the run-up.
+        let silent_since = instance.sdown_since.min(ms) - down_after - 1;
         let ping_period = down_after.min(PING_PERIOD_MS);
         instance.link = match process {
             Process::Running => answering(ms, ping_period, rng),
@@ -178,7 +179,8 @@ impl SentinelGroup {
                 let mine = link.conn_mut(number).expect("it was made just now");
                 mine.unsent = asked;
                 let now = self.network.now();
-                let for_ms = u64::try_from(ms_of(now) - made_at).expect("made in the past");
+                // A frozen Sentinel's connection may be younger than the run-up.
+                let for_ms = u64::try_from(ms_of(now) - made_at).unwrap_or(0);
                 let for_ms = SimDuration::from_millis(for_ms);
                 let (after, attempt) = Network::next_syn(for_ms);
                 let at = now + after.saturating_sub(for_ms);
