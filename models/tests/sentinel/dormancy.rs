@@ -78,7 +78,7 @@ fn all_well(drive: &mut Drive) {
 #[test]
 fn a_group_that_sleeps_and_one_that_does_not_say_the_same() {
     let (mut effects, mut naps) = (0, 0);
-    for seed in 0..48 {
+    for seed in 0..32 {
         let (lazy, slept) = hour(seed, false);
         let (eager, never) = hour(seed, true);
         assert_eq!(never, 0, "seed {seed}: an eager group sleeps");
@@ -123,4 +123,38 @@ fn a_healthy_group_sleeps_and_wakes_in_its_stationary_state() {
         &mut SentinelEffects::new(),
     );
     assert!(group.dormant());
+}
+
+#[test]
+fn a_group_that_cannot_fail_over_sleeps_between_its_attempts() {
+    for (replicas, dead_sentinels) in [(0, 0), (2, 2)] {
+        let mut spec = spec(2_000);
+        spec.quorum = 1;
+        spec.failover_timeout = SimDuration::from_mins(3);
+        let key = Streams::for_trial(2, 1).key(Purpose(4), 0);
+        let group = SentinelGroup::new(spec, &nodes(replicas), key, SimTime::ZERO);
+        let mut eager = group.clone();
+        eager.set_eager();
+        let outage = |group: SentinelGroup| {
+            let mut drive = Drive::around(group, 60_000);
+            for sentinel in 0..dead_sentinels {
+                drive.sentinel(Sentinel(sentinel), Process::Dead);
+            }
+            drive.process(Node(0), Process::Hung);
+            let mut asleep_s = 0;
+            for _ in 0..6_000 {
+                drive.pass(1_000);
+                asleep_s += usize::from(drive.group.dormant());
+            }
+            (drive.heard, asleep_s)
+        };
+        let (lazy, asleep_s) = outage(group);
+        let (eager, _) = outage(eager);
+        assert_eq!(lazy, eager);
+        let tries = lazy
+            .iter()
+            .filter(|(_, e)| matches!(e, SentinelEffect::TryFailover { .. }));
+        assert!(tries.count() >= 16, "every six minutes");
+        assert!(asleep_s > 5_000, "asleep for {asleep_s} s of 6000 s");
+    }
 }

@@ -259,9 +259,6 @@ fn s11_a_sentinel_that_lost_time_does_not_act_for_30_s() {
     assert_eq!(drive.count(tilt), 2);
     drive.process(Node(0), Process::Dead);
     drive.pass(60_000);
-    for (t, e) in &drive.heard {
-        println!("{:.3} {e:?}", t.saturating_since(resumed).as_secs_f64());
-    }
     let (_, at) = promoted(&drive, resumed).expect("after tilt");
     assert!((30_000.0..31_500.0).contains(&at), "promoted after {at} ms");
 }

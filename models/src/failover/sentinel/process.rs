@@ -189,7 +189,6 @@ impl Watcher {
         self.previous_time = ms;
         self.tilt = false;
         self.odown = false;
-        self.odown_since = 0;
         self.leader = None;
         self.failover = Failover::NEVER;
         self.primary = Instance::new(Party::Node(new), Kind::Primary, ms);

@@ -13,6 +13,7 @@
 use sim::{Rng, SimDuration};
 
 use super::SentinelGroup;
+use super::down::ASK_PERIOD_MS;
 use super::effect::{Process, ReplicaLink};
 use super::ids::{Party, Sentinel};
 use super::link::{Conn, INFO_PERIOD_MS, LINK_AGE_MIN_MS, Link};
@@ -69,6 +70,8 @@ impl SentinelGroup {
             Party::Node(node) => Some(self.nodes[node.index()].clone()),
             Party::Sentinel(_) => None,
         };
+        let watcher = &self.watchers[sentinel.index()];
+        let (sdown, odown) = (watcher.primary.sdown, watcher.odown);
         let instance = self.instance_of(sentinel, party);
         // The flag may be younger than the run-up.
         let silent_since = instance.sdown_since.min(ms) - down_after - 1;
@@ -85,11 +88,14 @@ impl SentinelGroup {
             instance.last_pub_time = ms - age(PUBLISH_PERIOD_MS + TIMER_WAIT_MS, rng);
             instance.link.pc_activity = ms - age(PUBLISH_PERIOD_MS, rng);
         }
+        if sdown && instance.kind == Kind::Sentinel && process == Process::Running {
+            instance.down_reply_at = ms - age(ASK_PERIOD_MS + TIMER_WAIT_MS, rng);
+        }
         let Some(node) = node.filter(|_| process == Process::Running && informs) else {
             return;
         };
         instance.link_down_ms = node.link_down_ms(now);
-        let often = instance.kind == Kind::Replica && instance.link_down_ms != 0;
+        let often = instance.kind == Kind::Replica && (odown || instance.link_down_ms != 0);
         let period = if often {
             PING_PERIOD_MS
         } else {
