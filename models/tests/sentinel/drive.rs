@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use models::failover::sentinel::{
-    Node, NodeInit, NodeRole, NodeTruth, Process, ReplicaLink, Sentinel, SentinelEffect,
-    SentinelEffects, SentinelGroup, SentinelSpec,
+    ManualFailoverError, Node, NodeInit, NodeRole, NodeTruth, Party, Process, ReplicaLink,
+    Sentinel, SentinelEffect, SentinelEffects, SentinelGroup, SentinelSpec,
 };
 use sim::{Purpose, SimDuration, SimTime, Streams};
 
@@ -89,16 +89,19 @@ impl Drive {
         self.now = until;
     }
 
+    /// A replica has its stream if both ends run; else it tries again.
     fn copied(&mut self, node: Node) {
         let truth = self.group.node_truth(node);
         let NodeRole::Replica { of } = truth.role else {
             return;
         };
-        if self.group.node_truth(of).process == Process::Running
-            && truth.process == Process::Running
-        {
+        let runs = |process| process == Process::Running;
+        if runs(truth.process) && runs(self.group.node_truth(of).process) {
             let link = ReplicaLink::Up;
             self.set(node, NodeTruth { link, ..truth });
+        } else {
+            self.copies
+                .insert(node, self.now + SimDuration::from_secs(1));
         }
     }
 
@@ -118,21 +121,68 @@ impl Drive {
         self.react();
     }
 
-    /// A node's process changes; replicas of a dead one lose their stream.
+    /// A node's process changes; replicas of a dead one lose their stream, one that starts anew
+    /// copies again.
     pub fn process(&mut self, node: Node, process: Process) {
         let truth = self.group.node_truth(node);
-        self.set(node, NodeTruth { process, ..truth });
-        if process != Process::Dead && process != Process::Lost {
+        let gone = |process| matches!(process, Process::Dead | Process::Lost);
+        let mut new = NodeTruth { process, ..truth };
+        let starts = gone(truth.process) && !gone(process);
+        if starts && truth.role != NodeRole::Primary {
+            new.link = ReplicaLink::NeverSynced;
+            self.copies
+                .insert(node, self.now + SimDuration::from_millis(self.copy_ms));
+        }
+        self.set(node, new);
+        if gone(truth.process) == gone(process) {
             return;
         }
         let since = self.now;
         for replica in self.group.nodes() {
             let truth = self.group.node_truth(replica);
-            if truth.role == (NodeRole::Replica { of: node }) && truth.link == ReplicaLink::Up {
+            if truth.role != (NodeRole::Replica { of: node }) {
+                continue;
+            }
+            if !starts && truth.link == ReplicaLink::Up {
                 let link = ReplicaLink::Down { since };
                 self.set(replica, NodeTruth { link, ..truth });
             }
+            if starts {
+                self.copies
+                    .insert(replica, since + SimDuration::from_millis(self.copy_ms));
+            }
         }
+    }
+
+    /// Changes something about a node.
+    pub fn change(&mut self, node: Node, change: impl FnOnce(&mut NodeTruth)) {
+        let mut truth = self.group.node_truth(node);
+        change(&mut truth);
+        self.set(node, truth);
+    }
+
+    /// Cuts or mends both ways between two parties.
+    pub fn reachable(&mut self, a: impl Into<Party>, b: impl Into<Party>, reachable: bool) {
+        let (a, b) = (a.into(), b.into());
+        let (group, heard) = (&mut self.group, &mut self.heard);
+        group.set_reachable(self.now, a, b, reachable, heard);
+        group.set_reachable(self.now, b, a, reachable, heard);
+        self.react();
+    }
+
+    pub fn manual_failover(&mut self, sentinel: Sentinel) -> Result<(), ManualFailoverError> {
+        let (now, heard) = (self.now, &mut self.heard);
+        let result = self.group.manual_failover(now, sentinel, heard);
+        self.react();
+        result
+    }
+
+    /// Everybody in the group.
+    pub fn parties(&self) -> Vec<Party> {
+        let nodes = self.group.nodes().map(Party::Node);
+        nodes
+            .chain(self.group.sentinels().map(Party::Sentinel))
+            .collect()
     }
 
     pub fn sentinel(&mut self, sentinel: Sentinel, process: Process) {
@@ -157,4 +207,14 @@ impl Drive {
     pub fn count(&self, fits: impl Fn(&SentinelEffect) -> bool) -> usize {
         self.heard.iter().filter(|(_, e)| fits(e)).count()
     }
+}
+
+/// A failover that has put another node into the primary's place: which, and when.
+pub fn promoted(drive: &Drive, since: SimTime) -> Option<(Node, f64)> {
+    drive.heard.iter().find_map(|(at, effect)| match *effect {
+        SentinelEffect::Promote { node, .. } if *at >= since => {
+            Some((node, (*at - since).as_secs_f64() * 1e3))
+        }
+        _ => None,
+    })
 }

@@ -163,7 +163,6 @@ impl Watcher {
             replicas: Vec::new(),
             peers: Vec::new(),
             odown: false,
-            odown_since: 0,
             config_epoch: 0,
             leader: None,
             leader_epoch: 0,

@@ -22,6 +22,7 @@ impl SentinelGroup {
             }
             Event::Start { sentinel } => self.start(sentinel),
             Event::Boundary { number } => self.cross_boundary(number),
+            Event::Wake { number } => self.rebuild(number),
         }
     }
 

@@ -9,10 +9,9 @@
 //! the very same state as one that did not. A sleeping group costs nothing; one that is disturbed
 //! at t catches up from the last boundary before t.
 //!
-//! *Settled* means: all running Sentinels name the same primary and know all others, it is up, no
-//! flag is about to change, every node that answers plays the role that they expect, and no
-//! failover runs. Nodes and Sentinels that are gone for good may be part of a settled group, once
-//! everybody holds them for down.
+//! A group whose primary is down and cannot be replaced (no fit replica, or no majority) sleeps
+//! from one attempt to the next: it wakes by itself at the last boundary before the next start gate
+//! opens. When a group is settled is told in `settled`, how links are drawn anew in `relink`.
 //!
 //! Sentinels that were started together PING nearly together: each PING comes 1 s and the wait for
 //! a timer after the last one, 36 ms on average with a deviation of 21 ms, so it takes about ten
@@ -22,12 +21,9 @@
 
 use sim::{SimDuration, SimTime, StreamKey};
 
-use super::effect::{NodeRole, Process};
-use super::ids::{Node, Party};
-use super::message::{Command, Inbound, Reply};
+use super::effect::Process;
 use super::network::Event;
 use super::ticks::{Ticks, below, ms_of};
-use super::watcher::{Instance, Kind, Reconf, Watcher};
 use super::{SentinelEffects, SentinelGroup};
 
 /// Uses of random streams.
@@ -48,7 +44,7 @@ pub(super) struct Dormancy {
     /// Boundary 0.
     first: SimTime,
     /// Not settled before this.
-    grown_at: SimTime,
+    pub(super) grown_at: SimTime,
 }
 
 impl Dormancy {
@@ -73,7 +69,8 @@ impl Dormancy {
 }
 
 impl SentinelGroup {
-    /// Nothing can happen until the world disturbs it.
+    /// Nothing can happen until the world disturbs it, or until [`SentinelGroup::next_at`] if that
+    /// names the next attempt at a failover.
     pub fn dormant(&self) -> bool {
         !self.dormancy.awake
     }
@@ -112,18 +109,26 @@ impl SentinelGroup {
     }
 
     pub(super) fn cross_boundary(&mut self, number: u64) {
-        if !self.settled() {
+        let next_try = self
+            .next_try()
+            .map(|at| self.dormancy.last_before(at.max(self.dormancy.first)));
+        let settled = self.settled() && next_try.is_none_or(|try_in| try_in >= number);
+        if !settled {
             self.await_boundary(number + 1);
-        } else if self.dormancy.eager {
+        } else if self.dormancy.eager || next_try == Some(number) {
             self.rebuild(number);
         } else {
             self.network.restart_at(self.network.now());
             self.dormancy.awake = false;
+            if let Some(number) = next_try {
+                self.network
+                    .schedule(self.dormancy.at(number), Event::Wake { number });
+            }
         }
     }
 
     /// The one state that follows from boundary `number` and a settled group.
-    fn rebuild(&mut self, number: u64) {
+    pub(super) fn rebuild(&mut self, number: u64) {
         let boundary = self.dormancy.at(number);
         let from = boundary - RUN_UP;
         self.network.restart_at(from);
@@ -164,84 +169,5 @@ impl SentinelGroup {
         );
         self.network.reach(boundary);
         self.await_boundary(number + 1);
-    }
-
-    /// Whether nothing can change by itself.
-    fn settled(&self) -> bool {
-        let mut running = self
-            .watchers
-            .iter()
-            .filter(|w| w.process == Process::Running);
-        let Some(first) = running.clone().next() else {
-            return self.network.is_whole();
-        };
-        self.network.now() >= self.dormancy.grown_at
-            && self.network.is_whole()
-            && !self.network.carries(is_news)
-            && running.all(|watcher| watcher.agrees_with(first) && self.is_calm(watcher))
-    }
-
-    /// Whether one Sentinel has nothing to do but ask.
-    fn is_calm(&self, watcher: &Watcher) -> bool {
-        let me = Party::Sentinel(watcher.me);
-        let nodes = self.nodes().map(Party::Node);
-        let mut parties = nodes.chain(self.sentinels().map(Party::Sentinel));
-        let knows_all = parties.all(|party| party == me || watcher.instance(party).is_some());
-        let primary = watcher.primary.node();
-        knows_all
-            && !watcher.tilt
-            && !watcher.odown
-            && !watcher.failover.in_progress
-            && !watcher.primary.sdown
-            && watcher.instances().all(|i| self.is_final(i, primary))
-    }
-
-    /// Whether what a Sentinel holds of an instance is what it will go on holding.
-    fn is_final(&self, instance: &Instance, primary: Node) -> bool {
-        let idle = instance.reconf == Reconf::No && !instance.reboot && !instance.says_down;
-        match instance.id {
-            Party::Node(node) => {
-                let node = &self.nodes[node.index()];
-                let running = node.truth.process == Process::Running;
-                let expected = match instance.kind {
-                    Kind::Primary | Kind::Sentinel => NodeRole::Primary,
-                    Kind::Replica => NodeRole::Replica { of: primary },
-                };
-                let seen = match instance.kind {
-                    Kind::Primary | Kind::Sentinel => instance.says_primary,
-                    Kind::Replica => !instance.says_primary && instance.copies == Some(primary),
-                };
-                let as_expected = node.truth.role == expected
-                    && seen
-                    && instance.run_id == Some(node.run_id)
-                    && instance.info_refresh != 0;
-                let informs = running && node.truth.ping.informs();
-                let up = running && node.truth.ping.acceptable();
-                idle && up != instance.sdown && (as_expected || !informs)
-            }
-            Party::Sentinel(sentinel) => {
-                let up = self.watchers[sentinel.index()].process == Process::Running;
-                idle && instance.leader.is_none() && up != instance.sdown
-            }
-        }
-    }
-}
-
-impl Watcher {
-    fn agrees_with(&self, other: &Watcher) -> bool {
-        self.primary.id == other.primary.id
-            && self.config_epoch == other.config_epoch
-            && self.current_epoch == other.current_epoch
-    }
-}
-
-/// What must not be thrown away.
-fn is_news(what: &Inbound) -> bool {
-    match what {
-        Inbound::Established { .. } | Inbound::Closed => false,
-        Inbound::Command(command) => {
-            command.has_effect() || matches!(command, Command::AskDown { .. })
-        }
-        Inbound::Reply(reply) => matches!(reply, Reply::Down { .. } | Reply::Done { .. }),
     }
 }

@@ -10,28 +10,36 @@
 use super::effect::SentinelEffect;
 use super::ids::{Node, Sentinel};
 use super::message::{Command, Reply};
+use super::spec::SentinelSpec;
 use super::ticks::Ms;
 use super::watcher::{Cx, State, Watcher};
 
 /// `sentinel_ask_period`.
-const ASK_PERIOD_MS: Ms = 1_000;
+pub(super) const ASK_PERIOD_MS: Ms = 1_000;
 
 impl Watcher {
     pub(super) fn check_odown(&mut self, cx: &mut Cx) {
-        let others = self.peers.iter().filter(|peer| peer.says_down).count();
-        let votes = others + 1;
-        let odown = self.primary.sdown && votes >= usize::from(cx.spec.quorum);
+        let odown = self.sees_quorum(cx.spec);
         if odown == self.odown {
             return;
         }
         self.odown = odown;
         let (by, of) = (self.me, self.primary.node());
         if odown {
-            self.odown_since = cx.ms;
+            let votes = self.opinions();
             cx.effect(SentinelEffect::Odown { by, of, votes });
         } else {
             cx.effect(SentinelEffect::OdownCleared { by, of });
         }
+    }
+
+    /// How many hold the primary for down if this Sentinel does.
+    fn opinions(&self) -> usize {
+        1 + self.peers.iter().filter(|peer| peer.says_down).count()
+    }
+
+    pub(super) fn sees_quorum(&self, spec: &SentinelSpec) -> bool {
+        self.primary.sdown && self.opinions() >= usize::from(spec.quorum)
     }
 
     /// `forced`: a failover starts, and votes are wanted at once.

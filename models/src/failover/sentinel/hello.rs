@@ -84,7 +84,6 @@ impl Watcher {
         primary.says_primary = true;
         primary.role_since = cx.ms;
         self.odown = false;
-        self.odown_since = 0;
         self.leader = None;
         self.failover = Failover {
             epoch: self.failover.epoch,

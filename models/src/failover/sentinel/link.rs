@@ -276,3 +276,55 @@ impl Instance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::sentinel::ids::{Node, Sentinel};
+    use crate::failover::sentinel::spec::SentinelSpec;
+    use crate::failover::sentinel::watcher::Outbox;
+
+    #[test]
+    fn s14_no_more_than_a_hundred_commands_wait_on_a_link() {
+        let spec: SentinelSpec = toml::from_str(
+            r#"
+            sentinels = 3
+            quorum = 2
+            down_after = "5s"
+            failover_timeout = "3min"
+            parallel_syncs = 1
+            master_reboot_down_after = "0s"
+            latency = "250us"
+            config_save = "3ms"
+            "#,
+        )
+        .expect("a valid text");
+        let mut out = Outbox::default();
+        let (me, node) = (Sentinel(0), Node(0));
+        let hello = Hello {
+            from: me,
+            current_epoch: 0,
+            primary: node,
+            config_epoch: 0,
+        };
+        let mut instance = Instance::new(Party::Node(node), Kind::Primary, 1_000_000);
+        let mut sent_ms = 0;
+        for ms in (1_000_000..1_014_000).step_by(70) {
+            let mut cx = Cx {
+                me,
+                ms,
+                spec: &spec,
+                out: &mut out,
+            };
+            instance.reconnect(&mut cx);
+            let before = instance.link.pending;
+            instance.send_periodic(false, hello, &mut cx);
+            if instance.link.pending > before {
+                sent_ms = ms - 1_000_000;
+            }
+        }
+        // INFO at every timer, and HELLO after two seconds: full within five.
+        assert!((PENDING_MAX..PENDING_MAX + 3).contains(&instance.link.pending));
+        assert!((2_000..6_000).contains(&sent_ms), "{sent_ms} ms");
+    }
+}

@@ -64,7 +64,7 @@
 //! S10 `down` · S11 `timer` · start gate, votes `election` · candidates, promotion,
 //! reconfiguration, end `failover` · what nodes answer (S3) `data_node`, `effect` · restarts and
 //! partitions `process` · connections and lost messages `network`, `connections` · sleeping while
-//! all is well `dormancy`. Each file names the Redis source behind it.
+//! nothing changes `dormancy`, `settled`, `relink`. Each file names the Redis source behind it.
 //!
 //! Left out, with the way it biases results: several primaries under one group (they share only
 //! PINGs between Sentinels); SENTINEL RESET, REMOVE and SET; notification scripts; processing time
@@ -87,6 +87,7 @@ mod message;
 mod network;
 mod process;
 mod relink;
+mod settled;
 mod spec;
 mod ticks;
 mod timer;
@@ -130,7 +131,8 @@ pub struct SentinelGroup {
 }
 
 impl SentinelGroup {
-    /// When the group next has something to do; never, while it is dormant.
+    /// When the group next has something to do. While it is dormant: never, or shortly before the
+    /// next attempt to replace a primary that could not be replaced.
     pub fn next_at(&self) -> Option<SimTime> {
         self.network
             .next_due()

@@ -42,6 +42,8 @@ pub(super) enum Event {
     Start { sentinel: Sentinel },
     /// The boundary with this number between two stretches of time.
     Boundary { number: u64 },
+    /// A sleeping group wakes by itself at this boundary.
+    Wake { number: u64 },
 }
 
 /// One message under way.
@@ -217,7 +219,8 @@ impl Network {
             | Event::Syn { .. }
             | Event::Repeat { .. }
             | Event::Start { .. }
-            | Event::Boundary { .. } => false,
+            | Event::Boundary { .. }
+            | Event::Wake { .. } => false,
         });
         let mut waiting = self.channels.iter().flat_map(|c| &c.waiting);
         under_way || waiting.any(|delivery| news(&delivery.what))

@@ -11,7 +11,7 @@ use sim::SimTime;
 
 use super::effect::{ManualFailoverError, NodeTruth, Process};
 use super::ids::{Node, Party, Sentinel};
-use super::ticks::{FIRST_TIMER, Ticks, ms_of};
+use super::ticks::{FIRST_TIMER, Ms, Ticks, ms_of};
 use super::watcher::{Failover, Instance, Kind, Watcher};
 use super::{SentinelEffects, SentinelGroup};
 
@@ -182,19 +182,20 @@ impl SentinelGroup {
 }
 
 impl Watcher {
-    /// Forgets all but what is in `sentinel.conf`.
-    fn begin(&mut self, ms: i64) {
+    /// Forgets all but what is in `sentinel.conf`, which holds the promoted replica for the primary
+    /// as soon as it was seen as one.
+    fn begin(&mut self, ms: Ms) {
+        let (old, new) = (self.primary.node(), self.current_primary());
         self.previous_time = ms;
         self.tilt = false;
         self.odown = false;
-        self.odown_since = 0;
         self.leader = None;
         self.failover = Failover::NEVER;
-        self.primary = Instance::new(self.primary.id, Kind::Primary, ms);
+        self.primary = Instance::new(Party::Node(new), Kind::Primary, ms);
         let replicas: Vec<Node> = self.replicas.drain(..).map(|r| r.node()).collect();
         let peers: Vec<Sentinel> = self.peers.drain(..).map(|p| p.sentinel()).collect();
         for node in replicas {
-            self.add_replica(node, ms);
+            self.add_replica(if node == new { old } else { node }, ms);
         }
         for sentinel in peers {
             self.add_peer(sentinel, ms);

@@ -13,6 +13,7 @@
 use sim::{Rng, SimDuration};
 
 use super::SentinelGroup;
+use super::down::ASK_PERIOD_MS;
 use super::effect::{Process, ReplicaLink};
 use super::ids::{Party, Sentinel};
 use super::link::{Conn, INFO_PERIOD_MS, LINK_AGE_MIN_MS, Link};
@@ -69,8 +70,11 @@ impl SentinelGroup {
             Party::Node(node) => Some(self.nodes[node.index()].clone()),
             Party::Sentinel(_) => None,
         };
+        let watcher = &self.watchers[sentinel.index()];
+        let (sdown, odown) = (watcher.primary.sdown, watcher.odown);
         let instance = self.instance_of(sentinel, party);
-        let silent_since = instance.sdown_since - down_after - 1;
+        // The flag may be younger than the run-up.
+        let silent_since = instance.sdown_since.min(ms) - down_after - 1;
         let ping_period = down_after.min(PING_PERIOD_MS);
         instance.link = match process {
             Process::Running => answering(ms, ping_period, rng),
@@ -84,11 +88,14 @@ impl SentinelGroup {
             instance.last_pub_time = ms - age(PUBLISH_PERIOD_MS + TIMER_WAIT_MS, rng);
             instance.link.pc_activity = ms - age(PUBLISH_PERIOD_MS, rng);
         }
+        if sdown && instance.kind == Kind::Sentinel && process == Process::Running {
+            instance.down_reply_at = ms - age(ASK_PERIOD_MS + TIMER_WAIT_MS, rng);
+        }
         let Some(node) = node.filter(|_| process == Process::Running && informs) else {
             return;
         };
         instance.link_down_ms = node.link_down_ms(now);
-        let often = instance.kind == Kind::Replica && instance.link_down_ms != 0;
+        let often = instance.kind == Kind::Replica && (odown || instance.link_down_ms != 0);
         let period = if often {
             PING_PERIOD_MS
         } else {
@@ -178,7 +185,8 @@ impl SentinelGroup {
                 let mine = link.conn_mut(number).expect("it was made just now");
                 mine.unsent = asked;
                 let now = self.network.now();
-                let for_ms = u64::try_from(ms_of(now) - made_at).expect("made in the past");
+                // A frozen Sentinel's connection may be younger than the run-up.
+                let for_ms = u64::try_from(ms_of(now) - made_at).unwrap_or(0);
                 let for_ms = SimDuration::from_millis(for_ms);
                 let (after, attempt) = Network::next_syn(for_ms);
                 let at = now + after.saturating_sub(for_ms);

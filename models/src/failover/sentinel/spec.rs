@@ -142,7 +142,7 @@ mod tests {
         sentinels = 3
         quorum = 2
         down_after = "30s"
-        failover_timeout = "3m"
+        failover_timeout = "3min"
         parallel_syncs = 1
         master_reboot_down_after = "0s"
         latency = "250us"
@@ -168,7 +168,7 @@ mod tests {
             ("250us", "4s"),
             ("250us", "0s"),
             ("parallel_syncs = 1", "parallel_syncs = 0"),
-            ("\"3m\"", "\"10ms\""),
+            ("\"3min\"", "\"10ms\""),
         ] {
             let spec: SentinelSpec = toml::from_str(&TEXT.replace(from, to)).expect("it parses");
             assert_eq!(spec.problems().len(), 1, "{to}: {:?}", spec.problems());

@@ -87,6 +87,11 @@ pub(super) fn ms_of(time: SimTime) -> Ms {
     Ms::try_from(time.as_nanos() / MILLI.as_nanos()).expect("less than an age")
 }
 
+/// The first instant at which a Sentinel's clock shows `ms` or more.
+pub(super) fn instant_of(ms: Ms) -> SimTime {
+    SimTime::ZERO + MILLI * u64::try_from(ms).expect("after the clock's zero")
+}
+
 #[cfg(test)]
 mod tests {
     use sim::{Purpose, Streams};

@@ -37,7 +37,6 @@ pub(super) struct Watcher {
     pub replicas: Vec<Instance>,
     pub peers: Vec<Instance>,
     pub odown: bool,
-    pub odown_since: Ms,
     pub config_epoch: u64,
     /// For whom this Sentinel last voted, and in which epoch.
     pub leader: Option<Sentinel>,
