@@ -18,7 +18,7 @@ const SMALL: &str = "\
 run_id,cond,node_timeout_ms,fault,hang_s,masters,fail_detect_ms,promote_ms,unavail_ms
 A-1,A,1000,crash,,3,1450.1,2260.5,2290.0
 A-2,A,1000,crash,,3,1380.0,2100.0,2130.4
-A-3,A,1000,crash,,3,1560.9,2500.0,2540.0
+A-3,A,1000,crash,,3,1560.9,2700.0,2740.0
 B-1,B,2000,hang,3,3,2885.8,3712.8,2997.0
 B-2,B,2000,hang,3,3,,,2999.5
 B-3,B,2000,hang,3,3,2619.8,3327.8,2996.1
