@@ -88,7 +88,7 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             reference,
             fills_in,
             ends_at,
-            key_size,
+            value_size,
             workloads,
         } => {
             let starts = SimTime::ZERO + starts.sample(&mut rng);
@@ -100,7 +100,9 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
                 pick < 0.0
             });
             let chosen = chosen.unwrap_or(&workloads[workloads.len() - 1]);
-            let keys = reference.as_f64() / key_size.as_f64();
+            let target = position(&chosen.workload);
+            let key_bytes = spec.workloads[target].bytes_per_key(*value_size, false) as f64;
+            let keys = reference.as_f64() / key_bytes;
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
             let intensity = Intensity::piecewise(
@@ -112,11 +114,11 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             );
             let marks = Marks {
                 shape: 2.0,
-                mean_bytes: key_size.as_f64(),
+                mean_bytes: key_bytes,
             };
             let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
             Fault::Burst {
-                workload: position(&chosen.workload),
+                workload: target,
                 tree,
                 starts,
             }

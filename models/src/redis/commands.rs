@@ -9,8 +9,8 @@
 //! | --- | --- | --- |
 //! | command | -OOM if it is denied | -MISCONF if it writes, or is PING |
 //! | in MULTI | -OOM, whatever it is, and EXEC aborts; a DISCARD works | when EXEC is called |
-//! | script, no shebang | -OOM if its *first* write is of a denied command (script.c: scriptVerifyOOM) | its writes |
-//! | script, shebang | -OOM before it runs, unless `no-writes` or `allow-oom` | unless `no-writes` |
+//! | script, plain | -OOM if its *first* write is denied (script.c: scriptVerifyOOM) | its writes |
+//! | script, shebang | -OOM at once unless `no-writes` or `allow-oom` | unless `no-writes` |
 //!
 //! Left out: access rules, commands of modules, and the order of two refusals at once (-OOM is
 //! checked first).
@@ -20,7 +20,8 @@ use crate::answer::Cause;
 use super::capability::Reply;
 
 /// Commands that are refused at `maxmemory` (CMD_DENYOOM). All of them write.
-const DENIED: &str = "APPEND, BITFIELD, BITOP, BLMOVE, BRPOPLPUSH, COPY, DECR, DECRBY, FUNCTION LOAD, \
+const DENIED: &str = "\
+    APPEND, BITFIELD, BITOP, BLMOVE, BRPOPLPUSH, COPY, DECR, DECRBY, FUNCTION LOAD, \
     FUNCTION RESTORE, GEOADD, GEORADIUS, GEORADIUSBYMEMBER, GEOSEARCHSTORE, GETSET, HINCRBY, \
     HINCRBYFLOAT, HMSET, HSET, HSETNX, INCR, INCRBY, INCRBYFLOAT, LINSERT, LMOVE, LPUSH, \
     LPUSHX, LSET, MSET, MSETNX, PFADD, PFDEBUG, PFMERGE, PSETEX, RESTORE, RESTORE-ASKING, \
@@ -29,7 +30,8 @@ const DENIED: &str = "APPEND, BITFIELD, BITOP, BLMOVE, BRPOPLPUSH, COPY, DECR, D
     ZDIFFSTORE, ZINCRBY, ZINTERSTORE, ZRANGESTORE, ZUNIONSTORE";
 
 /// Commands that write and are not refused at `maxmemory`.
-const WRITES: &str = "BLMPOP, BLPOP, BRPOP, BZMPOP, BZPOPMAX, BZPOPMIN, DEL, EXPIRE, EXPIREAT, FLUSHALL, \
+const WRITES: &str = "\
+    BLMPOP, BLPOP, BRPOP, BZMPOP, BZPOPMAX, BZPOPMIN, DEL, EXPIRE, EXPIREAT, FLUSHALL, \
     FLUSHDB, FUNCTION DELETE, FUNCTION FLUSH, GETDEL, GETEX, HDEL, LMPOP, LPOP, LREM, LTRIM, \
     MIGRATE, MOVE, PERSIST, PEXPIRE, PEXPIREAT, RENAME, RENAMENX, RPOP, SMOVE, SPOP, SREM, \
     SWAPDB, UNLINK, XACK, XAUTOCLAIM, XCLAIM, XDEL, XGROUP DELCONSUMER, XGROUP DESTROY, \

@@ -16,8 +16,8 @@ use super::allocator::allocated;
 const DICT_ENTRY: u64 = 24;
 
 /// Cluster mode adds the links of the list of a slot's keys to each entry of the main table
-/// (cluster.h: clusterDictEntryMetadata).
-const SLOT_LINKS: u64 = 16;
+/// (cluster.h: clusterDictEntryMetadata). They take the entry into the next class.
+pub const SLOT_LINKS: u64 = 16;
 
 /// Bytes of a `robj` (server.h).
 const OBJECT: u64 = 16;

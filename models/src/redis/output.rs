@@ -17,7 +17,7 @@ use sim::{SimDuration, SimTime};
 
 use super::allocator::allocated;
 
-/// The reply buffer inside every client, filled before the list (server.h: PROTO_REPLY_CHUNK_BYTES).
+/// The reply buffer inside a client, filled before the list (server.h: PROTO_REPLY_CHUNK_BYTES).
 const INSIDE: u64 = 16 * 1024;
 
 /// Bytes of a block's header (server.h: clientReplyBlock) and of its list node (adlist.h).

@@ -4,8 +4,10 @@ use sim::SimDuration;
 use sim::dist::Dist;
 
 use super::{
-    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorldSpec,
+    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorkloadSpec,
+    WorldSpec,
 };
+use crate::redis::table;
 use crate::spec::redis::MaxmemoryPolicy;
 
 /// One thing that is wrong with a scenario.
@@ -115,11 +117,18 @@ impl WorldSpec {
         );
         found.distinct("workload", &self.workload_names());
         for (i, workload) in self.workloads.iter().enumerate() {
+            let key = |field: &str| format!("workload[{i}].{field}");
             found.unless(
-                workload.key_size.get() > 0,
-                format!("workload[{i}].key_size"),
-                "a key takes at least one byte",
-                "give the mean size of a key such as \"1KiB\"",
+                workload.value_size.get() > 0,
+                key("value_size"),
+                "the lengths of values cannot be distributed about nothing",
+                "give the mean length of a value such as \"1KiB\"",
+            );
+            found.unless(
+                workload.value_size_shape.get() > 0.0,
+                key("value_size_shape"),
+                "no distribution has such a shape",
+                "give a factor above 0x: \"1x\" is exponential, larger is more even",
             );
         }
     }
@@ -175,7 +184,10 @@ impl WorldSpec {
     fn check_initial_fill(&self, found: &mut Findings) {
         let node = self.redis.node_memory.get() as f64 - self.redis.system_reserve.get() as f64;
         let dataset: f64 = self.workloads.iter().map(|w| w.dataset.get() as f64).sum();
-        let fullest = dataset * self.redis.fullest_shard.get() * self.redis.fragmentation.get();
+        let share = self.redis.fullest_shard.get();
+        let keys: f64 = self.workloads.iter().map(|w| self.keys_at_start(w)).sum();
+        let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
+        let fullest = (dataset * share + table) * self.redis.fragmentation.get();
         found.unless(
             fullest < node,
             "redis.node_memory",
@@ -192,6 +204,13 @@ impl WorldSpec {
                 );
             }
         }
+    }
+
+    /// Keys that a workload holds at the start, over all shards.
+    fn keys_at_start(&self, workload: &WorkloadSpec) -> f64 {
+        let known = workload.value_size.get() > 0 && workload.value_size_shape.get() > 0.0;
+        let each = known.then(|| workload.bytes_per_key(workload.value_size, false));
+        each.map_or(0.0, |each| workload.dataset.as_f64() / each as f64)
     }
 
     fn check_services(&self, found: &mut Findings) {
@@ -388,16 +407,16 @@ impl WorldSpec {
                 starts,
                 fills_in,
                 workloads,
-                key_size,
+                value_size,
                 ..
             } => {
                 found.dist(key("starts"), starts);
                 found.dist(key("fills_in"), fills_in);
                 found.unless(
-                    key_size.get() > 0,
-                    key("key_size"),
-                    "a key takes at least one byte",
-                    "give the mean size of a key such as \"1KiB\"",
+                    value_size.get() > 0,
+                    key("value_size"),
+                    "the lengths of values cannot be distributed about nothing",
+                    "give the mean length of a value such as \"1KiB\"",
                 );
                 found.unless(
                     !workloads.is_empty(),
