@@ -85,24 +85,24 @@ fn trees(
     plan: &ClusterPlan,
     faults: &[Fault],
     streams: &Streams,
-) -> Vec<ArrivalTree> {
+) -> Vec<(ArrivalTree, bool)> {
     let end = SimTime::ZERO + spec.horizon;
     let steady = plan.workloads.iter().map(|w| {
         let workload = &spec.workloads[*w];
         let intensity = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
         let marks = Marks {
-            shape: workload.key_size_shape.get(),
-            mean_bytes: workload.key_size.as_f64(),
+            shape: workload.value_size_shape.get(),
+            mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
-        ArrivalTree::new(
-            streams.key(streams::GROWTH, *w as u64),
-            intensity,
-            Some(marks),
+        let key = streams.key(streams::GROWTH, *w as u64);
+        (
+            ArrivalTree::new(key, intensity, Some(marks)),
+            workload.expires,
         )
     });
     let bursts = faults.iter().filter_map(|fault| match fault {
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
-            Some(tree.clone())
+            Some((tree.clone(), spec.workloads[*workload].expires))
         }
         Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } | Fault::HostLoss { .. } => {
             None

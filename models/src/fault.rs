@@ -102,13 +102,15 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             reference,
             fills_in,
             ends_at,
-            key_size,
+            value_size,
             workloads,
         } => {
             let starts = SimTime::ZERO + starts.sample(&mut rng);
             let fills_in = fills_in.sample(&mut rng).max(SimDuration::from_secs(1));
             let pick = streams.stream(streams::FAULT_TARGET, i).random();
-            let keys = reference.as_f64() / key_size.as_f64();
+            let target = position(by_weight(workloads, pick));
+            let key_bytes = spec.workloads[target].bytes_per_key(*value_size, false) as f64;
+            let keys = reference.as_f64() / key_bytes;
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
             let intensity = Intensity::piecewise(
@@ -120,11 +122,11 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             );
             let marks = Marks {
                 shape: 2.0,
-                mean_bytes: key_size.as_f64(),
+                mean_bytes: key_bytes,
             };
             let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
             Fault::Burst {
-                workload: position(by_weight(workloads, pick)),
+                workload: target,
                 tree,
                 starts,
             }

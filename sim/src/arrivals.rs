@@ -175,6 +175,11 @@ impl ArrivalTree {
         self.difference(from, to, Detail::Sizes)
     }
 
+    /// Arrivals with `at < t`, and their bytes.
+    pub(crate) fn totals_before(&self, t: SimTime) -> (u64, u64) {
+        self.before(&self.root, self.intensity.position(t), Detail::Sizes)
+    }
+
     /// The cell that holds everything.
     pub(crate) fn root(&self) -> Cell {
         self.root

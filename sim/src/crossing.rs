@@ -192,6 +192,15 @@ impl ClosedWindows {
             .is_some_and(|last| self.windows[last].holds(t))
     }
 
+    /// Arrivals of `tree`, whose windows these are, that came by `t` and were not rejected, and
+    /// their bytes.
+    pub fn accepted(&self, tree: &ArrivalTree, t: SimTime) -> (u64, u64) {
+        let after = t.saturating_add(SimDuration::from_nanos(1));
+        let (before, rejected) = self.effective(after);
+        let arrived = tree.totals_before(before);
+        (arrived.0 - rejected.0, arrived.1 - rejected.1)
+    }
+
     /// What was accepted before `t` is what arrived before the returned instant, less the returned
     /// arrivals and bytes: inside a window, the count stands still.
     pub(crate) fn effective(&self, t: SimTime) -> (SimTime, (u64, u64)) {

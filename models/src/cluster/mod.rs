@@ -24,6 +24,7 @@ mod pressure;
 mod replicate;
 mod sentinels;
 mod settle;
+mod tables;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
 
@@ -37,16 +38,20 @@ use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
-use crate::redis::growth::Growth;
+use crate::redis::growth::{Growth, Held};
+use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::{Load, NodeMemory};
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
+use tables::Tables;
 
 /// What a cluster waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterTimer {
     /// A dataset reaches a size that matters to somebody.
     Memory,
+    /// A shard's old hash table is empty.
+    Rehashed,
     /// The bus has something to do.
     Bus,
     /// The Sentinels have something to do.
@@ -109,6 +114,8 @@ pub struct Cluster {
     /// Share of the datasets in each shard.
     shares: Vec<f64>,
     growth: Growth,
+    /// The hash tables of each shard.
+    tables: Vec<Tables>,
     /// The node that owns each shard, as its majority sees it.
     owners: Vec<usize>,
     /// When each shard's owner stopped answering, while it does not.
@@ -123,8 +130,8 @@ pub struct Cluster {
     said_ok: bool,
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
-    /// The bound that the memory event is for, and the growth's turn in which it was planned.
-    forecast: Option<(Option<f64>, u32)>,
+    /// The bounds that the memory event is for, and the growth's turn in which it was planned.
+    forecast: Option<(pressure::Bounds, u32)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
@@ -158,7 +165,7 @@ impl Cluster {
         id: ClusterId,
         plan: &ClusterPlan,
         spec: &WorldSpec,
-        trees: Vec<ArrivalTree>,
+        trees: Vec<(ArrivalTree, bool)>,
         bus_key: StreamKey,
         mode: Mode,
     ) -> Cluster {
@@ -166,16 +173,12 @@ impl Cluster {
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
         let on_it = |w: &&usize| &spec.workloads[**w];
-        let datasets = plan
-            .workloads
-            .iter()
-            .map(|w| spec.workloads[*w].dataset.get())
-            .sum();
-        let key_sizes: f64 = plan
-            .workloads
-            .iter()
-            .map(|w| spec.workloads[*w].key_size.as_f64())
-            .sum();
+        let start = start(spec, plan);
+        let on_top = if spec.failover.cluster_mode() {
+            SLOT_LINKS
+        } else {
+            0
+        };
         let commands = plan
             .workloads
             .iter()
@@ -192,12 +195,11 @@ impl Cluster {
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
             sync_attempts: vec![0; nodes.len()],
-            growth: Growth::new(
-                datasets,
-                key_sizes / plan.workloads.len() as f64,
-                trees,
-                mode,
-            ),
+            tables: shares
+                .iter()
+                .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
+                .collect(),
+            growth: Growth::new(start, trees, on_top, mode),
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))
                 .collect(),
@@ -292,9 +294,15 @@ impl Cluster {
 
     /// Used memory of a node as a share of its limit.
     pub fn node_usage(&self, node: usize, now: SimTime) -> f64 {
-        let dataset = self.growth.bytes_at(now) * self.shares[self.nodes[node].shard];
+        let shard = self.nodes[node].shard;
+        let held = self.growth.held_at(now);
+        let tables = self.tables_at(shard, held, now).bytes();
         let memory = &self.nodes[node].memory;
-        memory.used(dataset, self.load(node)) / memory.limit()
+        let load = Load {
+            tables,
+            ..self.load(node)
+        };
+        memory.used(held.bytes * self.shares[shard], load) / memory.limit()
     }
 
     /// Used memory over the shards' limits, on average: what a provider's metric shows.
@@ -347,6 +355,7 @@ impl Cluster {
         };
         match timer {
             ClusterTimer::Memory => self.memory_event = None,
+            ClusterTimer::Rehashed => {}
             ClusterTimer::Bus => {
                 self.bus_event = None;
                 news.changed = self.advance_bus(cx);
@@ -379,10 +388,25 @@ impl Cluster {
         news
     }
 
+    /// What lies on a node, as of the last event.
     fn load(&self, node: usize) -> Load {
-        let share = self.shares[self.nodes[node].shard];
-        let buffers = f64::from(self.redis.connections) * self.redis.connection_memory.as_f64();
-        self.nodes[node].load(buffers, self.commands.0 * share, self.commands.1 * share)
+        let Node {
+            shard,
+            loaded,
+            primary,
+            ..
+        } = self.nodes[node];
+        let (commands, writes) = self.commands;
+        let connections = f64::from(self.redis.connections);
+        let buffers = connections * self.redis.connection_memory.as_f64();
+        Load {
+            primary,
+            tables: self.tables[shard].bytes(),
+            buffers: if loaded { buffers } else { 0.0 },
+            uncounted: 0.0,
+            copied: 0.0,
+            commands: self.shares[shard] * if loaded { commands } else { writes },
+        }
     }
 
     fn condition(&self, node: usize) -> Condition {
@@ -394,6 +418,19 @@ impl Cluster {
         let is_replica = |n: &usize| self.nodes[*n].shard == shard && *n != owner;
         (0..self.nodes.len()).filter(is_replica).collect()
     }
+}
+
+/// What a cluster's workloads hold at the start, in whole keys.
+fn start(spec: &WorldSpec, plan: &ClusterPlan) -> Held {
+    let cluster = spec.failover.cluster_mode();
+    let one = |w: &usize| {
+        let workload = &spec.workloads[*w];
+        let each = workload.bytes_per_key(workload.value_size, cluster);
+        let bytes = workload.dataset.get();
+        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
+    };
+    let none = Held::default();
+    plan.workloads.iter().map(one).fold(none, Held::with)
 }
 
 /// The fullest shard's share first, equal parts for the others.

@@ -3,7 +3,7 @@
 use sim::SimTime;
 
 use crate::redis::capability::{Capabilities, Condition};
-use crate::redis::memory::{Load, NodeMemory, Trouble};
+use crate::redis::memory::{NodeMemory, Trouble};
 
 /// A node, in the truth.
 #[derive(Clone, Debug)]
@@ -56,23 +56,5 @@ impl Node {
     /// What it can do for whom.
     pub fn capabilities(&self) -> Capabilities {
         self.condition().capabilities()
-    }
-
-    /// What its role and its clients lay on it, if a loaded primary carries `buffers` bytes and
-    /// `commands` commands per second, of which `writes` reach every copy.
-    pub fn load(&self, buffers: f64, commands: f64, writes: f64) -> Load {
-        if self.loaded {
-            Load {
-                primary: self.primary,
-                buffers,
-                commands,
-            }
-        } else {
-            Load {
-                primary: self.primary,
-                buffers: 0.0,
-                commands: writes,
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 use sim::SimDuration;
 use sim::quantity::Factor;
 
+use super::tables::Tables;
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
@@ -187,6 +188,8 @@ impl Cluster {
             node.promoted = None;
             self.sync_attempts[n] += 1;
         }
+        let held = self.growth.held_at(cx.now).share(self.shares[shard]);
+        self.tables[shard] = Tables::loaded(held, cx.now);
         self.owners[shard] = first;
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);
     }

@@ -15,9 +15,10 @@ use crate::spec::service::Access;
 impl Cluster {
     /// Brings every node's condition up to date, and plans the next look at memory and bus.
     pub(super) fn settle(&mut self, cx: &mut Cx) {
-        let bytes = self.growth.bytes_at(cx.now);
+        let held = self.growth.held_at(cx.now);
+        self.settle_tables(held, cx);
         for node in 0..self.nodes.len() {
-            let trouble = self.trouble(node, bytes);
+            let trouble = self.trouble(node, held);
             self.change(node, cx, |node| {
                 if trouble == Some(Trouble::Killed) {
                     node.fault = Some(Condition::Killed);
@@ -29,7 +30,7 @@ impl Cluster {
         self.tell_truth(cx);
         self.growth
             .set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
-        self.schedule_memory(bytes, cx);
+        self.schedule_memory(held, cx);
         self.schedule_bus(cx);
         self.schedule_sentinels(cx);
     }
@@ -93,8 +94,9 @@ impl Cluster {
             return;
         }
         self.change(node, cx, |node| node.fault = Some(Condition::Loading));
-        let bytes = self.growth.bytes_at(cx.now) * self.shares[self.nodes[node].shard];
-        let takes = sync::load(&self.redis.sync, bytes, self.growth.keys(bytes));
+        let share = self.shares[self.nodes[node].shard];
+        let held = self.growth.held_at(cx.now).share(share);
+        let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
         self.after(takes, ClusterTimer::Loaded(node), cx);
     }
 

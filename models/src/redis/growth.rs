@@ -13,72 +13,172 @@ use sim::{ArrivalTree, SimDuration, SimTime};
 
 use crate::Mode;
 
-/// The growing datasets of one cluster, in bytes over all shards.
+/// The growing datasets of one cluster, over all shards.
 #[derive(Clone, Debug)]
 pub struct Growth {
-    /// Bytes at the start.
-    start: u64,
-    /// Mean size of a key, to turn bytes into keys.
-    key_size: f64,
+    /// What is there at the start.
+    start: Held,
     sources: Vec<Source>,
+    /// Bytes that each key takes on top of what was drawn for it, because of how its node runs.
+    on_top: u64,
     open: bool,
     /// From when on the last closed window rejects.
     closed_from: SimTime,
     /// What is stored while nothing is accepted.
-    frozen: f64,
+    frozen: Held,
     /// Counts the times that writes were let in or kept out.
     turns: u32,
     mode: Mode,
 }
 
+/// Keys and their bytes: entries, names and values, without the tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Held {
+    /// Bytes of all keys.
+    pub bytes: f64,
+    /// How many keys there are.
+    pub keys: f64,
+    /// Bytes of the keys without a TTL.
+    pub lasting: f64,
+    /// How many keys carry a TTL.
+    pub expiring: f64,
+}
+
+/// What of it somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Bytes of all keys.
+    Bytes,
+    /// Keys.
+    Keys,
+    /// Bytes of the keys without a TTL.
+    Lasting,
+    /// Keys with a TTL.
+    Expiring,
+}
+
 #[derive(Clone, Debug)]
 struct Source {
     tree: ArrivalTree,
+    /// Do its keys carry a TTL?
+    expires: bool,
     closed: ClosedWindows,
 }
 
+impl Held {
+    /// So many keys, all with a TTL or all without.
+    pub fn of(keys: f64, bytes: f64, expires: bool) -> Held {
+        let (lasting, expiring) = if expires { (0.0, keys) } else { (bytes, 0.0) };
+        Held {
+            bytes,
+            keys,
+            lasting,
+            expiring,
+        }
+    }
+
+    /// Both together.
+    pub fn with(self, other: Held) -> Held {
+        Held {
+            bytes: self.bytes + other.bytes,
+            keys: self.keys + other.keys,
+            lasting: self.lasting + other.lasting,
+            expiring: self.expiring + other.expiring,
+        }
+    }
+
+    /// The part of it in a shard that holds this share.
+    pub fn share(self, share: f64) -> Held {
+        Held {
+            bytes: self.bytes * share,
+            keys: self.keys * share,
+            lasting: self.lasting * share,
+            expiring: self.expiring * share,
+        }
+    }
+
+    /// One measure of it.
+    pub fn measure(self, measure: Measure) -> f64 {
+        match measure {
+            Measure::Bytes => self.bytes,
+            Measure::Keys => self.keys,
+            Measure::Lasting => self.lasting,
+            Measure::Expiring => self.expiring,
+        }
+    }
+}
+
 impl Growth {
-    /// Datasets that hold `start` bytes at time zero and grow by `trees`.
-    pub fn new(start: u64, key_size: f64, trees: Vec<ArrivalTree>, mode: Mode) -> Growth {
-        let source = |tree| Source {
+    /// Datasets that hold `start`, in whole keys and bytes, at time zero and grow by `trees`, each
+    /// with whether its keys carry a TTL. Every new key takes `on_top` bytes more than its draw,
+    /// which is the same whatever the design.
+    pub fn new(start: Held, trees: Vec<(ArrivalTree, bool)>, on_top: u64, mode: Mode) -> Growth {
+        let source = |(tree, expires)| Source {
             tree,
+            expires,
             closed: ClosedWindows::new(),
         };
-        let sources = trees.into_iter().map(source).collect();
         Growth {
             start,
-            key_size,
-            sources,
+            sources: trees.into_iter().map(source).collect(),
+            on_top,
             open: true,
             closed_from: SimTime::ZERO,
-            frozen: 0.0,
+            frozen: Held::default(),
             turns: 0,
             mode,
         }
     }
 
-    /// Bytes stored at `at`.
-    pub fn bytes_at(&self, at: SimTime) -> f64 {
+    /// What is stored at `at`.
+    pub fn held_at(&self, at: SimTime) -> Held {
         if !self.open && at >= self.closed_from {
             return self.frozen;
         }
-        let grown: u64 = self.terms().iter().map(|term| term.level(at)).sum();
-        (self.start + grown) as f64
+        self.sources.iter().fold(self.start, |held, source| {
+            let (keys, bytes) = source.closed.accepted(&source.tree, at);
+            let bytes = bytes + keys * self.on_top;
+            held.with(Held::of(keys as f64, bytes as f64, source.expires))
+        })
     }
 
-    /// Keys that this many bytes are.
+    /// Bytes stored at `at`.
+    pub fn bytes_at(&self, at: SimTime) -> f64 {
+        self.held_at(at).bytes
+    }
+
+    /// Keys that this many bytes are, going by those at the start.
     pub fn keys(&self, bytes: f64) -> f64 {
-        bytes / self.key_size
+        let known = self.start.bytes > 0.0;
+        let each = self.start.bytes / self.start.keys;
+        if known { bytes / each } else { 0.0 }
     }
 
-    /// The first instant of `[from, to)` at which at least `bytes` are stored, if writes stay as
+    /// The first instant of `[from, to)` at which `measure` is at least `bound`, if writes stay as
     /// they are: never, while none are accepted.
-    pub fn when_reaches(&self, bytes: f64, from: SimTime, to: SimTime) -> Option<SimTime> {
+    pub fn when_reaches(
+        &self,
+        measure: Measure,
+        bound: f64,
+        from: SimTime,
+        to: SimTime,
+    ) -> Option<SimTime> {
         if !self.open {
             return None;
         }
-        let bound = (bytes.ceil() as u64).saturating_sub(self.start);
-        let terms = self.terms();
+        self.reached(measure, bound, from, to)
+    }
+
+    /// The first instant of `[from, to)`, in the past, at which `measure` was at least `bound`.
+    pub fn reached(
+        &self,
+        measure: Measure,
+        bound: f64,
+        from: SimTime,
+        to: SimTime,
+    ) -> Option<SimTime> {
+        let bound = (bound - self.start.measure(measure)).ceil().max(0.0) as u64;
+        let terms = self.terms(measure);
         match self.mode {
             Mode::Lazy => first_reach(&terms, bound, from, to),
             Mode::Eager => first_reach_eager(&terms, bound, from, to),
@@ -93,7 +193,7 @@ impl Growth {
         }
         self.turns += 1;
         if !open {
-            self.frozen = self.bytes_at(at);
+            self.frozen = self.held_at(at);
             self.closed_from = at + SimDuration::from_nanos(1);
         }
         self.open = open;
@@ -111,10 +211,29 @@ impl Growth {
         self.turns
     }
 
-    fn terms(&self) -> Vec<Term<'_>> {
+    fn terms(&self, measure: Measure) -> Vec<Term<'_>> {
+        let counts = |source: &&Source| match measure {
+            Measure::Bytes | Measure::Keys => true,
+            Measure::Lasting => !source.expires,
+            Measure::Expiring => source.expires,
+        };
         self.sources
             .iter()
-            .map(|s| Term::sizes(&s.tree).closed(&s.closed))
+            .filter(counts)
+            .flat_map(|source| source.terms(measure, self.on_top))
             .collect()
+    }
+}
+
+impl Source {
+    fn terms(&self, measure: Measure, on_top: u64) -> impl Iterator<Item = Term<'_>> {
+        let (sizes, each) = match measure {
+            Measure::Bytes | Measure::Lasting => (true, on_top),
+            Measure::Keys | Measure::Expiring => (false, 1),
+        };
+        let sizes = sizes.then(|| Term::sizes(&self.tree));
+        let counted = (each > 0).then(|| Term::counted(&self.tree, each));
+        let both = sizes.into_iter().chain(counted);
+        both.map(|term| term.closed(&self.closed))
     }
 }

@@ -1,14 +1,17 @@
 //! When a node's memory becomes trouble, as a number of dataset bytes.
 //!
-//! Everything but the dataset is known in each role (client buffers, backlog), so every limit can
-//! be turned into "the dataset size from which on this node is in trouble", and the instant of the
-//! trouble is a crossing of the dataset's growth. Which limit bites follows from the numbers:
+//! Everything but the dataset is known at an instant (tables, buffers, backlog, copied pages), so
+//! every limit can be turned into "the dataset size from which on this node is in trouble", and the
+//! instant of the trouble is a crossing of the dataset's growth. Which limit bites follows from the
+//! numbers:
 //!
 //! ```text
-//! used     = dataset + client buffers + backlog   (what maxmemory is compared with, M1-M2)
-//! resident = used x fragmentation                 (what the host has to hold)
+//! used     = start-up + dataset + tables + buffers + backlog     (M1)
+//! counted  = used - uncounted                       (what maxmemory is compared with, M2)
+//! resident = used x fragmentation + copied          (what the host has to hold)
 //!
-//! used     >= maxmemory, noeviction, primary  -> writes get -OOM   (M3; replicas ignore it, M6)
+//! counted  >= maxmemory, noeviction, primary  -> writes get -OOM   (M3; replicas ignore it, M6)
+//! lasting  >= maxmemory, a volatile policy    -> the same: nothing is left that may go
 //! resident >= memory, no swap                 -> the kernel kills  (F7)
 //! resident >= memory, swap, and the load's page faults fill the thread's time -> stalled (F9)
 //! ```
@@ -22,14 +25,18 @@
 
 use sim::SimDuration;
 
+use super::evict::{Evictable, MaxmemoryPolicy};
+use super::growth::Measure;
 use crate::spec::RedisSpec;
-use crate::spec::redis::MaxmemoryPolicy;
+
+/// What a server without data or clients takes: measured on Redis 7.0.15 (`used_memory_startup`).
+pub const STARTUP: f64 = 876_176.0;
 
 /// Pages that one command touches: hash bucket, entry, key and value (an assumption).
 const PAGES_PER_COMMAND: f64 = 4.0;
 
-/// What happens to a node at a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens to a node at a limit, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     /// It refuses writes with `-OOM`.
     Refuses,
@@ -54,13 +61,20 @@ pub struct NodeMemory {
     swap_fault: SimDuration,
 }
 
-/// What a node's role lays on it.
+/// What lies on a node beside its dataset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     /// Does it enforce `maxmemory`? Only a primary does (`replica-ignore-maxmemory yes`).
     pub primary: bool,
-    /// Bytes of client buffers.
+    /// Bytes of its hash tables.
+    pub tables: f64,
+    /// Bytes of the buffers of clients, subscribers and replicas.
     pub buffers: f64,
+    /// Bytes of those that `maxmemory` does not count: replication buffers beyond the backlog
+    /// (evict.c: freeMemoryGetNotCountedMemory).
+    pub uncounted: f64,
+    /// Resident bytes on top of used memory while a child saves: copied pages and page tables.
+    pub copied: f64,
     /// Commands per second that it executes.
     pub commands: f64,
 }
@@ -91,51 +105,75 @@ impl NodeMemory {
     /// Used memory with `dataset` bytes of data.
     /// Eviction keeps it at `maxmemory`.
     pub fn used(&self, dataset: f64, load: Load) -> f64 {
-        let used = dataset + load.buffers + self.backlog;
-        self.evicts_at().map_or(used, |limit| used.min(limit))
+        let used = dataset + self.fixed(load);
+        let evicts_at = self.evicts_at().map(|limit| limit + load.uncounted);
+        evicts_at.map_or(used, |limit| used.min(limit))
+    }
+
+    /// Resident memory with `dataset` bytes of data.
+    pub fn resident(&self, dataset: f64, load: Load) -> f64 {
+        self.used(dataset, load) * self.fragmentation + load.copied
+    }
+
+    /// May so many more bytes be allocated without going beyond `maxmemory`?
+    pub fn allows(&self, dataset: f64, load: Load, more: f64) -> bool {
+        let counted = self.used(dataset, load) - load.uncounted + more;
+        self.maxmemory.is_none_or(|limit| counted <= limit)
+    }
+
+    /// Everything that is used beside the dataset.
+    fn fixed(&self, load: Load) -> f64 {
+        STARTUP + load.tables + load.buffers + self.backlog
     }
 
     /// Used memory at which keys are evicted, if they are.
     fn evicts_at(&self) -> Option<f64> {
-        match self.policy {
-            MaxmemoryPolicy::Noeviction => None,
-            MaxmemoryPolicy::AllkeysLru => self.maxmemory,
+        match self.policy.evictable() {
+            Evictable::Nothing => None,
+            Evictable::Volatile | Evictable::Everything => self.maxmemory,
         }
     }
 
     /// The dataset size at which used memory is this share of the limit.
     pub fn dataset_at_usage(&self, share: f64, load: Load) -> f64 {
-        share * self.limit() - load.buffers - self.backlog
+        share * self.limit() - self.fixed(load)
     }
 
-    /// The dataset size from which on the node is in trouble under `load`, and what the trouble is;
-    /// `None` if nothing ever bites (a replica that nobody asks anything, with swap).
-    pub fn trouble(&self, load: Load) -> Option<(f64, Trouble)> {
-        let refuses = match self.policy {
-            MaxmemoryPolicy::Noeviction if load.primary => self.maxmemory,
-            MaxmemoryPolicy::Noeviction | MaxmemoryPolicy::AllkeysLru => None,
+    /// The sizes from which on the node is in trouble under `load`, and what the trouble is: none
+    /// if nothing ever bites (a replica that nobody asks anything, with swap).
+    pub fn troubles(&self, load: Load) -> [Option<(Measure, f64, Trouble)>; 2] {
+        let refused = match self.policy.evictable() {
+            Evictable::Nothing => Some(Measure::Bytes),
+            Evictable::Volatile => Some(Measure::Lasting),
+            Evictable::Everything => None,
         };
-        let refuses = refuses.map(|limit| (limit, Trouble::Refuses));
+        let fixed = self.fixed(load);
+        let limit = self.maxmemory.filter(|_| load.primary);
+        let refuses = refused
+            .zip(limit)
+            .map(|(measure, limit)| (measure, limit + load.uncounted - fixed, Trouble::Refuses));
         let host = if self.swap {
-            self.stall_used(load.commands)
-                .map(|used| (used, Trouble::Stalls))
+            self.stall_used(load).map(|used| (used, Trouble::Stalls))
         } else {
-            Some((self.available / self.fragmentation, Trouble::Killed))
+            let used = (self.available - load.copied) / self.fragmentation;
+            Some((used, Trouble::Killed))
         };
-        let kept_below = |used: f64| self.evicts_at().is_some_and(|limit| limit < used);
-        let (used, trouble) = [refuses, host]
-            .into_iter()
-            .flatten()
+        let kept_below = |used: f64| {
+            let kept = self.evicts_at().map(|limit| limit + load.uncounted);
+            kept.is_some_and(|limit| limit < used)
+        };
+        let host = host
             .filter(|(used, _)| !kept_below(*used))
-            .min_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        Some((used - load.buffers - self.backlog, trouble))
+            .map(|(used, trouble)| (Measure::Bytes, used - fixed, trouble));
+        [refuses, host]
     }
 
     /// Used memory at which page faults fill the thread's time.
-    fn stall_used(&self, commands: f64) -> Option<f64> {
-        let spare = 1.0 / commands - self.command_time.as_secs_f64();
+    fn stall_used(&self, load: Load) -> Option<f64> {
+        let spare = 1.0 / load.commands - self.command_time.as_secs_f64();
         let fault = PAGES_PER_COMMAND * self.swap_fault.as_secs_f64();
         let swapped_share = spare.max(0.0) / fault;
-        (swapped_share < 1.0).then(|| self.available / (1.0 - swapped_share) / self.fragmentation)
+        let resident = self.available / (1.0 - swapped_share);
+        (swapped_share < 1.0).then(|| (resident - load.copied) / self.fragmentation)
     }
 }

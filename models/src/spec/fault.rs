@@ -19,8 +19,8 @@ pub enum FaultSpec {
         fills_in: Dist,
         /// The burst ends when this multiple of the reference amount has been sent.
         ends_at: Factor,
-        /// Mean size of a key.
-        key_size: Bytes,
+        /// Mean length of a value; names are those of the workload.
+        value_size: Bytes,
         /// Which workload grows, drawn by weight.
         workloads: Vec<WeightSpec>,
     },

@@ -4,9 +4,11 @@ use sim::SimDuration;
 use sim::dist::Dist;
 
 use super::{
-    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorldSpec,
+    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorkloadSpec,
+    WorldSpec,
 };
 use crate::layout;
+use crate::redis::table;
 use crate::spec::redis::MaxmemoryPolicy;
 
 /// One thing that is wrong with a scenario.
@@ -116,11 +118,18 @@ impl WorldSpec {
         );
         found.distinct("workload", &self.workload_names());
         for (i, workload) in self.workloads.iter().enumerate() {
+            let key = |field: &str| format!("workload[{i}].{field}");
             found.unless(
-                workload.key_size.get() > 0,
-                format!("workload[{i}].key_size"),
-                "a key takes at least one byte",
-                "give the mean size of a key such as \"1KiB\"",
+                workload.value_size.get() > 0,
+                key("value_size"),
+                "the lengths of values cannot be distributed about nothing",
+                "give the mean length of a value such as \"1KiB\"",
+            );
+            found.unless(
+                workload.value_size_shape.get() > 0.0,
+                key("value_size_shape"),
+                "no distribution has such a shape",
+                "give a factor above 0x: \"1x\" is exponential, larger is more even",
             );
         }
     }
@@ -197,9 +206,12 @@ impl WorldSpec {
         }
         for plan in layout::plan(self) {
             let node = plan.node_memory - self.redis.system_reserve.as_f64();
-            let held = plan.workloads.iter().map(|w| self.workloads[*w].dataset);
-            let dataset: f64 = held.map(|bytes| bytes.as_f64()).sum();
-            let share = self.redis.fullest_shard.get() * self.redis.fragmentation.get();
+            let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
+            let share = self.redis.fullest_shard.get();
+            let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
+            let keys: f64 = on_it().map(|w| self.keys_at_start(w)).sum();
+            let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
+            let fullest = (dataset * share + table) * self.redis.fragmentation.get();
             let wrong = match self.layout {
                 LayoutSpec::Shared {} => {
                     "the fullest shard does not fit into its node at the start".to_owned()
@@ -211,12 +223,19 @@ impl WorldSpec {
                 ),
             };
             found.unless(
-                dataset * share < node,
+                fullest < node,
                 "redis.node_memory",
                 &wrong,
                 "give larger nodes, more shards or smaller datasets",
             );
         }
+    }
+
+    /// Keys that a workload holds at the start, over all shards.
+    fn keys_at_start(&self, workload: &WorkloadSpec) -> f64 {
+        let known = workload.value_size.get() > 0 && workload.value_size_shape.get() > 0.0;
+        let each = known.then(|| workload.bytes_per_key(workload.value_size, false));
+        each.map_or(0.0, |each| workload.dataset.as_f64() / each as f64)
     }
 
     fn check_services(&self, found: &mut Findings) {
@@ -413,16 +432,16 @@ impl WorldSpec {
                 starts,
                 fills_in,
                 workloads,
-                key_size,
+                value_size,
                 ..
             } => {
                 found.dist(key("starts"), starts);
                 found.dist(key("fills_in"), fills_in);
                 found.unless(
-                    key_size.get() > 0,
-                    key("key_size"),
-                    "a key takes at least one byte",
-                    "give the mean size of a key such as \"1KiB\"",
+                    value_size.get() > 0,
+                    key("value_size"),
+                    "the lengths of values cannot be distributed about nothing",
+                    "give the mean length of a value such as \"1KiB\"",
                 );
                 found.unless(
                     !workloads.is_empty(),

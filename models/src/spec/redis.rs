@@ -7,6 +7,8 @@ use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use crate::failover::cluster_bus::ClusterBusSpec;
 use crate::failover::sentinel::SentinelSpec;
+pub use crate::redis::evict::MaxmemoryPolicy;
+use crate::redis::keyspace::KeyShape;
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,18 +16,37 @@ use crate::failover::sentinel::SentinelSpec;
 pub struct WorkloadSpec {
     /// Its name, by which services and faults refer to it.
     pub name: String,
-    /// Bytes that it holds at the start over all shards, key and table overhead included.
+    /// Bytes that its keys and values take at the start over all shards, in the structures that
+    /// Redis keeps them in; the hash tables come on top.
     pub dataset: Bytes,
     /// Keys that it adds for good per second.
     pub new_keys: PerSec,
-    /// Mean size of a new key, overhead included. Sizes are Gamma distributed.
-    pub key_size: Bytes,
-    /// Shape of the sizes' Gamma distribution: 1 is exponential, larger is more even.
-    pub key_size_shape: Factor,
+    /// Length of a key's name.
+    pub key_length: Bytes,
+    /// Mean length of a value. Lengths are Gamma distributed.
+    pub value_size: Bytes,
+    /// Shape of the lengths' Gamma distribution: 1 is exponential, larger is more even.
+    pub value_size_shape: Factor,
+    /// Do its keys carry a TTL? Such keys stand in a second table, and they are the ones that
+    /// `volatile` policies evict. That they expire is in `new_keys`, which is net of it.
+    pub expires: bool,
     /// Commands per second that its users send, reads and writes together.
     pub commands: PerSec,
     /// Share of the commands that write, and so reach every replica.
     pub writes: Probability,
+}
+
+impl WorkloadSpec {
+    /// Mean bytes of one of its keys in memory with a value of this mean length, in cluster mode or
+    /// not.
+    pub fn bytes_per_key(&self, value_size: Bytes, cluster: bool) -> u64 {
+        let shape = KeyShape {
+            key_length: self.key_length.get(),
+            cluster,
+            expires: self.expires,
+        };
+        shape.mean_bytes(value_size.as_f64(), self.value_size_shape.get())
+    }
 }
 
 /// Which workload lives on which cluster.
@@ -95,16 +116,6 @@ pub struct RedisSpec {
     pub sync: SyncSpec,
 }
 
-/// `maxmemory-policy`, as far as it is modelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MaxmemoryPolicy {
-    /// Writes are refused with `-OOM`.
-    Noeviction,
-    /// The least recently used keys go, whatever they are.
-    AllkeysLru,
-}
-
 /// Throughput of the stages of a full synchronisation.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,4 +162,17 @@ pub struct ManagedSpec {
     pub takes: Dist,
     /// Time to live of the primary's DNS record: 5 s to 60 s.
     pub dns_ttl: SimDuration,
+}
+
+impl FailoverSpec {
+    /// Do the nodes run in cluster mode?
+    pub fn cluster_mode(&self) -> bool {
+        match self {
+            FailoverSpec::ClusterBus(_) => true,
+            FailoverSpec::Sentinel(_)
+            | FailoverSpec::Managed(_)
+            | FailoverSpec::Application {}
+            | FailoverSpec::None {} => false,
+        }
+    }
 }
