@@ -67,7 +67,7 @@ fn random_worlds_are_worth_looking_at() {
 
 fn random_world(seed: u64) -> WorldSpec {
     let mut rng = Streams::for_trial(seed, 0).stream(Purpose(6), 0);
-    let mut changes = vec![("horizon", "\"90min\"".to_owned())];
+    let mut changes = vec![("horizon", "\"50min\"".to_owned())];
     let shards = rng.random_range(1..6_u16);
     let replicas = rng.random_range(0..3_u16);
     let spread = if replicas == 0 { 1 } else { shards };
@@ -129,8 +129,20 @@ fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
 const MANAGED: &str = r#"{ kind = "managed", dns_ttl = "60s",
     takes = { kind = "uniform", min = "10s", max = "15s" } }"#;
 
+fn sentinel(rng: &mut Rng) -> String {
+    let down_after = pick(rng, &["1s", "5s", "30s"]);
+    format!(
+        "{{ kind = \"sentinel\", sentinels = {}, quorum = {}, down_after = \"{down_after}\", \
+         failover_timeout = \"1min\", parallel_syncs = 1, master_reboot_down_after = \"0s\", \
+         latency = \"250us\", config_save = \"3ms\" }}",
+        rng.random_range(2..6),
+        rng.random_range(1..3),
+    )
+}
+
 fn failover(rng: &mut Rng) -> Vec<Change> {
-    match rng.random_range(0..5) {
+    match rng.random_range(0..6) {
+        5 => vec![("failover", sentinel(rng))],
         0 => vec![("failover", "{ kind = \"application\" }".to_owned())],
         1 => vec![("failover", MANAGED.to_owned())],
         2 => vec![("failover", "{ kind = \"none\" }".to_owned())],
@@ -170,13 +182,13 @@ fn faults(rng: &mut Rng, hosts: u16) -> String {
         let workload = ["log", "cache"][rng.random_range(0..2)];
         let at = format!(
             "{{ kind = \"constant\", value = \"{}s\" }}",
-            rng.random_range(1..5000)
+            rng.random_range(1..2900)
         );
         let lasts = [1, 4, 20, 300, 3000][rng.random_range(0..5)];
         faults.push(match kind {
             0 => format!(
                 "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
-                 {{ kind = \"uniform\", min = \"10min\", max = \"60min\" }}, ends_at = \"1.4x\", \
+                 {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
                  value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", weight = \"1x\" \
                  }}] }}"
             ),
