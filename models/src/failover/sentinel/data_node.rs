@@ -7,8 +7,8 @@
 //!
 //! Sources: `processCommand` in `src/server.c`, the command flags in `src/commands/*.json`,
 //! `replicaofCommand` in `src/replication.c`, `clientCommand` in `src/networking.c`,
-//! `genRedisInfoString` in `src/server.c`, Redis 7.0.15. Left out: `maxclients` (a full node refuses
-//! new connections), and a primary's list of replicas that are still copying.
+//! `genRedisInfoString` in `src/server.c`, Redis 7.0.15. Left out: `maxclients` (a full node
+//! refuses new connections), and a primary's list of replicas that are still copying.
 
 use sim::{SimTime, StreamKey};
 
