@@ -70,6 +70,17 @@ impl Drive {
         self.until(self.now + SimDuration::from_millis(span_ms));
     }
 
+    /// Lets time pass, a millisecond at a step and at most so many, until something was heard.
+    pub fn pass_until(&mut self, limit_ms: u64, fits: impl Fn(&SentinelEffect) -> bool) {
+        for _ in 0..limit_ms {
+            if self.count(&fits) > 0 {
+                return;
+            }
+            self.pass(1);
+        }
+        panic!("not heard within {limit_ms} ms");
+    }
+
     pub fn until(&mut self, until: SimTime) {
         loop {
             let copied = self.copies.iter().map(|(n, at)| (*at, *n)).min();

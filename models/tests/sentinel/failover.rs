@@ -157,9 +157,7 @@ fn a_replica_that_fell_silent_a_moment_ago_is_promoted_in_vain() {
     let mut drive = Drive::new(spec(5_000), &nodes(1), 5);
     let start = drive.now;
     drive.process(Node(0), Process::Dead);
-    while drive.count(is_try) == 0 {
-        drive.pass(1);
-    }
+    drive.pass_until(20_000, is_try);
     drive.pass(5); // the answer to the first INFO
     drive.process(Node(1), Process::Hung);
     drive.pass(30_000);
@@ -192,11 +190,13 @@ fn clients_are_told_by_the_leader_first() {
     let mut drive = Drive::new(spec(DOWN_AFTER), &nodes(2), 7);
     drive.process(Node(0), Process::Dead);
     let seen = |e: &SentinelEffect| matches!(e, SentinelEffect::PromotedSeen { .. });
-    while drive.count(seen) == 0 {
+    let named = |drive: &Drive| -> Vec<Node> {
         let views = drive.group.sentinels().map(|s| drive.group.view(s));
-        assert!(views.into_iter().all(|view| view.primary() == Node(0)));
-        drive.pass(1);
-    }
+        views.map(|view| view.primary()).collect()
+    };
+    drive.pass_until(20_000, |e| matches!(e, SentinelEffect::Promote { .. }));
+    assert_eq!(named(&drive), vec![Node(0); 3], "nobody has seen it yet");
+    drive.pass_until(20_000, seen);
     let new = |s| drive.group.view(s).primary() != Node(0);
     assert_eq!(drive.group.sentinels().filter(|s| new(*s)).count(), 1);
     let record = |s| drive.group.view(s).watched_primary() == Node(0);

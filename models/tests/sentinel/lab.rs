@@ -46,8 +46,8 @@ const START_GAP_MS: (f64, f64) = (3.0, 35.0);
 /// How often a healthy group is looked for.
 const POLL_MS: f64 = 100.0;
 
-/// Starts all Sentinels, waits until all know everybody, half a second and `phase_ms` more, and then
-/// the fault.
+/// Starts all Sentinels, waits until all know everybody, half a second and `phase_ms` more, and
+/// then the fault.
 ///
 /// The lab drew the phase between 0 and 2 s. Freshly started Sentinels PING at well-defined times
 /// after their start, so when a hang is found depends on the phase: a comparison takes the phases

@@ -1,10 +1,11 @@
 //! How a group begins: in full health long ago, or with all of its Sentinels just starting.
 //!
 //! [`SentinelGroup::new`] is for an ordinary day: everybody knows everybody, and timers, PINGs,
-//! INFOs and HELLOs have lost all memory of the start. [`SentinelGroup::boot`] is for Sentinels that
-//! were started moments ago, as in a laboratory: each knows the primary's address only, finds the
-//! replicas by INFO at once and the other Sentinels by HELLO after 2 s, and asks its instances at
-//! nearly the same moments as the others do. Which of the two it is moves the times of detection.
+//! INFOs and HELLOs have lost all memory of the start. [`SentinelGroup::boot`] is for Sentinels
+//! that were started moments ago, as in a laboratory: each knows the primary's address only, finds
+//! the replicas by INFO at once and the other Sentinels by HELLO after 2 s, and asks its instances
+//! at nearly the same moments as the others do. Which of the two it is moves the times of
+//! detection.
 //!
 //! Source: `createSentinelRedisInstance` in `src/sentinel.c`, Redis 7.0.15.
 

@@ -7,8 +7,8 @@
 //!
 //! Sources: `processCommand` in `src/server.c`, the command flags in `src/commands/*.json`,
 //! `replicaofCommand` in `src/replication.c`, `clientCommand` in `src/networking.c`,
-//! `genRedisInfoString` in `src/server.c`, Redis 7.0.15. Left out: `maxclients` (a full node refuses
-//! new connections), and a primary's list of replicas that are still copying.
+//! `genRedisInfoString` in `src/server.c`, Redis 7.0.15. Left out: `maxclients` (a full node
+//! refuses new connections), and a primary's list of replicas that are still copying.
 
 use sim::{SimTime, StreamKey};
 
@@ -191,6 +191,73 @@ impl SentinelGroup {
         );
         for (conn, command) in std::mem::take(&mut self.nodes[node.index()].inbox) {
             self.execute(node, conn, command, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::{Purpose, SimDuration, Streams};
+
+    use super::*;
+    use crate::failover::sentinel::spec::{NodeInit, SentinelSpec};
+
+    /// A group with one replica, woken a minute after its origin.
+    fn woken() -> SentinelGroup {
+        let spec = SentinelSpec {
+            sentinels: 3,
+            quorum: 2,
+            down_after: SimDuration::from_secs(5),
+            failover_timeout: SimDuration::from_mins(3),
+            parallel_syncs: 1,
+            master_reboot_down_after: SimDuration::ZERO,
+            latency: SimDuration::from_micros(250),
+            config_save: SimDuration::from_millis(3),
+        };
+        let node = |role| NodeInit {
+            role,
+            priority: 100,
+        };
+        let replica = NodeRole::Replica { of: Node(0) };
+        let nodes = [node(NodeRole::Primary), node(replica)];
+        let key = Streams::for_trial(1, 1).key(Purpose(1), 0);
+        let mut group = SentinelGroup::new(spec, &nodes, key, SimTime::ZERO);
+        let minute = SimTime::ZERO + SimDuration::from_mins(1);
+        group.wake(minute, &mut SentinelEffects::new());
+        group
+    }
+
+    #[test]
+    fn client_kill_costs_the_other_sentinels_their_connections_too() {
+        let mut group = woken();
+        let peer = Party::Node(Node(1));
+        let link = |group: &SentinelGroup, sentinel: usize| {
+            let instance = group.watchers[sentinel].instance(peer);
+            instance.expect("a known replica").link.clone()
+        };
+        let mine = link(&group, 0).cc.expect("it is connected");
+        let conn = ConnName {
+            owner: Sentinel(0),
+            peer,
+            number: mine.number,
+        };
+        let mut out = SentinelEffects::new();
+        let order = Command::SlaveOf { new_primary: None };
+        let replica = group.watchers[0].instance_mut(peer).expect("known");
+        replica.link.pending += order.replies();
+        group.execute(Node(1), conn, order, &mut out);
+        let promote = SentinelEffect::Promote {
+            by: Sentinel(0),
+            node: Node(1),
+        };
+        assert!(out.iter().any(|(_, effect)| *effect == promote));
+        let soon = SimTime::ZERO + SimDuration::from_mins(1) + SimDuration::from_micros(300);
+        group.advance(soon, &mut out);
+        assert!(link(&group, 0).cc.is_some(), "all but the one that orders");
+        assert!(link(&group, 0).pc.is_none());
+        for other in [1, 2] {
+            let link = link(&group, other);
+            assert!(link.cc.is_none() && link.pc.is_none() && link.disconnected);
         }
     }
 }

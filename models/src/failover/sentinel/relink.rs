@@ -7,7 +7,7 @@
 //! | dead | none; refused once a second | never answered |
 //! | lost | being made, for up to 15 s | never answered |
 //!
-//! Which way it biases results: a hung instance that comes back answers on a connection of even age;
+//! Which way it biases results: a hung instance that returns answers on a connection of even age;
 //! the two connections to it are of one age.
 
 use sim::{Rng, SimDuration};
