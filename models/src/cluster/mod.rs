@@ -252,15 +252,14 @@ impl Cluster {
             Access::Read => capabilities.reads,
             Access::Write => capabilities.writes,
         };
+        let reads_anyway =
+            |bus: &ClusterBus| access == Access::Read && bus.spec().allow_reads_when_down;
+        let serves = |bus: &ClusterBus| bus.view(Member(node as u16)).ok() || reads_anyway(bus);
         match (&self.bus, reply) {
-            (Some(bus), Reply::Fine) if !bus.view(Member(node as u16)).ok() => {
-                // `cluster-allow-reads-when-down` (cluster.c: getNodeByQuery).
-                if access == Access::Read && bus.spec().allow_reads_when_down {
-                    Reply::Fine
-                } else {
-                    Reply::Error(Cause::ClusterDown)
-                }
-            }
+            (_, Reply::Silence | Reply::Error(Cause::Refused)) => reply,
+            // Looked at before everything else that a node may say (server.c: processCommand);
+            // `cluster-allow-reads-when-down` as in cluster.c: getNodeByQuery.
+            (Some(bus), _) if !serves(bus) => Reply::Error(Cause::ClusterDown),
             (None, Reply::Fine) if access == Access::Write && !self.nodes[node].primary => {
                 Reply::Error(Cause::Readonly)
             }

@@ -1,0 +1,96 @@
+//! A real server's used memory when its hash table doubles: with key number 2^k + 1 a table of
+//! 2^(k+1) pointers comes at once, and the old one goes when rehashing is done (`dict.c`).
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::real::process::{DATA_NODE, Server, free_port};
+use crate::real::resp::Connection;
+use crate::real::wait;
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// A key of 16 bytes with a value of 64: what was measured on Redis 7.0.15.
+const KEY_BYTES: u64 = 160;
+const POINTER_BYTES: u64 = 8;
+/// Anything else that the server allocates meanwhile, such as for its clock.
+const SLACK_BYTES: u64 = 1_024;
+
+#[test]
+fn used_memory_steps_when_the_table_doubles() {
+    if !crate::redis_is_here() {
+        return;
+    }
+    let directory = TempDir::with_prefix("lab-memory-").expect("a temporary directory");
+    let port = free_port();
+    let mut server = Server::start(directory.path(), "node", port, DATA_NODE, &[]);
+    server.wait_until_up();
+    let mut keys = 0;
+    for power in [10, 12, 14] {
+        let full = 1 << power;
+        insert(&server, keys, full);
+        keys = full + 1;
+        let mut connection = server.connect().expect("it is up");
+        let before = settled(&mut connection);
+        let (key, value) = pair(full);
+        connection.call(&["SET", &key, &value]).expect("it is up");
+        let step = used(&mut connection) - before;
+        let table = 2 * full * POINTER_BYTES;
+        close(&format!("key 2^{power} + 1"), step, table + KEY_BYTES);
+        wait::until_true("the old table returned", LIMIT, || {
+            used(&mut connection) < before + table / 2 + KEY_BYTES + SLACK_BYTES
+        });
+        let rest = settled(&mut connection) - before;
+        close(
+            &format!("after rehashing 2^{power}"),
+            rest,
+            table / 2 + KEY_BYTES,
+        );
+    }
+}
+
+fn close(what: &str, real: u64, expected: u64) {
+    crate::show(&format!("{what}: {real} bytes, expected {expected}"));
+    assert!(
+        real.abs_diff(expected) <= SLACK_BYTES,
+        "{what}: {real}, not {expected}"
+    );
+}
+
+fn insert(server: &Server, from: u64, to: u64) {
+    let mut connection = server.connect().expect("it is up");
+    let pairs: Vec<_> = (from..to).map(pair).collect();
+    for pairs in pairs.chunks(1_000) {
+        let commands: Vec<_> = pairs.iter().map(|(k, v)| vec!["SET", k, v]).collect();
+        connection.call_all(&commands).expect("it is up");
+    }
+}
+
+fn pair(index: u64) -> (String, String) {
+    (format!("key:{index:012}"), "v".repeat(64))
+}
+
+/// Used memory once it stays the same: buffers of the filling are gone.
+fn settled(connection: &mut Connection) -> u64 {
+    let mut last = [0; 20];
+    wait::until("used memory that stays", LIMIT, || {
+        last.rotate_left(1);
+        last[19] = used(connection);
+        last.iter()
+            .all(|bytes| *bytes == last[19])
+            .then_some(last[19])
+    })
+}
+
+fn used(connection: &mut Connection) -> u64 {
+    let info = connection.call(&["INFO", "memory"]).expect("it is up");
+    let info = info.text().expect("INFO is a text").to_owned();
+    let mut values = info
+        .lines()
+        .filter_map(|line| line.strip_prefix("used_memory:"));
+    values
+        .next()
+        .expect("INFO names it")
+        .parse()
+        .expect("bytes")
+}
