@@ -3,4 +3,5 @@
 pub mod capability;
 pub mod growth;
 pub mod memory;
+pub mod replication;
 pub mod sync;
