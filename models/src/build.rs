@@ -104,7 +104,10 @@ fn trees(
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
             Some(tree.clone())
         }
-        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
+        Fault::Burst { .. }
+        | Fault::Crash { .. }
+        | Fault::Hang { .. }
+        | Fault::Partition { .. } => None,
     });
     steady.chain(bursts).collect()
 }

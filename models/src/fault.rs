@@ -3,7 +3,9 @@
 use rand::RngExt;
 use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
+use crate::cluster::Cut;
 use crate::event::Cx;
+use crate::spec::fault::SideSpec;
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -35,6 +37,17 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+    /// Hosts of a workload's cluster are cut off from the others for a while.
+    Partition {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+        /// Which hosts, and whether clients are with them.
+        cut: Cut,
+    },
 }
 
 impl Fault {
@@ -42,7 +55,7 @@ impl Fault {
     pub fn at(&self) -> SimTime {
         match self {
             Fault::Burst { starts, .. } => *starts,
-            Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+            Fault::Crash { at, .. } | Fault::Hang { at, .. } | Fault::Partition { at, .. } => *at,
         }
     }
 
@@ -51,7 +64,8 @@ impl Fault {
         match self {
             Fault::Burst { workload, .. }
             | Fault::Crash { workload, .. }
-            | Fault::Hang { workload, .. } => *workload,
+            | Fault::Hang { workload, .. }
+            | Fault::Partition { workload, .. } => *workload,
         }
     }
 
@@ -64,6 +78,9 @@ impl Fault {
             }
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
+            Fault::Partition { lasts, cut, .. } => {
+                format!("hosts {:?} cut off for {lasts}", cut.hosts)
+            }
         };
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
@@ -133,6 +150,21 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
+        },
+        FaultSpec::Partition {
+            workload,
+            at,
+            lasts,
+            hosts,
+            clients,
+        } => Fault::Partition {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+            cut: Cut {
+                hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
+                with_clients: *clients == SideSpec::Hosts,
+            },
         },
     }
 }

@@ -3,6 +3,7 @@
 use sim::SimDuration;
 use sim::quantity::Factor;
 
+use super::node::Link;
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
@@ -41,9 +42,12 @@ impl Cluster {
     /// be promoted. Which node it was is told.
     pub fn fail_over(&mut self, shard: usize, demand: Demand, cx: &mut Cx) -> Option<usize> {
         let meets = |n: &usize| {
-            let capabilities = self.nodes[*n].capabilities();
+            let capabilities = self.seen(*n);
             match demand {
-                Demand::Reachable => capabilities.tcp == Reply::Fine,
+                Demand::Reachable => {
+                    capabilities.tcp == Reply::Fine
+                        && !matches!(self.nodes[*n].link, Link::Loading(_))
+                }
                 Demand::Answers => capabilities.ping == Reply::Fine,
                 Demand::UsageBelow(share) => {
                     capabilities.ping == Reply::Fine && self.node_usage(*n, cx.now) < share
@@ -52,10 +56,10 @@ impl Cluster {
         };
         let candidate = self.replicas_of(shard).into_iter().find(meets)?;
         if self.bus.is_none() {
-            let old = self.owners[shard];
-            self.nodes[old].primary = false;
-            self.nodes[old].in_sync = false;
             self.on_promoted(shard, candidate, cx);
+            for node in self.replicas_of(shard) {
+                self.follow_primary(node, candidate, cx);
+            }
             self.settle(cx);
             return Some(candidate);
         }
@@ -125,9 +129,10 @@ impl Cluster {
             self.replace_nodes(*shard, resize.factor, cx);
         }
         for shard in self.shards() {
-            self.stopped[shard] = None;
+            self.set_up_anew(shard, cx);
         }
         self.bus = self.new_bus(cx.now);
+        self.cut_bus(true, cx);
         self.tell_bus_ok(cx);
         self.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
@@ -154,11 +159,11 @@ impl Cluster {
             node.primary = n == first;
             node.known = n == first;
             node.loaded = false;
-            node.in_sync = true;
+            node.forking = false;
             node.promoted = None;
-            self.sync_attempts[n] += 1;
         }
         self.owners[shard] = first;
+        self.copy_all(shard, cx);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);
     }
 

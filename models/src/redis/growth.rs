@@ -28,6 +28,9 @@ pub struct Growth {
     frozen: f64,
     /// Counts the times that writes were let in or kept out.
     turns: u32,
+    /// How long writes were let in before the last turn, and when that was.
+    was_open: SimDuration,
+    turned: SimTime,
     mode: Mode,
 }
 
@@ -53,6 +56,8 @@ impl Growth {
             closed_from: SimTime::ZERO,
             frozen: 0.0,
             turns: 0,
+            was_open: SimDuration::ZERO,
+            turned: SimTime::ZERO,
             mode,
         }
     }
@@ -64,6 +69,21 @@ impl Growth {
         }
         let grown: u64 = self.terms().iter().map(|term| term.level(at)).sum();
         (self.start + grown) as f64
+    }
+
+    /// Bytes of new keys that were ever stored by `at`.
+    pub fn added_at(&self, at: SimTime) -> f64 {
+        self.bytes_at(at) - self.start as f64
+    }
+
+    /// How long writes have been let in by `at`, which lies at most one turn back.
+    pub fn open_for(&self, at: SimTime) -> SimDuration {
+        if self.open {
+            self.was_open + at.saturating_since(self.turned)
+        } else {
+            self.was_open
+                .saturating_sub(self.turned.saturating_since(at))
+        }
     }
 
     /// Keys that this many bytes are.
@@ -92,6 +112,8 @@ impl Growth {
             return;
         }
         self.turns += 1;
+        self.was_open = self.open_for(at);
+        self.turned = at;
         if !open {
             self.frozen = self.bytes_at(at);
             self.closed_from = at + SimDuration::from_nanos(1);

@@ -191,8 +191,18 @@ impl Cron {
     }
 }
 
-/// When a source cuts a replica off: `held` is what it holds for it, and never falls while the
-/// replica takes nothing; it is looked at from `from` (when it holds nothing) up to `to`.
+/// What comes of what a source holds for a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The soft limit is reached.
+    SoftBegins,
+    /// The replica is cut off.
+    CutOff,
+}
+
+/// What happens next to a replica for which its source holds `held`, which never falls while the
+/// replica takes nothing, and when, if in `[from, to)`. The soft limit was reached at `soft_since`,
+/// if it was before `from`.
 ///
 /// The hard limit is never below the backlog's size. The soft one must be exceeded for more than
 /// `soft_for` on a clock of whole seconds, so up to a second longer; taken as that second.
@@ -200,23 +210,23 @@ pub fn overflow(
     limit: OutputLimitSpec,
     backlog: Bytes,
     held: impl Fn(SimTime) -> u64,
-    from: SimTime,
-    to: SimTime,
-) -> Option<SimTime> {
+    soft_since: Option<SimTime>,
+    (from, to): (SimTime, SimTime),
+) -> Option<(SimTime, Overflow)> {
+    let reaches = |bytes: u64| first(|at| held(at) >= bytes, from, to);
     let hard = match limit.hard.get() {
         0 => None,
-        hard => first(|at| held(at) >= hard.max(backlog.get()), from, to),
+        hard => reaches(hard.max(backlog.get())).map(|at| (at, Overflow::CutOff)),
     };
-    let soft = match limit.soft.get() {
-        0 => None,
-        soft => first(|at| held(at) >= soft, from, to),
+    let soft = match (limit.soft.get(), soft_since) {
+        (0, _) => None,
+        (soft, None) => reaches(soft).map(|at| (at, Overflow::SoftBegins)),
+        (_, Some(since)) => {
+            let at = since.saturating_add(limit.soft_for + SECOND).max(from);
+            (at < to).then_some((at, Overflow::CutOff))
+        }
     };
-    let soft = soft.map(|at| at.saturating_add(limit.soft_for + SECOND));
-    [hard, soft]
-        .into_iter()
-        .flatten()
-        .filter(|at| *at < to)
-        .min()
+    hard.into_iter().chain(soft).min_by_key(|(at, _)| *at)
 }
 
 /// The first instant of `[from, to)` at which something holds that never stops holding.
@@ -376,25 +386,29 @@ mod tests {
             soft: Bytes::new(soft),
             soft_for: SimDuration::from_secs(seconds),
         };
-        let within =
-            |limit, backlog, to| overflow(limit, Bytes::new(backlog), held, at(1.0), at(to));
-        assert_eq!(within(limit(10_000_000, 0, 0), 0, 60.0), Some(at(11.0)));
-        assert_eq!(within(limit(10_000_000, 0, 0), 0, 11.0), None);
+        let next = |limit, backlog, soft_since, to| {
+            overflow(
+                limit,
+                Bytes::new(backlog),
+                held,
+                soft_since,
+                (at(1.0), at(to)),
+            )
+        };
+        let cut_off = |seconds| Some((at(seconds), Overflow::CutOff));
+        assert_eq!(next(limit(10_000_000, 0, 0), 0, None, 60.0), cut_off(11.0));
+        assert_eq!(next(limit(10_000_000, 0, 0), 0, None, 11.0), None);
         // The backlog's size counts if it is larger; zero is no limit.
-        assert_eq!(
-            within(limit(10_000_000, 0, 0), 20_000_000, 60.0),
-            Some(at(21.0))
-        );
-        assert_eq!(within(limit(0, 0, 0), 0, 60.0), None);
+        let small = limit(10_000_000, 0, 0);
+        assert_eq!(next(small, 20_000_000, None, 60.0), cut_off(21.0));
+        assert_eq!(next(limit(0, 0, 0), 0, None, 60.0), None);
         // Soft: 4 MB from second 5 on, for more than 10 s.
-        assert_eq!(
-            within(limit(30_000_000, 4_000_000, 10), 0, 60.0),
-            Some(at(16.0))
-        );
-        assert_eq!(
-            within(limit(10_000_000, 4_000_000, 10), 0, 60.0),
-            Some(at(11.0))
-        );
+        let soft = limit(30_000_000, 4_000_000, 10);
+        let begins = Some((at(5.0), Overflow::SoftBegins));
+        assert_eq!(next(soft, 0, None, 60.0), begins);
+        assert_eq!(next(soft, 0, Some(at(5.0)), 60.0), cut_off(16.0));
+        let both = limit(10_000_000, 4_000_000, 10);
+        assert_eq!(next(both, 0, Some(at(5.0)), 60.0), cut_off(11.0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
+mod replication;
+
 use sim::SimDuration;
 use sim::dist::Dist;
 
@@ -85,6 +87,7 @@ impl WorldSpec {
         );
         self.check_workloads(&mut found);
         self.check_redis(&mut found);
+        self.check_replication(&mut found);
         self.check_services(&mut found);
         self.check_signers(&mut found);
         for (i, check) in self.health_checks.iter().enumerate() {
@@ -413,6 +416,16 @@ impl WorldSpec {
             FaultSpec::Crash { workload, at } | FaultSpec::Hang { workload, at, .. } => {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
+            }
+            FaultSpec::Partition {
+                workload,
+                at,
+                lasts,
+                hosts,
+                ..
+            } => {
+                found.known(key("workload"), "workload", workload, &names);
+                self.check_partition(found, i, at, *lasts, hosts);
             }
         }
     }
