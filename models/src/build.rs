@@ -104,9 +104,11 @@ fn trees(
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
             Some((tree.clone(), spec.workloads[*workload].expires))
         }
-        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } | Fault::HostLoss { .. } => {
-            None
-        }
+        Fault::Burst { .. }
+        | Fault::Crash { .. }
+        | Fault::Hang { .. }
+        | Fault::HostLoss { .. }
+        | Fault::Partition { .. } => None,
     });
     steady.chain(bursts).collect()
 }

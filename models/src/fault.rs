@@ -3,8 +3,9 @@
 use rand::RngExt;
 use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
+use crate::cluster::Cut;
 use crate::event::Cx;
-use crate::spec::fault::WeightSpec;
+use crate::spec::fault::{SideSpec, WeightSpec};
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -47,6 +48,17 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+    /// Hosts of a workload's cluster are cut off from the others for a while.
+    Partition {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+        /// Which hosts, and whether clients are with them.
+        cut: Cut,
+    },
 }
 
 impl Fault {
@@ -54,7 +66,10 @@ impl Fault {
     pub fn at(&self) -> SimTime {
         match self {
             Fault::Burst { starts, .. } => *starts,
-            Fault::Crash { at, .. } | Fault::Hang { at, .. } | Fault::HostLoss { at, .. } => *at,
+            Fault::Crash { at, .. }
+            | Fault::Hang { at, .. }
+            | Fault::HostLoss { at, .. }
+            | Fault::Partition { at, .. } => *at,
         }
     }
 
@@ -64,7 +79,8 @@ impl Fault {
             Fault::Burst { workload, .. }
             | Fault::Crash { workload, .. }
             | Fault::Hang { workload, .. }
-            | Fault::HostLoss { workload, .. } => *workload,
+            | Fault::HostLoss { workload, .. }
+            | Fault::Partition { workload, .. } => *workload,
         }
     }
 
@@ -77,7 +93,10 @@ impl Fault {
             }
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
-            Fault::HostLoss { host, lasts, .. } => format!("host {} lost for {lasts}", host + 1),
+            Fault::HostLoss { host, lasts, .. } => format!("host {host} lost for {lasts}"),
+            Fault::Partition { lasts, cut, .. } => {
+                format!("hosts {:?} cut off for {lasts}", cut.hosts)
+            }
         };
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
@@ -151,9 +170,24 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts,
         } => Fault::HostLoss {
             workload: position(workload),
-            host: usize::from(*host) - 1,
+            host: usize::from(*host),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
+        },
+        FaultSpec::Partition {
+            workload,
+            at,
+            lasts,
+            hosts,
+            clients,
+        } => Fault::Partition {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+            cut: Cut {
+                hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
+                with_clients: *clients == SideSpec::Hosts,
+            },
         },
     }
 }

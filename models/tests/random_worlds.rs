@@ -199,7 +199,7 @@ fn faults(rng: &mut Rng, hosts: u16) -> String {
             _ => format!(
                 "{{ kind = \"host-loss\", workload = \"{workload}\", host = {}, at = {at}, lasts \
                  = \"{lasts}s\" }}",
-                rng.random_range(1..=hosts)
+                rng.random_range(0..hosts)
             ),
         });
     }

@@ -28,8 +28,12 @@ impl Cluster {
             });
         }
         self.tell_truth(cx);
-        self.growth
-            .set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
+        let open = self.answer(Access::Write) == Answer::Ok;
+        let turns = self.growth.turns();
+        self.growth.set_open(cx.now, open);
+        if turns != self.growth.turns() {
+            self.plan_streams(cx);
+        }
         self.schedule_memory(held, cx);
         self.schedule_bus(cx);
         self.schedule_sentinels(cx);
@@ -50,18 +54,17 @@ impl Cluster {
             let delay = self.redis.restart_delay;
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
+        self.process_changed(node, before, after, cx);
         self.tell_bus(node, after, cx);
         self.tell_sentinels(node, after, cx);
         self.tell_provider(node, after, cx);
-        let shard = self.nodes[node].shard;
-        if self.owners[shard] == node {
-            self.owner_changed(shard, after, cx);
-        }
+        self.streams_changed(node, cx);
         self.note_useless(node, after, cx);
     }
 
     pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
-        if self.owners[shard] != node || self.nodes[node].known {
+        // Nobody tells clients of a node that they cannot reach; they ask again when they can.
+        if self.owners[shard] != node || self.nodes[node].known || !self.clients_reach(node) {
             return;
         }
         cx.ledger.say(cx.now, || {
@@ -73,6 +76,8 @@ impl Cluster {
                 self.nodes[other].loaded = false;
             }
         }
+        self.end_losses(shard, cx);
+        self.take_writes(shard, cx.now);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
     }
 
@@ -113,6 +118,8 @@ impl Cluster {
             Condition::Healthy
             | Condition::SaveFailed
             | Condition::Loading
+            | Condition::LoadingCopy
+            | Condition::Forking
             | Condition::Hung
             | Condition::HostLost => false,
         };
@@ -153,7 +160,7 @@ impl Cluster {
             let tone = match condition {
                 Condition::Healthy if self.nodes[node].primary => Tone::Good,
                 Condition::Healthy => Tone::Idle,
-                Condition::Loading => Tone::Busy,
+                Condition::Loading | Condition::LoadingCopy | Condition::Forking => Tone::Busy,
                 Condition::AtMaxmemory
                 | Condition::SaveFailed
                 | Condition::Stalled

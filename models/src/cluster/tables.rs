@@ -64,8 +64,8 @@ impl Cluster {
     /// A shard's tables at `now`, with the doublings that nobody was woken for.
     pub(super) fn tables_at(&self, shard: usize, held: Held, now: SimTime) -> Tables {
         let mut tables = self.tables[shard];
-        self.catch_up(&mut tables.main, Measure::Keys, shard, held, now);
-        self.catch_up(&mut tables.expires, Measure::Expiring, shard, held, now);
+        self.bring_up(&mut tables.main, Measure::Keys, shard, held, now);
+        self.bring_up(&mut tables.expires, Measure::Expiring, shard, held, now);
         tables
     }
 
@@ -115,7 +115,7 @@ impl Cluster {
         (keys / self.shares[shard]).ceil()
     }
 
-    fn catch_up(
+    fn bring_up(
         &self,
         growing: &mut Growing,
         measure: Measure,

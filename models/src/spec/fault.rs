@@ -45,13 +45,36 @@ pub enum FaultSpec {
     HostLoss {
         /// The workload whose cluster is hit.
         workload: String,
-        /// The host, from 1 on: nodes are dealt round, shard by shard, primaries first.
+        /// The host, counted from 0: nodes are dealt round, shard by shard, primaries first.
         host: u16,
         /// When.
         at: Dist,
         /// For how long.
         lasts: SimDuration,
     },
+    /// Some hosts of a cluster are cut off from the others for a while, both ways.
+    Partition {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+        /// The hosts on one side, counted from 0; the others are on the other side.
+        hosts: Vec<u16>,
+        /// The side of the clients and of the health checks.
+        clients: SideSpec,
+    },
+}
+
+/// A side of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SideSpec {
+    /// With the named hosts.
+    Hosts,
+    /// With all others.
+    Others,
 }
 
 /// A workload and its weight in a draw.

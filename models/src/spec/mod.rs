@@ -11,6 +11,7 @@ pub mod people;
 pub mod price;
 mod problems;
 pub mod redis;
+pub mod replication;
 pub mod service;
 pub mod signers;
 

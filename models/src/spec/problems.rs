@@ -1,5 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
+mod replication;
+
 use sim::SimDuration;
 use sim::dist::Dist;
 
@@ -88,6 +90,7 @@ impl WorldSpec {
         );
         self.check_workloads(&mut found);
         self.check_redis(&mut found);
+        self.check_replication(&mut found);
         self.check_services(&mut found);
         self.check_signers(&mut found);
         for (i, check) in self.health_checks.iter().enumerate() {
@@ -464,11 +467,21 @@ impl WorldSpec {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
                 found.unless(
-                    (1..=self.redis.hosts).contains(host),
+                    *host < self.redis.hosts,
                     key("host"),
                     "a cluster has no such host",
-                    "give a number from 1 to `redis.hosts`",
+                    "give a number from 0 to `redis.hosts` less one",
                 );
+            }
+            FaultSpec::Partition {
+                workload,
+                at,
+                lasts,
+                hosts,
+                ..
+            } => {
+                found.known(key("workload"), "workload", workload, &names);
+                self.check_partition(found, i, at, *lasts, hosts);
             }
         }
     }
