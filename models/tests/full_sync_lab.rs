@@ -21,6 +21,9 @@ type Group = (u32, u32, &'static str);
 
 const GROUPS: usize = 16;
 
+/// Looks up a column of one run.
+type Column<'a> = &'a dyn Fn(&str) -> f64;
+
 /// The medians of one group of runs; times in seconds.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
@@ -49,7 +52,7 @@ fn measured() -> BTreeMap<Group, Measured> {
         runs.entry(group).or_default().push(row);
     }
     let medians = |(group, rows): (Group, Vec<BTreeMap<String, String>>)| {
-        let median = |f: &dyn Fn(&dyn Fn(&str) -> f64) -> f64| {
+        let median = |f: &dyn Fn(Column) -> f64| {
             let of = |row: &BTreeMap<String, String>| f(&|name| row[name].parse().expect(name));
             let mut values: Vec<f64> = rows.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
@@ -57,9 +60,8 @@ fn measured() -> BTreeMap<Group, Measured> {
         };
         // Diskless: the child saves while it sends, and the transfer begins with the fork's end.
         let diskless = group.2 == "diskless";
-        let shipped = |of: &dyn Fn(&str) -> f64| of("load_begin_ms") - of("transfer_begin_ms");
-        let answered =
-            |of: &dyn Fn(&str) -> f64| of("transfer_begin_ms") - of("full_resync_reply_ms");
+        let shipped = |of: Column| of("load_begin_ms") - of("transfer_begin_ms");
+        let answered = |of: Column| of("transfer_begin_ms") - of("full_resync_reply_ms");
         let measured = Measured {
             keys: median(&|of| of("keys")),
             bytes: median(&|of| of("used_memory")),
@@ -131,11 +133,6 @@ fn every_size_and_mode_takes_what_was_measured_within_a_fifth() {
         };
         let expected = full_sync(&spec, m.bytes, m.keys).as_secs_f64();
         let error = expected / m.total - 1.0;
-        println!(
-            "{size:5} MB x {value:4} B {mode:8} {expected:6.2} s, measured {:6.2} s, {:+.0} %",
-            m.total,
-            100.0 * error
-        );
         if error.abs() > 0.2 {
             off.push((size, value, mode, expected, m.total));
         }

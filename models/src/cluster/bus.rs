@@ -152,6 +152,8 @@ impl Cluster {
         if old == node {
             return;
         }
+        // All that was acknowledged so far was written to it; what comes now is not.
+        self.nodes[old].covered = cx.now;
         let old_serves = self.nodes[old].capabilities().writes == Reply::Fine;
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);

@@ -88,8 +88,9 @@ impl Cluster {
         let waited = oldest.saturating_add(delay);
         let at = match child.filter(|done| *done > now) {
             Some(done) => cron.from(done.max(waited)),
-            None if delay > SimDuration::ZERO => cron.from(waited.max(now)),
-            None => now,
+            // Without a delay `syncCommand` forks; whoever had to wait is seen to by the cron.
+            None if waited == now => now,
+            None => cron.from(waited.max(now)),
         };
         Some(at)
     }
@@ -125,7 +126,7 @@ impl Cluster {
             self.set_stream(replica, Link::Receiving(copying), cx);
         }
         if stages.fork > SimDuration::ZERO {
-            self.change(source, cx, |node| node.forking = true);
+            self.change(source, cx, |node| node.forking = Some(stages.fork));
             self.after(stages.fork, ClusterTimer::Forked(source), cx);
         }
     }

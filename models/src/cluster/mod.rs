@@ -19,6 +19,7 @@
 
 mod bus;
 mod copying;
+mod due;
 mod managed;
 mod node;
 pub mod operate;
@@ -189,23 +190,14 @@ impl Cluster {
         let redis = spec.redis.clone();
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
-        let on_it = |w: &&usize| &spec.workloads[**w];
+        let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
         let start = start(spec, plan);
-        let on_top = if spec.failover.cluster_mode() {
-            SLOT_LINKS
-        } else {
-            0
+        let on_top = match spec.failover.cluster_mode() {
+            true => SLOT_LINKS,
+            false => 0,
         };
-        let commands = plan
-            .workloads
-            .iter()
-            .map(|w| on_it(&w).commands.get())
-            .sum();
-        let writes = plan
-            .workloads
-            .iter()
-            .map(|w| on_it(&w).commands.get() * on_it(&w).writes.get())
-            .sum();
+        let commands = on_it().map(|w| w.commands.get()).sum();
+        let writes = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
         let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
         let mut cluster = Cluster {
             id,
@@ -250,6 +242,19 @@ impl Cluster {
         cluster.bus = cluster.new_bus(SimTime::ZERO);
         cluster.sentinels = cluster.new_sentinels(SimTime::ZERO);
         cluster
+    }
+
+    /// What a client that uses the cluster in this way is told at this instant: it waits while a
+    /// node forks, however short that is.
+    pub fn answer_at_once(&self, access: Access) -> Answer {
+        let forks = |shard: &usize| {
+            let condition = self.condition(self.known_owner(*shard));
+            condition == Condition::Forking && self.shares[*shard] > 0.0
+        };
+        if self.shards().any(|shard| forks(&shard)) {
+            return Answer::Hang;
+        }
+        self.answer(access)
     }
 
     /// What a client that uses the cluster in this way is told at present.
@@ -407,7 +412,7 @@ impl Cluster {
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
-            ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = false),
+            ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = None),
             ClusterTimer::Mended => self.mend(cx),
             ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
             ClusterTimer::CutOverDone => self.cutting_over = false,
@@ -488,7 +493,7 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize, key: StreamKey) -> 
         primary: i.is_multiple_of(per_shard),
         known: i.is_multiple_of(per_shard),
         loaded: i.is_multiple_of(per_shard),
-        forking: false,
+        forking: None,
         follows: (!i.is_multiple_of(per_shard)).then_some(i - i % per_shard),
         link: if i.is_multiple_of(per_shard) {
             Link::None

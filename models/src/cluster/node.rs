@@ -1,11 +1,14 @@
 //! One node of a cluster: its condition, its stream, and what clients and its role lay on it.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use crate::failover::cluster_bus::ReplicaLink;
 use crate::redis::capability::{Capabilities, Condition};
 use crate::redis::memory::{NodeMemory, Trouble};
 use crate::redis::replication::{Cron, Lineage};
+
+/// A pause that is shorter delays requests and probes, and nobody takes it for an outage.
+const NOTICEABLE: SimDuration = SimDuration::from_secs(1);
 
 /// A node, in the truth.
 #[derive(Clone, Debug)]
@@ -28,8 +31,8 @@ pub struct Node {
     pub known: bool,
     /// Are the clients' connections and their load back on it?
     pub loaded: bool,
-    /// Its process is in `fork`.
-    pub forking: bool,
+    /// Its process is in `fork`, for so long.
+    pub forking: Option<SimDuration>,
     /// The primary that it copies; none if it is one.
     pub follows: Option<usize>,
     /// How that goes.
@@ -166,14 +169,19 @@ impl Node {
             (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
             (None, Some(Trouble::Stalls)) => Condition::Stalled,
             (None, Some(Trouble::Killed)) => Condition::Killed,
-            (None, None) if self.forking => Condition::Forking,
+            (None, None) if self.forking.is_some() => Condition::Forking,
             (None, None) if matches!(self.link, Link::Loading(_)) => Condition::LoadingCopy,
             (None, None) => Condition::Healthy,
         }
     }
 
-    /// What it can do for whom.
+    /// What it can do for those who ask and wait a moment: a short fork is not noticed.
     pub fn capabilities(&self) -> Capabilities {
-        self.condition().capabilities()
+        match (self.condition(), self.forking) {
+            (Condition::Forking, Some(lasts)) if lasts < NOTICEABLE => {
+                Condition::Healthy.capabilities()
+            }
+            (condition, _) => condition.capabilities(),
+        }
     }
 }

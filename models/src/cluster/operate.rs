@@ -189,7 +189,7 @@ impl Cluster {
             node.primary = n == first;
             node.known = n == first;
             node.loaded = false;
-            node.forking = false;
+            node.forking = None;
             node.promoted = None;
         }
         let held = self.growth.held_at(cx.now).share(self.shares[shard]);

@@ -8,15 +8,16 @@
 //! history 1                └──────────►  the promoted replica; remembers "0, up to here"
 //! ```
 //!
-//! | rule | here | Redis 7.0.15, `replication.c` |
+//! | rule | here | Redis 7.0.15, `replication.c` unless named otherwise |
 //! | --- | --- | --- |
-//! | R2 partial iff same history and inside the backlog | [`Lineage::answer`] | `masterTryPartialResynchronization` |
-//! | R3 promotion, and who may follow it | [`Lineage::promote`], [`Lineage::go_on`] | `shiftReplicationId`, `slaveTryPartialResynchronization` |
-//! | R3 a start without its position | [`Lineage::restart`] | `changeReplicationId` |
-//! | R5 a primary without replicas frees its backlog | [`Lineage::forget_backlog`] | `replicationCron` |
-//! | R8 what a source holds for a replica is limited | [`overflow`] | `networking.c: checkClientOutputBufferLimits` |
+//! | R1, R4 one look a second | `Cron` | `replicationCron` |
+//! | R2 partial in the backlog | `Lineage::answer` | `masterTryPartialResynchronization` |
+//! | R3 promotion | `Lineage::promote` | `shiftReplicationId` |
+//! | R3 who follows it | `Lineage::go_on` | `slaveTryPartialResynchronization` |
+//! | R3 a start without position | `Lineage::restart` | `changeReplicationId` |
+//! | R5 backlog without replicas | `Lineage::forget_backlog` | `replicationCron` |
+//! | R8 output buffers | [`overflow`] | `networking.c: checkClientOutputBufferLimits` |
 //! | R10 lag in whole seconds | [`lagging_at`] | `refreshGoodSlavesCount` |
-//! | R1, R4 the cron of one second | [`Cron`] | `server.c: serverCron`, `replicationCron` |
 //!
 //! Left out: the backlog's granularity of 16 KiB blocks; PINGs of the primary in the stream (14
 //! bytes each ten seconds, so that an idle primary that was cut off diverges here only with its
@@ -244,8 +245,8 @@ fn first(holds: impl Fn(SimTime) -> bool, from: SimTime, to: SimTime) -> Option<
 }
 
 /// When a primary that looks at `primary`'s pace no longer counts a replica that has sent its
-/// acknowledgements at `replica`'s pace until just before `silent`: lag is counted in whole seconds, so it is
-/// above `max_lag` from a second more on.
+/// acknowledgements at `replica`'s pace until just before `silent`: lag is counted in whole
+/// seconds, so it is above `max_lag` from a second more on.
 pub fn lagging_at(replica: Cron, primary: Cron, silent: SimTime, max_lag: SimDuration) -> SimTime {
     let last = replica.from(silent.saturating_sub(SECOND));
     primary.from(last.saturating_add(max_lag + SECOND))
@@ -426,7 +427,7 @@ mod tests {
         let [replica, primary] = [200, 700].map(|ms| Cron {
             phase: SimDuration::from_millis(ms),
         });
-        // Silent at 10.5 s: acknowledged last at 10.2 s; eleven seconds later is 21.2 s, seen at 21.7.
+        // Silent at 10.5 s: acknowledged last at 10.2; eleven seconds later is 21.2, seen at 21.7.
         let found = lagging_at(replica, primary, at(10.5), SimDuration::from_secs(10));
         assert_eq!(found, at(21.7));
         // Silent at the very tick of an acknowledgement, which is not sent any more.
