@@ -1,8 +1,9 @@
 //! What goes wrong, drawn before the trial begins and without a look at the design.
 
 use rand::RngExt;
-use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, StreamKey, Streams};
 
+use crate::cluster::subscribers::SlowSubscriber;
 use crate::event::Cx;
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
@@ -35,6 +36,24 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+    /// The disk of the owner of the fullest shard of a workload's cluster is full for a while.
+    SaveFails {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+    },
+    /// Subscribers of the owner of the fullest shard of a workload's cluster stop reading.
+    SlowSubscriber {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// What they do.
+        asked: SlowSubscriber,
+    },
 }
 
 impl Fault {
@@ -43,6 +62,7 @@ impl Fault {
         match self {
             Fault::Burst { starts, .. } => *starts,
             Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+            Fault::SaveFails { at, .. } | Fault::SlowSubscriber { at, .. } => *at,
         }
     }
 
@@ -52,6 +72,7 @@ impl Fault {
             Fault::Burst { workload, .. }
             | Fault::Crash { workload, .. }
             | Fault::Hang { workload, .. } => *workload,
+            Fault::SaveFails { workload, .. } | Fault::SlowSubscriber { workload, .. } => *workload,
         }
     }
 
@@ -64,6 +85,8 @@ impl Fault {
             }
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
+            Fault::SaveFails { lasts, .. } => format!("disk full for {lasts}"),
+            Fault::SlowSubscriber { asked, .. } => format!("slow subscribers for {}", asked.lasts),
         };
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
@@ -105,24 +128,29 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             let keys = reference.as_f64() / key_bytes;
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
-            let intensity = Intensity::piecewise(
-                &[
-                    (SimTime::ZERO, 0.0),
-                    (starts, keys / fills_in.as_secs_f64()),
-                ],
-                ends.max(starts + SimDuration::from_nanos(1)),
-            );
-            let marks = Marks {
-                shape: 2.0,
-                mean_bytes: key_bytes,
-            };
-            let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
+            let key = streams.key(streams::BURST, i);
+            let rate = keys / fills_in.as_secs_f64();
+            let tree = burst(key, (starts, ends), rate, key_bytes);
             Fault::Burst {
                 workload: target,
                 tree,
                 starts,
             }
         }
+        FaultSpec::SaveFails {
+            workload,
+            at,
+            lasts,
+        } => Fault::SaveFails {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+        },
+        FaultSpec::SlowSubscriber(slow) => Fault::SlowSubscriber {
+            workload: position(&slow.workload),
+            at: SimTime::ZERO + slow.at.sample(&mut rng),
+            asked: SlowSubscriber::asked(slow),
+        },
         FaultSpec::Crash { workload, at } => Fault::Crash {
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
@@ -137,4 +165,20 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts: *lasts,
         },
     }
+}
+
+/// The keys of a burst: so many per second from its beginning to its end.
+fn burst(
+    key: StreamKey,
+    (starts, ends): (SimTime, SimTime),
+    rate: f64,
+    key_bytes: f64,
+) -> ArrivalTree {
+    let ends = ends.max(starts + SimDuration::from_nanos(1));
+    let intensity = Intensity::piecewise(&[(SimTime::ZERO, 0.0), (starts, rate)], ends);
+    let marks = Marks {
+        shape: 2.0,
+        mean_bytes: key_bytes,
+    };
+    ArrivalTree::new(key, intensity, Some(marks))
 }

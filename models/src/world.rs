@@ -275,6 +275,14 @@ impl World<'_> {
                 let shard = cluster.fullest_shard(cx.now);
                 cluster.hang(shard, *lasts, cx);
             }
+            Fault::SaveFails { lasts, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.fill_disk(shard, *lasts, cx);
+            }
+            Fault::SlowSubscriber { asked, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.slow_subscribers(shard, *asked, cx);
+            }
         }
         self.on_change(id, agenda);
     }

@@ -13,20 +13,23 @@
 //!
 //! A request of a service touches keys of every shard that its workloads have, so the cluster
 //! serves a client only if every shard does, and a shard that hangs makes the whole request hang.
-//! Left out here: writes that pile up during a full synchronisation, and the memory that the
-//! source's copy-on-write takes; copies are taken from a replica.
+//! Left out here: writes that pile up during a full synchronisation, and the pages that its source
+//! copies; copies are taken from a replica.
 
 mod bus;
 mod node;
 pub mod operate;
 mod pressure;
 mod replicate;
+mod save;
 mod settle;
+pub mod subscribers;
 mod tables;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
 
 pub use node::Node;
+pub use save::Child;
 
 use crate::Mode;
 use crate::answer::{Answer, Cause};
@@ -64,6 +67,16 @@ pub enum ClusterTimer {
     Restart(usize),
     /// A process has read its data.
     Loaded(usize),
+    /// A process has read as much as fits.
+    LoadKilled(usize),
+    /// A node's save is due.
+    SaveDue(usize),
+    /// A fork no longer blocks.
+    Forked(usize),
+    /// A child is done.
+    Saved(usize),
+    /// Something happens to a node's slow subscribers.
+    Slow(usize),
     /// A fault that was to last some time is over.
     FaultEnds(usize),
     /// A replica has its data from the present owner.
@@ -97,6 +110,8 @@ pub struct Cluster {
     growth: Growth,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
+    saves: Option<save::Saves>,
+    save_key: StreamKey,
     /// The node that owns each shard, as its majority sees it.
     owners: Vec<usize>,
     /// When each shard's owner stopped answering, while it does not.
@@ -108,7 +123,7 @@ pub struct Cluster {
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
     /// The bounds that the memory event is for, and the growth's turn in which it was planned.
-    forecast: Option<(pressure::Bounds, u32)>,
+    forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
@@ -143,7 +158,7 @@ impl Cluster {
         plan: &ClusterPlan,
         spec: &WorldSpec,
         trees: Vec<(ArrivalTree, bool)>,
-        bus_key: StreamKey,
+        (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
         let redis = spec.redis.clone();
@@ -172,6 +187,8 @@ impl Cluster {
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
             sync_attempts: vec![0; nodes.len()],
+            saves: save::Saves::new(spec, plan, nodes.len()),
+            save_key,
             tables: shares
                 .iter()
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
@@ -268,7 +285,7 @@ impl Cluster {
         let memory = &self.nodes[node].memory;
         let load = Load {
             tables,
-            ..self.load(node)
+            ..self.load(node, now)
         };
         memory.used(held.bytes * self.shares[shard], load) / memory.limit()
     }
@@ -311,6 +328,9 @@ impl Cluster {
     /// The trial begins.
     pub fn start(&mut self, cx: &mut Cx) {
         self.tell_bus_ok(cx);
+        for node in 0..self.nodes.len() {
+            self.plan_saves(node, self.save_key, cx);
+        }
         self.settle(cx);
     }
 
@@ -335,6 +355,11 @@ impl Cluster {
             ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
             ClusterTimer::Restart(node) => self.on_restart(node, cx),
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
+            ClusterTimer::LoadKilled(node) => self.on_load_killed(node, cx),
+            ClusterTimer::SaveDue(node) => self.on_save_due(node, cx),
+            ClusterTimer::Forked(node) => self.on_forked(node, cx),
+            ClusterTimer::Saved(node) => self.on_saved(node, cx),
+            ClusterTimer::Slow(node) => self.on_slow(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
             ClusterTimer::Synced { node, attempt } => self.on_synced(node, attempt, cx),
             ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
@@ -344,23 +369,28 @@ impl Cluster {
         news
     }
 
-    /// What lies on a node, as of the last event.
-    fn load(&self, node: usize) -> Load {
+    /// What lies on a node at `now`, its tables as of the last event.
+    fn load(&self, node: usize, now: SimTime) -> Load {
         let Node {
             shard,
             loaded,
             primary,
+            child,
+            slow,
             ..
-        } = self.nodes[node];
+        } = &self.nodes[node];
+        let (shard, loaded, primary) = (*shard, *loaded, *primary);
         let (commands, writes) = self.commands;
-        let connections = f64::from(self.redis.connections);
+        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
+        let slow = slow.map_or(0.0, |slow| slow.used(now));
         Load {
             primary,
             tables: self.tables[shard].bytes(),
-            buffers: if loaded { buffers } else { 0.0 },
+            buffers: slow + if loaded { buffers } else { 0.0 },
             uncounted: 0.0,
-            copied: 0.0,
+            copied: child.copied(now),
             commands: self.shares[shard] * if loaded { commands } else { writes },
         }
     }
@@ -413,6 +443,8 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
         bytes: node_memory,
         fault: None,
         trouble: None,
+        child: Child::default(),
+        slow: None,
         primary: i.is_multiple_of(per_shard),
         known: i.is_multiple_of(per_shard),
         loaded: i.is_multiple_of(per_shard),

@@ -4,7 +4,7 @@ use sim::SimDuration;
 use sim::quantity::Factor;
 
 use super::tables::Tables;
-use super::{Cluster, ClusterTimer};
+use super::{Child, Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
 use crate::redis::capability::{Condition, Reply};
@@ -152,12 +152,15 @@ impl Cluster {
             node.memory = NodeMemory::new(&self.redis, node.bytes);
             node.fault = None;
             node.trouble = None;
+            node.child = Child::default();
+            node.slow = None;
             node.primary = n == first;
             node.known = n == first;
             node.loaded = false;
             node.in_sync = true;
             node.promoted = None;
             self.sync_attempts[n] += 1;
+            self.plan_saves(n, self.save_key, cx);
         }
         let held = self.growth.held_at(cx.now).share(self.shares[shard]);
         self.tables[shard] = Tables::loaded(held, cx.now);

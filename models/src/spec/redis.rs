@@ -7,6 +7,7 @@ use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 use crate::failover::cluster_bus::ClusterBusSpec;
 pub use crate::redis::evict::MaxmemoryPolicy;
 use crate::redis::keyspace::KeyShape;
+use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize)]
@@ -112,6 +113,10 @@ pub struct RedisSpec {
     pub latency: SimDuration,
     /// Throughput of a full synchronisation.
     pub sync: SyncSpec,
+    /// Saves to disk, if the nodes make any.
+    pub persistence: Option<PersistenceSpec>,
+    /// Subscribers of channels, if there are any.
+    pub pubsub: Option<PubsubSpec>,
 }
 
 /// Throughput of the stages of a full synchronisation.
