@@ -277,6 +277,14 @@ impl World<'_> {
             }
             Fault::HostLoss { host, lasts, .. } => cluster.lose_host(*host, *lasts, cx),
             Fault::Partition { lasts, cut, .. } => cluster.partition(cut.clone(), *lasts, cx),
+            Fault::SaveFails { lasts, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.fill_disk(shard, *lasts, cx);
+            }
+            Fault::SlowSubscriber { asked, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.slow_subscribers(shard, *asked, cx);
+            }
         }
         self.on_change(id, agenda);
     }

@@ -233,27 +233,4 @@ impl Cluster {
         self.set_stream(replica, link, cx);
         self.set_link(replica, ReplicaLink::Up, cx);
     }
-
-    /// Bytes that a source holds for the slowest of its replicas beyond its backlog. Replicas share
-    /// these buffers with each other and with the backlog.
-    pub fn replica_buffers(&self, source: usize, now: SimTime) -> u64 {
-        let end = self.offset(source, now);
-        let from = |n: usize| match self.nodes[n].link {
-            Link::Apart { torn: None, .. } | Link::CatchingUp { .. } => {
-                Some(self.nodes[n].lineage.offset())
-            }
-            Link::Receiving(copying) | Link::Loading(copying) if !copying.cut_off => {
-                Some(copying.offset)
-            }
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_) => None,
-        };
-        let oldest = self.followers(source).into_iter().filter_map(from).min();
-        let held = oldest.map_or(0, |from| end.saturating_sub(from));
-        held.saturating_sub(self.redis.backlog.get())
-    }
 }

@@ -26,15 +26,18 @@ pub mod operate;
 mod partition;
 mod pressure;
 mod replicate;
+mod save;
 mod sentinels;
 mod settle;
 mod stream;
+pub mod subscribers;
 mod tables;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
 
 pub use node::{Link, Node};
 pub use partition::Cut;
+pub use save::Child;
 
 use crate::Mode;
 use crate::answer::{Answer, Cause};
@@ -90,6 +93,14 @@ pub enum ClusterTimer {
     },
     /// A process has read its data.
     Loaded(usize),
+    /// A process has read as much as fits.
+    LoadKilled(usize),
+    /// A node's save is due.
+    SaveDue(usize),
+    /// A child is done.
+    Saved(usize),
+    /// Something happens to a node's slow subscribers.
+    Slow(usize),
     /// A fault that was to last some time is over.
     FaultEnds(usize),
     /// A replica's stream has waited long enough.
@@ -127,6 +138,8 @@ pub struct Cluster {
     growth: Growth,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
+    saves: Option<save::Saves>,
+    save_key: StreamKey,
     /// The node that owns each shard, as its majority sees it.
     owners: Vec<usize>,
     /// For each shard, losses on record to which clients still add.
@@ -150,7 +163,7 @@ pub struct Cluster {
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
     /// The bounds that the memory event is for, and the growth's turn in which it was planned.
-    forecast: Option<(pressure::Bounds, u32)>,
+    forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
@@ -184,7 +197,7 @@ impl Cluster {
         plan: &ClusterPlan,
         spec: &WorldSpec,
         trees: Vec<(ArrivalTree, bool)>,
-        bus_key: StreamKey,
+        (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
         let redis = spec.redis.clone();
@@ -203,6 +216,8 @@ impl Cluster {
             id,
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
+            saves: save::Saves::new(spec, plan, nodes.len()),
+            save_key,
             tables: shares
                 .iter()
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
@@ -331,7 +346,7 @@ impl Cluster {
         let memory = &self.nodes[node].memory;
         let load = Load {
             tables,
-            ..self.load(node)
+            ..self.load(node, now)
         };
         memory.used(held.bytes * self.shares[shard], load) / memory.limit()
     }
@@ -375,6 +390,9 @@ impl Cluster {
     pub fn start(&mut self, cx: &mut Cx) {
         self.tell_bus_ok(cx);
         self.tell_sentinels_ok(cx);
+        for node in 0..self.nodes.len() {
+            self.plan_saves(node, self.save_key, cx);
+        }
         self.settle(cx);
     }
 
@@ -410,6 +428,10 @@ impl Cluster {
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
             ClusterTimer::SentinelBack { host } => self.set_sentinel_on(host, true, cx),
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
+            ClusterTimer::LoadKilled(node) => self.on_load_killed(node, cx),
+            ClusterTimer::SaveDue(node) => self.on_save_due(node, cx),
+            ClusterTimer::Saved(node) => self.on_saved(node, cx),
+            ClusterTimer::Slow(node) => self.on_slow(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = None),
@@ -421,23 +443,28 @@ impl Cluster {
         news
     }
 
-    /// What lies on a node, as of the last event.
-    fn load(&self, node: usize) -> Load {
+    /// What lies on a node at `now`, its tables as of the last event.
+    fn load(&self, node: usize, now: SimTime) -> Load {
         let Node {
             shard,
             loaded,
             primary,
+            child,
+            slow,
             ..
-        } = self.nodes[node];
+        } = &self.nodes[node];
+        let (shard, loaded, primary) = (*shard, *loaded, *primary);
         let (commands, writes) = self.commands;
-        let connections = f64::from(self.redis.connections);
+        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
+        let slow = slow.map_or(0.0, |slow| slow.used(now));
         Load {
             primary,
             tables: self.tables[shard].bytes(),
-            buffers: if loaded { buffers } else { 0.0 },
+            buffers: slow + if loaded { buffers } else { 0.0 },
             uncounted: 0.0,
-            copied: 0.0,
+            copied: child.copied(now),
             commands: self.shares[shard] * if loaded { commands } else { writes },
         }
     }
@@ -490,6 +517,8 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize, key: StreamKey) -> 
         bytes: node_memory,
         fault: None,
         trouble: None,
+        child: Child::default(),
+        slow: None,
         primary: i.is_multiple_of(per_shard),
         known: i.is_multiple_of(per_shard),
         loaded: i.is_multiple_of(per_shard),

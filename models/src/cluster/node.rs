@@ -2,6 +2,8 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::save::Child;
+use super::subscribers::Slow;
 use crate::failover::cluster_bus::ReplicaLink;
 use crate::redis::capability::{Capabilities, Condition};
 use crate::redis::memory::{NodeMemory, Trouble};
@@ -25,6 +27,10 @@ pub struct Node {
     pub fault: Option<Condition>,
     /// What memory does to it.
     pub trouble: Option<Trouble>,
+    /// What its saves do to it.
+    pub child: Child,
+    /// Subscribers that do not read.
+    pub slow: Option<Slow>,
     /// Does it hold itself for a primary?
     pub primary: bool,
     /// Do clients know it as the owner of its shard?
@@ -166,11 +172,12 @@ impl Node {
     pub fn condition(&self) -> Condition {
         match (self.fault, self.trouble) {
             (Some(fault), _) => fault,
-            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
             (None, Some(Trouble::Stalls)) => Condition::Stalled,
             (None, Some(Trouble::Killed)) => Condition::Killed,
-            (None, None) if self.forking.is_some() => Condition::Forking,
-            (None, None) if matches!(self.link, Link::Loading(_)) => Condition::LoadingCopy,
+            (None, _) if self.forking.is_some() => Condition::Forking,
+            (None, _) if matches!(self.link, Link::Loading(_)) => Condition::LoadingCopy,
+            (None, _) if self.child.failed => Condition::SaveFailed,
+            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
             (None, None) => Condition::Healthy,
         }
     }

@@ -5,7 +5,7 @@ use sim::quantity::Factor;
 
 use super::node::Link;
 use super::tables::Tables;
-use super::{Cluster, ClusterTimer};
+use super::{Child, Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
 use crate::redis::capability::{Condition, Reply};
@@ -186,11 +186,14 @@ impl Cluster {
             node.memory = NodeMemory::new(&self.redis, node.bytes);
             node.fault = None;
             node.trouble = None;
+            node.child = Child::default();
+            node.slow = None;
             node.primary = n == first;
             node.known = n == first;
             node.loaded = false;
             node.forking = None;
             node.promoted = None;
+            self.plan_saves(n, self.save_key, cx);
         }
         let held = self.growth.held_at(cx.now).share(self.shares[shard]);
         self.tables[shard] = Tables::loaded(held, cx.now);

@@ -89,8 +89,8 @@ impl Cluster {
         }
     }
 
-    /// Sizes at which a shard's tables have to be looked at next: at their next doubling if that can
-    /// matter by now, else at the third.
+    /// Sizes at which a shard's tables have to be looked at next: at their next doubling if that
+    /// can matter by now, else at the third.
     pub(super) fn doublings(
         &self,
         shard: usize,
@@ -137,7 +137,7 @@ impl Cluster {
             let forced = self.keys_beyond(*growing, LOAD_MAX, shard);
             let keys = held.measure(measure);
             let doubled = growing.table.doubled();
-            if keys < due || (keys < forced && !self.may_double(shard, held, doubled)) {
+            if keys < due || (keys < forced && !self.may_double(shard, held, doubled, now)) {
                 return;
             }
             let until = now + SimDuration::from_nanos(1);
@@ -150,12 +150,12 @@ impl Cluster {
     }
 
     /// A table is not enlarged beyond `maxmemory` (server.c: dictExpandAllowed).
-    fn may_double(&self, shard: usize, held: Held, doubled: Table) -> bool {
+    fn may_double(&self, shard: usize, held: Held, doubled: Table, now: SimTime) -> bool {
         let owner = self.owners[shard];
         let dataset = held.bytes * self.shares[shard];
         let more = table::bytes(doubled.buckets) as f64;
         self.nodes[owner]
             .memory
-            .allows(dataset, self.load(owner), more)
+            .allows(dataset, self.load(owner, now), more)
     }
 }

@@ -228,6 +228,12 @@ impl Growth {
         }
     }
 
+    /// Were writes stored at `at`?
+    pub fn open_at(&self, at: SimTime) -> bool {
+        let rejects = |source: &Source| source.closed.contains(at);
+        !self.sources.iter().any(rejects)
+    }
+
     /// A number that changes whenever a forecast made earlier no longer holds.
     pub fn turns(&self) -> u32 {
         self.turns

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::{Bytes, Factor};
+use sim::quantity::{Bytes, Factor, PerSec};
 
 /// One kind of fault.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,6 +65,37 @@ pub enum FaultSpec {
         /// The side of the clients and of the health checks.
         clients: SideSpec,
     },
+    /// The disk of the fullest shard's primary is full for a while: its saves fail.
+    SaveFails {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+    },
+    /// Subscribers on the fullest shard's primary stop reading for a while.
+    SlowSubscriber(SlowSubscriberSpec),
+}
+
+/// Subscribers that stop reading.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlowSubscriberSpec {
+    /// The workload whose cluster is hit.
+    pub workload: String,
+    /// When.
+    pub at: Dist,
+    /// For how long.
+    pub lasts: SimDuration,
+    /// How many subscribers of one channel.
+    pub subscribers: u32,
+    /// Messages on it per second.
+    pub messages: PerSec,
+    /// Size of a message.
+    pub message_size: Bytes,
+    /// How soon one that was cut off is back, to read no more than before; absent: it stays away.
+    pub reconnects_after: Option<SimDuration>,
 }
 
 /// A side of a partition.

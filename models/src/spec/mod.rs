@@ -8,6 +8,7 @@
 pub mod check;
 pub mod fault;
 pub mod people;
+pub mod persistence;
 pub mod price;
 mod problems;
 pub mod redis;

@@ -192,6 +192,14 @@ impl WorldSpec {
             }
             FailoverSpec::Application {} | FailoverSpec::None {} => {}
         }
+        let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
+        for (key, wrong, mend) in persistence {
+            found.unless(false, format!("redis.persistence.{key}"), wrong, mend);
+        }
+        let limited = redis.maxmemory.is_some();
+        for (key, wrong, mend) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
+            found.unless(false, format!("redis.pubsub.{key}"), wrong, mend);
+        }
         self.check_initial_fill(found);
     }
 
@@ -482,6 +490,32 @@ impl WorldSpec {
             } => {
                 found.known(key("workload"), "workload", workload, &names);
                 self.check_partition(found, i, at, *lasts, hosts);
+            }
+            FaultSpec::SaveFails { workload, at, .. } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+                found.unless(
+                    self.redis.persistence.is_some(),
+                    key("kind"),
+                    "no node saves anything, so no save can fail",
+                    "add a [redis.persistence] table",
+                );
+            }
+            FaultSpec::SlowSubscriber(slow) => {
+                found.dist(key("at"), &slow.at);
+                found.known(key("workload"), "workload", &slow.workload, &names);
+                found.unless(
+                    self.redis.pubsub.is_some(),
+                    key("kind"),
+                    "nobody subscribes to anything",
+                    "add a [redis.pubsub] table",
+                );
+                found.unless(
+                    slow.subscribers > 0 && slow.messages.get() > 0.0,
+                    key("subscribers"),
+                    "nothing would pile up for nobody, or without messages",
+                    "give at least 1 subscriber and a rate of messages above 0/s",
+                );
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::failover::cluster_bus::ClusterBusSpec;
 use crate::failover::sentinel::SentinelSpec;
 pub use crate::redis::evict::MaxmemoryPolicy;
 use crate::redis::keyspace::KeyShape;
+use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize)]
@@ -119,6 +120,10 @@ pub struct RedisSpec {
     pub sync: SyncSpec,
     /// How replicas follow.
     pub replication: ReplicationSpec,
+    /// Saves to disk, if the nodes make any.
+    pub persistence: Option<PersistenceSpec>,
+    /// Subscribers of channels, if there are any.
+    pub pubsub: Option<PubsubSpec>,
 }
 
 /// Throughput of the stages of a full synchronisation.
