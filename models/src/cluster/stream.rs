@@ -2,9 +2,9 @@
 //! it when a replica is promoted that had not got it.
 //!
 //! A shard's stream is a function of time, evaluated where somebody looks: the bytes of new keys,
-//! exact to the key, and the rate of all other writes for as long as writes are let in. Clients
-//! write to one node of a shard at a time (the one that they know, or its owner if that one sends
-//! them on), and only there the offset moves.
+//! exact to the key, and whole writes of mean size, evenly spaced, for as long as writes are let
+//! in. Clients write to one node of a shard at a time (the one that they know, or its owner if that
+//! one sends them on), and only there the offset moves.
 //!
 //! What a promotion loses is a window of time: from the instant up to which the promoted node had
 //! all acknowledged writes, until clients write to no former primary any more. Nothing is counted
@@ -57,8 +57,10 @@ pub(super) fn write_size(plan: &ClusterPlan, spec: &WorldSpec) -> f64 {
 impl Cluster {
     /// Bytes of writes to a shard that were accepted by `at`, if writes stay as they are.
     fn stream(&self, shard: usize, at: SimTime) -> u64 {
-        let others = self.other_writes * self.growth.open_for(at).as_secs_f64();
-        ((self.growth.added_at(at) + others) * self.shares[shard]) as u64
+        let share = self.shares[shard];
+        let rate = self.other_writes * share / self.write_size.max(1.0);
+        let writes = (rate * self.growth.open_for(at).as_secs_f64()).floor();
+        (self.growth.added_at(at) * share) as u64 + (writes * self.write_size) as u64
     }
 
     /// A node's offset at `at`, which is at most a network delay back.

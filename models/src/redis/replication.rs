@@ -206,7 +206,8 @@ pub enum Overflow {
 /// if it was before `from`.
 ///
 /// The hard limit is never below the backlog's size. The soft one must be exceeded for more than
-/// `soft_for` on a clock of whole seconds, so up to a second longer; taken as that second.
+/// `soft_for` on a clock of whole seconds, so up to a second longer; taken as that second. Buffers
+/// are looked at in whole milliseconds from `from` on.
 pub fn overflow(
     limit: OutputLimitSpec,
     backlog: Bytes,
@@ -214,34 +215,57 @@ pub fn overflow(
     soft_since: Option<SimTime>,
     (from, to): (SimTime, SimTime),
 ) -> Option<(SimTime, Overflow)> {
-    let reaches = |bytes: u64| first(|at| held(at) >= bytes, from, to);
     let hard = match limit.hard.get() {
-        0 => None,
-        hard => reaches(hard.max(backlog.get())).map(|at| (at, Overflow::CutOff)),
+        0 => u64::MAX,
+        hard => hard.max(backlog.get()),
     };
-    let soft = match (limit.soft.get(), soft_since) {
-        (0, _) => None,
-        (soft, None) => reaches(soft).map(|at| (at, Overflow::SoftBegins)),
-        (_, Some(since)) => {
-            let at = since.saturating_add(limit.soft_for + SECOND).max(from);
-            (at < to).then_some((at, Overflow::CutOff))
-        }
+    let soft = match limit.soft.get() {
+        0 => u64::MAX,
+        soft => soft,
     };
-    hard.into_iter().chain(soft).min_by_key(|(at, _)| *at)
+    if soft_since.is_none() && soft < hard {
+        return first(held, soft, from, to).map(|at| (at, Overflow::SoftBegins));
+    }
+    let lasted = soft_since.map(|since| since.saturating_add(limit.soft_for + SECOND).max(from));
+    let lasted = lasted.filter(|at| *at < to);
+    let fills = first(held, hard, from, lasted.unwrap_or(to));
+    fills.or(lasted).map(|at| (at, Overflow::CutOff))
 }
 
-/// The first instant of `[from, to)` at which something holds that never stops holding.
-fn first(holds: impl Fn(SimTime) -> bool, from: SimTime, to: SimTime) -> Option<SimTime> {
-    let (mut low, mut high) = (from.as_nanos(), to.as_nanos());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if holds(SimTime::from_nanos(middle)) {
-            high = middle;
+/// The first whole millisecond after `from`, before `to`, at which `held`, which never falls, is at
+/// least `bound`. It grows at nearly one rate, so most looks are where that rate would have it;
+/// each third one halves what is left.
+fn first(held: impl Fn(SimTime) -> u64, bound: u64, from: SimTime, to: SimTime) -> Option<SimTime> {
+    const MILLISECOND: u64 = 1_000_000;
+    let at = |ms: u64| from.saturating_add(SimDuration::from_nanos(ms * MILLISECOND));
+    let before = held(from);
+    if before >= bound {
+        return (from < to).then_some(from);
+    }
+    let last = (to.saturating_since(from)).as_nanos().saturating_sub(1) / MILLISECOND;
+    let after = held(at(last));
+    if last == 0 || after < bound {
+        return None;
+    }
+    let (mut low, mut high) = ((0, before), (last, after));
+    let mut looks = 0;
+    while high.0 - low.0 > 1 {
+        looks += 1;
+        let width = high.0 - low.0;
+        let share = (bound - low.1) as f64 / (high.1 - low.1).max(1) as f64;
+        let step = match looks % 3 {
+            0 => width / 2,
+            _ => (width as f64 * share) as u64,
+        };
+        let middle = low.0 + step.clamp(1, width - 1);
+        let found = held(at(middle));
+        if found >= bound {
+            high = (middle, found);
         } else {
-            low = middle + 1;
+            low = (middle, found);
         }
     }
-    (low < to.as_nanos()).then(|| SimTime::from_nanos(low))
+    Some(at(high.0))
 }
 
 /// When a primary that looks at `primary`'s pace no longer counts a replica that has sent its
