@@ -10,7 +10,7 @@ use models::failover::cluster_bus::{
     Role, Shard, Version,
 };
 use rand::RngExt as _;
-use sim::{Purpose, SimDuration, SimTime, Streams};
+use sim::{Purpose, Rng, SimDuration, SimTime, Streams};
 
 /// Three primaries with one replica each; member 0 is struck.
 const SHARDS: u16 = 3;
@@ -33,25 +33,8 @@ pub struct Run {
 pub fn run(node_timeout_ms: u64, fault: Process, length: Option<SimDuration>, seed: u64) -> Run {
     let streams = Streams::for_trial(seed, 0);
     let mut rng = streams.stream(Purpose(1), 0);
-    let roles = [Role::Primary, Role::Replica];
-    let member = |role| {
-        move |shard| MemberInit {
-            shard: Shard(shard),
-            role,
-            no_failover: false,
-        }
-    };
-    let layout: Vec<_> = roles
-        .iter()
-        .flat_map(|r| (0..SHARDS).map(member(*r)))
-        .collect();
-    let gap = rng.random_range(START_GAP_MS);
-    let start = |m| SimTime::ZERO + millis(gap * (m as f64 + rng.random_range(0.0..2.0)));
-    let starts: Vec<SimTime> = (0..layout.len()).map(start).collect();
-    let spec = spec(node_timeout_ms);
-    let mut bus = ClusterBus::boot(spec, &layout, streams.key(Purpose(2), 0), &starts);
-    let last = starts.into_iter().max().expect("six");
-    let (mut now, mut heard) = (last, BusEffects::new());
+    let (mut bus, mut now) = boot(node_timeout_ms, &streams, &mut rng);
+    let mut heard = BusEffects::new();
     while !bus.members().all(|m| bus.view(m).ok()) {
         now += SimDuration::from_millis(10);
         bus.advance(now, &mut heard);
@@ -77,6 +60,28 @@ pub fn run(node_timeout_ms: u64, fault: Process, length: Option<SimDuration>, se
     let end = fault_at + SimDuration::from_millis(3 * node_timeout_ms + 5_000);
     bus.advance(end, &mut heard);
     read(&heard, fault_at)
+}
+
+/// Starts all processes one after the other; the clock stands at the last start.
+fn boot(node_timeout_ms: u64, streams: &Streams, rng: &mut Rng) -> (ClusterBus, SimTime) {
+    let roles = [Role::Primary, Role::Replica];
+    let member = |role| {
+        move |shard| MemberInit {
+            shard: Shard(shard),
+            role,
+            no_failover: false,
+        }
+    };
+    let layout: Vec<_> = roles
+        .iter()
+        .flat_map(|r| (0..SHARDS).map(member(*r)))
+        .collect();
+    let gap = rng.random_range(START_GAP_MS);
+    let start = |m| SimTime::ZERO + millis(gap * (m as f64 + rng.random_range(0.0..2.0)));
+    let starts: Vec<SimTime> = (0..layout.len()).map(start).collect();
+    let (spec, key) = (spec(node_timeout_ms), streams.key(Purpose(2), 0));
+    let last = starts.iter().max().expect("six processes");
+    (ClusterBus::boot(spec, &layout, key, &starts), *last)
 }
 
 fn read(heard: &BusEffects, fault_at: SimTime) -> Run {
