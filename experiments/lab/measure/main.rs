@@ -69,9 +69,12 @@ struct Command {
     sentinels: usize,
     #[arg(long, default_value_t = 2)]
     quorum: usize,
-    /// Sentinels that are dead, and known to be, before the fault
+    /// Sentinels that are killed before the client starts
     #[arg(long, default_value_t = 0)]
     dead_sentinels: usize,
+    /// Start the client only when the others hold those Sentinels for down
+    #[arg(long)]
+    dead_known: bool,
     #[arg(long, default_value_t = 2000)]
     down_after_ms: u64,
     /// Draws the phases; the real system has its own chance

@@ -26,7 +26,21 @@ pub fn run(order: &Order) -> Row {
         down_after_ms: command.down_after_ms,
         failover_timeout_ms: FAILOVER_TIMEOUT_MS,
     });
-    kill_last(&mut group.sentinels, command.dead_sentinels);
+    let (living, doomed) = group
+        .sentinels
+        .split_at_mut(command.sentinels - command.dead_sentinels);
+    doomed.iter_mut().for_each(Server::kill);
+    if command.dead_known {
+        wait::until_true(
+            "dead Sentinels known to all",
+            Duration::from_secs(30),
+            || {
+                living
+                    .iter()
+                    .all(|sentinel| dead_peers(sentinel) == doomed.len())
+            },
+        );
+    }
     let ports = group
         .sentinels
         .iter()
@@ -42,19 +56,6 @@ pub fn run(order: &Order) -> Row {
     watched.put_writes(&mut row, &probe, PREFIX, probe.target());
     watched.put_machine(&mut row, cpu, load);
     row
-}
-
-/// Kills the last Sentinels and waits until the others know.
-fn kill_last(sentinels: &mut [Server], dead: usize) {
-    let (living, doomed) = sentinels.split_at_mut(sentinels.len() - dead);
-    for sentinel in doomed {
-        sentinel.kill();
-    }
-    wait::until_true(
-        "dead Sentinels known to all",
-        Duration::from_secs(30),
-        || living.iter().all(|sentinel| dead_peers(sentinel) == dead),
-    );
 }
 
 fn put_setting(row: &mut Row, order: &Order, watched: &Watched) {
