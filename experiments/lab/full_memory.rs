@@ -11,7 +11,7 @@ use crate::real::wait;
 
 const NODE_TIMEOUT_MS: u64 = 1_000;
 const LIMIT: Duration = Duration::from_secs(20);
-/// The limit is no clean wall: buffers shrink, and some writes pass (0 to 50 of 6000 were measured).
+/// The limit is no clean wall: buffers shrink, and some writes pass (up to 50 of 6000, measured).
 const PASSING_MAX: usize = 500;
 
 #[test]

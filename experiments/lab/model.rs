@@ -1,121 +1,72 @@
-//! What the model gives for a setting of the lab: the cluster bus, booted and struck as the real
-//! cluster beside it is.
-//!
-//! Left out: replicas that copy after a change of role, since no run goes on for that long.
+//! What the model gives for a setting of the lab, and how a real run is held against it.
 
-use std::ops::Range;
+use experiments::stats::quantile;
+use models::lab::{ClusterSetting, Fault, LabRun, ProbeSpec, SentinelSetting, Setting, run};
+use sim::{SimDuration, Streams};
 
-use models::failover::cluster_bus::{
-    BusEffect, BusEffects, ClusterBus, ClusterBusSpec, Member, MemberInit, Process, ReplicaLink,
-    Role, Shard, Version,
+/// One real run is held to the model's 0.5 % and 99.5 % quantiles, widened by this. We look every
+/// 10 ms and read the clock before the signal, which costs little; but a machine that compiles
+/// meanwhile delays every process, and our own looking, by tenths of a second at times.
+const EARLIER_MS: f64 = 50.0;
+const LATER_MS: f64 = 600.0;
+
+const PROBE: ProbeSpec = ProbeSpec {
+    interval: SimDuration::from_millis(10),
+    timeout: SimDuration::from_millis(200),
 };
-use rand::RngExt as _;
-use sim::{Purpose, SimDuration, SimTime, Streams};
 
-/// Three primaries with one replica each; member 0 is struck.
-const SHARDS: u16 = 3;
-/// Random wait before the fault, after the half second that the cluster is left alone.
-const PHASE_MS: Range<f64> = 500.0..2500.0;
-/// Pause between the starts of two processes, as the pace of this machine draws it.
-const START_GAP_MS: Range<f64> = 3.0..35.0;
-
-/// Milliseconds from the fault to each of these, if it came.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Run {
-    /// The first node that counts a majority.
-    pub fail: Option<f64>,
-    /// A replica has won its election.
-    pub promoted: Option<f64>,
-}
-
-/// One run: boots, waits for health and a random phase, strikes member 0, ends the fault after
-/// `length` if that is given.
-pub fn run(node_timeout_ms: u64, fault: Process, length: Option<SimDuration>, seed: u64) -> Run {
-    let streams = Streams::for_trial(seed, 0);
-    let mut rng = streams.stream(Purpose(1), 0);
-    let roles = [Role::Primary, Role::Replica];
-    let member = |role| {
-        move |shard| MemberInit {
-            shard: Shard(shard),
-            role,
-            no_failover: false,
-        }
-    };
-    let layout: Vec<_> = roles
-        .iter()
-        .flat_map(|r| (0..SHARDS).map(member(*r)))
-        .collect();
-    let gap = rng.random_range(START_GAP_MS);
-    let start = |m| SimTime::ZERO + millis(gap * (m as f64 + rng.random_range(0.0..2.0)));
-    let starts: Vec<SimTime> = (0..layout.len()).map(start).collect();
-    let spec = spec(node_timeout_ms);
-    let mut bus = ClusterBus::boot(spec, &layout, streams.key(Purpose(2), 0), &starts);
-    let last = starts.into_iter().max().expect("six");
-    let (mut now, mut heard) = (last, BusEffects::new());
-    while !bus.members().all(|m| bus.view(m).ok()) {
-        now += SimDuration::from_millis(10);
-        bus.advance(now, &mut heard);
-        assert!(
-            now < SimTime::ZERO + SimDuration::from_secs(10),
-            "never healthy"
-        );
-    }
-    let fault_at = now + millis(rng.random_range(PHASE_MS));
-    bus.advance(fault_at, &mut heard);
-    let link = match fault {
-        Process::Dead => ReplicaLink::Down { since: fault_at },
-        Process::Running | Process::Hung | Process::Loading | Process::LoadingCopy => {
-            ReplicaLink::Silent { since: fault_at }
-        }
-    };
-    bus.set_replication(fault_at, Member(SHARDS), 1000, link, &mut heard);
-    bus.set_process(fault_at, Member(0), fault, &mut heard);
-    if let Some(length) = length {
-        bus.advance(fault_at + length, &mut heard);
-        bus.set_process(fault_at + length, Member(0), Process::Running, &mut heard);
-    }
-    let end = fault_at + SimDuration::from_millis(3 * node_timeout_ms + 5_000);
-    bus.advance(end, &mut heard);
-    read(&heard, fault_at)
-}
-
-fn read(heard: &BusEffects, fault_at: SimTime) -> Run {
-    let mut run = Run::default();
-    for (at, effect) in heard.iter().filter(|(at, _)| *at >= fault_at) {
-        let t = (*at - fault_at).as_secs_f64() * 1e3;
-        if matches!(
-            effect,
-            BusEffect::Fail {
-                of: Member(0),
-                declared: true,
-                ..
-            }
-        ) {
-            run.fail.get_or_insert(t);
-        }
-        if matches!(effect, BusEffect::Promoted { .. }) {
-            run.promoted.get_or_insert(t);
-        }
-    }
-    run
-}
-
-fn millis(value: f64) -> SimDuration {
-    SimDuration::from_secs_f64(value / 1e3)
-}
-
-/// The real cluster's directives; packets and `nodes.conf` at the pace of loopback.
-fn spec(node_timeout_ms: u64) -> ClusterBusSpec {
-    ClusterBusSpec {
-        version: Version::Redis70,
+/// Three primaries with a replica each.
+pub fn cluster(node_timeout_ms: u64, fault: Fault) -> Setting {
+    Setting::Cluster(ClusterSetting {
         node_timeout: SimDuration::from_millis(node_timeout_ms),
-        replica_validity_factor: 10,
-        repl_ping_replica_period: SimDuration::from_secs(10),
+        masters: 3,
+        replicas_per_master: 1,
         require_full_coverage: true,
-        allow_reads_when_down: false,
-        migration_barrier: 1,
-        allow_replica_migration: true,
-        latency: SimDuration::from_micros(250),
-        config_save: SimDuration::from_micros(750),
-    }
+        without_replica: false,
+        fault,
+        probe: PROBE,
+    })
+}
+
+/// A primary with two replicas, and three Sentinels of which two must agree.
+pub fn sentinel(down_after_ms: u64, fault: Fault) -> Setting {
+    Setting::Sentinel(SentinelSetting {
+        down_after: SimDuration::from_millis(down_after_ms),
+        failover_timeout: SimDuration::from_secs(10),
+        replicas: 2,
+        sentinels: 3,
+        quorum: 2,
+        dead_sentinels: 0,
+        fault,
+        probe: PROBE,
+    })
+}
+
+/// Simulated runs of a setting, each with a phase of its own.
+pub fn simulate(setting: &Setting, runs: u64) -> Vec<LabRun> {
+    let one = |number| run(setting, None, &Streams::for_trial(1, number));
+    let runs = (1..=runs).map(|number| one(number).expect("it becomes healthy"));
+    runs.collect()
+}
+
+/// Holds one real run to a time that the model's runs give.
+#[track_caller]
+pub fn within(
+    what: &str,
+    real_ms: f64,
+    runs: &[LabRun],
+    of: impl Fn(&LabRun) -> Option<SimDuration>,
+) {
+    let times = runs
+        .iter()
+        .map(|run| of(run).expect("it always happens in the model"));
+    let times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
+    let at = |share| quantile(&times, share, 0.95).expect("the model ran").value;
+    let (low, middle, high) = (at(0.005), at(0.5), at(0.995));
+    let line = format!("{what}: real {real_ms:.0} ms, model {middle:.0} ({low:.0} to {high:.0})");
+    crate::show(&line);
+    assert!(
+        real_ms > low - EARLIER_MS && real_ms < high + LATER_MS,
+        "{line}"
+    );
 }

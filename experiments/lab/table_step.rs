@@ -1,18 +1,23 @@
 //! A real server's used memory when its hash table doubles: with key number 2^k + 1 a table of
-//! 2^(k+1) pointers comes at once, and the old one goes when rehashing is done (`dict.c`).
+//! 2^(k+1) pointers comes at once, and the old one goes when rehashing is done (`dict.c`). What it
+//! should be comes from the model's tables and keys.
 
 use std::time::Duration;
 
+use models::redis::keyspace::KeyShape;
+use models::redis::table::Table;
 use tempfile::TempDir;
 
 use crate::real::process::{DATA_NODE, Server, free_port};
-use crate::real::resp::Connection;
 use crate::real::wait;
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// A key of 16 bytes with a value of 64: what was measured on Redis 7.0.15.
-const KEY_BYTES: u64 = 160;
-const POINTER_BYTES: u64 = 8;
+const VALUE_LENGTH: u64 = 64;
+const KEY: KeyShape = KeyShape {
+    key_length: 16,
+    cluster: false,
+    expires: false,
+};
 /// Anything else that the server allocates meanwhile, such as for its clock.
 const SLACK_BYTES: u64 = 1_024;
 
@@ -30,21 +35,20 @@ fn used_memory_steps_when_the_table_doubles() {
         let full = 1 << power;
         insert(&server, keys, full);
         keys = full + 1;
-        let mut connection = server.connect().expect("it is up");
-        let before = settled(&mut connection);
+        let before = settled(&server);
         let (key, value) = pair(full);
-        connection.call(&["SET", &key, &value]).expect("it is up");
-        let step = used(&mut connection) - before;
-        let table = 2 * full * POINTER_BYTES;
-        close(&format!("key 2^{power} + 1"), step, table + KEY_BYTES);
+        let step = used_after(&server, &["SET", &key, &value]) - before;
+        let (before_it, with_it) = (Table::loaded(full), Table::loaded(full).doubled());
+        let grown = |table: Table| table.bytes() - before_it.bytes() + KEY.bytes(VALUE_LENGTH);
+        close(&format!("key 2^{power} + 1"), step, grown(with_it));
         wait::until_true("the old table returned", LIMIT, || {
-            used(&mut connection) < before + table / 2 + KEY_BYTES + SLACK_BYTES
+            used(&server) < before + grown(with_it.settled()) + SLACK_BYTES
         });
-        let rest = settled(&mut connection) - before;
+        let rest = settled(&server) - before;
         close(
             &format!("after rehashing 2^{power}"),
             rest,
-            table / 2 + KEY_BYTES,
+            grown(with_it.settled()),
         );
     }
 }
@@ -67,30 +71,34 @@ fn insert(server: &Server, from: u64, to: u64) {
 }
 
 fn pair(index: u64) -> (String, String) {
-    (format!("key:{index:012}"), "v".repeat(64))
+    (
+        format!("key:{index:012}"),
+        "v".repeat(VALUE_LENGTH as usize),
+    )
 }
 
 /// Used memory once it stays the same: buffers of the filling are gone.
-fn settled(connection: &mut Connection) -> u64 {
+fn settled(server: &Server) -> u64 {
     let mut last = [0; 20];
     wait::until("used memory that stays", LIMIT, || {
         last.rotate_left(1);
-        last[19] = used(connection);
-        last.iter()
-            .all(|bytes| *bytes == last[19])
-            .then_some(last[19])
+        last[19] = used(server);
+        let stays = last.iter().all(|bytes| *bytes == last[19]);
+        stays.then_some(last[19])
     })
 }
 
-fn used(connection: &mut Connection) -> u64 {
+fn used(server: &Server) -> u64 {
+    used_after(server, &["PING"])
+}
+
+/// Used memory after a command, on a new connection: an older one's reply buffer may have been
+/// shrunk meanwhile (`server.c: clientsCronResizeOutputBuffer`), 15 KB that are not the table's.
+fn used_after(server: &Server, command: &[&str]) -> u64 {
+    let mut connection = server.connect().expect("it is up");
+    connection.call(command).expect("it is up");
     let info = connection.call(&["INFO", "memory"]).expect("it is up");
-    let info = info.text().expect("INFO is a text").to_owned();
-    let mut values = info
-        .lines()
-        .filter_map(|line| line.strip_prefix("used_memory:"));
-    values
-        .next()
-        .expect("INFO names it")
-        .parse()
-        .expect("bytes")
+    let mut lines = info.text().expect("INFO is a text").lines();
+    let used = lines.find_map(|line| line.strip_prefix("used_memory:"));
+    used.expect("INFO names it").parse().expect("bytes")
 }

@@ -3,6 +3,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rand::RngExt as _;
+use sim::{Purpose, Streams};
+
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -34,4 +37,12 @@ pub fn until_true(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) 
 /// Milliseconds between two instants.
 pub fn ms(from: Instant, to: Instant) -> f64 {
     to.saturating_duration_since(from).as_secs_f64() * 1e3
+}
+
+/// Leaves a healthy system alone for half a second and a random while, so that a fault falls
+/// anywhere between its crons.
+pub fn a_phase() {
+    let streams = Streams::for_trial(std::process::id().into(), 0);
+    let phase_ms = streams.stream(Purpose(1), 0).random_range(500..2_500);
+    sleep(Duration::from_millis(phase_ms));
 }
