@@ -197,6 +197,7 @@ impl Cluster {
         let spec = saves.spec.clone();
         let patience = saves.patience;
         let held = self.growth.held_at(cx.now);
+        self.settle_tables(held, cx);
         let share = self.shares[self.nodes[node].shard];
         let memory = &self.nodes[node].memory;
         let resident = memory.resident(held.bytes * share, self.load(node, cx.now));
@@ -209,8 +210,9 @@ impl Cluster {
             self.begin_save(node, cx.now, cx);
             let pause = fork_time(resident, self.redis.sync.fork_per_gib);
             if pause >= patience {
+                let about = pause.rounded_to(SimDuration::from_millis(1));
                 cx.ledger.say(cx.now, || {
-                    format!("{}: a fork blocks it for {pause}", self.node_name(node))
+                    format!("{}: a fork blocks it for {about}", self.node_name(node))
                 });
                 self.change(node, cx, |node| node.forking = Some(pause));
                 self.after(pause, ClusterTimer::Forked(node), cx);

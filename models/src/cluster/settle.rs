@@ -111,7 +111,9 @@ impl Cluster {
         }
         self.change(node, cx, |node| node.fault = Some(Condition::Loading));
         let share = self.shares[self.nodes[node].shard];
-        let held = self.growth.held_at(cx.now).share(share);
+        let held = self.growth.held_at(cx.now);
+        self.settle_tables(held, cx);
+        let held = held.share(share);
         let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
         let load = self.load(node, cx.now);
         let fits = self.nodes[node].memory.loadable(held.bytes, load);
