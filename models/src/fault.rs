@@ -1,7 +1,7 @@
 //! What goes wrong, drawn before the trial begins and without a look at the design.
 
 use rand::RngExt;
-use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, StreamKey, Streams};
+use sim::{ArrivalTree, Intensity, Marks, Rng, SimDuration, SimTime, StreamKey, Streams};
 
 use crate::cluster::Cut;
 use crate::cluster::subscribers::SlowSubscriber;
@@ -136,31 +136,7 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
         found.expect("validated: faults name a workload")
     };
     match fault {
-        FaultSpec::GrowthBurst {
-            starts,
-            reference,
-            fills_in,
-            ends_at,
-            value_size,
-            workloads,
-        } => {
-            let starts = SimTime::ZERO + starts.sample(&mut rng);
-            let fills_in = fills_in.sample(&mut rng).max(SimDuration::from_secs(1));
-            let pick = streams.stream(streams::FAULT_TARGET, i).random();
-            let target = position(by_weight(workloads, pick));
-            let key_bytes = spec.workloads[target].bytes_per_key(*value_size, false) as f64;
-            let keys = reference.as_f64() / key_bytes;
-            let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
-            let starts = starts.min(ends);
-            let key = streams.key(streams::BURST, i);
-            let rate = keys / fills_in.as_secs_f64();
-            let tree = burst(key, (starts, ends), rate, key_bytes);
-            Fault::Burst {
-                workload: target,
-                tree,
-                starts,
-            }
-        }
+        FaultSpec::GrowthBurst { .. } => draw_burst(i, fault, spec, streams, &mut rng),
         FaultSpec::SaveFails {
             workload,
             at,
@@ -214,6 +190,46 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
                 with_clients: *clients == SideSpec::Hosts,
             },
         },
+    }
+}
+
+fn draw_burst(
+    i: u64,
+    fault: &FaultSpec,
+    spec: &WorldSpec,
+    streams: &Streams,
+    rng: &mut Rng,
+) -> Fault {
+    let FaultSpec::GrowthBurst {
+        starts,
+        reference,
+        fills_in,
+        ends_at,
+        value_size,
+        workloads,
+    } = fault
+    else {
+        unreachable!("only bursts are drawn here");
+    };
+    let starts = SimTime::ZERO + starts.sample(rng);
+    let fills_in = fills_in.sample(rng).max(SimDuration::from_secs(1));
+    let pick = streams.stream(streams::FAULT_TARGET, i).random();
+    let target = {
+        let name = by_weight(workloads, pick);
+        let found = spec.workloads.iter().position(|w| w.name == name);
+        found.expect("validated: faults name a workload")
+    };
+    let key_bytes = spec.workloads[target].bytes_per_key(*value_size, false) as f64;
+    let keys = reference.as_f64() / key_bytes;
+    let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
+    let starts = starts.min(ends);
+    let key = streams.key(streams::BURST, i);
+    let rate = keys / fills_in.as_secs_f64();
+    let tree = burst(key, (starts, ends), rate, key_bytes);
+    Fault::Burst {
+        workload: target,
+        tree,
+        starts,
     }
 }
 

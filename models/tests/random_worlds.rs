@@ -203,8 +203,8 @@ fn faults(rng: &mut Rng, hosts: u16) -> String {
             0 => format!(
                 "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
                  {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
-                 value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", weight = \"1x\" \
-                 }}] }}"
+                 value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", \
+                 weight = \"1x\" }}] }}"
             ),
             1 => format!("{{ kind = \"crash\", workload = \"{workload}\", at = {at} }}"),
             2 => format!(

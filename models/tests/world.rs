@@ -222,7 +222,7 @@ fn opening_everything_changes_nothing_about_saves_and_subscribers() {
         let spec = small_world(&[
             ("horizon", r#""55min""#),
             ("redis.swap", swap),
-            ("redis.maxmemory", r#""92%""#),
+            ("redis.maxmemory", r#""85%""#),
             ("redis.sync.save_keys", &sync),
             ("redis.persistence", saves),
             ("redis.pubsub", PUBSUB),

@@ -16,7 +16,8 @@ pub struct Order {
     pub seed: u64,
 }
 
-/// Runs of one setting, by number, with the fault at the measured runs' phases in turn. The result does not depend on the number of threads.
+/// Runs of one setting, by number, with the fault at the measured runs' phases in turn. The result
+/// does not depend on the number of threads.
 pub fn simulate(
     setting: &Setting,
     phases: &[SimDuration],

@@ -439,32 +439,7 @@ impl WorldSpec {
         let names = self.workload_names();
         let key = |field: &str| format!("fault[{i}].{field}");
         match fault {
-            FaultSpec::GrowthBurst {
-                starts,
-                fills_in,
-                workloads,
-                value_size,
-                ..
-            } => {
-                found.dist(key("starts"), starts);
-                found.dist(key("fills_in"), fills_in);
-                found.unless(
-                    value_size.get() > 0,
-                    key("value_size"),
-                    "the lengths of values cannot be distributed about nothing",
-                    "give the mean length of a value such as \"1KiB\"",
-                );
-                found.unless(
-                    !workloads.is_empty(),
-                    key("workloads"),
-                    "nothing would grow",
-                    "name at least one workload with its weight",
-                );
-                for (n, weight) in workloads.iter().enumerate() {
-                    let key = key(&format!("workloads[{n}].workload"));
-                    found.known(key, "workload", &weight.workload, &names);
-                }
-            }
+            FaultSpec::GrowthBurst { .. } => self.check_burst(found, i, fault),
             FaultSpec::Crash { workload, at } | FaultSpec::Hang { workload, at, .. } => {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
@@ -517,6 +492,39 @@ impl WorldSpec {
                     "give at least 1 subscriber and a rate of messages above 0/s",
                 );
             }
+        }
+    }
+
+    fn check_burst(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
+        let FaultSpec::GrowthBurst {
+            starts,
+            fills_in,
+            workloads,
+            value_size,
+            ..
+        } = fault
+        else {
+            return;
+        };
+        let names = self.workload_names();
+        let key = |field: &str| format!("fault[{i}].{field}");
+        found.dist(key("starts"), starts);
+        found.dist(key("fills_in"), fills_in);
+        found.unless(
+            value_size.get() > 0,
+            key("value_size"),
+            "the lengths of values cannot be distributed about nothing",
+            "give the mean length of a value such as \"1KiB\"",
+        );
+        found.unless(
+            !workloads.is_empty(),
+            key("workloads"),
+            "nothing would grow",
+            "name at least one workload with its weight",
+        );
+        for (n, weight) in workloads.iter().enumerate() {
+            let key = key(&format!("workloads[{n}].workload"));
+            found.known(key, "workload", &weight.workload, &names);
         }
     }
 }
