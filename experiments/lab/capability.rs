@@ -126,6 +126,8 @@ fn bring_about(server: &mut Server, key: &str, condition: Condition) {
         Condition::Stalled | Condition::Hung => server.stop(),
         Condition::Killed => server.kill(),
         Condition::HostLost => unreachable!("loopback has no host to lose"),
+        Condition::Forking => unreachable!("a small server forks within a millisecond"),
+        Condition::LoadingCopy => unreachable!("a small copy is loaded before anybody can ask"),
     }
 }
 

@@ -55,8 +55,17 @@ pub enum Error {
     #[error("error: {0}")]
     Write(#[from] output::Error),
     /// The rows could not be kept.
-    #[error("error: cannot keep the rows: {0}")]
-    Rows(std::io::Error),
+    #[error(
+        "error: cannot write results to {}: {source}\n  = give --out a directory that can be made \
+         and written to",
+        directory.display()
+    )]
+    Rows {
+        /// Where they were to go.
+        directory: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Rows that do not read back.
     #[error("error: {file}, line {line}: {wrong}")]
     Corrupt {
@@ -81,8 +90,11 @@ pub enum Error {
         /// It is the program's mistake, not the user's.
         bug: bool,
     },
-    /// Interrupted before one trial had been run under every design.
-    #[error("interrupted before the first trial was complete; nothing to keep")]
+    /// Interrupted before two trials had been run under every design.
+    #[error(
+        "interrupted before two trials were complete under every design; one has no interval, so \
+         nothing was kept"
+    )]
     NothingKept,
 }
 
@@ -101,7 +113,7 @@ impl Error {
             | Error::Usage { .. }
             | Error::Read { .. }
             | Error::Write(_)
-            | Error::Rows(_)
+            | Error::Rows { .. }
             | Error::Corrupt { .. }
             | Error::Trial { bug: false, .. } => 2,
         }
@@ -195,18 +207,42 @@ const LIST_MAX: usize = 8;
 
 /// "did you mean …", or what there is to choose from.
 pub fn suggest(written: &str, known: &[&str]) -> String {
-    let all = known
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    match nearest(written, known.iter().copied()) {
+    let known = once_each(known);
+    let all = listed(&known);
+    match nearest(written, known.iter().copied()).or_else(|| holding(written, &known)) {
         Some(word) if known.len() == 1 || known.len() > LIST_MAX => {
             format!("did you mean `{word}`?")
         }
         Some(word) => format!("did you mean `{word}`? known: {all}"),
         None => format!("known: {all}"),
     }
+}
+
+/// The words in quotes, each once, and no more of them than can be read.
+pub fn listed(words: &[&str]) -> String {
+    let words = once_each(words);
+    let quoted = words.iter().take(LIST_MAX).map(|word| format!("`{word}`"));
+    let mut text = quoted.collect::<Vec<_>>().join(", ");
+    if words.len() > LIST_MAX {
+        text.push_str(&format!(" and {} more", words.len() - LIST_MAX));
+    }
+    text
+}
+
+fn once_each<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let first = |place: &usize| !words[..*place].contains(&words[*place]);
+    (0..words.len()).filter(first).map(|p| words[p]).collect()
+}
+
+/// The first word that begins with what was written.
+fn holding<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let written = written.to_lowercase();
+    let begins = |word: &&&str| word.to_lowercase().starts_with(&written);
+    known
+        .iter()
+        .find(begins)
+        .filter(|_| !written.is_empty())
+        .copied()
 }
 
 #[cfg(test)]
@@ -254,5 +290,16 @@ mod tests {
         assert_eq!(nearest("intervall", known), Some("interval"));
         assert_eq!(nearest("time_out", known), Some("timeout"));
         assert_eq!(nearest("zebra", known), None);
+    }
+
+    #[test]
+    fn every_known_word_is_told_once_and_a_long_list_is_cut() {
+        assert_eq!(suggest("zebra", &["ping", "ping"]), "known: `ping`");
+        let many: Vec<String> = (0..42).map(|k| format!("design {k}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let told = suggest("nope", &many);
+        assert!(told.ends_with("`design 7` and 34 more"), "{told}");
+        let point = suggest("ping", &[many.as_slice(), &["ping / shared"]].concat());
+        assert_eq!(point, "did you mean `ping / shared`?");
     }
 }

@@ -17,6 +17,9 @@ use crate::progress::Progress;
 use crate::rows::write::{Spool, component_rows, outcome_row};
 use crate::study::Plan;
 
+/// With fewer complete trials nothing has an interval: there is nothing to report.
+pub const TRIALS_MIN: u64 = 2;
+
 /// Jobs in a block, about.
 const JOBS_A_BLOCK: u64 = 1024;
 
@@ -57,7 +60,8 @@ enum Failure {
 /// What a trial function returns: the outcome and the components' downtimes.
 pub type Ended = (TrialOutcome, Vec<ComponentDowntime>);
 
-/// Runs all trials on the current thread pool; returns how many were kept, from the first on.
+/// Runs all trials on the current thread pool; returns how many were kept, from the first on. An
+/// interruption before [`TRIALS_MIN`] of them keeps none.
 pub fn run<F>(
     plan: &Plan,
     order: &Order,
@@ -77,7 +81,7 @@ where
         let block = run_block(plan, order, &trial, trials.clone(), progress);
         let complete = complete(plan, trials, block)?;
         let whole = complete.len() as u64 / points;
-        keep(sink, points as usize, &complete).map_err(Error::Rows)?;
+        keep(sink, points as usize, &complete)?;
         for losses in complete.chunks(points as usize) {
             progress.trial_ended(&losses.iter().map(|ended| ended.lost).collect::<Vec<_>>());
         }
@@ -87,7 +91,10 @@ where
             break;
         }
     }
-    Ok(kept)
+    match kept < TRIALS_MIN {
+        true => Err(Error::NothingKept),
+        false => Ok(kept),
+    }
 }
 
 /// Every trial under every design, trial by trial.
@@ -166,7 +173,7 @@ fn failed(plan: &Plan, point: usize, trial: u64, wrong: String, bug: bool) -> Er
     }
 }
 
-fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> std::io::Result<()> {
+fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> Result<(), Error> {
     if complete.is_empty() {
         return Ok(());
     }

@@ -247,6 +247,56 @@ fn what_is_not_known_is_answered_with_the_nearest_and_exit_code_2() {
 }
 
 #[test]
+fn one_trial_is_refused_before_anything_is_written() {
+    let place = directory();
+    let output = outage(place.path(), &["compare", "study.toml", "--trials", "1"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--trials"), "{}", stderr(&output));
+    assert!(!place.path().join("results").exists());
+}
+
+#[test]
+fn a_place_that_takes_no_results_is_named_with_its_mend() {
+    let place = directory();
+    for out in ["study.toml", "study.toml/below"] {
+        let output = outage(place.path(), &["compare", "study.toml", "--out", out]);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        let path = format!("error: cannot write results to {out}: ");
+        assert!(told.starts_with(&path) && told.contains("--out"), "{told}");
+    }
+}
+
+#[test]
+fn a_scenario_is_not_answered_with_a_file_among_the_scenarios() {
+    let place = directory();
+    fs::create_dir(place.path().join("scenarios")).unwrap();
+    let from = place.path().join("small.toml");
+    fs::copy(from, place.path().join("scenarios/mine.toml")).unwrap();
+    let told = stderr(&outage(place.path(), &["compare", "scenarios/mine.toml"]));
+    assert!(told.contains("write a study.toml here"), "{told}");
+    assert!(
+        told.contains("scenario = \"scenarios/mine.toml\""),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_name_that_two_lists_hold_is_told_once() {
+    let place = directory();
+    let told = stderr(&outage(place.path(), &["check", "nope"]));
+    assert_eq!(told.matches("`incident-2020`").count(), 1, "{told}");
+    let arguments = ["trace", "incident-2020", "--trial", "1", "--point"];
+    let told = stderr(&outage(place.path(), &[&arguments[..], &["nope"]].concat()));
+    assert!(told.matches('/').count() < 30, "not all 42: {told}");
+    let told = stderr(&outage(place.path(), &[&arguments[..], &["role"]].concat()));
+    assert!(
+        told.contains("did you mean `role / shared / none`?"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let place = directory();
     let mut child = command(place.path(), &["trace", "study.toml", "--trial", "1"])

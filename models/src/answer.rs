@@ -27,6 +27,8 @@ pub enum Cause {
     ClusterDown,
     /// `-MISCONF`: the last save failed and the node stops writes.
     Misconf,
+    /// `-NOREPLICAS`: fewer replicas have answered lately than `min-replicas-to-write` asks for.
+    NoReplicas,
     /// The service's queue was full.
     PoolFull,
     /// The service's circuit breaker was open.
@@ -37,7 +39,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the result columns.
-    pub const ALL: [Cause; 10] = [
+    pub const ALL: [Cause; 11] = [
         Cause::Timeout,
         Cause::Refused,
         Cause::Oom,
@@ -45,6 +47,7 @@ impl Cause {
         Cause::Loading,
         Cause::ClusterDown,
         Cause::Misconf,
+        Cause::NoReplicas,
         Cause::PoolFull,
         Cause::BreakerOpen,
         Cause::GatewayTimeout,
@@ -60,6 +63,7 @@ impl Cause {
             Cause::Loading => "loading",
             Cause::ClusterDown => "clusterdown",
             Cause::Misconf => "misconf",
+            Cause::NoReplicas => "noreplicas",
             Cause::PoolFull => "pool_full",
             Cause::BreakerOpen => "breaker_open",
             Cause::GatewayTimeout => "gateway_504",

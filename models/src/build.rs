@@ -23,9 +23,10 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     let plans = layout::plan(spec);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
         let trees = trees(spec, plan, &faults, streams);
-        let key = streams.key(streams::BUS, plan.workloads[0] as u64);
+        let key = |purpose| streams.key(purpose, plan.workloads[0] as u64);
+        let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
-        let mut cluster = Cluster::new(id, plan, spec, trees, key, options.mode);
+        let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
         watch(&mut cluster, spec);
         cluster
     };
@@ -104,9 +105,9 @@ fn trees(
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
             Some((tree.clone(), spec.workloads[*workload].expires))
         }
-        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } | Fault::HostLoss { .. } => {
-            None
-        }
+        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
+        Fault::HostLoss { .. } | Fault::Partition { .. } => None,
+        Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => None,
     });
     steady.chain(bursts).collect()
 }

@@ -1,10 +1,12 @@
 //! What goes wrong, drawn before the trial begins and without a look at the design.
 
 use rand::RngExt;
-use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, StreamKey, Streams};
 
+use crate::cluster::Cut;
+use crate::cluster::subscribers::SlowSubscriber;
 use crate::event::Cx;
-use crate::spec::fault::WeightSpec;
+use crate::spec::fault::{SideSpec, WeightSpec};
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -47,6 +49,35 @@ pub enum Fault {
         /// For how long.
         lasts: SimDuration,
     },
+    /// Hosts of a workload's cluster are cut off from the others for a while.
+    Partition {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+        /// Which hosts, and whether clients are with them.
+        cut: Cut,
+    },
+    /// The disk of the owner of the fullest shard of a workload's cluster is full for a while.
+    SaveFails {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// For how long.
+        lasts: SimDuration,
+    },
+    /// Subscribers of the owner of the fullest shard of a workload's cluster stop reading.
+    SlowSubscriber {
+        /// The workload, by position.
+        workload: usize,
+        /// When.
+        at: SimTime,
+        /// What they do.
+        asked: SlowSubscriber,
+    },
 }
 
 impl Fault {
@@ -54,7 +85,9 @@ impl Fault {
     pub fn at(&self) -> SimTime {
         match self {
             Fault::Burst { starts, .. } => *starts,
-            Fault::Crash { at, .. } | Fault::Hang { at, .. } | Fault::HostLoss { at, .. } => *at,
+            Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+            Fault::HostLoss { at, .. } | Fault::Partition { at, .. } => *at,
+            Fault::SaveFails { at, .. } | Fault::SlowSubscriber { at, .. } => *at,
         }
     }
 
@@ -63,8 +96,9 @@ impl Fault {
         match self {
             Fault::Burst { workload, .. }
             | Fault::Crash { workload, .. }
-            | Fault::Hang { workload, .. }
-            | Fault::HostLoss { workload, .. } => *workload,
+            | Fault::Hang { workload, .. } => *workload,
+            Fault::HostLoss { workload, .. } | Fault::Partition { workload, .. } => *workload,
+            Fault::SaveFails { workload, .. } | Fault::SlowSubscriber { workload, .. } => *workload,
         }
     }
 
@@ -77,7 +111,12 @@ impl Fault {
             }
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
-            Fault::HostLoss { host, lasts, .. } => format!("host {} lost for {lasts}", host + 1),
+            Fault::HostLoss { host, lasts, .. } => format!("host {host} lost for {lasts}"),
+            Fault::Partition { lasts, cut, .. } => {
+                format!("hosts {:?} cut off for {lasts}", cut.hosts)
+            }
+            Fault::SaveFails { lasts, .. } => format!("disk full for {lasts}"),
+            Fault::SlowSubscriber { asked, .. } => format!("slow subscribers for {}", asked.lasts),
         };
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
@@ -113,24 +152,29 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             let keys = reference.as_f64() / key_bytes;
             let ends = (starts + fills_in.scaled(ends_at.get())).min(SimTime::ZERO + spec.horizon);
             let starts = starts.min(ends);
-            let intensity = Intensity::piecewise(
-                &[
-                    (SimTime::ZERO, 0.0),
-                    (starts, keys / fills_in.as_secs_f64()),
-                ],
-                ends.max(starts + SimDuration::from_nanos(1)),
-            );
-            let marks = Marks {
-                shape: 2.0,
-                mean_bytes: key_bytes,
-            };
-            let tree = ArrivalTree::new(streams.key(streams::BURST, i), intensity, Some(marks));
+            let key = streams.key(streams::BURST, i);
+            let rate = keys / fills_in.as_secs_f64();
+            let tree = burst(key, (starts, ends), rate, key_bytes);
             Fault::Burst {
                 workload: target,
                 tree,
                 starts,
             }
         }
+        FaultSpec::SaveFails {
+            workload,
+            at,
+            lasts,
+        } => Fault::SaveFails {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+        },
+        FaultSpec::SlowSubscriber(slow) => Fault::SlowSubscriber {
+            workload: position(&slow.workload),
+            at: SimTime::ZERO + slow.at.sample(&mut rng),
+            asked: SlowSubscriber::asked(slow),
+        },
         FaultSpec::Crash { workload, at } => Fault::Crash {
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
@@ -151,9 +195,24 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts,
         } => Fault::HostLoss {
             workload: position(workload),
-            host: usize::from(*host) - 1,
+            host: usize::from(*host),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
+        },
+        FaultSpec::Partition {
+            workload,
+            at,
+            lasts,
+            hosts,
+            clients,
+        } => Fault::Partition {
+            workload: position(workload),
+            at: SimTime::ZERO + at.sample(&mut rng),
+            lasts: *lasts,
+            cut: Cut {
+                hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
+                with_clients: *clients == SideSpec::Hosts,
+            },
         },
     }
 }
@@ -168,4 +227,20 @@ fn by_weight(workloads: &[WeightSpec], pick: f64) -> &str {
     });
     let last = workloads.last().expect("validated: something grows");
     &chosen.unwrap_or(last).workload
+}
+
+/// The keys of a burst: so many per second from its beginning to its end.
+fn burst(
+    key: StreamKey,
+    (starts, ends): (SimTime, SimTime),
+    rate: f64,
+    key_bytes: f64,
+) -> ArrivalTree {
+    let ends = ends.max(starts + SimDuration::from_nanos(1));
+    let intensity = Intensity::piecewise(&[(SimTime::ZERO, 0.0), (starts, rate)], ends);
+    let marks = Marks {
+        shape: 2.0,
+        mean_bytes: key_bytes,
+    };
+    ArrivalTree::new(key, intensity, Some(marks))
 }

@@ -18,6 +18,8 @@ pub struct Service {
     spool: bool,
     redis: Answer,
     timeline: AnswerTimeline,
+    /// The same without pauses that nobody takes for an outage.
+    noticed: AnswerTimeline,
 }
 
 impl Service {
@@ -29,28 +31,23 @@ impl Service {
             spool: false,
             redis: Answer::Ok,
             timeline: AnswerTimeline::new(),
+            noticed: AnswerTimeline::new(),
         }
     }
 
     /// A cluster may answer differently now. Does the service still capture?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
-        // What hangs decides before what errs: the request waits for the slowest of its needs.
-        let answers = self
-            .needs
-            .iter()
-            .map(|(id, access)| clusters[*id].answer(*access));
-        self.redis = answers.fold(Answer::Ok, |worst, next| match (worst, next) {
-            (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-            (Answer::Error(cause), _) => Answer::Error(cause),
-            (Answer::Ok | Answer::Spool, next) => next,
-        });
-        let answer = if self.spool {
-            Answer::Spool
-        } else {
-            self.redis
+        let answers = |of: fn(&Cluster, Access) -> Answer| {
+            let needs = self.needs.iter();
+            worst(needs.map(move |(id, access)| of(&clusters[*id], *access)))
         };
-        let before = self.timeline.at(cx.now);
-        self.timeline.set(cx.now, answer);
+        let at_once = answers(Cluster::answer_at_once);
+        self.redis = answers(Cluster::answer);
+        let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
+        let answer = or_spool(self.redis);
+        self.timeline.set(cx.now, or_spool(at_once));
+        let before = self.noticed.at(cx.now);
+        self.noticed.set(cx.now, answer);
         let (state, tone) = match answer {
             Answer::Ok => ("answers".to_owned(), Tone::Good),
             Answer::Spool => ("captures in the spool".to_owned(), Tone::Doubtful),
@@ -100,11 +97,20 @@ impl Service {
     /// `end`; the second is `None` while it lasts.
     pub fn outage(&self, end: SimTime) -> Option<(SimTime, Option<SimTime>)> {
         let mut spans = self
-            .timeline
+            .noticed
             .spans(end)
             .filter(|(_, _, answer)| !answer.captures());
         let first = spans.next()?;
         let last = spans.last().unwrap_or(first);
         Some((first.0, (last.1 < end).then_some(last.1)))
     }
+}
+
+/// What hangs decides before what errs: a request waits for the slowest of its needs.
+fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
+    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
+        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
+        (Answer::Error(cause), _) => Answer::Error(cause),
+        (Answer::Ok | Answer::Spool, next) => next,
+    })
 }

@@ -15,6 +15,8 @@ pub const GROWTH: Purpose = Purpose(10);
 pub const BURST: Purpose = Purpose(11);
 /// A cluster's bus. Entity: the first workload on the cluster.
 pub const BUS: Purpose = Purpose(20);
+/// The phase of the nodes' background saves. Entity: the first workload on the cluster.
+pub const SAVE_PHASE: Purpose = Purpose(21);
 /// The phase of an observer's probes. Entity: check and observer.
 pub const PROBE_PHASE: Purpose = Purpose(30);
 /// The phase of the memory alert's scrapes.

@@ -276,6 +276,15 @@ impl World<'_> {
                 cluster.hang(shard, *lasts, cx);
             }
             Fault::HostLoss { host, lasts, .. } => cluster.lose_host(*host, *lasts, cx),
+            Fault::Partition { lasts, cut, .. } => cluster.partition(cut.clone(), *lasts, cx),
+            Fault::SaveFails { lasts, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.fill_disk(shard, *lasts, cx);
+            }
+            Fault::SlowSubscriber { asked, .. } => {
+                let shard = cluster.fullest_shard(cx.now);
+                cluster.slow_subscribers(shard, *asked, cx);
+            }
         }
         self.on_change(id, agenda);
     }
@@ -297,11 +306,11 @@ fn ask(
         },
         Subject::Cluster(id) => {
             let reply = |tcp: bool| {
-                let of = |node: &crate::cluster::Node| {
-                    let can = node.capabilities();
+                let of = |node| {
+                    let can = clusters[id].seen(node);
                     echo(if tcp { can.tcp } else { can.ping })
                 };
-                let echoes = clusters[id].nodes().iter().map(of);
+                let echoes = (0..clusters[id].nodes().len()).map(of);
                 echoes
                     .min_by_key(|echo| *echo as u8)
                     .expect("a cluster has nodes")
@@ -316,9 +325,10 @@ fn ask(
 fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -> Echo {
     let owner = cluster.known_owner(shard);
     let node = &cluster.nodes()[owner];
-    let ping = echo(node.capabilities().ping);
+    let seen = cluster.seen(owner);
+    let ping = echo(seen.ping);
     match probe {
-        ProbeSpec::Tcp {} => echo(node.capabilities().tcp),
+        ProbeSpec::Tcp {} => echo(seen.tcp),
         ProbeSpec::Ping {} | ProbeSpec::Synthetic { .. } => ping,
         ProbeSpec::Role {} if ping == Echo::Silence => Echo::Silence,
         ProbeSpec::Role {} if node.primary => Echo::Passed,

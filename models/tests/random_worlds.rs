@@ -77,7 +77,7 @@ fn random_world(seed: u64) -> WorldSpec {
     changes.push(("redis.replicas", replicas.to_string()));
     changes.push(("redis.hosts", hosts.to_string()));
     changes.push(("redis.fullest_shard", format!("\"{share}%\"")));
-    changes.extend(memory(&mut rng, shards));
+    changes.extend(memory(&mut rng, shards, replicas));
     changes.extend(failover(&mut rng));
     if replicas == 0 || rng.random_range(0..3) == 0 {
         changes.push(("health_check", "[]".to_owned()));
@@ -89,7 +89,7 @@ fn random_world(seed: u64) -> WorldSpec {
 
 type Change = (&'static str, String);
 
-fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
+fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     // One shard holds all of the 900 MiB, two or more at most 60 % of it.
     let sizes: [&[&str]; 2] = [
         &["\"900MiB\"", "\"1GiB\"", "\"2GiB\""],
@@ -104,6 +104,12 @@ fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
             &["\"noeviction\"", "\"noeviction\"", "\"allkeys-lru\""],
         )
     };
+    let strict = if replicas > 0 {
+        REPLICATION_STRICT
+    } else {
+        REPLICATION
+    };
+    let replication = pick(rng, &[REPLICATION, REPLICATION_TIGHT, strict]);
     let budget = pick(rng, &["equal-memory", "equal-cost"]);
     let apart = format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}");
     let layouts = [&apart, "{ kind = \"shared\" }", "{ kind = \"shared\" }"];
@@ -123,9 +129,16 @@ fn memory(rng: &mut Rng, shards: u16) -> Vec<Change> {
             pick(rng, &["\"1s\"", "\"5s\"", "\"2min\""]),
         ),
         ("layout", pick(rng, &layouts)),
+        ("redis.backlog", pick(rng, &["\"256KiB\"", "\"64MiB\""])),
+        ("redis.replication", replication),
     ]
 }
 
+const REPLICATION: &str = "{ backlog_ttl = \"1h\", timeout = \"60s\" }";
+const REPLICATION_TIGHT: &str = r#"{ backlog_ttl = "5s", timeout = "3s",
+    output_limit = { hard = "1MiB", soft = "512KiB", soft_for = "10s" } }"#;
+const REPLICATION_STRICT: &str = r#"{ backlog_ttl = "1h", timeout = "60s",
+    min_replicas = { to_write = 1, max_lag = "10s" } }"#;
 const MANAGED: &str = r#"{ kind = "managed", dns_ttl = "60s",
     takes = { kind = "uniform", min = "10s", max = "15s" } }"#;
 
@@ -173,7 +186,8 @@ fn pick(rng: &mut Rng, values: &[&str]) -> String {
 
 /// Up to four faults, of kinds that this world has.
 fn faults(rng: &mut Rng, hosts: u16) -> String {
-    let kinds: Vec<u32> = (0..4).filter(|_| rng.random_range(0..2) == 0).collect();
+    let most = if hosts > 1 { 5 } else { 4 };
+    let kinds: Vec<u32> = (0..most).filter(|_| rng.random_range(0..2) == 0).collect();
     let mut faults = Vec::new();
     for _ in 0..rng.random_range(0..5) {
         let Some(kind) = kinds.get(rng.random_range(0..kinds.len().max(1))) else {
@@ -196,10 +210,16 @@ fn faults(rng: &mut Rng, hosts: u16) -> String {
             2 => format!(
                 "{{ kind = \"hang\", workload = \"{workload}\", at = {at}, lasts = \"{lasts}s\" }}"
             ),
+            4 => format!(
+                "{{ kind = \"partition\", workload = \"{workload}\", at = {at}, lasts = \
+                 \"{lasts}s\", hosts = [{}], clients = \"{}\" }}",
+                rng.random_range(0..hosts),
+                ["hosts", "others"][rng.random_range(0..2)],
+            ),
             _ => format!(
                 "{{ kind = \"host-loss\", workload = \"{workload}\", host = {}, at = {at}, lasts \
                  = \"{lasts}s\" }}",
-                rng.random_range(1..=hosts)
+                rng.random_range(0..hosts)
             ),
         });
     }

@@ -6,7 +6,7 @@ use models::Mode;
 use support::{lines, small_world, trial};
 
 /// Worlds that differ in who fails over, which limit bites, and how workloads are laid out.
-const VARIANTS: [&[(&str, &str)]; 6] = [
+const VARIANTS: [&[(&str, &str)]; 7] = [
     &[],
     &[(
         "layout",
@@ -19,7 +19,28 @@ const VARIANTS: [&[(&str, &str)]; 6] = [
     ],
     &[("redis.swap", "false")],
     &[("redis.maxmemory", r#""70%""#)],
+    &[
+        ("redis.maxmemory", r#""80%""#),
+        ("redis.maxmemory_policy", r#""volatile-lru""#),
+    ],
 ];
+
+const SAVES: &str = r#"{ schedule = { kind = "save-points", points = [
+        { after = "5min", changes = 1 }, { after = "60s", changes = 10000 } ] },
+    stop_writes_on_bgsave_error = true, overcommit = "always", oom_score_adj = false,
+    transparent_huge_pages = false }"#;
+
+const REWRITES: &str = r#"{ schedule = { kind = "append-only", rewrite_growth = "0.5x" },
+    stop_writes_on_bgsave_error = true, overcommit = "always", oom_score_adj = false,
+    transparent_huge_pages = true }"#;
+
+const STRICT: &str = r#"{ schedule = { kind = "save-points", points = [
+        { after = "2min", changes = 1 } ] },
+    stop_writes_on_bgsave_error = true, overcommit = "strict", oom_score_adj = true,
+    transparent_huge_pages = false }"#;
+
+const PUBSUB: &str = r#"{ subscribers = 100, hard_limit = "32MiB", soft_limit = "8MiB",
+    soft_time = "60s", maxmemory_clients = "8%", socket_buffers = "300kB" }"#;
 
 #[test]
 fn opening_everything_changes_nothing() {
@@ -172,4 +193,58 @@ fn three_failures_in_a_row_take_two_and_a_half_intervals_and_a_timeout() {
     let mean = sum / trials as f64;
     let four_sigma = 4.0 * (10.0 / 12f64.sqrt()) / (trials as f64).sqrt();
     assert!((mean - 26.0).abs() < four_sigma, "mean {mean}");
+}
+
+/// Faults of memory on top of what fills up: a full disk, and subscribers that come back.
+const MEMORY_FAULTS: &str = r#"[
+    { kind = "growth-burst", starts = { kind = "constant", value = "5min" },
+        reference = "1700MiB", fills_in = { kind = "constant", value = "45min" },
+        ends_at = "1.4x", value_size = "10KiB",
+        workloads = [{ workload = "log", weight = "1x" }, { workload = "cache", weight = "1x" }] },
+    { kind = "save-fails", workload = "log", lasts = "3min",
+        at = { kind = "uniform", min = "10min", max = "50min" } },
+    { kind = "slow-subscriber", workload = "cache", lasts = "20min", subscribers = 2,
+        messages = "50/s", message_size = "10kB", reconnects_after = "5s",
+        at = { kind = "uniform", min = "10min", max = "50min" } }]"#;
+
+#[test]
+fn opening_everything_changes_nothing_about_saves_and_subscribers() {
+    // Saves that take long and copy much, with every kind of host.
+    let worlds = [
+        ("true", "5000/s", STRICT),
+        ("true", "2000/s", REWRITES),
+        ("false", "2000/s", SAVES),
+        ("false", "870000/s", SAVES),
+    ];
+    let mut told = Vec::new();
+    for (swap, sync, saves) in worlds {
+        let sync = format!("\"{sync}\"");
+        let spec = small_world(&[
+            ("horizon", r#""55min""#),
+            ("redis.swap", swap),
+            ("redis.maxmemory", r#""92%""#),
+            ("redis.sync.save_keys", &sync),
+            ("redis.persistence", saves),
+            ("redis.pubsub", PUBSUB),
+            ("fault", MEMORY_FAULTS),
+        ]);
+        for number in 0..2 {
+            let lazy = trial(&spec, number, Mode::Lazy);
+            let eager = trial(&spec, number, Mode::Eager);
+            let of = format!("trial {number}: {swap} {sync} {saves}");
+            assert_eq!(lazy.trace, eager.trace, "{of}");
+            assert_eq!(lazy, eager, "{of}");
+            told.extend(lines(&lazy).into_iter().map(str::to_owned));
+        }
+    }
+    for point in [
+        "the disk is full",
+        "no memory for a fork",
+        "reach the limit",
+        "cut off",
+        "(-MISCONF)",
+        "(-OOM)",
+    ] {
+        assert!(told.iter().any(|line| line.contains(point)), "{point}");
+    }
 }

@@ -33,7 +33,7 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
     let mut sources = Sources::default();
     let found = scenario::read(&mut sources, &arguments.study, &STUDIES, Path::new(""))?;
     if !is_study(&found.root) {
-        return Err(not_a_study(&arguments.study, &found.directory));
+        return Err(not_a_study(&arguments.study));
     }
     let study = Study::load(&mut sources, &found)?;
     let default = || PathBuf::from("results").join(&study.plan.name);
@@ -100,10 +100,9 @@ fn simulate(
             .map(|ended| (ended.outcome, ended.components))
             .map_err(|error| error.to_string())
     };
-    let spool = || Spool::new(directory).map_err(Error::Rows);
     let mut sink = Sink {
-        outcomes: spool()?,
-        components: spool()?,
+        outcomes: Spool::new(directory)?,
+        components: Spool::new(directory)?,
     };
     let labels = plan
         .points
@@ -119,17 +118,10 @@ fn simulate(
     std::panic::set_hook(loud);
     progress.finish();
     let kept = kept.map_err(|error| with_replay(error, &arguments.study, seed))?;
-    if kept == 0 {
-        return Err(Error::NothingKept);
-    }
     let outcomes = directory.join("outcomes.csv");
-    sink.outcomes
-        .write(&outcomes_header(plan), &outcomes)
-        .map_err(Error::Rows)?;
+    sink.outcomes.write(&outcomes_header(plan), &outcomes)?;
     let components = directory.join("components.csv");
-    sink.components
-        .write(&components_header(), &components)
-        .map_err(Error::Rows)?;
+    sink.components.write(&components_header(), &components)?;
     Ok(kept)
 }
 
@@ -141,6 +133,10 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
+        terminal::message(
+            "interrupted: waiting for the trials that are running; once more stops at once and \
+             keeps nothing",
+        );
     });
     if let Err(error) = set {
         terminal::message(&format!("note: an interruption will keep nothing: {error}"));

@@ -54,8 +54,8 @@ struct CompareArguments {
     /// A built-in study, a file, or - for standard input
     #[arg(default_value = "incident-2020")]
     study: String,
-    /// Trials of each design [default: what the study says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    /// Trials of each design, 2 at least: one has no interval [default: what the study says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
     trials: Option<u64>,
     /// The seed; the same seed gives the same bytes [default: what the study says]
     #[arg(long, value_name = "S")]
@@ -63,7 +63,8 @@ struct CompareArguments {
     /// Threads; the result does not depend on them [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
-    /// Where rows, charts and report go [default: results/<study>]
+    /// Where rows, charts and report go; those of an earlier run are replaced
+    /// [default: results/<study>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print summary.json instead of the table

@@ -91,7 +91,7 @@ pub fn compose(
     let json = String::from_utf8(output::json::value(&json)?).expect("JSON is text");
     let figures = figures(&material, story);
     let mut files = vec![
-        ("summary.csv".to_owned(), table::csv(rows, &summary)?),
+        ("summary.csv".to_owned(), table::csv(rows, &summary)),
         ("summary.json".to_owned(), json.clone().into_bytes()),
     ];
     for figure in &figures {

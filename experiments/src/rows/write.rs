@@ -6,15 +6,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use models::outcome::{ComponentDowntime, TrialOutcome};
 
 use super::{FIXED_COLUMNS, Field, columns, fields};
+use crate::error::Error;
 use crate::study::Plan;
 
 /// Rows of one kind, in the order in which blocks end.
 pub struct Spool {
+    directory: PathBuf,
     file: File,
     length: u64,
     /// For each block, for each point: where its rows begin, and how many bytes they take.
@@ -23,18 +25,24 @@ pub struct Spool {
 
 impl Spool {
     /// An empty spool below `directory`.
-    pub fn new(directory: &Path) -> io::Result<Spool> {
-        fs::create_dir_all(directory)?;
-        let file = tempfile::tempfile_in(directory)?;
+    pub fn new(directory: &Path) -> Result<Spool, Error> {
+        let made = fs::create_dir_all(directory);
+        let file = made.and_then(|()| tempfile::tempfile_in(directory));
         Ok(Spool {
-            file,
+            file: file.map_err(|source| refused(directory, source))?,
+            directory: directory.to_path_buf(),
             length: 0,
             blocks: Vec::new(),
         })
     }
 
     /// Appends a block: for each point the text of its rows.
-    pub fn push(&mut self, rows: &[Vec<u8>]) -> io::Result<()> {
+    pub fn push(&mut self, rows: &[Vec<u8>]) -> Result<(), Error> {
+        let pushed = self.append(rows);
+        pushed.map_err(|source| refused(&self.directory, source))
+    }
+
+    fn append(&mut self, rows: &[Vec<u8>]) -> io::Result<()> {
         let mut places = Vec::with_capacity(rows.len());
         for text in rows {
             self.file.write_all(text)?;
@@ -46,7 +54,12 @@ impl Spool {
     }
 
     /// Writes header and rows, point by point, as a file that appears whole.
-    pub fn write(&mut self, header: &[u8], path: &Path) -> io::Result<()> {
+    pub fn write(&mut self, header: &[u8], path: &Path) -> Result<(), Error> {
+        let written = self.write_whole(header, path);
+        written.map_err(|source| refused(&self.directory, source))
+    }
+
+    fn write_whole(&mut self, header: &[u8], path: &Path) -> io::Result<()> {
         let directory = path.parent().expect("a file stands in a directory");
         let mut part = BufWriter::new(tempfile::NamedTempFile::new_in(directory)?);
         part.write_all(header)?;
@@ -61,6 +74,13 @@ impl Spool {
         let part = part.into_inner().map_err(io::IntoInnerError::into_error)?;
         let file = part.persist(path).map_err(|error| error.error)?;
         readable(&file)
+    }
+}
+
+fn refused(directory: &Path, source: io::Error) -> Error {
+    Error::Rows {
+        directory: directory.to_path_buf(),
+        source,
     }
 }
 

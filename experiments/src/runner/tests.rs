@@ -155,6 +155,28 @@ fn an_interruption_keeps_trials_that_every_design_has_met() {
 }
 
 #[test]
+fn an_interruption_after_one_trial_keeps_nothing_and_ends_with_130() {
+    let place = tempfile::tempdir().unwrap();
+    for complete in [1, 2] {
+        let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
+        let rows = run_in(place.path(), 1, &stop, |point, trial| {
+            if count.fetch_add(1, Ordering::Relaxed) + 1 == 3 * complete {
+                stop.store(true, Ordering::Relaxed);
+            }
+            toy(point, trial)
+        });
+        match complete {
+            1 => {
+                assert_eq!(rows.unwrap_err().exit_code(), 130);
+                let left = fs::read_dir(place.path()).unwrap().count();
+                assert_eq!(left, 0, "no rows without a report");
+            }
+            _ => assert_eq!(rows.unwrap().trials(), 2),
+        }
+    }
+}
+
+#[test]
 fn a_failed_trial_fails_the_study_and_is_named() {
     let place = tempfile::tempdir().unwrap();
     let fails = |point: usize, trial: u64| match (point, trial) {

@@ -12,13 +12,12 @@
 pub mod file;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use models::WorldSpec;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Node, Sources, Step, decode::decode, merge, path};
-use crate::error::{Error, Problem, suggest};
+use crate::error::{Error, Problem, listed, suggest};
 use crate::rows::{FIXED_COLUMNS, MEASURES};
 use crate::scenario::{Found, SCENARIOS, read, world};
 use file::{Amount, Objective, PointFile, StudyFile};
@@ -180,13 +179,18 @@ pub fn is_study(root: &Node) -> bool {
         .any(|key| root.entry(key).is_some())
 }
 
-/// The path to a study, shown where a study is expected and a scenario given.
-pub fn not_a_study(asked: &str, directory: &Path) -> Error {
+/// What to write where a study is expected and a scenario given: a file of the user's own, here,
+/// never one among the scenarios.
+pub fn not_a_study(asked: &str) -> Error {
     let wrong = format!("`{asked}` is a scenario, and a comparison needs a study");
-    let path = directory.join("study.toml");
+    let scenario = if asked == "-" {
+        "my-scenario.toml"
+    } else {
+        asked
+    };
     let mend = format!(
-        "write {} with scenario = \"{asked}\", trials, seed and at least one [[factor]]",
-        path.display()
+        "write a study.toml here with title, scenario = \"{scenario}\" (a path from the study's \
+         own folder), trials, seed and at least one [[factor]]"
     );
     Error::Usage { wrong, mend }
 }
@@ -437,11 +441,15 @@ impl Findings<'_> {
                     self.add(&format!("{at}.{name}"), wrong, suggest(level, &known));
                 }
                 None => {
-                    let words = known.join("`, `");
                     let at_top = at == "baseline" && self.root.entry("baseline").is_none();
                     let place = if at_top { "factor" } else { at };
                     let wrong = format!("`{at}` names no level of factor `{name}`");
-                    self.add(place, wrong, format!("add `{name} = …`, one of `{words}`"));
+                    let words = listed(&known);
+                    let mend = match at {
+                        "baseline" => format!("add `{name} = …` under [baseline], one of {words}"),
+                        _ => format!("add `{name} = …` to its levels, one of {words}"),
+                    };
+                    self.add(place, wrong, mend);
                 }
             }
         }

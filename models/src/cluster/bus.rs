@@ -47,7 +47,8 @@ impl Cluster {
         let process = match condition {
             Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => Process::Running,
             Condition::Loading => Process::Loading,
-            Condition::Stalled | Condition::Hung => Process::Hung,
+            Condition::LoadingCopy => Process::LoadingCopy,
+            Condition::Stalled | Condition::Hung | Condition::Forking => Process::Hung,
             Condition::Killed | Condition::HostLost => Process::Dead,
         };
         let member = Member(node as u16);
@@ -56,11 +57,13 @@ impl Cluster {
         });
     }
 
-    /// How a replica stands with its owner.
+    /// How a replica stands with its primary, and how far its data reach.
     pub(super) fn set_link(&mut self, replica: usize, link: ReplicaLink, cx: &mut Cx) {
         let member = Member(replica as u16);
+        self.nodes[replica].heard = link;
+        let offset = self.nodes[replica].lineage.offset();
         self.with_bus(cx, |bus, now, out| {
-            bus.set_replication(now, member, 0, link, out)
+            bus.set_replication(now, member, offset, link, out)
         });
         self.tell_sentinels_link(replica, link, cx);
     }
@@ -106,10 +109,11 @@ impl Cluster {
             BusEffect::Promoted { member, shard, .. } => {
                 self.on_promoted(shard.0.into(), member.0.into(), cx);
             }
-            BusEffect::Demoted { member, .. } => {
-                let node = usize::from(member.0);
-                self.nodes[node].primary = false;
-                self.on_demoted(node, cx);
+            BusEffect::Demoted {
+                member,
+                new_primary,
+            } => {
+                self.follow_primary(member.0.into(), new_primary.0.into(), cx);
             }
             BusEffect::ReplicaRepointed {
                 member,
@@ -124,11 +128,9 @@ impl Cluster {
                     if self.nodes[node].known {
                         self.on_follow(old, self.owners[old], cx);
                     }
-                    self.nodes[node].shard = shard;
-                    self.nodes[node].in_sync = false;
-                    self.set_link(node, ReplicaLink::NeverSynced, cx);
+                    self.change_shard(node, shard, cx);
                 }
-                self.link_replica(node, cx);
+                self.follow_primary(node, new_primary.0.into(), cx);
             }
             BusEffect::Pfail { .. }
             | BusEffect::PfailCleared { .. }
@@ -150,22 +152,17 @@ impl Cluster {
         if old == node {
             return;
         }
+        // All that was acknowledged so far was written to it; what comes now is not.
+        self.nodes[old].covered = cx.now;
         let old_serves = self.nodes[old].capabilities().writes == Reply::Fine;
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);
-        if let (Condition::Killed | Condition::HostLost, Some(at)) =
-            (self.condition(old), self.stopped[shard])
-        {
-            let from = at.saturating_sub(self.redis.latency);
-            cx.ledger.lost_acks.push((from, at, self.workloads.clone()));
-        }
-        self.nodes[node].primary = true;
+        self.lose_writes(shard, node, cx);
+        self.become_primary(node, cx);
         self.nodes[node].promoted = Some(Promotion {
             at: cx.now,
             useless: false,
         });
-        let answers = self.condition(node).capabilities().bus;
-        self.stopped[shard] = (!answers).then_some(cx.now);
         let name = self.node_name(node);
         cx.ledger.say(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());

@@ -39,18 +39,15 @@ impl Cluster {
     /// The control plane hears of a node's process.
     pub(super) fn tell_provider(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
         let shard = self.nodes[node].shard;
-        let is_owner = self.owners[shard] == node;
         let Some(provider) = &mut self.provider else {
             return;
         };
-        let answers = condition.capabilities().bus;
-        if is_owner {
-            provider.turns[shard] += 1;
-            if !answers {
-                self.await_provider(shard, cx);
-            }
-        } else if answers {
-            self.link_replica(node, cx);
+        if self.owners[shard] != node {
+            return;
+        }
+        provider.turns[shard] += 1;
+        if !condition.capabilities().bus {
+            self.await_provider(shard, cx);
         }
     }
 
@@ -73,18 +70,18 @@ impl Cluster {
             return;
         }
         provider.turns[shard] += 1;
-        let fit = |n: &usize| self.nodes[*n].in_sync && self.nodes[*n].capabilities().bus;
-        let Some(replica) = self.replicas_of(shard).into_iter().find(fit) else {
+        let fit = |n: &usize| self.has_data(*n) && self.nodes[*n].capabilities().bus;
+        let Some(replica) = self.best_replica(shard, cx.now, fit) else {
             cx.ledger.say(cx.now, || {
                 format!("provider: no replica of {} shard {}", self.name, shard + 1)
             });
             self.await_provider(shard, cx);
             return;
         };
-        let old = self.owners[shard];
-        self.nodes[old].primary = false;
-        self.nodes[old].in_sync = false;
         self.on_promoted(shard, replica, cx);
+        for node in self.replicas_of(shard) {
+            self.follow_primary(node, replica, cx);
+        }
     }
 
     /// From a promotion until clients have been told: what the name's time to live has left, then

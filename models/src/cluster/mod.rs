@@ -13,27 +13,36 @@
 //!
 //! A request of a service touches keys of every shard that its workloads have, so the cluster
 //! serves a client only if every shard does, and a shard that hangs makes the whole request hang.
-//! Left out here: writes that pile up during a full synchronisation, and the memory that the
-//! source's copy-on-write takes; copies are taken from a replica.
+//! A shard that holds none of the keys is not asked.
+//! Left out here: the memory that a source's copy-on-write and its replicas' buffers take; larger
+//! nodes are copied from a replica.
 
 mod bus;
+mod copying;
+mod due;
 mod managed;
 mod node;
 pub mod operate;
+mod partition;
 mod pressure;
 mod replicate;
+mod save;
 mod sentinels;
 mod settle;
+mod stream;
+pub mod subscribers;
 mod tables;
 
 use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
 
-pub use node::Node;
+pub use node::{Link, Node};
+pub use partition::Cut;
+pub use save::Child;
 
 use crate::Mode;
 use crate::answer::{Answer, Cause};
 use crate::event::Cx;
-use crate::failover::cluster_bus::{ClusterBus, Member};
+use crate::failover::cluster_bus::{ClusterBus, Member, ReplicaLink};
 use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
@@ -41,6 +50,7 @@ use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::{Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::{Load, NodeMemory};
+use crate::redis::replication::{History, Lineage};
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
 use tables::Tables;
@@ -83,15 +93,27 @@ pub enum ClusterTimer {
     },
     /// A process has read its data.
     Loaded(usize),
+    /// A process has read as much as fits.
+    LoadKilled(usize),
+    /// A node's save is due.
+    SaveDue(usize),
+    /// A child is done.
+    Saved(usize),
+    /// Something happens to a node's slow subscribers.
+    Slow(usize),
     /// A fault that was to last some time is over.
     FaultEnds(usize),
-    /// A replica has its data from the present owner.
-    Synced {
+    /// A replica's stream has waited long enough.
+    Stream {
         /// The replica.
         node: usize,
-        /// The synchronisation's number; an abandoned one says nothing.
-        attempt: u32,
+        /// The wait's number; an abandoned one says nothing.
+        wait: u32,
     },
+    /// A source's `fork` is done.
+    Forked(usize),
+    /// The network is whole again.
+    Mended,
     /// Larger nodes have their data and take over.
     CutOver {
         /// The plan's number; an abandoned one says nothing.
@@ -116,10 +138,20 @@ pub struct Cluster {
     growth: Growth,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
+    saves: Option<save::Saves>,
+    save_key: StreamKey,
     /// The node that owns each shard, as its majority sees it.
     owners: Vec<usize>,
-    /// When each shard's owner stopped answering, while it does not.
-    stopped: Vec<Option<SimTime>>,
+    /// For each shard, losses on record to which clients still add.
+    losses: Vec<Vec<usize>>,
+    /// Histories of writes that there were so far.
+    histories: u32,
+    /// Bytes per second that go into the stream besides those of new keys.
+    other_writes: f64,
+    /// Mean size of a write.
+    write_size: f64,
+    /// Hosts that are cut off from the others at present.
+    cut: Option<Cut>,
     bus: Option<ClusterBus>,
     /// By shard; empty if no Sentinel watches.
     sentinels: Vec<SentinelGroup>,
@@ -131,11 +163,10 @@ pub struct Cluster {
     bus_event: Option<(EventKey, SimTime)>,
     memory_event: Option<EventKey>,
     /// The bounds that the memory event is for, and the growth's turn in which it was planned.
-    forecast: Option<(pressure::Bounds, u32)>,
+    forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
     follow: SimDuration,
-    sync_attempts: Vec<u32>,
     cutting_over: bool,
     plans: operate::Plans,
     watched: Vec<Watched>,
@@ -166,35 +197,27 @@ impl Cluster {
         plan: &ClusterPlan,
         spec: &WorldSpec,
         trees: Vec<(ArrivalTree, bool)>,
-        bus_key: StreamKey,
+        (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
         let redis = spec.redis.clone();
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
-        let on_it = |w: &&usize| &spec.workloads[**w];
+        let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
         let start = start(spec, plan);
-        let on_top = if spec.failover.cluster_mode() {
-            SLOT_LINKS
-        } else {
-            0
+        let on_top = match spec.failover.cluster_mode() {
+            true => SLOT_LINKS,
+            false => 0,
         };
-        let commands = plan
-            .workloads
-            .iter()
-            .map(|w| on_it(&w).commands.get())
-            .sum();
-        let writes = plan
-            .workloads
-            .iter()
-            .map(|w| on_it(&w).commands.get() * on_it(&w).writes.get())
-            .sum();
-        let nodes = nodes(&redis, plan.node_memory, shards);
+        let commands = on_it().map(|w| w.commands.get()).sum();
+        let writes = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
+        let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
         let mut cluster = Cluster {
             id,
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
-            sync_attempts: vec![0; nodes.len()],
+            saves: save::Saves::new(spec, plan, nodes.len()),
+            save_key,
             tables: shares
                 .iter()
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
@@ -203,7 +226,11 @@ impl Cluster {
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))
                 .collect(),
-            stopped: vec![None; shards],
+            losses: vec![Vec::new(); shards],
+            histories: shards as u32,
+            other_writes: stream::other_writes(plan, spec),
+            write_size: stream::write_size(plan, spec),
+            cut: None,
             bus: None,
             sentinels: Vec::new(),
             sentinel_event: None,
@@ -224,9 +251,25 @@ impl Cluster {
             failover: spec.failover.clone(),
             mode,
         };
+        for shard in 0..shards {
+            cluster.take_writes(shard, SimTime::ZERO);
+        }
         cluster.bus = cluster.new_bus(SimTime::ZERO);
         cluster.sentinels = cluster.new_sentinels(SimTime::ZERO);
         cluster
+    }
+
+    /// What a client that uses the cluster in this way is told at this instant: it waits while a
+    /// node forks, however short that is.
+    pub fn answer_at_once(&self, access: Access) -> Answer {
+        let forks = |shard: &usize| {
+            let condition = self.condition(self.known_owner(*shard));
+            condition == Condition::Forking && self.shares[*shard] > 0.0
+        };
+        if self.shards().any(|shard| forks(&shard)) {
+            return Answer::Hang;
+        }
+        self.answer(access)
     }
 
     /// What a client that uses the cluster in this way is told at present.
@@ -235,7 +278,8 @@ impl Cluster {
             return Answer::Hang;
         }
         let mut answer = Answer::Ok;
-        for shard in 0..self.shares.len() {
+        // Nobody asks a shard that holds none of the keys.
+        for shard in self.shards().filter(|shard| self.shares[*shard] > 0.0) {
             match self.reply(self.known_owner(shard), access) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
@@ -247,7 +291,7 @@ impl Cluster {
 
     /// What `node` replies to a client that takes it for an owner.
     pub fn reply(&self, node: usize, access: Access) -> Reply {
-        let capabilities = self.nodes[node].capabilities();
+        let capabilities = self.seen(node);
         let reply = match access {
             Access::Read => capabilities.reads,
             Access::Write => capabilities.writes,
@@ -262,6 +306,9 @@ impl Cluster {
             (Some(bus), _) if !serves(bus) => Reply::Error(Cause::ClusterDown),
             (None, Reply::Fine) if access == Access::Write && !self.nodes[node].primary => {
                 Reply::Error(Cause::Readonly)
+            }
+            (_, Reply::Fine) if access == Access::Write && !self.has_good_replicas(node) => {
+                Reply::Error(Cause::NoReplicas)
             }
             (_, reply) => reply,
         }
@@ -299,7 +346,7 @@ impl Cluster {
         let memory = &self.nodes[node].memory;
         let load = Load {
             tables,
-            ..self.load(node)
+            ..self.load(node, now)
         };
         memory.used(held.bytes * self.shares[shard], load) / memory.limit()
     }
@@ -343,6 +390,9 @@ impl Cluster {
     pub fn start(&mut self, cx: &mut Cx) {
         self.tell_bus_ok(cx);
         self.tell_sentinels_ok(cx);
+        for node in 0..self.nodes.len() {
+            self.plan_saves(node, self.save_key, cx);
+        }
         self.settle(cx);
     }
 
@@ -378,8 +428,14 @@ impl Cluster {
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
             ClusterTimer::SentinelBack { host } => self.set_sentinel_on(host, true, cx),
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
+            ClusterTimer::LoadKilled(node) => self.on_load_killed(node, cx),
+            ClusterTimer::SaveDue(node) => self.on_save_due(node, cx),
+            ClusterTimer::Saved(node) => self.on_saved(node, cx),
+            ClusterTimer::Slow(node) => self.on_slow(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
-            ClusterTimer::Synced { node, attempt } => self.on_synced(node, attempt, cx),
+            ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
+            ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = None),
+            ClusterTimer::Mended => self.mend(cx),
             ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
             ClusterTimer::CutOverDone => self.cutting_over = false,
         }
@@ -387,23 +443,28 @@ impl Cluster {
         news
     }
 
-    /// What lies on a node, as of the last event.
-    fn load(&self, node: usize) -> Load {
+    /// What lies on a node at `now`, its tables as of the last event.
+    fn load(&self, node: usize, now: SimTime) -> Load {
         let Node {
             shard,
             loaded,
             primary,
+            child,
+            slow,
             ..
-        } = self.nodes[node];
+        } = &self.nodes[node];
+        let (shard, loaded, primary) = (*shard, *loaded, *primary);
         let (commands, writes) = self.commands;
-        let connections = f64::from(self.redis.connections);
+        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
+        let slow = slow.map_or(0.0, |slow| slow.used(now));
         Load {
             primary,
             tables: self.tables[shard].bytes(),
-            buffers: if loaded { buffers } else { 0.0 },
+            buffers: slow + if loaded { buffers } else { 0.0 },
             uncounted: 0.0,
-            copied: 0.0,
+            copied: child.copied(now),
             commands: self.shares[shard] * if loaded { commands } else { writes },
         }
     }
@@ -447,7 +508,7 @@ fn shares(redis: &RedisSpec) -> Vec<f64> {
 }
 
 /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
-fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
+fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize, key: StreamKey) -> Vec<Node> {
     let per_shard = 1 + usize::from(redis.replicas);
     let node = |i: usize| Node {
         shard: i / per_shard,
@@ -456,10 +517,29 @@ fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize) -> Vec<Node> {
         bytes: node_memory,
         fault: None,
         trouble: None,
+        child: Child::default(),
+        slow: None,
         primary: i.is_multiple_of(per_shard),
         known: i.is_multiple_of(per_shard),
         loaded: i.is_multiple_of(per_shard),
-        in_sync: true,
+        forking: None,
+        follows: (!i.is_multiple_of(per_shard)).then_some(i - i % per_shard),
+        link: if i.is_multiple_of(per_shard) {
+            Link::None
+        } else {
+            Link::Streaming
+        },
+        heard: ReplicaLink::Up,
+        lineage: Lineage::new(History((i / per_shard) as u32)),
+        positioned: true,
+        covered: SimTime::ZERO,
+        taking: None,
+        queued: false,
+        alone: (redis.replicas == 0).then_some(SimTime::ZERO),
+        cron: stream::cron(key, i),
+        soft_since: None,
+        due: None,
+        wait: 0,
         promoted: None,
     };
     (0..shards * per_shard).map(node).collect()

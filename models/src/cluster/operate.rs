@@ -3,8 +3,9 @@
 use sim::SimDuration;
 use sim::quantity::Factor;
 
+use super::node::Link;
 use super::tables::Tables;
-use super::{Cluster, ClusterTimer};
+use super::{Child, Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::{ManualFailover, Member};
 use crate::redis::capability::{Condition, Reply};
@@ -54,16 +55,19 @@ impl Cluster {
     /// Promotes a replica of `shard` that meets the demand, or has it promoted.
     pub fn fail_over(&mut self, shard: usize, demand: Demand, cx: &mut Cx) -> Failover {
         let meets = |n: &usize| {
-            let capabilities = self.nodes[*n].capabilities();
+            let capabilities = self.seen(*n);
             match demand {
-                Demand::Reachable => capabilities.tcp == Reply::Fine,
+                Demand::Reachable => {
+                    capabilities.tcp == Reply::Fine
+                        && !matches!(self.nodes[*n].link, Link::Loading(_))
+                }
                 Demand::Answers => capabilities.ping == Reply::Fine,
                 Demand::UsageBelow(share) => {
                     capabilities.ping == Reply::Fine && self.node_usage(*n, cx.now) < share
                 }
             }
         };
-        let Some(candidate) = self.replicas_of(shard).into_iter().find(meets) else {
+        let Some(candidate) = self.best_replica(shard, cx.now, meets) else {
             return Failover::NoCandidate;
         };
         if !self.sentinels.is_empty() {
@@ -76,10 +80,10 @@ impl Cluster {
             };
         }
         if self.bus.is_none() {
-            let old = self.owners[shard];
-            self.nodes[old].primary = false;
-            self.nodes[old].in_sync = false;
             self.on_promoted(shard, candidate, cx);
+            for node in self.replicas_of(shard) {
+                self.follow_primary(node, candidate, cx);
+            }
             self.settle(cx);
             return Failover::To(candidate);
         }
@@ -153,9 +157,10 @@ impl Cluster {
             self.replace_nodes(*shard, resize.factor, cx);
         }
         for shard in self.shards() {
-            self.stopped[shard] = None;
+            self.set_up_anew(shard, cx);
         }
         self.bus = self.new_bus(cx.now);
+        self.cut_bus(true, cx);
         self.tell_bus_ok(cx);
         self.sentinels = self.new_sentinels(cx.now);
         self.tell_sentinels_ok(cx);
@@ -181,16 +186,19 @@ impl Cluster {
             node.memory = NodeMemory::new(&self.redis, node.bytes);
             node.fault = None;
             node.trouble = None;
+            node.child = Child::default();
+            node.slow = None;
             node.primary = n == first;
             node.known = n == first;
             node.loaded = false;
-            node.in_sync = true;
+            node.forking = None;
             node.promoted = None;
-            self.sync_attempts[n] += 1;
+            self.plan_saves(n, self.save_key, cx);
         }
         let held = self.growth.held_at(cx.now).share(self.shares[shard]);
         self.tables[shard] = Tables::loaded(held, cx.now);
         self.owners[shard] = first;
+        self.copy_all(shard, cx);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);
     }
 

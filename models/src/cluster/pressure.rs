@@ -1,6 +1,8 @@
 //! Memory pressure: what it does to each node now, and at which dataset size it matters next.
 
-use super::{Cluster, ClusterTimer, Watched};
+use sim::{SimDuration, SimTime};
+
+use super::{Cluster, ClusterTimer, Node, Watched};
 use crate::event::{Cx, Event};
 use crate::redis::growth::{Held, Measure};
 use crate::redis::memory::Trouble;
@@ -10,12 +12,12 @@ pub(super) type Bounds = [(Measure, Option<f64>); 4];
 
 impl Cluster {
     /// What memory does to a node that belongs to datasets of this size: the worst of it.
-    pub(super) fn trouble(&self, node: usize, held: Held) -> Option<Trouble> {
+    pub(super) fn trouble(&self, node: usize, held: Held, now: SimTime) -> Option<Trouble> {
         if self.nodes[node].fault.is_some() {
             return None;
         }
         let share = self.shares[self.nodes[node].shard];
-        let troubles = self.nodes[node].memory.troubles(self.load(node));
+        let troubles = self.nodes[node].memory.troubles(self.load(node, now));
         let reached = troubles
             .into_iter()
             .flatten()
@@ -25,8 +27,9 @@ impl Cluster {
 
     /// The next instant at which memory matters to a node or to an observer.
     pub(super) fn schedule_memory(&mut self, held: Held, cx: &mut Cx) {
-        let bounds = self.bounds(held);
-        let forecast = (bounds, self.growth.turns());
+        let bounds = self.bounds(held, cx.now);
+        let turning = self.turning(cx);
+        let forecast = (bounds, self.growth.turns(), turning);
         if self.forecast == Some(forecast) {
             return;
         }
@@ -37,14 +40,66 @@ impl Cluster {
         let reached = |(measure, bound): (Measure, Option<f64>)| {
             self.growth.when_reaches(measure, bound?, cx.now, cx.end)
         };
-        if let Some(at) = bounds.into_iter().filter_map(reached).min() {
+        let reached = bounds.into_iter().filter_map(reached);
+        if let Some(at) = reached.chain(turning).min() {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
             self.memory_event = Some(cx.agenda.at(at, event));
         }
     }
 
+    /// When something happens to a node whose memory grows with time and not with keys alone, if it
+    /// does before that growth ends: found by halving, since until then everything only grows.
+    fn turning(&self, cx: &Cx) -> Option<SimTime> {
+        let until = (0..self.nodes.len())
+            .filter_map(|node| self.grows_until(node))
+            .min()?;
+        let (mut before, mut after) = (cx.now, until.min(cx.end));
+        let now = self.signs(before);
+        if self.signs(after) == now {
+            return None;
+        }
+        while after > before + SimDuration::from_nanos(1) {
+            let middle = before + (after - before) / 2;
+            if self.signs(middle) == now {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Some(after)
+    }
+
+    /// Until when a node's memory grows with time: a child copies pages, or buffers fill.
+    fn grows_until(&self, node: usize) -> Option<SimTime> {
+        let Node { child, slow, .. } = &self.nodes[node];
+        let slow = slow.map(|slow| slow.turns());
+        child.ends().into_iter().chain(slow).min()
+    }
+
+    /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
+    fn signs(&self, at: SimTime) -> (Vec<Option<Trouble>>, Vec<bool>) {
+        let held = self.growth.held_at(at);
+        let grows = |node: &usize| self.grows_until(*node).is_some();
+        let nodes = (0..self.nodes.len()).filter(grows);
+        let troubles = nodes.map(|node| self.trouble(node, held, at)).collect();
+        let usage = |shard: usize| {
+            let owner = self.known_owner(shard);
+            let memory = &self.nodes[owner].memory;
+            let dataset = held.bytes * self.shares[shard];
+            memory.used(dataset, self.load(owner, at)) / memory.limit()
+        };
+        let shown = self.watched.iter().flat_map(|watched| match *watched {
+            Watched::AnyShard(share) => self.shards().map(|s| usage(s) >= share).collect(),
+            Watched::Average(share) => {
+                let sum: f64 = self.shards().map(usage).sum();
+                vec![sum / self.shares.len() as f64 >= share]
+            }
+        });
+        (troubles, shown.collect())
+    }
+
     /// The next sizes of the datasets, over all shards, at which something happens.
-    fn bounds(&self, held: Held) -> Bounds {
+    fn bounds(&self, held: Held, now: SimTime) -> Bounds {
         let mut bounds = [
             Measure::Bytes,
             Measure::Lasting,
@@ -62,19 +117,35 @@ impl Cluster {
         let mut all_awake = false;
         for watched in &self.watched {
             if let Watched::Average(share) = watched {
-                let (size, close) = (self.at_average(*share, 0.0), self.at_average(*share, 1.0));
+                let (size, close) = (
+                    self.at_average(*share, 0.0, now),
+                    self.at_average(*share, 1.0, now),
+                );
                 all_awake |= close <= held.bytes && size > held.bytes;
                 add(Measure::Bytes, size);
                 add(Measure::Bytes, close);
             }
         }
         for shard in self.shards() {
+            // From so much below a size on, doublings of the shard's tables may take it there.
+            let ahead = (self.tables[shard].bytes_ahead() / self.shares[shard]).ceil();
             let mut awake = all_awake;
-            for (measure, size) in self.thresholds(shard) {
+            for node in self.nodes_of(shard) {
+                awake |= self.grows_until(node).is_some();
+                // Tables are enlarged later where keys are evicted.
+                let load = self.load(node, now);
+                if let Some(size) = self.nodes[node].memory.evicts_from(load) {
+                    let close = (size / self.shares[shard]).ceil() - ahead;
+                    awake |= close <= held.bytes;
+                    add(Measure::Bytes, close);
+                }
+                if let Some(size) = self.saves_matter_from(node, now) {
+                    add(Measure::Bytes, size);
+                }
+            }
+            for (measure, size) in self.thresholds(shard, now) {
                 add(measure, size);
-                // From here on doublings of the shard's tables may take it there.
-                let ahead = self.tables[shard].bytes_ahead() / self.shares[shard];
-                let close = size - ahead.ceil();
+                let close = size - ahead;
                 awake |= close <= held.measure(measure) && size > held.measure(measure);
                 add(measure, close);
             }
@@ -85,12 +156,15 @@ impl Cluster {
         bounds
     }
 
+    fn nodes_of(&self, shard: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.nodes.len()).filter(move |node| self.nodes[*node].shard == shard)
+    }
+
     /// Sizes over all shards at which a shard has trouble, or a watched usage.
-    fn thresholds(&self, shard: usize) -> impl Iterator<Item = (Measure, f64)> + '_ {
+    fn thresholds(&self, shard: usize, now: SimTime) -> impl Iterator<Item = (Measure, f64)> + '_ {
         let over_all = move |size: f64| (size / self.shares[shard]).ceil();
-        let nodes = (0..self.nodes.len()).filter(move |node| self.nodes[*node].shard == shard);
-        let troubles = nodes.flat_map(move |node| {
-            let troubles = self.nodes[node].memory.troubles(self.load(node));
+        let troubles = self.nodes_of(shard).flat_map(move |node| {
+            let troubles = self.nodes[node].memory.troubles(self.load(node, now));
             let size = move |(measure, size, _): (Measure, f64, Trouble)| (measure, over_all(size));
             troubles.into_iter().flatten().map(size)
         });
@@ -98,30 +172,32 @@ impl Cluster {
             .watched
             .iter()
             .filter_map(move |watched| match *watched {
-                Watched::AnyShard(share) => Some((Measure::Bytes, self.at_usage(shard, share))),
+                Watched::AnyShard(share) => {
+                    Some((Measure::Bytes, self.at_usage(shard, share, now)))
+                }
                 Watched::Average(_) => None,
             });
         troubles.chain(watched)
     }
 
     /// The dataset size over all shards at which a shard's owner uses this share of its limit.
-    fn at_usage(&self, shard: usize, share: f64) -> f64 {
+    fn at_usage(&self, shard: usize, share: f64, now: SimTime) -> f64 {
         let node = self.known_owner(shard);
         let dataset = self.nodes[node]
             .memory
-            .dataset_at_usage(share, self.load(node));
+            .dataset_at_usage(share, self.load(node, now));
         (dataset / self.shares[shard]).ceil() + 1.0
     }
 
     /// The dataset size over all shards at which the owners' usage averages this share, with so
     /// much of the tables' next doublings: usage is linear in it between them, so two points tell.
-    fn at_average(&self, share: f64, doublings: f64) -> f64 {
+    fn at_average(&self, share: f64, doublings: f64, now: SimTime) -> f64 {
         let usage = |bytes: f64| -> f64 {
             let of = |shard: usize| {
                 let node = self.known_owner(shard);
                 let memory = &self.nodes[node].memory;
                 let more = doublings * self.tables[shard].bytes_ahead();
-                let used = memory.used(bytes * self.shares[shard], self.load(node)) + more;
+                let used = memory.used(bytes * self.shares[shard], self.load(node, now)) + more;
                 used / memory.limit()
             };
             self.shards().map(of).sum::<f64>() / self.shares.len() as f64

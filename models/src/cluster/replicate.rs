@@ -1,87 +1,380 @@
-//! Replicas and their owner: the stream goes on, breaks, or starts over with a full copy.
+//! Replicas and their primaries: the stream runs, stops, goes on, or starts over.
+//!
+//! ```text
+//!               cannot talk                 both can again
+//!  Streaming ────────────────► Apart ───────────────────────► the connection stands: goes on
+//!      ▲                         │ silent for repl-timeout,          it is torn: PSYNC
+//!      │                         │ or too much is held                      │
+//!      │                         └──► torn                                  │
+//!      └── CatchingUp ◄──────────────────────────────────── partial ◄───────┤
+//!               ▲                                                           │
+//!               └── Loading ◄── Receiving ◄── Waiting ◄──── full ◄──────────┘   (copying.rs)
+//! ```
+//!
+//! A replica that follows somebody else connects to it at once and asks to go on there. Nothing
+//! happens while all streams run: instants are planned when something changes, and planned again
+//! when writes are let in or kept out.
+//!
+//! Left out: what the kernels' socket buffers hold; the round trips of the handshake; a replica
+//! that follows a replica gets nothing until it is told of the primary.
 
-use sim::{SimDuration, SimTime};
+use sim::SimTime;
 
-use super::{Cluster, ClusterTimer};
+use super::Cluster;
+use super::node::{Due, Link, Parting};
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
-use crate::redis::capability::{Condition, Reply};
-use crate::redis::sync;
+use crate::redis::capability::Condition;
+use crate::redis::replication::{Lineage, Psync, Why};
 
 impl Cluster {
-    /// The owner of a shard stops or goes on: its replicas' streams with it.
-    pub(super) fn owner_changed(&mut self, shard: usize, condition: Condition, cx: &mut Cx) {
-        let answers = condition.capabilities().bus;
-        if answers {
-            self.stopped[shard] = None;
-        } else {
-            self.stopped[shard].get_or_insert(cx.now);
+    /// A node's process does something else now: its own stream and its replicas' are concerned.
+    pub(super) fn streams_changed(&mut self, node: usize, cx: &mut Cx) {
+        self.take_writes(self.nodes[node].shard, cx.now);
+        self.reconsider(node, cx);
+        for replica in self.followers(node) {
+            self.reconsider(replica, cx);
         }
-        for replica in self.replicas_of(shard) {
-            if answers {
-                self.link_replica(replica, cx);
-            } else if self.nodes[replica].in_sync {
-                let link = match condition.capabilities().tcp {
-                    Reply::Fine | Reply::Silence => ReplicaLink::Silent { since: cx.now },
-                    Reply::Error(_) => ReplicaLink::Down { since: cx.now },
-                };
-                self.set_link(replica, link, cx);
-            } else {
-                self.sync_attempts[replica] += 1;
+    }
+
+    /// Those who copy `node`, as far as they know.
+    pub(super) fn followers(&self, node: usize) -> Vec<usize> {
+        let follows = |n: &usize| self.nodes[*n].follows == Some(node);
+        (0..self.nodes.len()).filter(follows).collect()
+    }
+
+    fn talks(&self, replica: usize, primary: usize) -> bool {
+        self.nodes[primary].primary
+            && self.condition(primary).streams()
+            && self.condition(replica).streams()
+            && self.reaches(replica, primary)
+    }
+
+    /// Can a replica still talk to its primary, or again?
+    pub(super) fn reconsider(&mut self, replica: usize, cx: &mut Cx) {
+        let Some(primary) = self.nodes[replica].follows else {
+            return;
+        };
+        let talks = self.talks(replica, primary);
+        match self.nodes[replica].link {
+            Link::Streaming | Link::CatchingUp { .. } if !talks => {
+                let why = self.parting(replica, primary);
+                self.part(replica, why, cx);
+            }
+            Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) if !talks => {
+                // What was copied so far is lost with the connection.
+                let why = self.parting(replica, primary);
+                self.stand_apart(replica, why, Some(cx.now), cx);
+            }
+            Link::Apart { torn: None, .. }
+                if !talks && self.parting(replica, primary) == Parting::Gone =>
+            {
+                self.tear(replica, cx);
+            }
+            Link::Apart { rejoins, .. } if talks != rejoins.is_some() => {
+                let at = talks.then(|| self.rejoins(replica, cx.now));
+                self.set_rejoins(replica, at, cx);
+            }
+            Link::None
+            | Link::Streaming
+            | Link::CatchingUp { .. }
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::Apart { .. } => {}
+        }
+    }
+
+    fn parting(&self, replica: usize, primary: usize) -> Parting {
+        let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
+        let gone = |condition| matches!(condition, Condition::Killed | Condition::Loading);
+        let (of, by) = (self.condition(replica), self.condition(primary));
+        if gone(of) || gone(by) || !self.nodes[primary].primary {
+            Parting::Gone
+        } else if hangs(of) || hangs(by) {
+            Parting::Hung
+        } else {
+            Parting::Cut
+        }
+    }
+
+    /// A stream that ran stops: what the replica has by now is settled.
+    fn part(&mut self, replica: usize, why: Parting, cx: &mut Cx) {
+        self.note_stream(replica, cx.now);
+        let torn = (why == Parting::Gone).then_some(cx.now);
+        self.stand_apart(replica, why, torn, cx);
+        let since = cx.now;
+        let link = match why {
+            Parting::Gone => ReplicaLink::Down { since },
+            Parting::Hung | Parting::Cut => ReplicaLink::Silent { since },
+        };
+        self.set_link(replica, link, cx);
+    }
+
+    /// Settles how far a running stream has come. What a hung primary had sent still arrives.
+    fn note_stream(&mut self, replica: usize, now: SimTime) {
+        let Some(primary) = self.nodes[replica].follows else {
+            return;
+        };
+        if self.nodes[replica].link != Link::Streaming {
+            self.nodes[replica].covered = self.covered(replica, now);
+            return;
+        }
+        let arrives = matches!(
+            self.condition(primary),
+            Condition::Hung | Condition::Stalled
+        ) && self.reaches(replica, primary);
+        let covered = if arrives {
+            now
+        } else {
+            self.covered(replica, now)
+        };
+        let offset = self.offset(primary, covered);
+        let node = &mut self.nodes[replica];
+        node.covered = covered.max(node.covered);
+        node.lineage.advance_to(offset.max(node.lineage.offset()));
+    }
+
+    pub(super) fn stand_apart(
+        &mut self,
+        replica: usize,
+        why: Parting,
+        torn: Option<SimTime>,
+        cx: &mut Cx,
+    ) {
+        let link = Link::Apart {
+            since: cx.now,
+            why,
+            torn,
+            lagging: false,
+            rejoins: None,
+        };
+        self.set_stream(replica, link, cx);
+        self.reconsider(replica, cx);
+    }
+
+    /// A replica's stream is in another state. Its own process may do something else then, and
+    /// others who wait for the same source may have their turn.
+    pub(super) fn set_stream(&mut self, replica: usize, link: Link, cx: &mut Cx) {
+        if !matches!(link, Link::Loading(_)) {
+            self.nodes[replica].soft_since = None;
+        }
+        self.change(replica, cx, |node| node.link = link);
+        if self.nodes[replica].link == link {
+            self.plan_stream(replica, cx);
+        }
+        let Some(source) = self.nodes[replica].follows else {
+            return;
+        };
+        self.note_alone(source, cx.now);
+        for other in self.followers(source) {
+            if other != replica && matches!(self.nodes[other].link, Link::Waiting { .. }) {
+                self.plan_stream(other, cx);
             }
         }
     }
 
-    /// A replica and an owner that answers: the stream goes on, or a full copy begins.
-    pub(super) fn link_replica(&mut self, replica: usize, cx: &mut Cx) {
-        let shard = self.nodes[replica].shard;
-        if !self.condition(self.owners[shard]).capabilities().bus {
+    /// Has a primary any replicas connected? Its backlog's time to live runs while it has none.
+    fn note_alone(&mut self, primary: usize, now: SimTime) {
+        let connected = |n: &usize| match self.nodes[*n].link {
+            Link::None => false,
+            Link::Apart { torn, .. } => torn.is_none(),
+            Link::Streaming
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => true,
+        };
+        let any = self.followers(primary).iter().any(connected);
+        let node = &mut self.nodes[primary];
+        node.alone = if any { None } else { node.alone.or(Some(now)) };
+    }
+
+    fn set_rejoins(&mut self, replica: usize, at: Option<SimTime>, cx: &mut Cx) {
+        if let Link::Apart { rejoins, .. } = &mut self.nodes[replica].link {
+            *rejoins = at;
+            self.plan_stream(replica, cx);
+        }
+    }
+
+    /// What a replica's stream waited for is due.
+    pub(super) fn on_stream(&mut self, replica: usize, wait: u32, cx: &mut Cx) {
+        if self.nodes[replica].wait != wait {
             return;
         }
-        if self.nodes[replica].in_sync {
-            self.set_link(replica, ReplicaLink::Up, cx);
-            return;
+        let due = self.nodes[replica].due.take().expect("it was planned");
+        let primary = self.nodes[replica].follows.expect("a replica waited");
+        match (due, self.nodes[replica].link) {
+            (Due::Rejoin, Link::Apart { torn: None, .. }) => self.go_on(replica, primary, cx),
+            (Due::Rejoin, _) => self.psync(replica, primary, cx),
+            (Due::Tear, _) => {
+                cx.ledger.say(cx.now, || {
+                    format!("{}: its stream is given up", self.node_name(replica))
+                });
+                self.tear(replica, cx);
+            }
+            (Due::Lag, _) => {
+                if let Link::Apart { lagging, .. } = &mut self.nodes[replica].link {
+                    *lagging = true;
+                }
+                self.plan_stream(replica, cx);
+            }
+            (Due::SoftLimit, _) => {
+                self.nodes[replica].soft_since = Some(cx.now);
+                self.plan_stream(replica, cx);
+            }
+            (Due::Fork, _) => self.fork(primary, cx),
+            (Due::Received, Link::Receiving(copying)) => self.received(replica, copying, cx),
+            (Due::Loaded, Link::Loading(copying)) => self.loaded(replica, primary, copying, cx),
+            (Due::CutOff, _) => self.cut_off(replica, primary, cx),
+            (Due::CaughtUp, _) => {
+                cx.ledger
+                    .say(cx.now, || format!("{}: in sync", self.node_name(replica)));
+                self.set_stream(replica, Link::Streaming, cx);
+            }
+            (due, link) => unreachable!("{due:?} was not planned for {link:?}"),
         }
-        self.sync_attempts[replica] += 1;
-        let attempt = self.sync_attempts[replica];
-        let takes = self.full_sync(shard, cx.now);
-        let about = takes.rounded_to(SimDuration::from_secs(1));
+    }
+
+    /// The connection has outlived the silence: what was held for the replica comes now.
+    fn go_on(&mut self, replica: usize, primary: usize, cx: &mut Cx) {
+        let held = self.held_for(replica, primary, cx.now);
         cx.ledger.say(cx.now, || {
             format!(
-                "{}: full synchronisation begins, {about}",
+                "{}: its stream goes on, {held} bytes late",
                 self.node_name(replica)
             )
         });
-        self.after(
-            takes,
-            ClusterTimer::Synced {
-                node: replica,
-                attempt,
-            },
-            cx,
-        );
+        self.catch_up(replica, held, cx);
     }
 
-    /// A former primary copies its successor.
-    pub(super) fn on_demoted(&mut self, node: usize, cx: &mut Cx) {
-        self.nodes[node].in_sync = false;
-        self.set_link(node, ReplicaLink::NeverSynced, cx);
-        self.link_replica(node, cx);
+    /// Bytes of the primary's history that a replica does not have.
+    pub(super) fn held_for(&self, replica: usize, primary: usize, now: SimTime) -> u64 {
+        let has = self.nodes[replica].lineage.offset();
+        let held = self.offset(primary, now).checked_sub(has);
+        held.expect("a replica is never ahead of the history that it follows")
     }
 
-    /// How long a full copy of a shard takes now.
-    pub(super) fn full_sync(&self, shard: usize, now: SimTime) -> SimDuration {
-        let bytes = self.growth.bytes_at(now) * self.shares[shard];
-        sync::full_sync(&self.redis.sync, bytes, self.growth.keys(bytes))
-    }
-
-    pub(super) fn on_synced(&mut self, node: usize, attempt: u32, cx: &mut Cx) {
-        if attempt != self.sync_attempts[node] {
-            return;
+    /// A silent connection is ended, by whichever side.
+    pub(super) fn tear(&mut self, replica: usize, cx: &mut Cx) {
+        if let Link::Apart { since, why, .. } = self.nodes[replica].link {
+            let link = Link::Apart {
+                since,
+                why,
+                torn: Some(cx.now),
+                lagging: true,
+                rejoins: None,
+            };
+            self.set_stream(replica, link, cx);
+            self.set_link(replica, ReplicaLink::Down { since: cx.now }, cx);
         }
-        cx.ledger
-            .say(cx.now, || format!("{}: in sync", self.node_name(node)));
-        self.nodes[node].in_sync = true;
-        self.link_replica(node, cx);
+    }
+
+    /// A replica asks to go on where it stands (R2, R3).
+    fn psync(&mut self, replica: usize, primary: usize, cx: &mut Cx) {
+        self.note_offset(primary, cx.now);
+        let ttl = self.redis.replication.backlog_ttl;
+        let alone = self.nodes[primary].alone;
+        if ttl.as_nanos() > 0 && alone.is_some_and(|since| cx.now - since > ttl) {
+            let history = self.new_history();
+            self.nodes[primary].lineage.forget_backlog(history);
+        }
+        let source: Lineage = self.nodes[primary].lineage;
+        let answer = if self.nodes[replica].positioned {
+            source.answer(self.nodes[replica].lineage.position(), self.redis.backlog)
+        } else {
+            Psync::Full(Why::OtherHistory)
+        };
+        match answer {
+            Psync::Partial(bytes) => {
+                cx.ledger.say(cx.now, || {
+                    format!(
+                        "{}: partial synchronisation, {bytes} bytes",
+                        self.node_name(replica)
+                    )
+                });
+                self.nodes[replica].lineage.go_on(&source);
+                self.catch_up(replica, bytes, cx);
+            }
+            Psync::Full(why) => {
+                cx.ledger.say(cx.now, || {
+                    let (name, why) = (self.node_name(replica), why.words());
+                    format!("{name}: asks for a full synchronisation: {why}")
+                });
+                self.ask_for_copy(replica, cx);
+            }
+        }
+    }
+
+    /// A replica follows another primary from now on: it connects at once, and asks to go on there.
+    pub(super) fn follow_primary(&mut self, node: usize, primary: usize, cx: &mut Cx) {
+        let shard = self.nodes[node].shard;
+        self.note_offset(node, cx.now);
+        self.note_stream(node, cx.now);
+        let was_primary = std::mem::replace(&mut self.nodes[node].primary, false);
+        let before = self.nodes[node].follows.replace(primary);
+        if was_primary && self.nodes[node].known {
+            // From now on it sends its clients on.
+            self.end_losses(shard, cx);
+        }
+        self.take_writes(shard, cx.now);
+        // `repl_down_since` is set when a connected replica loses its primary, and only then.
+        let link = match self.nodes[node].heard {
+            _ if was_primary => ReplicaLink::NeverSynced,
+            ReplicaLink::Up | ReplicaLink::Silent { .. } => ReplicaLink::Down { since: cx.now },
+            ReplicaLink::Down { since } => ReplicaLink::Down { since },
+            ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
+        };
+        self.set_link(node, link, cx);
+        self.stand_apart(node, Parting::Gone, Some(cx.now), cx);
+        if matches!(
+            self.nodes[node].link,
+            Link::Apart {
+                rejoins: Some(_),
+                ..
+            }
+        ) {
+            self.set_rejoins(node, Some(cx.now), cx);
+        }
+        if let Some(before) = before {
+            self.note_alone(before, cx.now);
+        }
+        for follower in self.followers(node) {
+            self.reconsider(follower, cx);
+        }
+    }
+
+    /// A replica is a primary from now on: a new history, from where its stream ended.
+    pub(super) fn become_primary(&mut self, node: usize, cx: &mut Cx) {
+        self.note_stream(node, cx.now);
+        let history = self.new_history();
+        let shard = self.nodes[node].shard;
+        let promoted = &mut self.nodes[node];
+        if promoted.positioned {
+            promoted.lineage.promote(history);
+        } else {
+            promoted.lineage.restart(history);
+        }
+        promoted.positioned = true;
+        promoted.primary = true;
+        promoted.follows = None;
+        promoted.link = Link::None;
+        promoted.wait += 1;
+        promoted.alone = Some(cx.now);
+        self.take_writes(shard, cx.now);
+    }
+
+    /// Has a primary enough replicas that answered lately (R10)?
+    pub(super) fn has_good_replicas(&self, primary: usize) -> bool {
+        let Some(rule) = self.redis.replication.min_replicas else {
+            return true;
+        };
+        let good = |n: &&usize| match self.nodes[**n].link {
+            Link::Streaming | Link::CatchingUp { .. } => true,
+            Link::Apart { torn, lagging, .. } => torn.is_none() && !lagging,
+            Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
+        };
+        let count = self.followers(primary).iter().filter(good).count();
+        !self.nodes[primary].primary || count >= usize::from(rule.to_write)
     }
 }

@@ -60,18 +60,20 @@ impl Cluster {
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::SaveFailed
-            | Condition::Loading => Process::Running,
-            Condition::Stalled | Condition::Hung => Process::Hung,
+            | Condition::Loading
+            | Condition::LoadingCopy => Process::Running,
+            Condition::Stalled | Condition::Hung | Condition::Forking => Process::Hung,
             Condition::Killed => Process::Dead,
             Condition::HostLost => Process::Lost,
         };
         let ping = match condition {
-            Condition::Loading => PingReply::Loading,
+            Condition::Loading | Condition::LoadingCopy => PingReply::Loading,
             Condition::SaveFailed => PingReply::Misconf,
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::Stalled
             | Condition::Hung
+            | Condition::Forking
             | Condition::Killed
             | Condition::HostLost => PingReply::Pong,
         };
@@ -97,7 +99,12 @@ impl Cluster {
             cluster_bus::ReplicaLink::Down { since } => ReplicaLink::Down { since },
             cluster_bus::ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
         };
-        self.tell_truth_of(replica, cx, |truth| NodeTruth { link, ..truth });
+        let offset = self.nodes[replica].lineage.offset();
+        self.tell_truth_of(replica, cx, |truth| NodeTruth {
+            link,
+            offset,
+            ..truth
+        });
     }
 
     fn tell_truth_of(
@@ -120,13 +127,15 @@ impl Cluster {
         } else {
             Process::Lost
         };
-        let hosts = usize::from(self.redis.hosts);
         for shard in 0..self.sentinels.len() {
+            let on_it = |(party, at): &(Party, usize)| match party {
+                Party::Sentinel(sentinel) if *at == host => Some(*sentinel),
+                Party::Sentinel(_) | Party::Node(_) => None,
+            };
+            let there: Vec<Sentinel> = self.parties(shard).iter().filter_map(on_it).collect();
             self.with_sentinels(shard, cx, |group, now, out| {
-                for sentinel in group.sentinels() {
-                    if usize::from(sentinel.0) % hosts == host {
-                        group.set_sentinel(now, sentinel, process, out);
-                    }
+                for sentinel in there {
+                    group.set_sentinel(now, sentinel, process, out);
                 }
             });
         }
@@ -167,7 +176,7 @@ impl Cluster {
     }
 
     /// Does something with a shard's group, then carries out what it decided.
-    fn with_sentinels(
+    pub(super) fn with_sentinels(
         &mut self,
         shard: usize,
         cx: &mut Cx,
@@ -192,14 +201,11 @@ impl Cluster {
                 let node = self.of_group(shard, node);
                 self.on_promoted(shard, node, cx);
             }
-            SentinelEffect::Reconfigure { node, .. } => {
-                let node = self.of_group(shard, node);
-                let was_primary = std::mem::replace(&mut self.nodes[node].primary, false);
-                if was_primary {
-                    self.on_demoted(node, cx);
-                } else {
-                    self.link_replica(node, cx);
-                }
+            SentinelEffect::Reconfigure {
+                node, new_primary, ..
+            } => {
+                let [node, primary] = [node, new_primary].map(|n| self.of_group(shard, n));
+                self.follow_primary(node, primary, cx);
             }
             SentinelEffect::ClientsKilled { node } => {
                 let node = self.of_group(shard, node);
@@ -209,10 +215,10 @@ impl Cluster {
                     self.after(self.follow, timer, cx);
                 }
             }
-            SentinelEffect::PromotedSeen { node, .. } => {
-                let node = self.of_group(shard, node);
-                self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
+            SentinelEffect::PromotedSeen { by, node } => {
+                self.tell_clients(shard, by, node, cx);
             }
+            SentinelEffect::SwitchMaster { by, to, .. } => self.tell_clients(shard, by, to, cx),
             SentinelEffect::Sdown { .. }
             | SentinelEffect::SdownCleared { .. }
             | SentinelEffect::Odown { .. }
@@ -224,13 +230,38 @@ impl Cluster {
             | SentinelEffect::ScriptKill { .. }
             | SentinelEffect::ReplicaReconfigured { .. }
             | SentinelEffect::FailoverEnded { .. }
-            | SentinelEffect::SwitchMaster { .. }
             | SentinelEffect::FailoverAborted { .. }
             | SentinelEffect::ConvertToReplica { .. }
             | SentinelEffect::FixReplica { .. }
             | SentinelEffect::Reboot { .. }
             | SentinelEffect::Tilt { .. } => {}
         }
+    }
+
+    /// Clients hear of a new primary from a Sentinel, if they reach it.
+    fn tell_clients(&mut self, shard: usize, by: Sentinel, to: Node, cx: &mut Cx) {
+        let node = self.of_group(shard, to);
+        if self.clients_reach_host(self.host_of(by)) {
+            self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
+        }
+    }
+
+    fn host_of(&self, sentinel: Sentinel) -> usize {
+        usize::from(sentinel.0) % usize::from(self.redis.hosts)
+    }
+
+    /// The data nodes and Sentinels of a shard's group, each with its host.
+    pub(super) fn parties(&self, shard: usize) -> Vec<(Party, usize)> {
+        let Some(group) = self.sentinels.get(shard) else {
+            return Vec::new();
+        };
+        let nodes = self
+            .members(shard)
+            .map(|n| (Party::Node(self.in_group(n)), self.nodes[n].host));
+        let sentinels = group
+            .sentinels()
+            .map(|s| (Party::Sentinel(s), self.host_of(s)));
+        nodes.chain(sentinels).collect()
     }
 
     /// What the Sentinels say and do, for the trace and the observers' rows.

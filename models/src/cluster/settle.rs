@@ -3,6 +3,7 @@
 use sim::SimDuration;
 
 use super::node::Promotion;
+use super::save::is_gone;
 use super::{Cluster, ClusterTimer};
 use crate::answer::Answer;
 use crate::event::{Cx, Event};
@@ -18,7 +19,10 @@ impl Cluster {
         let held = self.growth.held_at(cx.now);
         self.settle_tables(held, cx);
         for node in 0..self.nodes.len() {
-            let trouble = self.trouble(node, held);
+            let mut trouble = self.trouble(node, held, cx.now);
+            if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
+                trouble = self.trouble(node, held, cx.now);
+            }
             self.change(node, cx, |node| {
                 if trouble == Some(Trouble::Killed) {
                     node.fault = Some(Condition::Killed);
@@ -28,8 +32,13 @@ impl Cluster {
             });
         }
         self.tell_truth(cx);
-        self.growth
-            .set_open(cx.now, self.answer(Access::Write) == Answer::Ok);
+        let open = self.answer(Access::Write) == Answer::Ok;
+        let turns = self.growth.turns();
+        self.growth.set_open(cx.now, open);
+        if turns != self.growth.turns() {
+            self.plan_streams(cx);
+        }
+        self.schedule_saves(held, cx);
         self.schedule_memory(held, cx);
         self.schedule_bus(cx);
         self.schedule_sentinels(cx);
@@ -43,6 +52,12 @@ impl Cluster {
         if before == after {
             return;
         }
+        if is_gone(self.nodes[node].fault) {
+            self.nodes[node].child.died();
+            self.nodes[node].slow = None;
+        } else if is_gone(Some(before)) {
+            self.nodes[node].child.lives(cx.now);
+        }
         cx.ledger.say(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())
         });
@@ -50,18 +65,17 @@ impl Cluster {
             let delay = self.redis.restart_delay;
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
+        self.process_changed(node, before, after, cx);
         self.tell_bus(node, after, cx);
         self.tell_sentinels(node, after, cx);
         self.tell_provider(node, after, cx);
-        let shard = self.nodes[node].shard;
-        if self.owners[shard] == node {
-            self.owner_changed(shard, after, cx);
-        }
+        self.streams_changed(node, cx);
         self.note_useless(node, after, cx);
     }
 
     pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
-        if self.owners[shard] != node || self.nodes[node].known {
+        // Nobody tells clients of a node that they cannot reach; they ask again when they can.
+        if self.owners[shard] != node || self.nodes[node].known || !self.clients_reach(node) {
             return;
         }
         cx.ledger.say(cx.now, || {
@@ -73,6 +87,8 @@ impl Cluster {
                 self.nodes[other].loaded = false;
             }
         }
+        self.end_losses(shard, cx);
+        self.take_writes(shard, cx.now);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
     }
 
@@ -95,24 +111,52 @@ impl Cluster {
         }
         self.change(node, cx, |node| node.fault = Some(Condition::Loading));
         let share = self.shares[self.nodes[node].shard];
-        let held = self.growth.held_at(cx.now).share(share);
+        let held = self.growth.held_at(cx.now);
+        self.settle_tables(held, cx);
+        let held = held.share(share);
         let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
-        self.after(takes, ClusterTimer::Loaded(node), cx);
+        let load = self.load(node, cx.now);
+        let fits = self.nodes[node].memory.loadable(held.bytes, load);
+        if fits < 1.0 {
+            self.after(takes.scaled(fits), ClusterTimer::LoadKilled(node), cx);
+        } else {
+            self.after(takes, ClusterTimer::Loaded(node), cx);
+        }
     }
 
     pub(super) fn on_loaded(&mut self, node: usize, cx: &mut Cx) {
+        if self.nodes[node].fault != Some(Condition::Loading) {
+            return;
+        }
+        self.change(node, cx, |node| node.fault = None);
+        if self.nodes[node].known {
+            // Its clients come back with their buffers.
+            self.nodes[node].loaded = false;
+            self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
+        }
+    }
+
+    /// What a process loads does not fit: the kernel kills it again.
+    pub(super) fn on_load_killed(&mut self, node: usize, cx: &mut Cx) {
         if self.nodes[node].fault == Some(Condition::Loading) {
-            self.change(node, cx, |node| node.fault = None);
+            cx.ledger.say(cx.now, || {
+                format!("{}: what it loads does not fit", self.node_name(node))
+            });
+            self.change(node, cx, |node| node.fault = Some(Condition::Killed));
         }
     }
 
     /// A promotion that was to cure a trouble, and the promoted node has it too.
     fn note_useless(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
         let sick = match condition {
-            Condition::AtMaxmemory | Condition::Stalled | Condition::Killed => true,
-            Condition::Healthy
+            Condition::AtMaxmemory
             | Condition::SaveFailed
+            | Condition::Stalled
+            | Condition::Killed => true,
+            Condition::Healthy
             | Condition::Loading
+            | Condition::LoadingCopy
+            | Condition::Forking
             | Condition::Hung
             | Condition::HostLost => false,
         };
@@ -153,7 +197,7 @@ impl Cluster {
             let tone = match condition {
                 Condition::Healthy if self.nodes[node].primary => Tone::Good,
                 Condition::Healthy => Tone::Idle,
-                Condition::Loading => Tone::Busy,
+                Condition::Loading | Condition::LoadingCopy | Condition::Forking => Tone::Busy,
                 Condition::AtMaxmemory
                 | Condition::SaveFailed
                 | Condition::Stalled

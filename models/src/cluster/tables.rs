@@ -64,8 +64,8 @@ impl Cluster {
     /// A shard's tables at `now`, with the doublings that nobody was woken for.
     pub(super) fn tables_at(&self, shard: usize, held: Held, now: SimTime) -> Tables {
         let mut tables = self.tables[shard];
-        self.catch_up(&mut tables.main, Measure::Keys, shard, held, now);
-        self.catch_up(&mut tables.expires, Measure::Expiring, shard, held, now);
+        self.bring_up(&mut tables.main, Measure::Keys, shard, held, now);
+        self.bring_up(&mut tables.expires, Measure::Expiring, shard, held, now);
         tables
     }
 
@@ -89,8 +89,8 @@ impl Cluster {
         }
     }
 
-    /// Sizes at which a shard's tables have to be looked at next: at their next doubling if that can
-    /// matter by now, else at the third.
+    /// Sizes at which a shard's tables have to be looked at next: at their next doubling if that
+    /// can matter by now, else at the third.
     pub(super) fn doublings(
         &self,
         shard: usize,
@@ -115,7 +115,7 @@ impl Cluster {
         (keys / self.shares[shard]).ceil()
     }
 
-    fn catch_up(
+    fn bring_up(
         &self,
         growing: &mut Growing,
         measure: Measure,
@@ -137,7 +137,7 @@ impl Cluster {
             let forced = self.keys_beyond(*growing, LOAD_MAX, shard);
             let keys = held.measure(measure);
             let doubled = growing.table.doubled();
-            if keys < due || (keys < forced && !self.may_double(shard, held, doubled)) {
+            if keys < due || (keys < forced && !self.may_double(shard, held, doubled, now)) {
                 return;
             }
             let until = now + SimDuration::from_nanos(1);
@@ -150,12 +150,12 @@ impl Cluster {
     }
 
     /// A table is not enlarged beyond `maxmemory` (server.c: dictExpandAllowed).
-    fn may_double(&self, shard: usize, held: Held, doubled: Table) -> bool {
+    fn may_double(&self, shard: usize, held: Held, doubled: Table, now: SimTime) -> bool {
         let owner = self.owners[shard];
         let dataset = held.bytes * self.shares[shard];
         let more = table::bytes(doubled.buckets) as f64;
         self.nodes[owner]
             .memory
-            .allows(dataset, self.load(owner), more)
+            .allows(dataset, self.load(owner, now), more)
     }
 }

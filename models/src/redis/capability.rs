@@ -10,6 +10,8 @@
 //! | at `maxmemory`, noeviction | yes | +PONG | yes | yes | -OOM |
 //! | failed save | yes | -MISCONF | yes | yes | -MISCONF |
 //! | loading | yes | -LOADING | no | -LOADING | -LOADING |
+//! | loading a copy, as a replica | yes | -LOADING | yes | -LOADING | -LOADING |
+//! | forking | yes | silence | no | silence | silence |
 //! | stalled by swap, or stopped | yes | silence | no | silence | silence |
 //! | killed | refused | refused | no | refused | refused |
 //! | host lost | silence | silence | no | silence | silence |
@@ -25,8 +27,12 @@ pub enum Condition {
     AtMaxmemory,
     /// Runs, but its last save failed and `stop-writes-on-bgsave-error` holds.
     SaveFailed,
-    /// Reads its data from disk or from its primary.
+    /// Reads its data from disk after a start.
     Loading,
+    /// A replica that reads a full copy from its primary; it polls its events meanwhile.
+    LoadingCopy,
+    /// Its single thread is in `fork`, for as long as the page table takes to copy.
+    Forking,
     /// Pages in and out more than it computes: the single thread gets nowhere.
     Stalled,
     /// Stopped by a signal, frozen with its machine, or blocked for good.
@@ -81,9 +87,28 @@ impl Condition {
             Condition::AtMaxmemory => row(Fine, Fine, true, Fine, oom),
             Condition::SaveFailed => row(Fine, misconf, true, Fine, misconf),
             Condition::Loading => row(Fine, loading, false, loading, loading),
-            Condition::Stalled | Condition::Hung => row(Fine, Silence, false, Silence, Silence),
+            Condition::LoadingCopy => row(Fine, loading, true, loading, loading),
+            Condition::Stalled | Condition::Hung | Condition::Forking => {
+                row(Fine, Silence, false, Silence, Silence)
+            }
             Condition::Killed => row(refused, refused, false, refused, refused),
             Condition::HostLost => row(Silence, Silence, false, Silence, Silence),
+        }
+    }
+
+    /// Does its end of a replication stream live? A fork is too short to matter to it.
+    pub const fn streams(self) -> bool {
+        match self {
+            Condition::Healthy
+            | Condition::AtMaxmemory
+            | Condition::SaveFailed
+            | Condition::LoadingCopy
+            | Condition::Forking => true,
+            Condition::Loading
+            | Condition::Stalled
+            | Condition::Hung
+            | Condition::Killed
+            | Condition::HostLost => false,
         }
     }
 
@@ -94,6 +119,8 @@ impl Condition {
             Condition::AtMaxmemory => "refuses writes (-OOM)",
             Condition::SaveFailed => "refuses writes (-MISCONF)",
             Condition::Loading => "loading",
+            Condition::LoadingCopy => "loading a copy",
+            Condition::Forking => "forks",
             Condition::Stalled => "stalled by swapping",
             Condition::Hung => "hung",
             Condition::Killed => "killed",

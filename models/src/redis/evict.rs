@@ -8,7 +8,8 @@
 //! | `allkeys-random`, `volatile-random` | | any |
 //! | `volatile-ttl` | keys with a TTL | the shortest to live |
 //!
-//! With nothing left that may go, writes get -OOM as under `noeviction` (evict.c: performEvictions).
+//! With nothing left that may go, writes get -OOM as under `noeviction` (evict.c:
+//! performEvictions).
 //! Redis samples five keys at a time and keeps a pool of sixteen, which comes close to the order
 //! that is taken here as exact. A workload's keys are taken to be asked for at random and equally
 //! often: so the time since a key's last use is exponential, and "the longest unused" takes from

@@ -28,6 +28,9 @@ pub struct Growth {
     frozen: Held,
     /// Counts the times that writes were let in or kept out.
     turns: u32,
+    /// How long writes were let in before the last turn, and when that was.
+    was_open: SimDuration,
+    turned: SimTime,
     mode: Mode,
 }
 
@@ -126,6 +129,8 @@ impl Growth {
             closed_from: SimTime::ZERO,
             frozen: Held::default(),
             turns: 0,
+            was_open: SimDuration::ZERO,
+            turned: SimTime::ZERO,
             mode,
         }
     }
@@ -145,6 +150,21 @@ impl Growth {
     /// Bytes stored at `at`.
     pub fn bytes_at(&self, at: SimTime) -> f64 {
         self.held_at(at).bytes
+    }
+
+    /// Bytes of new keys that were ever stored by `at`.
+    pub fn added_at(&self, at: SimTime) -> f64 {
+        self.bytes_at(at) - self.start.bytes
+    }
+
+    /// How long writes have been let in by `at`, which lies at most one turn back.
+    pub fn open_for(&self, at: SimTime) -> SimDuration {
+        if self.open {
+            self.was_open + at.saturating_since(self.turned)
+        } else {
+            self.was_open
+                .saturating_sub(self.turned.saturating_since(at))
+        }
     }
 
     /// Keys that this many bytes are, going by those at the start.
@@ -192,6 +212,8 @@ impl Growth {
             return;
         }
         self.turns += 1;
+        self.was_open = self.open_for(at);
+        self.turned = at;
         if !open {
             self.frozen = self.held_at(at);
             self.closed_from = at + SimDuration::from_nanos(1);
@@ -204,6 +226,12 @@ impl Growth {
                 source.closed.close(self.closed_from);
             }
         }
+    }
+
+    /// Were writes stored at `at`?
+    pub fn open_at(&self, at: SimTime) -> bool {
+        let rejects = |source: &Source| source.closed.contains(at);
+        !self.sources.iter().any(rejects)
     }
 
     /// A number that changes whenever a forecast made earlier no longer holds.

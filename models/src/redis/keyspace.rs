@@ -20,7 +20,7 @@ const DICT_ENTRY: u64 = 24;
 pub const SLOT_LINKS: u64 = 16;
 
 /// Bytes of a `robj` (server.h).
-const OBJECT: u64 = 16;
+pub const OBJECT: u64 = 16;
 
 /// Up to this length a string stands in the same allocation as its object (object.c:
 /// OBJ_ENCODING_EMBSTR_SIZE_LIMIT).
@@ -45,13 +45,12 @@ impl KeyShape {
 
     /// Bytes of a key, whatever its value.
     pub fn overhead(self) -> u64 {
-        let links = if self.cluster { SLOT_LINKS } else { 0 };
         let timer = if self.expires {
             allocated(DICT_ENTRY)
         } else {
             0
         };
-        allocated(DICT_ENTRY + links) + string(self.key_length) + timer
+        entry(self.cluster) + string(self.key_length) + timer
     }
 
     /// Mean bytes of a key whose value lengths are Gamma distributed with this mean and shape: the
@@ -74,6 +73,11 @@ impl KeyShape {
 
 /// Points at which [`KeyShape::mean_bytes`] looks: enough for the mean to settle within 0.5 %.
 const STEPS: u32 = 256;
+
+/// Bytes of a key's entry in the main table, in cluster mode or not.
+pub fn entry(cluster: bool) -> u64 {
+    allocated(DICT_ENTRY + if cluster { SLOT_LINKS } else { 0 })
+}
 
 /// Bytes of a string value and its object (object.c: createStringObject).
 pub fn value(length: u64) -> u64 {

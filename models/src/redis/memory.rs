@@ -121,6 +121,42 @@ impl NodeMemory {
         self.maxmemory.is_none_or(|limit| counted <= limit)
     }
 
+    /// What the process may hold resident, and whether the host swaps beyond that.
+    pub fn host(&self) -> (f64, bool) {
+        (self.available, self.swap)
+    }
+
+    /// `maxmemory`, if set.
+    pub fn maxmemory(&self) -> Option<f64> {
+        self.maxmemory
+    }
+
+    /// The dataset size from which on keys are evicted, if they are.
+    pub fn evicts_from(&self, load: Load) -> Option<f64> {
+        let limit = self.evicts_at()?;
+        Some(limit + load.uncounted - self.fixed(load))
+    }
+
+    /// The dataset size at which this much is resident.
+    pub fn dataset_at_resident(&self, resident: f64, load: Load) -> f64 {
+        (resident - load.copied) / self.fragmentation - self.fixed(load)
+    }
+
+    /// The part of a dataset that can be loaded before the kernel kills; 1 if all of it can.
+    pub fn loadable(&self, dataset: f64, load: Load) -> f64 {
+        let alone = Load {
+            buffers: 0.0,
+            copied: 0.0,
+            ..load
+        };
+        let needed = (self.used(dataset, alone) - self.backlog) * self.fragmentation;
+        if self.swap {
+            1.0
+        } else {
+            (self.available / needed).min(1.0)
+        }
+    }
+
     /// Everything that is used beside the dataset.
     fn fixed(&self, load: Load) -> f64 {
         STARTUP + load.tables + load.buffers + self.backlog

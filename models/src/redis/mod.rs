@@ -9,6 +9,7 @@ pub mod growth;
 pub mod keyspace;
 pub mod memory;
 pub mod output;
+pub mod replication;
 pub mod save;
 pub mod sync;
 pub mod table;

@@ -8,9 +8,9 @@
 //!
 //! A failed save is tried again after five seconds (server.c: serverCron), and the first one that
 //! succeeds ends the refusals. Which process the kernel kills when a limit is reached while a child
-//! lives is a matter of scores: child and parent map the same pages, so the parent, which has copied
-//! some on top, scores higher; with `oom-score-adj` the child's score is raised by 800 and it goes
-//! first (config.c). Left out: errors of the append-only file itself, and its fsync policy.
+//! lives is a matter of scores: child and parent map the same pages, so the parent, which has
+//! copied some on top, scores higher; with `oom-score-adj` the child's score is raised by 800 and
+//! it goes first (config.c). Left out: errors of the append-only file itself, and its fsync policy.
 
 use serde::Deserialize;
 use sim::SimDuration;

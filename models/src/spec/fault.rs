@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::{Bytes, Factor};
+use sim::quantity::{Bytes, Factor, PerSec};
 
 /// One kind of fault.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,13 +45,67 @@ pub enum FaultSpec {
     HostLoss {
         /// The workload whose cluster is hit.
         workload: String,
-        /// The host, from 1 on: nodes are dealt round, shard by shard, primaries first.
+        /// The host, counted from 0: nodes are dealt round, shard by shard, primaries first.
         host: u16,
         /// When.
         at: Dist,
         /// For how long.
         lasts: SimDuration,
     },
+    /// Some hosts of a cluster are cut off from the others for a while, both ways.
+    Partition {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+        /// The hosts on one side, counted from 0; the others are on the other side.
+        hosts: Vec<u16>,
+        /// The side of the clients and of the health checks.
+        clients: SideSpec,
+    },
+    /// The disk of the fullest shard's primary is full for a while: its saves fail.
+    SaveFails {
+        /// The workload whose cluster is hit.
+        workload: String,
+        /// When.
+        at: Dist,
+        /// For how long.
+        lasts: SimDuration,
+    },
+    /// Subscribers on the fullest shard's primary stop reading for a while.
+    SlowSubscriber(SlowSubscriberSpec),
+}
+
+/// Subscribers that stop reading.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlowSubscriberSpec {
+    /// The workload whose cluster is hit.
+    pub workload: String,
+    /// When.
+    pub at: Dist,
+    /// For how long.
+    pub lasts: SimDuration,
+    /// How many subscribers of one channel.
+    pub subscribers: u32,
+    /// Messages on it per second.
+    pub messages: PerSec,
+    /// Size of a message.
+    pub message_size: Bytes,
+    /// How soon one that was cut off is back, to read no more than before; absent: it stays away.
+    pub reconnects_after: Option<SimDuration>,
+}
+
+/// A side of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SideSpec {
+    /// With the named hosts.
+    Hosts,
+    /// With all others.
+    Others,
 }
 
 /// A workload and its weight in a draw.

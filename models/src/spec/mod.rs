@@ -8,9 +8,11 @@
 pub mod check;
 pub mod fault;
 pub mod people;
+pub mod persistence;
 pub mod price;
 mod problems;
 pub mod redis;
+pub mod replication;
 pub mod service;
 pub mod signers;
 

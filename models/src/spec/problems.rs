@@ -1,5 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
+mod replication;
+
 use sim::SimDuration;
 use sim::dist::Dist;
 
@@ -88,6 +90,7 @@ impl WorldSpec {
         );
         self.check_workloads(&mut found);
         self.check_redis(&mut found);
+        self.check_replication(&mut found);
         self.check_services(&mut found);
         self.check_signers(&mut found);
         for (i, check) in self.health_checks.iter().enumerate() {
@@ -188,6 +191,14 @@ impl WorldSpec {
                 found.dist("failover.takes", &managed.takes);
             }
             FailoverSpec::Application {} | FailoverSpec::None {} => {}
+        }
+        let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
+        for (key, wrong, mend) in persistence {
+            found.unless(false, format!("redis.persistence.{key}"), wrong, mend);
+        }
+        let limited = redis.maxmemory.is_some();
+        for (key, wrong, mend) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
+            found.unless(false, format!("redis.pubsub.{key}"), wrong, mend);
         }
         self.check_initial_fill(found);
     }
@@ -464,10 +475,46 @@ impl WorldSpec {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
                 found.unless(
-                    (1..=self.redis.hosts).contains(host),
+                    *host < self.redis.hosts,
                     key("host"),
                     "a cluster has no such host",
-                    "give a number from 1 to `redis.hosts`",
+                    "give a number from 0 to `redis.hosts` less one",
+                );
+            }
+            FaultSpec::Partition {
+                workload,
+                at,
+                lasts,
+                hosts,
+                ..
+            } => {
+                found.known(key("workload"), "workload", workload, &names);
+                self.check_partition(found, i, at, *lasts, hosts);
+            }
+            FaultSpec::SaveFails { workload, at, .. } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+                found.unless(
+                    self.redis.persistence.is_some(),
+                    key("kind"),
+                    "no node saves anything, so no save can fail",
+                    "add a [redis.persistence] table",
+                );
+            }
+            FaultSpec::SlowSubscriber(slow) => {
+                found.dist(key("at"), &slow.at);
+                found.known(key("workload"), "workload", &slow.workload, &names);
+                found.unless(
+                    self.redis.pubsub.is_some(),
+                    key("kind"),
+                    "nobody subscribes to anything",
+                    "add a [redis.pubsub] table",
+                );
+                found.unless(
+                    slow.subscribers > 0 && slow.messages.get() > 0.0,
+                    key("subscribers"),
+                    "nothing would pile up for nobody, or without messages",
+                    "give at least 1 subscriber and a rate of messages above 0/s",
                 );
             }
         }

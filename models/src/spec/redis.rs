@@ -5,10 +5,12 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
+use super::replication::ReplicationSpec;
 use crate::failover::cluster_bus::ClusterBusSpec;
 use crate::failover::sentinel::SentinelSpec;
 pub use crate::redis::evict::MaxmemoryPolicy;
 use crate::redis::keyspace::KeyShape;
+use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +36,8 @@ pub struct WorkloadSpec {
     pub commands: PerSec,
     /// Share of the commands that write, and so reach every replica.
     pub writes: Probability,
+    /// Mean size of a write in the replication stream; a new key's own bytes count for it.
+    pub write_size: Bytes,
 }
 
 impl WorkloadSpec {
@@ -114,13 +118,21 @@ pub struct RedisSpec {
     pub latency: SimDuration,
     /// Throughput of a full synchronisation.
     pub sync: SyncSpec,
+    /// How replicas follow.
+    pub replication: ReplicationSpec,
+    /// Saves to disk, if the nodes make any.
+    pub persistence: Option<PersistenceSpec>,
+    /// Subscribers of channels, if there are any.
+    pub pubsub: Option<PubsubSpec>,
 }
 
 /// Throughput of the stages of a full synchronisation.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncSpec {
-    /// `repl-diskless-sync-delay`.
+    /// `repl-diskless-sync`: the child streams to the replicas instead of writing a file first.
+    pub diskless: bool,
+    /// `repl-diskless-sync-delay`; it counts only if `diskless`.
     pub delay: SimDuration,
     /// Time that `fork` blocks, per GiB of dataset.
     pub fork_per_gib: SimDuration,
@@ -132,8 +144,22 @@ pub struct SyncSpec {
     pub load_keys: PerSec,
     /// Bytes that the replica loads per second, keys aside.
     pub load_bytes: BytesPerSec,
+    /// Keys that a replica frees per second before it loads.
+    pub flush_keys: PerSec,
     /// Network throughput between two nodes.
     pub network: BytesPerSec,
+    /// Memory that a virtual machine's host has yet to give; absent: all of it is there.
+    pub cold_memory: Option<ColdMemorySpec>,
+}
+
+/// What it costs to fill memory for the first time.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColdMemorySpec {
+    /// What a process can fill at full speed: memory that was in use lately.
+    pub beyond: Bytes,
+    /// Bytes per second at which the host gives more.
+    pub fill: BytesPerSec,
 }
 
 /// Who promotes a replica.

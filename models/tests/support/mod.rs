@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 /// The small world with these keys replaced: `("redis.swap", "false")`, values as TOML.
 /// `"-"` takes a key out.
+#[allow(dead_code)]
 pub fn small_world(changes: &[(&str, &str)]) -> WorldSpec {
     let mut world: Table = include_str!("../worlds/small.toml")
         .parse()
@@ -28,6 +29,28 @@ pub fn small_world(changes: &[(&str, &str)]) -> WorldSpec {
     }
     let spec: WorldSpec = world.try_into().expect("a world");
     assert_eq!(spec.problems(), [], "the small world is sound");
+    spec
+}
+
+/// The small world with a story's keys in place of its own; arrays are replaced whole.
+#[allow(dead_code)]
+pub fn story_world(story: &str) -> WorldSpec {
+    fn merge(base: &mut Table, over: Table) {
+        for (key, value) in over {
+            match (base.get_mut(&key), value) {
+                (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+                (_, value) => {
+                    base.insert(key, value);
+                }
+            }
+        }
+    }
+    let mut world: Table = include_str!("../worlds/small.toml")
+        .parse()
+        .expect("it is TOML");
+    merge(&mut world, story.parse().expect("a story is TOML"));
+    let spec: WorldSpec = world.try_into().expect("a world");
+    assert_eq!(spec.problems(), [], "the story's world is sound");
     spec
 }
 

@@ -1,0 +1,236 @@
+//! Full synchronisations: who waits, who shares a child, who is cut off and starts over.
+//!
+//! ```text
+//! Waiting     until the oldest has waited repl-diskless-sync-delay, or the child is done (R6, R9)
+//! Receiving   the source forks, and hangs that long; its child saves, all who waited receive
+//! Loading     the replica frees its old data and loads; data commands get -LOADING (R7)
+//! CatchingUp  what the source has held since the fork
+//! ```
+//!
+//! All who wait when the child is forked share it, and the source's link; one that comes later
+//! waits for the next child, unless a file is being written, which it may share (`syncCommand`).
+//! What is written since the fork is held by the source. When that exceeds the output buffer's
+//! limit the replica is cut off: it notices at once while it receives, and only after its load
+//! otherwise (it does not read from the connection). Then it asks again, and where writes times
+//! duration exceed the limit it will do so for ever (R8).
+//!
+//! Left out: a source that serves more slowly while its child runs; a child that dies; a copy that
+//! is cancelled because all its replicas have gone is dropped at once.
+
+use sim::{SimDuration, SimTime};
+
+use super::node::{Copying, Due, Link, Parting};
+use super::{Cluster, ClusterTimer};
+use crate::event::Cx;
+use crate::failover::cluster_bus::ReplicaLink;
+use crate::redis::replication::{Overflow, overflow};
+use crate::redis::sync::{self, Stages};
+
+impl Cluster {
+    /// How long a full copy of a shard takes now to an empty node that asks alone.
+    pub(super) fn full_sync(&self, shard: usize, now: SimTime) -> SimDuration {
+        let bytes = self.growth.bytes_at(now) * self.shares[shard];
+        sync::full_sync(&self.redis.sync, bytes, self.growth.keys(bytes))
+    }
+
+    /// A replica waits for a child of its source; or shares the one that is writing a file.
+    pub(super) fn ask_for_copy(&mut self, replica: usize, cx: &mut Cx) {
+        let source = self.nodes[replica].follows.expect("a replica asks");
+        let now = cx.now;
+        let shared = self.copies(source).find(|copying| copying.saved > now);
+        let link = match shared {
+            Some(copying) if !self.redis.sync.diskless => Link::Receiving(copying),
+            Some(_) | None => Link::Waiting { since: now },
+        };
+        self.set_stream(replica, link, cx);
+    }
+
+    /// The copies of `source` that are being received.
+    fn copies(&self, source: usize) -> impl Iterator<Item = Copying> + '_ {
+        let receiving = move |node: &super::Node| match node.link {
+            Link::Receiving(copying) if node.follows == Some(source) => Some(copying),
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => None,
+        };
+        self.nodes.iter().filter_map(receiving)
+    }
+
+    fn waiting(&self, source: usize) -> Vec<(usize, SimTime)> {
+        let waits = |n: usize| match self.nodes[n].link {
+            Link::Waiting { since } if self.nodes[n].follows == Some(source) => Some((n, since)),
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => None,
+        };
+        (0..self.nodes.len()).filter_map(waits).collect()
+    }
+
+    /// When a source forks for those who wait (`shouldStartChildReplication`).
+    pub(super) fn fork_due(&self, source: usize, now: SimTime) -> Option<SimTime> {
+        let oldest = self.waiting(source).iter().map(|(_, since)| *since).min()?;
+        let cron = self.nodes[source].cron;
+        let spec = &self.redis.sync;
+        let delay = if spec.diskless {
+            spec.delay
+        } else {
+            SimDuration::ZERO
+        };
+        let child = self.copies(source).map(|copying| copying.saved).max();
+        let waited = oldest.saturating_add(delay);
+        let at = match child.filter(|done| *done > now) {
+            Some(done) => cron.from(done.max(waited)),
+            // Without a delay `syncCommand` forks; whoever had to wait is seen to by the cron.
+            None if waited == now => now,
+            None => cron.from(waited.max(now)),
+        };
+        Some(at)
+    }
+
+    /// The source forks for all who wait, and hangs for as long as that takes.
+    pub(super) fn fork(&mut self, source: usize, cx: &mut Cx) {
+        let waiting = self.waiting(source);
+        let shard = self.nodes[source].shard;
+        let bytes = self.growth.bytes_at(cx.now) * self.shares[shard];
+        let keys = self.growth.keys(bytes);
+        let stages = Stages::new(&self.redis.sync, bytes, keys, waiting.len(), keys);
+        let done = cx.now + stages.fork + stages.ship;
+        let saved = if self.redis.sync.diskless {
+            done
+        } else {
+            let alone = Stages::new(&self.redis.sync, bytes, keys, 0, keys);
+            cx.now + alone.fork + alone.ship
+        };
+        let copying = Copying {
+            began: cx.now,
+            offset: self.offset(source, cx.now),
+            saved,
+            ends: done,
+            cut_off: false,
+        };
+        for (replica, _) in waiting {
+            let about = stages.total().rounded_to(SimDuration::from_secs(1));
+            cx.ledger.say(cx.now, || {
+                let name = self.node_name(replica);
+                format!("{name}: full synchronisation begins, {about}")
+            });
+            self.nodes[replica].positioned = false;
+            self.set_stream(replica, Link::Receiving(copying), cx);
+        }
+        if stages.fork > SimDuration::ZERO {
+            self.change(source, cx, |node| node.forking = Some(stages.fork));
+            self.after(stages.fork, ClusterTimer::Forked(source), cx);
+        }
+    }
+
+    /// The end of a stage, or the instant before it at which the source holds too much.
+    pub(super) fn or_cut_off(
+        &self,
+        source: usize,
+        copying: Copying,
+        stage: Due,
+        soft_since: Option<SimTime>,
+        now: SimTime,
+    ) -> (SimTime, Due) {
+        if copying.cut_off {
+            return (copying.ends, stage);
+        }
+        let within = (now, copying.ends);
+        let found = self.held_too_much(source, copying.offset, soft_since, within);
+        found.unwrap_or((copying.ends, stage))
+    }
+
+    /// When a source that holds its stream for a replica from an offset on reaches a limit.
+    pub(super) fn held_too_much(
+        &self,
+        source: usize,
+        from: u64,
+        soft_since: Option<SimTime>,
+        within: (SimTime, SimTime),
+    ) -> Option<(SimTime, Due)> {
+        let limit = self.redis.replication.output_limit?;
+        let held = |at: SimTime| self.offset(source, at).saturating_sub(from);
+        let (at, what) = overflow(limit, self.redis.backlog, held, soft_since, within)?;
+        let due = match what {
+            Overflow::SoftBegins => Due::SoftLimit,
+            Overflow::CutOff => Due::CutOff,
+        };
+        Some((at, due))
+    }
+
+    /// A replica has received everything: it frees what it had, and loads.
+    pub(super) fn received(&mut self, replica: usize, copying: Copying, cx: &mut Cx) {
+        let bytes = self.growth.bytes_at(copying.began) * self.shares[self.nodes[replica].shard];
+        let keys = self.growth.keys(bytes);
+        let stages = Stages::new(&self.redis.sync, bytes, keys, 1, keys);
+        let ends = cx.now + stages.flush + stages.load;
+        self.set_stream(replica, Link::Loading(Copying { ends, ..copying }), cx);
+    }
+
+    /// A replica has loaded everything: its link is up, and what was held for it comes.
+    pub(super) fn loaded(&mut self, replica: usize, source: usize, copying: Copying, cx: &mut Cx) {
+        self.note_offset(source, cx.now);
+        let history = self.nodes[source].lineage.position().history;
+        let node = &mut self.nodes[replica];
+        node.lineage.copy(history, copying.offset);
+        node.positioned = true;
+        node.covered = copying.began;
+        if copying.cut_off {
+            // It was connected for a moment.
+            self.set_link(replica, ReplicaLink::Down { since: cx.now }, cx);
+            self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
+            return;
+        }
+        let held = self.held_for(replica, source, cx.now);
+        self.catch_up(replica, held, cx);
+    }
+
+    /// The source holds more for a replica than it may, and ends the connection.
+    pub(super) fn cut_off(&mut self, replica: usize, source: usize, cx: &mut Cx) {
+        cx.ledger.say(cx.now, || {
+            let [of, by] = [replica, source].map(|node| self.node_name(node));
+            format!("{by}: cuts {of} off, its output buffer is full")
+        });
+        match self.nodes[replica].link {
+            Link::Loading(copying) => {
+                let cut_off = true;
+                let link = Link::Loading(Copying { cut_off, ..copying });
+                self.set_stream(replica, link, cx);
+            }
+            Link::Apart { .. } => self.tear(replica, cx),
+            Link::None
+            | Link::Streaming
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::CatchingUp { .. } => {
+                self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
+            }
+        }
+    }
+
+    /// A replica applies what was held for it; writes go on arriving meanwhile.
+    pub(super) fn catch_up(&mut self, replica: usize, held: u64, cx: &mut Cx) {
+        let shard = self.nodes[replica].shard;
+        let writes = held as f64 / self.write_size.max(1.0);
+        let busy = self.commands.1 * self.shares[shard] * self.redis.command_time.as_secs_f64();
+        // A replica that could not keep up would belong to a primary that could not either.
+        let spare = (1.0 - busy).max(0.01);
+        let apply = writes * self.redis.command_time.as_secs_f64() / spare;
+        let arrive = held as f64 / self.redis.sync.network.get();
+        let link = Link::CatchingUp {
+            from: self.nodes[replica].covered,
+            began: cx.now,
+            ends: cx.now + SimDuration::from_secs_f64(apply.max(arrive)),
+        };
+        self.set_stream(replica, link, cx);
+        self.set_link(replica, ReplicaLink::Up, cx);
+    }
+}

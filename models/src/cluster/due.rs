@@ -1,0 +1,122 @@
+//! What each replica's stream waits for, and when that is.
+//!
+//! One wait at a time for each replica, planned when its stream is in a new state and planned again
+//! when something changes on which the instant depends: what a source holds for a replica grows
+//! only while writes are let in.
+
+use sim::SimTime;
+
+use super::node::{Due, Link, Parting};
+use super::{Cluster, ClusterTimer};
+use crate::event::Cx;
+use crate::redis::replication::{DATA_REPEAT, SECOND, SYN_REPEAT, lagging_at, repeated};
+
+impl Cluster {
+    /// Plans what a replica's stream waits for.
+    pub(super) fn plan_stream(&mut self, replica: usize, cx: &mut Cx) {
+        self.nodes[replica].wait += 1;
+        let planned = self.next_due(replica, cx.now);
+        self.nodes[replica].due = planned.map(|(_, due)| due);
+        let Some((at, _)) = planned else { return };
+        let wait = self.nodes[replica].wait;
+        let timer = ClusterTimer::Stream {
+            node: replica,
+            wait,
+        };
+        self.after(at.saturating_since(cx.now), timer, cx);
+    }
+
+    /// Writes are let in or kept out: what fills buffers is planned anew.
+    pub(super) fn plan_streams(&mut self, cx: &mut Cx) {
+        for replica in 0..self.nodes.len() {
+            match self.nodes[replica].link {
+                Link::Receiving(_) | Link::Loading(_) | Link::Apart { torn: None, .. } => {
+                    self.plan_stream(replica, cx);
+                }
+                Link::None
+                | Link::Streaming
+                | Link::Waiting { .. }
+                | Link::CatchingUp { .. }
+                | Link::Apart { torn: Some(_), .. } => {}
+            }
+        }
+    }
+
+    fn next_due(&self, replica: usize, now: SimTime) -> Option<(SimTime, Due)> {
+        let primary = self.nodes[replica].follows?;
+        let soft_since = self.nodes[replica].soft_since;
+        match self.nodes[replica].link {
+            Link::None | Link::Streaming => None,
+            Link::Apart {
+                rejoins: Some(at), ..
+            } => Some((at, Due::Rejoin)),
+            Link::Apart { torn: Some(_), .. } => None,
+            Link::Apart { since, lagging, .. } => {
+                self.parted_due(replica, primary, since, lagging, now)
+            }
+            Link::Waiting { .. } => self.fork_due(primary, now).map(|at| (at, Due::Fork)),
+            Link::Receiving(copying) => {
+                Some(self.or_cut_off(primary, copying, Due::Received, soft_since, now))
+            }
+            Link::Loading(copying) => {
+                Some(self.or_cut_off(primary, copying, Due::Loaded, soft_since, now))
+            }
+            Link::CatchingUp { ends, .. } => Some((ends, Due::CaughtUp)),
+        }
+    }
+
+    /// A silent connection: given up after `repl-timeout` by whoever runs, or cut off by a primary
+    /// that holds too much; and not counted by it for writes any more.
+    fn parted_due(
+        &self,
+        replica: usize,
+        primary: usize,
+        since: SimTime,
+        lagging: bool,
+        now: SimTime,
+    ) -> Option<(SimTime, Due)> {
+        let rules = &self.redis.replication;
+        let silent = since.saturating_add(rules.timeout + SECOND);
+        let runs = |node: &usize| self.condition(*node).streams();
+        let gives_up = |node: usize| self.nodes[node].cron.from(silent);
+        let tears = [replica, primary].into_iter().filter(runs).map(gives_up);
+        let tears = tears.min();
+        let has = self.nodes[replica].lineage.offset();
+        let soft_since = self.nodes[replica].soft_since;
+        let within = (now, tears.unwrap_or(SimTime::MAX));
+        let overflows = self.held_too_much(primary, has, soft_since, within);
+        let overflows = overflows.filter(|_| runs(&primary));
+        let counts = rules.min_replicas.filter(|_| runs(&primary) && !lagging);
+        let lags = counts.map(|rule| {
+            let [of, by] = [replica, primary].map(|node| self.nodes[node].cron);
+            lagging_at(of, by, since, rule.max_lag)
+        });
+        let lags = lags.map(|at| (at.max(now), Due::Lag));
+        let tears = tears.map(|at| (at.max(now), Due::Tear));
+        let dues = lags.into_iter().chain(tears).chain(overflows);
+        dues.min_by_key(|(at, _)| *at)
+    }
+
+    /// When a replica that was apart finds out that it can talk again.
+    pub(super) fn rejoins(&self, replica: usize, now: SimTime) -> SimTime {
+        let Link::Apart {
+            since, why, torn, ..
+        } = self.nodes[replica].link
+        else {
+            unreachable!("only a replica that is apart rejoins");
+        };
+        match (why, torn) {
+            // Refused at once, it tries again each second.
+            (Parting::Gone, _) => self.nodes[replica].cron.from(now),
+            (Parting::Hung, _) => now,
+            (Parting::Cut, None) => repeated(since, DATA_REPEAT, now),
+            (Parting::Cut, Some(torn)) => {
+                // Each request to connect is repeated until it is given up for a new one.
+                let gives_up = self.redis.replication.timeout + SECOND;
+                let tries = (now - torn).as_nanos() / gives_up.as_nanos();
+                let begun = torn + gives_up * tries;
+                repeated(begun, SYN_REPEAT, now).min(begun + gives_up)
+            }
+        }
+    }
+}

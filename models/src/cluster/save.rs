@@ -1,0 +1,412 @@
+//! Background saves of a cluster's nodes: when they begin, what they cost, and what failing does.
+//!
+//! ```text
+//! grid ──► fork ──► pages are copied as they are written to ──► done
+//!           │ blocks the thread (and the bus) while it lasts      │
+//!           └──► fails: no memory to promise, disk full, child killed ──► -MISCONF, again in 6 s
+//! ```
+//!
+//! A node's saves stand on a grid of its own with a random phase and a fixed cycle: the time until
+//! a save is due, and the time that one of the largest dataset takes. Redis counts from the end of
+//! the last save, which was shorter: the model saves a little too rarely. That way a save is known
+//! without the saves before it, and as long as none can matter nobody is woken for them. One can
+//! matter when the copied pages would take the node to a limit, when the fork would fail, when the
+//! fork blocks for as long as somebody's patience or timeout, or while a disk is full.
+//! Opening everything saves from the start.
+//!
+//! Left out: the keys written since the last save are not lost when a process dies; while a save
+//! runs the rate of writes is that at its beginning; a pause too short for anybody's timeout is
+//! not told.
+
+use sim::{EventKey, SimDuration, SimTime, StreamKey};
+
+use super::{Cluster, ClusterTimer, Node};
+use crate::Mode;
+use crate::event::{Cx, Event};
+use crate::layout::ClusterPlan;
+use crate::redis::capability::Condition;
+use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
+use crate::redis::growth::Held;
+use crate::redis::keyspace::{self, OBJECT};
+use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
+use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
+use crate::spec::{FailoverSpec, WorldSpec};
+
+/// The saves of a cluster whose nodes make any.
+#[derive(Clone, Debug)]
+pub(super) struct Saves {
+    spec: PersistenceSpec,
+    /// A fork that blocks for less is noticed by nobody.
+    patience: SimDuration,
+    /// Mean bytes of a key's name.
+    name: f64,
+    plans: Vec<Plan>,
+}
+
+/// When a node saves.
+#[derive(Clone, Debug)]
+struct Plan {
+    first: SimTime,
+    cycle: SimDuration,
+    /// The next save, while saves can matter.
+    due: Option<EventKey>,
+}
+
+/// What a node's saves do to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Child {
+    /// The one that runs.
+    saving: Option<Saving>,
+    /// Did the last one fail, and does that stop writes?
+    pub failed: bool,
+    /// Until when the disk is full.
+    disk_full_until: SimTime,
+    /// Since when the process lives.
+    alive_since: SimTime,
+}
+
+/// A child at work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Saving {
+    since: SimTime,
+    ends: SimTime,
+    /// What it may come to need twice, and how often that is written to.
+    strings: Overwritten,
+    writes: f64,
+    page: f64,
+}
+
+impl Saves {
+    /// The saves of a cluster with so many nodes; each node's plan is still to be made.
+    pub fn new(spec: &WorldSpec, plan: &ClusterPlan, nodes: usize) -> Option<Saves> {
+        let length = |w: &usize| spec.workloads[*w].key_length.get();
+        let names = plan.workloads.iter().map(length).map(keyspace::string);
+        let name = names.sum::<u64>() as f64 / plan.workloads.len() as f64;
+        let plan = Plan {
+            first: SimTime::ZERO,
+            cycle: SimDuration::ZERO,
+            due: None,
+        };
+        Some(Saves {
+            spec: spec.redis.persistence.clone()?,
+            patience: patience(spec),
+            name,
+            plans: vec![plan; nodes],
+        })
+    }
+}
+
+impl Child {
+    /// Resident bytes that it costs at `now`.
+    pub fn copied(&self, now: SimTime) -> f64 {
+        self.saving.map_or(0.0, |saving| {
+            let Saving { strings, page, .. } = saving;
+            let writes = saving.writes * now.saturating_since(saving.since).as_secs_f64();
+            let held = strings.keys * (strings.entry + strings.object + strings.value);
+            page_tables(held) + strings.copied(writes, page)
+        })
+    }
+
+    /// When the one that runs will be done.
+    pub fn ends(&self) -> Option<SimTime> {
+        self.saving.map(|saving| saving.ends)
+    }
+
+    /// The process has died: its child with it.
+    pub fn died(&mut self) {
+        self.saving = None;
+        self.failed = false;
+    }
+
+    /// Its process is there again.
+    pub fn lives(&mut self, now: SimTime) {
+        self.alive_since = now;
+    }
+}
+
+impl Cluster {
+    /// Puts a node's saves on a grid that begins now.
+    pub(super) fn plan_saves(&mut self, node: usize, key: StreamKey, cx: &mut Cx) {
+        let Some(spec) = self.saves.as_ref().map(|saves| saves.spec.clone()) else {
+            return;
+        };
+        let share = self.shares[self.nodes[node].shard];
+        let start = self.growth.held_at(SimTime::ZERO);
+        let each = start.bytes / start.keys.max(1.0);
+        let most = self.nodes[node].memory.limit();
+        let largest = Held::of(most / each.max(1.0), most, false);
+        let writes = self.commands.1 * share;
+        let due = match &spec.schedule {
+            ScheduleSpec::SavePoints { points } => points
+                .iter()
+                .map(|point| save_point_due(point.after, point.changes, writes))
+                .min()
+                .expect("validated: there is a save point"),
+            ScheduleSpec::AppendOnly { rewrite_growth } => {
+                rewrite_due(most, rewrite_growth.get(), writes * each)
+            }
+        };
+        let cycle = due + self.save_time(largest);
+        let phase = sim::Dist::Uniform {
+            min: SimDuration::ZERO,
+            max: cycle,
+        };
+        let phase = phase.sample(&mut key.child(node as u64).rng());
+        let saves = self.saves.as_mut().expect("just seen");
+        let plan = &mut saves.plans[node];
+        if let Some(due) = plan.due.take() {
+            cx.agenda.cancel(due);
+        }
+        plan.first = cx.now + phase;
+        plan.cycle = cycle;
+    }
+
+    /// Sees to it that the next save of each node is not missed if it can matter.
+    pub(super) fn schedule_saves(&mut self, held: Held, cx: &mut Cx) {
+        for node in 0..self.nodes.len() {
+            let Some(saves) = &self.saves else { return };
+            if saves.plans[node].due.is_some() || !self.saves_matter(node, held, cx.now) {
+                continue;
+            }
+            let plan = &saves.plans[node];
+            if cx.now < plan.first {
+                self.save_at(node, plan.first, cx);
+                continue;
+            }
+            let cycles = (cx.now - plan.first).as_nanos() / plan.cycle.as_nanos();
+            let last = plan.first + plan.cycle * cycles;
+            let next = last + plan.cycle;
+            self.find_running(node, last, cx);
+            self.save_at(node, next, cx);
+        }
+    }
+
+    /// A save is due.
+    pub(super) fn on_save_due(&mut self, node: usize, cx: &mut Cx) {
+        let saves = self.saves.as_mut().expect("only saves schedule this");
+        saves.plans[node].due = None;
+        let Node {
+            fault,
+            child,
+            forking,
+            ..
+        } = &self.nodes[node];
+        if is_gone(*fault) || child.saving.is_some() || forking.is_some() {
+            return;
+        }
+        let spec = saves.spec.clone();
+        let patience = saves.patience;
+        let held = self.growth.held_at(cx.now);
+        self.settle_tables(held, cx);
+        let share = self.shares[self.nodes[node].shard];
+        let memory = &self.nodes[node].memory;
+        let resident = memory.resident(held.bytes * share, self.load(node, cx.now));
+        let (available, swap) = memory.host();
+        if !fork_succeeds(spec.overcommit, resident, available, swap) {
+            self.save_failed(node, "no memory for a fork", cx);
+        } else if cx.now < self.nodes[node].child.disk_full_until {
+            self.save_failed(node, "the disk is full", cx);
+        } else {
+            self.begin_save(node, cx.now, cx);
+            let pause = fork_time(resident, self.redis.sync.fork_per_gib);
+            if pause >= patience {
+                let about = pause.rounded_to(SimDuration::from_millis(1));
+                cx.ledger.say(cx.now, || {
+                    format!("{}: a fork blocks it for {about}", self.node_name(node))
+                });
+                self.change(node, cx, |node| node.forking = Some(pause));
+                self.after(pause, ClusterTimer::Forked(node), cx);
+            }
+        }
+    }
+
+    /// A child may be done.
+    pub(super) fn on_saved(&mut self, node: usize, cx: &mut Cx) {
+        if self.nodes[node].child.ends() != Some(cx.now) {
+            return;
+        }
+        self.nodes[node].child.saving = None;
+        if cx.now < self.nodes[node].child.disk_full_until {
+            self.save_failed(node, "the disk is full", cx);
+        } else if self.nodes[node].child.failed {
+            cx.ledger
+                .say(cx.now, || format!("{}: saved", self.node_name(node)));
+            self.change(node, cx, |node| node.child.failed = false);
+        }
+    }
+
+    /// The kernel would kill the server of a node; if its child goes first, that is all.
+    pub(super) fn child_goes_first(&mut self, node: usize, cx: &mut Cx) -> bool {
+        let Some(saves) = &self.saves else {
+            return false;
+        };
+        if self.nodes[node].child.saving.is_none() {
+            return false;
+        }
+        match victim(saves.spec.oom_score_adj) {
+            Victim::Server => {
+                cx.ledger.say(cx.now, || {
+                    let name = self.node_name(node);
+                    format!("{name}: pages copied for its save reach the limit")
+                });
+                false
+            }
+            Victim::Child => {
+                self.nodes[node].child.saving = None;
+                self.save_failed(node, "the kernel has killed the child", cx);
+                true
+            }
+        }
+    }
+
+    /// The disk of a shard's owner is full for a while.
+    pub fn fill_disk(&mut self, shard: usize, lasts: SimDuration, cx: &mut Cx) {
+        let owner = self.owners[shard];
+        self.nodes[owner].child.disk_full_until = cx.now + lasts;
+        cx.ledger
+            .say(cx.now, || format!("{}: disk full", self.node_name(owner)));
+        self.settle(cx);
+    }
+
+    /// The dataset size, over all shards, from which on a node's saves matter whatever happens.
+    pub(super) fn saves_matter_from(&self, node: usize, now: SimTime) -> Option<f64> {
+        let saves = self.saves.as_ref()?;
+        let Node { shard, memory, .. } = &self.nodes[node];
+        let load = self.load(node, now);
+        let (available, swap) = memory.host();
+        // The most that a save can copy, and the pages' tables.
+        let copied = memory.limit() * 2.0;
+        let most = self.largest_copy(node).min(copied) + page_tables(available);
+        let blocks = saves.patience.as_secs_f64() / self.redis.sync.fork_per_gib.as_secs_f64();
+        let mut resident = (available - most).min(blocks * (1u64 << 30) as f64);
+        // Halvings of a size that fits without a doubt.
+        while resident > 1.0 && !fork_succeeds(saves.spec.overcommit, resident, available, swap) {
+            resident /= 2.0;
+        }
+        // Nor may doublings of the tables, which nobody is woken for, take it there unseen.
+        let ahead = self.tables[*shard].bytes_ahead();
+        let dataset = memory.dataset_at_resident(resident.max(0.0), load) - ahead;
+        Some((dataset / self.shares[*shard]).ceil())
+    }
+
+    fn saves_matter(&self, node: usize, held: Held, now: SimTime) -> bool {
+        let child = &self.nodes[node].child;
+        let from = self.saves_matter_from(node, now);
+        self.mode == Mode::Eager
+            || child.failed
+            || now < child.disk_full_until
+            || self.nodes[node].slow.is_some()
+            || from.is_some_and(|from| held.bytes >= from)
+    }
+
+    /// What the save of the largest dataset can copy.
+    fn largest_copy(&self, node: usize) -> f64 {
+        let plan = &self.saves.as_ref().expect("this node saves").plans[node];
+        let held = self.growth.held_at(SimTime::ZERO);
+        let share = self.shares[self.nodes[node].shard];
+        let most = self.nodes[node].memory.limit();
+        let keys = held.keys * share * most / (held.bytes * share).max(1.0);
+        let saving = self.saving(node, Held::of(keys, most, false), SimTime::ZERO, true);
+        let writes = saving.writes * plan.cycle.as_secs_f64();
+        saving.strings.copied(writes, saving.page)
+    }
+
+    /// A save that began before anybody was woken for it, if it still runs.
+    fn find_running(&mut self, node: usize, since: SimTime, cx: &mut Cx) {
+        let Node { fault, child, .. } = &self.nodes[node];
+        let alive = !is_gone(*fault) && child.alive_since <= since;
+        let held = self.growth.held_at(since);
+        let share = self.shares[self.nodes[node].shard];
+        let ends = since + self.save_time(held.share(share));
+        if alive && child.saving.is_none() && ends > cx.now {
+            self.begin_save(node, since, cx);
+        }
+    }
+
+    fn begin_save(&mut self, node: usize, since: SimTime, cx: &mut Cx) {
+        let held = self.growth.held_at(since);
+        let share = self.shares[self.nodes[node].shard];
+        let open = self.growth.open_at(since);
+        let saving = self.saving(node, held.share(share), since, open);
+        self.nodes[node].child.saving = Some(saving);
+        self.after(saving.ends - cx.now, ClusterTimer::Saved(node), cx);
+    }
+
+    /// The child that saves a shard's data.
+    fn saving(&self, node: usize, held: Held, since: SimTime, open: bool) -> Saving {
+        let saves = self.saves.as_ref().expect("this node saves");
+        let entry = keyspace::entry(self.failover.cluster_mode()) as f64;
+        let object = OBJECT as f64;
+        let value = held.bytes / held.keys.max(1.0) - entry - object - saves.name;
+        let strings = Overwritten {
+            keys: held.keys,
+            entry,
+            object,
+            value: value.max(0.0),
+        };
+        let writes = self.commands.1 * self.shares[self.nodes[node].shard];
+        Saving {
+            since,
+            ends: since + self.save_time(held),
+            strings,
+            writes: if open { writes } else { 0.0 },
+            page: if saves.spec.transparent_huge_pages {
+                HUGE_PAGE
+            } else {
+                PAGE
+            },
+        }
+    }
+
+    /// How long a child writes.
+    fn save_time(&self, held: Held) -> SimDuration {
+        let sync = &self.redis.sync;
+        let seconds = held.keys / sync.save_keys.get() + held.bytes / sync.save_bytes.get();
+        SimDuration::from_secs_f64(seconds)
+    }
+
+    fn save_failed(&mut self, node: usize, why: &str, cx: &mut Cx) {
+        if !self.nodes[node].child.failed {
+            cx.ledger.say(cx.now, || {
+                format!("{}: its save fails, {why}", self.node_name(node))
+            });
+        }
+        let saves = self.saves.as_ref().expect("this node saves");
+        let stops = saves.spec.stop_writes_on_bgsave_error
+            && matches!(saves.spec.schedule, ScheduleSpec::SavePoints { .. });
+        self.change(node, cx, |node| node.child.failed = stops);
+        self.save_at(node, cx.now + RETRY, cx);
+    }
+
+    fn save_at(&mut self, node: usize, at: SimTime, cx: &mut Cx) {
+        let saves = self.saves.as_mut().expect("this node saves");
+        if let Some(due) = saves.plans[node].due.take() {
+            cx.agenda.cancel(due);
+        }
+        let event = Event::Cluster(self.id, ClusterTimer::SaveDue(node));
+        saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
+    }
+}
+
+/// Is there no process that could save?
+pub(super) fn is_gone(fault: Option<Condition>) -> bool {
+    use Condition::{HostLost, Killed, Loading};
+    matches!(fault, Some(Killed | Loading | HostLost))
+}
+
+/// The shortest time that anybody waits for an answer before he acts on it.
+fn patience(spec: &WorldSpec) -> SimDuration {
+    let clients = spec.services.iter().flat_map(|service| {
+        let given = service.client.command_timeout;
+        given.into_iter().chain([service.gateway_timeout])
+    });
+    let signers = spec.signers.classes.iter().map(|class| class.patience);
+    let checks = spec.health_checks.iter().map(|check| check.timeout);
+    let bus = match &spec.failover {
+        FailoverSpec::ClusterBus(bus) => Some(bus.node_timeout / 2),
+        FailoverSpec::Sentinel(sentinel) => Some(sentinel.down_after / 2),
+        FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => None,
+    };
+    let shortest = clients.chain(signers).chain(checks).chain(bus).min();
+    shortest.expect("there is a service")
+}

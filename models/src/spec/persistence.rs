@@ -1,0 +1,115 @@
+//! Saving to disk, and clients that listen: parts of a node that need not exist.
+
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::quantity::{Bytes, Factor, Probability};
+
+pub use crate::redis::save::Overcommit;
+
+/// Background saves, if the nodes make any.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersistenceSpec {
+    /// When a child begins to write the dataset.
+    pub schedule: ScheduleSpec,
+    /// `stop-writes-on-bgsave-error`: does a failed save stop writes, and PING?
+    pub stop_writes_on_bgsave_error: bool,
+    /// `vm.overcommit_memory` of the hosts.
+    pub overcommit: Overcommit,
+    /// `oom-score-adj`: does the kernel kill a saving child before its server?
+    pub oom_score_adj: bool,
+    /// Does the kernel back the heap with huge pages (and `disable-thp` is `no`)?
+    pub transparent_huge_pages: bool,
+}
+
+/// When a child begins to write the dataset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ScheduleSpec {
+    /// `save`: after some time with some changes. A failed one stops writes.
+    SavePoints {
+        /// The points; whichever comes first.
+        points: Vec<SavePointSpec>,
+    },
+    /// `appendonly yes`: a rewrite when the file has grown by this much of its base.
+    AppendOnly {
+        /// `auto-aof-rewrite-percentage`, as a factor: 1x is 100.
+        rewrite_growth: Factor,
+    },
+}
+
+/// One save point.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavePointSpec {
+    /// So much time must have passed since the last save,
+    pub after: SimDuration,
+    /// and so many keys been changed.
+    pub changes: u64,
+}
+
+/// Subscribers of channels, if there are any, and their limits.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PubsubSpec {
+    /// Subscribers of each primary that keep up: a connection's memory each.
+    pub subscribers: u32,
+    /// `client-output-buffer-limit pubsub`: cut off at once from here on; 0 is no limit.
+    pub hard_limit: Bytes,
+    /// Cut off when above this for `soft_time`; 0 is no limit.
+    pub soft_limit: Bytes,
+    /// See `soft_limit`.
+    pub soft_time: SimDuration,
+    /// `maxmemory-clients` as a share of `maxmemory`; absent: no limit on all clients together.
+    pub maxmemory_clients: Option<Probability>,
+    /// What the kernel's buffers of one connection hold before anything piles up in the process.
+    pub socket_buffers: Bytes,
+}
+
+/// A key of a table, what is wrong with it, and what to write instead.
+pub type Finding = (&'static str, &'static str, &'static str);
+
+impl PersistenceSpec {
+    /// What cannot be.
+    pub fn problems(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        match &self.schedule {
+            ScheduleSpec::SavePoints { points } => {
+                if points.is_empty() {
+                    let mend = "give at least one point, or leave redis.persistence out";
+                    found.push(("schedule.points", "nothing would ever be saved", mend));
+                }
+                if points.iter().any(|point| point.changes == 0) {
+                    let wrong = "without a change there is nothing to save";
+                    found.push(("schedule.points", wrong, "give at least 1 change"));
+                }
+            }
+            ScheduleSpec::AppendOnly { rewrite_growth } => {
+                if rewrite_growth.get() <= 0.0 {
+                    let wrong = "the file would be rewritten without an end";
+                    let mend = "give a factor above 0x such as \"1x\" (100 per cent)";
+                    found.push(("schedule.rewrite_growth", wrong, mend));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl PubsubSpec {
+    /// What cannot be.
+    pub fn problems(&self, maxmemory: bool) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let (hard, soft) = (self.hard_limit.get(), self.soft_limit.get());
+        if hard > 0 && soft > hard {
+            let wrong = "the hard limit cuts off before this one is reached";
+            let mend = "give at most hard_limit, or \"0B\" for no limit";
+            found.push(("soft_limit", wrong, mend));
+        }
+        if self.maxmemory_clients.is_some() && !maxmemory {
+            let wrong = "there is no maxmemory of which it could be a share";
+            found.push(("maxmemory_clients", wrong, "set redis.maxmemory too"));
+        }
+        found
+    }
+}

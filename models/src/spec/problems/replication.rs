@@ -1,0 +1,107 @@
+//! What can be wrong with replication, full synchronisations and partitions.
+
+use sim::SimDuration;
+use sim::dist::Dist;
+
+use super::Findings;
+use crate::spec::WorldSpec;
+
+/// `repl-timeout`, `min-replicas-max-lag` and their like are whole seconds in Redis.
+const SECOND: SimDuration = SimDuration::from_secs(1);
+
+impl WorldSpec {
+    pub(super) fn check_replication(&self, found: &mut Findings) {
+        for (i, workload) in self.workloads.iter().enumerate() {
+            found.unless(
+                workload.write_size.get() > 0,
+                format!("workload[{i}].write_size"),
+                "a write takes at least one byte of the replication stream",
+                "give the mean size of a write such as \"300B\"",
+            );
+        }
+        let rules = &self.redis.replication;
+        found.unless(
+            rules.timeout >= SECOND,
+            "redis.replication.timeout",
+            "replicas would give their primary up all the time",
+            "give at least \"1s\"; Redis ships \"60s\"",
+        );
+        if let Some(limit) = rules.output_limit {
+            found.unless(
+                limit.hard.get() > 0 || limit.soft.get() > 0,
+                "redis.replication.output_limit",
+                "neither limit limits anything",
+                "give a hard or a soft limit, or leave the key out for none",
+            );
+        }
+        if let Some(rule) = rules.min_replicas {
+            found.unless(
+                rule.to_write >= 1 && rule.to_write <= self.redis.replicas,
+                "redis.replication.min_replicas.to_write",
+                "no write would ever be accepted, or the rule asks for nothing",
+                "give between 1 and redis.replicas, or leave min_replicas out",
+            );
+            found.unless(
+                rule.max_lag >= SECOND,
+                "redis.replication.min_replicas.max_lag",
+                "replicas answer once a second, so they would always be too late",
+                "give at least \"1s\"; Redis ships \"10s\"",
+            );
+        }
+        self.check_sync(found);
+    }
+
+    fn check_sync(&self, found: &mut Findings) {
+        let sync = &self.redis.sync;
+        let cold = sync.cold_memory.map(|cold| cold.fill.get());
+        for (key, rate) in [
+            ("save_keys", sync.save_keys.get()),
+            ("save_bytes", sync.save_bytes.get()),
+            ("load_keys", sync.load_keys.get()),
+            ("load_bytes", sync.load_bytes.get()),
+            ("flush_keys", sync.flush_keys.get()),
+            ("network", sync.network.get()),
+            ("cold_memory.fill", cold.unwrap_or(1.0)),
+        ] {
+            found.unless(
+                rate > 0.0,
+                format!("redis.sync.{key}"),
+                "a full synchronisation would never end",
+                "give a positive rate",
+            );
+        }
+    }
+
+    /// A partition: fault number `i`.
+    pub(super) fn check_partition(
+        &self,
+        found: &mut Findings,
+        i: usize,
+        at: &Dist,
+        lasts: SimDuration,
+        hosts: &[u16],
+    ) {
+        let key = |field: &str| format!("fault[{i}].{field}");
+        found.dist(key("at"), at);
+        found.unless(
+            lasts > SimDuration::ZERO,
+            key("lasts"),
+            "a partition of no length changes nothing",
+            "give a positive duration such as \"30s\"",
+        );
+        let count = self.redis.hosts;
+        let named = |host: &u16| hosts.contains(host);
+        found.unless(
+            hosts.iter().all(|host| *host < count),
+            key("hosts"),
+            "a cluster does not have so many hosts",
+            &format!("count hosts from 0 to {}", count.saturating_sub(1)),
+        );
+        found.unless(
+            (0..count).any(|host| named(&host)) && !(0..count).all(|host| named(&host)),
+            key("hosts"),
+            "a partition has two sides, with hosts on both",
+            "name some of the hosts, not none and not all",
+        );
+    }
+}

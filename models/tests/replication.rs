@@ -1,0 +1,300 @@
+//! Replication in whole trials: what is lost, what is refused, and what never happens in any world.
+
+mod support;
+
+use models::answer::Cause;
+use models::{Mode, TrialResult};
+use rand::RngExt;
+use sim::{Purpose, Streams};
+use support::{lines, small_world, story_world, trial};
+
+fn said(result: &TrialResult, words: &str) -> usize {
+    lines(result)
+        .iter()
+        .filter(|line| line.contains(words))
+        .count()
+}
+
+/// The primary of the only shard with data is cut off, with or without the clients.
+fn cut_off(lasts: &str, clients: &str, rules: &str) -> TrialResult {
+    let story = format!(
+        r#"
+        horizon = "6min"
+        health_check = []
+        redis.fullest_shard = "100%"
+        signers.visits = "50/s"
+        {rules}
+        [[fault]]
+        kind = "partition"
+        workload = "log"
+        at = {{ kind = "constant", value = "1min" }}
+        lasts = "{lasts}"
+        hosts = [0]
+        clients = "{clients}"
+        "#
+    );
+    trial(&story_world(&story), 3, Mode::Lazy)
+}
+
+#[test]
+fn a_minority_primary_loses_what_it_took_until_it_noticed() {
+    let result = cut_off("40s", "hosts", "");
+    let down = |words: &str| {
+        let found = result.trace.iter().find(|(_, line)| line.contains(words));
+        found.expect(words).0.as_secs_f64()
+    };
+    // A visit is over in 20 ms, so those who came from the cut on were acknowledged until the
+    // primary said CLUSTERDOWN: at 50 a second, within four sigma.
+    let took = down("first seen by shared shard 1 node a") - down("are cut off");
+    let expected = 50.0 * took;
+    let lost = result.outcome.acked_lost as f64;
+    assert!(
+        (5.0..8.5).contains(&took),
+        "one node timeout to one and a half: {took}"
+    );
+    assert!(
+        (lost - expected).abs() < 4.0 * expected.sqrt(),
+        "{lost} of {expected}"
+    );
+    assert_eq!(said(&result, "its own writes diverge"), 1);
+    // When the network is mended makes no difference to what had been taken.
+    let later = cut_off("55s", "hosts", "");
+    assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);
+}
+
+#[test]
+fn a_deposed_primary_that_hung_goes_on_only_if_nobody_wrote_to_it() {
+    let hang = |writes: &str, new_keys: &str| {
+        let story = format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            fault = [{{ kind = "hang", workload = "log", lasts = "30s",
+                at = {{ kind = "constant", value = "1min" }} }}]
+            [[workload]]
+            name = "log"
+            dataset = "600MiB"
+            new_keys = "{new_keys}"
+            key_length = "24B"
+            value_size = "10KiB"
+            value_size_shape = "2x"
+            expires = false
+            commands = "3000/s"
+            writes = "{writes}"
+            write_size = "1KiB"
+            [[workload]]
+            name = "cache"
+            dataset = "300MiB"
+            new_keys = "0/s"
+            key_length = "24B"
+            value_size = "10KiB"
+            value_size_shape = "2x"
+            expires = false
+            commands = "3000/s"
+            writes = "0%"
+            write_size = "1KiB"
+            "#
+        );
+        let result = trial(&story_world(&story), 0, Mode::Lazy);
+        assert_eq!(result.outcome.failovers, 1);
+        let node = "shard 1 node a: ";
+        (
+            said(&result, &format!("{node}partial synchronisation")),
+            said(
+                &result,
+                &format!("{node}asks for a full synchronisation: its own writes"),
+            ),
+        )
+    };
+    // What clients had queued is executed before the bus is read (rule P7).
+    assert_eq!(hang("30%", "1/s"), (0, 1));
+    assert_eq!(hang("0%", "0/s"), (1, 0));
+}
+
+#[test]
+fn nothing_is_lost_if_clients_are_with_the_majority_or_the_cut_is_short() {
+    let with_majority = cut_off("40s", "others", "");
+    assert_eq!(with_majority.outcome.failovers, 1);
+    // What was under way at the cut: a network delay of a quarter of a millisecond.
+    assert!(with_majority.outcome.acked_lost <= 1);
+    let short = cut_off("3s", "hosts", "");
+    assert_eq!((short.outcome.failovers, short.outcome.acked_lost), (0, 0));
+    assert_eq!(short.outcome.failed_attempts, 0);
+    assert_eq!(said(&short, "its stream goes on"), 2, "{:?}", short.trace);
+}
+
+#[test]
+fn min_replicas_bounds_the_loss_and_no_detector_sees_it() {
+    let rule = r#"redis.replication.min_replicas = { to_write = 1, max_lag = "1s" }"#;
+    let (free, bound) = (cut_off("40s", "hosts", ""), cut_off("40s", "hosts", rule));
+    let (free, bound) = (free.outcome, bound.outcome);
+    assert!(
+        bound.acked_lost > 0 && bound.acked_lost * 2 < free.acked_lost,
+        "{bound:?}"
+    );
+    assert!(bound.failed[Cause::NoReplicas as usize] > 0);
+    assert_eq!(free.failed[Cause::NoReplicas as usize], 0);
+    // Replicas that are gone for a while: PING is fine, the bus has nothing against the primary,
+    // and nothing but a write shows it.
+    let story = r#"
+        horizon = "6min"
+        redis.replication.min_replicas = { to_write = 2, max_lag = "3s" }
+        redis.fullest_shard = "100%"
+        [[health_check]]
+        interval = "1s"
+        timeout = "1s"
+        actions = ["fail-over"]
+        probe = { kind = "ping" }
+        judge = { kind = "consecutive", fall = 2, rise = 1 }
+        guard = { cool_down = "1min", failovers_max = 3, fail_open = false }
+        [[fault]]
+        kind = "partition"
+        workload = "log"
+        at = { kind = "constant", value = "1min" }
+        lasts = "60s"
+        hosts = [2]
+        clients = "others"
+        "#;
+    let outcome = trial(&story_world(story), 0, Mode::Lazy).outcome;
+    assert!(outcome.failed_attempts > 0);
+    assert_eq!(
+        outcome.failed[Cause::NoReplicas as usize],
+        outcome.failed_attempts
+    );
+    assert_eq!(outcome.failovers, 0);
+}
+
+#[test]
+fn a_killed_primary_loses_a_network_delay_of_writes() {
+    let crash = |latency: &str| {
+        let story = format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            signers.visits = "400/s"
+            redis.latency = "{latency}"
+            redis.restart_delay = "60s"
+            [[fault]]
+            kind = "crash"
+            workload = "log"
+            at = {{ kind = "constant", value = "1min" }}
+            "#
+        );
+        let outcome = trial(&story_world(&story), 0, Mode::Lazy).outcome;
+        assert_eq!(outcome.failovers, 1);
+        outcome.acked_lost as f64
+    };
+    let lost = crash("250ms");
+    assert!((lost - 100.0).abs() < 40.0, "400/s for 250 ms: {lost}");
+    assert!(crash("25ms") <= 10.0 + 4.0 * 10f64.sqrt());
+}
+
+#[test]
+fn replicas_that_ask_together_share_a_child_and_one_that_is_late_waits() {
+    // A primary that is killed and back before the bus minds: both replicas copy it.
+    let story = r#"
+        horizon = "3min"
+        health_check = []
+        redis.restart_delay = "1s"
+        failover.node_timeout = "15s"
+        fault = [{ kind = "crash", workload = "log", at = { kind = "constant", value = "1min" } }]
+        "#;
+    let result = trial(&story_world(story), 0, Mode::Lazy);
+    assert_eq!(result.outcome.failovers, 0);
+    let begins: Vec<_> = result
+        .trace
+        .iter()
+        .filter(|(_, line)| line.contains("full synchronisation begins"))
+        .collect();
+    assert_eq!(begins.len(), 2, "{:?}", result.trace);
+    assert_eq!(begins[0].0, begins[1].0, "one child for both");
+    assert_eq!(said(&result, "node a: forks"), 1);
+    assert_eq!(said(&result, "in sync"), 2);
+}
+
+#[test]
+fn a_healthy_world_plans_nothing() {
+    let spec = small_world(&[("fault", "[]"), ("health_check", "[]")]);
+    assert_eq!(trial(&spec, 1, Mode::Lazy).trace, []);
+}
+
+/// A world drawn from a seed: one to three faults of any kind, rules on or off.
+fn drawn(seed: u64) -> String {
+    let mut rng = Streams::for_trial(seed, 0).stream(Purpose(999), 0);
+    let mut pick = |choices: &[&str]| choices[rng.random_range(0..choices.len())].to_owned();
+    let mut story = format!(
+        "horizon = \"8min\"\nhealth_check = []\nredis.node_memory = \"2GiB\"\n\
+         redis.replicas = {}\nredis.fullest_shard = \"{}\"\n\
+         redis.backlog = \"{}\"\nredis.sync.diskless = {}\nredis.sync.delay = \"{}\"\n\
+         redis.restart_delay = \"{}\"\nredis.replication.timeout = \"{}\"\nfailover = {}\n",
+        pick(&["1", "2"]),
+        pick(&["40%", "100%"]),
+        pick(&["64KiB", "1MiB", "64MiB"]),
+        pick(&["true", "false"]),
+        pick(&["0s", "5s"]),
+        pick(&["1s", "5s", "60s"]),
+        pick(&["3s", "60s"]),
+        pick(&[BUS, BUS, "{ kind = \"none\" }"]),
+    );
+    story += &pick(&[
+        "",
+        "redis.replication.min_replicas = { to_write = 1, max_lag = \"1s\" }\n",
+    ]);
+    story += &pick(&[
+        "redis.replication.backlog_ttl = \"0s\"\n",
+        "redis.replication.backlog_ttl = \"5s\"\n",
+    ]);
+    story += &pick(&[
+        "",
+        "redis.replication.output_limit.hard = \"1MiB\"\n\
+         redis.replication.output_limit.soft = \"256KiB\"\n\
+         redis.replication.output_limit.soft_for = \"2s\"\n",
+    ]);
+    for _ in 0..pick(&["1", "2", "3"]).parse::<u32>().expect("a number") {
+        let kind = pick(&["crash", "hang", "partition", "partition"]);
+        let lasts = pick(&["300ms", "2s", "7s", "20s", "90s"]);
+        let at = pick(&["60s", "62s", "75s", "100s", "200s"]);
+        story += &format!(
+            "[[fault]]\nkind = \"{kind}\"\nworkload = \"log\"\n\
+             at = {{ kind = \"uniform\", min = \"{at}\", max = \"205s\" }}\n"
+        );
+        if kind != "crash" {
+            story += &format!("lasts = \"{lasts}\"\n");
+        }
+        if kind == "partition" {
+            let hosts = pick(&["[0]", "[1]", "[0, 1]", "[0, 3]", "[2, 5, 8]"]);
+            let clients = pick(&["hosts", "others"]);
+            story += &format!("hosts = {hosts}\nclients = \"{clients}\"\n");
+        }
+    }
+    story
+}
+
+const BUS: &str = r#"{ kind = "cluster-bus", version = "redis-7.0", node_timeout = "5s",
+    replica_validity_factor = 10, repl_ping_replica_period = "10s", require_full_coverage = true,
+    allow_reads_when_down = false, migration_barrier = 1, allow_replica_migration = true,
+    latency = "250us", config_save = "1ms" }"#;
+
+#[test]
+fn in_random_worlds_offsets_hold_and_opening_everything_changes_nothing() {
+    // The model itself asserts that no offset runs back except by a full copy, and that no replica
+    // is ahead of the history that it follows.
+    let (mut full, mut partial, mut lost) = (0, 0, 0);
+    for seed in 0..150 {
+        let story = drawn(seed);
+        let spec = story_world(&story.replace("}\n[[", "}\n\n[["));
+        let result = trial(&spec, seed, Mode::Lazy);
+        assert_eq!(
+            result,
+            trial(&spec, seed, Mode::Eager),
+            "world {seed}:\n{story}"
+        );
+        full += said(&result, "full synchronisation begins");
+        partial += said(&result, "partial synchronisation");
+        lost += result.outcome.acked_lost;
+    }
+    assert!(
+        full > 50 && partial > 50 && lost > 50,
+        "{full} {partial} {lost}"
+    );
+}
