@@ -103,9 +103,9 @@ fn a_failed_save_makes_sentinel_fail_over_although_the_bus_would_not() {
     });
 }
 
-/// Waits until a replica is a primary, and until the one that a Sentinel names accepts a write: when
-/// each came. Sentinel kills the connections of a node whose role it changes
-/// (`sentinel.c: sentinelSendSlaveOf`), ours too, so no single answer is insisted on.
+/// Waits until a replica is a primary, and until the one that a Sentinel names accepts a write:
+/// when each came. Sentinel kills the connections of a node whose role it changes (`sentinel.c:
+/// sentinelSendSlaveOf`), ours too, so no single answer is insisted on.
 fn failover(group: &Group, old: u16) -> (Instant, Instant) {
     let mut promoted = None;
     wait::until("another primary that a Sentinel names", LIMIT, || {
