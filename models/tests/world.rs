@@ -248,3 +248,27 @@ fn opening_everything_changes_nothing_about_saves_and_subscribers() {
         assert!(told.iter().any(|line| line.contains(point)), "{point}");
     }
 }
+
+#[test]
+fn a_disk_that_fills_while_a_child_writes_fails_that_save_in_both_ways() {
+    // A save takes 17 s of every 146 s, so some faults find one that nobody was woken for.
+    let fault = r#"[{ kind = "save-fails", workload = "log", lasts = "5min",
+        at = { kind = "uniform", min = "5min", max = "10min" } }]"#;
+    let spec = small_world(&[
+        ("horizon", r#""15min""#),
+        ("health_check", "[]"),
+        ("redis.node_memory", r#""2GiB""#),
+        ("redis.sync.save_keys", r#""2000/s""#),
+        ("redis.persistence", SAVES),
+        ("fault", fault),
+    ]);
+    for number in 0..40 {
+        let lazy = trial(&spec, number, Mode::Lazy);
+        assert!(
+            lines(&lazy)
+                .iter()
+                .any(|line| line.contains("its save fails"))
+        );
+        assert_eq!(lazy, trial(&spec, number, Mode::Eager), "trial {number}");
+    }
+}

@@ -301,13 +301,12 @@ impl Cluster {
 
     /// What the save of the largest dataset can copy.
     fn largest_copy(&self, node: usize) -> f64 {
-        let plan = &self.saves.as_ref().expect("this node saves").plans[node];
         let held = self.growth.held_at(SimTime::ZERO);
         let share = self.shares[self.nodes[node].shard];
         let most = self.nodes[node].memory.limit();
         let keys = held.keys * share * most / (held.bytes * share).max(1.0);
         let saving = self.saving(node, Held::of(keys, most, false), SimTime::ZERO, true);
-        let writes = saving.writes * plan.cycle.as_secs_f64();
+        let writes = saving.writes * (saving.ends - saving.since).as_secs_f64();
         saving.strings.copied(writes, saving.page)
     }
 
