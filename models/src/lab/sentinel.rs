@@ -101,14 +101,7 @@ impl Lab for SentinelLab {
     }
 
     fn strike(&mut self, at: SimTime, fault: Fault) {
-        match fault {
-            Fault::Crash => self.strikes.push((at, Process::Dead)),
-            Fault::Hang { resumed_after } => {
-                self.strikes.push((at, Process::Hung));
-                let resumed = resumed_after.map(|after| (at + after, Process::Running));
-                self.strikes.extend(resumed);
-            }
-        }
+        self.strikes = fault.strikes(at, Process::Dead, Process::Hung, Process::Running);
     }
 
     fn milestones(&self, fault_at: SimTime) -> Milestones {

@@ -1,6 +1,6 @@
 //! One setting of the laboratory: a deployment, its configuration, the fault, and the client.
 
-use sim::SimDuration;
+use sim::{SimDuration, SimTime};
 
 /// What was set up, and what was done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,19 @@ pub enum Fault {
         /// How long it is stopped; `None` is for good.
         resumed_after: Option<SimDuration>,
     },
+}
+
+impl Fault {
+    /// What it makes of a process that is struck at `at`, and when.
+    pub(super) fn strikes<P>(self, at: SimTime, dead: P, hung: P, running: P) -> Vec<(SimTime, P)> {
+        match self {
+            Fault::Crash => vec![(at, dead)],
+            Fault::Hang { resumed_after } => {
+                let resumed = resumed_after.map(|after| (at + after, running));
+                [(at, hung)].into_iter().chain(resumed).collect()
+            }
+        }
+    }
 }
 
 /// The writing client's numbers.
