@@ -1,9 +1,9 @@
 //! Lost acceptances per design: dots with intervals, and the paired difference to the baseline.
 
-use output::Format;
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
-use super::verdict::{drawn, less, percent};
+use super::summary::Standing;
+use super::verdict::{change_words, count, drawn, less};
 use super::{Figure, Material};
 
 /// The chart.
@@ -25,16 +25,16 @@ pub fn figure(material: &Material) -> Figure {
         difference: designs[point]
             .against_baseline
             .map(|against| drawn(&against.difference)),
-        words: match designs[point]
+        words: designs[point]
             .against_baseline
-            .and_then(|against| against.change)
-        {
-            Some(change) => percent(&change).difference(&drawn(&change)),
-            None => String::new(),
-        },
+            .map_or_else(String::new, |a| {
+                change_words(a.change.as_ref(), &a.difference)
+            }),
         baseline: point == 0,
         marker: None,
     };
+    // In the chart the baseline's loss is written as it is in the table.
+    let size = count(designs[0].lost.mean.value);
     let chart = DotInterval {
         caption: Caption::new(
             title(material),
@@ -42,9 +42,8 @@ pub fn figure(material: &Material) -> Figure {
              intervals that hold for all designs together",
             material.footer.line(),
         ),
-        value: Axis::linear("lost acceptances a trial", Format::Count),
-        difference: (designs.len() > 1)
-            .then(|| Axis::linear("difference to the baseline", Format::Count)),
+        value: Axis::linear("lost acceptances a trial", size),
+        difference: (designs.len() > 1).then(|| Axis::linear("difference to the baseline", size)),
         reference: None,
         order: Order::Given,
         rows: order.into_iter().map(row).collect(),
@@ -64,10 +63,18 @@ pub fn figure(material: &Material) -> Figure {
 
 fn title(material: &Material) -> String {
     let best = &material.summary.designs[material.summary.best];
-    match best.against_baseline.and_then(|against| against.change) {
-        Some(change) if change.high < 0.0 => {
+    let change = best.against_baseline.and_then(|against| against.change);
+    match (material.summary.standing, change) {
+        (Standing::NobodyCame, _) => "Nobody came to accept, so nothing could be lost".to_owned(),
+        (Standing::NoOutage, _) => "No trial of the baseline had an outage".to_owned(),
+        (Standing::NothingLost, _) => "The baseline lost nothing".to_owned(),
+        (Standing::NothingShown, _) => {
+            "No design is shown to lose fewer than the baseline".to_owned()
+        }
+        (Standing::Fewer, _) if best.lost.max == 0.0 => format!("{} loses nothing", best.label),
+        (Standing::Fewer, Some(change)) => {
             format!("{} loses {} fewer acceptances", best.label, less(&change))
         }
-        Some(_) | None => "No design is shown to lose fewer than the baseline".to_owned(),
+        (Standing::Fewer, None) => format!("{} loses fewer acceptances", best.label),
     }
 }

@@ -5,6 +5,7 @@
 //! | `summary.rs` | the numbers that all others draw from; `summary.json` |
 //! | `table.rs` | the table of designs; `summary.csv` |
 //! | `verdict.rs` | the decision in sentences |
+//! | `notes.rs` | the sentences that qualify it |
 //! | `losses.rs` | lost acceptances per design, and paired differences to the baseline |
 //! | `effects.rs` | what each level buys on average |
 //! | `components.rs` | downtime by component, one change at a time |
@@ -20,6 +21,7 @@ mod effects;
 mod exceedance;
 mod heat;
 mod losses;
+mod notes;
 mod page;
 pub mod story;
 pub mod summary;
