@@ -6,10 +6,17 @@ use super::summary::Standing;
 use super::verdict::{change_words, count, drawn, less};
 use super::{Figure, Material};
 
+/// More rows than this are not taken in at a glance: then those that lead are drawn.
+const ROWS_MAX: usize = 12;
+
 /// The chart.
 pub fn figure(material: &Material) -> Figure {
     let designs = &material.summary.designs;
-    let mut order: Vec<usize> = (0..designs.len()).collect();
+    let all = designs.len() <= ROWS_MAX;
+    let mut order: Vec<usize> = match all {
+        true => (0..designs.len()).collect(),
+        false => material.leaders(),
+    };
     // The baseline stays on top, as it does everywhere; the others follow, smallest loss first.
     order[1..].sort_by(|a, b| {
         designs[*a]
@@ -19,7 +26,10 @@ pub fn figure(material: &Material) -> Figure {
             .total_cmp(&designs[*b].lost.mean.value)
     });
     let row = |point: usize| DotRow {
-        label: designs[point].label.clone(),
+        label: match all {
+            true => designs[point].label.clone(),
+            false => material.short_label(point),
+        },
         colour: material.colour(point),
         value: Some(drawn(&designs[point].lost.mean)),
         difference: designs[point]
@@ -38,8 +48,15 @@ pub fn figure(material: &Material) -> Figure {
     let chart = DotInterval {
         caption: Caption::new(
             title(material),
-            "Mean over the trials with 95 % interval; right: paired difference to the baseline, \
-             intervals that hold for all designs together",
+            format!(
+                "Mean over the trials with 95 % interval; right: paired difference to the \
+                 baseline, intervals that hold for all designs together{}",
+                if all {
+                    ""
+                } else {
+                    "; all designs are in the table"
+                }
+            ),
             material.footer.line(),
         ),
         value: Axis::linear("lost acceptances a trial", size),
@@ -47,7 +64,7 @@ pub fn figure(material: &Material) -> Figure {
         reference: None,
         order: Order::Given,
         rows: order.into_iter().map(row).collect(),
-        groups: material.groups(),
+        groups: Vec::new(),
         marker_name: String::new(),
     };
     Figure {
