@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use output::Format;
 
 use crate::stats::estimate::t_quantile;
 use crate::stats::{Estimate, LEVEL};
@@ -68,9 +69,10 @@ impl Bar {
     pub fn tell(&mut self, what: &str) {
         let elapsed = self.bar.elapsed();
         let rate = self.bar.position() as f64 / elapsed.as_secs_f64().max(1e-3);
+        let rate = speed(rate);
         let text = match what {
-            "" => format!("{rate:.0} {}/s", self.things),
-            _ => format!("{rate:.0} {}/s · {what}", self.things),
+            "" => format!("{rate} {}/s", self.things),
+            _ => format!("{rate} {}/s · {what}", self.things),
         };
         self.bar.set_message(text.clone());
         let more = self.bar.position() < self.bar.length().unwrap_or(0);
@@ -85,6 +87,14 @@ impl Bar {
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Slow is not nothing.
+fn speed(rate: f64) -> String {
+    match rate < 9.95 {
+        true => Format::Significant(1).number(rate),
+        false => Format::Count.number(rate),
     }
 }
 
@@ -168,6 +178,12 @@ impl Moments {
 mod tests {
     use super::*;
     use crate::stats::paired::tests::{X, Y};
+
+    #[test]
+    fn a_slow_study_is_not_said_to_stand_still() {
+        let found = [0.04, 0.31, 3.26, 278.4, 1240.0].map(speed);
+        assert_eq!(found, ["0.04", "0.3", "3", "278", "1,240"]);
+    }
 
     #[test]
     fn the_headline_is_the_best_designs_difference_to_the_baseline() {

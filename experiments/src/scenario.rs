@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use models::WorldSpec;
+use sim::Bytes;
 
 use crate::document::{Node, Sources, decode, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
@@ -98,7 +99,10 @@ pub fn read(
 
 /// The typed scenario, or everything that is wrong with it.
 pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
-    let world: WorldSpec = decode::decode(tree)?;
+    let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {
+        problems.iter_mut().for_each(|p| explain_maxmemory(p, tree));
+        problems
+    })?;
     let placed = |problem: models::Problem| {
         let at = path(&problem.key);
         let place = tree.place_of(&at).or_else(|| Some(decode::gap(tree, true)));
@@ -115,6 +119,30 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
     } else {
         Err(problems)
     }
+}
+
+/// Who knows Redis writes `maxmemory` in bytes; here it follows the size of the node.
+fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
+    let at = path("redis.maxmemory");
+    if problem.place.is_none() || problem.place != tree.place_of(&at) {
+        return;
+    }
+    let bytes = |key: &str| tree.at(&path(key))?.text()?.parse::<Bytes>().ok();
+    let (limit, node) = (bytes("redis.maxmemory"), bytes("redis.node_memory"));
+    if limit.is_some() {
+        let written = tree.at(&at).and_then(Node::text).unwrap_or_default();
+        problem.wrong = format!("`redis.maxmemory` is the size {written}, and not a share");
+    }
+    let example = match (limit, node) {
+        (Some(limit), Some(node)) if limit <= node => {
+            format!("\"{:.0}%\"", 100.0 * limit.as_f64() / node.as_f64())
+        }
+        (_, _) => "\"75%\"".to_owned(),
+    };
+    problem.mend = format!(
+        "it is a share of redis.node_memory here, so that it follows when a node is \
+         enlarged: write {example}"
+    );
 }
 
 fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {

@@ -77,6 +77,38 @@ fn a_study_ends_with_rows_charts_a_report_a_table_and_a_verdict() {
 }
 
 #[test]
+fn a_chart_of_many_designs_shows_those_that_lead_in_the_same_colours() {
+    let place = directory();
+    let arguments = ["compare", "incident-2020", "--trials", "2", "--out", "out"];
+    let output = outage(place.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let chart = |name: &str| {
+        let path = place.path().join("out/charts").join(name);
+        fs::read_to_string(path).unwrap()
+    };
+    let lost = chart("lost.svg");
+    assert!(lost.contains(", 7 rows. "), "few enough for a glance");
+    assert!(lost.contains("all designs are in the table"));
+    assert_eq!(
+        stdout(&output).matches("\nsynthetic / ").count(),
+        8,
+        "the table has all"
+    );
+    // The swatch of a curve stands before its name, the dot of a design behind it.
+    let curves = chart("exceedance.svg");
+    let colour = |text: &str, from: usize| {
+        let rest = &text[from..];
+        let at = rest.find("fill=\"#").expect("it is filled");
+        rest[at..at + 14].to_owned()
+    };
+    let name = ">+ per-workload<";
+    let swatch = curves[..curves.find(name).unwrap()].rfind("<rect").unwrap();
+    let row = lost.find(name).unwrap();
+    let dot = row + lost[row..].find("<circle").unwrap();
+    assert_eq!(colour(&curves, swatch), colour(&lost, dot));
+}
+
+#[test]
 fn rows_are_as_pinned_and_classes_add_up() {
     let place = directory();
     let files = files(place.path(), &[]);

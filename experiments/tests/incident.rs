@@ -40,6 +40,18 @@ fn the_trace_of_a_baseline_trial_tells_the_story() {
 }
 
 #[test]
+fn a_trace_does_not_say_the_same_again_and_again() {
+    let place = directory();
+    let point = "write-canary / shared / none";
+    let arguments = ["trace", "incident-2020", "--trial", "17", "--point", point];
+    let told = stdout(&outage(place.path(), &arguments));
+    let all = told.lines().count();
+    let held = told.lines().filter(|line| line.contains("no failover"));
+    let held = held.count();
+    assert!(held > 0 && held * 4 < all, "{held} of {all} lines");
+}
+
+#[test]
 fn every_newly_promoted_primary_meets_the_same_limit() {
     for result in trials(&baseline(), 200, false) {
         let outcome = &result.outcome;

@@ -10,6 +10,9 @@
 //! | `Duration` | 6012.4 | `1 h 40 min` |
 //! | `Money('$')` | 1250.4 | `$1,250` |
 //! | `Bytes` | 6442450944 | `6 GiB` |
+//!
+//! A share that is short of all is never rounded to all: 0.9997 with one digit reads `> 99.9 %`, and
+//! a change of that size `< −99.9 %`. Whoever lost the rest would find "100 %" false.
 
 use serde::Serialize;
 
@@ -83,7 +86,11 @@ impl Format {
 
     /// The number with its sign, for differences: `+12.4`, `−61 %`, `0`.
     pub fn signed(self, value: f64) -> String {
-        let text = self.number(value);
+        let mut text = self.number(value);
+        if let (Format::Percent(digits), true) = (self, value > 0.0) {
+            // More than as much again is possible, so this is not short of anything.
+            text = format!("{} %", fixed(value * 100.0, digits));
+        }
         let nothing = !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
         match value > 0.0 && !nothing {
             true => format!("+{text}"),
@@ -120,8 +127,12 @@ impl Format {
         if estimate.is_exact() {
             return value;
         }
-        let (_, unit) = self.parts(estimate.low);
         let low = self.signed(estimate.low);
+        // A bound is an interval already.
+        if value.starts_with('<') && low == value && self.signed(estimate.high) == value {
+            return value;
+        }
+        let (_, unit) = self.parts(estimate.low);
         let low = low.strip_suffix(unit).unwrap_or(&low);
         format!("{value} ({low} to {})", self.signed(estimate.high))
     }
@@ -154,7 +165,7 @@ impl Format {
             Format::Count => (fixed(value, 0), ""),
             Format::Decimals(digits) => (fixed(value, digits), ""),
             Format::Significant(digits) => (significant(value, digits), ""),
-            Format::Percent(digits) => (fixed(value * 100.0, digits), " %"),
+            Format::Percent(digits) => (percent(value, digits), " %"),
             Format::Points(digits) => (fixed(value * 100.0, digits), " pp"),
             Format::Duration => (duration(value), ""),
             Format::Money(sign) => (money(sign, value), ""),
@@ -170,6 +181,21 @@ fn fixed(value: f64, digits: u8) -> String {
     let zero = !plain.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
     let sign = if value < 0.0 && !zero { "−" } else { "" };
     format!("{sign}{}{fraction}", thousands(whole))
+}
+
+/// Rounded, but for what would be rounded to all and is not: the bound that it lies beyond.
+fn percent(ratio: f64, digits: u8) -> String {
+    const ROUNDING_ERROR: f64 = 1e-9;
+    let rounded = fixed(ratio * 100.0, digits);
+    let short_of_all = ratio.abs() < 1.0 - ROUNDING_ERROR;
+    if !short_of_all || rounded.trim_start_matches('−') != fixed(100.0, digits) {
+        return rounded;
+    }
+    let bound = 100.0 - power_of_ten(-i32::from(digits));
+    match ratio > 0.0 {
+        true => format!("> {}", fixed(bound, digits)),
+        false => format!("< {}", fixed(-bound, digits)),
+    }
 }
 
 fn thousands(whole: &str) -> String {
@@ -358,6 +384,31 @@ mod tests {
             "−61 % (−67 to −54 %)"
         );
         assert_eq!(Format::Decimals(1).plus_minus(12.4, 1.2), "12.4 ± 1.2");
+    }
+
+    #[test]
+    fn what_is_short_of_all_is_never_rounded_to_all() {
+        let change =
+            |value, low, high| Format::Percent(1).difference(&Estimate::new(value, low, high));
+        assert_eq!(change(-0.9997, -0.9998, -0.9996), "< −99.9 %");
+        assert_eq!(
+            change(-0.998, -0.9997, -0.994),
+            "−99.8 % (< −99.9 to −99.4 %)"
+        );
+        assert_eq!(change(-1.0, -1.0, -1.0), "−100.0 %");
+        assert_eq!(
+            change(-0.9997, -1.0, -0.999),
+            "< −99.9 % (−100.0 to −99.9 %)"
+        );
+        assert_eq!(Format::Percent(0).number(0.997), "> 99 %");
+        assert_eq!(Format::Percent(0).range(0.98, 0.997), "98 to > 99 %");
+        assert_eq!(Format::Percent(0).number(1.0 - 1e-12), "100 %");
+        assert_eq!(
+            Format::Percent(0).signed(0.997),
+            "+100 %",
+            "twice as much is no limit"
+        );
+        assert_eq!(Format::Percent(1).number(0.9994), "99.9 %");
     }
 
     #[test]

@@ -11,11 +11,11 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage check my-study.toml       # every mistake with its line, and how to mend it
+  outage check my-study.toml       # mistakes with their lines, and how to mend them
   outage check incident-2020       # the built-in study
   outage check - < scenario.toml   # from standard input";
 
-/// Prints what was found, or every mistake.
+/// Prints what was found, or the mistakes.
 pub fn run(file: &str) -> super::Done {
     let mut sources = Sources::default();
     let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();

@@ -47,7 +47,9 @@ pub fn figure(material: &Material) -> Option<Figure> {
         file: "components".to_owned(),
         heading: "Which components go down, and for how long?".to_owned(),
         text: "A component is up while every service behind it can answer. Isolation shows as \
-               components that stay up while others are down."
+               components that stay up while others are down, but a component that needs several \
+               workloads meets the outages of all their clusters, and can be down for longer than \
+               with one shared cluster."
             .to_owned(),
         chart: Chart::GroupedBars(bars),
     })

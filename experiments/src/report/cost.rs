@@ -39,7 +39,7 @@ pub fn figure(material: &Material) -> Figure {
              both and better on one",
             material.footer.line(),
         ),
-        x: Axis::linear("cost a month", Format::Money('$')),
+        x: Axis::linear("cost a month, as the trials ran", Format::Money('$')),
         y: Axis::linear("lost acceptances a trial", Format::Count),
         points: points.collect(),
         frontier: true,
@@ -48,7 +48,12 @@ pub fn figure(material: &Material) -> Figure {
     Figure {
         file: "cost".to_owned(),
         heading: "What does it cost to lose fewer?".to_owned(),
-        text: "Prices are assumptions of the scenario ([price]); put in your own.".to_owned(),
+        text:
+            "Prices are assumptions of the scenario ([price]); put in your own. A cost is what the \
+               trials cost, scaled to a month: nodes that were enlarged in the incident are in it, \
+               so a month without an incident costs less, and designs of equal cost at the start \
+               may differ here."
+                .to_owned(),
         chart: Chart::Scatter(chart),
     }
 }

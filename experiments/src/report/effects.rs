@@ -3,7 +3,7 @@
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::{Colour, Format};
 
-use super::verdict::{drawn, percent};
+use super::verdict::{change_words, drawn};
 use super::{Figure, Material};
 
 /// The chart; none for a study without factors.
@@ -28,8 +28,8 @@ pub fn figure(material: &Material) -> Option<Figure> {
         colour: Colour::nth(place(&effect.factor)),
         value: Some(drawn(&effect.mean)),
         difference: effect.difference.map(|difference| drawn(&difference)),
-        words: match effect.change {
-            Some(change) => percent(&change).difference(&drawn(&change)),
+        words: match effect.difference {
+            Some(difference) => change_words(effect.change.as_ref(), &difference),
             None => "as in the baseline".to_owned(),
         },
         baseline: false,

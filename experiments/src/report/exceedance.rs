@@ -1,28 +1,20 @@
 //! How likely is a loss of more than x? One falling curve per design, one change at a time.
 
+use output::Format;
 use output::chart::{Axis, Caption, Chart, Lines, Series, Shape};
-use output::{Colour, Format};
 
 use super::{Figure, Material};
 
-/// Curves that can be told apart.
-const CURVES_MAX: usize = 7;
-
 /// The chart; none where no trial lost anything.
 pub fn figure(material: &Material) -> Option<Figure> {
-    let mut points = material.one_change_at_a_time();
-    let lost = |point: &usize| material.summary.designs[*point].lost.mean.value;
-    // The baseline stays; of the rest, those that change it most.
-    points[1..].sort_by(|a, b| lost(a).total_cmp(&lost(b)));
-    points.truncate(CURVES_MAX);
-    let series: Vec<Series> = points
-        .iter()
-        .enumerate()
-        .map(|(place, point)| Series {
-            label: material.short_label(*point),
-            colour: Colour::nth(place),
+    let series: Vec<Series> = material
+        .leaders()
+        .into_iter()
+        .map(|point| Series {
+            label: material.short_label(point),
+            colour: material.colour(point),
             shape: Shape::Step,
-            points: curve(material.rows.values("lost", *point)),
+            points: curve(material.rows.values("lost", point)),
             bands: Vec::new(),
         })
         .filter(|series| series.points.len() > 1)

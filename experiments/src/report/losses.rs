@@ -1,15 +1,22 @@
 //! Lost acceptances per design: dots with intervals, and the paired difference to the baseline.
 
-use output::Format;
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
-use super::verdict::{drawn, less, percent};
+use super::summary::Standing;
+use super::verdict::{change_words, count, drawn, less};
 use super::{Figure, Material};
+
+/// More rows than this are not taken in at a glance: then those that lead are drawn.
+const ROWS_MAX: usize = 12;
 
 /// The chart.
 pub fn figure(material: &Material) -> Figure {
     let designs = &material.summary.designs;
-    let mut order: Vec<usize> = (0..designs.len()).collect();
+    let all = designs.len() <= ROWS_MAX;
+    let mut order: Vec<usize> = match all {
+        true => (0..designs.len()).collect(),
+        false => material.leaders(),
+    };
     // The baseline stays on top, as it does everywhere; the others follow, smallest loss first.
     order[1..].sort_by(|a, b| {
         designs[*a]
@@ -19,36 +26,45 @@ pub fn figure(material: &Material) -> Figure {
             .total_cmp(&designs[*b].lost.mean.value)
     });
     let row = |point: usize| DotRow {
-        label: designs[point].label.clone(),
+        label: match all {
+            true => designs[point].label.clone(),
+            false => material.short_label(point),
+        },
         colour: material.colour(point),
         value: Some(drawn(&designs[point].lost.mean)),
         difference: designs[point]
             .against_baseline
             .map(|against| drawn(&against.difference)),
-        words: match designs[point]
+        words: designs[point]
             .against_baseline
-            .and_then(|against| against.change)
-        {
-            Some(change) => percent(&change).difference(&drawn(&change)),
-            None => String::new(),
-        },
+            .map_or_else(String::new, |a| {
+                change_words(a.change.as_ref(), &a.difference)
+            }),
         baseline: point == 0,
         marker: None,
     };
+    // In the chart the baseline's loss is written as it is in the table.
+    let size = count(designs[0].lost.mean.value);
     let chart = DotInterval {
         caption: Caption::new(
             title(material),
-            "Mean over the trials with 95 % interval; right: paired difference to the baseline, \
-             intervals that hold for all designs together",
+            format!(
+                "Mean over the trials with 95 % interval; right: paired difference to the \
+                 baseline, intervals that hold for all designs together{}",
+                if all {
+                    ""
+                } else {
+                    "; all designs are in the table"
+                }
+            ),
             material.footer.line(),
         ),
-        value: Axis::linear("lost acceptances a trial", Format::Count),
-        difference: (designs.len() > 1)
-            .then(|| Axis::linear("difference to the baseline", Format::Count)),
+        value: Axis::linear("lost acceptances a trial", size),
+        difference: (designs.len() > 1).then(|| Axis::linear("difference to the baseline", size)),
         reference: None,
         order: Order::Given,
         rows: order.into_iter().map(row).collect(),
-        groups: material.groups(),
+        groups: Vec::new(),
         marker_name: String::new(),
     };
     Figure {
@@ -64,10 +80,18 @@ pub fn figure(material: &Material) -> Figure {
 
 fn title(material: &Material) -> String {
     let best = &material.summary.designs[material.summary.best];
-    match best.against_baseline.and_then(|against| against.change) {
-        Some(change) if change.high < 0.0 => {
+    let change = best.against_baseline.and_then(|against| against.change);
+    match (material.summary.standing, change) {
+        (Standing::NobodyCame, _) => "Nobody came to accept, so nothing could be lost".to_owned(),
+        (Standing::NoOutage, _) => "No trial of the baseline had an outage".to_owned(),
+        (Standing::NothingLost, _) => "The baseline lost nothing".to_owned(),
+        (Standing::NothingShown, _) => {
+            "No design is shown to lose fewer than the baseline".to_owned()
+        }
+        (Standing::Fewer, _) if best.lost.max == 0.0 => format!("{} loses nothing", best.label),
+        (Standing::Fewer, Some(change)) => {
             format!("{} loses {} fewer acceptances", best.label, less(&change))
         }
-        Some(_) | None => "No design is shown to lose fewer than the baseline".to_owned(),
+        (Standing::Fewer, None) => format!("{} loses fewer acceptances", best.label),
     }
 }

@@ -5,6 +5,7 @@
 //! | `summary.rs` | the numbers that all others draw from; `summary.json` |
 //! | `table.rs` | the table of designs; `summary.csv` |
 //! | `verdict.rs` | the decision in sentences |
+//! | `notes.rs` | the sentences that qualify it |
 //! | `losses.rs` | lost acceptances per design, and paired differences to the baseline |
 //! | `effects.rs` | what each level buys on average |
 //! | `components.rs` | downtime by component, one change at a time |
@@ -20,6 +21,7 @@ mod effects;
 mod exceedance;
 mod heat;
 mod losses;
+mod notes;
 mod page;
 pub mod story;
 pub mod summary;
@@ -175,25 +177,47 @@ fn footer(rows: &Rows) -> Footer {
 }
 
 impl Material<'_> {
-    /// The colour of a design: that of its level of the first factor, in every chart.
+    /// The colour of a design in every chart: one of its own for each that leads, grey for the rest.
     fn colour(&self, point: usize) -> Colour {
-        let levels = &self.rows.manifest.points[point].levels;
-        levels
-            .first()
-            .map_or(Colour::Blue, |level| Colour::nth(*level))
+        let place = self.leaders().iter().position(|leader| *leader == point);
+        place.map_or(Colour::Grey, Colour::nth)
     }
 
-    /// What the colours mean.
-    fn groups(&self) -> Vec<output::chart::Segment> {
-        let first = self.rows.manifest.factors.first();
-        let levels = first
-            .map(|factor| factor.levels.as_slice())
-            .unwrap_or_default();
-        let group = |(place, level): (usize, &String)| output::chart::Segment {
-            name: level.clone(),
-            colour: Colour::nth(place),
+    /// The designs that can be taken in at a glance and have a colour each: the baseline, the best,
+    /// and in turn from every factor, and from the single points, the one change that leaves the
+    /// least loss.
+    fn leaders(&self) -> Vec<usize> {
+        let lost = |point: &usize| self.summary.designs[*point].lost.mean.value;
+        let points = &self.rows.manifest.points;
+        let base = &points[0].levels;
+        let changed = |point: &usize| {
+            let pairs = base.iter().zip(&points[*point].levels);
+            pairs
+                .enumerate()
+                .find(|(_, (a, b))| a != b)
+                .map(|(factor, _)| factor)
         };
-        levels.iter().enumerate().map(group).collect()
+        let singles = base.len();
+        let group = |point: &usize| match points[*point].single {
+            true => Some(singles),
+            false => changed(point),
+        };
+        let mut waiting: Vec<usize> = self.one_change_at_a_time();
+        waiting.sort_by(|a, b| lost(a).total_cmp(&lost(b)));
+        let mut leaders = vec![0];
+        leaders.extend(Some(self.summary.best).filter(|best| *best != 0));
+        waiting.retain(|point| !leaders.contains(point));
+        // The best has had the turn of its kind.
+        let mut had = leaders.get(1).and_then(&group);
+        while leaders.len() < Colour::SEQUENCE.len() && !waiting.is_empty() {
+            for of in (0..=singles).filter(|of| had.take_if(|had| had == of).is_none()) {
+                let next = waiting.iter().position(|point| group(point) == Some(of));
+                leaders.extend(next.map(|place| waiting.remove(place)));
+            }
+        }
+        leaders.truncate(Colour::SEQUENCE.len());
+        leaders[1..].sort_by(|a, b| lost(a).total_cmp(&lost(b)));
+        leaders
     }
 
     /// The baseline, every design that differs from it in one factor, every single point, and the

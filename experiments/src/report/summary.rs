@@ -19,6 +19,8 @@ pub const MARGIN: f64 = 0.02;
 pub struct Summary {
     /// The level of every interval.
     pub level: f64,
+    /// What can be said of the baseline and the best.
+    pub standing: Standing,
     /// The designs, the baseline first.
     pub designs: Vec<Design>,
     /// The design with the smallest mean loss; among equals the cheapest.
@@ -29,6 +31,22 @@ pub struct Summary {
     pub margin: f64,
     /// What each level buys against its factor's baseline level, averaged over the full factorial.
     pub effects: Vec<Effect>,
+}
+
+/// What the trials can say at all, before anything is said about designs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Nobody came, so nothing could be lost.
+    NobodyCame,
+    /// The baseline had no outage, and lost nothing but visits in progress at the end.
+    NoOutage,
+    /// The baseline had outages and lost nothing in them.
+    NothingLost,
+    /// No design is shown to lose fewer than the baseline.
+    NothingShown,
+    /// The best design is shown to lose fewer.
+    Fewer,
 }
 
 /// One design.
@@ -42,6 +60,8 @@ pub struct Design {
     pub lost: Measured,
     /// Of the trials that lost anything, the share; with a bound if there was none.
     pub trials_with_loss: Share,
+    /// Of the trials in which nothing could be captured for a while, the share; likewise.
+    pub trials_with_outage: Share,
     /// Against the baseline; `None` for the baseline itself.
     pub against_baseline: Option<Against>,
     /// Upper end of the simultaneous interval of its loss over the best design's.
@@ -103,7 +123,8 @@ pub struct Share {
 pub struct Against {
     /// Mean difference; its interval holds for all designs together.
     pub difference: Estimate,
-    /// The same as a share of the baseline's mean; `None` if that is 0.
+    /// The same as a share of the baseline's mean; `None` if that is 0, or if its interval says what
+    /// that of the difference does not.
     pub change: Option<Estimate>,
     /// The paired comparison by itself.
     pub alone: Difference,
@@ -166,13 +187,29 @@ pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
     let cheapest = (0..rows.points())
         .filter(no_worse)
         .min_by(|a, b| costs[*a].total_cmp(&costs[*b]));
+    let designs: Vec<Design> = (0..rows.points()).map(design).collect();
     Summary {
         level: LEVEL,
-        designs: (0..rows.points()).map(design).collect(),
+        standing: standing(rows, &designs[0], &designs[best]),
+        designs,
         best,
         cheapest_no_worse: cheapest.expect("the best is no worse than itself"),
         margin: MARGIN,
         effects: effects(rows),
+    }
+}
+
+fn standing(rows: &Rows, base: &Design, best: &Design) -> Standing {
+    let none = |measure: &str| rows.values(measure, 0).iter().all(|value| *value == 0.0);
+    let fewer = best
+        .against_baseline
+        .is_some_and(|against| against.difference.high < 0.0);
+    match (base.trials_with_outage.share == 0.0, base.lost.max == 0.0) {
+        (_, _) if none("visits") => Standing::NobodyCame,
+        (true, _) if none("abandoned") => Standing::NoOutage,
+        (false, true) => Standing::NothingLost,
+        (_, _) if fewer => Standing::Fewer,
+        (_, _) => Standing::NothingShown,
     }
 }
 
@@ -218,7 +255,10 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
         let replicas = replicas.of(|means| means[place + 1] - means[0]).1;
         Some(Against {
             difference: together[place],
-            change: changes.as_ref().map(|changes| changes[place]),
+            change: changes
+                .as_ref()
+                .map(|changes| changes[place])
+                .filter(|change| agree(change, &together[place])),
             alone: alone[place],
             bootstrap: bca(&differences(lost[0], lost[place + 1]), replicas, LEVEL),
             p_holm: adjusted[place],
@@ -234,11 +274,6 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
     let all = |measure: &str| measured(rows.values(measure, point)).expect("two trials at least");
     let some = |measure: &str| measured(&rows.defined(measure, point));
     let lost = rows.values("lost", point);
-    let with_loss = lost.iter().filter(|lost| **lost > 0.0).count();
-    let trials_with_loss = Share {
-        share: with_loss as f64 / lost.len() as f64,
-        at_most_if_none: (with_loss == 0).then(|| never_seen_at_most(lost.len(), LEVEL)),
-    };
     let levels = rows.manifest.factors.iter().zip(&entry.levels);
     Design {
         label: entry.label.clone(),
@@ -246,7 +281,8 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
             .map(|(factor, level)| factor.levels[*level].clone())
             .collect(),
         lost: all("lost"),
-        trials_with_loss,
+        trials_with_loss: above_zero(lost),
+        trials_with_outage: above_zero(rows.values("downtime_true_s", point)),
         against_baseline: None,
         above_best_at_most: 0.0,
         probability_best: 0.0,
@@ -266,6 +302,15 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
             .iter()
             .map(|objective| judged(rows, point, objective))
             .collect(),
+    }
+}
+
+fn above_zero(values: &[f64]) -> Share {
+    let n = values.len();
+    let count = values.iter().filter(|value| **value > 0.0).count();
+    Share {
+        share: count as f64 / n as f64,
+        at_most_if_none: (count == 0).then(|| never_seen_at_most(n, LEVEL)),
     }
 }
 
@@ -342,13 +387,15 @@ fn effects(rows: &Rows) -> Vec<Effect> {
         defined.then(|| no_less_than_all(all_against(&replicas, &varied, rows.trials(), ratio)));
     let effect = |&(factor, level, place, base): &(usize, usize, usize, usize)| {
         let number = varied.iter().position(|pair| *pair == (place, base));
+        let change = number.and_then(|number| Some(changes.as_ref()?[number]));
         Effect {
             factor: factors[factor].name.clone(),
             level: factors[factor].levels[level].clone(),
             baseline_level: factors[factor].levels[baseline[factor]].clone(),
             mean: amount(slices[place], LEVEL).expect("two trials at least"),
             difference: number.map(|number| differences[number]),
-            change: number.and_then(|number| Some(changes.as_ref()?[number])),
+            change: change
+                .filter(|change| number.is_some_and(|number| agree(change, &differences[number]))),
         }
     };
     places.iter().map(effect).collect()
@@ -359,6 +406,14 @@ fn effects(rows: &Rows) -> Vec<Effect> {
 fn has_ratio(replicas: &Replicas, base: usize) -> bool {
     let (mean, drawn) = replicas.of(|means| means[base]);
     mean > 0.0 && drawn.iter().all(|mean| *mean > 0.0)
+}
+
+/// Whether two intervals say the same of zero: below, above, or cannot tell. With a handful of
+/// trials the ratio of two means may seem sure where their difference is not; it is then left out,
+/// so that no figure claims what the test denies.
+fn agree(change: &Estimate, difference: &Estimate) -> bool {
+    let side = |e: &Estimate| (e.high < 0.0, e.low > 0.0);
+    side(change) == side(difference)
 }
 
 /// Nothing loses less than nothing: the interval of a change ends at −100 %.

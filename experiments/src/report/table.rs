@@ -3,7 +3,7 @@
 use output::{Cell, Column, Format, Table};
 
 use super::summary::{Design, Measured, Summary};
-use super::verdict::{count, drawn, percent};
+use super::verdict::{change_words, count, drawn};
 use crate::rows::read::Rows;
 use crate::stats::Quantile;
 
@@ -11,8 +11,11 @@ use crate::stats::Quantile;
 pub const LEGEND: &str = "\
 lost: acceptances a trial, mean (95 % interval), median and 95th percentile · change: of the mean, \
 trial by trial against the baseline (95 % intervals that hold for all designs together) · down: \
-mean time in which none could be captured · detect: median time to the first page or action · \
-failovers: promotions a trial (of them useless, false)";
+mean time in which none could be captured · detect: median time from the start of an outage to the \
+first page or action, over the trials that had both (their share); 0 s: before the outage · \
+failovers: promotions a trial (of them useless, false) · a month: what the trials cost, scaled to \
+730 hours, so with the nodes that people or a scaler enlarge in the incident: more than a month \
+without one costs";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
@@ -40,10 +43,7 @@ fn row(design: &Design) -> Vec<Cell> {
     let mean = |measured: &Measured| measured.mean.value;
     let change = match &design.against_baseline {
         None => Cell::text("baseline"),
-        Some(against) => match &against.change {
-            Some(change) => Cell::text(percent(change).difference(&drawn(change))),
-            None => Cell::text(Format::Count.difference(&drawn(&against.difference))),
-        },
+        Some(against) => Cell::text(change_words(against.change.as_ref(), &against.difference)),
     };
     let failovers = format!(
         "{:.1} ({:.1}, {:.1})",
@@ -58,10 +58,23 @@ fn row(design: &Design) -> Vec<Cell> {
         Cell::number(design.lost.p95.value, Format::Count),
         change,
         Cell::number(mean(&design.downtime_true_s), Format::Duration),
-        Cell::optional(design.detect_s.map(|m| m.median.value), Format::Duration),
+        detect(design),
         Cell::text(failovers),
         Cell::number(mean(&design.cost_per_month_usd), Format::Money('$')),
     ]
+}
+
+/// A median over few trials says which.
+fn detect(design: &Design) -> Cell {
+    let (Some(detect), all) = (design.detect_s, design.lost.mean.n) else {
+        return Cell::Empty;
+    };
+    let time = Format::Duration.number(detect.median.value);
+    let share = Format::Percent(0).number(detect.mean.n as f64 / all as f64);
+    Cell::text(match detect.mean.n == all {
+        true => time,
+        false => format!("{time} ({share})"),
+    })
 }
 
 /// `summary.csv`: every number with its interval, in columns of its own; empty where undefined.

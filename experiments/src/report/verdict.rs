@@ -3,72 +3,142 @@
 
 use output::Format;
 
-use super::summary::{Against, Design, Effect, Summary};
+use super::notes;
+use super::summary::{Against, Design, Effect, Standing, Summary};
 use crate::rows::read::Rows;
-use crate::stats::paired::Difference;
-use crate::stats::{Estimate, LEVEL, quantile};
+use crate::stats::Estimate;
 use crate::study::file::Amount;
 
 /// The sentences, the answer first.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
-    let mut sentences = vec![best(summary)];
-    if summary.best != 0 {
-        sentences.extend([rivals(summary), cheapest(summary)]);
+    let mut sentences = vec![first(summary)];
+    match summary.standing {
+        Standing::NobodyCame | Standing::NoOutage => {
+            sentences.extend(outages_of_their_own(summary));
+            sentences.extend(objectives(summary));
+            return sentences;
+        }
+        Standing::NothingLost | Standing::NothingShown => {}
+        Standing::Fewer => sentences.extend([rivals(summary), cheapest(summary)]),
     }
     sentences.extend(objectives(summary));
     sentences.extend(effects(summary));
-    sentences.extend(failovers(&summary.designs[0], rows.trials()));
-    sentences.extend(pairing(summary));
+    sentences.extend(notes::sentences(rows, summary));
     sentences
 }
 
-fn best(summary: &Summary) -> String {
+/// The answer, or why there is none.
+fn first(summary: &Summary) -> String {
     let (base, best) = (&summary.designs[0], &summary.designs[summary.best]);
     let n = base.lost.mean.n;
     let base_name = format!("the baseline ({})", base.label);
-    if base.lost.max == 0.0 {
-        let bound = base.trials_with_loss.at_most_if_none.unwrap_or(0.0);
-        return format!(
+    let down = Format::Duration.number(base.downtime_true_s.mean.value);
+    match (summary.standing, &best.against_baseline) {
+        (Standing::NobodyCame, _) if base.trials_with_outage.share == 0.0 => format!(
+            "Nobody came in {n} trials, so nothing could be lost; nor was there an outage under \
+             {base_name}."
+        ),
+        (Standing::NobodyCame, _) => format!(
+            "Nobody came in {n} trials, so nothing could be lost, but under {base_name} nothing \
+             could have been captured for {down} a trial: compare the downtimes."
+        ),
+        (Standing::NoOutage, _) => no_outage(base, &base_name),
+        (Standing::NothingLost, _) => format!(
             "Under {base_name} nothing was lost in {n} trials, so less than {} of such periods \
-             lose anything (95 %): there is nothing to improve.",
-            Format::Percent(1).number(bound)
-        );
-    }
-    let Some(against) = &best.against_baseline else {
-        return format!("No design loses fewer acceptances than {base_name}.");
-    };
-    if against.difference.high >= 0.0 {
-        return format!(
+             lose anything (95 %), though nothing could be captured for {down} a trial: there is \
+             no loss to improve.",
+            Format::Percent(1).number(base.trials_with_loss.at_most_if_none.unwrap_or(1.0))
+        ),
+        (Standing::Fewer, Some(against)) => fewer(base, best, against),
+        (Standing::NothingShown, Some(against)) => format!(
             "{n} trials cannot tell any design from {base_name}: the best, {}, changes lost \
              acceptances by {}.",
             best.label,
             change(against)
-        );
+        ),
+        (Standing::Fewer | Standing::NothingShown, None) => {
+            format!("No design loses fewer acceptances than {base_name}.")
+        }
     }
+}
+
+fn no_outage(base: &Design, base_name: &str) -> String {
+    let (n, lost) = (base.lost.mean.n, base.lost.mean.value);
+    let bound = base.trials_with_outage.at_most_if_none.unwrap_or(1.0);
+    let rest = match lost > 0.0 {
+        true => format!(
+            ". The {} lost a trial are visits in progress when the trial ends",
+            count(lost).number(lost)
+        ),
+        false => String::new(),
+    };
+    format!(
+        "Under {base_name} none of {n} trials had an outage, so less than {} of such periods have \
+         one (95 %): there is nothing to improve{rest}.",
+        Format::Percent(1).number(bound)
+    )
+}
+
+/// A design may bring outages that the baseline does not have.
+fn outages_of_their_own(summary: &Summary) -> Option<String> {
+    let had = |design: &&Design| design.trials_with_outage.share > 0.0;
+    let with: Vec<&str> = summary.designs[1..]
+        .iter()
+        .filter(had)
+        .map(|design| design.label.as_str())
+        .collect();
+    let base = summary.designs[0].trials_with_outage.share > 0.0;
+    (!base && !with.is_empty()).then(|| {
+        let all = summary.designs.len() - 1;
+        let (some, more) = (&with[..with.len().min(3)], with.len().saturating_sub(3));
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!(
+            "{} of the {all} other designs had outages of their own: {}{more}.",
+            with.len(),
+            some.join(", ")
+        )
+    })
+}
+
+/// The best is shown to lose fewer than the baseline.
+fn fewer(base: &Design, best: &Design, against: &Against) -> String {
+    let n = base.lost.mean.n;
     let costs = cost_words(best.cost_per_month_usd.mean.value - base.cost_per_month_usd.mean.value);
     let failovers = saved_failovers(base, best);
-    let mean = |design: &Design| count(design.lost.mean.value).number(design.lost.mean.value);
+    let words = |value: f64| count(value).number(value);
+    let mean = |design: &Design| words(design.lost.mean.value);
+    let median = |design: &Design| words(design.lost.median.value);
     if let Some(bound) = best.trials_with_loss.at_most_if_none {
         return format!(
             "{} loses nothing in any of {n} trials (so that it loses anything in less than {} of \
-             them, 95 %), where {base_name} loses {} a trial, {costs}{failovers}.",
+             them, 95 %), where the baseline ({}) loses {} a trial (median {}), \
+             {costs}{failovers}.",
             best.label,
             Format::Percent(1).number(bound),
-            mean(base)
+            base.label,
+            mean(base),
+            median(base)
         );
     }
     let fewer = match &against.change {
         Some(e) => format!("{} fewer acceptances", less(e)),
         None => format!(
             "{} fewer acceptances a trial",
-            Format::Count.number(-against.difference.value)
+            count(-against.difference.value).number(-against.difference.value)
         ),
     };
     format!(
-        "{} loses {fewer} than {base_name}, {} instead of {} a trial, {costs}{failovers}.",
+        "{} loses {fewer} than the baseline ({}), {} instead of {} a trial (medians {} and {}), \
+         {costs}{failovers}.",
         best.label,
+        base.label,
         mean(best),
-        mean(base)
+        mean(base),
+        median(best),
+        median(base)
     )
 }
 
@@ -84,9 +154,17 @@ pub fn less(change: &Estimate) -> String {
 
 /// A change in either direction, with its interval.
 fn change(against: &Against) -> String {
-    match &against.change {
+    change_words(against.change.as_ref(), &against.difference)
+}
+
+/// In per cent where that has a meaning, else in acceptances.
+pub fn change_words(change: Option<&Estimate>, difference: &Estimate) -> String {
+    match change {
         Some(change) => percent(change).difference(&drawn(change)),
-        None => Format::Count.difference(&drawn(&against.difference)),
+        None => {
+            let size = count(difference.value);
+            format!("{} a trial", size.difference(&drawn(difference)))
+        }
     }
 }
 
@@ -157,14 +235,14 @@ fn cheapest(summary: &Summary) -> String {
     let cost = cheapest.cost_per_month_usd.mean.value;
     if summary.cheapest_no_worse == summary.best {
         return format!(
-            "Nothing cheaper is as good (within {margin} of the baseline's loss, 95 %): it costs \
-             {} a month.",
+            "Nothing cheaper is shown to be as good (within {margin} of the baseline's loss, 95 %): \
+             it costs {} a month.",
             money.number(cost)
         );
     }
     format!(
-        "The cheapest design that is no worse (within {margin} of the baseline's loss, 95 %) is {} \
-         at {} a month, {} less.",
+        "The cheapest design that is shown to be no worse (within {margin} of the baseline's loss, \
+         95 %) is {} at {} a month, {} less.",
         cheapest.label,
         money.number(cost),
         money.number(best.cost_per_month_usd.mean.value - cost)
@@ -210,10 +288,10 @@ fn effects(summary: &Summary) -> Vec<String> {
     let varied = summary
         .effects
         .iter()
-        .filter_map(|effect| Some((effect, effect.change?)));
+        .filter_map(|effect| Some((effect, effect.difference?)));
     let mut by_factor: Vec<(&str, Vec<String>)> = Vec::new();
-    for (effect, change) in varied {
-        let words = effect_words(effect, &change);
+    for (effect, difference) in varied {
+        let words = effect_words(effect, &difference);
         match by_factor.last_mut() {
             Some((factor, all)) if *factor == effect.factor => all.push(words),
             Some(_) | None => by_factor.push((&effect.factor, vec![words])),
@@ -234,10 +312,10 @@ fn effects(summary: &Summary) -> Vec<String> {
     by_factor.into_iter().map(sentence).collect()
 }
 
-fn effect_words(effect: &Effect, change: &Estimate) -> String {
-    let text = percent(change).difference(&drawn(change));
-    match change.low <= 0.0 && change.high >= 0.0 {
-        true if change.low == change.high => format!("{} changes nothing", effect.level),
+fn effect_words(effect: &Effect, difference: &Estimate) -> String {
+    let text = change_words(effect.change.as_ref(), difference);
+    match difference.low <= 0.0 && difference.high >= 0.0 {
+        true if difference.low == difference.high => format!("{} changes nothing", effect.level),
         true => format!(
             "{} {text}, which the trials cannot tell from nothing",
             effect.level
@@ -246,49 +324,22 @@ fn effect_words(effect: &Effect, change: &Estimate) -> String {
     }
 }
 
-fn failovers(base: &Design, trials: usize) -> Option<String> {
-    let (all, useless) = (base.failovers.mean.value, base.useless_failovers.mean.value);
-    (all > 0.0).then(|| {
-        format!(
-            "Under the baseline there are {all:.1} promotions a trial, {useless:.1} of them \
-             useless (means of {trials} trials)."
-        )
-    })
-}
-
-/// What it was worth that all designs met the same trials.
-fn pairing(summary: &Summary) -> Option<String> {
-    let alone = |design: &Design| design.against_baseline.map(|against| against.alone);
-    let alone: Vec<Difference> = summary.designs.iter().filter_map(alone).collect();
-    let (correlations, worth): (Vec<f64>, Vec<f64>) = alone
-        .iter()
-        .filter_map(|d| Some((d.correlation?, d.worth?)))
-        .unzip();
-    let middle = |values: &[f64]| Some(quantile(values, 0.5, LEVEL)?.value);
-    let most = worth.iter().copied().fold(1.0, f64::max);
-    let paper = Format::Decimals(1);
-    Some(format!(
-        "All designs met the same trials: correlation with the baseline {} in the middle, so that \
-         one paired trial is worth {} unpaired ones, and up to {} for designs that are alike.",
-        Format::Decimals(2).number(middle(&correlations)?),
-        paper.number(middle(&worth)?),
-        paper.number(most)
-    ))
-}
-
 /// Whole per cents, but for changes so near to everything or nothing that these would say so.
 pub fn percent(change: &Estimate) -> Format {
     let narrow = change.high - change.low < 0.02;
     let whole = change.value == -1.0 || change.value == 0.0;
-    match narrow && !whole && (change.value + 1.0 < 0.015 || change.value.abs() < 0.015) {
-        true => Format::Percent(1),
-        false => Format::Percent(0),
+    let left = change.value + 1.0;
+    match (whole, narrow) {
+        (false, _) if left < 0.0015 => Format::Percent(2),
+        (false, _) if left < 0.015 => Format::Percent(1),
+        (false, true) if change.value.abs() < 0.015 => Format::Percent(1),
+        (_, _) => Format::Percent(0),
     }
 }
 
 /// How a mean of counts is written: whole, but for small ones.
 pub fn count(mean: f64) -> Format {
-    match mean < 10.0 && mean.fract() != 0.0 {
+    match mean.abs() < 10.0 && mean.fract() != 0.0 {
         true => Format::Significant(2),
         false => Format::Count,
     }
@@ -297,4 +348,44 @@ pub fn count(mean: f64) -> Format {
 /// An estimate as the paper draws it.
 pub fn drawn(estimate: &Estimate) -> output::Estimate {
     output::Estimate::new(estimate.value, estimate.low, estimate.high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate {
+            value,
+            low,
+            high,
+            level: 0.95,
+            n: 500,
+        }
+    }
+
+    #[test]
+    fn a_change_that_leaves_something_is_never_all() {
+        let nothing = estimate(0.0, 0.0, 0.0);
+        let words = |value, low, high| change_words(Some(&estimate(value, low, high)), &nothing);
+        assert_eq!(
+            words(-0.99968, -0.99972, -0.99964),
+            "−99.97 % (−99.97 to −99.96 %)"
+        );
+        assert_eq!(
+            words(-0.999_997, -0.999_999, -0.999_994),
+            "< −99.99 %",
+            "0.35 of 112,159"
+        );
+        assert_eq!(words(-0.998, -1.0, -0.97), "−99.8 % (−100.0 to −97.0 %)");
+        assert_eq!(words(-1.0, -1.0, -1.0), "−100 %");
+        assert_eq!(
+            less(&estimate(-0.99968, -0.99972, -0.99964)),
+            "more than 99.9 % (95 % CI)"
+        );
+        assert_eq!(
+            less(&estimate(-0.9996, -0.9998, -0.9993)),
+            "99.96 % (95 % CI 99.93–99.98 %)"
+        );
+    }
 }

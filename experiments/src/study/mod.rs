@@ -17,7 +17,7 @@ use models::WorldSpec;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Node, Sources, Step, decode::decode, merge, path};
-use crate::error::{Error, Problem, listed, suggest};
+use crate::error::{Error, Problem, listed, render, suggest};
 use crate::rows::{FIXED_COLUMNS, MEASURES};
 use crate::scenario::{Found, SCENARIOS, read, world};
 use file::{Amount, Objective, PointFile, StudyFile};
@@ -105,7 +105,7 @@ pub fn plan(sources: &mut Sources, found: &Found) -> Result<Plan, Error> {
     };
     findings.check(&file);
     if !findings.problems.is_empty() {
-        return Err(Error::input(sources, findings.problems));
+        return Err(with_scenario(sources, found, &file, findings.problems));
     }
     let base = base_of(sources, found, &file)?;
     let factors: Vec<Factor> = file.factors.iter().map(Factor::of).collect();
@@ -134,8 +134,10 @@ pub fn plan(sources: &mut Sources, found: &Found) -> Result<Plan, Error> {
             tree,
         });
     }
-    let idle = merging.idle(&base.root);
+    let mut idle = merging.idle(&base.root);
     if !idle.is_empty() {
+        let wrong = points.iter().filter_map(|point| world(&point.tree).err());
+        idle.extend(wrong.flatten());
         return Err(Error::input(sources, idle));
     }
     Ok(Plan {
@@ -149,6 +151,37 @@ pub fn plan(sources: &mut Sources, found: &Found) -> Result<Plan, Error> {
         objectives: file.objectives,
         points,
     })
+}
+
+/// The problems of the study, with those of its scenario and of every level's fragment: a study
+/// whose points cannot be made out still says all that is wrong with what they are made of.
+fn with_scenario(
+    sources: &mut Sources,
+    found: &Found,
+    file: &StudyFile,
+    mut problems: Vec<Problem>,
+) -> Error {
+    let base = match base_of(sources, found, file) {
+        Ok(base) => base.root,
+        Err(Error::Input(told)) => {
+            return Error::Input(format!("{}\n\n{told}", render(sources, problems)));
+        }
+        Err(other) => return other,
+    };
+    problems.extend(world(&base).err().unwrap_or_default());
+    let mut merging = Merging {
+        found: &found.root,
+        unset: BTreeMap::new(),
+    };
+    for (factor, of) in file.factors.iter().enumerate() {
+        for level in 0..of.levels.len() {
+            let mut tree = base.clone();
+            let at = path(&format!("factor[{factor}].level[{level}]"));
+            merging.apply(&mut tree, &at, vec![0, factor, level]);
+            problems.extend(decode::<WorldSpec>(&tree).err().unwrap_or_default());
+        }
+    }
+    Error::input(sources, problems)
 }
 
 fn base_of(sources: &mut Sources, found: &Found, file: &StudyFile) -> Result<Found, Error> {

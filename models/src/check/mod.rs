@@ -124,6 +124,8 @@ struct Watched {
     down: bool,
     failovers: u32,
     last_failover: Option<SimTime>,
+    /// Why the last failover that was wanted was held back, as far as the trace has told.
+    held: Option<&'static str>,
 }
 
 impl Check {
@@ -146,6 +148,7 @@ impl Check {
             down: false,
             failovers: 0,
             last_failover: None,
+            held: None,
         };
         let phase = |observer: usize| {
             let entity = (id.index() * 1024 + observer) as u64;
@@ -290,6 +293,7 @@ impl Check {
             return Vec::new();
         }
         self.subjects[subject].down = down;
+        self.subjects[subject].held = None;
         self.tell_verdict(subject, down, cx);
         if down {
             self.on_down(subject, cx)
@@ -360,10 +364,16 @@ impl Check {
                     .max(self.spec.interval)
             });
             cx.agenda.after(wait, Event::Check(self.id, retry));
-            cx.ledger
-                .say(cx.now, || format!("{}: no failover, {why}", self.name()));
+            // The guard is asked again and again: the trace tells each answer once.
+            if watched.held.replace(why) != Some(why) {
+                let about = self.about(subject);
+                cx.ledger.say(cx.now, || {
+                    format!("{} {about}: no failover, {why}", self.name())
+                });
+            }
             return None;
         }
+        watched.held = None;
         watched.failovers += 1;
         watched.last_failover = Some(cx.now);
         if watched.failovers < guard.failovers_max {

@@ -1,8 +1,9 @@
-//! Curves, steps and areas with bands, each named at its right end.
+//! Curves, steps and areas with bands, each named at its right end; more than a few of them, whose
+//! ends may lie on each other, in a legend above.
 
 use super::axis::Include;
 use super::canvas::{Anchor, At, Canvas, Lettering, TextBox};
-use super::frame::{self, MARGIN, WIDTH};
+use super::frame::{self, INNER, MARGIN, Swatch, WIDTH};
 use super::nearby::Room;
 use super::plane::{self, Plane};
 use super::theme::Paint;
@@ -12,6 +13,8 @@ const LABELS_MOST: f64 = 190.0;
 /// A curve that ends this close to the right edge is named in the margin.
 const EDGE: f64 = 28.0;
 const HEIGHT: f64 = 340.0;
+/// More curves than this are named in a legend.
+const NAMED_AT_ENDS_MAX: usize = 4;
 /// The opacity of each band; bands within bands add up.
 const BAND: f64 = 0.2;
 
@@ -25,6 +28,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Lines) -> f64 {
         let bottom = frame::nothing(canvas, top, "No curves to show");
         return frame::close(canvas, &chart.caption, bottom);
     }
+    let top = legend(canvas, chart, top);
     let right = WIDTH - MARGIN - margin_width(chart);
     let plane = plane(chart, top, right);
     plane::draw(
@@ -49,8 +53,24 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Lines) -> f64 {
     frame::close(canvas, &chart.caption, plane::bottom(&plane))
 }
 
+fn has_legend(chart: &Lines) -> bool {
+    chart.series.len() > NAMED_AT_ENDS_MAX
+}
+
+fn legend(canvas: &mut Canvas, chart: &Lines, top: f64) -> f64 {
+    if !has_legend(chart) {
+        return top;
+    }
+    let entry = |series: &Series| (Swatch::Square, series_paint(series), series.label.clone());
+    let entries: Vec<(Swatch, Paint, String)> = chart.series.iter().map(entry).collect();
+    frame::legend(canvas, (MARGIN, top - 6.0), INNER, &entries) + 10.0
+}
+
 /// Room for the names of the curves that run to the right edge, or nearly.
 fn margin_width(chart: &Lines) -> f64 {
+    if has_legend(chart) {
+        return 0.0;
+    }
     let last = |series: &Series| series.points.last().map_or(f64::INFINITY, |point| point.0);
     let points = chart.series.iter().flat_map(|series| &series.points);
     let rightmost = points
@@ -149,7 +169,8 @@ struct Name {
 /// Names at the curves' ends: in the margin, moved apart, where a curve runs to the right edge;
 /// beside its end where it stops before.
 fn name_series(canvas: &mut Canvas, chart: &Lines, plane: &Plane) {
-    let names = chart.series.iter().filter_map(|series| name(series, plane));
+    let at_ends = chart.series.iter().filter(|_| !has_legend(chart));
+    let names = at_ends.filter_map(|series| name(series, plane));
     let (margin, inside): (Vec<Name>, Vec<Name>) =
         names.partition(|name| name.end.0 > plane.right - EDGE);
     name_in_margin(canvas, margin, plane);
@@ -237,4 +258,40 @@ fn places(series: &Series, plane: &Plane) -> Vec<At> {
         .iter()
         .map(|point| (plane.x.at(point.0), plane.y.at(point.1)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chart::{Axis, Caption, Chart, Lines, Series, Shape};
+    use crate::{Colour, Format};
+
+    /// Curves that all end on the same place.
+    fn falling(count: usize) -> String {
+        let series = (0..count).map(|number| Series {
+            label: format!("curve {number}"),
+            colour: Colour::nth(number),
+            shape: Shape::Step,
+            points: vec![(1.0, 1.0), (50.0 + number as f64, 0.5), (100.0, 0.0)],
+            bands: Vec::new(),
+        });
+        let chart = Lines {
+            caption: Caption::new("", "", ""),
+            x: Axis::linear("lost", Format::Count),
+            y: Axis::linear("share", Format::Percent(0)),
+            series: series.collect(),
+            x_references: Vec::new(),
+            y_references: Vec::new(),
+        };
+        Chart::Lines(chart).to_svg().expect("it can be drawn")
+    }
+
+    #[test]
+    fn many_curves_are_named_in_a_legend_and_few_at_their_ends() {
+        let before_axis = |svg: &str| {
+            let axis = svg.find(">share<").expect("the axis is named");
+            svg[..axis].matches(">curve ").count()
+        };
+        assert_eq!(before_axis(&falling(7)), 7);
+        assert_eq!(before_axis(&falling(4)), 0);
+    }
 }

@@ -64,7 +64,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Timeline) -> f64 {
         canvas,
         &time,
         (top + 18.0, bottom),
-        &format!("{unit} from {}", chart.zero_label),
+        &format!("{unit}; 0: {}", chart.zero_label),
     );
     zero(canvas, chart, at(0.0), (top, bottom), stretch);
     for row in &rows {
@@ -125,7 +125,7 @@ fn meaning(tone: Tone) -> &'static str {
         Tone::Degraded => "impaired or suspected",
         Tone::Bad => "failing",
         Tone::Acting => "acting",
-        Tone::Waiting => "waiting",
+        Tone::Waiting => "standing by, waiting",
         Tone::Unknown => "unknown",
     }
 }
@@ -189,7 +189,7 @@ fn wanted(track: &Track, at: &impl Fn(f64) -> f64) -> Vec<Label> {
         if to - from >= 2.0 && !told.contains(&span.state.as_str()) && told.len() < 12 {
             told.push(&span.state);
             wanted.push(Label {
-                x: (from + to) / 2.0,
+                x: from + 1.0,
                 text: span.state.clone(),
             });
         }
@@ -289,6 +289,11 @@ fn draw_span(canvas: &mut Canvas, span: &Span, track: &Track, top: f64, at: &imp
     // An instant is a hair wide, so that a short state is not lost.
     let to = to.max(from + 1.5);
     canvas.rect((from, top), (to, top + BAR), Paint::State(span.tone));
+    // Two states of one tone are two states.
+    let joins = |other: &Span| other.to_s == span.from_s && other.tone == span.tone;
+    if to - from > 3.0 && track.spans.iter().any(joins) {
+        canvas.line((from, top), (from, top + BAR), Paint::Surface, 2.0);
+    }
     if span.tone == Tone::Unknown {
         let outline = Paint::outline(span.tone);
         canvas.outline(

@@ -1,0 +1,172 @@
+//! What qualifies the verdict: how far a mean rests on a few trials, what a better design makes
+//! worse, what pairing was worth. Sentences of the study as a whole, not of the best design.
+
+use output::Format;
+
+use super::summary::{Design, Summary};
+use super::verdict::count;
+use crate::rows::read::Rows;
+use crate::stats::paired::{Difference, compare};
+use crate::stats::{LEVEL, quantile};
+
+/// The sentences that apply.
+pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
+    let base = &summary.designs[0];
+    let mut sentences: Vec<String> = Vec::new();
+    sentences.extend(tail(rows.values("lost", 0)));
+    sentences.extend(worse_components(rows));
+    sentences.extend(failovers(base, rows.trials()));
+    sentences.extend(twice(summary));
+    sentences.extend(pairing(summary));
+    sentences
+}
+
+/// Said where the worst trials, one in a hundred, hold so much of the loss.
+const TAIL_SHARE: f64 = 0.1;
+
+/// A mean that rests on a few trials is far from what a typical trial loses.
+fn tail(lost: &[f64]) -> Option<String> {
+    let worst = lost.len() / 100;
+    let mut sorted = lost.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let all: f64 = sorted.iter().sum();
+    let share = sorted[..worst].iter().sum::<f64>() / all;
+    let median = quantile(lost, 0.5, LEVEL)?.value;
+    (worst > 0 && all > 0.0 && share >= TAIL_SHARE).then(|| {
+        format!(
+            "The baseline's mean rests on its tail: the {worst} worst of {} trials hold {} of all \
+             that is lost, and half of the trials lose less than {}.",
+            lost.len(),
+            Format::Percent(0).number(share),
+            count(median).number(median)
+        )
+    })
+}
+
+/// More than this share longer, and surely longer, is worth a word.
+const LONGER: f64 = 0.005;
+
+/// Components that one change to the baseline makes worse, though fewer acceptances are lost.
+fn worse_components(rows: &Rows) -> Option<String> {
+    let mut found: Vec<String> = Vec::new();
+    for point in one_change(rows) {
+        let longer: Vec<String> = (0..rows.components.len())
+            .filter_map(|component| longer(rows, component, point))
+            .collect();
+        if !longer.is_empty() {
+            let label = &rows.manifest.points[point].label;
+            found.push(format!("under {label} {}", longer.join(" and ")));
+        }
+    }
+    (!found.is_empty()).then(|| {
+        format!(
+            "Not everything gets better with one change to the baseline: {}.",
+            found.join("; ")
+        )
+    })
+}
+
+fn one_change(rows: &Rows) -> impl Iterator<Item = usize> + '_ {
+    let points = &rows.manifest.points;
+    let base = &points[0].levels;
+    let changes = |levels: &[usize]| base.iter().zip(levels).filter(|(a, b)| a != b).count();
+    (1..points.len()).filter(move |p| !points[*p].single && changes(&points[*p].levels) == 1)
+}
+
+fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
+    let (before, after) = (rows.downtime(component, 0), rows.downtime(component, point));
+    let difference = compare(before, after, LEVEL)?.mean;
+    let mean = before.iter().sum::<f64>() / before.len() as f64;
+    let time = |seconds| Format::Duration.number(seconds);
+    (difference.low > 0.0 && difference.value > LONGER * mean).then(|| {
+        format!(
+            "{} is down for {} a trial instead of {}",
+            rows.components[component],
+            time(mean + difference.value),
+            time(mean)
+        )
+    })
+}
+
+fn failovers(base: &Design, trials: usize) -> Option<String> {
+    let (all, useless) = (base.failovers.mean.value, base.useless_failovers.mean.value);
+    (all > 0.0).then(|| {
+        format!(
+            "Under the baseline there are {all:.1} promotions a trial, {useless:.1} of them \
+             useless (means of {trials} trials)."
+        )
+    })
+}
+
+/// A press that seemed to fail may have been executed: its repetition is a second acceptance.
+fn twice(summary: &Summary) -> Option<String> {
+    let mean = |design: &Design| design.captured_twice.mean.value;
+    let (base, best) = (&summary.designs[0], &summary.designs[summary.best]);
+    let number = |design: &Design| count(mean(design)).number(mean(design));
+    let under_best = match summary.best {
+        0 => String::new(),
+        _ => format!(" and {} under {}", number(best), best.label),
+    };
+    (mean(base) > 0.0 || mean(best) > 0.0).then(|| {
+        format!(
+            "Captured twice, as a press that seemed to fail had been executed: {} a trial under \
+             the baseline{under_best}.",
+            number(base)
+        )
+    })
+}
+
+/// Pairing that leaves this much of the variance has gained next to nothing.
+const WORTH_LITTLE: f64 = 1.5;
+
+/// What it was worth that all designs met the same trials.
+fn pairing(summary: &Summary) -> Option<String> {
+    let alone = |design: &Design| design.against_baseline.map(|against| against.alone);
+    let alone: Vec<Difference> = summary.designs.iter().filter_map(alone).collect();
+    let (correlations, worth): (Vec<f64>, Vec<f64>) = alone
+        .iter()
+        .filter_map(|d| Some((d.correlation?, d.worth?)))
+        .unzip();
+    let middle = |values: &[f64]| Some(quantile(values, 0.5, LEVEL)?.value);
+    let most = worth.iter().copied().fold(1.0, f64::max);
+    let correlation = Format::Decimals(2).number(middle(&correlations)?);
+    let worth = middle(&worth)?;
+    let paper = Format::Decimals(1);
+    Some(match worth < WORTH_LITTLE {
+        true => format!(
+            "All designs met the same trials. For the design in the middle that makes the \
+             difference to the baseline no surer (correlation {correlation}, one paired trial is \
+             worth {} unpaired ones): where next to nothing is left to lose, the difference is as \
+             unsure as the baseline's own loss, and it is the change in per cent that is sure. For \
+             designs that are alike a paired trial is worth up to {}.",
+            paper.number(worth),
+            paper.number(most)
+        ),
+        false => format!(
+            "All designs met the same trials: correlation with the baseline {correlation} in the \
+             middle, so that one paired trial is worth {} unpaired ones, and up to {} for designs \
+             that are alike.",
+            paper.number(worth),
+            paper.number(most)
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_that_rests_on_its_tail_is_said_to() {
+        let mut lost = vec![100.0; 200];
+        assert_eq!(tail(&lost), None, "no trial stands out");
+        (lost[7], lost[90]) = (5_000.0, 5_000.0);
+        let told = tail(&lost).expect("two trials hold a third");
+        assert!(
+            told.contains("the 2 worst of 200 trials hold 34 %"),
+            "{told}"
+        );
+        assert!(told.contains("less than 100."), "{told}");
+        assert_eq!(tail(&[0.0; 200]), None, "nothing has no tail");
+    }
+}

@@ -1,0 +1,109 @@
+//! What a study says when there is little to say: no outage, nobody there, a handful of trials.
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{directory, outage, stderr};
+
+/// Runs the small study on the small scenario with some texts replaced; its `summary.json` and the
+/// chart of losses.
+fn study(edits: &[(&str, &str)], trials: &str) -> (Value, String) {
+    let place = directory();
+    let path = place.path().join("small.toml");
+    let mut small = fs::read_to_string(&path).unwrap();
+    for (old, new) in edits {
+        assert!(small.contains(old), "{old}");
+        small = small.replace(old, new);
+    }
+    fs::write(&path, small).unwrap();
+    let arguments = ["compare", "study.toml", "--trials", trials, "--out", "out"];
+    let output = outage(place.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let read = |name: &str| fs::read_to_string(place.path().join("out").join(name)).unwrap();
+    let json = serde_json::from_str(&read("summary.json")).unwrap();
+    (json, read("charts/lost.svg"))
+}
+
+fn sentences(json: &Value) -> Vec<&str> {
+    let verdict = json["verdict"].as_array().expect("sentences");
+    verdict.iter().map(|s| s.as_str().expect("text")).collect()
+}
+
+#[test]
+fn a_world_without_an_outage_is_said_to_have_none() {
+    // Nothing grows within the horizon, and somebody is always in the middle of a visit.
+    let calm = [
+        ("reference = \"1700MiB\"", "reference = \"1MiB\""),
+        ("visits = \"2/s\"", "visits = \"150/s\""),
+    ];
+    let (json, chart) = study(&calm, "7");
+    let told = sentences(&json);
+    assert_eq!(json["summary"]["standing"], "no-outage", "{told:?}");
+    assert!(
+        told[0].contains("none of 7 trials had an outage"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("less than 34.8 %"), "{told:?}");
+    assert!(told[0].contains("visits in progress"), "{told:?}");
+    assert!(!told.iter().any(|s| s.contains("No design loses fewer")));
+    let lost = json["summary"]["designs"][0]["lost"]["mean"]["value"]
+        .as_f64()
+        .unwrap();
+    assert!(lost > 0.0 && lost < 10.0, "visits in progress: {lost}");
+    assert_ne!(lost.fract(), 0.0, "a number that rounding would hide");
+    let words = output::Format::Significant(2).number(lost);
+    assert!(
+        chart.contains(&format!(">{words} (")),
+        "as in the table: {words}"
+    );
+    assert!(chart.contains("No trial of the baseline had an outage"));
+}
+
+#[test]
+fn without_signers_the_downtime_is_what_is_compared() {
+    let (json, chart) = study(&[("visits = \"2/s\"", "visits = \"0/s\"")], "4");
+    let told = sentences(&json);
+    assert_eq!(json["summary"]["standing"], "nobody-came");
+    assert!(
+        told[0].contains("nothing could have been captured for"),
+        "{told:?}"
+    );
+    assert!(
+        !told.iter().any(|s| s.contains("nothing to improve")),
+        "{told:?}"
+    );
+    assert!(chart.contains("Nobody came to accept"), "{chart}");
+}
+
+#[test]
+fn two_trials_do_not_deny_and_claim_the_same() {
+    let (json, chart) = study(&[], "2");
+    let told = sentences(&json).join(" ");
+    let designs = json["summary"]["designs"].as_array().unwrap();
+    let mut unsure = 0;
+    for against in designs.iter().map(|design| &design["against_baseline"]) {
+        let side = |name: &str| {
+            let end = |end: &str| against[name][end].as_f64();
+            Some((end("high")? < 0.0, end("low")? > 0.0))
+        };
+        let (Some(difference), change) = (side("difference"), side("change")) else {
+            continue;
+        };
+        unsure += u32::from(difference == (false, false));
+        assert!(
+            change.is_none_or(|change| change == difference),
+            "{against}"
+        );
+    }
+    assert!(unsure > 3, "two trials show little");
+    let shown = json["summary"]["standing"] == "fewer";
+    assert_eq!(told.contains("2 trials cannot tell any design"), !shown);
+    assert_eq!(
+        told.contains("heaper"),
+        shown,
+        "what is not shown has no price: {told}"
+    );
+    assert_eq!(chart.contains("No design is shown to lose fewer"), !shown);
+}
