@@ -29,6 +29,9 @@ pub enum Cause {
     Misconf,
     /// `-NOREPLICAS`: fewer replicas have answered lately than `min-replicas-to-write` asks for.
     NoReplicas,
+    /// Too few replicas acknowledged it in the time that a service gave `WAIT`. The write may
+    /// stand all the same; nobody relies on it.
+    Unacknowledged,
     /// The service's queue was full.
     PoolFull,
     /// The service's circuit breaker was open.
@@ -39,7 +42,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of the result columns.
-    pub const ALL: [Cause; 11] = [
+    pub const ALL: [Cause; 12] = [
         Cause::Timeout,
         Cause::Refused,
         Cause::Oom,
@@ -48,6 +51,7 @@ impl Cause {
         Cause::ClusterDown,
         Cause::Misconf,
         Cause::NoReplicas,
+        Cause::Unacknowledged,
         Cause::PoolFull,
         Cause::BreakerOpen,
         Cause::GatewayTimeout,
@@ -64,6 +68,7 @@ impl Cause {
             Cause::ClusterDown => "clusterdown",
             Cause::Misconf => "misconf",
             Cause::NoReplicas => "noreplicas",
+            Cause::Unacknowledged => "unacknowledged",
             Cause::PoolFull => "pool_full",
             Cause::BreakerOpen => "breaker_open",
             Cause::GatewayTimeout => "gateway_504",
@@ -76,6 +81,11 @@ impl Cause {
 pub enum Answer {
     /// All of them serve.
     Ok,
+    /// All of them serve, this much later: the service waits for replicas.
+    Late(SimDuration),
+    /// All of them serve, but after this time too few replicas have acknowledged the write, and the
+    /// service takes that for a failure.
+    Unacknowledged(SimDuration),
     /// The service writes acceptances to its durable spool and answers at once.
     Spool,
     /// One of them answers with an error at once.
@@ -85,9 +95,14 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Is a request that arrives now worked on and its write executed?
+    pub const fn executes(self) -> bool {
+        self.captures() || matches!(self, Answer::Unacknowledged(_))
+    }
+
     /// Can a request that arrives now be captured?
     pub const fn captures(self) -> bool {
-        matches!(self, Answer::Ok | Answer::Spool)
+        matches!(self, Answer::Ok | Answer::Late(_) | Answer::Spool)
     }
 }
 

@@ -144,7 +144,7 @@ fn wire_service(
         .needs
         .iter()
         .map(|need| (cluster_of(&need.workload), need.access));
-    Service::new(&service.name, needs.collect())
+    Service::new(&service.name, needs.collect(), service.wait)
 }
 
 /// What a check probes: any node of every cluster, the owners of all shards, or a service.

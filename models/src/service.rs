@@ -1,13 +1,13 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
 use crate::outcome::{RowGroup, Tone};
-use crate::spec::service::Access;
+use crate::spec::service::{Access, WaitSpec};
 
 /// One API.
 #[derive(Clone, Debug)]
@@ -15,6 +15,7 @@ pub struct Service {
     /// Its name.
     pub name: String,
     needs: Vec<(ClusterId, Access)>,
+    wait: Option<WaitSpec>,
     spool: bool,
     redis: Answer,
     timeline: AnswerTimeline,
@@ -24,10 +25,11 @@ pub struct Service {
 
 impl Service {
     /// A service whose needs are all met.
-    pub fn new(name: &str, needs: Vec<(ClusterId, Access)>) -> Service {
+    pub fn new(name: &str, needs: Vec<(ClusterId, Access)>, wait: Option<WaitSpec>) -> Service {
         Service {
             name: name.to_owned(),
             needs,
+            wait,
             spool: false,
             redis: Answer::Ok,
             timeline: AnswerTimeline::new(),
@@ -38,8 +40,14 @@ impl Service {
     /// A cluster may answer differently now. Does the service still capture?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
         let answers = |of: fn(&Cluster, Access) -> Answer| {
-            let needs = self.needs.iter();
-            worst(needs.map(move |(id, access)| of(&clusters[*id], *access)))
+            let (needs, wait) = (self.needs.iter(), self.wait);
+            worst(needs.map(move |(id, access)| {
+                let cluster = &clusters[*id];
+                match (of(cluster, *access), access, wait) {
+                    (Answer::Ok, Access::Write, Some(wait)) => cluster.waited(wait),
+                    (answer, _, _) => answer,
+                }
+            }))
         };
         let at_once = answers(Cluster::answer_at_once);
         self.redis = answers(Cluster::answer);
@@ -50,6 +58,12 @@ impl Service {
         self.noticed.set(cx.now, answer);
         let (state, tone) = match answer {
             Answer::Ok => ("answers".to_owned(), Tone::Good),
+            Answer::Late(after) if self.wait.is_some_and(|wait| after == wait.timeout) => {
+                let state = format!("answers {after} late, as too few replicas acknowledge");
+                (state, Tone::Doubtful)
+            }
+            Answer::Late(_) => ("answers".to_owned(), Tone::Good),
+            Answer::Unacknowledged(_) => ("errors: unacknowledged".to_owned(), Tone::Bad),
             Answer::Spool => ("captures in the spool".to_owned(), Tone::Doubtful),
             Answer::Hang => ("hangs".to_owned(), Tone::Bad),
             Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
@@ -75,7 +89,7 @@ impl Service {
 
     /// Can an acceptance be captured, or a call be answered, at present?
     pub fn works(&self) -> bool {
-        self.redis == Answer::Ok
+        matches!(self.redis, Answer::Ok | Answer::Late(_))
     }
 
     /// What Redis does to its requests at present, spool or not.
@@ -91,6 +105,11 @@ impl Service {
     /// The clusters that it needs.
     pub fn needs(&self) -> &[(ClusterId, Access)] {
         &self.needs
+    }
+
+    /// How long before its acknowledgement a write was executed, at least.
+    pub fn acknowledged_after(&self, latency: SimDuration) -> SimDuration {
+        self.wait.map_or(SimDuration::ZERO, |_| latency * 2)
     }
 
     /// The first instant at which nothing was captured, and the end of the last such span before
@@ -110,7 +129,15 @@ impl Service {
 fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
     answers.fold(Answer::Ok, |worst, next| match (worst, next) {
         (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-        (Answer::Error(cause), _) => Answer::Error(cause),
+        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
+        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
+            Answer::Unacknowledged(one.max(other))
+        }
+        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
+            Answer::Unacknowledged(after)
+        }
+        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
+        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
         (Answer::Ok | Answer::Spool, next) => next,
     })
 }

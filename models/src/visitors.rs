@@ -22,11 +22,13 @@ pub fn demand(spec: &WorldSpec) -> Demand {
 /// Windows in which acknowledged writes of each service were lost later.
 pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
     let of = |(_, service): (_, &crate::service::Service)| {
+        // The windows are of writes; a service that waits for replicas answers later.
+        let after = service.acknowledged_after(world.spec.redis.latency);
         let mut windows = Intervals::new();
         for (from, to, workloads) in &world.ledger.lost_acks {
             let mut clusters = service.needs().iter().map(|(id, _)| &world.clusters[*id]);
             if clusters.any(|cluster| cluster.workloads == *workloads) {
-                windows.add(*from, *to);
+                windows.add(*from + after, *to + after);
             }
         }
         windows.iter().collect()

@@ -300,8 +300,8 @@ fn ask(
 ) -> Echo {
     match subject {
         Subject::Service(id) => match services[id].redis_answer() {
-            Answer::Ok | Answer::Spool => Echo::Passed,
-            Answer::Error(_) => Echo::Failed,
+            Answer::Ok | Answer::Late(_) | Answer::Spool => Echo::Passed,
+            Answer::Error(_) | Answer::Unacknowledged(_) => Echo::Failed,
             Answer::Hang => Echo::Silence,
         },
         Subject::Cluster(id) => {

@@ -63,6 +63,62 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
 }
 
 #[test]
+fn a_service_that_waits_for_a_replica_loses_nothing_to_a_cut() {
+    let cut = |wait: &str, mode| {
+        let story = format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            redis.fullest_shard = "100%"
+            signers.visits = "50/s"
+            [[service]]
+            name = "api"
+            workers = 64
+            queue_limit = 4096
+            gateway_timeout = "30s"
+            service_time = "20ms"
+            needs = [{{ workload = "log", access = "write" }}]
+            {wait}
+            client = {{ retries = 0, backoff = "100ms", retries_on = [], topology_refresh = "1s" }}
+            [[fault]]
+            kind = "partition"
+            workload = "log"
+            at = {{ kind = "constant", value = "1min" }}
+            lasts = "40s"
+            hosts = [0]
+            clients = "hosts"
+            "#
+        );
+        trial(&story_world(&story), 3, mode)
+    };
+    let wait =
+        |short: &str| format!(r#"wait = {{ replicas = 1, timeout = "100ms", short = "{short}" }}"#);
+    let unacknowledged =
+        |result: &TrialResult| result.outcome.failed[Cause::Unacknowledged as usize];
+    let hasty = cut("", Mode::Lazy);
+    let fails = cut(&wait("fail"), Mode::Lazy);
+    assert!(
+        hasty.outcome.acked_lost > 200,
+        "{}",
+        hasty.outcome.acked_lost
+    );
+    assert_eq!(unacknowledged(&hasty), 0);
+    assert_eq!(fails.outcome.acked_lost, 0);
+    // Every press from the cut to CLUSTERDOWN, at 50 visits a second and more, is told so.
+    assert!(unacknowledged(&fails) > 200, "{}", unacknowledged(&fails));
+    assert!(said(&fails, "api: errors: unacknowledged") >= 1);
+    // One that goes on all the same is late, and loses what the hasty one loses.
+    let accepts = cut(&wait("accept"), Mode::Lazy);
+    assert_eq!(unacknowledged(&accepts), 0);
+    let (late, early) = (accepts.outcome.acked_lost, hasty.outcome.acked_lost);
+    assert!(late.abs_diff(early) < early / 10, "{late} and {early}");
+    for short in ["fail", "accept"] {
+        let eager = cut(&wait(short), Mode::Eager);
+        assert_eq!(eager.outcome, cut(&wait(short), Mode::Lazy).outcome);
+    }
+}
+
+#[test]
 fn a_deposed_primary_that_hung_goes_on_only_if_nobody_wrote_to_it() {
     let hang = |writes: &str, new_keys: &str| {
         let story = format!(

@@ -177,7 +177,7 @@ fn footer(rows: &Rows) -> Footer {
 }
 
 impl Material<'_> {
-    /// The colour of a design in every chart: one of its own for each that leads, grey for the rest.
+    /// The colour of a design in every chart: one of its own for each leader, grey for the rest.
     fn colour(&self, point: usize) -> Colour {
         let place = self.leaders().iter().position(|leader| *leader == point);
         place.map_or(Colour::Grey, Colour::nth)

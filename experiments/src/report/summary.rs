@@ -123,7 +123,7 @@ pub struct Share {
 pub struct Against {
     /// Mean difference; its interval holds for all designs together.
     pub difference: Estimate,
-    /// The same as a share of the baseline's mean; `None` if that is 0, or if its interval says what
+    /// The same as a share of the baseline's mean; `None` if it is 0, or if its interval says what
     /// that of the difference does not.
     pub change: Option<Estimate>,
     /// The paired comparison by itself.

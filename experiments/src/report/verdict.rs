@@ -235,7 +235,7 @@ fn cheapest(summary: &Summary) -> String {
     let cost = cheapest.cost_per_month_usd.mean.value;
     if summary.cheapest_no_worse == summary.best {
         return format!(
-            "Nothing cheaper is shown to be as good (within {margin} of the baseline's loss, 95 %): \
+            "No cheaper one is shown to be as good (within {margin} of the baseline's loss, 95 %): \
              it costs {} a month.",
             money.number(cost)
         );

@@ -229,7 +229,7 @@ pub(crate) mod tests {
         let expected = "visits,captured_first_try,captured_after_retry,captured_on_return,spooled,\
             abandoned,still_pending,blocked,lost,failed_attempts,failed_timeout,failed_refused,\
             failed_oom,failed_readonly,failed_loading,failed_clusterdown,failed_misconf,\
-            failed_noreplicas,\
+            failed_noreplicas,failed_unacknowledged,\
             failed_pool_full,failed_breaker_open,failed_gateway_504,acked_lost,captured_twice,\
             downtime_true_s,downtime_observed_s,detect_s,recover_s,failovers,useless_failovers,\
             false_failovers,cost_per_month_usd";

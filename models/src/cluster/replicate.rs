@@ -22,10 +22,12 @@ use sim::SimTime;
 
 use super::Cluster;
 use super::node::{Due, Link, Parting};
+use crate::answer::Answer;
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Lineage, Psync, Why};
+use crate::spec::service::{ShortSpec, WaitSpec};
 
 impl Cluster {
     /// A node's process does something else now: its own stream and its replicas' are concerned.
@@ -365,6 +367,25 @@ impl Cluster {
     }
 
     /// Has a primary enough replicas that answered lately (R10)?
+    /// What `WAIT` adds to a write that succeeds: a round trip to the replicas, which the primary
+    /// asks for offsets at once (replication.c: waitCommand, replicationRequestAckFromSlaves),
+    /// or the whole timeout.
+    pub fn waited(&self, wait: WaitSpec) -> Answer {
+        let mut shards = self.shards().filter(|shard| self.shares[*shard] > 0.0);
+        let wanted = usize::from(wait.replicas);
+        match shards.all(|shard| self.acknowledging(self.known_owner(shard)) >= wanted) {
+            true => Answer::Late(self.redis.latency * 2),
+            false if wait.short == ShortSpec::Accept => Answer::Late(wait.timeout),
+            false => Answer::Unacknowledged(wait.timeout),
+        }
+    }
+
+    /// Replicas that acknowledge a write as soon as they are asked: those whose stream runs.
+    pub(super) fn acknowledging(&self, primary: usize) -> usize {
+        let streams = |n: &&usize| self.nodes[**n].link == Link::Streaming;
+        self.followers(primary).iter().filter(streams).count()
+    }
+
     pub(super) fn has_good_replicas(&self, primary: usize) -> bool {
         let Some(rule) = self.redis.replication.min_replicas else {
             return true;

@@ -177,7 +177,9 @@ impl Cluster {
     /// The rows of the timeline that tell the truth.
     fn tell_truth(&self, cx: &mut Cx) {
         let (state, tone) = match self.answer(Access::Write) {
-            Answer::Ok | Answer::Spool => ("writes succeed".to_owned(), Tone::Good),
+            Answer::Ok | Answer::Late(_) | Answer::Unacknowledged(_) | Answer::Spool => {
+                ("writes succeed".to_owned(), Tone::Good)
+            }
             Answer::Hang => ("writes hang".to_owned(), Tone::Bad),
             Answer::Error(cause) => (format!("writes fail: {}", cause.name()), Tone::Bad),
         };

@@ -12,6 +12,10 @@
 //!                                      └──────────────────────────────────────────┘
 //! ```
 //!
+//! One that waits for replicas (`WAIT`) is answered later (`Late`), or finds after its timeout
+//! that too few have acknowledged the write, and fails the request (`Unacknowledged`). Such a write
+//! may stand all the same; nobody relies on it, and it is not counted.
+//!
 //! Redis is met at the *end* of the work: an answer that changed meanwhile counts. The gateway's
 //! deadline cuts everything; what has not been written by then is never written. Everything here is
 //! known when the worker takes the attempt, since the timeline is: no event is needed in between.
@@ -61,7 +65,7 @@ pub(super) fn serve(
     let (mut now, mut span) = (from, span);
     let mut retries_left = client.retries;
     loop {
-        if changes[span].1.captures() {
+        if changes[span].1.executes() {
             now = now.saturating_add(service.service_time);
             if now >= deadline {
                 return gave_up(deadline);
@@ -69,6 +73,17 @@ pub(super) fn serve(
             span = span_at(changes, span, now);
         }
         let cause = match changes[span].1 {
+            Answer::Late(after) if now.saturating_add(after) >= deadline => {
+                return gave_up(deadline);
+            }
+            Answer::Late(after) => return ended(now + after, Ending::Captured),
+            Answer::Unacknowledged(after) => {
+                now = now.saturating_add(after);
+                if now >= deadline {
+                    return gave_up(deadline);
+                }
+                Cause::Unacknowledged
+            }
             Answer::Ok => return ended(now, Ending::Captured),
             Answer::Spool => return ended(now, Ending::Spooled),
             Answer::Error(cause) => cause,
@@ -106,7 +121,7 @@ pub(super) fn serve(
 /// by Redis. A spool that opens takes what comes; it does not reach what already waits for Redis.
 fn helped_at(changes: &[(SimTime, Answer)], span: usize) -> Option<usize> {
     let by_redis = |answer| match answer {
-        Answer::Ok | Answer::Error(_) => true,
+        Answer::Ok | Answer::Late(_) | Answer::Unacknowledged(_) | Answer::Error(_) => true,
         Answer::Hang | Answer::Spool => false,
     };
     (span + 1..changes.len()).find(|next| by_redis(changes[*next].1))
@@ -203,6 +218,22 @@ mod tests {
         assert_eq!(served(&service(Some(100), 2), &hang), (400, timeout));
         let gateway = Ending::Failed(Cause::GatewayTimeout);
         assert_eq!(served(&service(Some(400), 2), &hang), (1000, gateway));
+    }
+
+    #[test]
+    fn whoever_waits_for_replicas_is_answered_later() {
+        let wait = SimDuration::from_millis(100);
+        let plain = service(None, 0);
+        let late = [(ms(0), Answer::Late(wait))];
+        assert_eq!(served(&plain, &late), (110, Ending::Captured));
+        let short = [(ms(0), Answer::Unacknowledged(wait))];
+        let failed = Ending::Failed(Cause::Unacknowledged);
+        assert_eq!(served(&plain, &short), (110, failed));
+        let gateway = (1000, Ending::Failed(Cause::GatewayTimeout));
+        for long in [Answer::Late, Answer::Unacknowledged] {
+            let answer = long(SimDuration::from_millis(990));
+            assert_eq!(served(&plain, &[(ms(0), answer)]), gateway);
+        }
     }
 
     #[test]

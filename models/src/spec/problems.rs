@@ -271,6 +271,14 @@ impl WorldSpec {
                 "the gateway gives up before a healthy request is done",
                 "give more than service_time",
             );
+            if let Some(wait) = service.wait {
+                found.unless(
+                    wait.replicas <= self.redis.replicas,
+                    format!("service[{i}].wait.replicas"),
+                    "with fewer replicas than that, every write waits for the whole timeout",
+                    "give at most redis.replicas",
+                );
+            }
             for (n, need) in service.needs.iter().enumerate() {
                 let key = format!("service[{i}].needs[{n}].workload");
                 found.known(key, "workload", &need.workload, &workloads);

@@ -21,8 +21,33 @@ pub struct ServiceSpec {
     pub service_time: SimDuration,
     /// The workloads without which it cannot answer.
     pub needs: Vec<NeedSpec>,
+    /// Does it wait for replicas after a write? Absent: it does not.
+    pub wait: Option<WaitSpec>,
     /// Its Redis client.
     pub client: ClientSpec,
+}
+
+/// `WAIT` after every write: the service goes on when so many replicas have acknowledged it, or
+/// after the timeout (replication.c: waitCommand).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitSpec {
+    /// Replicas that must acknowledge.
+    pub replicas: u16,
+    /// How long they have.
+    pub timeout: SimDuration,
+    /// What the service does when fewer have.
+    pub short: ShortSpec,
+}
+
+/// What a service makes of a write that too few replicas have acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShortSpec {
+    /// It is content, late.
+    Accept,
+    /// It fails the request.
+    Fail,
 }
 
 /// One workload that a service cannot do without.
