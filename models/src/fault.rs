@@ -91,6 +91,19 @@ impl Fault {
         }
     }
 
+    /// The name of its kind in a scenario.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fault::Burst { .. } => "growth-burst",
+            Fault::Crash { .. } => "crash",
+            Fault::Hang { .. } => "hang",
+            Fault::HostLoss { .. } => "host-loss",
+            Fault::Partition { .. } => "partition",
+            Fault::SaveFails { .. } => "save-fails",
+            Fault::SlowSubscriber { .. } => "slow-subscriber",
+        }
+    }
+
     /// The workload whose cluster is concerned, by position.
     pub fn workload(&self) -> usize {
         match self {

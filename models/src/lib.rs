@@ -23,6 +23,7 @@ pub mod ids;
 pub mod lab;
 pub mod layout;
 pub mod ledger;
+pub mod moment;
 pub mod outcome;
 pub mod people;
 pub mod redis;

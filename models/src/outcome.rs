@@ -5,6 +5,7 @@ use serde::Serialize;
 use sim::SimTime;
 
 use crate::answer::Cause;
+use crate::moment::Moment;
 
 /// What a trial yields.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct TrialResult {
     pub components: Vec<ComponentDowntime>,
     /// Rows and marks; empty unless the story was asked for.
     pub timeline: Timeline,
+    /// Moments of note, as data; likewise.
+    pub moments: Vec<Moment>,
     /// Every change of state, message of note, verdict and human step; likewise.
     pub trace: Vec<(SimTime, String)>,
     /// Draws of the environment by name; likewise.

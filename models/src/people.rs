@@ -15,6 +15,7 @@ use sim::{EventKey, SimDuration, SimTime, Streams};
 
 use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::PeopleSpec;
 use crate::streams;
@@ -162,6 +163,7 @@ impl People {
     pub fn on_page(&mut self, named: bool, about: Option<ClusterId>, cx: &mut Cx) {
         cx.ledger.detections.push(cx.now);
         cx.ledger.mark(cx.now, "on call", || "paged".to_owned());
+        cx.ledger.moment(cx.now, What::Paged, "on call");
         match self.stage {
             Stage::Idle => self.come(named, about, cx),
             Stage::Unaware(key) => {
@@ -201,6 +203,7 @@ impl People {
                 if sight.failing {
                     cx.ledger.detections.push(cx.now);
                     cx.ledger.mark(cx.now, "on call", || "notices".to_owned());
+                    cx.ledger.moment(cx.now, What::Noticed, "on call");
                     self.come(false, None, cx);
                 } else {
                     self.stand_down(cx);
@@ -208,6 +211,7 @@ impl People {
                 None
             }
             PeopleTimer::Acknowledged => {
+                cx.ledger.moment(cx.now, What::Acknowledged, "on call");
                 let takes = if self.named {
                     self.draws.diagnose_named
                 } else {
@@ -218,6 +222,8 @@ impl People {
             }
             PeopleTimer::Diagnosed => self.decide(sight, cx),
             PeopleTimer::Restarted => {
+                cx.ledger
+                    .moment(cx.now, What::ActionDone, "restart-servers");
                 if sight.failing {
                     self.diagnose(self.draws.diagnose_again, cx);
                 } else {
@@ -257,10 +263,13 @@ impl People {
             self.stage = Stage::Restarting;
             cx.agenda
                 .after(self.draws.restart, Event::People(PeopleTimer::Restarted));
+            cx.ledger
+                .moment(cx.now, What::ActionBegins, "restart-servers");
             self.tell("restarts servers", Tone::Busy, cx);
             return Some(Deed::RestartServers);
         }
         self.stage = Stage::Acting;
+        cx.ledger.moment(cx.now, What::CauseKnown, "on call");
         self.tell("knows the cause, decides", Tone::Busy, cx);
         let Draws {
             decide, provision, ..
@@ -297,6 +306,7 @@ impl People {
 
     fn stand_down(&mut self, cx: &mut Cx) {
         self.next_incident();
+        cx.ledger.moment(cx.now, What::StoodDown, "on call");
         self.stage = Stage::Idle;
         self.named = false;
         self.about = None;

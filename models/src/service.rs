@@ -6,6 +6,7 @@ use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, WaitSpec};
 
@@ -70,6 +71,13 @@ impl Service {
         };
         if answer != before {
             cx.ledger.say(cx.now, || format!("{}: {state}", self.name));
+        }
+        if answer.captures() != before.captures() {
+            let what = match answer.captures() {
+                true => What::ServiceUp,
+                false => What::ServiceDown,
+            };
+            cx.ledger.moment(cx.now, what, &self.name);
         }
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);

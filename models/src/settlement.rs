@@ -50,12 +50,14 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let components = components(&world);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
+    let moments = std::mem::take(&mut ledger.moments);
     let (trace, mut timeline) = ledger.into_story();
     timeline.minutes = minutes;
     TrialResult {
         outcome,
         components,
         timeline,
+        moments,
         trace,
         draws,
     }

@@ -14,6 +14,7 @@ use crate::event::{Cx, Event};
 use crate::fault::Fault;
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
+use crate::moment::What;
 use crate::people::{Deed, People, PeopleTimer, Sight};
 use crate::redis::capability::Reply;
 use crate::remediation::alert::MemoryAlert;
@@ -252,6 +253,7 @@ impl World<'_> {
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
+        cx.ledger.moment(cx.now, What::Fault, fault.kind());
         let hit = self
             .clusters
             .iter_mut()

@@ -9,6 +9,7 @@ use sim::{SimDuration, SimTime, Streams};
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::MemoryAlertSpec;
 use crate::streams;
@@ -87,6 +88,7 @@ impl MemoryAlert {
             ("fires, unheard", Tone::Doubtful)
         };
         cx.ledger.say(cx.now, || format!("{}: {state}", self.label));
+        cx.ledger.moment(cx.now, What::AlertFires, &self.label);
         cx.ledger
             .state(cx.now, RowGroup::Observers, &self.label, state, tone);
         self.reaches
