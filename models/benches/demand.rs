@@ -111,6 +111,8 @@ fn answers(timeline: &AnswerTimeline) -> Answers<'_> {
     Answers {
         timeline,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }
 }
 
@@ -181,6 +183,7 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
                 backoff: seconds(0.1),
                 retries_on: Vec::new(),
             },
+            inside: None,
         }],
         populations: vec![Population {
             name: "signers".to_owned(),

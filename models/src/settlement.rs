@@ -78,6 +78,8 @@ fn signers(
         .map(|((_, service), lost_acks)| Answers {
             timeline: service.timeline(),
             lost_acks,
+            needs: &[],
+            controls: &[],
         })
         .collect();
     let demand = visitors::demand(world.spec);

@@ -25,6 +25,8 @@ pub const SCRAPE_PHASE: Purpose = Purpose(31);
 pub const ALERT_REACHES: Purpose = Purpose(32);
 /// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
 pub const ARRIVALS: Purpose = Purpose(40);
+/// Calls of a request: keys, work, pauses. Entity: the population; its classes are sub-streams.
+pub const CALLS: Purpose = Purpose(41);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);
 /// What the autoscaler's provider takes. Entity: the action.

@@ -49,6 +49,7 @@ fn service(spec: &ServiceSpec) -> Service {
             backoff: spec.client.backoff,
             retries_on: spec.client.retries_on.clone(),
         },
+        inside: None,
     }
 }
 

@@ -44,6 +44,7 @@ fn demand(rate: f64, class: Class) -> Demand {
                 backoff: SimDuration::ZERO,
                 retries_on: Vec::new(),
             },
+            inside: None,
         }],
         populations: vec![Population {
             name: "signers".to_owned(),
@@ -70,6 +71,8 @@ fn run(demand: &Demand, timeline: &AnswerTimeline, trial: u64) -> DemandOutcome 
     let answers = [Answers {
         timeline,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }];
     let streams = Streams::for_trial(3, trial);
     let lazy = evaluate(demand, &answers, &streams, at(3600.0), Mode::Lazy);
@@ -302,6 +305,8 @@ fn observed_minutes_are_those_of_the_chart() {
     let answers = [Answers {
         timeline: &line,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }];
     for trial in 0..50 {
         let streams = Streams::for_trial(3, trial);
@@ -332,6 +337,8 @@ fn acknowledged_and_lost_are_the_captures_in_the_window() {
     let answers = [Answers {
         timeline: &line,
         lost_acks: &lost_acks,
+        needs: &[],
+        controls: &[],
     }];
     let arrivals = arrivals(&demand, 0);
     let first = arrivals.count(at(900.0 - 0.05), at(1000.0 - 0.05));

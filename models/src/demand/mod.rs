@@ -21,10 +21,13 @@
 use sim::{SimTime, Streams};
 
 mod attempt;
+mod breaker;
 mod caller;
 mod cohort;
+mod course;
 mod due;
 mod fate;
+mod inside;
 mod lazy;
 mod minutes;
 mod outcome;
@@ -37,11 +40,15 @@ mod strip;
 mod visit;
 
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
-pub use population::{Answers, Class, Client, Demand, Population, Service};
+pub use population::{
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
+    Population, Service,
+};
 pub use strip::Minute;
 
 use caller::Caller;
 use due::DueList;
+use inside::Interior;
 use pool::Pool;
 use scene::Scene;
 use strip::Strip;
@@ -138,6 +145,8 @@ fn scene<'a>(
         }
     }
     let due = DueList::new(callers.len());
+    let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
+    let interior = |inside: &'a Inside| Interior::new(inside, &answers, &classes, streams);
     Scene {
         service: spec,
         changes: answers.timeline.changes(),
@@ -145,6 +154,7 @@ fn scene<'a>(
         horizon,
         callers,
         pool: Pool::new(spec.workers, spec.queue_limit),
+        interior: spec.inside.as_ref().map(interior),
         in_play: InPlay::default(),
         due,
         now: SimTime::ZERO,
@@ -155,6 +165,15 @@ fn scene<'a>(
         played: 0,
         strip: None,
     }
+}
+
+/// Population and number of each class that comes to a service, in the order of its callers.
+fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Population, usize)> {
+    let here = demand
+        .populations
+        .iter()
+        .filter(move |p| p.service == service);
+    here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
 }
 
 /// What became of the population at `position`, once the scene has passed.
