@@ -327,15 +327,15 @@ mod tests {
             failures: 5,
             open_for: SimDuration::from_secs(30),
         });
-        let mixed = calls(&mut fuse, 0, 1000, |ms| ms % 50 != 0);
+        let mixed = calls(&mut fuse, 0, 1010, |ms| ms % 50 != 0);
         assert_eq!(
             (mixed.len(), fuse.opened),
-            (100, 0),
+            (101, 0),
             "four in a row are too few"
         );
-        let through = calls(&mut fuse, 1000, 200_000, |_| true);
+        let through = calls(&mut fuse, 1010, 200_000, |_| true);
         // Five, then one trial after 30, 60, 90 s.
-        assert_eq!(through[..5], [1000, 1010, 1020, 1030, 1040]);
-        assert_eq!(through[5..], [31_040, 91_040, 181_040]);
+        assert_eq!(through[..5], [1010, 1020, 1030, 1040, 1050]);
+        assert_eq!(through[5..], [31_050, 91_050, 181_050]);
     }
 }
