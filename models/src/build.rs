@@ -3,6 +3,7 @@
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
 use crate::RunOptions;
+use crate::answer::AnswerTimeline;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
@@ -12,7 +13,8 @@ use crate::ledger::Ledger;
 use crate::people::People;
 use crate::remediation::alert::MemoryAlert;
 use crate::remediation::autoscaler::Autoscaler;
-use crate::service::Service;
+use crate::service::{Need, Service};
+use crate::spec::service::Keys;
 use crate::spec::{CheckSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
 use crate::world::World;
@@ -140,10 +142,21 @@ fn wire_service(
             .find(|(_, cluster)| cluster.workloads.contains(&workload));
         found.expect("every workload lives on a cluster").0
     };
-    let needs = service
-        .needs
-        .iter()
-        .map(|need| (cluster_of(&need.workload), need.access));
+    let needs = service.needs.iter().map(|need| {
+        let cluster = cluster_of(&need.workload);
+        let keys = need.keys.unwrap_or(Keys::All);
+        let lines = match keys {
+            Keys::All => 1,
+            Keys::One => clusters[cluster].shards().len(),
+        };
+        Need {
+            cluster,
+            access: need.access,
+            keys,
+            spared: need.optional || need.fallback.is_some(),
+            lines: vec![AnswerTimeline::new(); lines],
+        }
+    });
     Service::new(&service.name, needs.collect(), service.wait)
 }
 

@@ -4,6 +4,7 @@
 use sim::{SimDuration, SimTime, Streams};
 
 use crate::Mode;
+use crate::answer::AnswerTimeline;
 use crate::demand::{self, Answers, PopulationOutcome};
 use crate::layout;
 use crate::outcome::{ComponentDowntime, TrialOutcome, TrialResult};
@@ -37,7 +38,7 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
         failed: tally.failed,
         acked_lost: tally.acked_lost,
         captured_twice: tally.captured_twice,
-        downtime_true_s: capture.timeline().downtime(start, end).as_secs_f64(),
+        downtime_true_s: capture.passable().downtime(start, end).as_secs_f64(),
         downtime_observed_s: 60.0 * signers.minutes_observed_down as f64,
         detect_s: detect,
         recover_s: recover,
@@ -71,18 +72,28 @@ fn signers(
     mode: Mode,
 ) -> (PopulationOutcome, Vec<(u64, u64, u64)>) {
     let lost_acks = visitors::lost_acks(world);
+    let lines: Vec<Vec<Vec<AnswerTimeline>>> = (world.services.iter())
+        .map(|(_, service)| {
+            service
+                .needs()
+                .iter()
+                .map(|need| need.lines.clone())
+                .collect()
+        })
+        .collect();
     let answers: Vec<Answers> = world
         .services
         .iter()
         .zip(&lost_acks)
-        .map(|((_, service), lost_acks)| Answers {
+        .zip(&lines)
+        .map(|(((_, service), lost_acks), lines)| Answers {
             timeline: service.timeline(),
             lost_acks,
-            needs: &[],
-            controls: &[],
+            needs: lines,
+            controls: service.controls(),
         })
         .collect();
-    let demand = visitors::demand(world.spec);
+    let demand = visitors::demand(world);
     let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
     let minutes = strip(world).map_or_else(Vec::new, |window| {
         demand::minutes(&demand, 0, &answers, streams, world.end, window)
@@ -120,7 +131,7 @@ fn components(world: &World) -> Vec<ComponentDowntime> {
                 .iter()
                 .find(|(_, service)| service.name == *name)
                 .expect("validated: components name services");
-            for (from, to, answer) in service.timeline().spans(world.end) {
+            for (from, to, answer) in service.passable().spans(world.end) {
                 if !answer.captures() {
                     down.add(from, to);
                 }

@@ -2,19 +2,24 @@
 
 use sim::{Intensity, Intervals, SimDuration, SimTime};
 
+mod inside;
+
 use crate::demand::{Class, Client, Demand, Population, Service};
 use crate::spec::{CallerSpec, ClassSpec, ServiceSpec, WorldSpec};
 use crate::world::World;
 
 /// Who comes, and what they meet: signers first, then the callers in the scenario's order.
-pub fn demand(spec: &WorldSpec) -> Demand {
+pub fn demand(world: &World) -> Demand {
+    let spec = world.spec;
     let callers = spec
         .callers
         .iter()
         .enumerate()
         .map(|(i, caller)| callers(spec, i, caller));
     Demand {
-        services: spec.services.iter().map(service).collect(),
+        services: (spec.services.iter().zip(world.services.iter()))
+            .map(|(spec, (_, built))| service(spec, built, world))
+            .collect(),
         populations: std::iter::once(signers(spec)).chain(callers).collect(),
     }
 }
@@ -26,7 +31,8 @@ pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
         let after = service.acknowledged_after(world.spec.redis.latency);
         let mut windows = Intervals::new();
         for (from, to, workloads) in &world.ledger.lost_acks {
-            let mut clusters = service.needs().iter().map(|(id, _)| &world.clusters[*id]);
+            let needs = service.needs().iter();
+            let mut clusters = needs.map(|need| &world.clusters[need.cluster]);
             if clusters.any(|cluster| cluster.workloads == *workloads) {
                 windows.add(*from + after, *to + after);
             }
@@ -36,7 +42,7 @@ pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
     world.services.iter().map(of).collect()
 }
 
-fn service(spec: &ServiceSpec) -> Service {
+fn service(spec: &ServiceSpec, built: &crate::service::Service, world: &World) -> Service {
     Service {
         name: spec.name.clone(),
         workers: spec.workers,
@@ -49,7 +55,7 @@ fn service(spec: &ServiceSpec) -> Service {
             backoff: spec.client.backoff,
             retries_on: spec.client.retries_on.clone(),
         },
-        inside: None,
+        inside: inside::of(spec, built, &world.clusters),
     }
 }
 

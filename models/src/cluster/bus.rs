@@ -170,8 +170,8 @@ impl Cluster {
         cx.ledger.moment(cx.now, What::Promoted, &name);
         // Under Sentinel clients follow when one of the Sentinels names the node.
         if self.sentinels.is_empty() {
-            let told = self.follow_delay(shard);
-            self.after(told, ClusterTimer::Follow { shard, node }, cx);
+            let told = self.told_after(shard);
+            self.let_follow(shard, node, told, cx);
         }
     }
 

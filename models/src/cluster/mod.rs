@@ -20,6 +20,7 @@
 mod bus;
 mod copying;
 mod due;
+mod follow;
 mod managed;
 mod node;
 pub mod operate;
@@ -33,7 +34,7 @@ mod stream;
 pub mod subscribers;
 mod tables;
 
-use sim::{ArrivalTree, EventKey, SimDuration, SimTime, StreamKey};
+use sim::{ArrivalTree, EventKey, SimTime, StreamKey};
 
 pub use node::{Link, Node};
 pub use partition::Cut;
@@ -53,6 +54,7 @@ use crate::redis::memory::{Load, NodeMemory};
 use crate::redis::replication::{History, Lineage};
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
+use follow::Following;
 use tables::Tables;
 
 /// What a cluster waits for.
@@ -166,7 +168,7 @@ pub struct Cluster {
     forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
-    follow: SimDuration,
+    following: Following,
     cutting_over: bool,
     plans: operate::Plans,
     watched: Vec<Watched>,
@@ -241,7 +243,7 @@ impl Cluster {
             memory_event: None,
             forecast: None,
             commands: (commands, writes),
-            follow: topology_refresh(spec, plan),
+            following: Following::new(spec, plan),
             nodes,
             shares,
             redis,
@@ -287,6 +289,24 @@ impl Cluster {
             }
         }
         answer
+    }
+
+    /// What a client is told that uses one shard of the cluster in this way.
+    pub fn answer_of(&self, shard: usize, access: Access) -> Answer {
+        let owner = self.known_owner(shard);
+        if self.cutting_over || self.condition(owner) == Condition::Forking {
+            return Answer::Hang;
+        }
+        match self.reply(owner, access) {
+            Reply::Silence => Answer::Hang,
+            Reply::Error(cause) => Answer::Error(cause),
+            Reply::Fine => Answer::Ok,
+        }
+    }
+
+    /// The share of keys in each shard.
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
     }
 
     /// What `node` replies to a client that takes it for an owner.
@@ -553,20 +573,4 @@ fn provider(failover: &FailoverSpec, shards: usize) -> Option<managed::Provider>
         | FailoverSpec::Application {}
         | FailoverSpec::None {} => None,
     }
-}
-
-/// Until the slowest of the cluster's services has learnt of a new owner.
-fn topology_refresh(spec: &WorldSpec, plan: &ClusterPlan) -> SimDuration {
-    let here = |name: &str| {
-        plan.workloads
-            .iter()
-            .any(|w| spec.workloads[*w].name == name)
-    };
-    let uses = spec
-        .services
-        .iter()
-        .filter(|s| s.needs.iter().any(|need| here(&need.workload)));
-    uses.map(|service| service.client.topology_refresh)
-        .max()
-        .unwrap_or(SimDuration::ZERO)
 }

@@ -79,6 +79,7 @@ impl Cluster {
         self.tell_provider(node, after, cx);
         self.streams_changed(node, cx);
         self.note_useless(node, after, cx);
+        self.look_again(node, cx);
     }
 
     pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
