@@ -4,12 +4,11 @@
 //! others; half of them save to disk, half have subscribers. A failure names the seed;
 //! `random_world(seed)` is that world.
 //!
-//! Not asserted here, since every trial of any test asserts it: that visits and failed attempts add
-//! up (`TrialOutcome::assert_adds_up`, called when a trial is settled, and `Tally::assert_adds_up`);
-//! that no replication offset runs back except by a full copy (`Lineage::advance_to`); that no
-//! replica is ahead of the history that it follows (`Cluster::held_for` expects it). One vote
-//! per voter and epoch is asserted where votes can be seen: `cluster_bus/random_worlds.rs`,
-//! `sentinel/random_worlds.rs`.
+//! Not asserted here, since every trial of any test asserts it: that visits and failed attempts
+//! add up (`TrialOutcome::assert_adds_up`, when it is settled; `Tally::assert_adds_up`); that no
+//! replication offset runs back except by a full copy (`Lineage::advance_to`); that no replica is
+//! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
+//! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.
 
 mod support;
 
