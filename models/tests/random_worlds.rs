@@ -1,11 +1,22 @@
 //! Whole worlds drawn from a seed: whatever their parts, some things always hold.
 //!
 //! Some kinds of fault, of checks and of limits are off entirely in some worlds and frequent in
-//! others. A failure names the seed; `random_world(seed)` is that world.
+//! others; half of them save to disk, half have subscribers. A failure names the seed;
+//! `random_world(seed)` is that world.
+//!
+//! Not asserted here, since every trial of any test asserts it: that visits and failed attempts
+//! add up (`TrialOutcome::assert_adds_up`, when it is settled; `Tally::assert_adds_up`); that no
+//! replication offset runs back except by a full copy (`Lineage::advance_to`); that no replica is
+//! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
+//! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.
 
 mod support;
 
-use models::{Mode, WorldSpec};
+use std::collections::BTreeMap;
+
+use models::redis::evict::Evictable;
+use models::redis::memory::{Load, NodeMemory};
+use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, Streams};
 use support::{small_world, trial};
@@ -29,7 +40,6 @@ fn opening_everything_changes_no_random_world() {
 fn check_world(seed: u64) {
     let spec = random_world(seed);
     let lazy = trial(&spec, seed, Mode::Lazy);
-    lazy.outcome.assert_adds_up();
     let outcome = &lazy.outcome;
     let horizon_s = spec.horizon.as_secs_f64();
     assert!(outcome.downtime_true_s <= horizon_s, "world {seed}");
@@ -42,27 +52,126 @@ fn check_world(seed: u64) {
     assert!(outcome.blocked <= outcome.visits, "world {seed}");
     let in_order = lazy.trace.windows(2).all(|pair| pair[0].0 <= pair[1].0);
     assert!(in_order, "world {seed}: time never runs back");
+    check_elections(&lazy, seed);
+    check_memory(&spec, seed);
     let eager = trial(&spec, seed, Mode::Eager);
     assert_eq!(lazy.trace, eager.trace, "world {seed}");
     assert_eq!(lazy, eager, "world {seed}");
 }
 
+/// An epoch of a bus has one winner, and no replica is promoted that has not asked for votes.
+fn check_elections(result: &TrialResult, seed: u64) {
+    let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut winners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for (_, line) in &result.trace {
+        if let Some(cluster) = line.strip_suffix(" cluster: larger nodes take over") {
+            // Nodes that take over begin to count anew.
+            asked.retain(|node, _| cluster_of(node) != cluster);
+            winners.retain(|(of, _), _| *of != cluster);
+        }
+        let asks = line.strip_prefix("bus: ");
+        if let Some((node, epoch)) = asks.and_then(|l| l.split_once(" asks for votes, epoch ")) {
+            asked.insert(node, epoch);
+        }
+        // Without a bus nobody ever asks.
+        if let (Some(node), false) = (line.strip_suffix(": promoted"), asked.is_empty()) {
+            let epoch = asked.get(node);
+            let epoch = epoch.unwrap_or_else(|| panic!("world {seed}: nobody elected {node}"));
+            let other = winners.insert((cluster_of(node), *epoch), node);
+            assert_eq!(other, None, "world {seed}: epoch {epoch} has two winners");
+        }
+    }
+}
+
+fn cluster_of(node: &str) -> &str {
+    node.split_once(" shard ")
+        .map_or(node, |(cluster, _)| cluster)
+}
+
+/// What a node uses is the sum of its parts up to where it evicts, and every size at which the
+/// model says that something happens is one at which it does.
+fn check_memory(spec: &WorldSpec, seed: u64) {
+    let mut rng = Streams::for_trial(seed, 0).stream(Purpose(7), 0);
+    let redis = &spec.redis;
+    let node_memory = redis.node_memory.as_f64();
+    let memory = NodeMemory::new(redis, node_memory);
+    let mut part = || node_memory * rng.random_range(0.0..0.2);
+    let load = Load {
+        primary: true,
+        tables: part(),
+        buffers: part(),
+        uncounted: part(),
+        copied: part(),
+        commands: 1000.0,
+    };
+    let empty = Load {
+        tables: 0.0,
+        buffers: 0.0,
+        ..load
+    };
+    let evicts = redis.maxmemory_policy.evictable() != Evictable::Nothing;
+    let most = memory.maxmemory().filter(|_| evicts);
+    let most = most.map_or(f64::INFINITY, |limit| limit + load.uncounted);
+    let same = |a: f64, b: f64| {
+        assert!((a - b).abs() < 1.0, "world {seed}: {a} and {b} bytes");
+    };
+    for tenths in 0..12 {
+        let dataset = node_memory * f64::from(tenths) / 10.0;
+        let parts = memory.used(0.0, empty) + dataset + load.tables + load.buffers;
+        same(memory.used(dataset, load), parts.min(most));
+        let resident = memory.used(dataset, load) * redis.fragmentation.get() + load.copied;
+        same(memory.resident(dataset, load), resident);
+        if parts < most {
+            same(memory.dataset_at_resident(resident, load), dataset);
+        }
+        let share = f64::from(tenths) / 12.0;
+        let used = memory.used(memory.dataset_at_usage(share, load), load);
+        same(used, share * memory.limit());
+        assert!(
+            (0.0..=1.0).contains(&memory.loadable(dataset, load)),
+            "world {seed}"
+        );
+    }
+    if let Some(dataset) = memory.evicts_from(load) {
+        same(memory.used(dataset, load), most);
+    }
+}
+
 #[test]
 fn random_worlds_are_worth_looking_at() {
-    let outcomes = (0..WORLDS).map(|seed| trial(&random_world(seed), seed, Mode::Lazy).outcome);
-    let (mut down, mut promoted, mut useless, mut spooled, mut lost) = (0, 0, 0, 0, 0);
-    for outcome in outcomes {
-        down += u64::from(outcome.downtime_true_s > 0.0);
-        promoted += u64::from(outcome.failovers > 0);
-        useless += u64::from(outcome.useless_failovers > 0);
-        spooled += u64::from(outcome.spooled > 0);
-        lost += u64::from(outcome.lost > 0);
+    type Seen = fn(&TrialResult) -> bool;
+    fn told(result: &TrialResult, words: &str) -> bool {
+        result.trace.iter().any(|(_, line)| line.contains(words))
     }
-    let seen = [down, promoted, useless, spooled, lost];
-    assert!(
-        seen.iter().all(|worlds| *worlds >= 10),
-        "worlds with downtime, a promotion, a useless one, a spool in use, lost visits: {seen:?}"
-    );
+    // What, in at least how many worlds, and how one knows it.
+    let seen: [(&str, u64, Seen); 14] = [
+        ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
+        ("a promotion", 10, |r| r.outcome.failovers > 0),
+        ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
+        ("a spool in use", 10, |r| r.outcome.spooled > 0),
+        ("lost visits", 10, |r| r.outcome.lost > 0),
+        ("an election", 10, |r| told(r, "asks for votes")),
+        ("a full copy", 10, |r| {
+            told(r, "full synchronisation begins")
+        }),
+        ("a fork that blocks", 10, |r| told(r, "a fork blocks it")),
+        ("a full disk", 10, |r| told(r, "disk full")),
+        ("a failed save", 10, |r| told(r, "its save fails")),
+        ("a good one after it", 1, |r| told(r, ": saved")),
+        ("too many copied pages", 1, |r| told(r, "pages copied for")),
+        ("slow subscribers", 10, |r| told(r, "stop reading")),
+        ("cut off", 10, |r| told(r, "subscribers are cut off")),
+    ];
+    let mut worlds = [0; 14];
+    for seed in 0..WORLDS {
+        let result = trial(&random_world(seed), seed, Mode::Lazy);
+        for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
+            *worlds += u64::from(holds(&result));
+        }
+    }
+    for ((what, least, _), worlds) in seen.iter().zip(worlds) {
+        assert!(worlds >= *least, "{what}: in {worlds} worlds");
+    }
 }
 
 fn random_world(seed: u64) -> WorldSpec {
@@ -82,7 +191,16 @@ fn random_world(seed: u64) -> WorldSpec {
     if replicas == 0 || rng.random_range(0..3) == 0 {
         changes.push(("health_check", "[]".to_owned()));
     }
-    changes.push(("fault", faults(&mut rng, hosts)));
+    let saves = rng.random_range(0..2) == 0;
+    if saves {
+        changes.extend(persistence(&mut rng));
+    }
+    let subscribers = rng.random_range(0..2) == 0;
+    if subscribers {
+        changes.push(("redis.pubsub", PUBSUB.to_owned()));
+    }
+    let kinds = kinds(hosts, saves, subscribers);
+    changes.push(("fault", faults(&mut rng, &kinds, hosts)));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
     small_world(&changes)
 }
@@ -101,7 +219,12 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     } else {
         pick(
             rng,
-            &["\"noeviction\"", "\"noeviction\"", "\"allkeys-lru\""],
+            &[
+                "\"noeviction\"",
+                "\"noeviction\"",
+                "\"allkeys-lru\"",
+                "\"volatile-lfu\"",
+            ],
         )
     };
     let strict = if replicas > 0 {
@@ -139,6 +262,8 @@ const REPLICATION_TIGHT: &str = r#"{ backlog_ttl = "5s", timeout = "3s",
     output_limit = { hard = "1MiB", soft = "512KiB", soft_for = "10s" } }"#;
 const REPLICATION_STRICT: &str = r#"{ backlog_ttl = "1h", timeout = "60s",
     min_replicas = { to_write = 1, max_lag = "10s" } }"#;
+const PUBSUB: &str = r#"{ subscribers = 10, hard_limit = "32MiB", soft_limit = "8MiB",
+    soft_time = "20s", socket_buffers = "300kB" }"#;
 const MANAGED: &str = r#"{ kind = "managed", dns_ttl = "60s",
     takes = { kind = "uniform", min = "10s", max = "15s" } }"#;
 
@@ -184,44 +309,102 @@ fn pick(rng: &mut Rng, values: &[&str]) -> String {
     values[rng.random_range(0..values.len())].to_owned()
 }
 
+/// Some forks take long and some children are slow: what they meet is worth looking at.
+fn persistence(rng: &mut Rng) -> Vec<Change> {
+    let schedules = [
+        "{ kind = \"append-only\", rewrite_growth = \"0.3x\" }",
+        "{ kind = \"save-points\", points = [{ after = \"30s\", changes = 1 }] }",
+        "{ kind = \"save-points\", points = [{ after = \"5min\", changes = 1 }] }",
+    ];
+    let schedule = pick(rng, &schedules);
+    let overcommit = pick(rng, &["always", "heuristic", "strict"]);
+    let mut either = || pick(rng, &["true", "false"]);
+    let persistence = format!(
+        "{{ schedule = {schedule}, overcommit = \"{overcommit}\", oom_score_adj = {}, \
+         stop_writes_on_bgsave_error = {}, transparent_huge_pages = {} }}",
+        either(),
+        either(),
+        either(),
+    );
+    vec![
+        ("redis.persistence", persistence),
+        (
+            "redis.sync.save_keys",
+            pick(rng, &["\"500/s\"", "\"2000/s\"", "\"870000/s\""]),
+        ),
+        (
+            "redis.sync.fork_per_gib",
+            pick(rng, &["\"20ms\"", "\"3s\"", "\"30s\""]),
+        ),
+    ]
+}
+
+/// The kinds of fault that a world of so many hosts can have.
+fn kinds(hosts: u16, saves: bool, subscribers: bool) -> Vec<&'static str> {
+    let kinds = [
+        ("growth-burst", true),
+        ("crash", true),
+        ("hang", true),
+        ("host-loss", true),
+        ("partition", hosts > 1),
+        ("save-fails", saves),
+        ("slow-subscriber", subscribers),
+    ];
+    let can = kinds.into_iter().filter(|(_, can)| *can);
+    can.map(|(kind, _)| kind).collect()
+}
+
 /// Up to four faults, of kinds that this world has.
-fn faults(rng: &mut Rng, hosts: u16) -> String {
-    let most = if hosts > 1 { 5 } else { 4 };
-    let kinds: Vec<u32> = (0..most).filter(|_| rng.random_range(0..2) == 0).collect();
+fn faults(rng: &mut Rng, kinds: &[&str], hosts: u16) -> String {
+    let kinds: Vec<&str> = kinds
+        .iter()
+        .copied()
+        .filter(|_| rng.random_range(0..2) == 0)
+        .collect();
     let mut faults = Vec::new();
     for _ in 0..rng.random_range(0..5) {
-        let Some(kind) = kinds.get(rng.random_range(0..kinds.len().max(1))) else {
-            continue;
-        };
-        let workload = ["log", "cache"][rng.random_range(0..2)];
-        let at = format!(
-            "{{ kind = \"constant\", value = \"{}s\" }}",
-            rng.random_range(1..2900)
-        );
-        let lasts = [1, 4, 20, 300, 3000][rng.random_range(0..5)];
-        faults.push(match kind {
-            0 => format!(
+        if !kinds.is_empty() {
+            let kind = pick(rng, &kinds);
+            faults.push(fault(rng, &kind, hosts));
+        }
+    }
+    format!("[{}]", faults.join(", "))
+}
+
+fn fault(rng: &mut Rng, kind: &str, hosts: u16) -> String {
+    let workload = pick(rng, &["log", "cache"]);
+    let at = format!(
+        "{{ kind = \"constant\", value = \"{}s\" }}",
+        rng.random_range(1..2900)
+    );
+    let lasts = pick(rng, &["1s", "4s", "20s", "300s", "3000s"]);
+    let rest = match kind {
+        "growth-burst" => {
+            return format!(
                 "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
                  {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
                  value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", \
                  weight = \"1x\" }}] }}"
-            ),
-            1 => format!("{{ kind = \"crash\", workload = \"{workload}\", at = {at} }}"),
-            2 => format!(
-                "{{ kind = \"hang\", workload = \"{workload}\", at = {at}, lasts = \"{lasts}s\" }}"
-            ),
-            4 => format!(
-                "{{ kind = \"partition\", workload = \"{workload}\", at = {at}, lasts = \
-                 \"{lasts}s\", hosts = [{}], clients = \"{}\" }}",
-                rng.random_range(0..hosts),
-                ["hosts", "others"][rng.random_range(0..2)],
-            ),
-            _ => format!(
-                "{{ kind = \"host-loss\", workload = \"{workload}\", host = {}, at = {at}, lasts \
-                 = \"{lasts}s\" }}",
-                rng.random_range(0..hosts)
-            ),
-        });
-    }
-    format!("[{}]", faults.join(", "))
+            );
+        }
+        "crash" => String::new(),
+        "hang" | "save-fails" => format!(", lasts = \"{lasts}\""),
+        "host-loss" => format!(
+            ", lasts = \"{lasts}\", host = {}",
+            rng.random_range(0..hosts)
+        ),
+        "partition" => format!(
+            ", lasts = \"{lasts}\", hosts = [{}], clients = \"{}\"",
+            rng.random_range(0..hosts),
+            pick(rng, &["hosts", "others"]),
+        ),
+        "slow-subscriber" => format!(
+            ", lasts = \"{lasts}\", subscribers = {}, messages = \"{}/s\", \
+             message_size = \"10kB\", reconnects_after = \"3s\"",
+            rng.random_range(1..4),
+            rng.random_range(10..300),
+        ),
+        other => panic!("no kind of fault: {other}"),
+    };
+    format!("{{ kind = \"{kind}\", workload = \"{workload}\", at = {at}{rest} }}")
 }

@@ -16,6 +16,9 @@ Examples:
 
 /// Shown last in the help.
 pub const BOUNDS: &str = "\
+Built in are 26 settings of Redis 7.0.15: C, P and S, which were there when the model was built, and
+X, which were measured afterwards under settings that it had not seen (X5 and X6: C1 and S1 again).
+
 Rows are grouped by condition and setting, and each setting is simulated. A comparison holds if
 medians are within 5 % (or 50 ms), 95th percentiles within 10 %, and the Kolmogorov-Smirnov test
 has p > 0.01 (or medians are within 50 ms); a share of failovers, within 15 points.

@@ -7,8 +7,10 @@
 //! | `paired.rs` | is B better than A, trial by trial; what did pairing gain |
 //! | `bootstrap.rs` | the same for skewed losses; how likely is a design the best |
 //! | `kolmogorov.rs` | do two samples come from one distribution |
+//! | `binomial.rs` | is a count what a share makes one expect |
 //! | `family.rs` | what can still be said when many designs are looked at together |
 
+pub mod binomial;
 pub mod bootstrap;
 pub mod estimate;
 pub mod family;

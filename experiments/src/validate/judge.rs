@@ -6,12 +6,12 @@
 
 use models::lab::{Fault, LabRun, Setting};
 use sim::SimDuration;
-use statrs::distribution::{Binomial, Discrete};
 
 use super::read::Group;
 use super::simulate::{Order, simulate};
 use crate::error::Error;
 use crate::progress::Bar;
+use crate::stats::binomial::binomial_p;
 use crate::stats::kolmogorov::{TwoSample, two_sample};
 use crate::stats::{LEVEL, quantile};
 
@@ -161,14 +161,6 @@ fn share(hits: usize, runs: usize) -> Figures {
     }
 }
 
-/// Two-sided p-value of `hits` in `n` trials if each hits with probability `share`.
-fn binomial_p(n: usize, hits: usize, share: f64) -> f64 {
-    let binomial = Binomial::new(share, n as u64).expect("a share is a probability");
-    let observed = binomial.pmf(hits as u64) * (1.0 + 1e-9);
-    let all = (0..=n as u64).map(|k| binomial.pmf(k));
-    all.filter(|p| *p <= observed).sum::<f64>().min(1.0)
-}
-
 impl Line {
     /// How far the simulated median is from the measured one, relative to that.
     pub fn median_rel(&self) -> Option<f64> {
@@ -300,13 +292,5 @@ mod tests {
         assert_eq!(misses(&of(50, 34)), ["share"]);
         assert_eq!(of(0, 10).median_rel(), None, "relative to nothing");
         assert_eq!(misses(&of(0, 10)), [""; 0]);
-    }
-
-    #[test]
-    fn binomial_p_agrees_with_counting() {
-        // Of ten fair tosses, 0, 1, 9 and 10 heads are as unlikely as one: 22 of 1,024.
-        assert!((binomial_p(10, 1, 0.5) - 22.0 / 1024.0).abs() < 1e-12);
-        assert_eq!(binomial_p(12, 0, 0.0), 1.0);
-        assert_eq!(binomial_p(12, 12, 1.0), 1.0);
     }
 }

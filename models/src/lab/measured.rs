@@ -1,6 +1,7 @@
 //! The measurements that the model is held against, as the laboratory wrote them.
 //!
-//! Where they come from, and what their columns mean: `models/lab/README.md`.
+//! Where they come from, and what their columns mean: `models/lab/README.md`. C, P and S were there
+//! when the model was built; X were measured afterwards, and nothing was fitted to them.
 
 /// One file of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ const fn file(file: &'static str, text: &'static str) -> Measured {
 }
 
 /// All failover conditions.
-pub const MEASURED: [Measured; 10] = [
+pub const MEASURED: [Measured; 16] = [
     file(
         "C1_cluster_crash.csv",
         include_str!("../../lab/C1_cluster_crash.csv"),
@@ -56,5 +57,29 @@ pub const MEASURED: [Measured; 10] = [
     file(
         "S6_sentinel_crash_second_failover.csv",
         include_str!("../../lab/S6_sentinel_crash_second_failover.csv"),
+    ),
+    file(
+        "X1_cluster_crash_5_masters.csv",
+        include_str!("../../lab/X1_cluster_crash_5_masters.csv"),
+    ),
+    file(
+        "X2_cluster_hang.csv",
+        include_str!("../../lab/X2_cluster_hang.csv"),
+    ),
+    file(
+        "X3_sentinel_crash_5_sentinels.csv",
+        include_str!("../../lab/X3_sentinel_crash_5_sentinels.csv"),
+    ),
+    file(
+        "X4_sentinel_hang_1_dead.csv",
+        include_str!("../../lab/X4_sentinel_hang_1_dead.csv"),
+    ),
+    file(
+        "X5_cluster_crash_again.csv",
+        include_str!("../../lab/X5_cluster_crash_again.csv"),
+    ),
+    file(
+        "X6_sentinel_crash_again.csv",
+        include_str!("../../lab/X6_sentinel_crash_again.csv"),
     ),
 ];

@@ -28,6 +28,6 @@ mod setting;
 pub use drive::BusDrive;
 pub use measured::{MEASURED, Measured};
 pub use probe::{Address, Deployment, Failures, Presence, Probe, ProbeLog, WriteAnswer};
-pub use run::{LabError, LabRun, Milestones, run};
+pub use run::{LabError, LabRun, Milestones, SentinelSteps, run};
 pub use sentinel_drive::SentinelDrive;
 pub use setting::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};

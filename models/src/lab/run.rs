@@ -52,6 +52,31 @@ pub struct Milestones {
     pub promote: Option<SimDuration>,
     /// The primaries of the other shards served at the end.
     pub other_shards_ok: bool,
+    /// What only Sentinels say.
+    pub sentinels: SentinelSteps,
+}
+
+/// The steps of a failover by Sentinels, each as time since the fault; `None` if it was not taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentinelSteps {
+    /// The first Sentinel held the victim for down (`+sdown`).
+    pub sdown_first: Option<SimDuration>,
+    /// The second did.
+    pub sdown_second: Option<SimDuration>,
+    /// The last did before any switched to another primary.
+    pub sdown_last: Option<SimDuration>,
+    /// One was elected (`+elected-leader`).
+    pub elected: Option<SimDuration>,
+    /// It chose a replica (`+selected-slave`).
+    pub selected: Option<SimDuration>,
+    /// It saw the replica to be a primary (`+promoted-slave`).
+    pub promoted_seen: Option<SimDuration>,
+    /// The first Sentinel switched (`+switch-master`).
+    pub switch_first: Option<SimDuration>,
+    /// The last did.
+    pub switch_last: Option<SimDuration>,
+    /// A failover of the new primary began, which was well.
+    pub second_failover: Option<SimDuration>,
 }
 
 /// What one run brought.

@@ -8,11 +8,11 @@ use rand::RngExt as _;
 use sim::{Rng, SimDuration, SimTime, StreamKey};
 
 use super::probe::{Address, Deployment, Presence, WriteAnswer};
-use super::run::{Lab, LabError, Milestones};
+use super::run::{Lab, LabError, Milestones, SentinelSteps};
 use super::sentinel_drive::SentinelDrive;
 use super::setting::{Fault, SentinelSetting};
 use crate::failover::sentinel::{
-    Node, NodeInit, NodeRole, Process, Sentinel, SentinelEffect, SentinelGroup, SentinelSpec,
+    Node, NodeInit, NodeRole, Party, Process, Sentinel, SentinelEffect, SentinelGroup, SentinelSpec,
 };
 
 /// Loopback, as for the cluster.
@@ -106,6 +106,7 @@ impl Lab for SentinelLab {
 
     fn milestones(&self, fault_at: SimTime) -> Milestones {
         let mut milestones = Milestones::default();
+        let mut steps = SentinelSteps::default();
         for (at, effect) in self.drive.heard.iter().filter(|(at, _)| *at >= fault_at) {
             let after = *at - fault_at;
             let first = |slot: &mut Option<SimDuration>| {
@@ -118,21 +119,33 @@ impl Lab for SentinelLab {
                     milestones.elections += 1;
                 }
                 SentinelEffect::Promote { .. } => first(&mut milestones.promote),
-                SentinelEffect::Sdown { .. }
+                SentinelEffect::TryFailover { .. } => first(&mut steps.second_failover),
+                SentinelEffect::Sdown { of, .. } => {
+                    if of == Party::Node(VICTIM) && steps.switch_first.is_none() {
+                        if steps.sdown_first.is_some() {
+                            first(&mut steps.sdown_second);
+                        }
+                        first(&mut steps.sdown_first);
+                        steps.sdown_last = Some(after);
+                    }
+                }
+                SentinelEffect::ElectedLeader { .. } => first(&mut steps.elected),
+                SentinelEffect::Selected { .. } => first(&mut steps.selected),
+                SentinelEffect::PromotedSeen { .. } => first(&mut steps.promoted_seen),
+                SentinelEffect::SwitchMaster { from: VICTIM, .. } => {
+                    first(&mut steps.switch_first);
+                    steps.switch_last = Some(after);
+                }
+                SentinelEffect::SwitchMaster { .. }
                 | SentinelEffect::SdownCleared { .. }
                 | SentinelEffect::Odown { .. }
                 | SentinelEffect::OdownCleared { .. }
-                | SentinelEffect::TryFailover { .. }
                 | SentinelEffect::Vote { .. }
-                | SentinelEffect::ElectedLeader { .. }
-                | SentinelEffect::Selected { .. }
                 | SentinelEffect::Reconfigure { .. }
                 | SentinelEffect::ClientsKilled { .. }
                 | SentinelEffect::ScriptKill { .. }
-                | SentinelEffect::PromotedSeen { .. }
                 | SentinelEffect::ReplicaReconfigured { .. }
                 | SentinelEffect::FailoverEnded { .. }
-                | SentinelEffect::SwitchMaster { .. }
                 | SentinelEffect::FailoverAborted { .. }
                 | SentinelEffect::ConvertToReplica { .. }
                 | SentinelEffect::FixReplica { .. }
@@ -140,7 +153,10 @@ impl Lab for SentinelLab {
                 | SentinelEffect::Tilt { .. } => {}
             }
         }
-        milestones
+        Milestones {
+            sentinels: steps,
+            ..milestones
+        }
     }
 }
 

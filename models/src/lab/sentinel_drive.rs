@@ -10,7 +10,7 @@ use crate::failover::sentinel::{
     SentinelGroup,
 };
 
-/// How long a replica takes to copy a primary: the data sets of a laboratory are tiny.
+/// The data sets of a laboratory are tiny.
 const COPY: SimDuration = SimDuration::from_millis(5);
 /// A replica that finds no primary tries again on the grid of `replicationCron`.
 const RETRY: SimDuration = SimDuration::from_secs(1);
@@ -24,6 +24,8 @@ pub struct SentinelDrive {
     pub now: SimTime,
     /// Everything that it said, in order.
     pub heard: SentinelEffects,
+    /// How long a replica takes to copy a primary.
+    pub copy: SimDuration,
     /// How much of `heard` the world has already acted on.
     acted: usize,
     /// When a copy will be complete, by node.
@@ -37,6 +39,7 @@ impl SentinelDrive {
             group,
             now,
             heard: SentinelEffects::new(),
+            copy: COPY,
             acted: 0,
             copies: BTreeMap::new(),
         }
@@ -84,7 +87,7 @@ impl SentinelDrive {
         let mut new = NodeTruth { process, ..truth };
         if was_gone && !is_gone && truth.role != NodeRole::Primary {
             new.link = ReplicaLink::NeverSynced;
-            self.copies.insert(node, self.now + COPY);
+            self.copies.insert(node, self.now + self.copy);
         }
         self.set(node, new);
         if was_gone == is_gone {
@@ -101,7 +104,7 @@ impl SentinelDrive {
                 self.set(replica, NodeTruth { link, ..truth });
             }
             if was_gone {
-                self.copies.insert(replica, since + COPY);
+                self.copies.insert(replica, since + self.copy);
             }
         }
     }
@@ -122,11 +125,11 @@ impl SentinelDrive {
     }
 
     /// A replica that was told to copy another does so, if it can.
-    fn react(&mut self) {
+    pub fn react(&mut self) {
         while let Some((at, effect)) = self.heard.get(self.acted).copied() {
             self.acted += 1;
             if let SentinelEffect::Reconfigure { node, .. } = effect {
-                self.copies.insert(node, at.max(self.now) + COPY);
+                self.copies.insert(node, at.max(self.now) + self.copy);
             }
         }
     }

@@ -7,7 +7,7 @@ use models::failover::sentinel::{
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, SimTime, Streams};
 
-use crate::drive::{Drive, nodes, spec};
+use crate::drive::{Drive, Questions as _, nodes, spec};
 
 /// What a disturbed hour sounds like. Disturbances are minutes apart or seconds, at random.
 fn hour(seed: u64, eager: bool) -> (SentinelEffects, usize) {
@@ -18,7 +18,7 @@ fn hour(seed: u64, eager: bool) -> (SentinelEffects, usize) {
     if eager {
         group.set_eager();
     }
-    let (mut drive, mut slept) = (Drive::around(group, 0), 0);
+    let (mut drive, mut slept) = (Drive::around(group, SimTime::ZERO), 0);
     while drive.now < SimTime::ZERO + SimDuration::from_hours(1) {
         let pause_s = 10_f64.powf(rng.random_range(0.0..2.5));
         drive.until(drive.now + SimDuration::from_secs_f64(pause_s));
@@ -100,7 +100,7 @@ fn a_healthy_group_sleeps_and_wakes_in_its_stationary_state() {
     assert!(group.dormant());
     assert_eq!(group.next_at(), None);
     let year = SimDuration::from_days(365);
-    let mut drive = Drive::around(group.clone(), 0);
+    let mut drive = Drive::around(group.clone(), SimTime::ZERO);
     drive.until(SimTime::ZERO + year);
     assert!(drive.heard.is_empty());
     drive.process(Node(0), Process::Dead);
@@ -136,7 +136,7 @@ fn a_group_that_cannot_fail_over_sleeps_between_its_attempts() {
         let mut eager = group.clone();
         eager.set_eager();
         let outage = |group: SentinelGroup| {
-            let mut drive = Drive::around(group, 60_000);
+            let mut drive = Drive::around(group, SimTime::ZERO + SimDuration::from_mins(1));
             for sentinel in 0..dead_sentinels {
                 drive.sentinel(Sentinel(sentinel), Process::Dead);
             }

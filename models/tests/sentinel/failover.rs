@@ -6,7 +6,7 @@ use models::failover::sentinel::{
 };
 use sim::SimDuration;
 
-use crate::drive::{Drive, nodes, promoted, spec};
+use crate::drive::{Drive, Questions as _, nodes, promoted, spec};
 
 const DOWN_AFTER: u64 = 1000;
 
@@ -210,7 +210,7 @@ fn replicas_are_reconfigured_parallel_syncs_at_a_time() {
         spec.parallel_syncs = parallel;
         spec.failover_timeout = SimDuration::from_secs(60);
         let mut drive = Drive::new(spec, &nodes(5), 8);
-        drive.copy_ms = 3_000;
+        drive.copy = SimDuration::from_secs(3);
         let start = drive.now;
         drive.process(Node(0), Process::Dead);
         drive.pass(60_000);
@@ -227,7 +227,7 @@ fn replicas_are_reconfigured_parallel_syncs_at_a_time() {
 #[test]
 fn a_failover_ends_at_its_timeout_although_a_replica_never_copies() {
     let mut drive = Drive::new(spec(DOWN_AFTER), &nodes(3), 9);
-    drive.copy_ms = 3_600_000;
+    drive.copy = SimDuration::from_hours(1);
     let start = drive.now;
     drive.process(Node(0), Process::Dead);
     drive.pass(60_000);

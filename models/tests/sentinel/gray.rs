@@ -7,7 +7,7 @@ use models::failover::{cluster_bus, sentinel};
 use sentinel::{Node, NodeTruth, PingReply, Process, Sentinel};
 use sim::{Purpose, SimDuration, SimTime, Streams};
 
-use crate::drive::{Drive, nodes, promoted, spec};
+use crate::drive::{Drive, Questions as _, nodes, promoted, spec};
 
 /// Whether a cluster of three shards replaces a primary whose process does this for ten minutes.
 fn bus_replaces(process: cluster_bus::Process) -> bool {

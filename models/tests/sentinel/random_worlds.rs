@@ -6,7 +6,7 @@ use models::failover::sentinel::{Node, NodeRole, PingReply, Process, Sentinel, S
 use rand::RngExt as _;
 use sim::{Purpose, Rng, Streams};
 
-use crate::drive::{Drive, nodes, spec};
+use crate::drive::{Drive, Questions as _, nodes, spec};
 
 const WORLDS: u64 = 256;
 /// The kind of trouble that elects without votes.

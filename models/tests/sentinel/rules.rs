@@ -5,7 +5,7 @@ use models::failover::sentinel::{
 };
 use sim::SimDuration;
 
-use crate::drive::{Drive, nodes, promoted, spec};
+use crate::drive::{Drive, Questions as _, nodes, promoted, spec};
 
 const DOWN_AFTER: u64 = 2000;
 
