@@ -5,6 +5,7 @@ use serde::Serialize;
 use sim::SimTime;
 
 use crate::answer::Cause;
+use crate::demand::Window;
 use crate::moment::Moment;
 
 /// What a trial yields.
@@ -18,6 +19,8 @@ pub struct TrialResult {
     pub timeline: Timeline,
     /// Moments of note, as data; likewise.
     pub moments: Vec<Moment>,
+    /// What each population met around the outage, with the name of its service; likewise.
+    pub windows: Vec<(String, Window)>,
     /// Every change of state, message of note, verdict and human step; likewise.
     pub trace: Vec<(SimTime, String)>,
     /// Draws of the environment by name; likewise.

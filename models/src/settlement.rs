@@ -5,7 +5,7 @@ use sim::{SimDuration, SimTime, Streams};
 
 use crate::Mode;
 use crate::answer::AnswerTimeline;
-use crate::demand::{self, Answers, PopulationOutcome};
+use crate::demand::{self, Answers, Population, PopulationOutcome, Window};
 use crate::layout;
 use crate::outcome::{ComponentDowntime, TrialOutcome, TrialResult};
 use crate::spec::{ActionSpec, WorldSpec};
@@ -15,7 +15,7 @@ use crate::world::World;
 /// The result of a world that has come to its end.
 pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let (start, end) = (SimTime::ZERO, world.end);
-    let (signers, minutes) = signers(&world, streams, mode);
+    let (signers, windows) = signers(&world, streams, mode);
     let tally = &signers.tally;
     let capture = &world.services[world.capture];
     let outage = capture.outage(end);
@@ -53,12 +53,17 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let draws = std::mem::take(&mut ledger.draws);
     let moments = std::mem::take(&mut ledger.moments);
     let (trace, mut timeline) = ledger.into_story();
-    timeline.minutes = minutes;
+    let minutes = windows
+        .first()
+        .map_or(&[][..], |(_, window)| &window.minutes);
+    let minutes = minutes.iter().map(|m| (m.minute, m.ok, m.failed));
+    timeline.minutes = minutes.collect();
     TrialResult {
         outcome,
         components,
         timeline,
         moments,
+        windows,
         trace,
         draws,
     }
@@ -70,7 +75,7 @@ fn signers(
     world: &World,
     streams: &Streams,
     mode: Mode,
-) -> (PopulationOutcome, Vec<(u64, u64, u64)>) {
+) -> (PopulationOutcome, Vec<(String, Window)>) {
     let lost_acks = visitors::lost_acks(world);
     let lines: Vec<Vec<Vec<AnswerTimeline>>> = (world.services.iter())
         .map(|(_, service)| {
@@ -95,13 +100,20 @@ fn signers(
         .collect();
     let demand = visitors::demand(world);
     let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
-    let minutes = strip(world).map_or_else(Vec::new, |window| {
-        demand::minutes(&demand, 0, &answers, streams, world.end, window)
+    let shown = strip(world).map_or_else(Vec::new, |window| {
+        let of = |(population, visits): (usize, &Population)| {
+            let service = &demand.services[visits.service].name;
+            let window = demand::look(&demand, population, &answers, streams, world.end, window);
+            Some((service.clone(), window?))
+        };
+        demand
+            .populations
+            .iter()
+            .enumerate()
+            .filter_map(of)
+            .collect()
     });
-    let minutes = minutes
-        .iter()
-        .map(|minute| (minute.minute, minute.ok, minute.failed));
-    (outcome.populations.swap_remove(0), minutes.collect())
+    (outcome.populations.swap_remove(0), shown)
 }
 
 /// Around the outage, if there was one and the trial is to be told: the minutes worth a chart.

@@ -266,6 +266,7 @@ fn empty_inside() -> Inside {
         work: None,
         runs_on: false,
         connect_timeout: None,
+        offline_queue: None,
         growth: BackoffGrowth {
             factor: 1.0,
             max: seconds(1e6),
@@ -329,6 +330,7 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
         ),
         runs_on: rng.random_bool(0.5),
         connect_timeout: pick(rng, &[None, Some(seconds(0.5)), Some(seconds(10.0))]),
+        offline_queue: pick(rng, &[None, Some(seconds(2.0))]),
         growth: BackoffGrowth {
             factor: pick(rng, &[1.0, 2.0]),
             max: seconds(10.0),

@@ -60,6 +60,7 @@ fn inside(needs: Vec<Need>) -> Inside {
         work: None,
         runs_on: false,
         connect_timeout: None,
+        offline_queue: None,
         growth: BackoffGrowth {
             factor: 1.0,
             max: seconds(60.0),

@@ -273,6 +273,10 @@ impl<'a> Scene<'a> {
                 interior.enter(slot, Phase::Late { enough: false }, late(after));
                 Step::Stays
             }
+            Answer::Error(Cause::Refused) if interior.spec.offline_queue.is_some() => {
+                let until = interior.spec.offline_queue.map_or(now, late);
+                self.wait_for(slot, (need, shard), until, Cause::Refused)
+            }
             Answer::Error(cause) => {
                 self.call_ends(need, Some(true));
                 self.failed(slot, need, cause)
@@ -281,11 +285,23 @@ impl<'a> Scene<'a> {
                 let connects = connect.filter(|_| !state.connected[shard]);
                 let timeout = [command, connects].into_iter().flatten().min();
                 let until = timeout.map_or(SimTime::MAX, late);
-                let ticket = interior.enter(slot, Phase::Hangs { shard }, until);
-                interior.needs[need].hanging[shard].push(ticket);
-                Step::Stays
+                self.wait_for(slot, (need, shard), until, Cause::Timeout)
             }
         }
+    }
+
+    /// A call waits for its shard to answer otherwise, until the client gives it up for `cause`.
+    fn wait_for(
+        &mut self,
+        slot: u32,
+        (need, shard): (usize, usize),
+        until: SimTime,
+        cause: Cause,
+    ) -> Step {
+        let interior = self.inner();
+        let ticket = interior.enter(slot, Phase::Hangs { cause }, until);
+        interior.needs[need].hanging[shard].push(ticket);
+        Step::Stays
     }
 
     /// A call is over: its outcome is told to the breaker, if it had one.
@@ -375,9 +391,9 @@ impl<'a> Scene<'a> {
                 return;
             }
             Phase::Queues => self.failed(slot, need, Cause::PoolFull),
-            Phase::Hangs { .. } => {
+            Phase::Hangs { cause } => {
                 self.call_ends(need, Some(true));
-                self.failed(slot, need, Cause::Timeout)
+                self.failed(slot, need, cause)
             }
             Phase::Late { enough } => {
                 self.call_ends(need, Some(!enough));

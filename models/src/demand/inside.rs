@@ -21,7 +21,7 @@ use super::breaker::Fuse;
 use super::population::{Answers, Control, Fallback, Inside, Need, Population};
 use super::scene::Press;
 use super::visit::Who;
-use crate::answer::{Answer, AnswerTimeline};
+use crate::answer::{Answer, AnswerTimeline, Cause};
 use crate::streams;
 
 /// The inside of one service in one trial.
@@ -135,8 +135,8 @@ pub(super) enum Phase {
     Works { last: bool },
     /// It waits to be let in to a need.
     Queues,
-    /// It waits for a reply that does not come.
-    Hangs { shard: usize },
+    /// It waits for a reply that does not come, until the client gives it up.
+    Hangs { cause: Cause },
     /// It waits for replicas: enough, or too few.
     Late { enough: bool },
     /// It pauses before it tries again.

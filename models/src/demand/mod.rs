@@ -44,7 +44,7 @@ pub use population::{
     Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
     Population, Service,
 };
-pub use strip::Minute;
+pub use strip::{Minute, Window};
 
 use caller::Caller;
 use due::DueList;
@@ -98,16 +98,16 @@ pub fn evaluate(
     }
 }
 
-/// Attempts per minute of one population in the minutes that meet `[from, to)`, by playing the
-/// whole of it: for the chart of a single trial.
-pub fn minutes(
+/// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
+/// whole of them: for the chart of a single trial, and for whoever compares it with a report.
+pub fn look(
     demand: &Demand,
     population: usize,
     answers: &[Answers],
     streams: &Streams,
     horizon: SimTime,
     (from, to): (SimTime, SimTime),
-) -> Vec<Minute> {
+) -> Option<Window> {
     let service = demand.populations[population].service;
     let mut scene = scene(demand, service, answers[service], streams, horizon);
     let to = to.min(horizon);
@@ -118,7 +118,7 @@ pub fn minutes(
     // Presses of the first minute may belong to visits that began before it.
     let open_from = Strip::start(from).saturating_sub(life_max);
     scene.pass((open_from, Strip::end(to)));
-    scene.strip.map_or_else(Vec::new, Strip::into_minutes)
+    scene.strip.map(Strip::into_window)
 }
 
 /// The service at position `service` with all who come to it, at the start.

@@ -93,6 +93,8 @@ pub struct Inside {
     /// Until a connection that does not come about is given up; absent: never. It counts for nodes
     /// that have not answered since the servers were restarted.
     pub connect_timeout: Option<SimDuration>,
+    /// How long a call waits for a node that refuses connections; absent: not at all.
+    pub offline_queue: Option<SimDuration>,
     /// How the client's pause grows from one further try to the next.
     pub growth: BackoffGrowth,
     /// Further tries that may be under way at the same time; absent: any number.

@@ -134,7 +134,7 @@ impl<'a> Scene<'a> {
             let patience = self.callers[fresh.class].class.patience;
             let shown = ended.at <= fresh.at.saturating_add(patience);
             if ended.how == Ending::Captured && shown && ended.at < self.horizon {
-                self.record_strip(fresh.class, fresh.at, true);
+                self.record_strip(fresh.class, fresh.at, ended.at, true);
                 let lost = self.is_lost_ack(ended.at);
                 let tally = &mut self.callers[fresh.class].tally;
                 tally.captured_first_try += 1;
@@ -238,6 +238,11 @@ impl<'a> Scene<'a> {
     /// A press that is not answered on the spot: it is refused, waits, or a worker is held for it.
     fn find_room(&mut self, press: Press, room: Room) {
         let who = self.in_play.get(press.visit).who;
+        if room != Room::Worker
+            && let Some(strip) = &mut self.strip
+        {
+            strip.crowded(self.now);
+        }
         if room == Room::Full || self.is_shed(who, press.number) {
             self.refused_at = Some(self.now);
             let refused = Ended {
@@ -335,9 +340,9 @@ impl<'a> Scene<'a> {
     }
 
     #[inline]
-    pub fn record_strip(&mut self, class: usize, at: SimTime, ok: bool) {
+    pub fn record_strip(&mut self, class: usize, at: SimTime, ended: SimTime, ok: bool) {
         if let Some(strip) = &mut self.strip {
-            strip.add(self.callers[class].population, at, ok);
+            strip.add(self.callers[class].population, at, ended, ok);
         }
     }
 }

@@ -188,6 +188,9 @@ pub struct ClientSpec {
     /// Until a connection that does not come about is given up; absent: never. It counts for nodes
     /// that have not answered since the servers were restarted.
     pub connect_timeout: Option<SimDuration>,
+    /// How long a command waits for a connection that broke and is being made anew (an offline
+    /// queue); absent: it fails at once.
+    pub offline_queue: Option<SimDuration>,
     /// Until a command that gets no reply is given up; absent: never, the request hangs.
     pub command_timeout: Option<SimDuration>,
     /// Further tries after an error that is retried.
@@ -226,8 +229,10 @@ pub struct BackoffGrowthSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPoolSpec {
-    /// Connections of all processes of the service together.
+    /// Connections of one process.
     pub size: u32,
+    /// Processes of the service.
+    pub processes: u32,
     /// How long a request waits for a free one; `0s`: it fails at once.
     pub wait: SimDuration,
 }

@@ -30,6 +30,7 @@ pub fn of(
         && client.backoff_growth.is_none()
         && client.retries_at_once.is_none()
         && client.pool.is_none()
+        && client.offline_queue.is_none()
         && built.controls().is_empty()
         && !spec.needs.iter().any(special);
     if plain {
@@ -47,6 +48,7 @@ pub fn of(
         work: spec.work.clone(),
         runs_on,
         connect_timeout: client.connect_timeout,
+        offline_queue: client.offline_queue,
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
@@ -69,7 +71,8 @@ fn of_need(
     built: &service::Need,
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Need {
-    let pool = service.client.pool.map(|pool| (pool.size, pool.wait));
+    let pool = service.client.pool;
+    let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
     let bulkhead = need
         .bulkhead
         .map(|bulkhead| (bulkhead.calls, bulkhead.wait));
