@@ -8,8 +8,10 @@
 //! ```
 
 pub mod cli;
+pub mod clients;
 pub mod document;
 pub mod error;
+pub mod preset;
 pub mod progress;
 pub mod report;
 pub mod rows;

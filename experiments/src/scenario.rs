@@ -12,6 +12,7 @@ use sim::Bytes;
 
 use crate::document::{Node, Sources, decode, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
+use crate::preset;
 
 /// A file that is part of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,11 @@ pub fn read(
 
 /// The typed scenario, or everything that is wrong with it.
 pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
+    let tree = &{
+        let mut whole = tree.clone();
+        preset::expand(&mut whole)?;
+        whole
+    };
     let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {
         problems.iter_mut().for_each(|p| explain_maxmemory(p, tree));
         problems

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and which file answers.
 
 mod check;
+mod clients;
 mod compare;
 mod list;
 mod trace;
@@ -38,6 +39,9 @@ enum Verb {
         /// A file, a built-in name, or - for standard input
         file: String,
     },
+    /// What each client library makes of a primary that hangs or is killed
+    #[command(before_help = clients::EXAMPLES)]
+    Clients(ClientsArguments),
     /// List the built-in scenarios and studies
     #[command(before_help = list::EXAMPLES)]
     List,
@@ -73,6 +77,20 @@ struct CompareArguments {
     /// Open everything, request by request: slow, and the same bytes (a test of the simulator)
     #[arg(long)]
     eager: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ClientsArguments {
+    /// Trials of each library and fault
+    #[arg(long, value_name = "N", default_value_t = 11,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    trials: u64,
+    /// The seed; the same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Print the rows as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,6 +147,7 @@ pub fn run() -> u8 {
     let done = match &arguments.verb {
         Verb::Compare(arguments) => compare::run(arguments),
         Verb::Check { file } => check::run(file),
+        Verb::Clients(arguments) => clients::run(arguments),
         Verb::List => list::run(),
         Verb::Trace(arguments) => trace::run(arguments),
         Verb::Validate(arguments) => validate::run(arguments),
