@@ -11,6 +11,7 @@ use crate::ids::{CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
 use crate::ledger::Ledger;
 use crate::people::People;
+use crate::redis::growth::Adding;
 use crate::remediation::alert::MemoryAlert;
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::{Need, Service};
@@ -83,13 +84,14 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
 }
 
 /// The processes by which a cluster's datasets grow.
-fn trees(
-    spec: &WorldSpec,
-    plan: &ClusterPlan,
-    faults: &[Fault],
-    streams: &Streams,
-) -> Vec<(ArrivalTree, bool)> {
+fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<Adding> {
     let end = SimTime::ZERO + spec.horizon;
+    let adding = |tree, w: &usize| Adding {
+        tree,
+        expires: spec.workloads[*w].expires,
+        workload: (plan.workloads.iter().position(|on_it| on_it == w))
+            .expect("the workload is on the cluster"),
+    };
     let steady = plan.workloads.iter().map(|w| {
         let workload = &spec.workloads[*w];
         let intensity = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
@@ -98,14 +100,11 @@ fn trees(
             mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
         let key = streams.key(streams::GROWTH, *w as u64);
-        (
-            ArrivalTree::new(key, intensity, Some(marks)),
-            workload.expires,
-        )
+        adding(ArrivalTree::new(key, intensity, Some(marks)), w)
     });
     let bursts = faults.iter().filter_map(|fault| match fault {
         Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
-            Some((tree.clone(), spec.workloads[*workload].expires))
+            Some(adding(tree.clone(), workload))
         }
         Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
         Fault::HostLoss { .. } | Fault::Partition { .. } => None,

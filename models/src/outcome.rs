@@ -71,6 +71,13 @@ pub struct TrialOutcome {
     pub useless_failovers: u64,
     /// Promotions while the old primary was able to serve writes.
     pub false_failovers: u64,
+    /// Keys that were evicted, over all clusters.
+    pub evicted_keys: u64,
+    /// Of those, sessions: users who were signed out.
+    pub signed_out: u64,
+    /// Share of requests to a cache that find their key at the end of the trial, for the cache that
+    /// has lost most; `None` without a cache.
+    pub cache_hit_rate: Option<f64>,
     /// Fleet, checks, spool and scaling, averaged over the horizon, in US dollars per 730-hour
     /// month.
     pub cost_per_month_usd: f64,

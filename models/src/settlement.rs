@@ -5,6 +5,7 @@ use sim::{SimDuration, SimTime, Streams};
 
 use crate::Mode;
 use crate::answer::AnswerTimeline;
+use crate::cluster::Evicted;
 use crate::demand::{self, Answers, Population, PopulationOutcome, Window};
 use crate::layout;
 use crate::outcome::{ComponentDowntime, TrialOutcome, TrialResult};
@@ -13,8 +14,9 @@ use crate::visitors;
 use crate::world::World;
 
 /// The result of a world that has come to its end.
-pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
+pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let (start, end) = (SimTime::ZERO, world.end);
+    let evicted = evicted(&mut world);
     let (signers, windows) = signers(&world, streams, mode);
     let tally = &signers.tally;
     let capture = &world.services[world.capture];
@@ -45,6 +47,9 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
         failovers: world.ledger.failovers,
         useless_failovers: world.ledger.useless_failovers,
         false_failovers: world.ledger.false_failovers,
+        evicted_keys: evicted.keys,
+        signed_out: evicted.sessions,
+        cache_hit_rate: evicted.hit_rate,
         cost_per_month_usd: cost_per_month(&world),
     };
     outcome.assert_adds_up();
@@ -67,6 +72,18 @@ pub fn settle(world: World, streams: &Streams, mode: Mode) -> TrialResult {
         trace,
         draws,
     }
+}
+
+/// What evictions came to, over all clusters; and their story.
+fn evicted(world: &mut World) -> Evicted {
+    let end = world.end;
+    let clusters = world.clusters.iter_mut();
+    let sum = clusters.map(|(_, cluster)| cluster.evicted(end));
+    let sum = sum.fold(Evicted::default(), Evicted::with);
+    for (_, cluster) in world.clusters.iter() {
+        cluster.tell_evicted(end, &mut world.ledger);
+    }
+    sum
 }
 
 /// What became of the signers, counted against what every service answered; and their presses

@@ -38,7 +38,7 @@ const fn measure(name: &'static str, unit: &'static str, what: &'static str) -> 
 const BEFORE_CAUSES: usize = 10;
 
 /// Every measure but the causes of failed attempts, in the order of the columns.
-pub const MEASURES: [Measure; 20] = [
+pub const MEASURES: [Measure; 23] = [
     measure("visits", "visits", "signers who came to accept"),
     measure(
         "captured_first_try",
@@ -106,6 +106,13 @@ pub const MEASURES: [Measure; 20] = [
         "promotions",
         "the old primary was able to serve",
     ),
+    measure("evicted_keys", "keys", "keys evicted, over all clusters"),
+    measure("signed_out", "users", "sessions among the evicted keys"),
+    measure(
+        "cache_hit_rate",
+        "",
+        "share of requests to the emptiest cache that find their key at the end",
+    ),
     measure(
         "cost_per_month_usd",
         "USD",
@@ -158,6 +165,9 @@ pub fn fields(outcome: &TrialOutcome) -> Vec<Field> {
         failovers,
         useless_failovers,
         false_failovers,
+        evicted_keys,
+        signed_out,
+        cache_hit_rate,
         cost_per_month_usd,
     } = outcome;
     let visits_and_attempts = [
@@ -185,7 +195,8 @@ pub fn fields(outcome: &TrialOutcome) -> Vec<Field> {
     ];
     fields.extend(times.map(Field::Number));
     fields.extend([failovers, useless_failovers, false_failovers].map(|c| Field::Count(*c)));
-    fields.push(Field::Number(Some(*cost_per_month_usd)));
+    fields.extend([evicted_keys, signed_out].map(|c| Field::Count(*c)));
+    fields.extend([*cache_hit_rate, Some(*cost_per_month_usd)].map(Field::Number));
     fields
 }
 
@@ -218,6 +229,9 @@ pub(crate) mod tests {
             failovers: 2,
             useless_failovers: 1,
             false_failovers: 0,
+            evicted_keys: 0,
+            signed_out: 0,
+            cache_hit_rate: None,
             cost_per_month_usd: 99.5,
         }
     }
@@ -232,7 +246,7 @@ pub(crate) mod tests {
             failed_noreplicas,failed_unacknowledged,\
             failed_pool_full,failed_breaker_open,failed_gateway_504,acked_lost,captured_twice,\
             downtime_true_s,downtime_observed_s,detect_s,recover_s,failovers,useless_failovers,\
-            false_failovers,cost_per_month_usd";
+            false_failovers,evicted_keys,signed_out,cache_hit_rate,cost_per_month_usd";
         assert_eq!(names.join(","), expected);
     }
 }

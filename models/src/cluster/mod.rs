@@ -20,6 +20,7 @@
 mod bus;
 mod copying;
 mod due;
+mod evictions;
 mod follow;
 mod managed;
 mod node;
@@ -34,8 +35,9 @@ mod stream;
 pub mod subscribers;
 mod tables;
 
-use sim::{ArrivalTree, EventKey, SimTime, StreamKey};
+use sim::{EventKey, SimTime, StreamKey};
 
+pub use evictions::Evicted;
 pub use node::{Link, Node};
 pub use partition::Cut;
 pub use save::Child;
@@ -48,12 +50,13 @@ use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
-use crate::redis::growth::{Growth, Held};
+use crate::redis::growth::{Adding, Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::{Load, NodeMemory};
 use crate::redis::replication::{History, Lineage};
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
+use evictions::Evictions;
 use follow::Following;
 use tables::Tables;
 
@@ -137,6 +140,7 @@ pub struct Cluster {
     nodes: Vec<Node>,
     /// Share of the datasets in each shard.
     shares: Vec<f64>,
+    evictions: Evictions,
     growth: Growth,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
@@ -198,7 +202,7 @@ impl Cluster {
         id: ClusterId,
         plan: &ClusterPlan,
         spec: &WorldSpec,
-        trees: Vec<(ArrivalTree, bool)>,
+        adding: Vec<Adding>,
         (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
@@ -206,7 +210,8 @@ impl Cluster {
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
         let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
-        let start = start(spec, plan);
+        let starts = starts(spec, plan);
+        let start = starts.iter().copied().fold(Held::default(), Held::with);
         let on_top = match spec.failover.cluster_mode() {
             true => SLOT_LINKS,
             false => 0,
@@ -224,7 +229,8 @@ impl Cluster {
                 .iter()
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
                 .collect(),
-            growth: Growth::new(start, trees, on_top, mode),
+            evictions: Evictions::new(spec, plan, shards),
+            growth: Growth::new(starts, adding, on_top, mode),
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))
                 .collect(),
@@ -500,8 +506,8 @@ impl Cluster {
     }
 }
 
-/// What a cluster's workloads hold at the start, in whole keys.
-fn start(spec: &WorldSpec, plan: &ClusterPlan) -> Held {
+/// What each of a cluster's workloads holds at the start, in whole keys.
+fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
     let cluster = spec.failover.cluster_mode();
     let one = |w: &usize| {
         let workload = &spec.workloads[*w];
@@ -509,8 +515,7 @@ fn start(spec: &WorldSpec, plan: &ClusterPlan) -> Held {
         let bytes = workload.dataset.get();
         Held::of((bytes / each) as f64, bytes as f64, workload.expires)
     };
-    let none = Held::default();
-    plan.workloads.iter().map(one).fold(none, Held::with)
+    plan.workloads.iter().map(one).collect()
 }
 
 /// The fullest shard's share first, equal parts for the others.

@@ -175,6 +175,8 @@ impl Cluster {
     /// New, larger nodes with all of the shard's data; the first is the primary. The cluster's
     /// state is set up anew, so the bus starts from a healthy one.
     fn replace_nodes(&mut self, shard: usize, factor: Factor, cx: &mut Cx) {
+        self.record_evictions(shard, cx.now);
+        let gone = self.evictions.bytes(shard);
         let first = self.nodes.iter().position(|node| node.shard == shard);
         let first = first.expect("a shard has nodes");
         for n in 0..self.nodes.len() {
@@ -183,7 +185,7 @@ impl Cluster {
                 continue;
             }
             node.bytes *= factor.get();
-            node.memory = NodeMemory::new(&self.redis, node.bytes);
+            node.memory = NodeMemory::new(&self.redis, node.bytes).without(gone);
             node.fault = None;
             node.trouble = None;
             node.child = Child::default();

@@ -135,9 +135,11 @@ impl Cluster {
                 // Tables are enlarged later where keys are evicted.
                 let load = self.load(node, now);
                 if let Some(size) = self.nodes[node].memory.evicts_from(load) {
-                    let close = (size / self.shares[shard]).ceil() - ahead;
+                    let size = (size / self.shares[shard]).ceil();
+                    let close = size - ahead;
                     awake |= close <= held.bytes;
                     add(Measure::Bytes, close);
+                    add(Measure::Bytes, size + 1.0);
                 }
                 if let Some(size) = self.saves_matter_from(node, now) {
                     add(Measure::Bytes, size);

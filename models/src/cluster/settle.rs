@@ -33,6 +33,7 @@ impl Cluster {
             });
         }
         self.tell_truth(cx);
+        self.tell_evictions(cx);
         let open = self.answer(Access::Write) == Answer::Ok;
         let turns = self.growth.turns();
         self.growth.set_open(cx.now, open);

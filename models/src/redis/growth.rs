@@ -16,8 +16,9 @@ use crate::Mode;
 /// The growing datasets of one cluster, over all shards.
 #[derive(Clone, Debug)]
 pub struct Growth {
-    /// What is there at the start.
+    /// What is there at the start, and of each workload.
     start: Held,
+    starts: Vec<Held>,
     sources: Vec<Source>,
     /// Bytes that each key takes on top of what was drawn for it, because of how its node runs.
     on_top: u64,
@@ -65,7 +66,20 @@ struct Source {
     tree: ArrivalTree,
     /// Do its keys carry a TTL?
     expires: bool,
+    /// The workload that it adds to.
+    workload: usize,
     closed: ClosedWindows,
+}
+
+/// A process by which a dataset grows.
+#[derive(Clone, Debug)]
+pub struct Adding {
+    /// The keys and their sizes.
+    pub tree: ArrivalTree,
+    /// Do its keys carry a TTL?
+    pub expires: bool,
+    /// The workload that it adds to, by its position in the cluster.
+    pub workload: usize,
 }
 
 impl Held {
@@ -112,18 +126,20 @@ impl Held {
 }
 
 impl Growth {
-    /// Datasets that hold `start`, in whole keys and bytes, at time zero and grow by `trees`, each
-    /// with whether its keys carry a TTL. Every new key takes `on_top` bytes more than its draw,
-    /// which is the same whatever the design.
-    pub fn new(start: Held, trees: Vec<(ArrivalTree, bool)>, on_top: u64, mode: Mode) -> Growth {
-        let source = |(tree, expires)| Source {
-            tree,
-            expires,
+    /// Datasets that hold `starts`, in whole keys and bytes, at time zero and grow by `adding`.
+    /// Every new key takes `on_top` bytes more than its draw, which is the same whatever the
+    /// design.
+    pub fn new(starts: Vec<Held>, adding: Vec<Adding>, on_top: u64, mode: Mode) -> Growth {
+        let source = |adding: Adding| Source {
+            tree: adding.tree,
+            expires: adding.expires,
+            workload: adding.workload,
             closed: ClosedWindows::new(),
         };
         Growth {
-            start,
-            sources: trees.into_iter().map(source).collect(),
+            start: starts.iter().copied().fold(Held::default(), Held::with),
+            starts,
+            sources: adding.into_iter().map(source).collect(),
             on_top,
             open: true,
             closed_from: SimTime::ZERO,
@@ -145,6 +161,22 @@ impl Growth {
             let bytes = bytes + keys * self.on_top;
             held.with(Held::of(keys as f64, bytes as f64, source.expires))
         })
+    }
+
+    /// Bytes of each workload that were ever stored by `at`.
+    pub fn parts_at(&self, at: SimTime) -> Vec<f64> {
+        let mut parts: Vec<f64> = self.starts.iter().map(|start| start.bytes).collect();
+        for source in &self.sources {
+            let (keys, bytes) = source.closed.accepted(&source.tree, at);
+            parts[source.workload] += (bytes + keys * self.on_top) as f64;
+        }
+        parts
+    }
+
+    /// Bytes of one of a workload's keys, going by those at the start.
+    pub fn bytes_each(&self, workload: usize) -> f64 {
+        let Held { bytes, keys, .. } = self.starts[workload];
+        if keys > 0.0 { bytes / keys } else { 1.0 }
     }
 
     /// Bytes stored at `at`.

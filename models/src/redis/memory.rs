@@ -59,6 +59,8 @@ pub struct NodeMemory {
     backlog: f64,
     command_time: SimDuration,
     swap_fault: SimDuration,
+    /// Bytes of the dataset that had been evicted before this node got it.
+    gone: f64,
 }
 
 /// What lies on a node beside its dataset.
@@ -93,7 +95,18 @@ impl NodeMemory {
             backlog: spec.backlog.as_f64(),
             command_time: spec.command_time,
             swap_fault: spec.swap_fault,
+            gone: 0.0,
         }
+    }
+
+    /// The same node with a copy of a dataset of which so many bytes had been evicted before.
+    pub fn without(self, gone: f64) -> NodeMemory {
+        NodeMemory { gone, ..self }
+    }
+
+    /// Bytes of the dataset that had been evicted before this node got it.
+    pub fn gone(&self) -> f64 {
+        self.gone
     }
 
     /// Used memory that a node can hold at most before anything bites: what usage is a share of.
@@ -157,9 +170,9 @@ impl NodeMemory {
         }
     }
 
-    /// Everything that is used beside the dataset.
+    /// Everything that is used beside the dataset, less what has gone of it.
     fn fixed(&self, load: Load) -> f64 {
-        STARTUP + load.tables + load.buffers + self.backlog
+        STARTUP + load.tables + load.buffers + self.backlog - self.gone
     }
 
     /// Used memory at which keys are evicted, if they are.

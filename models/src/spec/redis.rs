@@ -32,12 +32,25 @@ pub struct WorkloadSpec {
     /// Do its keys carry a TTL? Such keys stand in a second table, and they are the ones that
     /// `volatile` policies evict. That they expire is in `new_keys`, which is net of it.
     pub expires: bool,
+    /// What it costs when its keys are evicted; absent: nothing that is counted.
+    pub holds: Option<Holds>,
     /// Commands per second that its users send, reads and writes together.
     pub commands: PerSec,
     /// Share of the commands that write, and so reach every replica.
     pub writes: Probability,
     /// Mean size of a write in the replication stream; a new key's own bytes count for it.
     pub write_size: Bytes,
+}
+
+/// What a workload's keys are to its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holds {
+    /// A user each, who is signed out when it goes.
+    Sessions,
+    /// Copies of what is elsewhere: a request for one that has gone misses. Keys are asked for at
+    /// random and equally often.
+    Cache,
 }
 
 impl WorkloadSpec {

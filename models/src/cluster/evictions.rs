@@ -1,0 +1,197 @@
+//! What eviction costs: keys of each workload that went, users who were signed out, cache misses.
+//!
+//! ```text
+//! written ──────────────────────────╱───── notional dataset: all that was ever stored
+//!                                 ╱ │
+//! held    ───────────────────────╱──┴───── at maxmemory: what goes over is evicted
+//!                                ▲ begins
+//! ```
+//!
+//! A dataset only grows here, so what has been evicted by an instant is what the notional dataset
+//! has beyond the limit, and need not be followed key by key. It is put on record when a limit
+//! changes and at the end of the trial, shared out among workloads by the policy (`evict.rs`).
+//! What was evicted stays away when larger nodes take over.
+//!
+//! Left out: keys that are stored again after a miss (a cache's growth is net of that), and the
+//! peak of buffers that fill and drain between two records.
+
+use sim::SimTime;
+
+use super::{Cluster, Node};
+use crate::event::Cx;
+use crate::layout::ClusterPlan;
+use crate::ledger::Ledger;
+use crate::redis::evict::Pool;
+use crate::spec::redis::Holds;
+use crate::spec::{WorkloadSpec, WorldSpec};
+
+/// The TTL that keys with one are taken to have been given, in seconds: only whose is shorter
+/// matters, and a scenario does not say.
+const TTL: f64 = 86_400.0;
+
+/// What has been evicted of one cluster's workloads.
+#[derive(Clone, Debug)]
+pub(super) struct Evictions {
+    workloads: Vec<Workload>,
+    /// Bytes by shard and workload.
+    gone: Vec<Vec<f64>>,
+    /// Shards that have begun.
+    begun: Vec<bool>,
+}
+
+#[derive(Clone, Debug)]
+struct Workload {
+    name: String,
+    holds: Option<Holds>,
+    commands: f64,
+    expires: bool,
+}
+
+/// What evictions came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Evicted {
+    /// Keys that went.
+    pub keys: u64,
+    /// Of those, sessions.
+    pub sessions: u64,
+    /// The share of a cache's keys that are left, of the cache that has lost most.
+    pub hit_rate: Option<f64>,
+}
+
+impl Evicted {
+    /// Of several clusters.
+    pub fn with(self, other: Evicted) -> Evicted {
+        let rates = self.hit_rate.into_iter().chain(other.hit_rate);
+        Evicted {
+            keys: self.keys + other.keys,
+            sessions: self.sessions + other.sessions,
+            hit_rate: rates.reduce(f64::min),
+        }
+    }
+}
+
+impl Evictions {
+    /// Nothing yet.
+    pub fn new(spec: &WorldSpec, plan: &ClusterPlan, shards: usize) -> Evictions {
+        let workload = |w: &usize| {
+            let WorkloadSpec {
+                name,
+                holds,
+                commands,
+                expires,
+                ..
+            } = &spec.workloads[*w];
+            Workload {
+                name: name.clone(),
+                holds: *holds,
+                commands: commands.get(),
+                expires: *expires,
+            }
+        };
+        let workloads: Vec<Workload> = plan.workloads.iter().map(workload).collect();
+        Evictions {
+            gone: vec![vec![0.0; workloads.len()]; shards],
+            begun: vec![false; shards],
+            workloads,
+        }
+    }
+
+    /// Bytes that have gone from a shard.
+    pub fn bytes(&self, shard: usize) -> f64 {
+        self.gone[shard].iter().sum()
+    }
+}
+
+impl Cluster {
+    /// Says so when a shard's owner begins to evict.
+    pub(super) fn tell_evictions(&mut self, cx: &mut Cx) {
+        for shard in self.shards() {
+            if self.evictions.begun[shard] || self.beyond(shard, cx.now) <= 0.0 {
+                continue;
+            }
+            self.evictions.begun[shard] = true;
+            cx.ledger.say(cx.now, || {
+                let name = self.node_name(self.owners[shard]);
+                format!("{name}: at maxmemory, begins to evict keys")
+            });
+        }
+    }
+
+    /// Puts on record what has been evicted of a shard by now.
+    pub(super) fn record_evictions(&mut self, shard: usize, now: SimTime) {
+        let excess = self.beyond(shard, now);
+        if excess <= 0.0 {
+            return;
+        }
+        let parts = self.growth.parts_at(now);
+        let pool = |(part, (workload, gone)): (&f64, (&Workload, &f64))| Pool {
+            bytes: (part * self.shares[shard] - gone).max(0.0),
+            uses: workload.commands / part.max(1.0),
+            ttl: workload.expires.then_some(TTL),
+        };
+        let Evictions {
+            workloads, gone, ..
+        } = &self.evictions;
+        let known = workloads.iter().zip(&gone[shard]);
+        let pools: Vec<Pool> = parts.iter().zip(known).map(pool).collect();
+        let evicted = self.redis.maxmemory_policy.evicted(&pools, excess);
+        for (gone, more) in self.evictions.gone[shard].iter_mut().zip(evicted) {
+            *gone += more;
+        }
+    }
+
+    /// Bytes of a shard beyond what its owner may hold, that have not been put on record.
+    fn beyond(&self, shard: usize, now: SimTime) -> f64 {
+        let owner = self.owners[shard];
+        let Node { memory, .. } = &self.nodes[owner];
+        let Some(limit) = memory.evicts_from(self.load(owner, now)) else {
+            return 0.0;
+        };
+        let notional = self.growth.bytes_at(now) * self.shares[shard];
+        let recorded = self.evictions.bytes(shard) - memory.gone();
+        notional - limit - recorded
+    }
+
+    /// What evictions have come to by `now`.
+    pub fn evicted(&mut self, now: SimTime) -> Evicted {
+        for shard in self.shards() {
+            self.record_evictions(shard, now);
+        }
+        let parts = self.growth.parts_at(now);
+        let mut sum = Evicted::default();
+        for (n, workload) in self.evictions.workloads.iter().enumerate() {
+            let gone: f64 = self.evictions.gone.iter().map(|shard| shard[n]).sum();
+            let keys = (gone / self.growth.bytes_each(n)).round() as u64;
+            let left = if parts[n] > 0.0 {
+                1.0 - gone / parts[n]
+            } else {
+                1.0
+            };
+            sum = sum.with(Evicted {
+                keys,
+                sessions: match workload.holds {
+                    Some(Holds::Sessions) => keys,
+                    Some(Holds::Cache) | None => 0,
+                },
+                hit_rate: (workload.holds == Some(Holds::Cache)).then_some(left),
+            });
+        }
+        sum
+    }
+
+    /// The story of what evictions have come to.
+    pub fn tell_evicted(&self, now: SimTime, ledger: &mut Ledger) {
+        for (n, workload) in self.evictions.workloads.iter().enumerate() {
+            let gone: f64 = self.evictions.gone.iter().map(|shard| shard[n]).sum();
+            if gone > 0.0 {
+                ledger.say(now, || {
+                    let keys = (gone / self.growth.bytes_each(n)).round();
+                    format!(
+                        "{}: {keys} keys have been evicted by the end",
+                        workload.name
+                    )
+                });
+            }
+        }
+    }
+}
