@@ -32,6 +32,7 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+pub mod traffic;
 mod trial;
 mod visitors;
 pub mod world;

@@ -80,7 +80,7 @@ fn signers(
             lost_acks,
         })
         .collect();
-    let demand = visitors::demand(world.spec);
+    let demand = visitors::demand(world.spec, streams);
     let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
     let minutes = strip(world).map_or_else(Vec::new, |window| {
         demand::minutes(&demand, 0, &answers, streams, world.end, window)

@@ -25,6 +25,10 @@ pub const SCRAPE_PHASE: Purpose = Purpose(31);
 pub const ALERT_REACHES: Purpose = Purpose(32);
 /// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
 pub const ARRIVALS: Purpose = Purpose(40);
+/// When bursts begin and end. Entity: the population.
+pub const BURSTS: Purpose = Purpose(41);
+/// When surges begin and how long they last. Entity: the population; surges are sub-streams.
+pub const SURGE: Purpose = Purpose(42);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);
 /// What the autoscaler's provider takes. Entity: the action.

@@ -1,21 +1,24 @@
 //! From the scenario's signers and callers to the demand that is counted.
 
-use sim::{Intensity, Intervals, SimDuration, SimTime};
+use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 use crate::demand::{Class, Client, Demand, Population, Service};
-use crate::spec::{CallerSpec, ClassSpec, ServiceSpec, WorldSpec};
+use crate::spec::{CallerSpec, ClassSpec, ServiceSpec, TrafficSpec, WorldSpec};
+use crate::traffic;
 use crate::world::World;
 
 /// Who comes, and what they meet: signers first, then the callers in the scenario's order.
-pub fn demand(spec: &WorldSpec) -> Demand {
+pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
     let callers = spec
         .callers
         .iter()
         .enumerate()
-        .map(|(i, caller)| callers(spec, i, caller));
+        .map(|(i, caller)| callers(spec, i, caller, streams));
     Demand {
         services: spec.services.iter().map(service).collect(),
-        populations: std::iter::once(signers(spec)).chain(callers).collect(),
+        populations: std::iter::once(signers(spec, streams))
+            .chain(callers)
+            .collect(),
     }
 }
 
@@ -52,17 +55,13 @@ fn service(spec: &ServiceSpec) -> Service {
     }
 }
 
-fn signers(spec: &WorldSpec) -> Population {
+fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
     let signers = &spec.signers;
     Population {
         name: "signers".to_owned(),
         entity: 0,
         service: position(spec, &signers.service),
-        visits: rate(
-            signers.visits.get(),
-            signers.hourly.as_deref(),
-            spec.horizon,
-        ),
+        visits: visits(spec, &signers.traffic(), 0, streams),
         objective: signers.objective.get(),
         signers: true,
         classes: signers.classes.iter().map(class).collect(),
@@ -81,13 +80,14 @@ fn class(spec: &ClassSpec) -> Class {
 }
 
 /// Machine callers press once and wait for as long as the gateway does.
-fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec) -> Population {
+fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec, streams: &Streams) -> Population {
+    let entity = 1 + i as u64;
     let service = position(spec, &caller.service);
     Population {
         name: format!("callers of {}", caller.service),
-        entity: 1 + i as u64,
+        entity,
         service,
-        visits: rate(caller.calls.get(), None, spec.horizon),
+        visits: visits(spec, &caller.traffic(), entity, streams),
         objective: spec.signers.objective.get(),
         signers: false,
         classes: vec![Class {
@@ -101,20 +101,9 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec) -> Population {
     }
 }
 
-/// An average rate with the profile of a day, hour by hour from the trial's start on.
-fn rate(per_sec: f64, hourly: Option<&[sim::Factor]>, horizon: SimDuration) -> Intensity {
-    let end = SimTime::ZERO + horizon;
-    let Some(hourly) = hourly else {
-        return Intensity::constant(per_sec, SimTime::ZERO, end);
-    };
-    let hour = SimDuration::from_hours(1);
-    let hours = horizon.as_nanos().div_ceil(hour.as_nanos());
-    let piece = |h: u64| {
-        let factor = hourly[h as usize % hourly.len()].get();
-        (SimTime::ZERO + hour * h, per_sec * factor)
-    };
-    let pieces: Vec<(SimTime, f64)> = (0..hours).map(piece).collect();
-    Intensity::piecewise(&pieces, end)
+/// When the visits of a population begin.
+fn visits(spec: &WorldSpec, traffic: &TrafficSpec, entity: u64, streams: &Streams) -> Intensity {
+    traffic::intensity(traffic, spec.clock.as_ref(), entity, streams, spec.horizon)
 }
 
 fn position(spec: &WorldSpec, name: &str) -> usize {

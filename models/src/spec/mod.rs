@@ -6,6 +6,7 @@
 //! No field has a default in code: an optional part that is absent does not exist in that world.
 
 pub mod check;
+pub mod clock;
 pub mod fault;
 pub mod people;
 pub mod persistence;
@@ -15,11 +16,13 @@ pub mod redis;
 pub mod replication;
 pub mod service;
 pub mod signers;
+pub mod traffic;
 
 use serde::Deserialize;
 use sim::SimDuration;
 
 pub use check::{ActionSpec, CheckSpec, GuardSpec, JudgeSpec, ProbeSpec};
+pub use clock::ClockSpec;
 pub use fault::FaultSpec;
 pub use people::{AutoscalerSpec, MemoryAlertSpec, PeopleSpec};
 pub use price::{PriceSpec, Usd};
@@ -27,6 +30,7 @@ pub use problems::Problem;
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
 pub use signers::{CallerSpec, ClassSpec, SignersSpec};
+pub use traffic::TrafficSpec;
 
 /// Everything that a trial needs to know.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +40,8 @@ pub struct WorldSpec {
     pub about: AboutSpec,
     /// How long a trial lasts.
     pub horizon: SimDuration,
+    /// The wall clock; absent: a trial starts on a Monday at midnight.
+    pub clock: Option<ClockSpec>,
     /// The uses that are made of Redis.
     #[serde(rename = "workload")]
     pub workloads: Vec<WorkloadSpec>,

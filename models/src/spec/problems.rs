@@ -1,6 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
 mod replication;
+mod traffic;
 
 use sim::SimDuration;
 use sim::dist::Dist;
@@ -93,6 +94,7 @@ impl WorldSpec {
         self.check_replication(&mut found);
         self.check_services(&mut found);
         self.check_signers(&mut found);
+        self.check_traffic(&mut found);
         for (i, check) in self.health_checks.iter().enumerate() {
             self.check_health(&mut found, i, check);
         }
@@ -322,15 +324,6 @@ impl WorldSpec {
                 shares * 100.0
             ),
             "change the shares so that they do",
-        );
-        found.unless(
-            signers
-                .hourly
-                .as_ref()
-                .is_none_or(|hours| hours.len() == 24),
-            "signers.hourly",
-            "a day has 24 hours",
-            "give 24 factors, the first for the trial's first hour",
         );
         for (i, class) in signers.classes.iter().enumerate() {
             found.unless(
