@@ -12,6 +12,7 @@
 //! that they do changes what the infrastructure does here.
 
 pub mod answer;
+pub mod blast;
 mod build;
 pub mod check;
 pub mod cluster;

@@ -1,6 +1,6 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
-use sim::{SimDuration, SimTime};
+use sim::{Intervals, SimDuration, SimTime};
 
 use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
@@ -41,14 +41,8 @@ impl Service {
     /// A cluster may answer differently now. Does the service still capture?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
         let answers = |of: fn(&Cluster, Access) -> Answer| {
-            let (needs, wait) = (self.needs.iter(), self.wait);
-            worst(needs.map(move |(id, access)| {
-                let cluster = &clusters[*id];
-                match (of(cluster, *access), access, wait) {
-                    (Answer::Ok, Access::Write, Some(wait)) => cluster.waited(wait),
-                    (answer, _, _) => answer,
-                }
-            }))
+            let needs = self.needs.iter();
+            worst(needs.map(|(id, access)| self.told(&clusters[*id], *access, of)))
         };
         let at_once = answers(Cluster::answer_at_once);
         self.redis = answers(Cluster::answer);
@@ -82,6 +76,34 @@ impl Service {
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);
         answer.captures()
+    }
+
+    /// What one of its needs is told, having waited for replicas if it is to.
+    fn told(&self, on: &Cluster, access: Access, of: fn(&Cluster, Access) -> Answer) -> Answer {
+        match (of(on, access), access, self.wait) {
+            (Answer::Ok, Access::Write, Some(wait)) => on.waited(wait),
+            (answer, _, _) => answer,
+        }
+    }
+
+    /// Does this cluster give the service all that it needs of it at this instant?
+    pub fn is_served_by(&self, id: ClusterId, cluster: &Cluster) -> bool {
+        let mut here = self.needs.iter().filter(|(of, _)| *of == id);
+        here.all(|(_, access)| {
+            self.told(cluster, *access, Cluster::answer_at_once)
+                .captures()
+        })
+    }
+
+    /// When it captured nothing, up to `end`.
+    pub fn down(&self, end: SimTime) -> Intervals {
+        let mut down = Intervals::new();
+        for (from, to, answer) in self.timeline.spans(end) {
+            if !answer.captures() {
+                down.add(from, to);
+            }
+        }
+        down
     }
 
     /// From now on acceptances go to the spool, or no longer.

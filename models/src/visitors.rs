@@ -1,14 +1,23 @@
 //! From the scenario's signers and callers to the demand that is counted.
+//!
+//! With cells every population is thinned: each cell has an equal part of every class, under a
+//! stream named by the cell's number, and an equal part of the servers. Common to two designs are
+//! the rates with their bursts and surges, always; the arrivals of a cell, if both have as many
+//! cells. A cell of four does not hold the arrivals of two cells of eight: such designs differ by
+//! their own draws too, which widens the interval of their difference and shifts nothing.
 
 use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 use crate::demand::{Class, Client, Demand, Population, Service};
-use crate::spec::{CallerSpec, ClassSpec, ServiceSpec, TrafficSpec, WorldSpec};
+use crate::layout;
+use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec, WorldSpec};
 use crate::traffic;
 use crate::world::World;
 
-/// Who comes, and what they meet: signers first, then the callers in the scenario's order.
+/// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
 pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
+    let products = spec.products.iter().enumerate();
+    let products = products.map(|(i, of)| product(spec, i, of, streams));
     let callers = spec
         .callers
         .iter()
@@ -17,8 +26,29 @@ pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
     Demand {
         services: spec.services.iter().map(service).collect(),
         populations: std::iter::once(signers(spec, streams))
+            .chain(products)
             .chain(callers)
             .collect(),
+    }
+}
+
+/// The part of all that comes which one of several cells meets.
+pub fn in_cell(demand: &Demand, cell: usize, cells: usize) -> Demand {
+    let part = 1.0 / cells as f64;
+    let share = |number: u32| number.div_ceil(cells as u32);
+    let service = |service: &Service| Service {
+        workers: share(service.workers),
+        queue_limit: share(service.queue_limit),
+        ..service.clone()
+    };
+    let population = |population: &Population| Population {
+        entity: layout::of_cell(population.entity, cell),
+        visits: population.visits.scaled(part),
+        ..population.clone()
+    };
+    Demand {
+        services: demand.services.iter().map(service).collect(),
+        populations: demand.populations.iter().map(population).collect(),
     }
 }
 
@@ -28,9 +58,8 @@ pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
         let mut windows = Intervals::new();
-        for (from, to, workloads) in &world.ledger.lost_acks {
-            let mut clusters = service.needs().iter().map(|(id, _)| &world.clusters[*id]);
-            if clusters.any(|cluster| cluster.workloads == *workloads) {
+        for (from, to, cluster) in &world.ledger.lost_acks {
+            if service.needs().iter().any(|(id, _)| id == cluster) {
                 windows.add(*from + after, *to + after);
             }
         }
@@ -55,16 +84,39 @@ fn service(spec: &ServiceSpec) -> Service {
     }
 }
 
+/// What the table `[signers]` goes by among products.
+pub const SIGNERS: &str = "signers";
+
 fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
     let signers = &spec.signers;
     Population {
-        name: "signers".to_owned(),
+        name: SIGNERS.to_owned(),
         entity: 0,
         service: position(spec, &signers.service),
         visits: visits(spec, &signers.traffic(), 0, streams),
         objective: signers.objective.get(),
         signers: true,
         classes: signers.classes.iter().map(class).collect(),
+    }
+}
+
+/// The entities of products: behind those of any callers, so that neither re-deals the other.
+const PRODUCTS: u64 = 1 << 16;
+
+fn product(spec: &WorldSpec, i: usize, product: &ProductSpec, streams: &Streams) -> Population {
+    let entity = PRODUCTS + i as u64;
+    let classes = match product.classes.is_empty() {
+        true => &spec.signers.classes,
+        false => &product.classes,
+    };
+    Population {
+        name: product.name.clone(),
+        entity,
+        service: position(spec, &product.service),
+        visits: visits(spec, &product.traffic(), entity, streams),
+        objective: product.objective.unwrap_or(spec.signers.objective).get(),
+        signers: true,
+        classes: classes.iter().map(class).collect(),
     }
 }
 
@@ -106,7 +158,8 @@ fn visits(spec: &WorldSpec, traffic: &TrafficSpec, entity: u64, streams: &Stream
     traffic::intensity(traffic, spec.clock.as_ref(), entity, streams, spec.horizon)
 }
 
-fn position(spec: &WorldSpec, name: &str) -> usize {
+/// The position of the service of this name.
+pub fn position(spec: &WorldSpec, name: &str) -> usize {
     let found = spec
         .services
         .iter()

@@ -112,7 +112,11 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     let replication = pick(rng, &[REPLICATION, REPLICATION_TIGHT, strict]);
     let budget = pick(rng, &["equal-memory", "equal-cost"]);
     let apart = format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}");
-    let layouts = [&apart, "{ kind = \"shared\" }", "{ kind = \"shared\" }"];
+    let homes = format!("{{ kind = \"per-service\", budget = \"{budget}\" }}");
+    let cells = format!("{{ kind = \"cells\", count = 2, budget = \"{budget}\" }}");
+    let shared = "{ kind = \"shared\" }";
+    let bulkheads = "{ kind = \"bulkhead-only\" }";
+    let layouts = [&apart, &homes, &cells, &cells, shared, shared, bulkheads];
     vec![
         (
             "redis.node_memory",

@@ -1,4 +1,5 @@
-//! Who comes: signers with their patience and returns, and machine callers.
+//! Who comes: signers of one or several products with their patience and returns, and machine
+//! callers.
 
 use serde::Deserialize;
 use sim::SimDuration;
@@ -29,6 +30,35 @@ pub struct SignersSpec {
     pub objective: Probability,
     /// Kinds of signers; their shares add up to 100 %.
     #[serde(rename = "class")]
+    pub classes: Vec<ClassSpec>,
+}
+
+/// A further product whose customers come to accept, counted with the signers and apart from them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductSpec {
+    /// Its name.
+    pub name: String,
+    /// The service that captures its acceptances.
+    pub service: String,
+    /// Visits per second, on average. Poisson.
+    pub visits: PerSec,
+    /// The rate in each local hour of the day over the average, from midnight on; absent: even.
+    pub hourly: Option<Vec<Factor>>,
+    /// The rate on each day of the week over the average, Monday first; absent: even.
+    pub weekly: Option<Vec<Factor>>,
+    /// Random bursts of all its signers; absent: none.
+    pub bursts: Option<BurstsSpec>,
+    /// Surges, each once.
+    #[serde(rename = "surge", default)]
+    pub surges: Vec<SurgeSpec>,
+    /// The rate as it was recorded, in place of `visits` from its first row on.
+    pub recorded: Option<Series>,
+    /// A minute counts as down when more than this share of its first presses fail; absent: as for
+    /// `[signers]`.
+    pub objective: Option<Probability>,
+    /// Kinds of signers; their shares add up to 100 %. None: those of `[signers]`.
+    #[serde(rename = "class", default)]
     pub classes: Vec<ClassSpec>,
 }
 
@@ -90,6 +120,20 @@ impl CallerSpec {
     pub fn traffic(&self) -> TrafficSpec<'_> {
         TrafficSpec {
             rate: self.calls,
+            hourly: self.hourly.as_deref(),
+            weekly: self.weekly.as_deref(),
+            bursts: self.bursts.as_ref(),
+            surges: &self.surges,
+            recorded: self.recorded.as_ref(),
+        }
+    }
+}
+
+impl ProductSpec {
+    /// How its rate varies.
+    pub fn traffic(&self) -> TrafficSpec<'_> {
+        TrafficSpec {
+            rate: self.visits,
             hourly: self.hourly.as_deref(),
             weekly: self.weekly.as_deref(),
             bursts: self.bursts.as_ref(),

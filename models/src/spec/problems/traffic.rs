@@ -12,6 +12,9 @@ const SWITCHES_MAX: f64 = 1e6;
 impl WorldSpec {
     pub(super) fn check_traffic(&self, found: &mut Findings) {
         self.check_rate(found, "signers", &self.signers.traffic());
+        for (i, product) in self.products.iter().enumerate() {
+            self.check_rate(found, &format!("product[{i}]"), &product.traffic());
+        }
         for (i, caller) in self.callers.iter().enumerate() {
             self.check_rate(found, &format!("caller[{i}]"), &caller.traffic());
         }
