@@ -136,8 +136,8 @@ impl Fault {
     }
 }
 
-/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells, so
-/// what hits the second of two hits the third or the fourth of four.
+/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells,
+/// so what hits the second of two hits the third or the fourth of four.
 pub fn cell(i: usize, cells: usize, streams: &Streams) -> usize {
     let draw: f64 = streams.stream(streams::FAULT_CELL, i as u64).random();
     (draw * cells as f64) as usize

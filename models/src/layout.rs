@@ -4,7 +4,7 @@
 //! shared         one cluster of n nodes with M bytes each
 //! bulkhead-only  the same cluster; the services keep connections to themselves
 //! per-workload   a cluster of n nodes for every workload, node memory in proportion to datasets
-//! per-service    a cluster of n nodes for every service and the workloads at home with it, likewise
+//! per-service    a cluster of n nodes for every service and the workloads at home with it
 //! cells          k clusters of n nodes, each with all workloads of 1/k of the tenants
 //!   equal-memory   the clusters' memory adds up to n x M; more nodes cost more
 //!   equal-cost     the additional nodes' monthly base price is taken off their memory

@@ -25,7 +25,8 @@ pub const PROBE_PHASE: Purpose = Purpose(30);
 pub const SCRAPE_PHASE: Purpose = Purpose(31);
 /// Does the memory alert reach anybody? Entity: the incident.
 pub const ALERT_REACHES: Purpose = Purpose(32);
-/// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by position.
+/// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by
+/// position.
 pub const ARRIVALS: Purpose = Purpose(40);
 /// When bursts begin and end. Entity: the population.
 pub const BURSTS: Purpose = Purpose(41);
