@@ -2,6 +2,7 @@
 
 mod support;
 
+use models::moment::{Moment, What};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
 use support::{small_world, trial};
@@ -200,6 +201,15 @@ fn the_cells_signers_are_all_signers() {
             "{sum} for {expected}"
         );
     }
+    // Cells that shared a stream would vary together: five times the variance of a Poisson count.
+    let counts: Vec<f64> = (0..trials)
+        .map(|number| visits(&APART[3].replace('B', "memory"), number) as f64)
+        .collect();
+    let mean = counts.iter().sum::<f64>() / trials as f64;
+    let squares: f64 = counts.iter().map(|count| (count - mean).powi(2)).sum();
+    let dispersion = squares / (trials - 1) as f64 / mean;
+    let sigma = (2.0 / (trials - 1) as f64).sqrt();
+    assert!((dispersion - 1.0).abs() < 4.0 * sigma, "{dispersion}");
     // Two designs with as many cells meet the same arrivals.
     let budgets = ["memory", "cost"].map(|budget| visits(&APART[3].replace('B', budget), 3));
     assert_eq!(budgets[0], budgets[1]);
@@ -249,4 +259,71 @@ fn products_are_counted_apart_and_together() {
         );
     }
     assert!(lost > 0);
+}
+
+#[test]
+fn a_cell_starts_as_full_as_the_shared_cluster_and_fills_as_fast() {
+    // 360 of 818 MiB in the fullest shard, and 0.12 MiB/s more: full within two hours. At the limit
+    // writes are refused; when a node that swaps stalls would depend on its load as well, and a
+    // cell has a quarter of it.
+    let changes = [
+        ("redis.system_reserve", "\"1MiB\""),
+        ("redis.backlog", "\"64KiB\""),
+        ("redis.maxmemory", "\"80%\""),
+        ("redis.node_memory", "\"1GiB\""),
+        ("health_check", "[]"),
+        ("fault", "[]"),
+        ("workload", FILLING),
+    ];
+    let filled = |layout: &str| {
+        let result = trial(&with(&changes, layout), 1, Mode::Lazy);
+        let down = |moment: &&Moment| moment.what == What::ServiceDown;
+        let first = result.moments.iter().find(down).expect("it fills up");
+        let mut whom: Vec<&str> = result
+            .moments
+            .iter()
+            .filter(down)
+            .map(|m| &*m.whom)
+            .collect();
+        whom.sort_unstable();
+        whom.dedup();
+        (first.at.as_secs_f64(), whom.len())
+    };
+    let (shared, services) = filled("{ kind = \"shared\" }");
+    assert_eq!(services, 1);
+    let (cell, services) = filled("{ kind = \"cells\", count = 4, budget = \"equal-memory\" }");
+    assert_eq!(services, 4, "every cell fills");
+    assert!(
+        (cell / shared - 1.0).abs() < 0.05,
+        "{cell} s against {shared} s"
+    );
+}
+
+const FILLING: &str = r#"[
+    { name = "log", dataset = "600MiB", new_keys = "30/s", key_length = "24B",
+      value_size = "10KiB", value_size_shape = "2x", expires = false, commands = "3000/s",
+      writes = "30%", write_size = "1KiB" },
+    { name = "cache", dataset = "300MiB", new_keys = "1/s", key_length = "24B",
+      value_size = "10KiB", value_size_shape = "2x", expires = true, commands = "3000/s",
+      writes = "10%", write_size = "1KiB" },
+]"#;
+
+#[test]
+fn a_crash_hits_one_cell_and_any_of_them() {
+    let crash = r#"[{ kind = "crash", workload = "log",
+        at = { kind = "constant", value = "1h" } }]"#;
+    let changes = [&ROOMY[..], &[("health_check", "[]"), ("fault", crash)]].concat();
+    let spec = with(
+        &changes,
+        "{ kind = \"cells\", count = 4, budget = \"equal-memory\" }",
+    );
+    let mut hit = [0; 4];
+    for number in 0..24 {
+        let result = trial(&spec, number, Mode::Lazy);
+        let down = |cell: usize| reached(&result, &format!("cell {}", cell + 1))[0].1 > 0.0;
+        let failed: Vec<usize> = (0..4).filter(|cell| down(*cell)).collect();
+        assert_eq!(failed.len(), 1, "trial {number}: {failed:?}");
+        hit[failed[0]] += 1;
+    }
+    assert!(hit.iter().all(|trials| *trials > 0), "any cell: {hit:?}");
 }

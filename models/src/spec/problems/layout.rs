@@ -37,7 +37,7 @@ impl WorldSpec {
             let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
             let share = self.redis.fullest_shard.get() * plan.part;
             let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
-            let keys: f64 = on_it().map(|w| keys_at_start(w)).sum();
+            let keys: f64 = on_it().map(keys_at_start).sum();
             let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
             let fullest = (dataset * share + table) * self.redis.fragmentation.get();
             let wrong = match self.layout {
