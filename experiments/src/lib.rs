@@ -17,6 +17,7 @@ pub mod report;
 pub mod rows;
 pub mod runner;
 pub mod scenario;
+pub mod series;
 pub mod stats;
 pub mod study;
 pub mod terminal;

@@ -13,6 +13,7 @@ use sim::Bytes;
 use crate::document::{Node, Sources, decode, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
 use crate::preset;
+use crate::series;
 
 /// A file that is part of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub fn read(
     directory: &Path,
 ) -> Result<Found, Error> {
     if let Some(known) = built_in.iter().find(|known| known.name == asked) {
-        let root = parsed(sources, known.file, known.text)?;
+        let root = parsed(sources, known.file, known.text, directory)?;
         return Ok(Found {
             name: known.name.into(),
             directory: directory.into(),
@@ -69,7 +70,7 @@ pub fn read(
         let mut text = String::new();
         let got = std::io::stdin().read_to_string(&mut text);
         got.map_err(|source| unreadable(Path::new("standard input"), source))?;
-        let root = parsed(sources, "standard input", &text)?;
+        let root = parsed(sources, "standard input", &text, directory)?;
         return Ok(Found {
             name: "stdin".into(),
             directory: directory.into(),
@@ -86,11 +87,11 @@ pub fn read(
         });
     }
     let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
-    let root = parsed(sources, &path.display().to_string(), &text)?;
+    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let root = parsed(sources, &path.display().to_string(), &text, &directory)?;
     let name = path
         .file_stem()
         .map_or("study".into(), |stem| stem.to_string_lossy().into_owned());
-    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
     Ok(Found {
         name,
         directory,
@@ -151,8 +152,15 @@ fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
     );
 }
 
-fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {
-    parse(sources, name, text).map_err(|problems| Error::input(sources, problems))
+/// The tree of a document, with the series that it names.
+fn parsed(sources: &mut Sources, name: &str, text: &str, directory: &Path) -> Result<Node, Error> {
+    let parsed = parse(sources, name, text);
+    let mut root = parsed.map_err(|problems| Error::input(sources, problems))?;
+    let problems = series::resolve(sources, &mut root, directory);
+    match problems.is_empty() {
+        true => Ok(root),
+        false => Err(Error::input(sources, problems)),
+    }
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {

@@ -4,6 +4,7 @@ use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
 use crate::RunOptions;
 use crate::answer::AnswerTimeline;
+use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
@@ -26,7 +27,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     let plans = layout::plan(spec);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
         let trees = trees(spec, plan, &faults, streams);
-        let key = |purpose| streams.key(purpose, plan.workloads[0] as u64);
+        let key = |purpose| streams.key(purpose, plan.entity());
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
@@ -34,11 +35,11 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
-    let services: Fleet<ServiceId, Service> = spec
-        .services
-        .iter()
-        .map(|service| wire_service(service, spec, &clusters))
-        .collect();
+    let wire = |cell| {
+        let (clusters, services) = (&clusters, spec.services.iter());
+        services.map(move |service| wire_service(service, cell, spec, clusters))
+    };
+    let services: Fleet<ServiceId, Service> = (0..layout::cells(spec)).flat_map(wire).collect();
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check, spec, &clusters);
@@ -59,10 +60,6 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
         clusters.iter().map(of).collect()
     };
-    let capture = spec
-        .services
-        .iter()
-        .position(|s| s.name == spec.signers.service);
     World {
         spec,
         streams: *streams,
@@ -73,7 +70,8 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         people: People::new(&spec.people, *streams),
         faults,
         ledger: Ledger::new(options.story),
-        capture: ServiceId::from_index(capture.expect("validated: signers name a service")),
+        captures: captures(spec),
+        blast: BlastRadius::new(clusters.len(), services.len()),
         paid: vec![(
             SimTime::ZERO,
             clusters.iter().map(|(_, c)| c.bytes_paid()).sum(),
@@ -81,6 +79,14 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         clusters,
         services,
     }
+}
+
+/// The services at which acceptances are captured, in every cell.
+fn captures(spec: &WorldSpec) -> Vec<ServiceId> {
+    let captures = |s: &ServiceSpec| spec.captures().any(|name| name == s.name);
+    let places = (0..layout::cells(spec) * spec.services.len()).map(ServiceId::from_index);
+    let service = |id: &ServiceId| &spec.services[id.index() % spec.services.len()];
+    places.filter(|id| captures(service(id))).collect()
 }
 
 /// The processes by which a cluster's datasets grow.
@@ -94,16 +100,22 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
     };
     let steady = plan.workloads.iter().map(|w| {
         let workload = &spec.workloads[*w];
-        let intensity = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
+        let rate = workload.new_keys.get() * plan.part;
+        let intensity = Intensity::constant(rate, SimTime::ZERO, end);
         let marks = Marks {
             shape: workload.value_size_shape.get(),
             mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
-        let key = streams.key(streams::GROWTH, *w as u64);
+        let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
         adding(ArrivalTree::new(key, intensity, Some(marks)), w)
     });
-    let bursts = faults.iter().filter_map(|fault| match fault {
-        Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
+    let cells = layout::cells(spec);
+    let is_here = |i, workload| {
+        plan.workloads.contains(workload) && fault::cell(i, cells, streams) == plan.cell
+    };
+    let bursts = faults.iter().enumerate();
+    let bursts = bursts.filter_map(|(i, fault)| match fault {
+        Fault::Burst { workload, tree, .. } if is_here(i, workload) => {
             Some(adding(tree.clone(), workload))
         }
         Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
@@ -130,15 +142,15 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 
 fn wire_service(
     service: &ServiceSpec,
+    cell: usize,
     spec: &WorldSpec,
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
     let cluster_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
         let workload = workload.expect("validated: services name workloads");
-        let found = clusters
-            .iter()
-            .find(|(_, cluster)| cluster.workloads.contains(&workload));
+        let is_it = |c: &Cluster| c.cell == cell && c.workloads.contains(&workload);
+        let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };
     let needs = service.needs.iter().map(|need| {
@@ -156,7 +168,11 @@ fn wire_service(
             lines: vec![AnswerTimeline::new(); lines],
         }
     });
-    Service::new(&service.name, needs.collect(), service.wait)
+    let name = match layout::cells(spec) {
+        1 => service.name.clone(),
+        _ => format!("{} of cell {}", service.name, cell + 1),
+    };
+    Service::new(&name, needs.collect(), service.wait)
 }
 
 /// What a check probes: any node of every cluster, the owners of all shards, or a service.
@@ -182,7 +198,9 @@ fn subjects(
         ProbeSpec::Synthetic { service } => {
             let found = spec.services.iter().position(|s| s.name == *service);
             let found = found.expect("validated: a synthetic check names a service");
-            vec![Subject::Service(ServiceId::from_index(found))]
+            let in_cell = |cell| ServiceId::from_index(cell * spec.services.len() + found);
+            let cells = 0..layout::cells(spec);
+            cells.map(in_cell).map(Subject::Service).collect()
         }
     }
 }

@@ -136,6 +136,13 @@ impl Fault {
     }
 }
 
+/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells,
+/// so what hits the second of two hits the third or the fourth of four.
+pub fn cell(i: usize, cells: usize, streams: &Streams) -> usize {
+    let draw: f64 = streams.stream(streams::FAULT_CELL, i as u64).random();
+    (draw * cells as f64) as usize
+}
+
 /// The faults of this trial, in the order of the scenario.
 pub fn draw(spec: &WorldSpec, streams: &Streams) -> Vec<Fault> {
     let one = |(i, fault): (usize, &FaultSpec)| draw_one(i as u64, fault, spec, streams);

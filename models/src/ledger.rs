@@ -5,6 +5,7 @@
 
 use sim::SimTime;
 
+use crate::ids::ClusterId;
 use crate::moment::{Moment, What};
 use crate::outcome::{Mark, RowGroup, Span, Timeline, TimelineRow, Tone};
 
@@ -19,8 +20,8 @@ pub struct Ledger {
     pub false_failovers: u64,
     /// Pages, verdicts that acted, and people who noticed by themselves, in time order.
     pub detections: Vec<SimTime>,
-    /// Windows of acknowledged writes that a failover lost, with the workloads concerned.
-    pub lost_acks: Vec<(SimTime, SimTime, Vec<usize>)>,
+    /// Windows of acknowledged writes that a failover lost, with the cluster concerned.
+    pub lost_acks: Vec<(SimTime, SimTime, ClusterId)>,
     /// Moments of note, in time order; only if the trial is to be told.
     pub moments: Vec<Moment>,
     /// Named draws of the environment, for the test that every design meets the same.

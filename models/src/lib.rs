@@ -12,6 +12,7 @@
 //! that they do changes what the infrastructure does here.
 
 pub mod answer;
+pub mod blast;
 mod build;
 pub mod check;
 pub mod cluster;
@@ -32,6 +33,7 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+pub mod traffic;
 mod trial;
 mod visitors;
 pub mod world;

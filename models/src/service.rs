@@ -1,6 +1,6 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
-use sim::{SimDuration, SimTime};
+use sim::{Intervals, SimDuration, SimTime};
 
 use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
@@ -131,6 +131,26 @@ impl Service {
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);
         answer.captures()
+    }
+
+    /// Does this cluster give the service what it cannot do without, for some request at least?
+    pub fn is_served_by(&self, id: ClusterId) -> bool {
+        let mut here = self
+            .needs
+            .iter()
+            .filter(|need| need.cluster == id && !need.spared);
+        here.all(|need| need.lines.iter().any(|line| line.last().captures()))
+    }
+
+    /// When no request could have been answered, up to `end`.
+    pub fn down(&self, end: SimTime) -> Intervals {
+        let mut down = Intervals::new();
+        for (from, to, answer) in self.passable.spans(end) {
+            if !answer.captures() {
+                down.add(from, to);
+            }
+        }
+        down
     }
 
     /// From now on acceptances go to the spool, or no longer.

@@ -9,13 +9,15 @@ use sim::Purpose;
 pub const FAULT: Purpose = Purpose(1);
 /// Which workload a growth burst hits. Entity: the fault's position.
 pub const FAULT_TARGET: Purpose = Purpose(2);
-/// Keys that a workload adds. Entity: the workload's position.
+/// Which cell a fault hits, if there are cells. Entity: the fault's position.
+pub const FAULT_CELL: Purpose = Purpose(3);
+/// Keys that a workload adds. Entity: the workload's position, and the cell.
 pub const GROWTH: Purpose = Purpose(10);
 /// Keys that a growth burst adds. Entity: the fault's position.
 pub const BURST: Purpose = Purpose(11);
-/// A cluster's bus. Entity: the first workload on the cluster.
+/// A cluster's bus. Entity: the first workload on the cluster, and the cell.
 pub const BUS: Purpose = Purpose(20);
-/// The phase of the nodes' background saves. Entity: the first workload on the cluster.
+/// The phase of the nodes' background saves. Entity: as for the bus.
 pub const SAVE_PHASE: Purpose = Purpose(21);
 /// The phase of an observer's probes. Entity: check and observer.
 pub const PROBE_PHASE: Purpose = Purpose(30);
@@ -23,10 +25,15 @@ pub const PROBE_PHASE: Purpose = Purpose(30);
 pub const SCRAPE_PHASE: Purpose = Purpose(31);
 /// Does the memory alert reach anybody? Entity: the incident.
 pub const ALERT_REACHES: Purpose = Purpose(32);
-/// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
+/// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by
+/// position.
 pub const ARRIVALS: Purpose = Purpose(40);
 /// Calls of a request: keys, work, pauses. Entity: the population; its classes are sub-streams.
-pub const CALLS: Purpose = Purpose(41);
+pub const CALLS: Purpose = Purpose(43);
+/// When bursts begin and end. Entity: the population.
+pub const BURSTS: Purpose = Purpose(41);
+/// When surges begin and how long they last. Entity: the population; surges are sub-streams.
+pub const SURGE: Purpose = Purpose(42);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);
 /// What the autoscaler's provider takes. Entity: the action.

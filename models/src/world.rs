@@ -7,12 +7,14 @@
 use sim::{Agenda, Model, SimTime, Streams};
 
 use crate::answer::Answer;
+use crate::blast::BlastRadius;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
 use crate::cluster::operate::{Demand, Failover};
 use crate::event::{Cx, Event};
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
+use crate::layout;
 use crate::ledger::Ledger;
 use crate::moment::What;
 use crate::people::{Deed, People, PeopleTimer, Sight};
@@ -36,8 +38,10 @@ pub struct World<'a> {
     pub(crate) people: People,
     pub(crate) faults: Vec<Fault>,
     pub(crate) ledger: Ledger,
-    /// The service that captures acceptances.
-    pub(crate) capture: ServiceId,
+    /// The services that capture acceptances.
+    pub(crate) captures: Vec<ServiceId>,
+    /// When which cluster failed which service.
+    pub(crate) blast: BlastRadius,
     /// Bytes of memory paid for, from each instant on.
     pub(crate) paid: Vec<(SimTime, f64)>,
 }
@@ -132,6 +136,7 @@ impl World<'_> {
         for (_, service) in self.services.iter_mut() {
             failing |= !service.refresh(&self.clusters, cx);
         }
+        self.blast.refresh(id, &self.services, cx.now);
         if failing {
             self.people.on_symptom(cx);
         }
@@ -161,7 +166,9 @@ impl World<'_> {
             Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
             Order::Spool(open) => {
                 cx.ledger.detections.push(cx.now);
-                self.services[self.capture].set_spool(open, &self.clusters, cx);
+                for capture in &self.captures {
+                    self.services[*capture].set_spool(open, &self.clusters, cx);
+                }
             }
             Order::FailOver {
                 cluster,
@@ -254,10 +261,11 @@ impl World<'_> {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
         cx.ledger.moment(cx.now, What::Fault, fault.kind());
+        let cell = fault::cell(number, layout::cells(self.spec), &self.streams);
         let hit = self
             .clusters
             .iter_mut()
-            .find(|(_, c)| c.workloads.contains(&fault.workload()));
+            .find(|(_, c)| c.cell == cell && c.workloads.contains(&fault.workload()));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
         match fault {
             Fault::Burst { workload, .. } => {

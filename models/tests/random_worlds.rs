@@ -201,6 +201,7 @@ fn random_world(seed: u64) -> WorldSpec {
     }
     let kinds = kinds(hosts, saves, subscribers);
     changes.push(("fault", faults(&mut rng, &kinds, hosts)));
+    changes.extend(traffic(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
     small_world(&changes)
 }
@@ -235,7 +236,11 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     let replication = pick(rng, &[REPLICATION, REPLICATION_TIGHT, strict]);
     let budget = pick(rng, &["equal-memory", "equal-cost"]);
     let apart = format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}");
-    let layouts = [&apart, "{ kind = \"shared\" }", "{ kind = \"shared\" }"];
+    let homes = format!("{{ kind = \"per-service\", budget = \"{budget}\" }}");
+    let cells = format!("{{ kind = \"cells\", count = 2, budget = \"{budget}\" }}");
+    let shared = "{ kind = \"shared\" }";
+    let bulkheads = "{ kind = \"bulkhead-only\" }";
+    let layouts = [&apart, &homes, &cells, &cells, shared, shared, bulkheads];
     vec![
         (
             "redis.node_memory",
@@ -303,6 +308,21 @@ fn failover(rng: &mut Rng) -> Vec<Change> {
             ),
         ],
     }
+}
+
+/// Bursts, a surge and a second product, each in some worlds.
+fn traffic(rng: &mut Rng) -> Vec<Change> {
+    let bursts = r#"{ kind = "mmpp", high = "6x", low_mean = "8min", high_mean = "2min" }"#;
+    let surge = r#"[{ at = { kind = "uniform", min = "0s", max = "50min" }, factor = "4x",
+        lasts = { kind = "exponential", mean = "5min" } }]"#;
+    let product = r#"[{ name = "send", service = "api", visits = "1/s" }]"#;
+    let ways = [
+        ("signers.bursts", bursts),
+        ("signers.surge", surge),
+        ("product", product),
+    ];
+    let drawn = ways.into_iter().filter(|_| rng.random_range(0..3) == 0);
+    drawn.map(|(key, value)| (key, value.to_owned())).collect()
 }
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {

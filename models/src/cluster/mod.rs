@@ -54,6 +54,7 @@ use crate::redis::growth::{Adding, Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::{Load, NodeMemory};
 use crate::redis::replication::{History, Lineage};
+use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
 use evictions::Evictions;
@@ -136,6 +137,10 @@ pub struct Cluster {
     pub name: String,
     /// The workloads on it, by position.
     pub workloads: Vec<usize>,
+    /// The cell that it serves.
+    pub cell: usize,
+    /// Its name among all random streams.
+    pub entity: u64,
     redis: RedisSpec,
     nodes: Vec<Node>,
     /// Share of the datasets in each shard.
@@ -206,7 +211,7 @@ impl Cluster {
         (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
-        let redis = spec.redis.clone();
+        let redis = part_of(&spec.redis, plan.part);
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
         let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
@@ -216,13 +221,15 @@ impl Cluster {
             true => SLOT_LINKS,
             false => 0,
         };
-        let commands = on_it().map(|w| w.commands.get()).sum();
-        let writes = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
+        let commands: f64 = on_it().map(|w| w.commands.get()).sum();
+        let writes: f64 = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
         let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
         let mut cluster = Cluster {
             id,
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
+            cell: plan.cell,
+            entity: plan.entity(),
             saves: save::Saves::new(spec, plan, nodes.len()),
             save_key,
             tables: shares
@@ -248,7 +255,7 @@ impl Cluster {
             bus_event: None,
             memory_event: None,
             forecast: None,
-            commands: (commands, writes),
+            commands: (commands * plan.part, writes * plan.part),
             following: Following::new(spec, plan),
             nodes,
             shares,
@@ -512,10 +519,24 @@ fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
     let one = |w: &usize| {
         let workload = &spec.workloads[*w];
         let each = workload.bytes_per_key(workload.value_size, cluster);
-        let bytes = workload.dataset.get();
+        let bytes = (workload.dataset.as_f64() * plan.part) as u64;
         Held::of((bytes / each) as f64, bytes as f64, workload.expires)
     };
     plan.workloads.iter().map(one).collect()
+}
+
+/// What a cluster is made of that has this part of the clients.
+fn part_of(redis: &RedisSpec, part: f64) -> RedisSpec {
+    let share = |clients: u32| (f64::from(clients) * part).ceil() as u32;
+    let pubsub = redis.pubsub.map(|pubsub| PubsubSpec {
+        subscribers: share(pubsub.subscribers),
+        ..pubsub
+    });
+    RedisSpec {
+        connections: share(redis.connections),
+        pubsub,
+        ..redis.clone()
+    }
 }
 
 /// The fullest shard's share first, equal parts for the others.

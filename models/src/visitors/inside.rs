@@ -9,11 +9,12 @@ use crate::spec::ServiceSpec;
 use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
 use sim::SimDuration;
 
-/// The inside of a service; none if no request could notice another, and nobody meddled.
+/// The inside of a service in one of `cells`; none if no request could notice another, and nobody meddled.
 pub fn of(
     spec: &ServiceSpec,
     built: &Service,
     clusters: &Fleet<ClusterId, Cluster>,
+    cells: u32,
 ) -> Option<Inside> {
     let client = &spec.client;
     let special = |need: &NeedSpec| {
@@ -52,7 +53,7 @@ pub fn of(
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, clusters))
+            .map(|(need, built)| of_need(spec, need, built, clusters, cells))
             .collect(),
     })
 }
@@ -70,7 +71,9 @@ fn of_need(
     need: &NeedSpec,
     built: &service::Need,
     clusters: &Fleet<ClusterId, Cluster>,
+    cells: u32,
 ) -> Need {
+    let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(cells), wait);
     let pool = service.client.pool;
     let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
     let bulkhead = need
@@ -82,13 +85,13 @@ fn of_need(
     };
     Need {
         shards,
-        permits: [pool, bulkhead].into_iter().flatten().min(),
+        permits: [pool, bulkhead].into_iter().flatten().min().map(part),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
         fallback: need.fallback.map(|store| Fallback {
-            workers: store.workers,
+            workers: store.workers.div_ceil(cells),
             takes: store.takes,
-            queue_limit: store.queue_limit,
+            queue_limit: store.queue_limit.div_ceil(cells),
         }),
         optional: need.optional,
     }
