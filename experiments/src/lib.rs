@@ -13,6 +13,7 @@ pub mod document;
 pub mod error;
 pub mod preset;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod rows;
 pub mod runner;

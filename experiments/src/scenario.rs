@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use models::WorldSpec;
 use sim::Bytes;
 
-use crate::document::{Node, Sources, decode, parse::parse, path};
+use crate::document::{Node, Sources, Value, decode, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
 use crate::preset;
 use crate::series;
@@ -52,7 +52,37 @@ pub struct Found {
 }
 
 /// Reads a built-in by its name, else a file by its path, else (`-`) standard input.
+/// A scenario that `extends = "another"` is merged onto that one, by the rules of fragments.
 pub fn read(
+    sources: &mut Sources,
+    asked: &str,
+    built_in: &[BuiltIn],
+    directory: &Path,
+) -> Result<Found, Error> {
+    let mut found = read_one(sources, asked, built_in, directory)?;
+    for _ in 0..EXTENDS_MAX {
+        let Value::Table(table) = &mut found.root.value else {
+            return Ok(found);
+        };
+        let Some(extends) = table.remove("extends") else {
+            return Ok(found);
+        };
+        let base = extends.node.text().unwrap_or_default().to_owned();
+        let mut base = read_one(sources, &base, &SCENARIOS, &found.directory)?;
+        merge(&mut base.root, &found.root);
+        found.root = base.root;
+    }
+    Err(Error::Usage {
+        wrong: format!("`{asked}` extends scenarios more than {EXTENDS_MAX} deep"),
+        mend: "does it extend itself?".to_owned(),
+    })
+}
+
+/// Scenarios that extend each other, at most.
+const EXTENDS_MAX: usize = 8;
+
+/// One document, as it stands.
+fn read_one(
     sources: &mut Sources,
     asked: &str,
     built_in: &[BuiltIn],
@@ -104,6 +134,10 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
     let tree = &{
         let mut whole = tree.clone();
         preset::expand(&mut whole)?;
+        if let Value::Table(table) = &mut whole.value {
+            // What a replay is compared with is not of the world.
+            table.remove("replay");
+        }
         whole
     };
     let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {

@@ -2,7 +2,9 @@
 //! steps are measured by. The trace tells the same in sentences; nobody parses those.
 
 use serde::Serialize;
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
+
+use crate::demand::Window;
 
 /// Something happened to somebody at an instant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +39,16 @@ pub enum What {
     ServiceDown,
     /// A service captures or answers again; whom: the service.
     ServiceUp,
+    /// A request finds no free worker for the first time; whom: the service.
+    PoolEmpty,
+    /// The first minute in which at least one attempt in ten fails; whom: the service.
+    ErrorsBegin,
+    /// The first minute in which at least nine attempts in ten fail; whom: the service.
+    ErrorsHigh,
+    /// The minute after the last of a run of those; whom: the service.
+    ErrorsEase,
+    /// The minute after the last in which at least one attempt in ten fails; whom: the service.
+    ErrorsEnd,
     /// A health check's verdict is down; whom: the check.
     CheckDown,
     /// An alert rule fires; whom: the rule.
@@ -57,6 +69,43 @@ pub enum What {
     StoodDown,
 }
 
+/// What a service's attempts show around an outage: its pool and its errors, minute by minute. A
+/// minute in which nobody came says nothing.
+pub fn observed(service: &str, window: &Window) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let mut add = |at: SimTime, what: What| {
+        let whom = service.to_owned();
+        moments.push(Moment { at, what, whom });
+    };
+    if let Some(at) = window.crowded_from {
+        add(at, What::PoolEmpty);
+    }
+    let start = |minute: u64| SimTime::ZERO + SimDuration::from_mins(minute);
+    for (least, begins, ends) in [
+        (SOME, What::ErrorsBegin, What::ErrorsEnd),
+        (MOST, What::ErrorsHigh, What::ErrorsEase),
+    ] {
+        let mut failing = false;
+        for minute in window
+            .all
+            .iter()
+            .filter(|minute| minute.ok + minute.failed > 0)
+        {
+            let share = minute.failed as f64 / (minute.ok + minute.failed) as f64;
+            if (share >= least) != failing {
+                failing = !failing;
+                add(start(minute.minute), if failing { begins } else { ends });
+            }
+        }
+    }
+    moments
+}
+
+/// A share of failing attempts that is noticed.
+const SOME: f64 = 0.1;
+/// A share of failing attempts that leaves next to nothing.
+const MOST: f64 = 0.9;
+
 impl What {
     /// The name in a scenario file and in results.
     pub const fn name(self) -> &'static str {
@@ -70,6 +119,11 @@ impl What {
             What::SyncDone => "sync-done",
             What::ServiceDown => "service-down",
             What::ServiceUp => "service-up",
+            What::PoolEmpty => "pool-empty",
+            What::ErrorsBegin => "errors-begin",
+            What::ErrorsHigh => "errors-high",
+            What::ErrorsEase => "errors-ease",
+            What::ErrorsEnd => "errors-end",
             What::CheckDown => "check-down",
             What::AlertFires => "alert-fires",
             What::Paged => "paged",

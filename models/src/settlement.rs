@@ -11,6 +11,7 @@ use crate::cluster::Evicted;
 use crate::demand::{self, Answers, Population, Tally, Window};
 use crate::ids::{Id, ServiceId};
 use crate::layout;
+use crate::moment::observed;
 use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
@@ -66,7 +67,14 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let windows = windows(&world, streams);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
-    let moments = std::mem::take(&mut ledger.moments);
+    let mut moments = std::mem::take(&mut ledger.moments);
+    for (n, (service, window)) in windows.iter().enumerate() {
+        // Populations of one service show the same service.
+        if !windows[..n].iter().any(|(before, _)| before == service) {
+            moments.extend(observed(service, window));
+        }
+    }
+    moments.sort_by_key(|moment| moment.at);
     let (trace, mut timeline) = ledger.into_story();
     timeline.minutes = minutes(&world.spec.signers.service, &windows);
     TrialResult {
