@@ -1,6 +1,6 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
-use sim::{SimDuration, SimTime};
+use sim::{Probability, SimDuration, SimTime};
 
 use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
@@ -15,6 +15,10 @@ use crate::spec::service::{Access, WaitSpec};
 pub struct Service {
     /// Its name.
     pub name: String,
+    /// When its servers were restarted by people, in time order.
+    pub restarts: Vec<SimTime>,
+    /// What people ordered about its requests, in time order.
+    pub controls: Vec<(SimTime, Control)>,
     needs: Vec<(ClusterId, Access)>,
     wait: Option<WaitSpec>,
     spool: bool,
@@ -24,11 +28,22 @@ pub struct Service {
     noticed: AnswerTimeline,
 }
 
+/// An order about a service's requests, in force from its instant on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Control {
+    /// This share of them is turned away; the latest share counts.
+    ShedLoad(Probability),
+    /// Nobody retries any more.
+    StopRetries,
+}
+
 impl Service {
     /// A service whose needs are all met.
     pub fn new(name: &str, needs: Vec<(ClusterId, Access)>, wait: Option<WaitSpec>) -> Service {
         Service {
             name: name.to_owned(),
+            restarts: Vec::new(),
+            controls: Vec::new(),
             needs,
             wait,
             spool: false,

@@ -21,6 +21,7 @@ mod bus;
 mod copying;
 mod due;
 mod managed;
+mod mend;
 mod node;
 pub mod operate;
 mod partition;
@@ -136,6 +137,11 @@ pub struct Cluster {
     /// Share of the datasets in each shard.
     shares: Vec<f64>,
     growth: Growth,
+    /// By workload: what it held at the start, and what was deleted of it.
+    loaded: Vec<Held>,
+    deleted: Vec<Held>,
+    /// Workloads of the growth bursts, in the order of their trees.
+    bursts: Vec<usize>,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
     saves: Option<save::Saves>,
@@ -223,6 +229,9 @@ impl Cluster {
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
                 .collect(),
             growth: Growth::new(start, trees, on_top, mode),
+            bursts: Vec::new(),
+            deleted: vec![Held::default(); plan.workloads.len()],
+            loaded: plan.workloads.iter().map(|w| loaded(spec, *w)).collect(),
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))
                 .collect(),
@@ -482,15 +491,16 @@ impl Cluster {
 
 /// What a cluster's workloads hold at the start, in whole keys.
 fn start(spec: &WorldSpec, plan: &ClusterPlan) -> Held {
-    let cluster = spec.failover.cluster_mode();
-    let one = |w: &usize| {
-        let workload = &spec.workloads[*w];
-        let each = workload.bytes_per_key(workload.value_size, cluster);
-        let bytes = workload.dataset.get();
-        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
-    };
-    let none = Held::default();
-    plan.workloads.iter().map(one).fold(none, Held::with)
+    let workloads = plan.workloads.iter();
+    workloads.fold(Held::default(), |held, w| held.with(loaded(spec, *w)))
+}
+
+/// What a workload holds at the start, in whole keys.
+fn loaded(spec: &WorldSpec, workload: usize) -> Held {
+    let workload = &spec.workloads[workload];
+    let each = workload.bytes_per_key(workload.value_size, spec.failover.cluster_mode());
+    let bytes = workload.dataset.get();
+    Held::of((bytes / each) as f64, bytes as f64, workload.expires)
 }
 
 /// The fullest shard's share first, equal parts for the others.

@@ -13,6 +13,7 @@ pub mod price;
 mod problems;
 pub mod redis;
 pub mod replication;
+pub mod runbook;
 pub mod service;
 pub mod signers;
 
@@ -25,6 +26,7 @@ pub use people::{AutoscalerSpec, MemoryAlertSpec, PeopleSpec};
 pub use price::{PriceSpec, Usd};
 pub use problems::Problem;
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
+pub use runbook::{RemedySpec, StepSpec, WhenSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
 pub use signers::{CallerSpec, ClassSpec, SignersSpec};
 
