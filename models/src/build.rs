@@ -32,6 +32,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
         watch(&mut cluster, spec);
+        cluster.name_bursts(bursts(plan, &faults));
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
@@ -68,6 +69,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         alerts: spec.memory_alert.as_ref().map(alert),
         scalers: spec.autoscaler.as_ref().map(scaler),
         people: People::new(&spec.people, *streams),
+        works: Vec::new(),
         faults,
         ledger: Ledger::new(options.story),
         captures: captures(spec),
@@ -123,6 +125,16 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
         Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => None,
     });
     steady.chain(bursts).collect()
+}
+
+/// The workloads of a cluster's growth bursts, in the order of their trees.
+fn bursts(plan: &ClusterPlan, faults: &[Fault]) -> Vec<usize> {
+    let burst = |fault: &Fault| {
+        let bursts = matches!(fault, Fault::Burst { .. });
+        let here = plan.workloads.contains(&fault.workload());
+        (bursts && here).then(|| fault.workload())
+    };
+    faults.iter().filter_map(burst).collect()
 }
 
 /// Sizes of the datasets at which an observer would see something.

@@ -36,6 +36,10 @@ pub const BURSTS: Purpose = Purpose(41);
 pub const SURGE: Purpose = Purpose(42);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);
+/// What the steps of the runbook take. Entity: the incident; a sub-stream for each action.
+pub const PEOPLE_STEP: Purpose = Purpose(52);
+/// What false pages cost. Entity: the page.
+pub const FALSE_PAGE: Purpose = Purpose(53);
 /// What the autoscaler's provider takes. Entity: the action.
 pub const PROVIDER: Purpose = Purpose(51);
 /// The phases of a laboratory run: starts of processes, the fault. Entity: always 0.

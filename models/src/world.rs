@@ -10,15 +10,16 @@ use crate::answer::Answer;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
-use crate::cluster::operate::{Demand, Failover};
+use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::fault::{self, Fault};
 use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
 use crate::layout;
 use crate::ledger::Ledger;
 use crate::moment::What;
-use crate::people::{Deed, People, PeopleTimer, Sight};
+use crate::people::{Page, People, Sight};
 use crate::redis::capability::Reply;
+use crate::remediation::action::Work;
 use crate::remediation::alert::MemoryAlert;
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
@@ -36,6 +37,8 @@ pub struct World<'a> {
     pub(crate) alerts: Option<Fleet<ClusterId, MemoryAlert>>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
     pub(crate) people: People,
+    /// What a step of the people still waits for.
+    pub(crate) works: Vec<Work>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) ledger: Ledger,
     /// The services that capture acceptances.
@@ -74,7 +77,12 @@ impl Model for World<'_> {
                     .as_mut()
                     .is_some_and(|alerts| alerts[id].on_due(cx))
                 {
-                    self.people.on_page(true, Some(id), cx);
+                    let page = Page {
+                        by: "memory alert",
+                        named: true,
+                        about: Some(id),
+                    };
+                    self.people.on_page(page, cx);
                 }
             }
             Event::Scaler(id, timer) => {
@@ -82,7 +90,7 @@ impl Model for World<'_> {
                     .scalers
                     .as_mut()
                     .expect("only autoscalers schedule this");
-                let interruption = self.spec.people.cut_over;
+                let interruption = self.spec.redis.cut_over;
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
@@ -124,7 +132,7 @@ impl World<'_> {
     }
 
     /// Something about a cluster may have changed: whoever depends on it or watches it is told.
-    fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
+    pub(crate) fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
@@ -143,6 +151,7 @@ impl World<'_> {
         for (_, check) in self.checks.iter_mut() {
             check.wake(id, cx);
         }
+        self.review(agenda);
     }
 
     fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
@@ -150,7 +159,6 @@ impl World<'_> {
         if let Some(scalers) = &mut self.scalers {
             scalers[id].on_resized(cx);
         }
-        self.people.on_done(cx);
         let bytes = self
             .clusters
             .iter()
@@ -163,7 +171,14 @@ impl World<'_> {
     fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match order {
-            Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
+            Order::Page { cluster, named } => {
+                let page = Page {
+                    by: self.checks[check].name(),
+                    named,
+                    about: cluster,
+                };
+                self.people.on_page(page, cx);
+            }
             Order::Spool(open) => {
                 cx.ledger.detections.push(cx.now);
                 for capture in &self.captures {
@@ -185,14 +200,8 @@ impl World<'_> {
                 };
                 let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
                 let name = self.checks[check].name();
-                cx.ledger.say(cx.now, || match chosen {
-                    Failover::To(node) => {
-                        let node = self.clusters[cluster].node_name(node);
-                        format!("{name}: fails over to {node}")
-                    }
-                    Failover::BySentinel => format!("{name}: has Sentinel fail over"),
-                    Failover::NoCandidate => format!("{name}: no replica is fit to take over"),
-                    Failover::Refused => format!("{name}: the failover is refused"),
+                cx.ledger.say(cx.now, || {
+                    format!("{name}: {}", chosen.words(&self.clusters[cluster]))
                 });
                 self.on_change(cluster, agenda);
             }
@@ -201,59 +210,13 @@ impl World<'_> {
 
     /// What people see when they look.
     fn sight(&self, now: SimTime) -> Sight {
-        let resize_from = self.spec.people.resize_from.get();
-        let high =
-            |(_, c): (ClusterId, &Cluster)| c.shards().any(|s| c.usage(s, now) >= resize_from);
+        let high = self.spec.people.memory_high.get();
+        let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= high);
+        let gone = |c: &Cluster| !c.shards_without_owner(high, now).is_empty();
         Sight {
             failing: self.services.iter().any(|(_, service)| !service.works()),
-            memory_high: self.clusters.iter().any(high),
-        }
-    }
-
-    /// What people decided to do.
-    fn act(&mut self, deed: Deed, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-        let people = &self.spec.people;
-        let resize_from = people.resize_from.get();
-        match deed {
-            Deed::RestartServers => {
-                cx.ledger.say(cx.now, || {
-                    "servers are restarted; Redis stays as it is".to_owned()
-                });
-            }
-            Deed::Mitigate {
-                decide,
-                provision,
-                about,
-            } => {
-                let mut touched = Vec::new();
-                for (id, cluster) in self.clusters.iter_mut() {
-                    let down = cluster.answer(Access::Write) != Answer::Ok;
-                    if !down && about != Some(id) {
-                        continue;
-                    }
-                    touched.push(id);
-                    let faulty = cluster.shards_without_owner(resize_from, cx);
-                    if faulty.is_empty() {
-                        let shards = cluster.shards_from(resize_from, cx);
-                        let ready = decide + provision;
-                        cluster.plan_resize(shards, people.resize, ready, people.cut_over, cx);
-                        cx.agenda.after(decide, Event::People(PeopleTimer::Decided));
-                        cx.agenda
-                            .after(ready, Event::People(PeopleTimer::Provisioned));
-                    }
-                    for shard in faulty {
-                        cluster.repair(shard, cx);
-                        self.people.on_done(cx);
-                    }
-                }
-                if touched.is_empty() {
-                    self.people.on_done(cx);
-                }
-                for id in touched {
-                    self.on_change(id, agenda);
-                }
-            }
+            memory_high: self.clusters.iter().any(|(_, cluster)| full(cluster)),
+            node_gone: self.clusters.iter().any(|(_, cluster)| gone(cluster)),
         }
     }
 

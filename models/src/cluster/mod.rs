@@ -23,6 +23,7 @@ mod due;
 mod evictions;
 mod follow;
 mod managed;
+mod mend;
 mod node;
 pub mod operate;
 mod partition;
@@ -147,6 +148,11 @@ pub struct Cluster {
     shares: Vec<f64>,
     evictions: Evictions,
     growth: Growth,
+    /// By workload: what it held at the start, and what was deleted of it.
+    loaded: Vec<Held>,
+    deleted: Vec<Held>,
+    /// Workloads of the growth bursts, in the order of their trees.
+    bursts: Vec<usize>,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
     saves: Option<save::Saves>,
@@ -237,6 +243,9 @@ impl Cluster {
                 .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
                 .collect(),
             evictions: Evictions::new(spec, plan, shards),
+            bursts: Vec::new(),
+            deleted: vec![Held::default(); plan.workloads.len()],
+            loaded: starts.clone(),
             growth: Growth::new(starts, adding, on_top, mode),
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))

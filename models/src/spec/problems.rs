@@ -1,6 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
 mod layout;
+mod people;
 mod replication;
 mod signers;
 mod traffic;
@@ -323,28 +324,6 @@ impl WorldSpec {
                 "give a factor above 1x",
             );
         }
-    }
-
-    fn check_people(&self, found: &mut Findings) {
-        let people = &self.people;
-        for (name, dist) in [
-            ("notice", &people.notice),
-            ("notice_unalerted", &people.notice_unalerted),
-            ("acknowledge", &people.acknowledge),
-            ("diagnose", &people.diagnose),
-            ("diagnose_named", &people.diagnose_named),
-            ("restart", &people.restart),
-            ("decide", &people.decide),
-            ("provision", &people.provision),
-        ] {
-            found.dist(format!("people.{name}"), dist);
-        }
-        found.unless(
-            people.resize.get() > 1.0,
-            "people.resize",
-            "the new nodes would not be larger",
-            "give a factor above 1x",
-        );
     }
 
     fn check_fault(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {

@@ -144,6 +144,8 @@ pub struct RedisSpec {
     pub swap_fault: SimDuration,
     /// How long clients take to be back on a promoted node with all their connections.
     pub reconnect_ramp: SimDuration,
+    /// Interruption when clients move to nodes that replace others.
+    pub cut_over: SimDuration,
     /// Until a supervisor starts a killed process again.
     pub restart_delay: SimDuration,
     /// One-way network latency between any two hosts.

@@ -2,13 +2,15 @@
 //! workers, a queue and a plain client.
 
 use crate::cluster::Cluster;
-use crate::demand::{BackoffGrowth, Breaker, Fallback, Inside, Need};
+use crate::demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
 use crate::ids::{ClusterId, Fleet};
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
 use sim::SimDuration;
 
+/// A restart of servers that have none is of no consequence: what they drop, the gateway would have
+/// given up soon.
 /// The inside of a service in one of `cells`; none if no request could notice another, and nobody meddled.
 pub fn of(
     spec: &ServiceSpec,
@@ -32,7 +34,10 @@ pub fn of(
         && client.retries_at_once.is_none()
         && client.pool.is_none()
         && client.offline_queue.is_none()
-        && built.controls().is_empty()
+        && built
+            .controls()
+            .iter()
+            .all(|(_, control)| *control == Control::Restart)
         && !spec.needs.iter().any(special);
     if plain {
         return None;
