@@ -22,6 +22,7 @@ mod copying;
 mod due;
 mod managed;
 mod mend;
+mod metrics;
 mod node;
 pub mod operate;
 mod partition;
