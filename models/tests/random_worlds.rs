@@ -5,6 +5,7 @@
 
 mod support;
 
+use models::moment::What;
 use models::{Mode, WorldSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, Streams};
@@ -49,9 +50,17 @@ fn check_world(seed: u64) {
 
 #[test]
 fn random_worlds_are_worth_looking_at() {
-    let outcomes = (0..WORLDS).map(|seed| trial(&random_world(seed), seed, Mode::Lazy).outcome);
+    let results = (0..WORLDS).map(|seed| trial(&random_world(seed), seed, Mode::Lazy));
     let (mut down, mut promoted, mut useless, mut spooled, mut lost) = (0, 0, 0, 0, 0);
-    for outcome in outcomes {
+    let mut happened = [0; 2];
+    for result in results {
+        for (what, worlds) in [What::AlertFires, What::ActionDone]
+            .iter()
+            .zip(&mut happened)
+        {
+            *worlds += u64::from(result.moments.iter().any(|m| m.what == *what));
+        }
+        let outcome = result.outcome;
         down += u64::from(outcome.downtime_true_s > 0.0);
         promoted += u64::from(outcome.failovers > 0);
         useless += u64::from(outcome.useless_failovers > 0);
@@ -62,6 +71,10 @@ fn random_worlds_are_worth_looking_at() {
     assert!(
         seen.iter().all(|worlds| *worlds >= 10),
         "worlds with downtime, a promotion, a useless one, a spool in use, lost visits: {seen:?}"
+    );
+    assert!(
+        happened.iter().all(|worlds| *worlds >= 40),
+        "worlds with an alert that fired, an action that was done: {happened:?}"
     );
 }
 
@@ -83,6 +96,7 @@ fn random_world(seed: u64) -> WorldSpec {
         changes.push(("health_check", "[]".to_owned()));
     }
     changes.push(("fault", faults(&mut rng, hosts)));
+    changes.extend(monitoring(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
     small_world(&changes)
 }
@@ -178,6 +192,60 @@ fn failover(rng: &mut Rng) -> Vec<Change> {
             ),
         ],
     }
+}
+
+/// All kinds of rules or none, and a runbook of steps right and wrong.
+fn monitoring(rng: &mut Rng) -> Vec<Change> {
+    let metrics = [
+        "{ kind = \"memory\", threshold = \"90%\" }",
+        "{ kind = \"memory-forecast\", window = \"5min\", within = \"10min\" }",
+        "{ kind = \"errors\", service = \"api\", threshold = \"5%\", window = \"2min\" }",
+        "{ kind = \"burn-rate\", service = \"api\", objective = \"99%\", factor = \"6x\", \
+         long = \"20min\", short = \"2min\" }",
+        "{ kind = \"node-down\" }",
+        "{ kind = \"no-primary\" }",
+    ];
+    let mut rules = Vec::new();
+    for (i, metric) in metrics.iter().enumerate() {
+        if rng.random_range(0..3) == 0 {
+            let hold = ["0s", "90s"][rng.random_range(0..2)];
+            let more = pick(
+                rng,
+                &[
+                    "",
+                    ", false_alarms = \"30/d\"",
+                    ", blind_from = \"9min\", blind_for = \"9min\"",
+                ],
+            );
+            rules.push(format!(
+                "{{ name = \"rule {i}\", metric = {metric}, scrape = \"15s\", hold = \"{hold}\", \
+                 missed = \"20%\", names_cause = true{more} }}"
+            ));
+        }
+    }
+    let actions = [
+        "{ kind = \"restart-servers\" }",
+        "{ kind = \"restart-nodes\" }",
+        "{ kind = \"fail-over\" }",
+        "{ kind = \"delete-keys\", workload = \"log\", share = \"30%\" }",
+        "{ kind = \"stop-growth\", workload = \"log\" }",
+        "{ kind = \"resize\", factor = \"2x\", from = \"80%\" }",
+        "{ kind = \"rebuild\", factor = \"1.5x\" }",
+        "{ kind = \"wait\" }",
+    ];
+    let mut steps = Vec::new();
+    for _ in 0..rng.random_range(0..5) {
+        let action = actions[rng.random_range(0..actions.len())];
+        let takes = "takes = { kind = \"uniform\", min = \"0s\", max = \"4min\" }";
+        steps.push(format!("{{ action = {action}, {takes} }}"));
+    }
+    let look = "{ kind = \"constant\", value = \"2min\" }".to_owned();
+    vec![
+        ("alert", format!("[{}]", rules.join(", "))),
+        ("people.runbook", format!("[{}]", steps.join(", "))),
+        ("people.look", look),
+        ("people.fatigue", "\"1.5x\"".to_owned()),
+    ]
 }
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {
