@@ -2,24 +2,24 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
-use crate::RunOptions;
 use crate::answer::AnswerTimeline;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
-use crate::ids::{CheckId, ClusterId, Fleet, Id, ServiceId};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
 use crate::ledger::Ledger;
 use crate::people::People;
 use crate::redis::growth::Adding;
-use crate::remediation::alert::MemoryAlert;
+use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::{Need, Service};
 use crate::spec::service::Keys;
-use crate::spec::{CheckSpec, ProbeSpec, ServiceSpec, WorldSpec};
+use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
 use crate::world::World;
+use crate::{Mode, RunOptions};
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
@@ -53,10 +53,6 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
             options.mode,
         )
     };
-    let alert = |alert| {
-        let of = |(id, c): (ClusterId, &Cluster)| MemoryAlert::new(alert, id, &c.name, streams);
-        clusters.iter().map(of).collect()
-    };
     let scaler = |scaler| {
         let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
         clusters.iter().map(of).collect()
@@ -66,7 +62,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         streams: *streams,
         end: SimTime::ZERO + spec.horizon,
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
-        alerts: spec.memory_alert.as_ref().map(alert),
+        alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
         people: People::new(&spec.people, *streams),
         works: Vec::new(),
@@ -127,6 +123,42 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
     steady.chain(bursts).collect()
 }
 
+/// Every rule, on each cluster or on its service.
+fn alerts(
+    spec: &WorldSpec,
+    clusters: &Fleet<ClusterId, Cluster>,
+    streams: &Streams,
+    mode: Mode,
+) -> Fleet<AlertId, Alert> {
+    let mut alerts: Vec<Alert> = Vec::new();
+    for rule in &spec.alerts {
+        let subjects: Vec<alert::Subject> = match &rule.metric {
+            MetricSpec::Memory { .. }
+            | MetricSpec::MemoryForecast { .. }
+            | MetricSpec::NodeDown {}
+            | MetricSpec::NoPrimary {} => clusters.ids().map(alert::Subject::Cluster).collect(),
+            MetricSpec::Errors { service, .. } | MetricSpec::BurnRate { service, .. } => {
+                let found = spec.services.iter().position(|s| s.name == *service);
+                let found = found.expect("validated: a rule on errors names a service");
+                vec![alert::Subject::Service(ServiceId::from_index(found))]
+            }
+        };
+        for (i, subject) in subjects.into_iter().enumerate() {
+            let id = AlertId::from_index(alerts.len());
+            let label = match subject {
+                alert::Subject::Cluster(of) => format!("{}, {}", rule.name, clusters[of].name),
+                alert::Subject::Service(_) => rule.name.clone(),
+            };
+            let mut made = Alert::new(id, rule, subject, label, streams, mode);
+            if i == 0 {
+                made.draw_false_alarms(streams, SimTime::ZERO + spec.horizon);
+            }
+            alerts.push(made);
+        }
+    }
+    alerts.into_iter().collect()
+}
+
 /// The workloads of a cluster's growth bursts, in the order of their trees.
 fn bursts(plan: &ClusterPlan, faults: &[Fault]) -> Vec<usize> {
     let burst = |fault: &Fault| {
@@ -139,8 +171,10 @@ fn bursts(plan: &ClusterPlan, faults: &[Fault]) -> Vec<usize> {
 
 /// Sizes of the datasets at which an observer would see something.
 fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
-    if let Some(alert) = &spec.memory_alert {
-        cluster.watch_usage(alert.threshold.get());
+    for alert in &spec.alerts {
+        if let MetricSpec::Memory { threshold } = alert.metric {
+            cluster.watch_usage(threshold.get());
+        }
     }
     if let Some(scaler) = &spec.autoscaler {
         cluster.watch_average(scaler.target.get());

@@ -174,6 +174,21 @@ impl Service {
         self.redis
     }
 
+    /// Share of its requests in `[from, to)` that failed, as its own metrics show it: all or
+    /// none at any instant, pauses aside that nobody takes for an outage.
+    pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
+        if from >= to {
+            return 0.0;
+        }
+        let failed = self.noticed.downtime(from, to).as_secs_f64();
+        failed / (to - from).as_secs_f64()
+    }
+
+    /// Do its requests fail at present, as its own metrics show it?
+    pub fn errs(&self, now: SimTime) -> bool {
+        !self.noticed.at(now).captures()
+    }
+
     /// What its requests were told, over the trial.
     pub fn timeline(&self) -> &AnswerTimeline {
         &self.timeline

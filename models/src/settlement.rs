@@ -365,10 +365,7 @@ fn cost_per_month(world: &World) -> f64 {
     let mut cost = layout::nodes_per_month(spec, nodes, bytes);
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
-    cost += spec
-        .memory_alert
-        .as_ref()
-        .map_or(0.0, |_| price.alert_month.get());
+    cost += f64::from(u8::from(!spec.alerts.is_empty())) * price.alert_month.get();
     cost += spec
         .autoscaler
         .as_ref()

@@ -5,6 +5,12 @@
 
 use sim::Purpose;
 
+/// The entity of something that designs know by its name (FNV-1a, 64 bits).
+pub fn entity(name: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, mix)
+}
+
 /// What the world does to us: when a fault begins and how it runs. Entity: the fault's position.
 pub const FAULT: Purpose = Purpose(1);
 /// Which workload a growth burst hits. Entity: the fault's position.
@@ -21,10 +27,14 @@ pub const BUS: Purpose = Purpose(20);
 pub const SAVE_PHASE: Purpose = Purpose(21);
 /// The phase of an observer's probes. Entity: check and observer.
 pub const PROBE_PHASE: Purpose = Purpose(30);
-/// The phase of the memory alert's scrapes.
+/// The phase of an alert rule's scrapes. Entity: the rule, by its name.
 pub const SCRAPE_PHASE: Purpose = Purpose(31);
-/// Does the memory alert reach anybody? Entity: the incident.
+/// Does an alert rule reach anybody? Entity: the rule, by its name.
 pub const ALERT_REACHES: Purpose = Purpose(32);
+/// Is an alert rule's metric collected? Entity: the rule, by its name.
+pub const ALERT_BLIND: Purpose = Purpose(33);
+/// When an alert rule pages without a cause. Entity: the rule, by its name.
+pub const FALSE_ALARMS: Purpose = Purpose(34);
 /// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by
 /// position.
 pub const ARRIVALS: Purpose = Purpose(40);

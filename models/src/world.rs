@@ -13,14 +13,14 @@ use crate::cluster::Cluster;
 use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::fault::{self, Fault};
-use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::layout;
 use crate::ledger::Ledger;
 use crate::moment::What;
 use crate::people::{Page, People, Sight};
 use crate::redis::capability::Reply;
 use crate::remediation::action::Work;
-use crate::remediation::alert::MemoryAlert;
+use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
 use crate::spec::service::Access;
@@ -34,7 +34,7 @@ pub struct World<'a> {
     pub(crate) clusters: Fleet<ClusterId, Cluster>,
     pub(crate) services: Fleet<ServiceId, Service>,
     pub(crate) checks: Fleet<CheckId, Check>,
-    pub(crate) alerts: Option<Fleet<ClusterId, MemoryAlert>>,
+    pub(crate) alerts: Fleet<AlertId, Alert>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
     pub(crate) people: People,
     /// What a step of the people still waits for.
@@ -71,18 +71,15 @@ impl Model for World<'_> {
                     self.carry_out(id, order, agenda);
                 }
             }
-            Event::Alert(id) => {
-                if self
-                    .alerts
-                    .as_mut()
-                    .is_some_and(|alerts| alerts[id].on_due(cx))
-                {
-                    let page = Page {
-                        by: "memory alert",
-                        named: true,
-                        about: Some(id),
-                    };
-                    self.people.on_page(page, cx);
+            Event::Alert(id, timer) => {
+                let sees = Sees {
+                    clusters: &self.clusters,
+                    services: &self.services,
+                };
+                match self.alerts[id].on_timer(timer, &sees, cx) {
+                    None => {}
+                    Some(Call::Page(page)) => self.people.on_page(page, cx),
+                    Some(Call::FalseAlarm(by)) => self.people.on_false_page(by, cx),
                 }
             }
             Event::Scaler(id, timer) => {
@@ -123,6 +120,9 @@ impl World<'_> {
         for (_, check) in self.checks.iter_mut() {
             check.start(cx);
         }
+        for (_, alert) in self.alerts.iter_mut() {
+            alert.start(cx);
+        }
         for (_, cluster) in self.clusters.iter_mut() {
             cluster.start(cx);
         }
@@ -137,14 +137,18 @@ impl World<'_> {
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
         }
-        if let Some(alerts) = &mut self.alerts {
-            alerts[id].reconsider(&self.clusters[id], cx);
-        }
         let mut failing = false;
         for (_, service) in self.services.iter_mut() {
             failing |= !service.refresh(&self.clusters, cx);
         }
         self.blast.refresh(id, &self.services, cx.now);
+        let sees = Sees {
+            clusters: &self.clusters,
+            services: &self.services,
+        };
+        for (_, alert) in self.alerts.iter_mut() {
+            alert.reconsider(&sees, cx);
+        }
         if failing {
             self.people.on_symptom(cx);
         }
@@ -183,6 +187,13 @@ impl World<'_> {
                 cx.ledger.detections.push(cx.now);
                 for capture in &self.captures {
                     self.services[*capture].set_spool(open, &self.clusters, cx);
+                }
+                let sees = Sees {
+                    clusters: &self.clusters,
+                    services: &self.services,
+                };
+                for (_, alert) in self.alerts.iter_mut() {
+                    alert.reconsider(&sees, cx);
                 }
             }
             Order::FailOver {

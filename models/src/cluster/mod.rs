@@ -24,6 +24,7 @@ mod evictions;
 mod follow;
 mod managed;
 mod mend;
+mod metrics;
 mod node;
 pub mod operate;
 mod partition;

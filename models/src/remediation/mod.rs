@@ -3,3 +3,5 @@
 pub mod action;
 pub mod alert;
 pub mod autoscaler;
+#[cfg(test)]
+mod tests;

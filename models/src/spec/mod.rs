@@ -5,6 +5,7 @@
 //! observers) is checked by [`WorldSpec::problems`], which returns all findings at once.
 //! No field has a default in code: an optional part that is absent does not exist in that world.
 
+pub mod alert;
 pub mod check;
 pub mod clock;
 pub mod fault;
@@ -22,10 +23,11 @@ pub mod traffic;
 use serde::Deserialize;
 use sim::SimDuration;
 
+pub use alert::{AlertSpec, MetricSpec};
 pub use check::{ActionSpec, CheckSpec, GuardSpec, JudgeSpec, ProbeSpec};
 pub use clock::ClockSpec;
 pub use fault::FaultSpec;
-pub use people::{AutoscalerSpec, MemoryAlertSpec, PeopleSpec};
+pub use people::{AutoscalerSpec, PeopleSpec};
 pub use price::{PriceSpec, Usd};
 pub use problems::Problem;
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
@@ -70,8 +72,9 @@ pub struct WorldSpec {
     /// The services' own checks of Redis, and what follows from a verdict.
     #[serde(rename = "health_check", default)]
     pub health_checks: Vec<CheckSpec>,
-    /// An alert on memory use, if there is one.
-    pub memory_alert: Option<MemoryAlertSpec>,
+    /// Rules that page.
+    #[serde(rename = "alert", default)]
+    pub alerts: Vec<AlertSpec>,
     /// Automatic scaling of memory, if there is any.
     pub autoscaler: Option<AutoscalerSpec>,
     /// The people who fix.

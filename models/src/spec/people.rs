@@ -7,20 +7,6 @@ use sim::quantity::{Factor, Probability};
 
 use super::runbook::StepSpec;
 
-/// An alert on memory use.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MemoryAlertSpec {
-    /// Used share of a node's limit from which on it counts.
-    pub threshold: Probability,
-    /// How long it must hold.
-    pub hold: SimDuration,
-    /// Time between two scrapes of the metric.
-    pub scrape: SimDuration,
-    /// Probability that the alert never reaches anybody (misrouted, muted, mistyped).
-    pub missed: Probability,
-}
-
 /// Automatic scaling of memory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

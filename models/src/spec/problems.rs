@@ -1,5 +1,6 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
+mod alerts;
 mod layout;
 mod people;
 mod replication;
@@ -99,6 +100,7 @@ impl WorldSpec {
         }
         self.check_remedies(&mut found);
         self.check_people(&mut found);
+        self.check_alerts(&mut found);
         for (i, fault) in self.faults.iter().enumerate() {
             self.check_fault(&mut found, i, fault);
         }
@@ -307,14 +309,6 @@ impl WorldSpec {
     }
 
     fn check_remedies(&self, found: &mut Findings) {
-        if let Some(alert) = &self.memory_alert {
-            found.unless(
-                alert.scrape > SimDuration::ZERO,
-                "memory_alert.scrape",
-                "scrapes would never stop",
-                "give a positive duration such as \"60s\"",
-            );
-        }
         if let Some(scaler) = &self.autoscaler {
             found.dist("autoscaler.provision", &scaler.provision);
             found.unless(
