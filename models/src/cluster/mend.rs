@@ -41,9 +41,9 @@ impl Cluster {
     /// again. Names the node, unless its host is gone or it is on its way already.
     pub fn restart_owner(&mut self, shard: usize, cx: &mut Cx) -> Option<usize> {
         let owner = self.known_owner(shard);
-        match self.nodes[owner].fault {
-            Some(Condition::HostLost | Condition::Killed) => return None,
-            Some(_) | None => {}
+        let fault = self.nodes[owner].fault;
+        if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
+            return None;
         }
         self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
         self.settle(cx);
