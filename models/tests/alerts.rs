@@ -68,7 +68,7 @@ fn scrape_from(at: SimTime) -> SimTime {
     let mut rng = Streams::for_trial(7, TRIAL).stream(streams::SCRAPE_PHASE, entity);
     let mut place = SimTime::ZERO + phase.sample(&mut rng);
     while place < at {
-        place = place + minute;
+        place += minute;
     }
     place
 }

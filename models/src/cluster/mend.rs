@@ -41,7 +41,8 @@ impl Cluster {
     /// again. Names the node, unless its host is gone or it is on its way already.
     pub fn restart_owner(&mut self, shard: usize, cx: &mut Cx) -> Option<usize> {
         let owner = self.known_owner(shard);
-        if let Some(Condition::HostLost | Condition::Killed) = self.nodes[owner].fault {
+        let fault = self.nodes[owner].fault;
+        if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
             return None;
         }
         self.change(owner, cx, |node| node.fault = Some(Condition::Killed));

@@ -330,7 +330,8 @@ impl People {
     }
 
     fn verified(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
-        if !(sight.failing || self.for_memory && sight.memory_high) {
+        let still = sight.failing || (self.for_memory && sight.memory_high);
+        if !still {
             self.stand_down(cx);
             return None;
         }

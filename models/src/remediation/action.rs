@@ -6,8 +6,8 @@
 //! | restart-nodes | | processes are killed | when they have read their data, or died of it |
 //! | all others | | at once | at once |
 //!
-//! Actions concern the clusters that do not take writes, and the one that a page was about. Those on
-//! a service's requests are only recorded with it; what they change for signers is counted there.
+//! Actions concern the clusters that do not take writes, and the one that a page was about. Those
+//! on a service's requests are only recorded with it, for whoever evaluates its requests.
 
 use sim::{Agenda, SimDuration};
 

@@ -1,14 +1,15 @@
 //! When memory will be full, by the line through the samples of a window, as Prometheus draws it
 //! (`predict_linear`: least squares, from the instant of the evaluation on).
 //!
-//! The samples are of the datasets' bytes; what lies on a node beside them (hash tables, buffers) is
-//! taken as it is at the evaluation, so a table that doubles is a step of the limit and no slope: the
-//! line of a real rule jumps for a window after each doubling. Samples in a gap are missing; a line is
-//! drawn from two on. Before the first window is full nothing is predicted.
+//! The samples are of the datasets' bytes; what lies on a node beside them (hash tables, buffers)
+//! is taken as it is at the evaluation, so a table that doubles is a step of the limit and no
+//! slope: the line of a real rule jumps for a window after each doubling. Samples in a gap are missing; a
+//! line is drawn from two on. Before the first window is full nothing is predicted.
 //!
-//! Nobody scrapes while the line cannot reach the limit: of samples between `low` and `high`, the line
-//! ends at most at `high + c (high - low)`, where `c` is the steepest that such samples allow. Data only
-//! grow, so `low` is known, and the size that `high` must reach first is a crossing, exact to the key.
+//! Nobody scrapes while the line cannot reach the limit: of samples between `low` and `high`, it
+//! ends at most at `high + c (high - low)`, where `c` follows from the steepest line that such
+//! samples allow. Data only grow, but for deletions, after which it stays awake for a window; so
+//! `low` is known, and the size that `high` must reach first is a crossing, exact to the key.
 
 use std::collections::VecDeque;
 
@@ -47,8 +48,8 @@ impl Samples {
         self.scrape * (self.count() - 1)
     }
 
-    /// Steepest line through samples between 0 and 1, all at 0 in the first half of a window and at 1
-    /// in the second, and what it gains over the last sample's height by `within` after it.
+    /// Steepest line through samples between 0 and 1, all at 0 in the first half of a window and at
+    /// 1 in the second, and what it gains over its own middle by `within` after the last.
     fn gain_max(&self, within: SimDuration) -> f64 {
         let count = self.count() as f64;
         let half = (self.count() / 2) as f64;
@@ -91,7 +92,7 @@ impl Forecast {
         let mut at = last.unwrap_or(oldest);
         while at <= now {
             self.kept.push_back((at, cluster.dataset_at(at)));
-            at = at + samples.scrape;
+            at += samples.scrape;
         }
     }
 

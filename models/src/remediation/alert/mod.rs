@@ -6,12 +6,12 @@
 //! ```
 //!
 //! A rule stands on a grid of scrapes at a random phase and looks only at its places. While what it
-//! would see changes nothing, it is not scraped: a metric that is true or false (`memory`, `node-down`,
-//! `no-primary`) is scraped when it has changed; errors while there are some in the window; the forecast
-//! (`forecast`) when it could reach the limit. The eager mode scrapes always.
+//! would see changes nothing, it is not scraped: a metric that is true or false (`memory`,
+//! `node-down`, `no-primary`) is scraped when it has changed; errors while there are some in the
+//! window; the forecast (`forecast`) when it could reach the limit. The eager mode scrapes always.
 //!
-//! Left out: repeated pages of a rule that goes on firing, samples that go stale only after minutes,
-//! the delay between a scrape and the evaluation of rules, and Alertmanager's grouping.
+//! Left out: repeated pages of a rule that goes on firing, samples that go stale after minutes, the
+//! delay between a scrape and the evaluation of rules, and Alertmanager's grouping.
 
 mod forecast;
 
