@@ -63,6 +63,8 @@ pub enum What {
     CauseKnown,
     /// People begin an action; whom: the action.
     ActionBegins,
+    /// New nodes exist, and the data is copied to them; whom: on call.
+    CopyBegins,
     /// An action has taken effect; whom: the action.
     ActionDone,
     /// People hold it for over; whom: on call.
@@ -131,6 +133,7 @@ impl What {
             What::Acknowledged => "acknowledged",
             What::CauseKnown => "cause-known",
             What::ActionBegins => "action-begins",
+            What::CopyBegins => "copy-begins",
             What::ActionDone => "action-done",
             What::StoodDown => "stood-down",
         }

@@ -255,6 +255,7 @@ impl People {
 
     /// The nodes that a step brings exist, and their data are still to be copied.
     pub fn on_copying(&self, cx: &mut Cx) {
+        cx.ledger.moment(cx.now, What::CopyBegins, "on call");
         self.tell("waits for the copy of the data", Tone::Busy, cx);
     }
 
