@@ -3,8 +3,8 @@
 //!
 //! The samples are of the datasets' bytes; what lies on a node beside them (hash tables, buffers)
 //! is taken as it is at the evaluation, so a table that doubles is a step of the limit and no
-//! slope: the line of a real rule jumps for a window after each doubling. Samples in a gap are missing; a
-//! line is drawn from two on. Before the first window is full nothing is predicted.
+//! slope: the line of a real rule jumps for a window after each doubling. Samples in a gap are
+//! missing; a line is drawn from two on. Before the first window is full nothing is predicted.
 //!
 //! Nobody scrapes while the line cannot reach the limit: of samples between `low` and `high`, it
 //! ends at most at `high + c (high - low)`, where `c` follows from the steepest line that such
