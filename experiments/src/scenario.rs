@@ -29,24 +29,9 @@ pub struct BuiltIn {
 /// The scenarios that are part of the binary.
 pub const SCENARIOS: [BuiltIn; 7] = [
     BuiltIn {
-        name: "incident-2020",
-        file: "experiments/scenarios/incident-2020.toml",
-        text: include_str!("../scenarios/incident-2020.toml"),
-    },
-    BuiltIn {
-        name: "pactsafe-2020",
-        file: "experiments/scenarios/pactsafe-2020.toml",
-        text: include_str!("../scenarios/pactsafe-2020.toml"),
-    },
-    BuiltIn {
-        name: "outsmart",
-        file: "experiments/scenarios/outsmart.toml",
-        text: include_str!("../scenarios/outsmart.toml"),
-    },
-    BuiltIn {
-        name: "gemfury",
-        file: "experiments/scenarios/gemfury.toml",
-        text: include_str!("../scenarios/gemfury.toml"),
+        name: "clients",
+        file: "experiments/scenarios/clients.toml",
+        text: include_str!("../scenarios/clients.toml"),
     },
     BuiltIn {
         name: "discord-2017",
@@ -54,14 +39,29 @@ pub const SCENARIOS: [BuiltIn; 7] = [
         text: include_str!("../scenarios/discord-2017.toml"),
     },
     BuiltIn {
+        name: "gemfury",
+        file: "experiments/scenarios/gemfury.toml",
+        text: include_str!("../scenarios/gemfury.toml"),
+    },
+    BuiltIn {
         name: "github-2025",
         file: "experiments/scenarios/github-2025.toml",
         text: include_str!("../scenarios/github-2025.toml"),
     },
     BuiltIn {
-        name: "clients",
-        file: "experiments/scenarios/clients.toml",
-        text: include_str!("../scenarios/clients.toml"),
+        name: "incident-2020",
+        file: "experiments/scenarios/incident-2020.toml",
+        text: include_str!("../scenarios/incident-2020.toml"),
+    },
+    BuiltIn {
+        name: "outsmart",
+        file: "experiments/scenarios/outsmart.toml",
+        text: include_str!("../scenarios/outsmart.toml"),
+    },
+    BuiltIn {
+        name: "pactsafe-2020",
+        file: "experiments/scenarios/pactsafe-2020.toml",
+        text: include_str!("../scenarios/pactsafe-2020.toml"),
     },
 ];
 

@@ -25,9 +25,8 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let evicted = evicted(&mut world);
     let products = counted(&world, streams, mode);
     let mut tally = Tally::default();
-    products
-        .iter()
-        .for_each(|product| tally.add(&product.tally));
+    let all = products.iter().map(|product| &product.tally);
+    all.for_each(|product| tally.add(product));
     let signers = &products[0];
     let outage = outage(&world);
     let detect = outage.and_then(|(from, _)| {

@@ -277,9 +277,9 @@ fn empty_inside() -> Inside {
     }
 }
 
-/// An inside with anything in it, answers of its shards, and people who meddle.
-fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
-    let breakers = [
+/// A breaker of any kind, or none.
+fn any_breaker(rng: &mut Rng) -> Option<Breaker> {
+    let kinds = [
         None,
         Some(Breaker::Count {
             window: pick(rng, &[4, 20, 100]),
@@ -298,6 +298,11 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
             open_for: span(rng, 1.0, 30.0),
         }),
     ];
+    pick(rng, &kinds)
+}
+
+/// An inside with anything in it, answers of its shards, and people who meddle.
+fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
     let fallback = Fallback {
         workers: pick(rng, &[1, 4, 50]),
         takes: span(rng, 0.05, 3.0),
@@ -311,7 +316,7 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
     let mut need = || Need {
         shards: pick(rng, &[vec![], vec![0.4, 0.3, 0.3], vec![0.7, 0.3]]),
         permits: pick(rng, &permits),
-        breaker: pick(rng, &breakers),
+        breaker: any_breaker(rng),
         cache: pick(rng, &[None, None, Some((0.8, seconds(60.0)))]),
         fallback: pick(rng, &[None, None, Some(fallback)]),
         optional: pick(rng, &[false, false, true]),

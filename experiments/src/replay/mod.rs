@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! scripted   people's times pinned to the report: what machines do must come out as reported
-//! blind      nothing pinned: the reported total must lie among the simulated, 5th to 95th percentile
+//! blind      nothing pinned: the reported total must lie among the simulated, P5 to P95
 //! what-if    the very same trials with a fragment merged: a paired difference
 //! ```
 

@@ -171,8 +171,8 @@ impl Selector {
     }
 }
 
-/// The fragments of a `[replay]` table, by their keys: `scripted`, `blind`, and `with` of each check
-/// that compares. They are taken out, so that the rest can be typed.
+/// The fragments of a `[replay]` table, by their keys: `scripted`, `blind`, and `with` of each
+/// check that compares. They are taken out, so that the rest can be typed.
 pub fn take_fragments(replay: &mut Node) -> Fragments {
     let Value::Table(table) = &mut replay.value else {
         return Fragments::default();

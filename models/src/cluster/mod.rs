@@ -22,6 +22,7 @@ mod copying;
 mod due;
 mod evictions;
 mod follow;
+mod make;
 mod managed;
 mod mend;
 mod metrics;
@@ -47,20 +48,19 @@ pub use save::Child;
 use crate::Mode;
 use crate::answer::{Answer, Cause};
 use crate::event::Cx;
-use crate::failover::cluster_bus::{ClusterBus, Member, ReplicaLink};
+use crate::failover::cluster_bus::{ClusterBus, Member};
 use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::{Adding, Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
-use crate::redis::memory::{Load, NodeMemory};
-use crate::redis::replication::{History, Lineage};
-use crate::spec::persistence::PubsubSpec;
+use crate::redis::memory::Load;
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
 use evictions::Evictions;
 use follow::Following;
+use make::{commands, nodes, part_of, provider, shares, starts};
 use tables::Tables;
 
 /// What a cluster waits for.
@@ -221,15 +221,14 @@ impl Cluster {
         let redis = part_of(&spec.redis, plan.part);
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
-        let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
         let starts = starts(spec, plan);
         let start = starts.iter().copied().fold(Held::default(), Held::with);
-        let on_top = match spec.failover.cluster_mode() {
-            true => SLOT_LINKS,
-            false => 0,
+        let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
+        let on_top = if spec.failover.cluster_mode() {
+            SLOT_LINKS
+        } else {
+            0
         };
-        let commands: f64 = on_it().map(|w| w.commands.get()).sum();
-        let writes: f64 = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
         let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
         let mut cluster = Cluster {
             id,
@@ -239,10 +238,7 @@ impl Cluster {
             entity: plan.entity(),
             saves: save::Saves::new(spec, plan, nodes.len()),
             save_key,
-            tables: shares
-                .iter()
-                .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
-                .collect(),
+            tables: shares.iter().map(table).collect(),
             evictions: Evictions::new(spec, plan, shards),
             bursts: Vec::new(),
             deleted: vec![Held::default(); plan.workloads.len()],
@@ -265,7 +261,7 @@ impl Cluster {
             bus_event: None,
             memory_event: None,
             forecast: None,
-            commands: (commands * plan.part, writes * plan.part),
+            commands: commands(spec, plan),
             following: Following::new(spec, plan),
             nodes,
             shares,
@@ -520,93 +516,5 @@ impl Cluster {
         let owner = self.owners[shard];
         let is_replica = |n: &usize| self.nodes[*n].shard == shard && *n != owner;
         (0..self.nodes.len()).filter(is_replica).collect()
-    }
-}
-
-/// What each of a cluster's workloads holds at the start, in whole keys.
-fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
-    let cluster = spec.failover.cluster_mode();
-    let one = |w: &usize| {
-        let workload = &spec.workloads[*w];
-        let each = workload.bytes_per_key(workload.value_size, cluster);
-        let bytes = (workload.dataset.as_f64() * plan.part) as u64;
-        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
-    };
-    plan.workloads.iter().map(one).collect()
-}
-
-/// What a cluster is made of that has this part of the clients.
-fn part_of(redis: &RedisSpec, part: f64) -> RedisSpec {
-    let share = |clients: u32| (f64::from(clients) * part).ceil() as u32;
-    let pubsub = redis.pubsub.map(|pubsub| PubsubSpec {
-        subscribers: share(pubsub.subscribers),
-        ..pubsub
-    });
-    RedisSpec {
-        connections: share(redis.connections),
-        pubsub,
-        ..redis.clone()
-    }
-}
-
-/// The fullest shard's share first, equal parts for the others.
-fn shares(redis: &RedisSpec) -> Vec<f64> {
-    let shards = usize::from(redis.shards);
-    let fullest = redis.fullest_shard.get();
-    let other = if shards > 1 {
-        (1.0 - fullest) / (shards - 1) as f64
-    } else {
-        0.0
-    };
-    (0..shards)
-        .map(|shard| if shard == 0 { fullest } else { other })
-        .collect()
-}
-
-/// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
-fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize, key: StreamKey) -> Vec<Node> {
-    let per_shard = 1 + usize::from(redis.replicas);
-    let node = |i: usize| Node {
-        shard: i / per_shard,
-        host: i % usize::from(redis.hosts),
-        memory: NodeMemory::new(redis, node_memory),
-        bytes: node_memory,
-        fault: None,
-        trouble: None,
-        child: Child::default(),
-        slow: None,
-        primary: i.is_multiple_of(per_shard),
-        known: i.is_multiple_of(per_shard),
-        loaded: i.is_multiple_of(per_shard),
-        forking: None,
-        follows: (!i.is_multiple_of(per_shard)).then_some(i - i % per_shard),
-        link: if i.is_multiple_of(per_shard) {
-            Link::None
-        } else {
-            Link::Streaming
-        },
-        heard: ReplicaLink::Up,
-        lineage: Lineage::new(History((i / per_shard) as u32)),
-        positioned: true,
-        covered: SimTime::ZERO,
-        taking: None,
-        queued: false,
-        alone: (redis.replicas == 0).then_some(SimTime::ZERO),
-        cron: stream::cron(key, i),
-        soft_since: None,
-        due: None,
-        wait: 0,
-        promoted: None,
-    };
-    (0..shards * per_shard).map(node).collect()
-}
-
-fn provider(failover: &FailoverSpec, shards: usize) -> Option<managed::Provider> {
-    match failover {
-        FailoverSpec::Managed(spec) => Some(managed::Provider::new(spec, shards)),
-        FailoverSpec::ClusterBus(_)
-        | FailoverSpec::Sentinel(_)
-        | FailoverSpec::Application {}
-        | FailoverSpec::None {} => None,
     }
 }

@@ -108,8 +108,8 @@ impl Scene<'_> {
         Condition::new(self.service, answer, &self.callers, self.fates_now(), times)
     }
 
-    /// The answer that all requests meet now, if it is one and the same; of a service with an inside
-    /// only if everything answers.
+    /// The answer that all requests meet now, if it is one and the same; of a service with an
+    /// inside only if everything answers.
     fn answer_now(&self) -> Option<Answer> {
         match &self.interior {
             None => Some(self.changes[self.span].1),

@@ -9,9 +9,10 @@ use crate::spec::ServiceSpec;
 use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
 use sim::SimDuration;
 
-/// A restart of servers that have none is of no consequence: what they drop, the gateway would have
-/// given up soon.
-/// The inside of a service in one of `cells`; none if no request could notice another, and nobody meddled.
+/// The inside of a service in one of `cells`; none if no request could notice another.
+///
+/// Restarts do not count: of a service without an inside they only drop what the gateway would give
+/// up soon.
 pub fn of(
     spec: &ServiceSpec,
     built: &Service,
