@@ -8,13 +8,17 @@
 //! ```
 
 pub mod cli;
+pub mod clients;
 pub mod document;
 pub mod error;
+pub mod preset;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod rows;
 pub mod runner;
 pub mod scenario;
+pub mod series;
 pub mod stats;
 pub mod study;
 pub mod terminal;

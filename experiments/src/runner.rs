@@ -9,12 +9,14 @@ use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use models::outcome::{ComponentDowntime, TrialOutcome};
+use models::TrialResult;
+use models::outcome::BlastMinutes;
 use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::rows::write::{Spool, component_rows, outcome_row};
+use crate::rows::blast::BlastSums;
+use crate::rows::write::{Spool, component_rows, outcome_row, product_rows};
 use crate::study::Plan;
 
 /// With fewer complete trials nothing has an interval: there is nothing to report.
@@ -38,12 +40,18 @@ pub struct Sink {
     pub outcomes: Spool,
     /// Rows of `components.csv`.
     pub components: Spool,
+    /// Rows of `products.csv`.
+    pub products: Spool,
+    /// What becomes `blast_radius.csv`.
+    pub blast: BlastSums,
 }
 
 /// What one job yields: rows as text, and the loss for the progress.
 struct Yield {
     outcome: Vec<u8>,
     components: Vec<u8>,
+    products: Vec<u8>,
+    blast: Vec<BlastMinutes>,
     lost: f64,
 }
 
@@ -57,9 +65,6 @@ enum Failure {
     Broke(String),
 }
 
-/// What a trial function returns: the outcome and the components' downtimes.
-pub type Ended = (TrialOutcome, Vec<ComponentDowntime>);
-
 /// Runs all trials on the current thread pool; returns how many were kept, from the first on. An
 /// interruption before [`TRIALS_MIN`] of them keeps none.
 pub fn run<F>(
@@ -70,7 +75,7 @@ pub fn run<F>(
     progress: &mut Progress,
 ) -> Result<u64, Error>
 where
-    F: Fn(usize, u64) -> Result<Ended, String> + Sync,
+    F: Fn(usize, u64) -> Result<TrialResult, String> + Sync,
 {
     let points = plan.points.len() as u64;
     let a_block = (JOBS_A_BLOCK / points).max(1);
@@ -106,7 +111,7 @@ fn run_block<F>(
     progress: &Progress,
 ) -> Vec<Result<Yield, Failure>>
 where
-    F: Fn(usize, u64) -> Result<Ended, String> + Sync,
+    F: Fn(usize, u64) -> Result<TrialResult, String> + Sync,
 {
     let points = plan.points.len();
     let jobs: Vec<(u64, usize)> = trials
@@ -124,13 +129,15 @@ where
             Ok(ended) => ended.map_err(Failure::Refused),
             Err(panic) => Err(Failure::Broke(panic_text(panic.as_ref()))),
         };
-        let (outcome, components) = ended.inspect_err(|_| {
+        let ended = ended.inspect_err(|_| {
             failed.fetch_min(place, Ordering::Relaxed);
         })?;
         Ok(Yield {
-            outcome: outcome_row(plan, point, number, &outcome),
-            components: component_rows(plan, point, number, &components),
-            lost: outcome.lost as f64,
+            outcome: outcome_row(plan, point, number, &ended.outcome),
+            components: component_rows(plan, point, number, &ended.components),
+            products: product_rows(plan, point, number, &ended.products),
+            lost: ended.outcome.lost as f64,
+            blast: ended.blast,
         })
     };
     jobs.into_par_iter().enumerate().map(run_one).collect()
@@ -184,7 +191,12 @@ fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> Result<(), Error>
             .collect()
     };
     sink.outcomes.push(&gather(|ended| &ended.outcome))?;
-    sink.components.push(&gather(|ended| &ended.components))
+    sink.components.push(&gather(|ended| &ended.components))?;
+    sink.products.push(&gather(|ended| &ended.products))?;
+    for point in 0..points {
+        of(point).for_each(|ended| sink.blast.push(point, &ended.blast));
+    }
+    Ok(())
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

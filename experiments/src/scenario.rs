@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use models::WorldSpec;
 use sim::Bytes;
 
-use crate::document::{Node, Sources, decode, parse::parse, path};
+use crate::document::{Node, Sources, Value, decode, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
+use crate::preset;
+use crate::series;
 
 /// A file that is part of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +27,43 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 1] = [BuiltIn {
-    name: "incident-2020",
-    file: "experiments/scenarios/incident-2020.toml",
-    text: include_str!("../scenarios/incident-2020.toml"),
-}];
+pub const SCENARIOS: [BuiltIn; 7] = [
+    BuiltIn {
+        name: "clients",
+        file: "experiments/scenarios/clients.toml",
+        text: include_str!("../scenarios/clients.toml"),
+    },
+    BuiltIn {
+        name: "discord-2017",
+        file: "experiments/scenarios/discord-2017.toml",
+        text: include_str!("../scenarios/discord-2017.toml"),
+    },
+    BuiltIn {
+        name: "gemfury",
+        file: "experiments/scenarios/gemfury.toml",
+        text: include_str!("../scenarios/gemfury.toml"),
+    },
+    BuiltIn {
+        name: "github-2025",
+        file: "experiments/scenarios/github-2025.toml",
+        text: include_str!("../scenarios/github-2025.toml"),
+    },
+    BuiltIn {
+        name: "incident-2020",
+        file: "experiments/scenarios/incident-2020.toml",
+        text: include_str!("../scenarios/incident-2020.toml"),
+    },
+    BuiltIn {
+        name: "outsmart",
+        file: "experiments/scenarios/outsmart.toml",
+        text: include_str!("../scenarios/outsmart.toml"),
+    },
+    BuiltIn {
+        name: "pactsafe-2020",
+        file: "experiments/scenarios/pactsafe-2020.toml",
+        text: include_str!("../scenarios/pactsafe-2020.toml"),
+    },
+];
 
 /// The studies that are part of the binary.
 pub const STUDIES: [BuiltIn; 1] = [BuiltIn {
@@ -50,14 +84,44 @@ pub struct Found {
 }
 
 /// Reads a built-in by its name, else a file by its path, else (`-`) standard input.
+/// A scenario that `extends = "another"` is merged onto that one, by the rules of fragments.
 pub fn read(
     sources: &mut Sources,
     asked: &str,
     built_in: &[BuiltIn],
     directory: &Path,
 ) -> Result<Found, Error> {
+    let mut found = read_one(sources, asked, built_in, directory)?;
+    for _ in 0..EXTENDS_MAX {
+        let Value::Table(table) = &mut found.root.value else {
+            return Ok(found);
+        };
+        let Some(extends) = table.remove("extends") else {
+            return Ok(found);
+        };
+        let base = extends.node.text().unwrap_or_default().to_owned();
+        let mut base = read_one(sources, &base, &SCENARIOS, &found.directory)?;
+        merge(&mut base.root, &found.root);
+        found.root = base.root;
+    }
+    Err(Error::Usage {
+        wrong: format!("`{asked}` extends scenarios more than {EXTENDS_MAX} deep"),
+        mend: "does it extend itself?".to_owned(),
+    })
+}
+
+/// Scenarios that extend each other, at most.
+const EXTENDS_MAX: usize = 8;
+
+/// One document, as it stands.
+fn read_one(
+    sources: &mut Sources,
+    asked: &str,
+    built_in: &[BuiltIn],
+    directory: &Path,
+) -> Result<Found, Error> {
     if let Some(known) = built_in.iter().find(|known| known.name == asked) {
-        let root = parsed(sources, known.file, known.text)?;
+        let root = parsed(sources, known.file, known.text, directory)?;
         return Ok(Found {
             name: known.name.into(),
             directory: directory.into(),
@@ -68,7 +132,7 @@ pub fn read(
         let mut text = String::new();
         let got = std::io::stdin().read_to_string(&mut text);
         got.map_err(|source| unreadable(Path::new("standard input"), source))?;
-        let root = parsed(sources, "standard input", &text)?;
+        let root = parsed(sources, "standard input", &text, directory)?;
         return Ok(Found {
             name: "stdin".into(),
             directory: directory.into(),
@@ -85,11 +149,11 @@ pub fn read(
         });
     }
     let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
-    let root = parsed(sources, &path.display().to_string(), &text)?;
+    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let root = parsed(sources, &path.display().to_string(), &text, &directory)?;
     let name = path
         .file_stem()
         .map_or("study".into(), |stem| stem.to_string_lossy().into_owned());
-    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
     Ok(Found {
         name,
         directory,
@@ -99,6 +163,15 @@ pub fn read(
 
 /// The typed scenario, or everything that is wrong with it.
 pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
+    let tree = &{
+        let mut whole = tree.clone();
+        preset::expand(&mut whole)?;
+        if let Value::Table(table) = &mut whole.value {
+            // What a replay is compared with is not of the world.
+            table.remove("replay");
+        }
+        whole
+    };
     let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {
         problems.iter_mut().for_each(|p| explain_maxmemory(p, tree));
         problems
@@ -145,8 +218,15 @@ fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
     );
 }
 
-fn parsed(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Error> {
-    parse(sources, name, text).map_err(|problems| Error::input(sources, problems))
+/// The tree of a document, with the series that it names.
+fn parsed(sources: &mut Sources, name: &str, text: &str, directory: &Path) -> Result<Node, Error> {
+    let parsed = parse(sources, name, text);
+    let mut root = parsed.map_err(|problems| Error::input(sources, problems))?;
+    let problems = series::resolve(sources, &mut root, directory);
+    match problems.is_empty() {
+        true => Ok(root),
+        false => Err(Error::input(sources, problems)),
+    }
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {

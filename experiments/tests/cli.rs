@@ -67,6 +67,8 @@ fn a_study_ends_with_rows_charts_a_report_a_table_and_a_verdict() {
         "charts/lost.svg",
         "charts/components.svg",
         "charts/timeline.svg",
+        "charts/blast-radius.svg",
+        "blast_radius.csv",
         "charts/heat-check-layout.svg",
     ] {
         assert!(

@@ -18,6 +18,7 @@ fn the_small_study_writes_what_it_wrote_before() {
     for name in [
         "outcomes.csv",
         "components.csv",
+        "blast_radius.csv",
         "summary.csv",
         "manifest.json",
     ] {

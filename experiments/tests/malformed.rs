@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! # What the mistake is.
-//! @ small.toml          the file that is edited; the first one is checked
+//! @ small.toml          the file that is edited, or made; the first one is checked
 //! - shards = 3          a line that is taken out
 //! + shard = 3           and what stands in its place; without a line taken out, at the end
 //! ```
@@ -88,7 +88,7 @@ fn apply(edit: &str, place: &Path) -> String {
                 checked.get_or_insert_with(|| name.to_owned());
                 file = place.join(name);
                 lines = fs::read_to_string(&file)
-                    .unwrap()
+                    .unwrap_or_default()
                     .lines()
                     .map(str::to_owned)
                     .collect();

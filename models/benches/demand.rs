@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use models::answer::{Answer, AnswerTimeline, Cause};
 use models::demand::{
-    Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, evaluate, minutes,
+    Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, evaluate, look,
 };
 use sim::{Intensity, SimDuration, SimTime, Streams};
 
@@ -62,7 +62,7 @@ fn opened(demand: &Demand, timeline: &AnswerTimeline, horizon: SimTime) -> Durat
     let around = (at_minute(600), at_minute(720));
     let answers = [answers(timeline)];
     let streams = Streams::for_trial(7, 0);
-    timed(|| minutes(demand, 0, &answers, &streams, horizon, around)).1
+    timed(|| look(demand, 0, &answers, &streams, horizon, around)).1
 }
 
 fn day() {
@@ -111,6 +111,8 @@ fn answers(timeline: &AnswerTimeline) -> Answers<'_> {
     Answers {
         timeline,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }
 }
 
@@ -181,6 +183,7 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
                 backoff: seconds(0.1),
                 retries_on: Vec::new(),
             },
+            inside: None,
         }],
         populations: vec![Population {
             name: "signers".to_owned(),

@@ -158,6 +158,14 @@ impl AnswerTimeline {
         &self.changes
     }
 
+    /// The answer in force since the last change.
+    pub fn last(&self) -> Answer {
+        self.changes
+            .last()
+            .expect("a timeline starts with a change")
+            .1
+    }
+
     /// The answer in force at `at` (a change at that very instant counts).
     pub fn at(&self, at: SimTime) -> Answer {
         let next = self.changes.partition_point(|(from, _)| *from <= at);

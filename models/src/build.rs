@@ -2,21 +2,24 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
-use crate::RunOptions;
+use crate::answer::AnswerTimeline;
+use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
-use crate::ids::{CheckId, ClusterId, Fleet, Id, ServiceId};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
 use crate::ledger::Ledger;
 use crate::people::People;
 use crate::redis::growth::Adding;
-use crate::remediation::alert::MemoryAlert;
+use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
-use crate::service::Service;
-use crate::spec::{CheckSpec, ProbeSpec, ServiceSpec, WorldSpec};
+use crate::service::{Need, Service};
+use crate::spec::service::Keys;
+use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
 use crate::world::World;
+use crate::{Mode, RunOptions};
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
@@ -24,19 +27,20 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     let plans = layout::plan(spec);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
         let trees = trees(spec, plan, &faults, streams);
-        let key = |purpose| streams.key(purpose, plan.workloads[0] as u64);
+        let key = |purpose| streams.key(purpose, plan.entity());
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
         watch(&mut cluster, spec);
+        cluster.name_bursts(bursts(plan, &faults));
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
-    let services: Fleet<ServiceId, Service> = spec
-        .services
-        .iter()
-        .map(|service| wire_service(service, spec, &clusters))
-        .collect();
+    let wire = |cell| {
+        let (clusters, services) = (&clusters, spec.services.iter());
+        services.map(move |service| wire_service(service, cell, spec, clusters))
+    };
+    let services: Fleet<ServiceId, Service> = (0..layout::cells(spec)).flat_map(wire).collect();
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check, spec, &clusters);
@@ -49,29 +53,23 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
             options.mode,
         )
     };
-    let alert = |alert| {
-        let of = |(id, c): (ClusterId, &Cluster)| MemoryAlert::new(alert, id, &c.name, streams);
-        clusters.iter().map(of).collect()
-    };
     let scaler = |scaler| {
         let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
         clusters.iter().map(of).collect()
     };
-    let capture = spec
-        .services
-        .iter()
-        .position(|s| s.name == spec.signers.service);
     World {
         spec,
         streams: *streams,
         end: SimTime::ZERO + spec.horizon,
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
-        alerts: spec.memory_alert.as_ref().map(alert),
+        alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
         people: People::new(&spec.people, *streams),
+        works: Vec::new(),
         faults,
         ledger: Ledger::new(options.story),
-        capture: ServiceId::from_index(capture.expect("validated: signers name a service")),
+        captures: captures(spec),
+        blast: BlastRadius::new(clusters.len(), services.len()),
         paid: vec![(
             SimTime::ZERO,
             clusters.iter().map(|(_, c)| c.bytes_paid()).sum(),
@@ -79,6 +77,14 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         clusters,
         services,
     }
+}
+
+/// The services at which acceptances are captured, in every cell.
+fn captures(spec: &WorldSpec) -> Vec<ServiceId> {
+    let captures = |s: &ServiceSpec| spec.captures().any(|name| name == s.name);
+    let places = (0..layout::cells(spec) * spec.services.len()).map(ServiceId::from_index);
+    let service = |id: &ServiceId| &spec.services[id.index() % spec.services.len()];
+    places.filter(|id| captures(service(id))).collect()
 }
 
 /// The processes by which a cluster's datasets grow.
@@ -92,16 +98,22 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
     };
     let steady = plan.workloads.iter().map(|w| {
         let workload = &spec.workloads[*w];
-        let intensity = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
+        let rate = workload.new_keys.get() * plan.part;
+        let intensity = Intensity::constant(rate, SimTime::ZERO, end);
         let marks = Marks {
             shape: workload.value_size_shape.get(),
             mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
-        let key = streams.key(streams::GROWTH, *w as u64);
+        let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
         adding(ArrivalTree::new(key, intensity, Some(marks)), w)
     });
-    let bursts = faults.iter().filter_map(|fault| match fault {
-        Fault::Burst { workload, tree, .. } if plan.workloads.contains(workload) => {
+    let cells = layout::cells(spec);
+    let is_here = |i, workload| {
+        plan.workloads.contains(workload) && fault::cell(i, cells, streams) == plan.cell
+    };
+    let bursts = faults.iter().enumerate();
+    let bursts = bursts.filter_map(|(i, fault)| match fault {
+        Fault::Burst { workload, tree, .. } if is_here(i, workload) => {
             Some(adding(tree.clone(), workload))
         }
         Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
@@ -111,10 +123,58 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
     steady.chain(bursts).collect()
 }
 
+/// Every rule, on each cluster or on its service.
+fn alerts(
+    spec: &WorldSpec,
+    clusters: &Fleet<ClusterId, Cluster>,
+    streams: &Streams,
+    mode: Mode,
+) -> Fleet<AlertId, Alert> {
+    let mut alerts: Vec<Alert> = Vec::new();
+    for rule in &spec.alerts {
+        let subjects: Vec<alert::Subject> = match &rule.metric {
+            MetricSpec::Memory { .. }
+            | MetricSpec::MemoryForecast { .. }
+            | MetricSpec::NodeDown {}
+            | MetricSpec::NoPrimary {} => clusters.ids().map(alert::Subject::Cluster).collect(),
+            MetricSpec::Errors { service, .. } | MetricSpec::BurnRate { service, .. } => {
+                let found = spec.services.iter().position(|s| s.name == *service);
+                let found = found.expect("validated: a rule on errors names a service");
+                vec![alert::Subject::Service(ServiceId::from_index(found))]
+            }
+        };
+        for (i, subject) in subjects.into_iter().enumerate() {
+            let id = AlertId::from_index(alerts.len());
+            let label = match subject {
+                alert::Subject::Cluster(of) => format!("{}, {}", rule.name, clusters[of].name),
+                alert::Subject::Service(_) => rule.name.clone(),
+            };
+            let mut made = Alert::new(id, rule, subject, label, streams, mode);
+            if i == 0 {
+                made.draw_false_alarms(streams, SimTime::ZERO + spec.horizon);
+            }
+            alerts.push(made);
+        }
+    }
+    alerts.into_iter().collect()
+}
+
+/// The workloads of a cluster's growth bursts, in the order of their trees.
+fn bursts(plan: &ClusterPlan, faults: &[Fault]) -> Vec<usize> {
+    let burst = |fault: &Fault| {
+        let bursts = matches!(fault, Fault::Burst { .. });
+        let here = plan.workloads.contains(&fault.workload());
+        (bursts && here).then(|| fault.workload())
+    };
+    faults.iter().filter_map(burst).collect()
+}
+
 /// Sizes of the datasets at which an observer would see something.
 fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
-    if let Some(alert) = &spec.memory_alert {
-        cluster.watch_usage(alert.threshold.get());
+    for alert in &spec.alerts {
+        if let MetricSpec::Memory { threshold } = alert.metric {
+            cluster.watch_usage(threshold.get());
+        }
     }
     if let Some(scaler) = &spec.autoscaler {
         cluster.watch_average(scaler.target.get());
@@ -128,22 +188,37 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 
 fn wire_service(
     service: &ServiceSpec,
+    cell: usize,
     spec: &WorldSpec,
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
     let cluster_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
         let workload = workload.expect("validated: services name workloads");
-        let found = clusters
-            .iter()
-            .find(|(_, cluster)| cluster.workloads.contains(&workload));
+        let is_it = |c: &Cluster| c.cell == cell && c.workloads.contains(&workload);
+        let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };
-    let needs = service
-        .needs
-        .iter()
-        .map(|need| (cluster_of(&need.workload), need.access));
-    Service::new(&service.name, needs.collect(), service.wait)
+    let needs = service.needs.iter().map(|need| {
+        let cluster = cluster_of(&need.workload);
+        let keys = need.keys.unwrap_or(Keys::All);
+        let lines = match keys {
+            Keys::All => 1,
+            Keys::One => clusters[cluster].shards().len(),
+        };
+        Need {
+            cluster,
+            access: need.access,
+            keys,
+            spared: need.optional || need.fallback.is_some(),
+            lines: vec![AnswerTimeline::new(); lines],
+        }
+    });
+    let name = match layout::cells(spec) {
+        1 => service.name.clone(),
+        _ => format!("{} of cell {}", service.name, cell + 1),
+    };
+    Service::new(&name, needs.collect(), service.wait)
 }
 
 /// What a check probes: any node of every cluster, the owners of all shards, or a service.
@@ -169,7 +244,9 @@ fn subjects(
         ProbeSpec::Synthetic { service } => {
             let found = spec.services.iter().position(|s| s.name == *service);
             let found = found.expect("validated: a synthetic check names a service");
-            vec![Subject::Service(ServiceId::from_index(found))]
+            let in_cell = |cell| ServiceId::from_index(cell * spec.services.len() + found);
+            let cells = 0..layout::cells(spec);
+            cells.map(in_cell).map(Subject::Service).collect()
         }
     }
 }

@@ -4,9 +4,10 @@ use sim::{Agenda, SimTime};
 
 use crate::check::CheckTimer;
 use crate::cluster::ClusterTimer;
-use crate::ids::{CheckId, ClusterId};
+use crate::ids::{AlertId, CheckId, ClusterId};
 use crate::ledger::Ledger;
 use crate::people::PeopleTimer;
+use crate::remediation::alert::AlertTimer;
 use crate::remediation::autoscaler::ScalerTimer;
 
 /// An event of the world.
@@ -16,8 +17,8 @@ pub enum Event {
     Cluster(ClusterId, ClusterTimer),
     /// For a health check.
     Check(CheckId, CheckTimer),
-    /// The memory alert may be due.
-    Alert(ClusterId),
+    /// For an alert rule.
+    Alert(AlertId, AlertTimer),
     /// For the autoscaler.
     Scaler(ClusterId, ScalerTimer),
     /// For the people.

@@ -91,6 +91,19 @@ impl Fault {
         }
     }
 
+    /// The name of its kind in a scenario.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fault::Burst { .. } => "growth-burst",
+            Fault::Crash { .. } => "crash",
+            Fault::Hang { .. } => "hang",
+            Fault::HostLoss { .. } => "host-loss",
+            Fault::Partition { .. } => "partition",
+            Fault::SaveFails { .. } => "save-fails",
+            Fault::SlowSubscriber { .. } => "slow-subscriber",
+        }
+    }
+
     /// The workload whose cluster is concerned, by position.
     pub fn workload(&self) -> usize {
         match self {
@@ -121,6 +134,13 @@ impl Fault {
         cx.ledger
             .draw("fault", format!("{name} at {}: {what}", self.at()));
     }
+}
+
+/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells,
+/// so what hits the second of two hits the third or the fourth of four.
+pub fn cell(i: usize, cells: usize, streams: &Streams) -> usize {
+    let draw: f64 = streams.stream(streams::FAULT_CELL, i as u64).random();
+    (draw * cells as f64) as usize
 }
 
 /// The faults of this trial, in the order of the scenario.

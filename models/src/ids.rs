@@ -23,6 +23,10 @@ pub struct ServiceId(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CheckId(u16);
 
+/// An alert rule on one cluster or service, in the order of the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AlertId(u16);
+
 fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("a world has fewer than 65,536 parts of a kind")
 }
@@ -48,6 +52,15 @@ impl Id for ServiceId {
 impl Id for CheckId {
     fn from_index(index: usize) -> Self {
         CheckId(narrow(index))
+    }
+    fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Id for AlertId {
+    fn from_index(index: usize) -> Self {
+        AlertId(narrow(index))
     }
     fn index(self) -> usize {
         self.0.into()

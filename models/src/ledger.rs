@@ -5,6 +5,8 @@
 
 use sim::SimTime;
 
+use crate::ids::ClusterId;
+use crate::moment::{Moment, What};
 use crate::outcome::{Mark, RowGroup, Span, Timeline, TimelineRow, Tone};
 
 /// Where components write what really happens.
@@ -18,8 +20,10 @@ pub struct Ledger {
     pub false_failovers: u64,
     /// Pages, verdicts that acted, and people who noticed by themselves, in time order.
     pub detections: Vec<SimTime>,
-    /// Windows of acknowledged writes that a failover lost, with the workloads concerned.
-    pub lost_acks: Vec<(SimTime, SimTime, Vec<usize>)>,
+    /// Windows of acknowledged writes that a failover lost, with the cluster concerned.
+    pub lost_acks: Vec<(SimTime, SimTime, ClusterId)>,
+    /// Moments of note, in time order; only if the trial is to be told.
+    pub moments: Vec<Moment>,
     /// Named draws of the environment, for the test that every design meets the same.
     pub draws: Vec<(String, String)>,
     story: Option<Story>,
@@ -43,6 +47,14 @@ impl Ledger {
     /// Is the trial to be told?
     pub fn tells(&self) -> bool {
         self.story.is_some()
+    }
+
+    /// A moment of note: what happened to whom.
+    pub fn moment(&mut self, at: SimTime, what: What, whom: &str) {
+        if self.tells() {
+            let whom = whom.to_owned();
+            self.moments.push(Moment { at, what, whom });
+        }
     }
 
     /// A line of the trace; the text is only made if somebody will read it.

@@ -12,6 +12,7 @@
 //! that they do changes what the infrastructure does here.
 
 pub mod answer;
+pub mod blast;
 mod build;
 pub mod check;
 pub mod cluster;
@@ -23,6 +24,7 @@ pub mod ids;
 pub mod lab;
 pub mod layout;
 pub mod ledger;
+pub mod moment;
 pub mod outcome;
 pub mod people;
 pub mod redis;
@@ -31,6 +33,7 @@ pub mod service;
 mod settlement;
 pub mod spec;
 pub mod streams;
+pub mod traffic;
 mod trial;
 mod visitors;
 pub mod world;

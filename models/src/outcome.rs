@@ -5,6 +5,8 @@ use serde::Serialize;
 use sim::SimTime;
 
 use crate::answer::Cause;
+use crate::demand::Window;
+use crate::moment::Moment;
 
 /// What a trial yields.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +15,16 @@ pub struct TrialResult {
     pub outcome: TrialOutcome,
     /// Downtime by component of the status page.
     pub components: Vec<ComponentDowntime>,
+    /// What became of each product's signers, `[signers]` first; empty if there is only one.
+    pub products: Vec<ProductOutcome>,
+    /// How far the failure of each cluster reached.
+    pub blast: Vec<BlastMinutes>,
     /// Rows and marks; empty unless the story was asked for.
     pub timeline: Timeline,
+    /// Moments of note, as data; likewise.
+    pub moments: Vec<Moment>,
+    /// What each population met around the outage, with the name of its service; likewise.
+    pub windows: Vec<(String, Window)>,
     /// Every change of state, message of note, verdict and human step; likewise.
     pub trace: Vec<(SimTime, String)>,
     /// Draws of the environment by name; likewise.
@@ -50,9 +60,10 @@ pub struct TrialOutcome {
     pub acked_lost: u64,
     /// Captures written more than once: an attempt that seemed to fail was executed all the same.
     pub captured_twice: u64,
-    /// Time in which no acceptance could have been captured.
+    /// Time in which no acceptance of `[signers]` could have been captured; over cells the mean,
+    /// which is what one tenant meets.
     pub downtime_true_s: f64,
-    /// Whole minutes whose error ratio exceeds the objective, as seconds.
+    /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,
     /// From the first moment of downtime to the first page or automatic action; `None` if neither.
     pub detect_s: Option<f64>,
@@ -108,8 +119,51 @@ impl TrialOutcome {
 pub struct ComponentDowntime {
     /// The component's name on the status page.
     pub component: String,
-    /// Time in which no request to it could have succeeded.
+    /// Time in which no request to it could have succeeded; over cells the mean.
     pub downtime_true_s: f64,
+}
+
+/// What became of the signers of one product in one trial.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProductOutcome {
+    /// The product's name.
+    pub product: String,
+    /// Signers who arrived, each counted once.
+    pub visits: u64,
+    /// Visits whose first visit ended without a capture.
+    pub blocked: u64,
+    /// Blocked and not captured before the horizon.
+    pub lost: u64,
+    /// Captures that were acknowledged and then lost.
+    pub acked_lost: u64,
+    /// Time in which its service could not have captured; over cells the mean.
+    pub downtime_true_s: f64,
+    /// Whole minutes whose error ratio exceeds its objective, as seconds; likewise.
+    pub downtime_observed_s: f64,
+}
+
+/// How long one cluster's failure kept one service or component down in one trial.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BlastMinutes {
+    /// The cluster that failed.
+    pub cluster: String,
+    /// What was down.
+    pub reached: Reached,
+    /// Its name.
+    pub name: String,
+    /// Time in which it was down while the cluster failed it, in minutes, times the part of its
+    /// tenants that the cluster has. Two clusters that fail at once both count.
+    pub down_min: f64,
+}
+
+/// What a cluster's failure can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// A service.
+    Service,
+    /// A component of the status page.
+    Component,
 }
 
 /// The kinds of rows of a timeline, from the inside out.

@@ -1,31 +1,53 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
-use sim::{SimDuration, SimTime};
+use sim::{Intervals, SimDuration, SimTime};
 
 use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
+use crate::demand::Control;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
-use crate::spec::service::{Access, WaitSpec};
+use crate::spec::service::{Access, Keys, WaitSpec};
 
 /// One API.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    needs: Vec<(ClusterId, Access)>,
+    needs: Vec<Need>,
     wait: Option<WaitSpec>,
     spool: bool,
     redis: Answer,
+    /// What the worst of its needs answers, or the spool.
     timeline: AnswerTimeline,
-    /// The same without pauses that nobody takes for an outage.
+    /// Can any request be answered at all?
+    passable: AnswerTimeline,
+    /// The worst of its needs, without pauses that nobody takes for an outage.
     noticed: AnswerTimeline,
+    /// What people did to it, in time order.
+    controls: Vec<(SimTime, Control)>,
+}
+
+/// One thing that requests call.
+#[derive(Clone, Debug)]
+pub struct Need {
+    /// Where it is.
+    pub cluster: ClusterId,
+    /// How it is used.
+    pub access: Access,
+    /// Which shards a request touches.
+    pub keys: Keys,
+    /// Can the service answer without it, in whatever way?
+    pub spared: bool,
+    /// What each shard answers; one line for all of them together, if a request touches all.
+    pub lines: Vec<AnswerTimeline>,
 }
 
 impl Service {
     /// A service whose needs are all met.
-    pub fn new(name: &str, needs: Vec<(ClusterId, Access)>, wait: Option<WaitSpec>) -> Service {
+    pub fn new(name: &str, needs: Vec<Need>, wait: Option<WaitSpec>) -> Service {
         Service {
             name: name.to_owned(),
             needs,
@@ -33,27 +55,55 @@ impl Service {
             spool: false,
             redis: Answer::Ok,
             timeline: AnswerTimeline::new(),
+            passable: AnswerTimeline::new(),
             noticed: AnswerTimeline::new(),
+            controls: Vec::new(),
         }
+    }
+
+    /// People do something to it.
+    pub fn control(&mut self, at: SimTime, control: Control) {
+        self.controls.push((at, control));
     }
 
     /// A cluster may answer differently now. Does the service still capture?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
-        let answers = |of: fn(&Cluster, Access) -> Answer| {
-            let (needs, wait) = (self.needs.iter(), self.wait);
-            worst(needs.map(move |(id, access)| {
-                let cluster = &clusters[*id];
-                match (of(cluster, *access), access, wait) {
-                    (Answer::Ok, Access::Write, Some(wait)) => cluster.waited(wait),
-                    (answer, _, _) => answer,
+        let wait = self.wait;
+        let waited = |need: &Need, answer| match (answer, need.access, wait) {
+            (Answer::Ok, Access::Write, Some(wait)) => clusters[need.cluster].waited(wait),
+            (answer, _, _) => answer,
+        };
+        let mut passable = Answer::Ok;
+        for need in &mut self.needs {
+            let cluster = &clusters[need.cluster];
+            let answers: Vec<Answer> = match need.keys {
+                Keys::All => vec![cluster.answer_at_once(need.access)],
+                Keys::One => {
+                    let shards = cluster.shards();
+                    shards
+                        .map(|shard| cluster.answer_of(shard, need.access))
+                        .collect()
                 }
-            }))
+            };
+            let answers = answers.into_iter().map(|answer| waited(need, answer));
+            let answers: Vec<Answer> = answers.collect();
+            for (line, answer) in need.lines.iter_mut().zip(&answers) {
+                line.set(cx.now, *answer);
+            }
+            if !need.spared && !answers.iter().any(|answer| answer.captures()) {
+                passable = worst([passable, answers[0]].into_iter());
+            }
+        }
+        let answers = |of: fn(&Cluster, Access) -> Answer| {
+            let needs = self.needs.iter().filter(|need| !need.spared);
+            worst(needs.map(|need| waited(need, of(&clusters[need.cluster], need.access))))
         };
         let at_once = answers(Cluster::answer_at_once);
         self.redis = answers(Cluster::answer);
         let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
         let answer = or_spool(self.redis);
         self.timeline.set(cx.now, or_spool(at_once));
+        self.passable.set(cx.now, or_spool(passable));
         let before = self.noticed.at(cx.now);
         self.noticed.set(cx.now, answer);
         let (state, tone) = match answer {
@@ -71,9 +121,36 @@ impl Service {
         if answer != before {
             cx.ledger.say(cx.now, || format!("{}: {state}", self.name));
         }
+        if answer.captures() != before.captures() {
+            let what = match answer.captures() {
+                true => What::ServiceUp,
+                false => What::ServiceDown,
+            };
+            cx.ledger.moment(cx.now, what, &self.name);
+        }
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);
         answer.captures()
+    }
+
+    /// Does this cluster give the service what it cannot do without, for some request at least?
+    pub fn is_served_by(&self, id: ClusterId) -> bool {
+        let mut here = self
+            .needs
+            .iter()
+            .filter(|need| need.cluster == id && !need.spared);
+        here.all(|need| need.lines.iter().any(|line| line.last().captures()))
+    }
+
+    /// When no request could have been answered, up to `end`.
+    pub fn down(&self, end: SimTime) -> Intervals {
+        let mut down = Intervals::new();
+        for (from, to, answer) in self.passable.spans(end) {
+            if !answer.captures() {
+                down.add(from, to);
+            }
+        }
+        down
     }
 
     /// From now on acceptances go to the spool, or no longer.
@@ -97,13 +174,38 @@ impl Service {
         self.redis
     }
 
+    /// Share of its requests in `[from, to)` that failed, as its own metrics show it: all or
+    /// none at any instant, pauses aside that nobody takes for an outage.
+    pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
+        if from >= to {
+            return 0.0;
+        }
+        let failed = self.noticed.downtime(from, to).as_secs_f64();
+        failed / (to - from).as_secs_f64()
+    }
+
+    /// Do its requests fail at present, as its own metrics show it?
+    pub fn errs(&self, now: SimTime) -> bool {
+        !self.noticed.at(now).captures()
+    }
+
     /// What its requests were told, over the trial.
     pub fn timeline(&self) -> &AnswerTimeline {
         &self.timeline
     }
 
-    /// The clusters that it needs.
-    pub fn needs(&self) -> &[(ClusterId, Access)] {
+    /// When no request could have been answered, over the trial.
+    pub fn passable(&self) -> &AnswerTimeline {
+        &self.passable
+    }
+
+    /// What people did to it.
+    pub fn controls(&self) -> &[(SimTime, Control)] {
+        &self.controls
+    }
+
+    /// What it needs.
+    pub fn needs(&self) -> &[Need] {
         &self.needs
     }
 

@@ -1,25 +1,34 @@
 //! The end of a trial: signers are counted against what their service answered, and the row is
 //! made up from the ledger.
 
-use sim::{SimDuration, SimTime, Streams};
+use std::collections::BTreeMap;
+
+use sim::{Intervals, SimDuration, SimTime, Streams};
 
 use crate::Mode;
+use crate::answer::AnswerTimeline;
 use crate::cluster::Evicted;
-use crate::demand::{self, Answers, PopulationOutcome};
+use crate::demand::{self, Answers, Population, Tally, Window};
+use crate::ids::{Id, ServiceId};
 use crate::layout;
-use crate::outcome::{ComponentDowntime, TrialOutcome, TrialResult};
-use crate::spec::{ActionSpec, WorldSpec};
+use crate::moment::observed;
+use crate::outcome::{
+    BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
+};
+use crate::service::Service;
+use crate::spec::{ActionSpec, ComponentSpec, WorldSpec};
 use crate::visitors;
 use crate::world::World;
 
 /// The result of a world that has come to its end.
 pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
-    let (start, end) = (SimTime::ZERO, world.end);
     let evicted = evicted(&mut world);
-    let (signers, minutes) = signers(&world, streams, mode);
-    let tally = &signers.tally;
-    let capture = &world.services[world.capture];
-    let outage = capture.outage(end);
+    let products = counted(&world, streams, mode);
+    let mut tally = Tally::default();
+    let all = products.iter().map(|product| &product.tally);
+    all.for_each(|product| tally.add(product));
+    let signers = &products[0];
+    let outage = outage(&world);
     let detect = outage.and_then(|(from, _)| {
         let found = world.ledger.detections.iter().min()?;
         Some(found.saturating_since(from).as_secs_f64())
@@ -39,8 +48,8 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         failed: tally.failed,
         acked_lost: tally.acked_lost,
         captured_twice: tally.captured_twice,
-        downtime_true_s: capture.timeline().downtime(start, end).as_secs_f64(),
-        downtime_observed_s: 60.0 * signers.minutes_observed_down as f64,
+        downtime_true_s: signers.downtime_true_s,
+        downtime_observed_s: signers.downtime_observed_s,
         detect_s: detect,
         recover_s: recover,
         failovers: world.ledger.failovers,
@@ -53,14 +62,31 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     };
     outcome.assert_adds_up();
     let components = components(&world);
+    let blast = blast(&world);
+    let windows = windows(&world, streams);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
+    let mut moments = std::mem::take(&mut ledger.moments);
+    for (n, (service, window)) in windows.iter().enumerate() {
+        // Populations of one service show the same service.
+        if !windows[..n].iter().any(|(before, _)| before == service) {
+            moments.extend(observed(service, window));
+        }
+    }
+    moments.sort_by_key(|moment| moment.at);
     let (trace, mut timeline) = ledger.into_story();
-    timeline.minutes = minutes;
+    timeline.minutes = minutes(&world.spec.signers.service, &windows);
     TrialResult {
         outcome,
         components,
+        products: match products.len() {
+            1 => Vec::new(),
+            _ => products.into_iter().map(Counted::outcome).collect(),
+        },
+        blast,
         timeline,
+        moments,
+        windows,
         trace,
         draws,
     }
@@ -78,43 +104,170 @@ fn evicted(world: &mut World) -> Evicted {
     sum
 }
 
-/// What became of the signers, counted against what every service answered; and their presses
-/// minute by minute around the outage, if the trial is to be told.
-fn signers(
-    world: &World,
-    streams: &Streams,
-    mode: Mode,
-) -> (PopulationOutcome, Vec<(u64, u64, u64)>) {
-    let lost_acks = visitors::lost_acks(world);
-    let answers: Vec<Answers> = world
-        .services
-        .iter()
-        .zip(&lost_acks)
-        .map(|((_, service), lost_acks)| Answers {
-            timeline: service.timeline(),
-            lost_acks,
-        })
-        .collect();
-    let demand = visitors::demand(world.spec);
-    let mut outcome = demand::evaluate(&demand, &answers, streams, world.end, mode);
-    let minutes = strip(world).map_or_else(Vec::new, |window| {
-        demand::minutes(&demand, 0, &answers, streams, world.end, window)
-    });
-    let minutes = minutes
-        .iter()
-        .map(|minute| (minute.minute, minute.ok, minute.failed));
-    (outcome.populations.swap_remove(0), minutes.collect())
+/// What became of the signers of one product, over all cells.
+struct Counted {
+    name: String,
+    tally: Tally,
+    downtime_true_s: f64,
+    downtime_observed_s: f64,
 }
 
-/// Around the outage, if there was one and the trial is to be told: the minutes worth a chart.
-fn strip(world: &World) -> Option<(SimTime, SimTime)> {
-    let (from, to) = world.services[world.capture].outage(world.end)?;
+impl Counted {
+    fn outcome(self) -> ProductOutcome {
+        ProductOutcome {
+            product: self.name,
+            visits: self.tally.visits,
+            blocked: self.tally.blocked(),
+            lost: self.tally.lost(),
+            acked_lost: self.tally.acked_lost,
+            downtime_true_s: self.downtime_true_s,
+            downtime_observed_s: self.downtime_observed_s,
+        }
+    }
+}
+
+/// What became of the signers of every product, counted against what the services of every cell
+/// answered; those of `[signers]` come first.
+fn counted(world: &World, streams: &Streams, mode: Mode) -> Vec<Counted> {
+    let cells = layout::cells(world.spec);
+    let demand = visitors::demand(world.spec, streams);
+    let lines = lines(world);
+    let of_signers = demand.populations.iter().filter(|p| p.signers);
+    let of_signers: Vec<_> = of_signers.collect();
+    let new = |population: &&Population| Counted {
+        name: population.name.clone(),
+        tally: Tally::default(),
+        downtime_true_s: 0.0,
+        downtime_observed_s: 0.0,
+    };
+    let mut products: Vec<Counted> = of_signers.iter().map(new).collect();
+    let lost_acks = visitors::lost_acks(world);
+    for cell in 0..cells {
+        let (start, end) = (SimTime::ZERO, world.end);
+        let answers = answers(world, &lost_acks, &lines, cell);
+        let demand = visitors::in_cell(world, &demand, cell);
+        let outcome = demand::evaluate(&demand, &answers, streams, end, mode);
+        // Signers stand before callers.
+        let outcomes = outcome.populations.iter().zip(&of_signers);
+        for (product, (outcome, population)) in products.iter_mut().zip(outcomes) {
+            let (_, service) = services(world, cell)[population.service];
+            let down = service.passable().downtime(start, end).as_secs_f64();
+            product.tally.add(&outcome.tally);
+            product.downtime_true_s += down / cells as f64;
+            let observed = 60.0 * outcome.minutes_observed_down as f64;
+            product.downtime_observed_s += observed / cells as f64;
+        }
+    }
+    products
+}
+
+/// The services of one cell.
+fn services<'a>(world: &'a World, cell: usize) -> Vec<(ServiceId, &'a Service)> {
+    let count = world.spec.services.len();
+    world
+        .services
+        .iter()
+        .skip(cell * count)
+        .take(count)
+        .collect()
+}
+
+/// What the shards of each need answered, for every service.
+type Lines = Vec<Vec<Vec<AnswerTimeline>>>;
+
+fn lines(world: &World) -> Lines {
+    let of = |service: &Service| {
+        service
+            .needs()
+            .iter()
+            .map(|need| need.lines.clone())
+            .collect()
+    };
+    world
+        .services
+        .iter()
+        .map(|(_, service)| of(service))
+        .collect()
+}
+
+/// What the infrastructure did to the services of one cell.
+fn answers<'a>(
+    world: &'a World,
+    lost_acks: &'a [Vec<(SimTime, SimTime)>],
+    lines: &'a Lines,
+    cell: usize,
+) -> Vec<Answers<'a>> {
+    let services = services(world, cell).into_iter();
+    services
+        .map(|(id, service)| Answers {
+            timeline: service.timeline(),
+            lost_acks: &lost_acks[id.index()],
+            needs: &lines[id.index()],
+            controls: service.controls(),
+        })
+        .collect()
+}
+
+/// The first instant at which the signers of some cell were not captured, and the end of the last
+/// such span; the second is `None` while it lasts anywhere.
+fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
+    let place = visitors::position(world.spec, &world.spec.signers.service);
+    let of_cells = world.services.iter().map(|(_, service)| service);
+    let of_cells = of_cells.skip(place).step_by(world.spec.services.len());
+    let outages = of_cells.filter_map(|service| service.outage(world.end));
+    outages.reduce(|(from, to), (other_from, other_to)| {
+        (
+            from.min(other_from),
+            to.and_then(|to| Some(to.max(other_to?))),
+        )
+    })
+}
+
+/// What each population of each cell met around the outage, with the name of its service there, if
+/// there was one and the trial is to be told; those of `[signers]` come first in each cell.
+fn windows(world: &World, streams: &Streams) -> Vec<(String, Window)> {
+    let Some((from, to)) = outage(world).filter(|_| world.ledger.tells()) else {
+        return Vec::new();
+    };
     let to = to.unwrap_or(world.end).min(from + STRIP_MAX);
-    let window = (
+    let around = (
         from.saturating_sub(STRIP_MARGIN),
         to.saturating_add(STRIP_MARGIN),
     );
-    world.ledger.tells().then_some(window)
+    let demand = visitors::demand(world.spec, streams);
+    let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
+    let mut windows = Vec::new();
+    for cell in 0..layout::cells(world.spec) {
+        let answers = answers(world, &lost_acks, &lines, cell);
+        let demand = visitors::in_cell(world, &demand, cell);
+        for (position, population) in demand.populations.iter().enumerate() {
+            let (_, service) = services(world, cell)[population.service];
+            let window = demand::look(&demand, position, &answers, streams, world.end, around);
+            windows.extend(window.map(|window| (service.name.clone(), window)));
+        }
+    }
+    windows
+}
+
+/// The presses of `[signers]` minute by minute, over all cells: (minute, succeeded, failed).
+fn minutes(service: &str, windows: &[(String, Window)]) -> Vec<(u64, u64, u64)> {
+    let mut sums: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    let mut cells: Vec<&str> = Vec::new();
+    for (name, window) in windows {
+        // The first population of a service's cell is that of the signers.
+        let of_service = name == service || name.starts_with(&format!("{service} of cell "));
+        if !of_service || cells.contains(&name.as_str()) {
+            continue;
+        }
+        cells.push(name);
+        for minute in &window.minutes {
+            let sum = sums.entry(minute.minute).or_default();
+            *sum = (sum.0 + minute.ok, sum.1 + minute.failed);
+        }
+    }
+    let sums = sums.into_iter();
+    sums.map(|(minute, (ok, failed))| (minute, ok, failed))
+        .collect()
 }
 
 /// How long before and after an outage the strip of attempts reaches.
@@ -123,29 +276,73 @@ const STRIP_MARGIN: SimDuration = SimDuration::from_mins(30);
 /// The longest stretch of an outage that the strip shows.
 const STRIP_MAX: SimDuration = SimDuration::from_hours(12);
 
-/// A component is up while all of its services are: its downtime is that of their worst.
+/// A component is up while all of its services are: its downtime is that of their union, in the
+/// mean over cells.
 fn components(world: &World) -> Vec<ComponentDowntime> {
-    let component = |component: &crate::spec::ComponentSpec| {
-        let mut down = sim::Intervals::new();
-        for name in &component.services {
-            let (_, service) = world
-                .services
-                .iter()
-                .find(|(_, service)| service.name == *name)
-                .expect("validated: components name services");
-            for (from, to, answer) in service.timeline().spans(world.end) {
-                if !answer.captures() {
-                    down.add(from, to);
-                }
-            }
-        }
-        let downtime_true_s = down.total().as_secs_f64();
+    let cells = layout::cells(world.spec);
+    let component = |component: &ComponentSpec| {
+        let down = |cell| {
+            let services = members(world, component, cell);
+            let down = services.map(|(_, service)| service.down(world.end));
+            let down = down.fold(Intervals::new(), |all, one| all.union(&one));
+            down.total().as_secs_f64()
+        };
         ComponentDowntime {
             component: component.name.clone(),
-            downtime_true_s,
+            downtime_true_s: (0..cells).map(down).sum::<f64>() / cells as f64,
         }
     };
     world.spec.components.iter().map(component).collect()
+}
+
+/// The services behind a component in one cell.
+fn members<'a>(
+    world: &'a World,
+    component: &'a ComponentSpec,
+    cell: usize,
+) -> impl Iterator<Item = (ServiceId, &'a Service)> {
+    let first = cell * world.spec.services.len();
+    component.services.iter().map(move |name| {
+        let place = first + visitors::position(world.spec, name);
+        let id = ServiceId::from_index(place);
+        (id, &world.services[id])
+    })
+}
+
+/// How far the failure of each cluster reached: minutes in which a service of its cell was down
+/// while the cluster failed it, and a component while that was so for one of its services.
+fn blast(world: &World) -> Vec<BlastMinutes> {
+    let spec = world.spec;
+    let cells = layout::cells(spec) as f64;
+    let mut rows = Vec::new();
+    for (id, cluster) in world.clusters.iter() {
+        let reached = |service: ServiceId| {
+            let failed = world.blast.spans(id, service, world.end);
+            match failed.is_empty() {
+                true => failed,
+                false => failed.intersect(&world.services[service].down(world.end)),
+            }
+        };
+        let mut push = |reached: Reached, name: &str, down: Intervals| {
+            rows.push(BlastMinutes {
+                cluster: cluster.name.clone(),
+                reached,
+                name: name.to_owned(),
+                down_min: down.total().as_secs_f64() / 60.0 / cells,
+            });
+        };
+        for (place, service) in spec.services.iter().enumerate() {
+            let of_cell = cluster.cell * spec.services.len() + place;
+            let down = reached(ServiceId::from_index(of_cell));
+            push(Reached::Service, &service.name, down);
+        }
+        for component in &spec.components {
+            let down = members(world, component, cluster.cell).map(|(id, _)| reached(id));
+            let down = down.fold(Intervals::new(), |all, one| all.union(&one));
+            push(Reached::Component, &component.name, down);
+        }
+    }
+    rows
 }
 
 /// Nodes by what was paid for over the trial, and the fees of what stands beside them.
@@ -167,10 +364,7 @@ fn cost_per_month(world: &World) -> f64 {
     let mut cost = layout::nodes_per_month(spec, nodes, bytes);
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
-    cost += spec
-        .memory_alert
-        .as_ref()
-        .map_or(0.0, |_| price.alert_month.get());
+    cost += f64::from(u8::from(!spec.alerts.is_empty())) * price.alert_month.get();
     cost += spec
         .autoscaler
         .as_ref()

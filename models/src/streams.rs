@@ -5,28 +5,51 @@
 
 use sim::Purpose;
 
+/// The entity of something that designs know by its name (FNV-1a, 64 bits).
+pub fn entity(name: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, mix)
+}
+
 /// What the world does to us: when a fault begins and how it runs. Entity: the fault's position.
 pub const FAULT: Purpose = Purpose(1);
 /// Which workload a growth burst hits. Entity: the fault's position.
 pub const FAULT_TARGET: Purpose = Purpose(2);
-/// Keys that a workload adds. Entity: the workload's position.
+/// Which cell a fault hits, if there are cells. Entity: the fault's position.
+pub const FAULT_CELL: Purpose = Purpose(3);
+/// Keys that a workload adds. Entity: the workload's position, and the cell.
 pub const GROWTH: Purpose = Purpose(10);
 /// Keys that a growth burst adds. Entity: the fault's position.
 pub const BURST: Purpose = Purpose(11);
-/// A cluster's bus. Entity: the first workload on the cluster.
+/// A cluster's bus. Entity: the first workload on the cluster, and the cell.
 pub const BUS: Purpose = Purpose(20);
-/// The phase of the nodes' background saves. Entity: the first workload on the cluster.
+/// The phase of the nodes' background saves. Entity: as for the bus.
 pub const SAVE_PHASE: Purpose = Purpose(21);
 /// The phase of an observer's probes. Entity: check and observer.
 pub const PROBE_PHASE: Purpose = Purpose(30);
-/// The phase of the memory alert's scrapes.
+/// The phase of an alert rule's scrapes. Entity: the rule, by its name.
 pub const SCRAPE_PHASE: Purpose = Purpose(31);
-/// Does the memory alert reach anybody? Entity: the incident.
+/// Does an alert rule reach anybody? Entity: the rule, by its name.
 pub const ALERT_REACHES: Purpose = Purpose(32);
-/// Arrivals of visits. Entity: the population; its classes are sub-streams, by position.
+/// Is an alert rule's metric collected? Entity: the rule, by its name.
+pub const ALERT_BLIND: Purpose = Purpose(33);
+/// When an alert rule pages without a cause. Entity: the rule, by its name.
+pub const FALSE_ALARMS: Purpose = Purpose(34);
+/// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by
+/// position.
 pub const ARRIVALS: Purpose = Purpose(40);
+/// Calls of a request: keys, work, pauses. Entity: the population; its classes are sub-streams.
+pub const CALLS: Purpose = Purpose(43);
+/// When bursts begin and end. Entity: the population.
+pub const BURSTS: Purpose = Purpose(41);
+/// When surges begin and how long they last. Entity: the population; surges are sub-streams.
+pub const SURGE: Purpose = Purpose(42);
 /// What people take for each step. Entity: the incident.
 pub const PEOPLE: Purpose = Purpose(50);
+/// What the steps of the runbook take. Entity: the incident; a sub-stream for each action.
+pub const PEOPLE_STEP: Purpose = Purpose(52);
+/// What false pages cost. Entity: the page.
+pub const FALSE_PAGE: Purpose = Purpose(53);
 /// What the autoscaler's provider takes. Entity: the action.
 pub const PROVIDER: Purpose = Purpose(51);
 /// The phases of a laboratory run: starts of processes, the fault. Entity: always 0.

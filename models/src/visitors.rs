@@ -1,21 +1,61 @@
 //! From the scenario's signers and callers to the demand that is counted.
+//!
+//! With cells every population is thinned: each cell has an equal part of every class, under a
+//! stream named by the cell's number, and an equal part of the servers. Common to two designs are
+//! the rates with their bursts and surges, always; the arrivals of a cell, if both have as many
+//! cells. A cell of four does not hold the arrivals of two cells of eight: such designs differ by
+//! their own draws too, which widens the interval of their difference and shifts nothing.
 
-use sim::{Intensity, Intervals, SimDuration, SimTime};
+use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
+
+mod inside;
 
 use crate::demand::{Class, Client, Demand, Population, Service};
-use crate::spec::{CallerSpec, ClassSpec, ServiceSpec, WorldSpec};
+use crate::layout;
+use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec, WorldSpec};
+use crate::traffic;
 use crate::world::World;
 
-/// Who comes, and what they meet: signers first, then the callers in the scenario's order.
-pub fn demand(spec: &WorldSpec) -> Demand {
+/// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
+pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
+    let products = spec.products.iter().enumerate();
+    let products = products.map(|(i, of)| product(spec, i, of, streams));
     let callers = spec
         .callers
         .iter()
         .enumerate()
-        .map(|(i, caller)| callers(spec, i, caller));
+        .map(|(i, caller)| callers(spec, i, caller, streams));
     Demand {
         services: spec.services.iter().map(service).collect(),
-        populations: std::iter::once(signers(spec)).chain(callers).collect(),
+        populations: std::iter::once(signers(spec, streams))
+            .chain(products)
+            .chain(callers)
+            .collect(),
+    }
+}
+
+/// The part of all that comes which one of several cells meets, and what its services are there.
+pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
+    let spec = world.spec;
+    let cells = layout::cells(spec);
+    let part = 1.0 / cells as f64;
+    let share = |number: u32| number.div_ceil(cells as u32);
+    let built = world.services.iter().skip(cell * spec.services.len());
+    let service = |((service, spec), (_, built)): ((&Service, &ServiceSpec), (_, _))| Service {
+        workers: share(service.workers),
+        queue_limit: share(service.queue_limit),
+        inside: inside::of(spec, built, &world.clusters, cells as u32),
+        ..service.clone()
+    };
+    let population = |population: &Population| Population {
+        entity: layout::of_cell(population.entity, cell),
+        visits: population.visits.scaled(part),
+        ..population.clone()
+    };
+    let services = demand.services.iter().zip(&spec.services).zip(built);
+    Demand {
+        services: services.map(service).collect(),
+        populations: demand.populations.iter().map(population).collect(),
     }
 }
 
@@ -25,9 +65,8 @@ pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
         let mut windows = Intervals::new();
-        for (from, to, workloads) in &world.ledger.lost_acks {
-            let mut clusters = service.needs().iter().map(|(id, _)| &world.clusters[*id]);
-            if clusters.any(|cluster| cluster.workloads == *workloads) {
+        for (from, to, cluster) in &world.ledger.lost_acks {
+            if service.needs().iter().any(|need| need.cluster == *cluster) {
                 windows.add(*from + after, *to + after);
             }
         }
@@ -49,23 +88,43 @@ fn service(spec: &ServiceSpec) -> Service {
             backoff: spec.client.backoff,
             retries_on: spec.client.retries_on.clone(),
         },
+        inside: None,
     }
 }
 
-fn signers(spec: &WorldSpec) -> Population {
+/// What the table `[signers]` goes by among products.
+pub const SIGNERS: &str = "signers";
+
+fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
     let signers = &spec.signers;
     Population {
-        name: "signers".to_owned(),
+        name: SIGNERS.to_owned(),
         entity: 0,
         service: position(spec, &signers.service),
-        visits: rate(
-            signers.visits.get(),
-            signers.hourly.as_deref(),
-            spec.horizon,
-        ),
+        visits: visits(spec, &signers.traffic(), 0, streams),
         objective: signers.objective.get(),
         signers: true,
         classes: signers.classes.iter().map(class).collect(),
+    }
+}
+
+/// The entities of products: behind those of any callers, so that neither re-deals the other.
+const PRODUCTS: u64 = 1 << 16;
+
+fn product(spec: &WorldSpec, i: usize, product: &ProductSpec, streams: &Streams) -> Population {
+    let entity = PRODUCTS + i as u64;
+    let classes = match product.classes.is_empty() {
+        true => &spec.signers.classes,
+        false => &product.classes,
+    };
+    Population {
+        name: product.name.clone(),
+        entity,
+        service: position(spec, &product.service),
+        visits: visits(spec, &product.traffic(), entity, streams),
+        objective: product.objective.unwrap_or(spec.signers.objective).get(),
+        signers: true,
+        classes: classes.iter().map(class).collect(),
     }
 }
 
@@ -81,13 +140,14 @@ fn class(spec: &ClassSpec) -> Class {
 }
 
 /// Machine callers press once and wait for as long as the gateway does.
-fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec) -> Population {
+fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec, streams: &Streams) -> Population {
+    let entity = 1 + i as u64;
     let service = position(spec, &caller.service);
     Population {
         name: format!("callers of {}", caller.service),
-        entity: 1 + i as u64,
+        entity,
         service,
-        visits: rate(caller.calls.get(), None, spec.horizon),
+        visits: visits(spec, &caller.traffic(), entity, streams),
         objective: spec.signers.objective.get(),
         signers: false,
         classes: vec![Class {
@@ -101,23 +161,13 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec) -> Population {
     }
 }
 
-/// An average rate with the profile of a day, hour by hour from the trial's start on.
-fn rate(per_sec: f64, hourly: Option<&[sim::Factor]>, horizon: SimDuration) -> Intensity {
-    let end = SimTime::ZERO + horizon;
-    let Some(hourly) = hourly else {
-        return Intensity::constant(per_sec, SimTime::ZERO, end);
-    };
-    let hour = SimDuration::from_hours(1);
-    let hours = horizon.as_nanos().div_ceil(hour.as_nanos());
-    let piece = |h: u64| {
-        let factor = hourly[h as usize % hourly.len()].get();
-        (SimTime::ZERO + hour * h, per_sec * factor)
-    };
-    let pieces: Vec<(SimTime, f64)> = (0..hours).map(piece).collect();
-    Intensity::piecewise(&pieces, end)
+/// When the visits of a population begin.
+fn visits(spec: &WorldSpec, traffic: &TrafficSpec, entity: u64, streams: &Streams) -> Intensity {
+    traffic::intensity(traffic, spec.clock.as_ref(), entity, streams, spec.horizon)
 }
 
-fn position(spec: &WorldSpec, name: &str) -> usize {
+/// The position of the service of this name.
+pub fn position(spec: &WorldSpec, name: &str) -> usize {
     let found = spec
         .services
         .iter()

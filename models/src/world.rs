@@ -7,16 +7,20 @@
 use sim::{Agenda, Model, SimTime, Streams};
 
 use crate::answer::Answer;
+use crate::blast::BlastRadius;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
-use crate::cluster::operate::{Demand, Failover};
+use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
-use crate::fault::Fault;
-use crate::ids::{CheckId, ClusterId, Fleet, ServiceId};
+use crate::fault::{self, Fault};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
+use crate::layout;
 use crate::ledger::Ledger;
-use crate::people::{Deed, People, PeopleTimer, Sight};
+use crate::moment::What;
+use crate::people::{Page, People, Sight};
 use crate::redis::capability::Reply;
-use crate::remediation::alert::MemoryAlert;
+use crate::remediation::action::Work;
+use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
 use crate::spec::service::Access;
@@ -30,13 +34,17 @@ pub struct World<'a> {
     pub(crate) clusters: Fleet<ClusterId, Cluster>,
     pub(crate) services: Fleet<ServiceId, Service>,
     pub(crate) checks: Fleet<CheckId, Check>,
-    pub(crate) alerts: Option<Fleet<ClusterId, MemoryAlert>>,
+    pub(crate) alerts: Fleet<AlertId, Alert>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
     pub(crate) people: People,
+    /// What a step of the people still waits for.
+    pub(crate) works: Vec<Work>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) ledger: Ledger,
-    /// The service that captures acceptances.
-    pub(crate) capture: ServiceId,
+    /// The services that capture acceptances.
+    pub(crate) captures: Vec<ServiceId>,
+    /// When which cluster failed which service.
+    pub(crate) blast: BlastRadius,
     /// Bytes of memory paid for, from each instant on.
     pub(crate) paid: Vec<(SimTime, f64)>,
 }
@@ -63,13 +71,15 @@ impl Model for World<'_> {
                     self.carry_out(id, order, agenda);
                 }
             }
-            Event::Alert(id) => {
-                if self
-                    .alerts
-                    .as_mut()
-                    .is_some_and(|alerts| alerts[id].on_due(cx))
-                {
-                    self.people.on_page(true, Some(id), cx);
+            Event::Alert(id, timer) => {
+                let sees = Sees {
+                    clusters: &self.clusters,
+                    services: &self.services,
+                };
+                match self.alerts[id].on_timer(timer, &sees, cx) {
+                    None => {}
+                    Some(Call::Page(page)) => self.people.on_page(page, cx),
+                    Some(Call::FalseAlarm(by)) => self.people.on_false_page(by, cx),
                 }
             }
             Event::Scaler(id, timer) => {
@@ -77,7 +87,7 @@ impl Model for World<'_> {
                     .scalers
                     .as_mut()
                     .expect("only autoscalers schedule this");
-                let interruption = self.spec.people.cut_over;
+                let interruption = self.spec.redis.cut_over;
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
@@ -110,6 +120,9 @@ impl World<'_> {
         for (_, check) in self.checks.iter_mut() {
             check.start(cx);
         }
+        for (_, alert) in self.alerts.iter_mut() {
+            alert.start(cx);
+        }
         for (_, cluster) in self.clusters.iter_mut() {
             cluster.start(cx);
         }
@@ -119,17 +132,22 @@ impl World<'_> {
     }
 
     /// Something about a cluster may have changed: whoever depends on it or watches it is told.
-    fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
+    pub(crate) fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
         }
-        if let Some(alerts) = &mut self.alerts {
-            alerts[id].reconsider(&self.clusters[id], cx);
-        }
         let mut failing = false;
         for (_, service) in self.services.iter_mut() {
             failing |= !service.refresh(&self.clusters, cx);
+        }
+        self.blast.refresh(id, &self.services, cx.now);
+        let sees = Sees {
+            clusters: &self.clusters,
+            services: &self.services,
+        };
+        for (_, alert) in self.alerts.iter_mut() {
+            alert.reconsider(&sees, cx);
         }
         if failing {
             self.people.on_symptom(cx);
@@ -137,6 +155,7 @@ impl World<'_> {
         for (_, check) in self.checks.iter_mut() {
             check.wake(id, cx);
         }
+        self.review(agenda);
     }
 
     fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
@@ -144,7 +163,6 @@ impl World<'_> {
         if let Some(scalers) = &mut self.scalers {
             scalers[id].on_resized(cx);
         }
-        self.people.on_done(cx);
         let bytes = self
             .clusters
             .iter()
@@ -157,10 +175,26 @@ impl World<'_> {
     fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match order {
-            Order::Page { cluster, named } => self.people.on_page(named, cluster, cx),
+            Order::Page { cluster, named } => {
+                let page = Page {
+                    by: self.checks[check].name(),
+                    named,
+                    about: cluster,
+                };
+                self.people.on_page(page, cx);
+            }
             Order::Spool(open) => {
                 cx.ledger.detections.push(cx.now);
-                self.services[self.capture].set_spool(open, &self.clusters, cx);
+                for capture in &self.captures {
+                    self.services[*capture].set_spool(open, &self.clusters, cx);
+                }
+                let sees = Sees {
+                    clusters: &self.clusters,
+                    services: &self.services,
+                };
+                for (_, alert) in self.alerts.iter_mut() {
+                    alert.reconsider(&sees, cx);
+                }
             }
             Order::FailOver {
                 cluster,
@@ -177,14 +211,8 @@ impl World<'_> {
                 };
                 let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
                 let name = self.checks[check].name();
-                cx.ledger.say(cx.now, || match chosen {
-                    Failover::To(node) => {
-                        let node = self.clusters[cluster].node_name(node);
-                        format!("{name}: fails over to {node}")
-                    }
-                    Failover::BySentinel => format!("{name}: has Sentinel fail over"),
-                    Failover::NoCandidate => format!("{name}: no replica is fit to take over"),
-                    Failover::Refused => format!("{name}: the failover is refused"),
+                cx.ledger.say(cx.now, || {
+                    format!("{name}: {}", chosen.words(&self.clusters[cluster]))
                 });
                 self.on_change(cluster, agenda);
             }
@@ -193,69 +221,25 @@ impl World<'_> {
 
     /// What people see when they look.
     fn sight(&self, now: SimTime) -> Sight {
-        let resize_from = self.spec.people.resize_from.get();
-        let high =
-            |(_, c): (ClusterId, &Cluster)| c.shards().any(|s| c.usage(s, now) >= resize_from);
+        let high = self.spec.people.memory_high.get();
+        let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= high);
+        let gone = |c: &Cluster| !c.shards_without_owner(high, now).is_empty();
         Sight {
             failing: self.services.iter().any(|(_, service)| !service.works()),
-            memory_high: self.clusters.iter().any(high),
-        }
-    }
-
-    /// What people decided to do.
-    fn act(&mut self, deed: Deed, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-        let people = &self.spec.people;
-        let resize_from = people.resize_from.get();
-        match deed {
-            Deed::RestartServers => {
-                cx.ledger.say(cx.now, || {
-                    "servers are restarted; Redis stays as it is".to_owned()
-                });
-            }
-            Deed::Mitigate {
-                decide,
-                provision,
-                about,
-            } => {
-                let mut touched = Vec::new();
-                for (id, cluster) in self.clusters.iter_mut() {
-                    let down = cluster.answer(Access::Write) != Answer::Ok;
-                    if !down && about != Some(id) {
-                        continue;
-                    }
-                    touched.push(id);
-                    let faulty = cluster.shards_without_owner(resize_from, cx);
-                    if faulty.is_empty() {
-                        let shards = cluster.shards_from(resize_from, cx);
-                        let ready = decide + provision;
-                        cluster.plan_resize(shards, people.resize, ready, people.cut_over, cx);
-                        cx.agenda.after(decide, Event::People(PeopleTimer::Decided));
-                        cx.agenda
-                            .after(ready, Event::People(PeopleTimer::Provisioned));
-                    }
-                    for shard in faulty {
-                        cluster.repair(shard, cx);
-                        self.people.on_done(cx);
-                    }
-                }
-                if touched.is_empty() {
-                    self.people.on_done(cx);
-                }
-                for id in touched {
-                    self.on_change(id, agenda);
-                }
-            }
+            memory_high: self.clusters.iter().any(|(_, cluster)| full(cluster)),
+            node_gone: self.clusters.iter().any(|(_, cluster)| gone(cluster)),
         }
     }
 
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
+        cx.ledger.moment(cx.now, What::Fault, fault.kind());
+        let cell = fault::cell(number, layout::cells(self.spec), &self.streams);
         let hit = self
             .clusters
             .iter_mut()
-            .find(|(_, c)| c.workloads.contains(&fault.workload()));
+            .find(|(_, c)| c.cell == cell && c.workloads.contains(&fault.workload()));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
         match fault {
             Fault::Burst { workload, .. } => {

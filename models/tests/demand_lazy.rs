@@ -1,8 +1,12 @@
 //! Lazy and eager evaluation yield the same integers, on hundreds of random worlds.
 
 use models::answer::{Answer, AnswerTimeline, Cause};
-use models::demand::{Answers, Class, Client, Demand, Mode, Population, Service, evaluate};
+use models::demand::{
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Mode, Need,
+    Population, Service, evaluate,
+};
 use rand::RngExt;
+use sim::dist::Dist;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
 
 const WORLDS: u64 = 1500;
@@ -97,6 +101,7 @@ fn any_service(rng: &mut Rng) -> Service {
             backoff: pick(rng, &[SimDuration::ZERO, seconds(0.1), seconds(1.0)]),
             retries_on: pick(rng, &listed),
         },
+        inside: None,
     }
 }
 
@@ -255,23 +260,139 @@ fn any_world(seed: u64) -> World {
     }
 }
 
+/// An inside without anything that one request could notice of another.
+fn empty_inside() -> Inside {
+    Inside {
+        work: None,
+        runs_on: false,
+        connect_timeout: None,
+        offline_queue: None,
+        growth: BackoffGrowth {
+            factor: 1.0,
+            max: seconds(1e6),
+            jitter: 0.0,
+        },
+        retries_at_once: None,
+        needs: Vec::new(),
+    }
+}
+
+/// A breaker of any kind, or none.
+fn any_breaker(rng: &mut Rng) -> Option<Breaker> {
+    let kinds = [
+        None,
+        Some(Breaker::Count {
+            window: pick(rng, &[4, 20, 100]),
+            share: pick(rng, &[0.2, 0.5]),
+            open_for: span(rng, 1.0, 60.0),
+            half_open: pick(rng, &[1, 3, 10]),
+        }),
+        Some(Breaker::Time {
+            window: seconds(10.0),
+            calls_min: pick(rng, &[2, 20]),
+            share: 0.5,
+            open_for: seconds(5.0),
+        }),
+        Some(Breaker::Consecutive {
+            failures: pick(rng, &[2, 5]),
+            open_for: span(rng, 1.0, 30.0),
+        }),
+    ];
+    pick(rng, &kinds)
+}
+
+/// An inside with anything in it, answers of its shards, and people who meddle.
+fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
+    let fallback = Fallback {
+        workers: pick(rng, &[1, 4, 50]),
+        takes: span(rng, 0.05, 3.0),
+        queue_limit: pick(rng, &[0, 10, 1000]),
+    };
+    let permits = [
+        None,
+        Some((pick(rng, &[1, 8, 40]), SimDuration::ZERO)),
+        Some((pick(rng, &[1, 8, 40]), span(rng, 0.1, 10.0))),
+    ];
+    let mut need = || Need {
+        shards: pick(rng, &[vec![], vec![0.4, 0.3, 0.3], vec![0.7, 0.3]]),
+        permits: pick(rng, &permits),
+        breaker: any_breaker(rng),
+        cache: pick(rng, &[None, None, Some((0.8, seconds(60.0)))]),
+        fallback: pick(rng, &[None, None, Some(fallback)]),
+        optional: pick(rng, &[false, false, true]),
+    };
+    let needs: Vec<Need> = (0..3).map(|_| need()).collect();
+    let count = rng.random_range(1..=needs.len());
+    let inside = Inside {
+        work: pick(
+            rng,
+            &[
+                None,
+                None,
+                None,
+                Some(Dist::Exponential { mean: seconds(0.2) }),
+            ],
+        ),
+        runs_on: rng.random_bool(0.5),
+        connect_timeout: pick(rng, &[None, Some(seconds(0.5)), Some(seconds(10.0))]),
+        offline_queue: pick(rng, &[None, Some(seconds(2.0))]),
+        growth: BackoffGrowth {
+            factor: pick(rng, &[1.0, 2.0]),
+            max: seconds(10.0),
+            jitter: pick(rng, &[0.0, 1.0]),
+        },
+        retries_at_once: pick(rng, &[None, Some(3)]),
+        needs: needs[..count].to_vec(),
+    };
+    let line = |rng: &mut Rng| any_timeline(rng, horizon);
+    let shards = |need: &Need| (0..need.shards.len().max(1)).map(|_| line(rng)).collect();
+    let shards = inside.needs.iter().map(shards).collect();
+    let mut controls: Vec<(SimTime, Control)> = (0..pick(rng, &[0, 1, 4]))
+        .map(|_| {
+            let what = [
+                Control::Restart,
+                Control::Shed(0.5),
+                Control::Shed(0.0),
+                Control::StopRetries,
+            ];
+            (
+                SimTime::ZERO + span(rng, 10.0, horizon.as_secs_f64()),
+                pick(rng, &what),
+            )
+        })
+        .collect();
+    controls.sort_by_key(|(at, _)| *at);
+    (inside, shards, controls)
+}
+
+type Shards = Vec<Vec<AnswerTimeline>>;
+type Controls = Vec<(SimTime, Control)>;
+
+fn world_of(seed: u64) -> World {
+    match seed % 3 {
+        0 => any_world(seed),
+        1 => harsh_world(seed),
+        _ => crowded_world(seed),
+    }
+}
+
+/// The services' timelines as they are, without an inside of their own.
+fn merged(world: &World) -> Vec<Answers<'_>> {
+    let answers = world.timelines.iter().zip(&world.lost_acks);
+    let answers = answers.map(|(timeline, lost_acks)| Answers {
+        timeline,
+        lost_acks,
+        needs: &[],
+        controls: &[],
+    });
+    answers.collect()
+}
+
 #[test]
 fn lazy_and_eager_agree_to_the_last_integer() {
     for seed in 0..WORLDS {
-        let world = match seed % 3 {
-            0 => any_world(seed),
-            1 => harsh_world(seed),
-            _ => crowded_world(seed),
-        };
-        let answers: Vec<Answers> = world
-            .timelines
-            .iter()
-            .zip(&world.lost_acks)
-            .map(|(timeline, lost_acks)| Answers {
-                timeline,
-                lost_acks,
-            })
-            .collect();
+        let world = world_of(seed);
+        let answers = merged(&world);
         let streams = Streams::for_trial(seed, 1);
         let run = |mode| evaluate(&world.demand, &answers, &streams, world.horizon, mode);
         let (lazy, eager) = (run(Mode::Lazy), run(Mode::Eager));
@@ -283,6 +404,66 @@ fn lazy_and_eager_agree_to_the_last_integer() {
             "seed {seed}: lazy {lazy:#?}\neager {eager:#?}\n{:#?}\n{:#?}",
             world.demand,
             world.timelines
+        );
+    }
+}
+
+#[test]
+fn an_inside_with_nothing_in_it_changes_nothing() {
+    for seed in 0..WORLDS / 3 {
+        let mut world = world_of(seed);
+        let streams = Streams::for_trial(seed, 1);
+        let without = evaluate(
+            &world.demand,
+            &merged(&world),
+            &streams,
+            world.horizon,
+            Mode::Lazy,
+        );
+        for service in &mut world.demand.services {
+            service.inside = Some(empty_inside());
+        }
+        let within = evaluate(
+            &world.demand,
+            &merged(&world),
+            &streams,
+            world.horizon,
+            Mode::Lazy,
+        );
+        assert!(
+            without == within,
+            "seed {seed}: without {without:#?}\nwithin {within:#?}\n{:#?}\n{:#?}",
+            world.demand,
+            world.timelines
+        );
+    }
+}
+
+#[test]
+fn lazy_and_eager_agree_whatever_requests_share() {
+    for seed in 0..WORLDS {
+        let mut world = world_of(seed);
+        let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(3), 0);
+        let insides: Vec<_> = (world.demand.services.iter())
+            .map(|_| any_inside(rng, world.horizon))
+            .collect();
+        for (service, (inside, _, _)) in world.demand.services.iter_mut().zip(&insides) {
+            service.inside = Some(inside.clone());
+        }
+        let mut answers = merged(&world);
+        for (answers, (_, needs, controls)) in answers.iter_mut().zip(&insides) {
+            (answers.needs, answers.controls) = (needs, controls);
+        }
+        let streams = Streams::for_trial(seed, 1);
+        let run = |mode| evaluate(&world.demand, &answers, &streams, world.horizon, mode);
+        let (lazy, eager) = (run(Mode::Lazy), run(Mode::Eager));
+        lazy.populations
+            .iter()
+            .for_each(|p| p.tally.assert_adds_up());
+        assert!(
+            lazy == eager,
+            "seed {seed}: lazy {lazy:#?}\neager {eager:#?}\n{:#?}\n{insides:#?}",
+            world.demand,
         );
     }
 }

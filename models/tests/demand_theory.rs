@@ -4,7 +4,7 @@
 use models::answer::{Answer, AnswerTimeline, Cause};
 use models::demand::{
     ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, Tally,
-    evaluate, minutes,
+    evaluate, look,
 };
 use sim::{ArrivalTree, Intensity, SimDuration, SimTime, Streams};
 
@@ -44,6 +44,7 @@ fn demand(rate: f64, class: Class) -> Demand {
                 backoff: SimDuration::ZERO,
                 retries_on: Vec::new(),
             },
+            inside: None,
         }],
         populations: vec![Population {
             name: "signers".to_owned(),
@@ -70,6 +71,8 @@ fn run(demand: &Demand, timeline: &AnswerTimeline, trial: u64) -> DemandOutcome 
     let answers = [Answers {
         timeline,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }];
     let streams = Streams::for_trial(3, trial);
     let lazy = evaluate(demand, &answers, &streams, at(3600.0), Mode::Lazy);
@@ -302,11 +305,15 @@ fn observed_minutes_are_those_of_the_chart() {
     let answers = [Answers {
         timeline: &line,
         lost_acks: &[],
+        needs: &[],
+        controls: &[],
     }];
     for trial in 0..50 {
         let streams = Streams::for_trial(3, trial);
         let window = (at(0.0), at(3600.0));
-        let chart = minutes(&demand, 0, &answers, &streams, at(3600.0), window);
+        let chart = look(&demand, 0, &answers, &streams, at(3600.0), window)
+            .expect("a window")
+            .minutes;
         let is_down = chart
             .iter()
             .filter(|m| m.failed as f64 > 0.3 * (m.ok + m.failed) as f64);
@@ -319,7 +326,9 @@ fn observed_minutes_are_those_of_the_chart() {
         assert_eq!(outcome.populations[0].tally.failed_attempts(), failed);
         // A part of the chart is that part of the whole.
         let part = (at(1800.0), at(2400.0));
-        let part = minutes(&demand, 0, &answers, &streams, at(3600.0), part);
+        let part = look(&demand, 0, &answers, &streams, at(3600.0), part)
+            .expect("a window")
+            .minutes;
         assert_eq!(part, chart[30..40]);
     }
 }
@@ -332,6 +341,8 @@ fn acknowledged_and_lost_are_the_captures_in_the_window() {
     let answers = [Answers {
         timeline: &line,
         lost_acks: &lost_acks,
+        needs: &[],
+        controls: &[],
     }];
     let arrivals = arrivals(&demand, 0);
     let first = arrivals.count(at(900.0 - 0.05), at(1000.0 - 0.05));

@@ -14,6 +14,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use models::moment::What;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
 use models::{Mode, TrialResult, WorldSpec};
@@ -143,8 +144,11 @@ fn random_worlds_are_worth_looking_at() {
     fn told(result: &TrialResult, words: &str) -> bool {
         result.trace.iter().any(|(_, line)| line.contains(words))
     }
+    fn happened(result: &TrialResult, what: What) -> bool {
+        result.moments.iter().any(|moment| moment.what == what)
+    }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 14] = [
+    let seen: [(&str, u64, Seen); 16] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
@@ -160,9 +164,11 @@ fn random_worlds_are_worth_looking_at() {
         ("a good one after it", 1, |r| told(r, ": saved")),
         ("too many copied pages", 1, |r| told(r, "pages copied for")),
         ("slow subscribers", 10, |r| told(r, "stop reading")),
+        ("an alert that fired", 40, |r| happened(r, What::AlertFires)),
+        ("an action done", 40, |r| happened(r, What::ActionDone)),
         ("cut off", 10, |r| told(r, "subscribers are cut off")),
     ];
-    let mut worlds = [0; 14];
+    let mut worlds = [0; 16];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -201,6 +207,8 @@ fn random_world(seed: u64) -> WorldSpec {
     }
     let kinds = kinds(hosts, saves, subscribers);
     changes.push(("fault", faults(&mut rng, &kinds, hosts)));
+    changes.extend(traffic(&mut rng));
+    changes.extend(monitoring(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
     small_world(&changes)
 }
@@ -235,7 +243,11 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     let replication = pick(rng, &[REPLICATION, REPLICATION_TIGHT, strict]);
     let budget = pick(rng, &["equal-memory", "equal-cost"]);
     let apart = format!("{{ kind = \"per-workload\", budget = \"{budget}\" }}");
-    let layouts = [&apart, "{ kind = \"shared\" }", "{ kind = \"shared\" }"];
+    let homes = format!("{{ kind = \"per-service\", budget = \"{budget}\" }}");
+    let cells = format!("{{ kind = \"cells\", count = 2, budget = \"{budget}\" }}");
+    let shared = "{ kind = \"shared\" }";
+    let bulkheads = "{ kind = \"bulkhead-only\" }";
+    let layouts = [&apart, &homes, &cells, &cells, shared, shared, bulkheads];
     vec![
         (
             "redis.node_memory",
@@ -303,6 +315,75 @@ fn failover(rng: &mut Rng) -> Vec<Change> {
             ),
         ],
     }
+}
+
+/// Bursts, a surge and a second product, each in some worlds.
+fn traffic(rng: &mut Rng) -> Vec<Change> {
+    let bursts = r#"{ kind = "mmpp", high = "6x", low_mean = "8min", high_mean = "2min" }"#;
+    let surge = r#"[{ at = { kind = "uniform", min = "0s", max = "50min" }, factor = "4x",
+        lasts = { kind = "exponential", mean = "5min" } }]"#;
+    let product = r#"[{ name = "send", service = "api", visits = "1/s" }]"#;
+    let ways = [
+        ("signers.bursts", bursts),
+        ("signers.surge", surge),
+        ("product", product),
+    ];
+    let drawn = ways.into_iter().filter(|_| rng.random_range(0..3) == 0);
+    drawn.map(|(key, value)| (key, value.to_owned())).collect()
+}
+
+/// All kinds of rules or none, and a runbook of steps right and wrong.
+fn monitoring(rng: &mut Rng) -> Vec<Change> {
+    let metrics = [
+        "{ kind = \"memory\", threshold = \"90%\" }",
+        "{ kind = \"memory-forecast\", window = \"5min\", within = \"10min\" }",
+        "{ kind = \"errors\", service = \"api\", threshold = \"5%\", window = \"2min\" }",
+        "{ kind = \"burn-rate\", service = \"api\", objective = \"99%\", factor = \"6x\", \
+         long = \"20min\", short = \"2min\" }",
+        "{ kind = \"node-down\" }",
+        "{ kind = \"no-primary\" }",
+    ];
+    let mut rules = Vec::new();
+    for (i, metric) in metrics.iter().enumerate() {
+        if rng.random_range(0..3) == 0 {
+            let hold = ["0s", "90s"][rng.random_range(0..2)];
+            let more = pick(
+                rng,
+                &[
+                    "",
+                    ", false_alarms = \"30/d\"",
+                    ", blind_from = \"9min\", blind_for = \"9min\"",
+                ],
+            );
+            rules.push(format!(
+                "{{ name = \"rule {i}\", metric = {metric}, scrape = \"15s\", hold = \"{hold}\", \
+                 missed = \"20%\", names_cause = true{more} }}"
+            ));
+        }
+    }
+    let actions = [
+        "{ kind = \"restart-servers\" }",
+        "{ kind = \"restart-nodes\" }",
+        "{ kind = \"fail-over\" }",
+        "{ kind = \"delete-keys\", workload = \"log\", share = \"30%\" }",
+        "{ kind = \"stop-growth\", workload = \"log\" }",
+        "{ kind = \"resize\", factor = \"2x\", from = \"80%\" }",
+        "{ kind = \"rebuild\", factor = \"1.5x\" }",
+        "{ kind = \"wait\" }",
+    ];
+    let mut steps = Vec::new();
+    for _ in 0..rng.random_range(0..5) {
+        let action = actions[rng.random_range(0..actions.len())];
+        let takes = "takes = { kind = \"uniform\", min = \"0s\", max = \"4min\" }";
+        steps.push(format!("{{ action = {action}, {takes} }}"));
+    }
+    let look = "{ kind = \"constant\", value = \"2min\" }".to_owned();
+    vec![
+        ("alert", format!("[{}]", rules.join(", "))),
+        ("people.runbook", format!("[{}]", steps.join(", "))),
+        ("people.look", look),
+        ("people.fatigue", "\"1.5x\"".to_owned()),
+    ]
 }
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {

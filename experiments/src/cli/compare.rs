@@ -13,12 +13,13 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::report::{self, story::Story};
+use crate::rows::blast::{self, BlastSums};
 use crate::rows::manifest::{Extent, Manifest, basis};
 use crate::rows::read::Rows;
-use crate::rows::write::{Spool, components_header, outcomes_header};
+use crate::rows::write::{Spool, components_header, outcomes_header, products_header};
 use crate::runner::{self, Order, Sink};
 use crate::scenario::{self, STUDIES};
-use crate::study::{Study, is_study, not_a_study};
+use crate::study::{Plan, Study, is_study, not_a_study};
 use crate::terminal;
 
 /// Shown first in the help.
@@ -95,21 +96,17 @@ fn simulate(
     let options = RunOptions { mode, story: false };
     let trial = |point: usize, number: u64| {
         let streams = Streams::for_trial(seed, number);
-        let ended = run_trial(&study.worlds[point], &streams, &options);
-        ended
-            .map(|ended| (ended.outcome, ended.components))
-            .map_err(|error| error.to_string())
+        run_trial(&study.worlds[point], &streams, &options).map_err(|error| error.to_string())
     };
     let mut sink = Sink {
         outcomes: Spool::new(directory)?,
         components: Spool::new(directory)?,
+        products: Spool::new(directory)?,
+        blast: BlastSums::new(),
     };
-    let labels = plan
-        .points
-        .iter()
-        .map(|point| point.label.clone())
-        .collect();
-    let mut progress = Progress::new(labels, asked);
+    let labels = plan.points.iter().map(|point| point.label.clone());
+    let labels: Vec<String> = labels.collect();
+    let mut progress = Progress::new(labels.clone(), asked);
     let pool = super::pool(arguments.threads)?;
     // A trial that panics is told once, with the command that shows the whole panic.
     let loud = std::panic::take_hook();
@@ -118,11 +115,21 @@ fn simulate(
     std::panic::set_hook(loud);
     progress.finish();
     let kept = kept.map_err(|error| with_replay(error, &arguments.study, seed))?;
+    keep(&mut sink, plan, &labels, directory)?;
+    Ok(kept)
+}
+
+/// Writes all rows.
+fn keep(sink: &mut Sink, plan: &Plan, labels: &[String], directory: &Path) -> Result<(), Error> {
     let outcomes = directory.join("outcomes.csv");
     sink.outcomes.write(&outcomes_header(plan), &outcomes)?;
     let components = directory.join("components.csv");
     sink.components.write(&components_header(), &components)?;
-    Ok(kept)
+    let products = directory.join("products.csv");
+    sink.products.write(&products_header(), &products)?;
+    let blast = blast::csv(&sink.blast.rows(labels));
+    write_all(directory, &[("blast_radius.csv", &blast)])?;
+    Ok(())
 }
 
 /// A flag that the first interruption sets; the second ends the program.

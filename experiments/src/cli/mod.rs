@@ -1,8 +1,10 @@
 //! The command line: what can be asked, and which file answers.
 
 mod check;
+mod clients;
 mod compare;
 mod list;
+mod replay;
 mod trace;
 mod validate;
 
@@ -38,9 +40,15 @@ enum Verb {
         /// A file, a built-in name, or - for standard input
         file: String,
     },
+    /// What each client library makes of a primary that hangs or is killed
+    #[command(before_help = clients::EXAMPLES)]
+    Clients(ClientsArguments),
     /// List the built-in scenarios and studies
     #[command(before_help = list::EXAMPLES)]
     List,
+    /// Replay public outages beside what was reported
+    #[command(before_help = replay::EXAMPLES)]
+    Replay(ReplayArguments),
     /// Tell one trial: changes of state, messages of note, verdicts, human steps
     #[command(before_help = trace::EXAMPLES)]
     Trace(TraceArguments),
@@ -73,6 +81,45 @@ struct CompareArguments {
     /// Open everything, request by request: slow, and the same bytes (a test of the simulator)
     #[arg(long)]
     eager: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ClientsArguments {
+    /// Trials of each library and fault
+    #[arg(long, value_name = "N", default_value_t = 11,
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    trials: u64,
+    /// The seed; the same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Print the rows as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReplayArguments {
+    /// A built-in scenario, a file, - for standard input, or all that are built in
+    #[arg(default_value = "all")]
+    scenario: String,
+    /// People's times as reported; what machines do is compared
+    #[arg(long)]
+    scripted: bool,
+    /// Nothing as reported; the total is compared
+    #[arg(long)]
+    blind: bool,
+    /// Print the scorecard as JSON
+    #[arg(long)]
+    json: bool,
+    /// A fragment of a scenario: this very outage, but with that; paired differences
+    #[arg(long, value_name = "FILE")]
+    what_if: Option<String>,
+    /// Trials of each mode [default: 50 scripted, 300 blind, 200 for what-if]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    trials: Option<u64>,
+    /// The seed; the same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,7 +176,9 @@ pub fn run() -> u8 {
     let done = match &arguments.verb {
         Verb::Compare(arguments) => compare::run(arguments),
         Verb::Check { file } => check::run(file),
+        Verb::Clients(arguments) => clients::run(arguments),
         Verb::List => list::run(),
+        Verb::Replay(arguments) => replay::run(arguments),
         Verb::Trace(arguments) => trace::run(arguments),
         Verb::Validate(arguments) => validate::run(arguments),
     };

@@ -7,7 +7,7 @@
 //! | an array, also `[[…]]` | it replaces the base's array whole; list every element that stays |
 //! | any other value | it replaces the base's value |
 //!
-//! `unset = ["memory_alert", "redis.maxmemory"]` takes keys away first; an optional table that is
+//! `unset = ["autoscaler", "redis.maxmemory"]` takes keys away first; an optional table that is
 //! absent does not exist in that world.
 
 use super::{Entry, Node, Step, Table, Value};

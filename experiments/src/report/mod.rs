@@ -9,12 +9,14 @@
 //! | `losses.rs` | lost acceptances per design, and paired differences to the baseline |
 //! | `effects.rs` | what each level buys on average |
 //! | `components.rs` | downtime by component, one change at a time |
+//! | `blast.rs` | minutes down by the cluster that failed and what it reached |
 //! | `story.rs` | the timeline of a typical trial |
 //! | `heat.rs` | mean loss for each pair of factors |
 //! | `cost.rs` | cost against loss |
 //! | `exceedance.rs` | how likely a loss of more than x is |
 //! | `page.rs` | report.html |
 
+mod blast;
 mod components;
 mod cost;
 mod effects;
@@ -118,6 +120,7 @@ fn figures(material: &Material, story: Option<&Story>) -> Vec<Figure> {
     figures.extend(effects::figure(material));
     figures.extend(heat::figures(material));
     figures.extend(components::figure(material));
+    figures.extend(blast::figure(material));
     figures.extend(story.map(|story| story::figure(material, story)));
     figures.push(cost::figure(material));
     figures.extend(exceedance::figure(material));

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::MEASURES;
+use super::blast::{self, BlastRow};
 use super::manifest::Manifest;
 use crate::error::Error;
 
@@ -15,6 +16,8 @@ pub struct Rows {
     pub manifest: Manifest,
     /// The components of the status page, in their order.
     pub components: Vec<String>,
+    /// How far the failure of each cluster reached, in every design.
+    pub blast: Vec<BlastRow>,
     /// By measure: the values of all trials of the first point, then of the second, …
     measures: BTreeMap<&'static str, Vec<f64>>,
     /// By component, likewise.
@@ -22,7 +25,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads `manifest.json`, `outcomes.csv` and `components.csv` of a results directory.
+    /// Reads `manifest.json` and the rows of a results directory.
     pub fn read(directory: &Path) -> Result<Rows, Error> {
         let path = directory.join("manifest.json");
         let text = fs::read_to_string(&path).map_err(|source| Error::Read {
@@ -37,6 +40,7 @@ impl Rows {
         Ok(Rows {
             manifest,
             components,
+            blast: blast::read(&directory.join("blast_radius.csv"))?,
             measures,
             downtimes,
         })

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use models::outcome::{ComponentDowntime, TrialOutcome};
+use models::outcome::{ComponentDowntime, ProductOutcome, TrialOutcome};
 
 use super::{FIXED_COLUMNS, Field, columns, fields};
 use crate::error::Error;
@@ -150,6 +150,30 @@ pub fn component_rows(
     components.iter().flat_map(row).collect()
 }
 
+/// The header of `products.csv`.
+pub fn products_header() -> Vec<u8> {
+    let fixed = FIXED_COLUMNS.into_iter().chain(["product"]);
+    let counts = ["visits", "blocked", "lost", "acked_lost"];
+    let times = ["downtime_true_s", "downtime_observed_s"];
+    line(fixed.chain(counts).chain(times).map(str::to_owned))
+}
+
+/// The rows of `products.csv` of one trial; none if there is only one product.
+pub fn product_rows(plan: &Plan, point: usize, trial: u64, products: &[ProductOutcome]) -> Vec<u8> {
+    let label = &plan.points[point].label;
+    let row = |p: &ProductOutcome| {
+        let counts = [p.visits, p.blocked, p.lost, p.acked_lost].map(Field::Count);
+        let times = [p.downtime_true_s, p.downtime_observed_s].map(|s| Field::Number(Some(s)));
+        let fixed = [label.clone(), trial.to_string(), p.product.clone()];
+        line(
+            fixed
+                .into_iter()
+                .chain(counts.into_iter().chain(times).map(text)),
+        )
+    };
+    products.iter().flat_map(row).collect()
+}
+
 fn text(field: Field) -> String {
     match field {
         Field::Count(count) => count.to_string(),
@@ -161,7 +185,8 @@ fn text(field: Field) -> String {
     }
 }
 
-fn line(fields: impl IntoIterator<Item = String>) -> Vec<u8> {
+/// A line of a CSV file.
+pub(super) fn line(fields: impl IntoIterator<Item = String>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer
         .write_record(fields)

@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicU64;
 
 use super::*;
 use crate::document::{Node, Place, Table, Value};
+use crate::rows::blast;
 use crate::rows::manifest::{Extent, Manifest};
 use crate::rows::read::Rows;
 use crate::rows::tests::outcome;
-use crate::rows::write::{components_header, outcomes_header};
+use crate::rows::write::{components_header, outcomes_header, products_header};
 use crate::study::{Factor, PlannedPoint};
+use models::outcome::{ComponentDowntime, ProductOutcome, Reached, Timeline};
 
 pub(crate) fn plan() -> Plan {
     let tree = Node {
@@ -47,32 +49,56 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
-fn toy(point: usize, trial: u64) -> Result<Ended, String> {
+fn toy(point: usize, trial: u64) -> Result<TrialResult, String> {
     let component = ComponentDowntime {
         component: "API".into(),
         downtime_true_s: trial as f64,
     };
-    Ok((outcome(trial * (3 - point as u64)), vec![component]))
+    let product = |(product, lost): (&str, u64)| ProductOutcome {
+        product: product.into(),
+        visits: 10,
+        blocked: lost,
+        lost,
+        acked_lost: 0,
+        downtime_true_s: 1.5,
+        downtime_observed_s: 60.0,
+    };
+    let blast = BlastMinutes {
+        cluster: "shared".into(),
+        reached: Reached::Component,
+        name: "API".into(),
+        down_min: trial as f64 / (1 + point) as f64,
+    };
+    Ok(TrialResult {
+        outcome: outcome(trial * (3 - point as u64)),
+        components: vec![component],
+        products: [("signers", trial), ("editor", 0)].map(product).into(),
+        blast: vec![blast],
+        timeline: Timeline::default(),
+        windows: Vec::new(),
+        moments: Vec::new(),
+        trace: Vec::new(),
+        draws: Vec::new(),
+    })
 }
 
 fn run_in(
     directory: &Path,
     threads: usize,
     stop: &AtomicBool,
-    trial: impl Fn(usize, u64) -> Result<Ended, String> + Sync + Send,
+    trial: impl Fn(usize, u64) -> Result<TrialResult, String> + Sync + Send,
 ) -> Result<Rows, Error> {
     let plan = plan();
     let sink = || Spool::new(directory).unwrap();
     let mut sink = Sink {
         outcomes: sink(),
         components: sink(),
+        products: sink(),
+        blast: BlastSums::new(),
     };
-    let labels = plan
-        .points
-        .iter()
-        .map(|point| point.label.clone())
-        .collect();
-    let mut progress = Progress::new(labels, 700);
+    let labels = plan.points.iter().map(|point| point.label.clone());
+    let labels: Vec<String> = labels.collect();
+    let mut progress = Progress::new(labels.clone(), 700);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -85,6 +111,11 @@ fn run_in(
     sink.components
         .write(&components_header(), &directory.join("components.csv"))
         .unwrap();
+    sink.products
+        .write(&products_header(), &directory.join("products.csv"))
+        .unwrap();
+    let blast = blast::csv(&sink.blast.rows(&labels));
+    fs::write(directory.join("blast_radius.csv"), blast).unwrap();
     let manifest = Manifest::of(
         &plan,
         Vec::new(),
@@ -111,6 +142,13 @@ fn rows_read_back_as_they_were_written() {
     assert_eq!(rows.values("lost", 0)[..3], [3.0, 6.0, 9.0]);
     assert_eq!(rows.values("lost", 2)[699], 700.0);
     assert_eq!(rows.downtime(0, 1)[41], 42.0);
+    assert_eq!(rows.blast.len(), 3);
+    assert_eq!(
+        (&*rows.blast[2].point, rows.blast[2].down_min),
+        ("extra", 350.5 / 3.0)
+    );
+    let products = fs::read_to_string(place.path().join("products.csv")).unwrap();
+    assert!(products.contains("\nextra,700,signers,10,700,700,0,1.5,60\nextra,700,editor,10,0,"));
     assert!(
         rows.defined("recover_s", 0).is_empty(),
         "undefined is not 0"
@@ -121,7 +159,7 @@ fn rows_read_back_as_they_were_written() {
         row.starts_with("a,1,a,1003,1000,0,0,0,3,0,3,3,6,0,0"),
         "{row}"
     );
-    assert!(row.ends_with(",0,0,0.3,60,30.5,,2,1,0,99.5"), "{row}");
+    assert!(row.ends_with(",0,0,0.3,60,30.5,,2,1,0,0,0,,99.5"), "{row}");
     assert!(
         text.contains("\n\"b, or c\",1,\"b, or c\","),
         "fields are quoted where needed"
@@ -133,7 +171,13 @@ fn the_number_of_threads_changes_no_byte() {
     let files = [1, 2, 3].map(|threads| {
         let place = tempfile::tempdir().unwrap();
         run_in(place.path(), threads, &AtomicBool::new(false), toy).unwrap();
-        ["outcomes.csv", "components.csv"].map(|name| fs::read(place.path().join(name)).unwrap())
+        let names = [
+            "outcomes.csv",
+            "components.csv",
+            "products.csv",
+            "blast_radius.csv",
+        ];
+        names.map(|name| fs::read(place.path().join(name)).unwrap())
     });
     assert_eq!(files[0], files[1]);
     assert_eq!(files[0], files[2]);

@@ -19,6 +19,7 @@ use sim::{SimDuration, SimTime, Streams};
 use crate::Mode;
 use crate::event::{Cx, Event};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId};
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::{ActionSpec, CheckSpec, ProbeSpec};
 use crate::streams;
@@ -422,6 +423,9 @@ impl Check {
         cx.ledger.say(cx.now, || {
             format!("{} {about}: verdict {verdict}", self.name())
         });
+        if down {
+            cx.ledger.moment(cx.now, What::CheckDown, self.name());
+        }
         let any_down = self.subjects.iter().any(|watched| watched.down);
         let (state, tone) = if any_down {
             ("says down", Tone::Bad)

@@ -9,6 +9,7 @@ use crate::event::{Cx, Event};
 use crate::failover::cluster_bus::{
     BusEffect, BusEffects, ClusterBus, Member, MemberInit, Process, ReplicaLink, Role, Shard,
 };
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::FailoverSpec;
@@ -166,10 +167,11 @@ impl Cluster {
         let name = self.node_name(node);
         cx.ledger.say(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
+        cx.ledger.moment(cx.now, What::Promoted, &name);
         // Under Sentinel clients follow when one of the Sentinels names the node.
         if self.sentinels.is_empty() {
-            let told = self.follow_delay(shard);
-            self.after(told, ClusterTimer::Follow { shard, node }, cx);
+            let told = self.told_after(shard);
+            self.let_follow(shard, node, told, cx);
         }
     }
 

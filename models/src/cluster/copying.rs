@@ -23,6 +23,7 @@ use super::node::{Copying, Due, Link, Parting};
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
+use crate::moment::What;
 use crate::redis::replication::{Overflow, overflow};
 use crate::redis::sync::{self, Stages};
 
@@ -122,6 +123,8 @@ impl Cluster {
                 let name = self.node_name(replica);
                 format!("{name}: full synchronisation begins, {about}")
             });
+            cx.ledger
+                .moment(cx.now, What::SyncBegins, &self.node_name(replica));
             self.nodes[replica].positioned = false;
             self.set_stream(replica, Link::Receiving(copying), cx);
         }

@@ -84,15 +84,14 @@ impl Cluster {
         }
     }
 
-    /// From a promotion until clients have been told: what the name's time to live has left, then
-    /// the slowest service's own refresh.
-    pub(super) fn follow_delay(&self, shard: usize) -> SimDuration {
+    /// From a promotion until clients can learn of it: what the name's time to live has left.
+    pub(super) fn told_after(&self, shard: usize) -> SimDuration {
         let Some(provider) = &self.provider else {
-            return self.follow;
+            return SimDuration::ZERO;
         };
         let draw = self.bus_key.child(1);
         let mut rng = draw.at(shard as u64, u64::from(provider.turns[shard]));
         let left: f64 = rng.random();
-        provider.spec.dns_ttl.scaled(left) + self.follow
+        provider.spec.dns_ttl.scaled(left)
     }
 }

@@ -21,7 +21,11 @@ mod bus;
 mod copying;
 mod due;
 mod evictions;
+mod follow;
+mod make;
 mod managed;
+mod mend;
+mod metrics;
 mod node;
 pub mod operate;
 mod partition;
@@ -34,7 +38,7 @@ mod stream;
 pub mod subscribers;
 mod tables;
 
-use sim::{EventKey, SimDuration, SimTime, StreamKey};
+use sim::{EventKey, SimTime, StreamKey};
 
 pub use evictions::Evicted;
 pub use node::{Link, Node};
@@ -44,18 +48,19 @@ pub use save::Child;
 use crate::Mode;
 use crate::answer::{Answer, Cause};
 use crate::event::Cx;
-use crate::failover::cluster_bus::{ClusterBus, Member, ReplicaLink};
+use crate::failover::cluster_bus::{ClusterBus, Member};
 use crate::failover::sentinel::SentinelGroup;
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::{Adding, Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
-use crate::redis::memory::{Load, NodeMemory};
-use crate::redis::replication::{History, Lineage};
+use crate::redis::memory::Load;
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
 use evictions::Evictions;
+use follow::Following;
+use make::{commands, nodes, part_of, provider, shares, starts};
 use tables::Tables;
 
 /// What a cluster waits for.
@@ -134,12 +139,21 @@ pub struct Cluster {
     pub name: String,
     /// The workloads on it, by position.
     pub workloads: Vec<usize>,
+    /// The cell that it serves.
+    pub cell: usize,
+    /// Its name among all random streams.
+    pub entity: u64,
     redis: RedisSpec,
     nodes: Vec<Node>,
     /// Share of the datasets in each shard.
     shares: Vec<f64>,
     evictions: Evictions,
     growth: Growth,
+    /// By workload: what it held at the start, and what was deleted of it.
+    loaded: Vec<Held>,
+    deleted: Vec<Held>,
+    /// Workloads of the growth bursts, in the order of their trees.
+    bursts: Vec<usize>,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
     saves: Option<save::Saves>,
@@ -170,7 +184,7 @@ pub struct Cluster {
     forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     commands: (f64, f64),
-    follow: SimDuration,
+    following: Following,
     cutting_over: bool,
     plans: operate::Plans,
     watched: Vec<Watched>,
@@ -204,30 +218,31 @@ impl Cluster {
         (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
-        let redis = spec.redis.clone();
+        let redis = part_of(&spec.redis, plan.part);
         let shards = usize::from(redis.shards);
         let shares = shares(&redis);
-        let on_it = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
         let starts = starts(spec, plan);
         let start = starts.iter().copied().fold(Held::default(), Held::with);
-        let on_top = match spec.failover.cluster_mode() {
-            true => SLOT_LINKS,
-            false => 0,
+        let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
+        let on_top = if spec.failover.cluster_mode() {
+            SLOT_LINKS
+        } else {
+            0
         };
-        let commands = on_it().map(|w| w.commands.get()).sum();
-        let writes = on_it().map(|w| w.commands.get() * w.writes.get()).sum();
         let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
         let mut cluster = Cluster {
             id,
             name: plan.name.clone(),
             workloads: plan.workloads.clone(),
+            cell: plan.cell,
+            entity: plan.entity(),
             saves: save::Saves::new(spec, plan, nodes.len()),
             save_key,
-            tables: shares
-                .iter()
-                .map(|share| Tables::loaded(start.share(*share), SimTime::ZERO))
-                .collect(),
+            tables: shares.iter().map(table).collect(),
             evictions: Evictions::new(spec, plan, shards),
+            bursts: Vec::new(),
+            deleted: vec![Held::default(); plan.workloads.len()],
+            loaded: starts.clone(),
             growth: Growth::new(starts, adding, on_top, mode),
             owners: (0..shards)
                 .map(|shard| shard * (1 + usize::from(redis.replicas)))
@@ -246,8 +261,8 @@ impl Cluster {
             bus_event: None,
             memory_event: None,
             forecast: None,
-            commands: (commands, writes),
-            follow: topology_refresh(spec, plan),
+            commands: commands(spec, plan),
+            following: Following::new(spec, plan),
             nodes,
             shares,
             redis,
@@ -293,6 +308,24 @@ impl Cluster {
             }
         }
         answer
+    }
+
+    /// What a client is told that uses one shard of the cluster in this way.
+    pub fn answer_of(&self, shard: usize, access: Access) -> Answer {
+        let owner = self.known_owner(shard);
+        if self.cutting_over || self.condition(owner) == Condition::Forking {
+            return Answer::Hang;
+        }
+        match self.reply(owner, access) {
+            Reply::Silence => Answer::Hang,
+            Reply::Error(cause) => Answer::Error(cause),
+            Reply::Fine => Answer::Ok,
+        }
+    }
+
+    /// The share of keys in each shard.
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
     }
 
     /// What `node` replies to a client that takes it for an owner.
@@ -484,94 +517,4 @@ impl Cluster {
         let is_replica = |n: &usize| self.nodes[*n].shard == shard && *n != owner;
         (0..self.nodes.len()).filter(is_replica).collect()
     }
-}
-
-/// What each of a cluster's workloads holds at the start, in whole keys.
-fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
-    let cluster = spec.failover.cluster_mode();
-    let one = |w: &usize| {
-        let workload = &spec.workloads[*w];
-        let each = workload.bytes_per_key(workload.value_size, cluster);
-        let bytes = workload.dataset.get();
-        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
-    };
-    plan.workloads.iter().map(one).collect()
-}
-
-/// The fullest shard's share first, equal parts for the others.
-fn shares(redis: &RedisSpec) -> Vec<f64> {
-    let shards = usize::from(redis.shards);
-    let fullest = redis.fullest_shard.get();
-    let other = if shards > 1 {
-        (1.0 - fullest) / (shards - 1) as f64
-    } else {
-        0.0
-    };
-    (0..shards)
-        .map(|shard| if shard == 0 { fullest } else { other })
-        .collect()
-}
-
-/// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
-fn nodes(redis: &RedisSpec, node_memory: f64, shards: usize, key: StreamKey) -> Vec<Node> {
-    let per_shard = 1 + usize::from(redis.replicas);
-    let node = |i: usize| Node {
-        shard: i / per_shard,
-        host: i % usize::from(redis.hosts),
-        memory: NodeMemory::new(redis, node_memory),
-        bytes: node_memory,
-        fault: None,
-        trouble: None,
-        child: Child::default(),
-        slow: None,
-        primary: i.is_multiple_of(per_shard),
-        known: i.is_multiple_of(per_shard),
-        loaded: i.is_multiple_of(per_shard),
-        forking: None,
-        follows: (!i.is_multiple_of(per_shard)).then_some(i - i % per_shard),
-        link: if i.is_multiple_of(per_shard) {
-            Link::None
-        } else {
-            Link::Streaming
-        },
-        heard: ReplicaLink::Up,
-        lineage: Lineage::new(History((i / per_shard) as u32)),
-        positioned: true,
-        covered: SimTime::ZERO,
-        taking: None,
-        queued: false,
-        alone: (redis.replicas == 0).then_some(SimTime::ZERO),
-        cron: stream::cron(key, i),
-        soft_since: None,
-        due: None,
-        wait: 0,
-        promoted: None,
-    };
-    (0..shards * per_shard).map(node).collect()
-}
-
-fn provider(failover: &FailoverSpec, shards: usize) -> Option<managed::Provider> {
-    match failover {
-        FailoverSpec::Managed(spec) => Some(managed::Provider::new(spec, shards)),
-        FailoverSpec::ClusterBus(_)
-        | FailoverSpec::Sentinel(_)
-        | FailoverSpec::Application {}
-        | FailoverSpec::None {} => None,
-    }
-}
-
-/// Until the slowest of the cluster's services has learnt of a new owner.
-fn topology_refresh(spec: &WorldSpec, plan: &ClusterPlan) -> SimDuration {
-    let here = |name: &str| {
-        plan.workloads
-            .iter()
-            .any(|w| spec.workloads[*w].name == name)
-    };
-    let uses = spec
-        .services
-        .iter()
-        .filter(|s| s.needs.iter().any(|need| here(&need.workload)));
-    uses.map(|service| service.client.topology_refresh)
-        .max()
-        .unwrap_or(SimDuration::ZERO)
 }

@@ -18,6 +18,13 @@ pub(super) struct Plans {
     pending: Vec<Resize>,
 }
 
+impl Plans {
+    /// Are the nodes of this plan still to come?
+    pub fn awaits(&self, plan: u32) -> bool {
+        self.pending.iter().any(|resize| resize.number == plan)
+    }
+}
+
 /// Larger nodes for some shards.
 #[derive(Clone, Debug)]
 struct Resize {
@@ -49,6 +56,18 @@ pub enum Failover {
     NoCandidate,
     /// A candidate there is, but Redis refuses, or no Sentinel takes the order.
     Refused,
+}
+
+impl Failover {
+    /// It in words.
+    pub fn words(self, cluster: &Cluster) -> String {
+        match self {
+            Failover::To(node) => format!("fails over to {}", cluster.node_name(node)),
+            Failover::BySentinel => "has Sentinel fail over".to_owned(),
+            Failover::NoCandidate => "no replica is fit to take over".to_owned(),
+            Failover::Refused => "the failover is refused".to_owned(),
+        }
+    }
 }
 
 impl Cluster {
@@ -212,26 +231,6 @@ impl Cluster {
             full.push(self.fullest_shard(cx.now));
         }
         full
-    }
-
-    /// Shards whose owner, as clients know it, does not serve, although its memory is not to blame.
-    pub fn shards_without_owner(&self, resize_from: f64, cx: &Cx) -> Vec<usize> {
-        let faulty = |shard: &usize| {
-            let owner = self.known_owner(*shard);
-            self.nodes[owner].fault.is_some() && self.usage(*shard, cx.now) < resize_from
-        };
-        self.shards().filter(faulty).collect()
-    }
-
-    /// People mend a shard whose owner is gone: they promote a replica that answers, or, if there
-    /// is none, start the owner again.
-    pub fn repair(&mut self, shard: usize, cx: &mut Cx) {
-        let done = self.fail_over(shard, Demand::Answers, cx);
-        if matches!(done, Failover::NoCandidate | Failover::Refused) {
-            let owner = self.owners[shard];
-            self.change(owner, cx, |node| node.fault = None);
-            self.settle(cx);
-        }
     }
 
     /// The owner of a shard is killed.

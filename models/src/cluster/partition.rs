@@ -67,7 +67,7 @@ impl Cluster {
             // Under Sentinel clients stay with a former primary until it cuts them off.
             let content = !self.sentinels.is_empty() && self.nodes[self.known_owner(shard)].primary;
             if !self.nodes[node].known && !content {
-                self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
+                self.let_follow(shard, node, SimDuration::ZERO, cx);
             }
         }
     }

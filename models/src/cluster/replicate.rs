@@ -25,6 +25,7 @@ use super::node::{Due, Link, Parting};
 use crate::answer::Answer;
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
+use crate::moment::What;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Lineage, Psync, Why};
 use crate::spec::service::{ShortSpec, WaitSpec};
@@ -232,6 +233,8 @@ impl Cluster {
             (Due::CaughtUp, _) => {
                 cx.ledger
                     .say(cx.now, || format!("{}: in sync", self.node_name(replica)));
+                cx.ledger
+                    .moment(cx.now, What::SyncDone, &self.node_name(replica));
                 self.set_stream(replica, Link::Streaming, cx);
             }
             (due, link) => unreachable!("{due:?} was not planned for {link:?}"),

@@ -399,7 +399,7 @@ fn patience(spec: &WorldSpec) -> SimDuration {
         let given = service.client.command_timeout;
         given.into_iter().chain([service.gateway_timeout])
     });
-    let signers = spec.signers.classes.iter().map(|class| class.patience);
+    let signers = spec.classes().map(|class| class.patience);
     let checks = spec.health_checks.iter().map(|check| check.timeout);
     let bus = match &spec.failover {
         FailoverSpec::ClusterBus(bus) => Some(bus.node_timeout / 2),

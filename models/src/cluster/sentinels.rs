@@ -5,7 +5,7 @@
 //! address: they follow when the first of them, the leader, names the promoted node, or when the
 //! old primary is told to copy and so cuts them off.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::{Cluster, ClusterTimer};
 use crate::Mode;
@@ -211,8 +211,7 @@ impl Cluster {
                 let node = self.of_group(shard, node);
                 let owner = self.owners[shard];
                 if self.nodes[node].known && owner != node {
-                    let timer = ClusterTimer::Follow { shard, node: owner };
-                    self.after(self.follow, timer, cx);
+                    self.let_follow(shard, owner, SimDuration::ZERO, cx);
                 }
             }
             SentinelEffect::PromotedSeen { by, node } => {
@@ -242,7 +241,7 @@ impl Cluster {
     fn tell_clients(&mut self, shard: usize, by: Sentinel, to: Node, cx: &mut Cx) {
         let node = self.of_group(shard, to);
         if self.clients_reach_host(self.host_of(by)) {
-            self.after(self.follow, ClusterTimer::Follow { shard, node }, cx);
+            self.let_follow(shard, node, SimDuration::ZERO, cx);
         }
     }
 

@@ -7,6 +7,7 @@ use super::save::is_gone;
 use super::{Cluster, ClusterTimer};
 use crate::answer::Answer;
 use crate::event::{Cx, Event};
+use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
 use crate::redis::memory::Trouble;
@@ -62,6 +63,13 @@ impl Cluster {
         cx.ledger.say(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())
         });
+        let healthy = after == Condition::Healthy;
+        let what = if healthy {
+            What::NodeUp
+        } else {
+            What::NodeDown
+        };
+        cx.ledger.moment(cx.now, what, &self.node_name(node));
         if after == Condition::Killed {
             let delay = self.redis.restart_delay;
             self.after(delay, ClusterTimer::Restart(node), cx);
@@ -72,6 +80,7 @@ impl Cluster {
         self.tell_provider(node, after, cx);
         self.streams_changed(node, cx);
         self.note_useless(node, after, cx);
+        self.look_again(node, cx);
     }
 
     pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
@@ -172,6 +181,7 @@ impl Cluster {
                 .say(cx.now, || format!("{name}: the promotion has not helped"));
             cx.ledger
                 .mark(cx.now, &name, || "promotion did not help".to_owned());
+            cx.ledger.moment(cx.now, What::PromotionUseless, &name);
         }
     }
 

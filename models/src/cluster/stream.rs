@@ -42,7 +42,8 @@ pub(super) fn other_writes(plan: &ClusterPlan, spec: &WorldSpec) -> f64 {
         let writes = workload.commands.get() * workload.writes.get() - workload.new_keys.get();
         writes.max(0.0) * workload.write_size.as_f64()
     };
-    plan.workloads.iter().map(|w| of(&spec.workloads[*w])).sum()
+    let writes: f64 = plan.workloads.iter().map(|w| of(&spec.workloads[*w])).sum();
+    writes * plan.part
 }
 
 /// Mean size of a write over all workloads; zero if nobody writes.
@@ -151,9 +152,7 @@ impl Cluster {
     pub(super) fn lose_writes(&mut self, shard: usize, promoted: usize, cx: &mut Cx) {
         let from = self.covered(promoted, cx.now);
         self.losses[shard].push(cx.ledger.lost_acks.len());
-        cx.ledger
-            .lost_acks
-            .push((from, cx.end, self.workloads.clone()));
+        cx.ledger.lost_acks.push((from, cx.end, self.id));
     }
 
     /// No client writes to a former primary of the shard any more.

@@ -168,6 +168,7 @@ mod tests {
                 backoff: SimDuration::from_millis(50),
                 retries_on: vec![Cause::Timeout, Cause::ClusterDown],
             },
+            inside: None,
         }
     }
 

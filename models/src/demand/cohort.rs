@@ -7,11 +7,12 @@
 //!  round 1        + offset ──►      ├── counted, captured ──┤
 //! ```
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::attempt::Ending;
 use super::caller::Caller;
 use super::fate::Fate;
+use super::inside::Interior;
 use super::outcome::Tally;
 use super::scene::Scene;
 use super::visit::Who;
@@ -19,11 +20,13 @@ use super::visit::Who;
 impl Scene<'_> {
     /// Counts what is determined between now and `end`: visits that begin and end in between.
     pub fn count_until(&mut self, end: SimTime) {
+        let interior = self.interior.as_ref();
+        let looks_back = interior.map_or(SimDuration::ZERO, Interior::looks_back);
         for class in 0..self.callers.len() {
             let fate = self.fates_now()[class].clone();
             let caller = &mut self.callers[class];
             let from = self.now.max(caller.counted_to);
-            let to = end.saturating_sub(fate.life());
+            let to = end.saturating_sub(fate.life().max(looks_back));
             if from >= to {
                 continue;
             }

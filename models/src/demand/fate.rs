@@ -125,6 +125,7 @@ mod tests {
                 backoff: SimDuration::ZERO,
                 retries_on: Vec::new(),
             },
+            inside: None,
         };
         Fate::new(&class, &service, answer)
     }

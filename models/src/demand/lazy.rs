@@ -18,9 +18,11 @@
 use sim::{SimDuration, SimTime};
 
 use super::fate::Fate;
+use super::inside::Interior;
 use super::proof::Condition;
 use super::scene::{Fresh, Scene};
 use super::visit::Who;
+use crate::answer::Answer;
 
 /// Expected arrivals in the first batch of a stretch that might become determined; doubled each
 /// time, so that neither a short wait nor a long one costs much.
@@ -34,7 +36,17 @@ impl Scene<'_> {
         let mut fresh = Vec::new();
         while self.now < self.horizon {
             let next = self.changes.get(self.span + 1);
-            let cuts = [next.map_or(self.horizon, |next| next.0), open.0, open.1];
+            self.meet_changes();
+            let inside = self
+                .interior
+                .as_ref()
+                .map_or(SimTime::MAX, Interior::change_at);
+            let cuts = [
+                next.map_or(self.horizon, |next| next.0),
+                inside,
+                open.0,
+                open.1,
+            ];
             let ahead = cuts.into_iter().filter(|cut| *cut > self.now);
             let end = ahead.fold(self.horizon, SimTime::min);
             let countable = !(open.0..open.1).contains(&self.now);
@@ -85,7 +97,7 @@ impl Scene<'_> {
     }
 
     fn condition(&mut self, end: SimTime) -> Option<Condition> {
-        let answer = self.changes[self.span].1;
+        let answer = self.answer_now()?;
         if !self.fates.iter().any(|(known, _)| *known == answer) {
             let classes = self.callers.iter().map(|caller| caller.class);
             let fates = classes.map(|class| Fate::new(class, self.service, answer));
@@ -96,9 +108,22 @@ impl Scene<'_> {
         Condition::new(self.service, answer, &self.callers, self.fates_now(), times)
     }
 
+    /// The answer that all requests meet now, if it is one and the same; of a service with an
+    /// inside only if everything answers.
+    fn answer_now(&self) -> Option<Answer> {
+        match &self.interior {
+            None => Some(self.changes[self.span].1),
+            Some(interior) => {
+                (interior.answers() && interior.spec.work.is_none()).then_some(Answer::Ok)
+            }
+        }
+    }
+
     /// The fate of each class under the answer in force.
     pub fn fates_now(&self) -> &[Fate] {
-        let answer = self.changes[self.span].1;
+        let answer = self
+            .answer_now()
+            .expect("a stretch that may be counted has one");
         let known = self.fates.iter().find(|(known, _)| *known == answer);
         &known.expect("a stretch that may be counted has fates").1
     }
@@ -108,9 +133,18 @@ impl Scene<'_> {
         if condition.free_worker && !self.pool.nobody_waits() {
             return false;
         }
+        let interior = self.interior.as_ref();
+        if interior.is_some_and(|interior| !interior.plain(self.now)) {
+            return false;
+        }
         // Visits that began later are ordinary: nothing kept them from their closed form.
         let waited_at = self.waited_at.filter(|_| condition.free_worker);
-        let disturbed = [Some(self.changes[self.span].0), waited_at, self.refused_at];
+        let disturbed = [
+            Some(self.changes[self.span].0),
+            waited_at,
+            self.refused_at,
+            interior.map(|interior| interior.disturbed_at),
+        ];
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
         let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
@@ -186,7 +220,7 @@ mod tests {
     use super::super::population::{Answers, Class, Client, Demand, Population, Service};
     use super::super::scene;
     use super::*;
-    use crate::answer::{Answer, AnswerTimeline};
+    use crate::answer::AnswerTimeline;
 
     /// 20 visits a second for a day at a service with so many workers and places in the queue.
     fn demand(workers: u32, queue_limit: u32, command_timeout: Option<SimDuration>) -> Demand {
@@ -204,6 +238,7 @@ mod tests {
                     backoff: SimDuration::ZERO,
                     retries_on: Vec::new(),
                 },
+                inside: None,
             }],
             populations: vec![Population {
                 name: "signers".to_owned(),
@@ -233,6 +268,8 @@ mod tests {
         let answers = Answers {
             timeline: &timeline,
             lost_acks: &[],
+            needs: &[],
+            controls: &[],
         };
         let mut scene = scene(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
         scene.pass((hour(24), hour(24)));

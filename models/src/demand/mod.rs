@@ -21,10 +21,13 @@
 use sim::{SimTime, Streams};
 
 mod attempt;
+mod breaker;
 mod caller;
 mod cohort;
+mod course;
 mod due;
 mod fate;
+mod inside;
 mod lazy;
 mod minutes;
 mod outcome;
@@ -37,11 +40,15 @@ mod strip;
 mod visit;
 
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
-pub use population::{Answers, Class, Client, Demand, Population, Service};
-pub use strip::Minute;
+pub use population::{
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
+    Population, Service,
+};
+pub use strip::{Minute, Window};
 
 use caller::Caller;
 use due::DueList;
+use inside::Interior;
 use pool::Pool;
 use scene::Scene;
 use strip::Strip;
@@ -91,16 +98,16 @@ pub fn evaluate(
     }
 }
 
-/// Attempts per minute of one population in the minutes that meet `[from, to)`, by playing the
-/// whole of it: for the chart of a single trial.
-pub fn minutes(
+/// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
+/// whole of them: for the chart of a single trial, and for whoever compares it with a report.
+pub fn look(
     demand: &Demand,
     population: usize,
     answers: &[Answers],
     streams: &Streams,
     horizon: SimTime,
     (from, to): (SimTime, SimTime),
-) -> Vec<Minute> {
+) -> Option<Window> {
     let service = demand.populations[population].service;
     let mut scene = scene(demand, service, answers[service], streams, horizon);
     let to = to.min(horizon);
@@ -111,7 +118,7 @@ pub fn minutes(
     // Presses of the first minute may belong to visits that began before it.
     let open_from = Strip::start(from).saturating_sub(life_max);
     scene.pass((open_from, Strip::end(to)));
-    scene.strip.map_or_else(Vec::new, Strip::into_minutes)
+    scene.strip.map(Strip::into_window)
 }
 
 /// The service at position `service` with all who come to it, at the start.
@@ -138,6 +145,8 @@ fn scene<'a>(
         }
     }
     let due = DueList::new(callers.len());
+    let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
+    let interior = |inside: &'a Inside| Interior::new(inside, &answers, &classes, streams);
     Scene {
         service: spec,
         changes: answers.timeline.changes(),
@@ -145,6 +154,7 @@ fn scene<'a>(
         horizon,
         callers,
         pool: Pool::new(spec.workers, spec.queue_limit),
+        interior: spec.inside.as_ref().map(interior),
         in_play: InPlay::default(),
         due,
         now: SimTime::ZERO,
@@ -155,6 +165,15 @@ fn scene<'a>(
         played: 0,
         strip: None,
     }
+}
+
+/// Population and number of each class that comes to a service, in the order of its callers.
+fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Population, usize)> {
+    let here = demand
+        .populations
+        .iter()
+        .filter(move |p| p.service == service);
+    here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
 }
 
 /// What became of the population at `position`, once the scene has passed.

@@ -15,6 +15,9 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use sim::SimTime;
 
+use super::scene::Press;
+use super::visit::Who;
+
 /// Workers and queue.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
@@ -25,6 +28,10 @@ pub(super) struct Pool {
     /// The other busy workers.
     out_of_order: BinaryHeap<Reverse<Busy>>,
     queue: VecDeque<Waiting>,
+    /// Busy workers of which it is not known when they will be free.
+    held: usize,
+    /// Attempts that were given up in the queue and are worked on all the same.
+    given_up: VecDeque<Waiting>,
 }
 
 /// A worker that is busy.
@@ -45,9 +52,21 @@ pub(super) struct Waiting {
     pub deadline: SimTime,
     /// When its visit began.
     pub visit_began: SimTime,
-    /// Its visit, and the number of its press.
+    /// Whose it is, the slot of the visit, and the number of the press.
+    pub who: Who,
     pub visit: u32,
     pub press: u32,
+}
+
+impl Waiting {
+    /// The press that waits.
+    pub fn press(&self) -> Press {
+        Press {
+            at: self.arrived,
+            number: self.press,
+            visit: self.visit,
+        }
+    }
 }
 
 /// What an attempt finds.
@@ -66,19 +85,21 @@ impl Pool {
             in_order: VecDeque::new(),
             out_of_order: BinaryHeap::new(),
             queue: VecDeque::new(),
+            held: 0,
+            given_up: VecDeque::new(),
         }
     }
 
     /// What an attempt that arrives at `now` finds. All that [`Pool::next_at`] announced up to
     /// `now` has been dealt with, so whoever waits still does.
     pub fn room(&mut self, now: SimTime) -> Room {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.given_up.is_empty() {
             self.release(now);
             if self.busy() < self.workers {
                 return Room::Worker;
             }
         }
-        if self.queue.len() < self.queue_limit {
+        if self.queue.len() + self.given_up.len() < self.queue_limit {
             Room::Queue
         } else {
             Room::Full
@@ -93,6 +114,31 @@ impl Pool {
         }
     }
 
+    /// A free worker takes up work, and nobody knows for how long.
+    pub fn hold(&mut self) {
+        self.held += 1;
+    }
+
+    /// A worker that was held is free.
+    pub fn let_go(&mut self) {
+        self.held -= 1;
+    }
+
+    /// An attempt that was given up in the queue keeps its place.
+    pub fn keep_place(&mut self, waiting: Waiting) {
+        self.given_up.push_back(waiting);
+    }
+
+    /// The first that was given up, if a worker is free for it at `now`.
+    pub fn take_given_up(&mut self, now: SimTime) -> Option<Waiting> {
+        self.release(now);
+        if self.busy() < self.workers {
+            self.given_up.pop_front()
+        } else {
+            None
+        }
+    }
+
     pub fn enqueue(&mut self, waiting: Waiting) {
         assert!(self.queue.len() < self.queue_limit, "there was room");
         self.queue.push_back(waiting);
@@ -102,15 +148,16 @@ impl Pool {
     /// waits.
     #[inline]
     pub fn next_at(&self, now: SimTime) -> SimTime {
-        let Some(first) = self.queue.front() else {
+        let first = self.queue.front();
+        if first.is_none() && self.given_up.is_empty() {
             return SimTime::MAX;
-        };
+        }
         let free_at = if self.busy() < self.workers {
             now
         } else {
             self.next_free()
         };
-        free_at.min(first.deadline)
+        first.map_or(free_at, |first| free_at.min(first.deadline))
     }
 
     /// Takes the first out of the queue at `now`, the instant that [`Pool::next_at`] announced. At
@@ -144,11 +191,11 @@ impl Pool {
     }
 
     fn busy(&self) -> usize {
-        self.in_order.len() + self.out_of_order.len()
+        self.in_order.len() + self.out_of_order.len() + self.held
     }
 
     pub fn nobody_waits(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.given_up.is_empty()
     }
 
     /// Attempts on the server at `now` whose visit began at `by` or before.
@@ -162,6 +209,7 @@ impl Pool {
 
     /// Everybody who still waits.
     pub fn drain(&mut self) -> impl Iterator<Item = Waiting> + '_ {
+        self.given_up.clear();
         self.queue.drain(..)
     }
 }

@@ -18,6 +18,7 @@ use super::attempt::{Ended, Ending, gave_up, serve, span_at};
 use super::caller::Caller;
 use super::due::{Due, DueList};
 use super::fate::Fate;
+use super::inside::Interior;
 use super::pool::{Busy, Pool, Room, Waiting};
 use super::population::Service;
 use super::strip::Strip;
@@ -33,6 +34,8 @@ pub(super) struct Scene<'a> {
     /// The classes of all populations that come here.
     pub callers: Vec<Caller<'a>>,
     pub pool: Pool,
+    /// What is inside the service, if requests notice each other there.
+    pub interior: Option<Interior<'a>>,
     pub in_play: InPlay,
     pub due: DueList,
     /// The instant up to which everything has been played.
@@ -78,13 +81,16 @@ impl<'a> Scene<'a> {
             let fresh_at = next.map_or(until, |fresh| fresh.at);
             let due_at = self.due.next_at();
             let pool_at = self.pool.next_at(self.now);
-            let at = pool_at.min(due_at).min(fresh_at);
+            let inside_at = self.inside_at();
+            let at = pool_at.min(due_at).min(fresh_at).min(inside_at);
             if at >= until {
                 break;
             }
             self.now = at;
             self.span = span_at(self.changes, self.span, at);
-            if pool_at == at {
+            if inside_at == at {
+                self.meet_inside();
+            } else if pool_at == at {
                 self.leave_queue();
             } else if due_at == at {
                 self.meet_due();
@@ -106,6 +112,9 @@ impl<'a> Scene<'a> {
             visit.open -= 1;
             self.conclude_if_over(left.visit);
         }
+        if self.interior.is_some() {
+            self.end_inside();
+        }
         assert!(self.due.is_empty(), "nothing is due after the horizon");
         assert!(self.in_play.is_empty(), "every visit has been concluded");
     }
@@ -119,12 +128,13 @@ impl<'a> Scene<'a> {
             arrived: fresh.at,
             round: 0,
         };
-        if room == Room::Worker {
-            let ended = self.take_up(fresh.at, fresh.at, fresh.at);
+        if room == Room::Worker
+            && let Some(ended) = self.try_take_up(who)
+        {
             let patience = self.callers[fresh.class].class.patience;
             let shown = ended.at <= fresh.at.saturating_add(patience);
             if ended.how == Ending::Captured && shown && ended.at < self.horizon {
-                self.record_strip(fresh.class, fresh.at, true);
+                self.record_strip(fresh.class, fresh.at, ended.at, true);
                 let lost = self.is_lost_ack(ended.at);
                 let tally = &mut self.callers[fresh.class].tally;
                 tally.captured_first_try += 1;
@@ -138,7 +148,25 @@ impl<'a> Scene<'a> {
             return;
         }
         let press = self.first_press(who);
-        self.find_no_worker(press, room);
+        self.find_room(press, room);
+    }
+
+    /// A free worker takes up the first press of a visit, if it can be seen at once how it ends.
+    fn try_take_up(&mut self, who: Who) -> Option<Ended> {
+        if self.interior.is_none() {
+            return Some(self.take_up(self.now, self.now, self.now));
+        }
+        let press = Press {
+            at: self.now,
+            number: 1,
+            visit: u32::MAX,
+        };
+        if self.is_shed(who, 1) {
+            return None;
+        }
+        let ended = self.foreseen(self.now, &press, who)?;
+        self.occupy_until(&ended, self.now);
+        Some(ended)
     }
 
     fn first_press(&mut self, who: Who) -> Press {
@@ -185,13 +213,13 @@ impl<'a> Scene<'a> {
             visit: slot,
         };
         let room = self.pool.room(self.now);
-        if room == Room::Worker {
+        if room == Room::Worker && self.interior.is_none() {
             let ended = self.take_up(self.now, self.now, began);
             self.answered(press, ended);
             self.react(press, ended);
             self.conclude_if_over(slot);
         } else {
-            self.find_no_worker(press, room);
+            self.find_room(press, room);
         }
     }
 
@@ -207,8 +235,15 @@ impl<'a> Scene<'a> {
         ended
     }
 
-    fn find_no_worker(&mut self, press: Press, room: Room) {
-        if room == Room::Full {
+    /// A press that is not answered on the spot: it is refused, waits, or a worker is held for it.
+    fn find_room(&mut self, press: Press, room: Room) {
+        let who = self.in_play.get(press.visit).who;
+        if room != Room::Worker
+            && let Some(strip) = &mut self.strip
+        {
+            strip.crowded(self.now);
+        }
+        if room == Room::Full || self.is_shed(who, press.number) {
             self.refused_at = Some(self.now);
             let refused = Ended {
                 at: self.now,
@@ -220,47 +255,80 @@ impl<'a> Scene<'a> {
             return;
         }
         let gateway_timeout = self.service.gateway_timeout;
+        let began = self.in_play.get(press.visit).began;
+        if room == Room::Worker
+            && let Some(ended) = self.foreseen(self.now, &press, who)
+        {
+            self.occupy_until(&ended, began);
+            self.answered(press, ended);
+            self.react(press, ended);
+            self.conclude_if_over(press.visit);
+            return;
+        }
         let visit = self.in_play.at(press.visit);
         visit.open += 1;
         visit.awaited = press.number;
-        self.pool.enqueue(Waiting {
-            arrived: press.at,
-            deadline: press.at.saturating_add(gateway_timeout),
-            visit_began: visit.began,
-            visit: press.visit,
-            press: press.number,
-        });
+        if room == Room::Queue {
+            self.pool.enqueue(Waiting {
+                arrived: press.at,
+                deadline: press.at.saturating_add(gateway_timeout),
+                visit_began: began,
+                who,
+                visit: press.visit,
+                press: press.number,
+            });
+        }
         let patience = self.callers[visit.who.class].class.patience;
         let until = press.at.saturating_add(patience.min(gateway_timeout));
         if until < self.horizon {
             visit.open += 1;
             self.due.push_loses_patience(until, visit, press.visit);
         }
+        if room == Room::Worker {
+            self.begin(press, who, true);
+        }
     }
 
     /// The first in the queue gets a worker, or the gateway has given it up.
     fn leave_queue(&mut self) {
         self.waited_at = Some(self.now);
+        if let Some(left) = self.pool.take_given_up(self.now) {
+            self.begin(left.press(), left.who, false);
+            return;
+        }
         let waiting = self.pool.dequeue(self.now);
-        let press = Press {
-            at: waiting.arrived,
-            number: waiting.press,
-            visit: waiting.visit,
-        };
-        self.in_play.at(press.visit).open -= 1;
+        let (press, began) = (waiting.press(), waiting.visit_began);
         if waiting.deadline <= self.now {
+            self.in_play.at(press.visit).open -= 1;
             self.answered(press, gave_up(waiting.deadline));
-        } else {
-            let ended = self.take_up(self.now, waiting.arrived, waiting.visit_began);
-            self.answered(press, ended);
-            let visit = self.in_play.at(press.visit);
-            let patience = self.callers[visit.who.class].class.patience;
-            let in_time = ended.at <= press.at.saturating_add(patience);
-            // An answer that comes too late leaves the signer to lose patience.
-            if visit.awaited == press.number && in_time {
-                visit.awaited = 0;
-                self.react(press, ended);
+            if self.interior.as_ref().is_some_and(|i| i.spec.runs_on) {
+                self.pool.keep_place(waiting);
             }
+            self.conclude_if_over(press.visit);
+            return;
+        }
+        if self.interior.is_none() {
+            let ended = self.take_up(self.now, press.at, began);
+            self.waited_for(press, ended);
+        } else if let Some(ended) = self.foreseen(self.now, &press, waiting.who) {
+            self.occupy_until(&ended, began);
+            self.waited_for(press, ended);
+        } else {
+            self.begin(press, waiting.who, true);
+        }
+    }
+
+    /// What the signer does who waited for this press, or has left meanwhile.
+    pub fn waited_for(&mut self, press: Press, ended: Ended) {
+        self.in_play.at(press.visit).open -= 1;
+        self.answered(press, ended);
+        let visit = self.in_play.at(press.visit);
+        let patience = self.callers[visit.who.class].class.patience;
+        let in_time = ended.at <= press.at.saturating_add(patience);
+        // An answer that comes too late leaves the signer to lose patience.
+        if visit.awaited == press.number && in_time {
+            visit.awaited = 0;
+            self.react(press, ended);
         }
         self.conclude_if_over(press.visit);
     }
@@ -272,9 +340,9 @@ impl<'a> Scene<'a> {
     }
 
     #[inline]
-    pub fn record_strip(&mut self, class: usize, at: SimTime, ok: bool) {
+    pub fn record_strip(&mut self, class: usize, at: SimTime, ended: SimTime, ok: bool) {
         if let Some(strip) = &mut self.strip {
-            strip.add(self.callers[class].population, at, ok);
+            strip.add(self.callers[class].population, at, ended, ok);
         }
     }
 }

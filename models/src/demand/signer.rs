@@ -45,7 +45,7 @@ impl Scene<'_> {
             }
         }
         let ok = !matches!(ended.how, Ending::Failed(_));
-        self.record_strip(who.class, press.at, ok);
+        self.record_strip(who.class, press.at, ended.at, ok);
     }
 
     /// What the signer does who waits for this answer, the newest press being this one.

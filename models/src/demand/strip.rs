@@ -16,10 +16,23 @@ pub struct Minute {
     pub failed: u64,
 }
 
-/// Counts the attempts of one population.
+/// What a window of one service shows when all of it is played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Attempts of one population, minute by minute.
+    pub minutes: Vec<Minute>,
+    /// Attempts of all that come to the service.
+    pub all: Vec<Minute>,
+    /// The first attempt that found no free worker.
+    pub crowded_from: Option<SimTime>,
+    /// The first and the last instant at which an attempt failed.
+    pub failed: Option<(SimTime, SimTime)>,
+}
+
+/// Counts the attempts of one population, and of all.
 pub(super) struct Strip {
     population: usize,
-    minutes: Vec<Minute>,
+    window: Window,
 }
 
 impl Strip {
@@ -31,9 +44,15 @@ impl Strip {
             failed: 0,
         };
         let end = to.as_nanos().div_ceil(MINUTE_NS);
+        let minutes: Vec<Minute> = (minute_of(from)..end).map(empty).collect();
         Strip {
             population,
-            minutes: (minute_of(from)..end).map(empty).collect(),
+            window: Window {
+                all: minutes.clone(),
+                minutes,
+                crowded_from: None,
+                failed: None,
+            },
         }
     }
 
@@ -47,22 +66,39 @@ impl Strip {
         SimTime::from_nanos(to.as_nanos().div_ceil(MINUTE_NS) * MINUTE_NS)
     }
 
-    pub fn add(&mut self, population: usize, at: SimTime, ok: bool) {
-        let Some(first) = self.minutes.first() else {
+    /// An attempt that was made at `at` has ended.
+    pub fn add(&mut self, population: usize, at: SimTime, ended: SimTime, ok: bool) {
+        let Some(first) = self.window.all.first() else {
             return;
         };
         let Some(place) = minute_of(at).checked_sub(first.minute) else {
             return;
         };
-        if let Some(minute) = self.minutes.get_mut(place as usize)
-            && population == self.population
-        {
-            minute.ok += u64::from(ok);
-            minute.failed += u64::from(!ok);
+        let count = |minutes: &mut Vec<Minute>| {
+            if let Some(minute) = minutes.get_mut(place as usize) {
+                minute.ok += u64::from(ok);
+                minute.failed += u64::from(!ok);
+            }
+        };
+        count(&mut self.window.all);
+        if population == self.population {
+            count(&mut self.window.minutes);
+        }
+        if !ok {
+            let (from, to) = self.window.failed.unwrap_or((ended, ended));
+            self.window.failed = Some((from.min(ended), to.max(ended)));
         }
     }
 
-    pub fn into_minutes(self) -> Vec<Minute> {
-        self.minutes
+    /// An attempt finds no free worker.
+    pub fn crowded(&mut self, at: SimTime) {
+        let inside = self.window.all.first();
+        if inside.is_some_and(|first| first.minute <= minute_of(at)) {
+            self.window.crowded_from.get_or_insert(at);
+        }
+    }
+
+    pub fn into_window(self) -> Window {
+        self.window
     }
 }

@@ -27,6 +27,8 @@ pub struct Growth {
     closed_from: SimTime,
     /// What is stored while nothing is accepted.
     frozen: Held,
+    /// What was deleted in all, from each instant on.
+    deleted: Vec<(SimTime, Held)>,
     /// Counts the times that writes were let in or kept out.
     turns: u32,
     /// How long writes were let in before the last turn, and when that was.
@@ -69,6 +71,8 @@ struct Source {
     /// The workload that it adds to.
     workload: usize,
     closed: ClosedWindows,
+    /// Nothing more comes of it.
+    stopped: bool,
 }
 
 /// A process by which a dataset grows.
@@ -104,6 +108,16 @@ impl Held {
         }
     }
 
+    /// What is left when this is taken out.
+    pub fn without(self, gone: Held) -> Held {
+        Held {
+            bytes: self.bytes - gone.bytes,
+            keys: self.keys - gone.keys,
+            lasting: self.lasting - gone.lasting,
+            expiring: self.expiring - gone.expiring,
+        }
+    }
+
     /// The part of it in a shard that holds this share.
     pub fn share(self, share: f64) -> Held {
         Held {
@@ -111,6 +125,16 @@ impl Held {
             keys: self.keys * share,
             lasting: self.lasting * share,
             expiring: self.expiring * share,
+        }
+    }
+
+    /// In whole keys and bytes.
+    pub fn whole(self) -> Held {
+        Held {
+            bytes: self.bytes.floor(),
+            keys: self.keys.floor(),
+            lasting: self.lasting.floor(),
+            expiring: self.expiring.floor(),
         }
     }
 
@@ -135,6 +159,7 @@ impl Growth {
             expires: adding.expires,
             workload: adding.workload,
             closed: ClosedWindows::new(),
+            stopped: false,
         };
         Growth {
             start: starts.iter().copied().fold(Held::default(), Held::with),
@@ -144,6 +169,7 @@ impl Growth {
             open: true,
             closed_from: SimTime::ZERO,
             frozen: Held::default(),
+            deleted: Vec::new(),
             turns: 0,
             was_open: SimDuration::ZERO,
             turned: SimTime::ZERO,
@@ -153,13 +179,42 @@ impl Growth {
 
     /// What is stored at `at`.
     pub fn held_at(&self, at: SimTime) -> Held {
+        let deletions = self.deleted.partition_point(|(from, _)| *from <= at);
+        let stored = self.stored_at(at);
+        match deletions.checked_sub(1) {
+            None => stored,
+            Some(last) => stored.without(self.deleted[last].1),
+        }
+    }
+
+    /// At `at`, which is now, this much of what is stored is deleted.
+    pub fn delete(&mut self, at: SimTime, gone: Held) {
+        let before = self.deleted.last().map_or(Held::default(), |(_, all)| *all);
+        self.deleted.push((at, before.with(gone)));
+        self.turns += 1;
+    }
+
+    /// What one source has brought by `at`, by its position among the trees.
+    pub fn brought_by(&self, source: usize, at: SimTime) -> Held {
+        let source = &self.sources[source];
+        let (keys, bytes) = source.closed.accepted(&source.tree, at);
+        let bytes = bytes + keys * self.on_top;
+        Held::of(keys as f64, bytes as f64, source.expires)
+    }
+
+    /// When something was deleted last.
+    pub fn deleted_at(&self) -> Option<SimTime> {
+        self.deleted.last().map(|(at, _)| *at)
+    }
+
+    /// What was stored by `at` and would be there had nothing been deleted.
+    fn stored_at(&self, at: SimTime) -> Held {
         if !self.open && at >= self.closed_from {
             return self.frozen;
         }
-        self.sources.iter().fold(self.start, |held, source| {
-            let (keys, bytes) = source.closed.accepted(&source.tree, at);
-            let bytes = bytes + keys * self.on_top;
-            held.with(Held::of(keys as f64, bytes as f64, source.expires))
+        let sources = 0..self.sources.len();
+        sources.fold(self.start, |held, source| {
+            held.with(self.brought_by(source, at))
         })
     }
 
@@ -186,7 +241,7 @@ impl Growth {
 
     /// Bytes of new keys that were ever stored by `at`.
     pub fn added_at(&self, at: SimTime) -> f64 {
-        self.bytes_at(at) - self.start.bytes
+        self.stored_at(at).bytes - self.start.bytes
     }
 
     /// How long writes have been let in by `at`, which lies at most one turn back.
@@ -229,7 +284,12 @@ impl Growth {
         from: SimTime,
         to: SimTime,
     ) -> Option<SimTime> {
-        let bound = (bound - self.start.measure(measure)).ceil().max(0.0) as u64;
+        let deleted = self
+            .deleted
+            .last()
+            .map_or(0.0, |(_, all)| all.measure(measure));
+        let bound = bound - self.start.measure(measure) + deleted;
+        let bound = bound.ceil().max(0.0) as u64;
         let terms = self.terms(measure);
         match self.mode {
             Mode::Lazy => first_reach(&terms, bound, from, to),
@@ -247,11 +307,11 @@ impl Growth {
         self.was_open = self.open_for(at);
         self.turned = at;
         if !open {
-            self.frozen = self.held_at(at);
+            self.frozen = self.stored_at(at);
             self.closed_from = at + SimDuration::from_nanos(1);
         }
         self.open = open;
-        for source in &mut self.sources {
+        for source in self.sources.iter_mut().filter(|source| !source.stopped) {
             if open {
                 source.closed.reopen(&source.tree, at.max(self.closed_from));
             } else {
@@ -260,9 +320,23 @@ impl Growth {
         }
     }
 
+    /// After `at` nothing more comes of this source, by its position among the trees.
+    pub fn stop(&mut self, source: usize, at: SimTime) {
+        let closes = at + SimDuration::from_nanos(1);
+        let stopped = &mut self.sources[source];
+        if stopped.stopped {
+            return;
+        }
+        stopped.stopped = true;
+        if self.open {
+            stopped.closed.close(closes.max(self.closed_from));
+        }
+        self.turns += 1;
+    }
+
     /// Were writes stored at `at`?
     pub fn open_at(&self, at: SimTime) -> bool {
-        let rejects = |source: &Source| source.closed.contains(at);
+        let rejects = |source: &Source| !source.stopped && source.closed.contains(at);
         !self.sources.iter().any(rejects)
     }
 

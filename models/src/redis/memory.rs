@@ -144,6 +144,11 @@ impl NodeMemory {
         self.maxmemory
     }
 
+    /// `maxmemory`, if set, becomes this multiple of itself.
+    pub fn raise_maxmemory(&mut self, to: f64) {
+        self.maxmemory = self.maxmemory.map(|limit| limit * to);
+    }
+
     /// The dataset size from which on keys are evicted, if they are.
     pub fn evicts_from(&self, load: Load) -> Option<f64> {
         let limit = self.evicts_at()?;

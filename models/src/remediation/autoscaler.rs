@@ -136,7 +136,7 @@ impl Autoscaler {
         }
         self.scale = scale;
         self.last_action = Some(cx.now);
-        let entity = self.actions * 1024 + cluster.workloads[0] as u64;
+        let entity = self.actions * 1024 + cluster.entity;
         self.actions += 1;
         let mut rng = streams.stream(streams::PROVIDER, entity);
         let provision = self.spec.provision.sample(&mut rng);

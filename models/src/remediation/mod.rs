@@ -1,4 +1,7 @@
-//! Remedies that do not wait for somebody to notice: an alert on memory, and scaling by itself.
+//! Remedies: what people's actions do, alerts that call them, and scaling by itself.
 
+pub mod action;
 pub mod alert;
 pub mod autoscaler;
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,9 @@
 //! observers) is checked by [`WorldSpec::problems`], which returns all findings at once.
 //! No field has a default in code: an optional part that is absent does not exist in that world.
 
+pub mod alert;
 pub mod check;
+pub mod clock;
 pub mod fault;
 pub mod people;
 pub mod persistence;
@@ -13,20 +15,26 @@ pub mod price;
 mod problems;
 pub mod redis;
 pub mod replication;
+pub mod runbook;
 pub mod service;
 pub mod signers;
+pub mod traffic;
 
 use serde::Deserialize;
 use sim::SimDuration;
 
+pub use alert::{AlertSpec, MetricSpec};
 pub use check::{ActionSpec, CheckSpec, GuardSpec, JudgeSpec, ProbeSpec};
+pub use clock::ClockSpec;
 pub use fault::FaultSpec;
-pub use people::{AutoscalerSpec, MemoryAlertSpec, PeopleSpec};
+pub use people::{AutoscalerSpec, PeopleSpec};
 pub use price::{PriceSpec, Usd};
 pub use problems::Problem;
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
+pub use runbook::{RemedySpec, StepSpec, WhenSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
-pub use signers::{CallerSpec, ClassSpec, SignersSpec};
+pub use signers::{CallerSpec, ClassSpec, ProductSpec, SignersSpec};
+pub use traffic::TrafficSpec;
 
 /// Everything that a trial needs to know.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +44,8 @@ pub struct WorldSpec {
     pub about: AboutSpec,
     /// How long a trial lasts.
     pub horizon: SimDuration,
+    /// The wall clock; absent: a trial starts on a Monday at midnight.
+    pub clock: Option<ClockSpec>,
     /// The uses that are made of Redis.
     #[serde(rename = "workload")]
     pub workloads: Vec<WorkloadSpec>,
@@ -53,14 +63,18 @@ pub struct WorldSpec {
     pub components: Vec<ComponentSpec>,
     /// The people who come to accept.
     pub signers: SignersSpec,
+    /// Further products that people come to accept.
+    #[serde(rename = "product", default)]
+    pub products: Vec<ProductSpec>,
     /// Machine callers of other services.
     #[serde(rename = "caller", default)]
     pub callers: Vec<CallerSpec>,
     /// The services' own checks of Redis, and what follows from a verdict.
     #[serde(rename = "health_check", default)]
     pub health_checks: Vec<CheckSpec>,
-    /// An alert on memory use, if there is one.
-    pub memory_alert: Option<MemoryAlertSpec>,
+    /// Rules that page.
+    #[serde(rename = "alert", default)]
+    pub alerts: Vec<AlertSpec>,
     /// Automatic scaling of memory, if there is any.
     pub autoscaler: Option<AutoscalerSpec>,
     /// The people who fix.
@@ -70,6 +84,20 @@ pub struct WorldSpec {
     pub faults: Vec<FaultSpec>,
     /// What it costs.
     pub price: PriceSpec,
+}
+
+impl WorldSpec {
+    /// The services that capture acceptances: that of the signers first, then by product.
+    pub fn captures(&self) -> impl Iterator<Item = &str> {
+        let products = self.products.iter().map(|product| product.service.as_str());
+        std::iter::once(self.signers.service.as_str()).chain(products)
+    }
+
+    /// All kinds of signers.
+    pub fn classes(&self) -> impl Iterator<Item = &ClassSpec> {
+        let products = self.products.iter().flat_map(|product| &product.classes);
+        self.signers.classes.iter().chain(products)
+    }
 }
 
 /// The scenario in words, with its sources.

@@ -5,19 +5,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Factor, Probability};
 
-/// An alert on memory use.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MemoryAlertSpec {
-    /// Used share of a node's limit from which on it counts.
-    pub threshold: Probability,
-    /// How long it must hold.
-    pub hold: SimDuration,
-    /// Time between two scrapes of the metric.
-    pub scrape: SimDuration,
-    /// Probability that the alert never reaches anybody (misrouted, muted, mistyped).
-    pub missed: Probability,
-}
+use super::runbook::StepSpec;
 
 /// Automatic scaling of memory.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,22 +37,22 @@ pub struct PeopleSpec {
     pub alert_gap: Probability,
     /// From the page to somebody at work.
     pub acknowledge: Dist,
+    /// Factors on `acknowledge` for the 24 hours from the trial's start on, and so every day;
+    /// absent: the hour does not matter.
+    pub hourly: Option<Vec<Factor>>,
+    /// Factor on `acknowledge` for every false page within the last day; absent: nobody tires.
+    pub fatigue: Option<Factor>,
+    /// To see that a false page was one; needed if any alert has `false_alarms`.
+    pub look: Option<Dist>,
     /// To find the cause from symptoms.
     pub diagnose: Dist,
     /// To find the cause when the page names the node or the resource.
     pub diagnose_named: Dist,
-    /// Probability that, without a named cause, servers are restarted first.
-    pub restart_first: Probability,
-    /// How long the restart takes before it is seen not to help.
-    pub restart: Dist,
-    /// To agree on replacing nodes, once the cause is known.
-    pub decide: Dist,
-    /// To bring up a larger primary and its replicas, empty.
-    pub provision: Dist,
-    /// Memory of the new nodes over the old ones.
-    pub resize: Factor,
-    /// Every shard that is at least this full gets larger nodes.
-    pub resize_from: Probability,
-    /// Interruption when clients move to the new nodes.
-    pub cut_over: SimDuration,
+    /// How long people watch, after a step has taken effect, before they say whether it helped.
+    pub verify: Dist,
+    /// Memory use of a shard that people act on although nothing fails.
+    pub memory_high: Probability,
+    /// What they do, in this order; at the end they look for the cause again and start over.
+    #[serde(default)]
+    pub runbook: Vec<StepSpec>,
 }

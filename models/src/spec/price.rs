@@ -71,7 +71,7 @@ pub struct PriceSpec {
     pub check_month: Usd,
     /// A durable spool a month.
     pub spool_month: Usd,
-    /// A memory alert a month, with its upkeep.
+    /// Alert rules a month, however many, with their upkeep.
     pub alert_month: Usd,
     /// Automatic scaling a month, with its upkeep.
     pub autoscaler_month: Usd,

@@ -1,16 +1,16 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
+mod alerts;
+mod layout;
+mod people;
 mod replication;
+mod signers;
+mod traffic;
 
 use sim::SimDuration;
 use sim::dist::Dist;
 
-use super::{
-    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, LayoutSpec, ProbeSpec, WorkloadSpec,
-    WorldSpec,
-};
-use crate::layout;
-use crate::redis::table;
+use super::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec};
 use crate::spec::redis::MaxmemoryPolicy;
 
 /// One thing that is wrong with a scenario.
@@ -90,14 +90,17 @@ impl WorldSpec {
         );
         self.check_workloads(&mut found);
         self.check_redis(&mut found);
+        self.check_layout(&mut found);
         self.check_replication(&mut found);
         self.check_services(&mut found);
         self.check_signers(&mut found);
+        self.check_traffic(&mut found);
         for (i, check) in self.health_checks.iter().enumerate() {
             self.check_health(&mut found, i, check);
         }
         self.check_remedies(&mut found);
         self.check_people(&mut found);
+        self.check_alerts(&mut found);
         for (i, fault) in self.faults.iter().enumerate() {
             self.check_fault(&mut found, i, fault);
         }
@@ -200,53 +203,6 @@ impl WorldSpec {
         for (key, wrong, mend) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
             found.unless(false, format!("redis.pubsub.{key}"), wrong, mend);
         }
-        self.check_initial_fill(found);
-    }
-
-    /// A world that is full from the start has no healthy state to compare with.
-    fn check_initial_fill(&self, found: &mut Findings) {
-        if let LayoutSpec::PerWorkload { .. } = self.layout {
-            for (i, workload) in self.workloads.iter().enumerate() {
-                found.unless(
-                    workload.dataset.get() > 0,
-                    format!("workload[{i}].dataset"),
-                    "a cluster of its own is sized by its dataset",
-                    "give the bytes that it holds at the start",
-                );
-            }
-        }
-        for plan in layout::plan(self) {
-            let node = plan.node_memory - self.redis.system_reserve.as_f64();
-            let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
-            let share = self.redis.fullest_shard.get();
-            let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
-            let keys: f64 = on_it().map(|w| self.keys_at_start(w)).sum();
-            let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
-            let fullest = (dataset * share + table) * self.redis.fragmentation.get();
-            let wrong = match self.layout {
-                LayoutSpec::Shared {} => {
-                    "the fullest shard does not fit into its node at the start".to_owned()
-                }
-                LayoutSpec::PerWorkload { .. } => format!(
-                    "the {} cluster's fullest shard does not fit into its node at the start, \
-                     once the layout has shared the memory out",
-                    plan.name
-                ),
-            };
-            found.unless(
-                fullest < node,
-                "redis.node_memory",
-                &wrong,
-                "give larger nodes, more shards or smaller datasets",
-            );
-        }
-    }
-
-    /// Keys that a workload holds at the start, over all shards.
-    fn keys_at_start(&self, workload: &WorkloadSpec) -> f64 {
-        let known = workload.value_size.get() > 0 && workload.value_size_shape.get() > 0.0;
-        let each = known.then(|| workload.bytes_per_key(workload.value_size, false));
-        each.map_or(0.0, |each| workload.dataset.as_f64() / each as f64)
     }
 
     fn check_services(&self, found: &mut Findings) {
@@ -305,55 +261,6 @@ impl WorldSpec {
         }
     }
 
-    fn check_signers(&self, found: &mut Findings) {
-        let signers = &self.signers;
-        found.known(
-            "signers.service".into(),
-            "service",
-            &signers.service,
-            &self.service_names(),
-        );
-        let shares: f64 = signers.classes.iter().map(|class| class.share.get()).sum();
-        found.unless(
-            (shares - 1.0).abs() < 1e-6,
-            "signers.class",
-            &format!(
-                "the classes' shares add up to {:.1} %, not to 100 %",
-                shares * 100.0
-            ),
-            "change the shares so that they do",
-        );
-        found.unless(
-            signers
-                .hourly
-                .as_ref()
-                .is_none_or(|hours| hours.len() == 24),
-            "signers.hourly",
-            "a day has 24 hours",
-            "give 24 factors, the first for the trial's first hour",
-        );
-        for (i, class) in signers.classes.iter().enumerate() {
-            found.unless(
-                class.presses_max >= 1,
-                format!("signers.class[{i}].presses_max"),
-                "a visit without a press is no visit",
-                "give at least 1",
-            );
-            found.unless(
-                class.patience > SimDuration::ZERO,
-                format!("signers.class[{i}].patience"),
-                "nobody leaves before the page has loaded",
-                "give a positive duration such as \"8s\"",
-            );
-            found.unless(
-                class.returns.windows(2).all(|pair| pair[0] < pair[1]),
-                format!("signers.class[{i}].returns"),
-                "returns are counted from the first visit and must ascend",
-                "sort them",
-            );
-        }
-    }
-
     fn check_health(&self, found: &mut Findings, i: usize, check: &CheckSpec) {
         let key = |field: &str| format!("health_check[{i}].{field}");
         found.unless(
@@ -402,14 +309,6 @@ impl WorldSpec {
     }
 
     fn check_remedies(&self, found: &mut Findings) {
-        if let Some(alert) = &self.memory_alert {
-            found.unless(
-                alert.scrape > SimDuration::ZERO,
-                "memory_alert.scrape",
-                "scrapes would never stop",
-                "give a positive duration such as \"60s\"",
-            );
-        }
         if let Some(scaler) = &self.autoscaler {
             found.dist("autoscaler.provision", &scaler.provision);
             found.unless(
@@ -419,28 +318,6 @@ impl WorldSpec {
                 "give a factor above 1x",
             );
         }
-    }
-
-    fn check_people(&self, found: &mut Findings) {
-        let people = &self.people;
-        for (name, dist) in [
-            ("notice", &people.notice),
-            ("notice_unalerted", &people.notice_unalerted),
-            ("acknowledge", &people.acknowledge),
-            ("diagnose", &people.diagnose),
-            ("diagnose_named", &people.diagnose_named),
-            ("restart", &people.restart),
-            ("decide", &people.decide),
-            ("provision", &people.provision),
-        ] {
-            found.dist(format!("people.{name}"), dist);
-        }
-        found.unless(
-            people.resize.get() > 1.0,
-            "people.resize",
-            "the new nodes would not be larger",
-            "give a factor above 1x",
-        );
     }
 
     fn check_fault(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {

@@ -72,12 +72,31 @@ impl WorkloadSpec {
 pub enum LayoutSpec {
     /// One cluster for all.
     Shared {},
+    /// One cluster for all, but services keep connections of their own to each of its uses. Redis
+    /// is as with `shared`, in memory and in price.
+    BulkheadOnly {},
     /// A cluster of its own for every workload, node memory shared out by dataset.
     PerWorkload {
         /// What is held equal when the layout is compared with the shared one.
         budget: Budget,
     },
+    /// A cluster for every service and the workloads at home with it: those that it is the first
+    /// to write, or that nobody writes and it is the first to read.
+    PerService {
+        /// What is held equal when the layout is compared with the shared one.
+        budget: Budget,
+    },
+    /// Tenants over cells, each with services and one cluster of its own.
+    Cells {
+        /// How many.
+        count: u16,
+        /// What is held equal when the layout is compared with the shared one.
+        budget: Budget,
+    },
 }
+
+/// Cells at most; every one has services, clusters and signers of its own.
+pub const CELLS_MAX: u16 = 64;
 
 /// What two layouts have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -125,6 +144,8 @@ pub struct RedisSpec {
     pub swap_fault: SimDuration,
     /// How long clients take to be back on a promoted node with all their connections.
     pub reconnect_ramp: SimDuration,
+    /// Interruption when clients move to nodes that replace others.
+    pub cut_over: SimDuration,
     /// Until a supervisor starts a killed process again.
     pub restart_delay: SimDuration,
     /// One-way network latency between any two hosts.

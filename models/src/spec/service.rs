@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 use sim::SimDuration;
+use sim::dist::Dist;
+use sim::quantity::{Factor, Probability};
 
 use crate::answer::Cause;
 
@@ -19,6 +21,10 @@ pub struct ServiceSpec {
     pub gateway_timeout: SimDuration,
     /// Time that a request takes when Redis answers.
     pub service_time: SimDuration,
+    /// The same, drawn for each request; absent: always `service_time`.
+    pub work: Option<Dist>,
+    /// What becomes of a request that the gateway has given up; absent: it is dropped.
+    pub given_up: Option<GivenUp>,
     /// The workloads without which it cannot answer.
     pub needs: Vec<NeedSpec>,
     /// Does it wait for replicas after a write? Absent: it does not.
@@ -58,6 +64,111 @@ pub struct NeedSpec {
     pub workload: String,
     /// What the service does with it.
     pub access: Access,
+    /// Which shards one request touches; absent: all of them.
+    pub keys: Option<Keys>,
+    /// Can the request be answered without it? Absent: no.
+    #[serde(default)]
+    pub optional: bool,
+    /// Calls of it that may be under way at the same time (a bulkhead); absent: any number.
+    pub bulkhead: Option<BulkheadSpec>,
+    /// What keeps calls from it while it fails.
+    pub breaker: Option<BreakerSpec>,
+    /// A copy in the service's own memory, for reads.
+    pub cache: Option<CacheSpec>,
+    /// A slower store that is asked when the call has failed for good.
+    pub fallback: Option<FallbackSpec>,
+}
+
+/// What becomes of a request that the gateway has given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GivenUp {
+    /// The service drops it, and its worker is free.
+    Dropped,
+    /// It goes on until Redis answers or the client gives up, and holds its worker.
+    RunsOn,
+}
+
+/// Which shards of a cluster a request touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keys {
+    /// The one in which the visitor's key lies.
+    One,
+    /// All of them.
+    All,
+}
+
+/// How many calls may be under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BulkheadSpec {
+    /// Calls at the same time.
+    pub calls: u32,
+    /// How long a call waits to be let in; `0s`: it fails at once.
+    pub wait: SimDuration,
+}
+
+/// A copy of what was read, in the service's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSpec {
+    /// Share of the calls that it spares while Redis answers.
+    pub hits: Probability,
+    /// How long an entry lives. While Redis does not answer none is renewed, so after this time
+    /// the cache is empty.
+    pub lifetime: SimDuration,
+}
+
+/// A slower store, such as a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FallbackSpec {
+    /// Requests that it works on at the same time.
+    pub workers: u32,
+    /// What each takes.
+    pub takes: SimDuration,
+    /// Requests that may wait for it.
+    pub queue_limit: u32,
+}
+
+/// When a circuit breaker opens. Presets: resilience4j's defaults are `count` with a window of
+/// 100, 50 %, open for 60 s, 10 trial calls; Hystrix's are `time` with 10 s, 20 calls, 50 %, 5 s;
+/// Envoy's outlier detection is `consecutive` with 5 failures and 30 s.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum BreakerSpec {
+    /// By the share of failures among the last calls.
+    Count {
+        /// Calls that are looked at; none are judged before there have been so many.
+        window: u32,
+        /// The share of failures from which on it opens.
+        share: Probability,
+        /// How long it stays open.
+        open_for: SimDuration,
+        /// Calls that are then let through and judged by the same share.
+        half_open: u32,
+    },
+    /// By the share of failures in the last seconds; one call is let through when `open_for` is
+    /// over.
+    Time {
+        /// How far back it looks.
+        window: SimDuration,
+        /// Calls in the window below which it does not judge.
+        calls_min: u32,
+        /// The share of failures from which on it opens.
+        share: Probability,
+        /// How long it stays open.
+        open_for: SimDuration,
+    },
+    /// By failures in a row; each time it opens without a success in between it stays open for
+    /// `open_for` longer.
+    Consecutive {
+        /// Failures in a row.
+        failures: u32,
+        /// How long it stays open the first time.
+        open_for: SimDuration,
+    },
 }
 
 /// How a service uses a workload.
@@ -74,16 +185,66 @@ pub enum Access {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSpec {
+    /// Until a connection that does not come about is given up; absent: never. It counts for nodes
+    /// that have not answered since the servers were restarted.
+    pub connect_timeout: Option<SimDuration>,
+    /// How long a command waits for a connection that broke and is being made anew (an offline
+    /// queue); absent: it fails at once.
+    pub offline_queue: Option<SimDuration>,
     /// Until a command that gets no reply is given up; absent: never, the request hangs.
     pub command_timeout: Option<SimDuration>,
     /// Further tries after an error that is retried.
     pub retries: u32,
     /// Pause before each further try.
     pub backoff: SimDuration,
+    /// How that pause grows; absent: it stays the same.
+    pub backoff_growth: Option<BackoffGrowthSpec>,
     /// Errors that are retried.
     pub retries_on: Vec<Cause>,
-    /// Until the client has learnt that another node owns the slots.
+    /// Further tries of all requests that may be under way at the same time (a retry budget);
+    /// absent: any number.
+    pub retries_at_once: Option<u32>,
+    /// Connections to each cluster, and how long a request waits for one; absent: one connection
+    /// carries all requests.
+    pub pool: Option<ClientPoolSpec>,
+    /// From the moment when the client looks for the owner of the slots until it has learnt it.
     pub topology_refresh: SimDuration,
+    /// What makes the client look; absent: every promotion is told to it.
+    pub follows: Option<FollowsSpec>,
+}
+
+/// How the pause before a further try grows.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackoffGrowthSpec {
+    /// From one try to the next.
+    pub factor: Factor,
+    /// Never longer than this.
+    pub max: SimDuration,
+    /// The share of the pause that is drawn, evenly between none and all of it.
+    pub jitter: Probability,
+}
+
+/// A client's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPoolSpec {
+    /// Connections of one process.
+    pub size: u32,
+    /// Processes of the service.
+    pub processes: u32,
+    /// How long a request waits for a free one; `0s`: it fails at once.
+    pub wait: SimDuration,
+}
+
+/// What makes a client look for the owner of the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowsSpec {
+    /// A reply that sends it on, a connection that breaks, a command that it gives up.
+    pub on_error: bool,
+    /// The clock; absent: never.
+    pub every: Option<SimDuration>,
 }
 
 /// What the status page lists: available while all its services answer.

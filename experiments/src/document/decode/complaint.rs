@@ -166,6 +166,7 @@ pub fn candidates<T: DeserializeOwned>(tree: &Node, path: &[Step], kind: &Kind) 
     };
     values.extend(known.unwrap_or_default().iter().map(|word| text(word)));
     values.extend(["1s", "1GiB", "1GiB/s", "1/s", "50%", "2x", "1 USD", "text"].map(text));
+    values.extend(["2020-06-02 00:00", "Z"].map(text));
     values.push(Value::Scalar(toml::Value::Integer(1)));
     values.push(Value::Scalar(toml::Value::Float(0.5)));
     values.push(Value::Scalar(toml::Value::Boolean(true)));

@@ -1,0 +1,26 @@
+//! `outage clients`: what each client library makes of a primary that hangs or is killed.
+
+use crate::clients::{rows, table};
+use crate::terminal;
+
+use super::ClientsArguments;
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage clients                 # every preset: when its pool is empty, when it serves again
+  outage clients --trials 50     # steadier medians
+  outage clients --json | jq '.[] | select(.fault == \"hung\")'";
+
+/// Prints the table.
+pub fn run(arguments: &ClientsArguments) -> super::Done {
+    let rows = rows(arguments.trials, arguments.seed)?;
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&rows).expect("rows are plain");
+        terminal::result(&format!("{text}\n"));
+    } else {
+        let text = table(&rows).to_text(&output::TextOptions::plain());
+        terminal::result(&text.expect("cells fit their columns"));
+    }
+    Ok(0)
+}

@@ -1,0 +1,172 @@
+//! Presets of client libraries: `preset = "jedis-6"` in a service's `client` table stands for what
+//! that library does unless it is told otherwise; keys beside it count before its own.
+//!
+//! ```text
+//! [service.client]
+//! preset = "ioredis-5"        every key of experiments/clients/ioredis-5.toml
+//! command_timeout = "2s"      ... but for this one
+//! ```
+//!
+//! A preset is a file like any other, with the library's own source files named in it. Mistakes in
+//! what it makes together with the user's keys are told where the user wrote `preset`.
+
+use crate::document::{Entry, Node, Place, Sources, Value, merge::merge, parse::parse};
+use crate::error::{Problem, suggest};
+use crate::scenario::BuiltIn;
+
+/// The libraries.
+pub const CLIENTS: [BuiltIn; 11] = [
+    client("redis-py-5", include_str!("../clients/redis-py-5.toml")),
+    client("redis-py-6", include_str!("../clients/redis-py-6.toml")),
+    client("redis-py-8", include_str!("../clients/redis-py-8.toml")),
+    client("jedis-6", include_str!("../clients/jedis-6.toml")),
+    client("lettuce-6", include_str!("../clients/lettuce-6.toml")),
+    client("lettuce-7", include_str!("../clients/lettuce-7.toml")),
+    client("ioredis-5", include_str!("../clients/ioredis-5.toml")),
+    client("ioredis-6", include_str!("../clients/ioredis-6.toml")),
+    client("go-redis-9", include_str!("../clients/go-redis-9.toml")),
+    client(
+        "stackexchange-2",
+        include_str!("../clients/stackexchange-2.toml"),
+    ),
+    client("redis-rs-1", include_str!("../clients/redis-rs-1.toml")),
+];
+
+const fn client(name: &'static str, text: &'static str) -> BuiltIn {
+    BuiltIn {
+        name,
+        file: "a preset",
+        text,
+    }
+}
+
+/// Puts presets in the place of their names.
+///
+/// # Errors
+/// If there is no preset of that name.
+pub fn expand(tree: &mut Node) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let Value::Table(root) = &mut tree.value else {
+        return Ok(());
+    };
+    let Some(Entry { node, .. }) = root.get_mut("service") else {
+        return Ok(());
+    };
+    let Value::Array(services) = &mut node.value else {
+        return Ok(());
+    };
+    for service in services {
+        let Value::Table(service) = &mut service.value else {
+            continue;
+        };
+        if let Some(client) = service.get_mut("client")
+            && let Err(problem) = expand_client(&mut client.node)
+        {
+            problems.push(problem);
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems),
+    }
+}
+
+fn expand_client(client: &mut Node) -> Result<(), Problem> {
+    let Value::Table(table) = &mut client.value else {
+        return Ok(());
+    };
+    let Some(asked) = table.remove("preset") else {
+        return Ok(());
+    };
+    let place = asked.node.place;
+    let name = asked.node.text().unwrap_or_default();
+    let Some(known) = CLIENTS.iter().find(|known| known.name == name) else {
+        let names: Vec<&str> = CLIENTS.iter().map(|known| known.name).collect();
+        return Err(Problem {
+            place: Some(place),
+            wrong: format!("there is no preset of a client called `{name}`"),
+            mend: suggest(name, &names),
+        });
+    };
+    let mut whole = fragment(known);
+    put_at(&mut whole, place);
+    merge(&mut whole, client);
+    whole.place = client.place;
+    *client = whole;
+    Ok(())
+}
+
+/// What a preset holds.
+fn fragment(preset: &BuiltIn) -> Node {
+    let parsed = parse(&mut Sources::default(), preset.file, preset.text);
+    parsed.expect("presets are TOML: a test reads all of them")
+}
+
+/// Everything in `node` was written where its name was.
+fn put_at(node: &mut Node, place: Place) {
+    node.place = place;
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::Array(elements) => elements.iter_mut().for_each(|node| put_at(node, place)),
+        Value::Table(table) => {
+            for entry in table.values_mut() {
+                entry.key = place;
+                put_at(&mut entry.node, place);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{SCENARIOS, world};
+
+    /// The 2020 scenario with other keys for its services' clients.
+    fn with(client: &str) -> Result<models::WorldSpec, Vec<Problem>> {
+        let base = SCENARIOS.iter().find(|known| known.name == "incident-2020");
+        let base = base.expect("it is built in");
+        let mut sources = Sources::default();
+        let mut tree = parse(&mut sources, "base", base.text).expect("it is TOML");
+        let text = format!("client = {{ {client} }}");
+        let client = parse(&mut sources, "client", &text).expect("it is TOML");
+        let Value::Table(root) = &mut tree.value else {
+            unreachable!("a document is a table");
+        };
+        let services = root.get_mut("service").expect("it has services");
+        let Value::Array(services) = &mut services.node.value else {
+            unreachable!("services are an array");
+        };
+        for service in services {
+            let Value::Table(service) = &mut service.value else {
+                unreachable!("a service is a table");
+            };
+            let entry = client.entry("client").expect("it was written").clone();
+            service.insert("client".to_owned(), entry);
+        }
+        world(&tree)
+    }
+
+    #[test]
+    fn every_preset_makes_a_client() {
+        for preset in &CLIENTS {
+            let made = with(&format!("preset = \"{}\"", preset.name));
+            assert!(made.is_ok(), "{}: {made:?}", preset.name);
+        }
+    }
+
+    #[test]
+    fn keys_beside_a_preset_count_first() {
+        let made = with(r#"preset = "jedis-6", retries = 1"#).expect("it is sound");
+        let client = &made.services[0].client;
+        assert_eq!(client.retries, 1);
+        assert_eq!(client.command_timeout, Some(sim::SimDuration::from_secs(2)));
+    }
+
+    #[test]
+    fn an_unknown_preset_is_answered_with_the_nearest() {
+        let problems = with(r#"preset = "jedis-66""#).expect_err("there is none");
+        assert!(problems[0].mend.contains("jedis-6"), "{:?}", problems[0]);
+        assert!(problems[0].place.is_some());
+    }
+}

@@ -1,0 +1,258 @@
+//! The scorecard: what was simulated beside what was reported.
+//!
+//! A scripted interval holds if its median is within a tenth of what was reported, or within 2 min
+//! if that is more. A blind total holds if what was reported lies between the 5th and the 95th
+//! percentile of the simulated. A moment that does not come in half of the trials is a miss.
+
+use models::TrialResult;
+use serde::Serialize;
+use sim::{SimDuration, SimTime};
+
+use super::spec::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
+use super::{Kind, Replay, onset, trials};
+use crate::error::Error;
+use crate::stats::estimate::average;
+use crate::stats::quantile;
+
+/// One line of the scorecard. Times in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// The scenario.
+    pub scenario: String,
+    /// `scripted` or `blind`.
+    pub mode: &'static str,
+    /// The check.
+    pub check: String,
+    /// What the report says; absent where it gives no number.
+    pub reported: Option<f64>,
+    /// The least that holds.
+    pub low: Option<f64>,
+    /// The most that holds.
+    pub high: Option<f64>,
+    /// What was simulated: the median; absent if it did not come about.
+    pub simulated: Option<f64>,
+    /// Does it hold?
+    pub pass: bool,
+    /// Are the numbers seconds?
+    #[serde(skip)]
+    pub times: bool,
+}
+
+/// Judges a scripted replay by all of its checks.
+///
+/// # Errors
+/// If a trial of another world cannot be finished.
+pub fn scripted(replay: &Replay, seed: u64, told: &[TrialResult]) -> Result<Vec<Line>, Error> {
+    let total = &replay.spec.total;
+    let totals = values(told, |trial| total_of(&replay.spec, trial));
+    let mut lines = vec![interval(
+        replay,
+        "total",
+        total.reported,
+        total.within,
+        totals,
+    )];
+    for (n, check) in replay.spec.checks.iter().enumerate() {
+        lines.push(match &check.is {
+            Check::Interval {
+                from,
+                to,
+                reported,
+                within,
+            } => {
+                let values = values(told, |trial| between(&replay.spec, from, to, trial));
+                interval(replay, &check.name, *reported, *within, values)
+            }
+            Check::Count { of, low, high } => {
+                let count = |trial: &TrialResult| {
+                    Some(of.count(&trial.moments, onset(&replay.spec, trial)) as f64)
+                };
+                let bounds = (Some(f64::from(*low)), high.map(f64::from));
+                range(replay, &check.name, bounds, values(told, count))
+            }
+            Check::FailingShare {
+                service,
+                from,
+                to,
+                low,
+                high,
+            } => {
+                let share = |trial: &TrialResult| {
+                    let zero = onset(&replay.spec, trial);
+                    let from = from.find(&trial.moments, zero)?;
+                    let to = to.find(&trial.moments, zero)?;
+                    failing(trial, service, from, to)
+                };
+                let bounds = (Some(low.get()), Some(high.get()));
+                range(replay, &check.name, bounds, values(told, share))
+            }
+            Check::Compare { measure, at_most } => {
+                compare(replay, n, *measure, at_most.get(), seed, told)?
+            }
+        });
+    }
+    Ok(lines)
+}
+
+/// Judges a blind replay: the reported total among the simulated.
+pub fn blind(replay: &Replay, told: &[TrialResult]) -> Line {
+    let TotalSpec { reported, .. } = &replay.spec.total;
+    let reported = reported.as_secs_f64();
+    // An outage that has not ended is longer than any that has.
+    let totals: Vec<f64> = told
+        .iter()
+        .filter(|trial| onset(&replay.spec, trial).is_some())
+        .map(|trial| total_of(&replay.spec, trial).unwrap_or(ENDLESS))
+        .collect();
+    let at = |share| quantile(&totals, share, 0.95).map(|found| found.value);
+    let [low, median, high] = [0.05, 0.5, 0.95].map(at);
+    let pass = low.is_some_and(|low| low <= reported) && high.is_some_and(|high| reported <= high);
+    let ends = |time: Option<f64>| time.filter(|time| *time < ENDLESS / 2.0);
+    Line {
+        mode: Kind::Blind.name(),
+        low: ends(low),
+        high: ends(high),
+        simulated: ends(median),
+        reported: Some(reported),
+        pass,
+        ..line(replay, "total")
+    }
+}
+
+/// Seconds that stand for an outage which does not end before the horizon.
+const ENDLESS: f64 = 1e15;
+
+/// The total of the outage in seconds.
+pub fn total_of(spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+    let zero = onset(spec, trial);
+    let from = match &spec.total.from {
+        Some(from) => from.find(&trial.moments, zero)?,
+        None => zero?,
+    };
+    let to = spec.total.to.find(&trial.moments, zero)?;
+    Some(to.saturating_since(from).as_secs_f64())
+}
+
+/// The value of a measure in one trial.
+pub fn measured(spec: &ReplaySpec, measure: MeasureSpec, trial: &TrialResult) -> f64 {
+    match measure {
+        MeasureSpec::Lost => trial.outcome.lost as f64,
+        MeasureSpec::Downtime => trial.outcome.downtime_true_s,
+        MeasureSpec::Components => trial.components.iter().map(|c| c.downtime_true_s).sum(),
+        MeasureSpec::Total => total_of(spec, trial).unwrap_or(0.0),
+    }
+}
+
+fn line(replay: &Replay, check: &str) -> Line {
+    Line {
+        scenario: replay.name.clone(),
+        mode: Kind::Scripted.name(),
+        check: check.to_owned(),
+        reported: None,
+        low: None,
+        high: None,
+        simulated: None,
+        pass: false,
+        times: true,
+    }
+}
+
+/// The time between two moments in seconds; negative if they come the other way round.
+fn between(spec: &ReplaySpec, from: &Selector, to: &Selector, trial: &TrialResult) -> Option<f64> {
+    let zero = onset(spec, trial);
+    let from = from.find(&trial.moments, zero)?;
+    let to = to.find(&trial.moments, zero)?;
+    let apart = to.saturating_since(from).as_secs_f64();
+    Some(apart - from.saturating_since(to).as_secs_f64())
+}
+
+fn values(told: &[TrialResult], of: impl Fn(&TrialResult) -> Option<f64>) -> Vec<Option<f64>> {
+    told.iter().map(of).collect()
+}
+
+/// The median, if there is one in more than half of the trials.
+fn median(values: &[Option<f64>]) -> Option<f64> {
+    let known: Vec<f64> = values.iter().flatten().copied().collect();
+    if known.len() * 2 <= values.len() {
+        return None;
+    }
+    quantile(&known, 0.5, 0.95).map(|found| found.value)
+}
+
+fn interval(
+    replay: &Replay,
+    check: &str,
+    reported: SimDuration,
+    within: Option<SimDuration>,
+    values: Vec<Option<f64>>,
+) -> Line {
+    let reported = reported.as_secs_f64();
+    let usual = (reported / 10.0).max(120.0);
+    let within = within.map_or(usual, SimDuration::as_secs_f64);
+    let bounds = (Some(reported - within), Some(reported + within));
+    Line {
+        reported: Some(reported),
+        times: true,
+        ..range(replay, check, bounds, values)
+    }
+}
+
+fn range(
+    replay: &Replay,
+    check: &str,
+    (low, high): (Option<f64>, Option<f64>),
+    values: Vec<Option<f64>>,
+) -> Line {
+    let simulated = median(&values);
+    let pass = simulated.is_some_and(|value| {
+        low.is_none_or(|low| low <= value) && high.is_none_or(|high| value <= high)
+    });
+    Line {
+        low,
+        high,
+        simulated,
+        pass,
+        times: false,
+        ..line(replay, check)
+    }
+}
+
+/// The share of attempts at a service that fail in the minutes from one instant to another.
+fn failing(trial: &TrialResult, service: &str, from: SimTime, to: SimTime) -> Option<f64> {
+    let (_, window) = trial.windows.iter().find(|(name, _)| name == service)?;
+    let minute = |at: SimTime| (at.as_secs_f64() / 60.0) as u64;
+    let (from, to) = (minute(from), minute(to));
+    let inside = window.all.iter().filter(|m| (from..to).contains(&m.minute));
+    let sum = |(ok, failed): (u64, u64), m: &models::demand::Minute| (ok + m.ok, failed + m.failed);
+    let (ok, failed) = inside.fold((0, 0), sum);
+    (ok + failed > 0).then(|| failed as f64 / (ok + failed) as f64)
+}
+
+fn compare(
+    replay: &Replay,
+    check: usize,
+    measure: MeasureSpec,
+    at_most: f64,
+    seed: u64,
+    told: &[TrialResult],
+) -> Result<Line, Error> {
+    let world = replay.world(Kind::Scripted, replay.other(check));
+    let world = world.expect("it was checked as the scenario was read");
+    let others = trials(&replay.name, &world, seed, told.len() as u64)?;
+    let mean = |told: &[TrialResult]| {
+        let values: Vec<f64> = told
+            .iter()
+            .map(|trial| measured(&replay.spec, measure, trial))
+            .collect();
+        average(&values)
+    };
+    let (before, after) = (mean(told), mean(&others));
+    let ratio = (before > 0.0).then(|| after / before);
+    Ok(Line {
+        high: Some(at_most),
+        simulated: ratio,
+        pass: ratio.is_some_and(|ratio| ratio <= at_most),
+        times: false,
+        ..line(replay, &replay.spec.checks[check].name)
+    })
+}

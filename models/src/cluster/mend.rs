@@ -1,0 +1,123 @@
+//! What people do to a cluster by hand, right or wrong: restart nodes, raise a limit, make its
+//! clients learn the owners anew, end growth.
+
+use sim::SimTime;
+use sim::quantity::Factor;
+
+use super::Cluster;
+use crate::event::Cx;
+use crate::redis::capability::{Condition, Reply};
+use crate::redis::growth::Held;
+use crate::spec::service::Access;
+
+impl Cluster {
+    /// Shards whose owner, as clients know it, does not take writes by itself; if there is none,
+    /// all whose owner refuses for the cluster's sake.
+    pub fn failing_shards(&self) -> Vec<usize> {
+        let asked = |shard: &usize| self.shares[*shard] > 0.0;
+        let shards: Vec<usize> = self.shards().filter(asked).collect();
+        let fails = |reply: fn(&Cluster, usize) -> Reply| {
+            let fails = |shard: &&usize| reply(self, self.known_owner(**shard)) != Reply::Fine;
+            shards.iter().filter(fails).copied().collect::<Vec<usize>>()
+        };
+        let by_itself = fails(|cluster, node| cluster.seen(node).writes);
+        if by_itself.is_empty() {
+            fails(|cluster, node| cluster.reply(node, Access::Write))
+        } else {
+            by_itself
+        }
+    }
+
+    /// Shards whose owner, as clients know it, does not serve, although its memory is not to blame.
+    pub fn shards_without_owner(&self, memory_high: f64, now: SimTime) -> Vec<usize> {
+        let faulty = |shard: &usize| {
+            let owner = self.known_owner(*shard);
+            self.nodes[owner].fault.is_some() && self.usage(*shard, now) < memory_high
+        };
+        self.shards().filter(faulty).collect()
+    }
+
+    /// The process of the shard's owner, as clients know it, is killed; a supervisor starts it
+    /// again. Names the node, unless its host is gone or it is on its way already.
+    pub fn restart_owner(&mut self, shard: usize, cx: &mut Cx) -> Option<usize> {
+        let owner = self.known_owner(shard);
+        let fault = self.nodes[owner].fault;
+        if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
+            return None;
+        }
+        self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
+        self.settle(cx);
+        Some(owner)
+    }
+
+    /// Is this node's process down, or reading its data?
+    pub fn is_down(&self, node: usize) -> bool {
+        let fault = self.nodes[node].fault;
+        matches!(fault, Some(Condition::Killed | Condition::Loading))
+    }
+
+    /// Is this node's process reading its data?
+    pub fn is_loading(&self, node: usize) -> bool {
+        self.nodes[node].fault == Some(Condition::Loading)
+    }
+
+    /// Servers that have just started ask for the owners, and are told of those that they reach.
+    pub fn clients_learn_owners(&mut self, cx: &mut Cx) {
+        for shard in self.shards() {
+            self.on_follow(shard, self.owners[shard], cx);
+        }
+        self.settle(cx);
+    }
+
+    /// `CONFIG SET maxmemory` on every node that runs; one without a limit keeps none.
+    pub fn raise_maxmemory(&mut self, to: Factor, cx: &mut Cx) {
+        for node in &mut self.nodes {
+            node.memory.raise_maxmemory(to.get());
+        }
+        cx.ledger.say(cx.now, || {
+            format!("{} cluster: maxmemory is raised", self.name)
+        });
+        self.settle(cx);
+    }
+
+    /// Growth bursts of this workload end.
+    pub fn stop_growth(&mut self, workload: usize, cx: &mut Cx) {
+        let steady = self.workloads.len();
+        for (i, of) in self.bursts.iter().enumerate() {
+            if *of == workload {
+                self.growth.stop(steady + i, cx.now);
+            }
+        }
+        self.plan_streams(cx);
+        self.settle(cx);
+    }
+
+    /// A share of a workload's keys is deleted on every shard. Tables stay as large as they are.
+    pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
+        let steady = self.workloads.iter().position(|of| *of == workload);
+        let steady = steady.expect("the workload lives here");
+        let bursts = self.bursts.iter().enumerate();
+        let bursts = bursts.filter(|(_, of)| **of == workload);
+        let bursts = bursts.map(|(i, _)| self.workloads.len() + i);
+        let brought = |source| self.growth.brought_by(source, cx.now);
+        let held = std::iter::once(steady).chain(bursts).map(brought);
+        let held = held.fold(self.loaded[steady], Held::with);
+        let gone = held.without(self.deleted[steady]).share(share).whole();
+        self.deleted[steady] = self.deleted[steady].with(gone);
+        cx.ledger.say(cx.now, || {
+            format!("{} cluster: {:.0} keys are deleted", self.name, gone.keys)
+        });
+        self.growth.delete(cx.now, gone);
+        self.settle(cx);
+    }
+
+    /// The workloads of the growth bursts that may hit this cluster, in the order of their trees.
+    pub fn name_bursts(&mut self, workloads: Vec<usize>) {
+        self.bursts = workloads;
+    }
+
+    /// Are the nodes of this plan still to come?
+    pub fn awaits(&self, plan: u32) -> bool {
+        self.plans.awaits(plan)
+    }
+}

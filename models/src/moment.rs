@@ -1,0 +1,141 @@
+//! Moments of note, as data: what a replay compares with a public report, and alerts and people's
+//! steps are measured by. The trace tells the same in sentences; nobody parses those.
+
+use serde::Serialize;
+use sim::{SimDuration, SimTime};
+
+use crate::demand::Window;
+
+/// Something happened to somebody at an instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Moment {
+    /// When.
+    pub at: SimTime,
+    /// What.
+    pub what: What,
+    /// To whom: a node, a cluster, a service, an alert, an action, by its name in the scenario.
+    pub whom: String,
+}
+
+/// What happened. The names are those that `[[replay.check]]` uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A fault of the scenario strikes; whom: its kind.
+    Fault,
+    /// A node does not serve as it should any more; whom: the node.
+    NodeDown,
+    /// A node is healthy again; whom: the node.
+    NodeUp,
+    /// A replica is promoted; whom: the node.
+    Promoted,
+    /// A promotion has not helped; whom: the node.
+    PromotionUseless,
+    /// A full synchronisation begins; whom: the replica.
+    SyncBegins,
+    /// A full synchronisation is done; whom: the replica.
+    SyncDone,
+    /// A service ceases to capture or answer; whom: the service.
+    ServiceDown,
+    /// A service captures or answers again; whom: the service.
+    ServiceUp,
+    /// A request finds no free worker for the first time; whom: the service.
+    PoolEmpty,
+    /// The first minute in which at least one attempt in ten fails; whom: the service.
+    ErrorsBegin,
+    /// The first minute in which at least nine attempts in ten fail; whom: the service.
+    ErrorsHigh,
+    /// The minute after the last of a run of those; whom: the service.
+    ErrorsEase,
+    /// The minute after the last in which at least one attempt in ten fails; whom: the service.
+    ErrorsEnd,
+    /// A health check's verdict is down; whom: the check.
+    CheckDown,
+    /// An alert rule fires; whom: the rule.
+    AlertFires,
+    /// Somebody is paged; whom: who or what paged.
+    Paged,
+    /// Somebody notices without a page; whom: on call.
+    Noticed,
+    /// Somebody is at work; whom: on call.
+    Acknowledged,
+    /// The cause is known; whom: on call.
+    CauseKnown,
+    /// People begin an action; whom: the action.
+    ActionBegins,
+    /// New nodes exist, and the data is copied to them; whom: on call.
+    CopyBegins,
+    /// An action has taken effect; whom: the action.
+    ActionDone,
+    /// People hold it for over; whom: on call.
+    StoodDown,
+}
+
+/// What a service's attempts show around an outage: its pool and its errors, minute by minute. A
+/// minute in which nobody came says nothing.
+pub fn observed(service: &str, window: &Window) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    let mut add = |at: SimTime, what: What| {
+        let whom = service.to_owned();
+        moments.push(Moment { at, what, whom });
+    };
+    if let Some(at) = window.crowded_from {
+        add(at, What::PoolEmpty);
+    }
+    let start = |minute: u64| SimTime::ZERO + SimDuration::from_mins(minute);
+    for (least, begins, ends) in [
+        (SOME, What::ErrorsBegin, What::ErrorsEnd),
+        (MOST, What::ErrorsHigh, What::ErrorsEase),
+    ] {
+        let mut failing = false;
+        for minute in window
+            .all
+            .iter()
+            .filter(|minute| minute.ok + minute.failed > 0)
+        {
+            let share = minute.failed as f64 / (minute.ok + minute.failed) as f64;
+            if (share >= least) != failing {
+                failing = !failing;
+                add(start(minute.minute), if failing { begins } else { ends });
+            }
+        }
+    }
+    moments
+}
+
+/// A share of failing attempts that is noticed.
+const SOME: f64 = 0.1;
+/// A share of failing attempts that leaves next to nothing.
+const MOST: f64 = 0.9;
+
+impl What {
+    /// The name in a scenario file and in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            What::Fault => "fault",
+            What::NodeDown => "node-down",
+            What::NodeUp => "node-up",
+            What::Promoted => "promoted",
+            What::PromotionUseless => "promotion-useless",
+            What::SyncBegins => "sync-begins",
+            What::SyncDone => "sync-done",
+            What::ServiceDown => "service-down",
+            What::ServiceUp => "service-up",
+            What::PoolEmpty => "pool-empty",
+            What::ErrorsBegin => "errors-begin",
+            What::ErrorsHigh => "errors-high",
+            What::ErrorsEase => "errors-ease",
+            What::ErrorsEnd => "errors-end",
+            What::CheckDown => "check-down",
+            What::AlertFires => "alert-fires",
+            What::Paged => "paged",
+            What::Noticed => "noticed",
+            What::Acknowledged => "acknowledged",
+            What::CauseKnown => "cause-known",
+            What::ActionBegins => "action-begins",
+            What::CopyBegins => "copy-begins",
+            What::ActionDone => "action-done",
+            What::StoodDown => "stood-down",
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The people who fix: they notice or are paged, come, find the cause, act, and verify.
+//!
+//! ```text
+//! symptom --notice--> come --acknowledge--> diagnose --> step 1: decide, act, verify
+//!    page by a check or an alert --^           ^                 | still failing
+//!                                              |         step 2: decide, act, verify
+//!    false page --> come, look, stand down     +-- at the end of the runbook ...
+//! ```
+//!
+//! What each step takes is drawn for the incident as a whole when it begins (`draws`); which step
+//! comes next follows from what people see (`runbook`); what an action does is not known here
+//! (`remediation/action.rs`). People who find, when they look, that all is well again stand down;
+//! whoever is at work is not paged again, but a page that names the cause shortens a diagnosis.
+//! Left out: several people at once, hand-overs, and actions undone.
+
+mod draws;
+mod runbook;
+
+use sim::{EventKey, SimDuration, SimTime, Streams};
+
+use crate::event::{Cx, Event};
+use crate::ids::ClusterId;
+use crate::moment::What;
+use crate::outcome::{RowGroup, Tone};
+use crate::spec::PeopleSpec;
+use draws::Draws;
+
+/// What people wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeopleTimer {
+    /// Somebody notices, or an alert on symptoms fires.
+    Notice,
+    /// Somebody is at work.
+    Acknowledged,
+    /// A false page is seen to be one.
+    Looked,
+    /// The cause is found.
+    Diagnosed,
+    /// It is agreed to take the next step.
+    Decided,
+    /// The action takes effect.
+    Effect,
+    /// Time to see whether it has helped.
+    Verify,
+}
+
+/// What people do, by the step's position in the runbook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// They begin a step that takes effect after this time.
+    Begin(usize, SimDuration),
+    /// It takes effect.
+    Effect(usize),
+}
+
+/// What people see when they look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Some service fails.
+    pub failing: bool,
+    /// Some shard's memory is at or above the share on which they act.
+    pub memory_high: bool,
+    /// Some shard's owner does not run, and memory is not to blame.
+    pub node_gone: bool,
+}
+
+/// A page, as it reaches whoever is on call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// Who or what pages.
+    pub by: &'a str,
+    /// Does it name the node or the resource?
+    pub named: bool,
+    /// The cluster that it is about, if it names one.
+    pub about: Option<ClusterId>,
+}
+
+/// Everybody on call, as one.
+#[derive(Clone, Debug)]
+pub struct People {
+    spec: PeopleSpec,
+    streams: Streams,
+    stage: Stage,
+    /// The event that ends the stage.
+    due: Option<EventKey>,
+    incident: u64,
+    draws: Draws,
+    named: bool,
+    about: Option<ClusterId>,
+    /// They came for memory, and nothing failed.
+    for_memory: bool,
+    /// The step to be looked at next.
+    next: usize,
+    /// The step under way, or done last.
+    step: Option<usize>,
+    /// When false pages came within the last day.
+    false_pages: Vec<SimTime>,
+    false_pages_ever: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    Unaware,
+    Coming,
+    /// On the way to a false page, and then looking at it for so long.
+    Misled {
+        look: SimDuration,
+    },
+    Diagnosing {
+        done: SimTime,
+    },
+    Deciding,
+    Acting,
+    Verifying,
+}
+
+/// For how long a false page tires.
+const DAY: SimDuration = SimDuration::from_days(1);
+
+impl People {
+    /// Nobody has anything to do yet.
+    pub fn new(spec: &PeopleSpec, streams: Streams) -> People {
+        let draws = Draws::new(spec, &streams, 0);
+        People {
+            spec: spec.clone(),
+            streams,
+            stage: Stage::Idle,
+            due: None,
+            incident: 0,
+            draws,
+            named: false,
+            about: None,
+            for_memory: false,
+            next: 0,
+            step: None,
+            false_pages: Vec::new(),
+            false_pages_ever: 0,
+        }
+    }
+
+    /// The trial begins: the first incident's delays go on record.
+    pub fn start(&self, cx: &mut Cx) {
+        cx.ledger
+            .draw("people, first incident", format!("{:?}", self.draws));
+        cx.ledger
+            .state(cx.now, RowGroup::People, "on call", "unaware", Tone::Idle);
+    }
+
+    /// A service has begun to fail: from now on somebody may notice.
+    pub fn on_symptom(&mut self, cx: &mut Cx) {
+        if self.stage == Stage::Idle {
+            self.stage = Stage::Unaware;
+            self.wait(self.draws.notice, PeopleTimer::Notice, cx);
+        }
+    }
+
+    /// A page, with or without the cause in it.
+    pub fn on_page(&mut self, page: Page, cx: &mut Cx) {
+        cx.ledger.detections.push(cx.now);
+        cx.ledger.mark(cx.now, "on call", || "paged".to_owned());
+        cx.ledger.moment(cx.now, What::Paged, page.by);
+        match self.stage {
+            Stage::Idle | Stage::Unaware | Stage::Misled { .. } => {
+                self.come(page.named, page.about, cx);
+            }
+            Stage::Coming => {
+                self.named |= page.named;
+                self.about = self.about.or(page.about);
+            }
+            Stage::Diagnosing { done } if page.named && !self.named => {
+                self.named = true;
+                self.about = self.about.or(page.about);
+                if cx.now + self.draws.diagnose_named < done {
+                    self.diagnose(self.draws.diagnose_named, cx);
+                }
+            }
+            Stage::Diagnosing { .. } | Stage::Deciding | Stage::Acting | Stage::Verifying => {}
+        }
+    }
+
+    /// A page without a cause: it costs an acknowledgement and a look, and it tires.
+    pub fn on_false_page(&mut self, by: &str, cx: &mut Cx) {
+        cx.ledger.say(cx.now, || format!("{by}: a false alarm"));
+        cx.ledger.moment(cx.now, What::Paged, by);
+        let (acknowledge, look) =
+            draws::false_page(&self.spec, &self.streams, self.false_pages_ever);
+        self.false_pages_ever += 1;
+        if matches!(self.stage, Stage::Idle | Stage::Unaware) {
+            self.stage = Stage::Misled { look };
+            let takes = self.acknowledged_in(acknowledge, cx.now);
+            self.wait(takes, PeopleTimer::Acknowledged, cx);
+            self.tell("paged", Tone::Doubtful, cx);
+        }
+        self.false_pages.push(cx.now);
+    }
+
+    /// The step under way has taken effect everywhere: see whether it has helped.
+    pub fn on_done(&mut self, cx: &mut Cx) {
+        assert!(self.stage == Stage::Acting, "only a step under way ends");
+        let step = self.step.expect("they act by a step");
+        cx.ledger.moment(
+            cx.now,
+            What::ActionDone,
+            self.spec.runbook[step].action.name(),
+        );
+        self.verify(self.draws.steps[step].verify, cx);
+    }
+
+    /// The cluster that a page was about, if one was.
+    pub fn about(&self) -> Option<ClusterId> {
+        self.about
+    }
+
+    /// An event of their own, with what they see when they look.
+    pub fn on_timer(&mut self, timer: PeopleTimer, sight: Sight, cx: &mut Cx) -> Option<Deed> {
+        self.due = None;
+        match timer {
+            PeopleTimer::Notice => {
+                if sight.failing {
+                    cx.ledger.detections.push(cx.now);
+                    cx.ledger.mark(cx.now, "on call", || "notices".to_owned());
+                    cx.ledger.moment(cx.now, What::Noticed, "on call");
+                    self.come(false, None, cx);
+                } else {
+                    self.stand_down(cx);
+                }
+                None
+            }
+            PeopleTimer::Acknowledged => {
+                self.acknowledged(cx);
+                None
+            }
+            PeopleTimer::Looked => {
+                // They are at work: what has begun to fail meanwhile needs no further page.
+                if sight.failing {
+                    cx.ledger.detections.push(cx.now);
+                    cx.ledger.moment(cx.now, What::Noticed, "on call");
+                    self.diagnose(self.draws.diagnose, cx);
+                } else {
+                    self.go_back(cx);
+                }
+                None
+            }
+            PeopleTimer::Diagnosed => self.diagnosed(sight, cx),
+            PeopleTimer::Decided if sight.failing || sight.memory_high => self.begin(cx),
+            PeopleTimer::Decided => {
+                self.stand_down(cx);
+                None
+            }
+            PeopleTimer::Effect => self.step.map(Deed::Effect),
+            PeopleTimer::Verify => self.verified(sight, cx),
+        }
+    }
+
+    /// The nodes that a step brings exist, and their data are still to be copied.
+    pub fn on_copying(&self, cx: &mut Cx) {
+        cx.ledger.moment(cx.now, What::CopyBegins, "on call");
+        self.tell("waits for the copy of the data", Tone::Busy, cx);
+    }
+
+    fn acknowledged(&mut self, cx: &mut Cx) {
+        cx.ledger.moment(cx.now, What::Acknowledged, "on call");
+        if let Stage::Misled { look } = self.stage {
+            self.wait(look, PeopleTimer::Looked, cx);
+            self.tell("looks at a false alarm", Tone::Busy, cx);
+            return;
+        }
+        let takes = if self.named {
+            self.draws.diagnose_named
+        } else {
+            self.draws.diagnose
+        };
+        self.diagnose(takes, cx);
+    }
+
+    fn diagnosed(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
+        if !sight.failing && !sight.memory_high {
+            self.stand_down(cx);
+            return None;
+        }
+        self.for_memory = !sight.failing;
+        let next = runbook::next(
+            &self.spec.runbook,
+            &self.draws,
+            self.next,
+            self.named,
+            sight,
+        );
+        let knows = next.is_some_and(|step| runbook::informed(&self.spec.runbook[step]));
+        if knows {
+            cx.ledger.moment(cx.now, What::CauseKnown, "on call");
+        }
+        self.go_on(sight, knows, cx)
+    }
+
+    /// The next step that fits; without one, the round is over.
+    fn go_on(&mut self, sight: Sight, knows: bool, cx: &mut Cx) -> Option<Deed> {
+        let runbook = &self.spec.runbook;
+        let Some(step) = runbook::next(runbook, &self.draws, self.next, self.named, sight) else {
+            self.start_over(cx);
+            return None;
+        };
+        self.next = step + 1;
+        self.step = Some(step);
+        match self.draws.steps[step].decide {
+            None => self.begin(cx),
+            Some(decide) => {
+                self.stage = Stage::Deciding;
+                self.wait(decide, PeopleTimer::Decided, cx);
+                let state = if knows {
+                    "knows the cause, decides"
+                } else {
+                    "decides"
+                };
+                self.tell(state, Tone::Busy, cx);
+                None
+            }
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Cx) -> Option<Deed> {
+        let step = self.step.expect("a step was chosen");
+        let takes = self.draws.steps[step].takes;
+        let action = &self.spec.runbook[step].action;
+        self.stage = Stage::Acting;
+        cx.ledger.moment(cx.now, What::ActionBegins, action.name());
+        self.tell(action.doing(), Tone::Busy, cx);
+        self.wait(takes, PeopleTimer::Effect, cx);
+        Some(Deed::Begin(step, takes))
+    }
+
+    fn verified(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
+        let still = sight.failing || (self.for_memory && sight.memory_high);
+        if !still {
+            self.stand_down(cx);
+            return None;
+        }
+        match self.step {
+            Some(step) if self.spec.runbook[step].diagnose_after => {
+                self.diagnose(self.draws.steps[step].diagnose_again, cx);
+                None
+            }
+            Some(_) => self.go_on(sight, false, cx),
+            None => {
+                self.diagnose(self.draws.diagnose_named, cx);
+                None
+            }
+        }
+    }
+
+    /// Nothing in the runbook has helped: look again, by now with the system in mind. If nothing
+    /// in it fitted, they watch first.
+    fn start_over(&mut self, cx: &mut Cx) {
+        let acted = self.step.is_some();
+        self.next_incident();
+        self.named = true;
+        if acted {
+            self.diagnose(self.draws.diagnose_named, cx);
+        } else {
+            let mut rng = self
+                .streams
+                .stream(crate::streams::PEOPLE_STEP, self.incident);
+            let watch = self.spec.verify.sample(&mut rng);
+            self.verify(watch, cx);
+        }
+    }
+
+    fn come(&mut self, named: bool, about: Option<ClusterId>, cx: &mut Cx) {
+        self.named = named;
+        self.about = about;
+        self.stage = Stage::Coming;
+        let takes = self.acknowledged_in(self.draws.acknowledge, cx.now);
+        self.wait(takes, PeopleTimer::Acknowledged, cx);
+        self.tell("paged", Tone::Doubtful, cx);
+    }
+
+    /// Until somebody is at work, by the hour and by the false pages of the last day.
+    fn acknowledged_in(&mut self, drawn: SimDuration, now: SimTime) -> SimDuration {
+        self.false_pages.retain(|at| now < *at + DAY);
+        let hour = (now - SimTime::ZERO).as_nanos() / SimDuration::from_hours(1).as_nanos();
+        let hourly = self.spec.hourly.as_ref();
+        let hourly = hourly.map_or(1.0, |factors| factors[hour as usize % factors.len()].get());
+        let each = self.spec.fatigue.map_or(1.0, |factor| factor.get());
+        let tired = each.powi(self.false_pages.len() as i32);
+        drawn.scaled(hourly * tired)
+    }
+
+    fn diagnose(&mut self, takes: SimDuration, cx: &mut Cx) {
+        self.stage = Stage::Diagnosing {
+            done: cx.now + takes,
+        };
+        self.wait(takes, PeopleTimer::Diagnosed, cx);
+        self.tell("looks for the cause", Tone::Busy, cx);
+    }
+
+    fn verify(&mut self, takes: SimDuration, cx: &mut Cx) {
+        self.stage = Stage::Verifying;
+        self.wait(takes, PeopleTimer::Verify, cx);
+        self.tell("verifies", Tone::Busy, cx);
+    }
+
+    fn stand_down(&mut self, cx: &mut Cx) {
+        self.next_incident();
+        self.go_back(cx);
+    }
+
+    /// Back to other work; a false page leaves the next incident's draws as they are.
+    fn go_back(&mut self, cx: &mut Cx) {
+        cx.ledger.moment(cx.now, What::StoodDown, "on call");
+        self.stage = Stage::Idle;
+        self.named = false;
+        self.about = None;
+        self.tell("stands down", Tone::Idle, cx);
+    }
+
+    fn next_incident(&mut self) {
+        self.incident += 1;
+        self.draws = Draws::new(&self.spec, &self.streams, self.incident);
+        self.next = 0;
+        self.step = None;
+    }
+
+    /// Ends the wait for whatever was due, and waits for this.
+    fn wait(&mut self, delay: SimDuration, timer: PeopleTimer, cx: &mut Cx) {
+        if let Some(key) = self.due.take() {
+            cx.agenda.cancel(key);
+        }
+        self.due = Some(cx.agenda.after(delay, Event::People(timer)));
+    }
+
+    fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {
+        cx.ledger.say(cx.now, || format!("on call: {state}"));
+        cx.ledger
+            .state(cx.now, RowGroup::People, "on call", state, tone);
+    }
+}

@@ -1,0 +1,374 @@
+//! Alert rules: a metric, seen at scrapes, that counts for long enough pages somebody.
+//!
+//! ```text
+//!  metric ──scrape──► counts? ──for `hold`──► fires ──unless missed──► page
+//!     ▲ blind: no sample                  false alarm ──unless missed──► page without a cause
+//! ```
+//!
+//! A rule stands on a grid of scrapes at a random phase and looks only at its places. While what it
+//! would see changes nothing, it is not scraped: a metric that is true or false (`memory`,
+//! `node-down`, `no-primary`) is scraped when it has changed; errors while there are some in the
+//! window; the forecast (`forecast`) when it could reach the limit. The eager mode scrapes always.
+//!
+//! Left out: repeated pages of a rule that goes on firing, samples that go stale after minutes, the
+//! delay between a scrape and the evaluation of rules, and Alertmanager's grouping.
+
+mod forecast;
+
+use rand::RngExt;
+use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
+
+use crate::Mode;
+use crate::cluster::Cluster;
+use crate::event::{Cx, Event};
+use crate::ids::{AlertId, ClusterId, Fleet, ServiceId};
+use crate::moment::What;
+use crate::outcome::{RowGroup, Tone};
+use crate::people::Page;
+use crate::service::Service;
+use crate::spec::{AlertSpec, MetricSpec};
+use crate::streams;
+use forecast::Forecast;
+
+/// What a rule waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertTimer {
+    /// A scrape that may matter.
+    Scrape,
+    /// The metric is not collected from now on, or is again.
+    Sight,
+    /// It pages without a cause.
+    FalseAlarm,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A cluster.
+    Cluster(ClusterId),
+    /// A service.
+    Service(ServiceId),
+}
+
+/// Whom the metrics are about.
+pub struct Sees<'a> {
+    /// The clusters.
+    pub clusters: &'a Fleet<ClusterId, Cluster>,
+    /// The services.
+    pub services: &'a Fleet<ServiceId, Service>,
+}
+
+/// A call for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call<'a> {
+    /// The rule fires.
+    Page(Page<'a>),
+    /// It pages without a cause.
+    FalseAlarm(&'a str),
+}
+
+/// A rule on one cluster or service.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    id: AlertId,
+    spec: AlertSpec,
+    subject: Subject,
+    label: String,
+    /// The first scrape.
+    first: SimTime,
+    reaches: bool,
+    /// Is the metric collected at all?
+    collected: bool,
+    /// When it is not.
+    gap: Option<(SimTime, SimTime)>,
+    false_alarms: Vec<SimTime>,
+    forecast: Forecast,
+    /// The first of the scrapes at which it counted, up to now.
+    since: Option<SimTime>,
+    fired: bool,
+    /// The next scrape that may matter.
+    due: Option<(SimTime, EventKey)>,
+    mode: Mode,
+}
+
+impl Alert {
+    /// A rule that has seen nothing yet.
+    pub fn new(
+        id: AlertId,
+        spec: &AlertSpec,
+        subject: Subject,
+        label: String,
+        streams: &Streams,
+        mode: Mode,
+    ) -> Alert {
+        let entity = streams::entity(&spec.name);
+        let phase = Dist::Uniform {
+            min: SimDuration::ZERO,
+            max: spec.scrape,
+        };
+        let phase = phase.sample(&mut streams.stream(streams::SCRAPE_PHASE, entity));
+        let chance = |purpose| -> f64 { streams.stream(purpose, entity).random() };
+        let gap = spec.blind_from.zip(spec.blind_for);
+        let blind = spec.blind.map_or(0.0, |blind| blind.get());
+        Alert {
+            id,
+            spec: spec.clone(),
+            subject,
+            label,
+            first: SimTime::ZERO + phase,
+            reaches: chance(streams::ALERT_REACHES) >= spec.missed.get(),
+            collected: chance(streams::ALERT_BLIND) >= blind,
+            gap: gap.map(|(from, lasts)| (SimTime::ZERO + from, SimTime::ZERO + from + lasts)),
+            false_alarms: Vec::new(),
+            forecast: Forecast::default(),
+            since: None,
+            fired: false,
+            due: None,
+            mode,
+        }
+    }
+
+    /// When it will page without a cause: a Poisson process, drawn before the trial begins.
+    pub fn draw_false_alarms(&mut self, streams: &Streams, end: SimTime) {
+        let Some(mean) = self.spec.false_alarms.and_then(|rate| rate.interval_mean()) else {
+            return;
+        };
+        let gap = Dist::Exponential { mean };
+        let mut rng = streams.stream(streams::FALSE_ALARMS, streams::entity(&self.spec.name));
+        let mut at = SimTime::ZERO.saturating_add(gap.sample(&mut rng));
+        while at < end {
+            self.false_alarms.push(at);
+            at = at.saturating_add(gap.sample(&mut rng));
+        }
+    }
+
+    /// The trial begins.
+    pub fn start(&mut self, cx: &mut Cx) {
+        for at in &self.false_alarms {
+            cx.agenda
+                .at(*at, Event::Alert(self.id, AlertTimer::FalseAlarm));
+        }
+        for at in self.gap.iter().flat_map(|(from, to)| [*from, *to]) {
+            cx.agenda.at(at, Event::Alert(self.id, AlertTimer::Sight));
+        }
+    }
+
+    /// Something has changed that the metric may show.
+    pub fn reconsider(&mut self, sees: &Sees, cx: &mut Cx) {
+        if !self.collected {
+            return;
+        }
+        if let Some(at) = self.matters(sees, cx.now, cx) {
+            self.scrape_at(at, cx);
+        }
+    }
+
+    /// An event of this rule's own. Does it call somebody?
+    pub fn on_timer(&mut self, timer: AlertTimer, sees: &Sees, cx: &mut Cx) -> Option<Call<'_>> {
+        match timer {
+            AlertTimer::Scrape => self.on_scrape(sees, cx),
+            AlertTimer::Sight => {
+                self.reconsider(sees, cx);
+                None
+            }
+            AlertTimer::FalseAlarm => {
+                cx.ledger.moment(cx.now, What::AlertFires, &self.spec.name);
+                self.reaches.then_some(Call::FalseAlarm(&self.spec.name))
+            }
+        }
+    }
+
+    fn on_scrape(&mut self, sees: &Sees, cx: &mut Cx) -> Option<Call<'_>> {
+        self.due = None;
+        let counts = !self.blind(cx.now) && self.counts(sees, cx.now);
+        if !counts && self.since.is_some() {
+            self.since = None;
+            self.fired = false;
+            self.tell("quiet", Tone::Good, cx);
+        } else if counts && self.since.is_none() {
+            self.since = Some(cx.now);
+            self.tell("pending", Tone::Doubtful, cx);
+        }
+        let fires = self.since.map(|since| since + self.spec.hold);
+        let fires = fires.filter(|_| !self.fired);
+        let next = cx.now + SimDuration::from_nanos(1);
+        if let Some(at) = self.matters(sees, next, cx) {
+            self.scrape_at(at, cx);
+        }
+        match fires {
+            Some(at) if at <= cx.now => self.fire(cx),
+            Some(at) => {
+                let at = self.scrape_from(at);
+                self.scrape_at(at, cx);
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn fire(&mut self, cx: &mut Cx) -> Option<Call<'_>> {
+        self.fired = true;
+        let (state, tone) = if self.reaches {
+            ("fires", Tone::Bad)
+        } else {
+            ("fires, unheard", Tone::Doubtful)
+        };
+        cx.ledger.say(cx.now, || format!("{}: {state}", self.label));
+        cx.ledger.moment(cx.now, What::AlertFires, &self.spec.name);
+        self.tell(state, tone, cx);
+        let about = match self.subject {
+            Subject::Cluster(id) => Some(id),
+            Subject::Service(_) => None,
+        };
+        self.reaches.then(|| {
+            Call::Page(Page {
+                by: &self.spec.name,
+                named: self.spec.names_cause,
+                about: about.filter(|_| self.spec.names_cause),
+            })
+        })
+    }
+
+    /// Does the metric count at this scrape?
+    fn counts(&mut self, sees: &Sees, now: SimTime) -> bool {
+        match &self.spec.metric {
+            MetricSpec::MemoryForecast { window, within } => {
+                let cluster = self.cluster(sees);
+                let samples = forecast::Samples {
+                    scrape: self.spec.scrape,
+                    window: *window,
+                    first: self.first,
+                    gap: self.gap,
+                };
+                self.forecast.reaches(&samples, *within, cluster, now)
+            }
+            MetricSpec::Memory { .. }
+            | MetricSpec::Errors { .. }
+            | MetricSpec::BurnRate { .. }
+            | MetricSpec::NodeDown {}
+            | MetricSpec::NoPrimary {} => self.shows(sees, now),
+        }
+    }
+
+    /// What metrics show that need no samples of before.
+    fn shows(&self, sees: &Sees, now: SimTime) -> bool {
+        match &self.spec.metric {
+            MetricSpec::Memory { threshold } => {
+                let cluster = self.cluster(sees);
+                let usage = cluster.shards().map(|shard| cluster.usage(shard, now));
+                usage.fold(0.0, f64::max) >= threshold.get()
+            }
+            MetricSpec::NodeDown {} => self.cluster(sees).some_node_down(),
+            MetricSpec::NoPrimary {} => self.cluster(sees).some_shard_without_primary(),
+            MetricSpec::Errors {
+                threshold, window, ..
+            } => self.errors_reach(threshold.get(), &[*window], sees, now),
+            MetricSpec::BurnRate {
+                objective,
+                factor,
+                long,
+                short,
+                ..
+            } => {
+                let burnt = factor.get() * (1.0 - objective.get());
+                self.errors_reach(burnt, &[*long, *short], sees, now)
+            }
+            MetricSpec::MemoryForecast { .. } => false,
+        }
+    }
+
+    /// Are there errors, and at least this share in each of the windows that end now? Before the
+    /// trial all was well.
+    fn errors_reach(&self, share: f64, windows: &[SimDuration], sees: &Sees, now: SimTime) -> bool {
+        windows.iter().all(|window| {
+            let errors = self.errors(*window, sees, now);
+            errors > 0.0 && errors >= share
+        })
+    }
+
+    fn errors(&self, window: SimDuration, sees: &Sees, now: SimTime) -> f64 {
+        let from = now.saturating_sub(window);
+        let service = self.service(sees);
+        service.error_share(from, now) * (now - from).as_secs_f64() / window.as_secs_f64()
+    }
+
+    /// The next scrape at `from` or later that may matter, as far as anybody can tell now.
+    fn matters(&mut self, sees: &Sees, from: SimTime, cx: &Cx) -> Option<SimTime> {
+        let next = self.scrape_from(from);
+        if self.mode == Mode::Eager && self.collected {
+            return Some(next);
+        }
+        match &self.spec.metric {
+            MetricSpec::Memory { .. } | MetricSpec::NodeDown {} | MetricSpec::NoPrimary {} => {
+                let counts = !self.blind(cx.now) && self.shows(sees, cx.now);
+                (counts != self.since.is_some()).then_some(next)
+            }
+            MetricSpec::Errors { window, .. } | MetricSpec::BurnRate { long: window, .. } => {
+                let recent = self.errors(*window, sees, cx.now) > 0.0;
+                let errs = self.service(sees).errs(cx.now);
+                (errs || recent || self.since.is_some()).then_some(next)
+            }
+            MetricSpec::MemoryForecast { window, within } => {
+                let samples = forecast::Samples {
+                    scrape: self.spec.scrape,
+                    window: *window,
+                    first: self.first,
+                    gap: self.gap,
+                };
+                let cluster = self.cluster(sees);
+                if self.since.is_some() {
+                    return Some(next);
+                }
+                let at = self.forecast.awake_from(&samples, *within, cluster, cx)?;
+                Some(self.scrape_from(at.max(from)))
+            }
+        }
+    }
+
+    fn cluster<'a>(&self, sees: &Sees<'a>) -> &'a Cluster {
+        match self.subject {
+            Subject::Cluster(id) => &sees.clusters[id],
+            Subject::Service(_) => unreachable!("a rule on memory or nodes is about a cluster"),
+        }
+    }
+
+    fn service<'a>(&self, sees: &Sees<'a>) -> &'a Service {
+        match self.subject {
+            Subject::Service(id) => &sees.services[id],
+            Subject::Cluster(_) => unreachable!("a rule on errors is about a service"),
+        }
+    }
+
+    fn blind(&self, at: SimTime) -> bool {
+        self.gap.is_some_and(|(from, to)| from <= at && at < to)
+    }
+
+    /// A scrape at this place of the grid, unless one comes before it.
+    fn scrape_at(&mut self, at: SimTime, cx: &mut Cx) {
+        match self.due {
+            Some((due, _)) if due <= at => return,
+            Some((_, key)) => {
+                cx.agenda.cancel(key);
+            }
+            None => {}
+        }
+        let event = Event::Alert(self.id, AlertTimer::Scrape);
+        self.due = Some((at, cx.agenda.at(at, event)));
+    }
+
+    /// The first scrape at or after `at`.
+    fn scrape_from(&self, at: SimTime) -> SimTime {
+        if at <= self.first {
+            return self.first;
+        }
+        let steps = (at - self.first)
+            .as_nanos()
+            .div_ceil(self.spec.scrape.as_nanos());
+        self.first + self.spec.scrape * steps
+    }
+
+    fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, &self.label, state, tone);
+    }
+}

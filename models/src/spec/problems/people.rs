@@ -1,0 +1,92 @@
+//! What types cannot say about people and their runbook.
+
+use super::Findings;
+use crate::spec::{RemedySpec, StepSpec, WorldSpec};
+
+impl WorldSpec {
+    pub(super) fn check_people(&self, found: &mut Findings) {
+        let people = &self.people;
+        for (name, dist) in [
+            ("notice", &people.notice),
+            ("notice_unalerted", &people.notice_unalerted),
+            ("acknowledge", &people.acknowledge),
+            ("diagnose", &people.diagnose),
+            ("diagnose_named", &people.diagnose_named),
+            ("verify", &people.verify),
+        ] {
+            found.dist(format!("people.{name}"), dist);
+        }
+        if let Some(look) = &people.look {
+            found.dist("people.look", look);
+        }
+        found.unless(
+            people.verify.validate().is_err() || people.verify.median() > sim::SimDuration::ZERO,
+            "people.verify",
+            "who watches for no time acts without end in no time",
+            "give a positive duration such as { kind = \"constant\", value = \"60s\" }",
+        );
+        found.unless(
+            people.hourly.as_ref().is_none_or(|hours| hours.len() == 24),
+            "people.hourly",
+            "a day has 24 hours",
+            "give 24 factors, the first for the trial's first hour",
+        );
+        found.unless(
+            people.fatigue.is_none_or(|factor| factor.get() >= 1.0),
+            "people.fatigue",
+            "nobody comes sooner for being tired",
+            "give a factor of at least 1x, or leave the key out",
+        );
+        for (i, step) in people.runbook.iter().enumerate() {
+            self.check_step(found, i, step);
+        }
+    }
+
+    fn check_step(&self, found: &mut Findings, i: usize, step: &StepSpec) {
+        let key = |field: &str| format!("people.runbook[{i}].{field}");
+        found.dist(key("takes"), &step.takes);
+        if let Some(decide) = &step.decide {
+            found.dist(key("decide"), decide);
+        }
+        match &step.action {
+            RemedySpec::Resize { factor, .. } => found.unless(
+                factor.get() > 1.0,
+                key("action.factor"),
+                "the new nodes would not be larger",
+                "give a factor above 1x",
+            ),
+            RemedySpec::Rebuild { factor } => found.unless(
+                factor.get() >= 1.0,
+                key("action.factor"),
+                "the data might not fit into smaller nodes",
+                "give a factor of at least 1x",
+            ),
+            RemedySpec::RaiseMaxmemory { to } => {
+                found.unless(
+                    to.get() > 1.0,
+                    key("action.to"),
+                    "the limit would not be higher",
+                    "give a factor above 1x",
+                );
+                found.unless(
+                    self.redis.maxmemory.is_some(),
+                    key("action"),
+                    "no node has a limit that could be raised",
+                    "set redis.maxmemory, or take the step out",
+                );
+            }
+            RemedySpec::DeleteKeys { workload, .. } | RemedySpec::StopGrowth { workload } => {
+                let known = self.workload_names();
+                found.known(key("action.workload"), "workload", workload, &known);
+            }
+            RemedySpec::ShedLoad { service, .. } | RemedySpec::StopRetries { service } => {
+                let known = self.service_names();
+                found.known(key("action.service"), "service", service, &known);
+            }
+            RemedySpec::RestartServers {}
+            | RemedySpec::RestartNodes {}
+            | RemedySpec::FailOver {}
+            | RemedySpec::Wait {} => {}
+        }
+    }
+}

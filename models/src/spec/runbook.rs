@@ -1,0 +1,154 @@
+//! What people do about an outage, step by step: the runbook, wrong actions included.
+
+use serde::Deserialize;
+use sim::dist::Dist;
+use sim::quantity::{Factor, Probability};
+
+/// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
+/// go on to the next step if it has not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepSpec {
+    /// What is done.
+    pub action: RemedySpec,
+    /// From the beginning of the action until it takes effect: for larger nodes until they exist,
+    /// empty; the copy of the data comes on top.
+    pub takes: Dist,
+    /// To agree on it; absent: nobody has to be asked.
+    pub decide: Option<Dist>,
+    /// Probability that it is tried at all; absent: always.
+    pub chance: Option<Probability>,
+    /// All of these must hold when its turn comes, else it is left out.
+    #[serde(default)]
+    pub when: Vec<WhenSpec>,
+    /// If it has not helped, people look for the cause again before they go on.
+    #[serde(default)]
+    pub diagnose_after: bool,
+}
+
+/// A condition of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenSpec {
+    /// No page has named the node or the resource.
+    Unnamed,
+    /// A page has named the node or the resource.
+    Named,
+    /// A service fails.
+    Failing,
+    /// No service fails (yet, or any more).
+    NotFailing,
+    /// Some shard's memory is at or above `people.memory_high`.
+    MemoryHigh,
+    /// The owner of some shard does not run, and its memory is below `people.memory_high`.
+    NodeGone,
+}
+
+/// What can be done. Each does its work on the model; nothing knows whether it is wise.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RemedySpec {
+    /// Restart the servers of every service that fails: their clients learn the owners anew.
+    RestartServers {},
+    /// Kill the process of every shard that fails and start it again: it reads its data anew.
+    RestartNodes {},
+    /// Promote, for every shard that fails, a replica that answers.
+    FailOver {},
+    /// Raise `maxmemory` on every node of the clusters concerned, in place.
+    RaiseMaxmemory {
+        /// The new limit over the present one.
+        to: Factor,
+    },
+    /// Delete keys of a workload.
+    DeleteKeys {
+        /// The workload.
+        workload: String,
+        /// Share of its bytes that is deleted.
+        share: Probability,
+    },
+    /// Roll back what made a workload grow: its growth bursts end.
+    StopGrowth {
+        /// The workload.
+        workload: String,
+    },
+    /// Larger nodes for full shards, with a full copy and a cut-over.
+    Resize {
+        /// Memory of the new nodes over the old ones.
+        factor: Factor,
+        /// Every shard that is at least this full gets larger nodes; the fullest if none is.
+        from: Probability,
+    },
+    /// A new primary and new replicas for every shard that fails, with a full copy, and the
+    /// cluster's state reset.
+    Rebuild {
+        /// Memory of the new nodes over the old ones.
+        factor: Factor,
+    },
+    /// The gateway turns a share of a service's requests away.
+    ShedLoad {
+        /// The service.
+        service: String,
+        /// Share that is turned away.
+        share: Probability,
+    },
+    /// Callers of a service are told not to retry, or its clients are.
+    StopRetries {
+        /// The service.
+        service: String,
+    },
+    /// Wait and see.
+    Wait {},
+}
+
+impl RemedySpec {
+    /// The name in a scenario.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            RemedySpec::RestartServers {} => "restart-servers",
+            RemedySpec::RestartNodes {} => "restart-nodes",
+            RemedySpec::FailOver {} => "fail-over",
+            RemedySpec::RaiseMaxmemory { .. } => "raise-maxmemory",
+            RemedySpec::DeleteKeys { .. } => "delete-keys",
+            RemedySpec::StopGrowth { .. } => "stop-growth",
+            RemedySpec::Resize { .. } => "resize",
+            RemedySpec::Rebuild { .. } => "rebuild",
+            RemedySpec::ShedLoad { .. } => "shed-load",
+            RemedySpec::StopRetries { .. } => "stop-retries",
+            RemedySpec::Wait {} => "wait",
+        }
+    }
+
+    /// What people at it are seen doing.
+    pub const fn doing(&self) -> &'static str {
+        match self {
+            RemedySpec::RestartServers {} => "restarts servers",
+            RemedySpec::RestartNodes {} => "restarts nodes",
+            RemedySpec::FailOver {} => "fails over",
+            RemedySpec::RaiseMaxmemory { .. } => "raises maxmemory",
+            RemedySpec::DeleteKeys { .. } => "deletes keys",
+            RemedySpec::StopGrowth { .. } => "rolls the growth back",
+            RemedySpec::Resize { .. } => "brings up larger nodes",
+            RemedySpec::Rebuild { .. } => "brings up new nodes",
+            RemedySpec::ShedLoad { .. } => "sheds load",
+            RemedySpec::StopRetries { .. } => "stops retries",
+            RemedySpec::Wait {} => "waits",
+        }
+    }
+
+    /// A number for its draws, the same in every design. Never reuse one.
+    pub const fn number(&self) -> u64 {
+        match self {
+            RemedySpec::RestartServers {} => 1,
+            RemedySpec::RestartNodes {} => 2,
+            RemedySpec::FailOver {} => 3,
+            RemedySpec::RaiseMaxmemory { .. } => 4,
+            RemedySpec::DeleteKeys { .. } => 5,
+            RemedySpec::StopGrowth { .. } => 6,
+            RemedySpec::Resize { .. } => 7,
+            RemedySpec::Rebuild { .. } => 8,
+            RemedySpec::ShedLoad { .. } => 9,
+            RemedySpec::StopRetries { .. } => 10,
+            RemedySpec::Wait {} => 11,
+        }
+    }
+}

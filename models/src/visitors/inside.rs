@@ -1,0 +1,134 @@
+//! From a service's keys in the scenario to what is inside it, for those that have more than
+//! workers, a queue and a plain client.
+
+use crate::cluster::Cluster;
+use crate::demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
+use crate::ids::{ClusterId, Fleet};
+use crate::service::{self, Service};
+use crate::spec::ServiceSpec;
+use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
+use sim::SimDuration;
+
+/// The inside of a service in one of `cells`; none if no request could notice another.
+///
+/// Restarts do not count: of a service without an inside they only drop what the gateway would give
+/// up soon.
+pub fn of(
+    spec: &ServiceSpec,
+    built: &Service,
+    clusters: &Fleet<ClusterId, Cluster>,
+    cells: u32,
+) -> Option<Inside> {
+    let client = &spec.client;
+    let special = |need: &NeedSpec| {
+        need.keys == Some(Keys::One)
+            || need.optional
+            || need.bulkhead.is_some()
+            || need.breaker.is_some()
+            || need.cache.is_some()
+            || need.fallback.is_some()
+    };
+    let runs_on = spec.given_up == Some(GivenUp::RunsOn);
+    let plain = spec.work.is_none()
+        && !runs_on
+        && client.backoff_growth.is_none()
+        && client.retries_at_once.is_none()
+        && client.pool.is_none()
+        && client.offline_queue.is_none()
+        && built
+            .controls()
+            .iter()
+            .all(|(_, control)| *control == Control::Restart)
+        && !spec.needs.iter().any(special);
+    if plain {
+        return None;
+    }
+    let growth = client
+        .backoff_growth
+        .map_or(UNCHANGED, |growth| BackoffGrowth {
+            factor: growth.factor.get(),
+            max: growth.max,
+            jitter: growth.jitter.get(),
+        });
+    let needs = spec.needs.iter().zip(built.needs());
+    Some(Inside {
+        work: spec.work.clone(),
+        runs_on,
+        connect_timeout: client.connect_timeout,
+        offline_queue: client.offline_queue,
+        growth,
+        retries_at_once: client.retries_at_once,
+        needs: needs
+            .map(|(need, built)| of_need(spec, need, built, clusters, cells))
+            .collect(),
+    })
+}
+
+/// A pause that does not grow.
+const UNCHANGED: BackoffGrowth = BackoffGrowth {
+    factor: 1.0,
+    max: SimDuration::from_days(1),
+    jitter: 0.0,
+};
+
+/// One need. Of the client's pool and a bulkhead the narrower counts.
+fn of_need(
+    service: &ServiceSpec,
+    need: &NeedSpec,
+    built: &service::Need,
+    clusters: &Fleet<ClusterId, Cluster>,
+    cells: u32,
+) -> Need {
+    let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(cells), wait);
+    let pool = service.client.pool;
+    let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
+    let bulkhead = need
+        .bulkhead
+        .map(|bulkhead| (bulkhead.calls, bulkhead.wait));
+    let shards = match built.keys {
+        Keys::All => Vec::new(),
+        Keys::One => clusters[built.cluster].shares().to_vec(),
+    };
+    Need {
+        shards,
+        permits: [pool, bulkhead].into_iter().flatten().min().map(part),
+        breaker: need.breaker.map(breaker),
+        cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
+        fallback: need.fallback.map(|store| Fallback {
+            workers: store.workers.div_ceil(cells),
+            takes: store.takes,
+            queue_limit: store.queue_limit.div_ceil(cells),
+        }),
+        optional: need.optional,
+    }
+}
+
+fn breaker(spec: BreakerSpec) -> Breaker {
+    match spec {
+        BreakerSpec::Count {
+            window,
+            share,
+            open_for,
+            half_open,
+        } => Breaker::Count {
+            window,
+            share: share.get(),
+            open_for,
+            half_open,
+        },
+        BreakerSpec::Time {
+            window,
+            calls_min,
+            share,
+            open_for,
+        } => Breaker::Time {
+            window,
+            calls_min,
+            share: share.get(),
+            open_for,
+        },
+        BreakerSpec::Consecutive { failures, open_for } => {
+            Breaker::Consecutive { failures, open_for }
+        }
+    }
+}
