@@ -32,7 +32,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
         watch(&mut cluster, spec);
-        cluster.name_bursts(bursts(plan, &faults));
+        cluster.name_bursts(bursts(spec, plan, &faults, streams));
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
@@ -160,13 +160,15 @@ fn alerts(
 }
 
 /// The workloads of a cluster's growth bursts, in the order of their trees.
-fn bursts(plan: &ClusterPlan, faults: &[Fault]) -> Vec<usize> {
-    let burst = |fault: &Fault| {
+fn bursts(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<usize> {
+    let cells = layout::cells(spec);
+    let burst = |(i, fault): (usize, &Fault)| {
         let bursts = matches!(fault, Fault::Burst { .. });
-        let here = plan.workloads.contains(&fault.workload());
+        let here = plan.workloads.contains(&fault.workload())
+            && fault::cell(i, cells, streams) == plan.cell;
         (bursts && here).then(|| fault.workload())
     };
-    faults.iter().filter_map(burst).collect()
+    faults.iter().enumerate().filter_map(burst).collect()
 }
 
 /// Sizes of the datasets at which an observer would see something.
