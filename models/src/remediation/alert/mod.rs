@@ -21,7 +21,7 @@ use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
 use crate::Mode;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
-use crate::ids::{AlertId, ClusterId, Fleet, ServiceId};
+use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::people::Page;
@@ -107,6 +107,9 @@ impl Alert {
             max: spec.scrape,
         };
         let phase = phase.sample(&mut streams.stream(streams::SCRAPE_PHASE, entity));
+        // What one rule watches is evaluated in turn, never at the same instant: the order is not
+        // left to who was scheduled first, which differs between lazy and eager.
+        let turn = SimDuration::from_nanos(id.index() as u64);
         let chance = |purpose| -> f64 { streams.stream(purpose, entity).random() };
         let gap = spec.blind_from.zip(spec.blind_for);
         let blind = spec.blind.map_or(0.0, |blind| blind.get());
@@ -115,7 +118,7 @@ impl Alert {
             spec: spec.clone(),
             subject,
             label,
-            first: SimTime::ZERO + phase,
+            first: SimTime::ZERO + phase + turn,
             reaches: chance(streams::ALERT_REACHES) >= spec.missed.get(),
             collected: chance(streams::ALERT_BLIND) >= blind,
             gap: gap.map(|(from, lasts)| (SimTime::ZERO + from, SimTime::ZERO + from + lasts)),
