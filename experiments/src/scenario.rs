@@ -27,7 +27,7 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 7] = [
+pub const SCENARIOS: [BuiltIn; 9] = [
     BuiltIn {
         name: "clients",
         file: "experiments/scenarios/clients.toml",
@@ -47,6 +47,16 @@ pub const SCENARIOS: [BuiltIn; 7] = [
         name: "github-2025",
         file: "experiments/scenarios/github-2025.toml",
         text: include_str!("../scenarios/github-2025.toml"),
+    },
+    BuiltIn {
+        name: "gitlab-2018-oomkill",
+        file: "experiments/scenarios/gitlab-2018-oomkill.toml",
+        text: include_str!("../scenarios/gitlab-2018-oomkill.toml"),
+    },
+    BuiltIn {
+        name: "honeybadger",
+        file: "experiments/scenarios/honeybadger.toml",
+        text: include_str!("../scenarios/honeybadger.toml"),
     },
     BuiltIn {
         name: "incident-2020",

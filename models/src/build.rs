@@ -6,6 +6,7 @@ use crate::answer::AnswerTimeline;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
+use crate::cluster::queue::Surplus;
 use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
@@ -32,7 +33,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
         watch(&mut cluster, spec);
-        cluster.name_bursts(bursts(spec, plan, &faults, streams));
+        cluster.name_surpluses(bursts(spec, plan, &faults, streams));
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
@@ -113,10 +114,10 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
     };
     let bursts = faults.iter().enumerate();
     let bursts = bursts.filter_map(|(i, fault)| match fault {
-        Fault::Burst { workload, tree, .. } if is_here(i, workload) => {
-            Some(adding(tree.clone(), workload))
+        Fault::Burst { workload, tree, .. } | Fault::SlowConsumers { workload, tree, .. } => {
+            is_here(i, workload).then(|| adding(tree.clone(), workload))
         }
-        Fault::Burst { .. } | Fault::Crash { .. } | Fault::Hang { .. } => None,
+        Fault::Crash { .. } | Fault::Hang { .. } => None,
         Fault::HostLoss { .. } | Fault::Partition { .. } => None,
         Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => None,
     });
@@ -159,14 +160,30 @@ fn alerts(
     alerts.into_iter().collect()
 }
 
-/// The workloads of a cluster's growth bursts, in the order of their trees.
-fn bursts(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<usize> {
+/// The growth bursts and backlogs of a cluster, in the order of their trees.
+fn bursts(
+    spec: &WorldSpec,
+    plan: &ClusterPlan,
+    faults: &[Fault],
+    streams: &Streams,
+) -> Vec<Surplus> {
     let cells = layout::cells(spec);
     let burst = |(i, fault): (usize, &Fault)| {
-        let bursts = matches!(fault, Fault::Burst { .. });
         let here = plan.workloads.contains(&fault.workload())
             && fault::cell(i, cells, streams) == plan.cell;
-        (bursts && here).then(|| fault.workload())
+        let of = match fault {
+            Fault::Burst { workload, .. } => Surplus::burst(*workload),
+            Fault::SlowConsumers {
+                workload,
+                queue,
+                at,
+                ..
+            } => Surplus::backlog(*workload, *queue, *at),
+            Fault::Crash { .. } | Fault::Hang { .. } => return None,
+            Fault::HostLoss { .. } | Fault::Partition { .. } => return None,
+            Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => return None,
+        };
+        here.then_some(of)
     };
     faults.iter().enumerate().filter_map(burst).collect()
 }

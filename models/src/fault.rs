@@ -7,6 +7,7 @@ use crate::cluster::Cut;
 use crate::cluster::subscribers::SlowSubscriber;
 use crate::event::Cx;
 use crate::spec::fault::{SideSpec, WeightSpec};
+use crate::spec::redis::QueueSpec;
 use crate::spec::{FaultSpec, WorldSpec};
 use crate::streams;
 
@@ -21,6 +22,19 @@ pub enum Fault {
         tree: ArrivalTree,
         /// When it begins.
         starts: SimTime,
+    },
+    /// The consumers of a workload's queue are slow.
+    SlowConsumers {
+        /// The workload, by position.
+        workload: usize,
+        /// The jobs that pile up, if nobody mends it: what comes in beyond what is worked off.
+        tree: ArrivalTree,
+        /// When it begins.
+        at: SimTime,
+        /// When it is over by itself.
+        lasts: Option<SimDuration>,
+        /// The queue.
+        queue: QueueSpec,
     },
     /// The owner of the fullest shard of a workload's cluster is killed.
     Crash {
@@ -86,6 +100,7 @@ impl Fault {
         match self {
             Fault::Burst { starts, .. } => *starts,
             Fault::Crash { at, .. } | Fault::Hang { at, .. } => *at,
+            Fault::SlowConsumers { at, .. } => *at,
             Fault::HostLoss { at, .. } | Fault::Partition { at, .. } => *at,
             Fault::SaveFails { at, .. } | Fault::SlowSubscriber { at, .. } => *at,
         }
@@ -95,6 +110,7 @@ impl Fault {
     pub fn kind(&self) -> &'static str {
         match self {
             Fault::Burst { .. } => "growth-burst",
+            Fault::SlowConsumers { .. } => "slow-consumers",
             Fault::Crash { .. } => "crash",
             Fault::Hang { .. } => "hang",
             Fault::HostLoss { .. } => "host-loss",
@@ -108,6 +124,7 @@ impl Fault {
     pub fn workload(&self) -> usize {
         match self {
             Fault::Burst { workload, .. }
+            | Fault::SlowConsumers { workload, .. }
             | Fault::Crash { workload, .. }
             | Fault::Hang { workload, .. } => *workload,
             Fault::HostLoss { workload, .. } | Fault::Partition { workload, .. } => *workload,
@@ -122,6 +139,10 @@ impl Fault {
             Fault::Burst { tree, .. } => {
                 format!("{} keys, {} bytes", tree.total(), tree.total_bytes())
             }
+            Fault::SlowConsumers { lasts, .. } => match lasts {
+                Some(lasts) => format!("slow consumers for {lasts}"),
+                None => "slow consumers".to_owned(),
+            },
             Fault::Crash { .. } => "crash".to_owned(),
             Fault::Hang { lasts, .. } => format!("hang of {lasts}"),
             Fault::HostLoss { host, lasts, .. } => format!("host {host} lost for {lasts}"),
@@ -157,6 +178,22 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
     };
     match fault {
         FaultSpec::GrowthBurst { .. } => draw_burst(i, fault, spec, streams, &mut rng),
+        FaultSpec::SlowConsumers {
+            workload,
+            at,
+            slowdown,
+            lasts,
+        } => {
+            let at = SimTime::ZERO + at.sample(&mut rng);
+            slow_consumers(
+                i,
+                position(workload),
+                (at, *lasts),
+                slowdown.get(),
+                spec,
+                streams,
+            )
+        }
         FaultSpec::SaveFails {
             workload,
             at,
@@ -250,6 +287,36 @@ fn draw_burst(
         workload: target,
         tree,
         starts,
+    }
+}
+
+/// Jobs that come in faster than slow consumers take them out: Poisson, at the difference of the
+/// rates. That the consumers' own randomness is left out narrows the backlog by less than its root.
+fn slow_consumers(
+    i: u64,
+    workload: usize,
+    (at, lasts): (SimTime, Option<SimDuration>),
+    slowdown: f64,
+    spec: &WorldSpec,
+    streams: &Streams,
+) -> Fault {
+    let of = &spec.workloads[workload];
+    let queue = of.queue.expect("validated: the workload holds a queue");
+    let job = of.bytes_per_key(queue.job_size, false) as f64;
+    let ends = lasts.map_or(SimTime::MAX, |lasts| at.saturating_add(lasts));
+    let ends = ends.min(SimTime::ZERO + spec.horizon);
+    let rate = (queue.jobs.get() - queue.capacity.get() / slowdown).max(0.0);
+    Fault::SlowConsumers {
+        workload,
+        tree: burst(
+            streams.key(streams::BURST, i),
+            (at.min(ends), ends),
+            rate,
+            job,
+        ),
+        at,
+        lasts,
+        queue,
     }
 }
 

@@ -49,6 +49,10 @@ pub enum What {
     ErrorsEase,
     /// The minute after the last in which at least one attempt in ten fails; whom: the service.
     ErrorsEnd,
+    /// The consumers of a queue are back at their pace; whom: the workload.
+    BacklogDrains,
+    /// The last job of a backlog is done; whom: the workload.
+    BacklogDone,
     /// A health check's verdict is down; whom: the check.
     CheckDown,
     /// An alert rule fires; whom: the rule.
@@ -126,6 +130,8 @@ impl What {
             What::ErrorsHigh => "errors-high",
             What::ErrorsEase => "errors-ease",
             What::ErrorsEnd => "errors-end",
+            What::BacklogDrains => "backlog-drains",
+            What::BacklogDone => "backlog-done",
             What::CheckDown => "check-down",
             What::AlertFires => "alert-fires",
             What::Paged => "paged",

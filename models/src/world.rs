@@ -251,6 +251,20 @@ impl World<'_> {
                         format!("{name} grows fast")
                     });
             }
+            Fault::SlowConsumers {
+                workload, lasts, ..
+            } => {
+                let name = &self.spec.workloads[*workload].name;
+                cx.ledger
+                    .say(cx.now, || format!("the consumers of {name} are slow"));
+                cx.ledger
+                    .mark(cx.now, &format!("{} cluster", cluster.name), || {
+                        format!("jobs of {name} pile up")
+                    });
+                if let Some(lasts) = lasts {
+                    cluster.consumers_back_in(*workload, *lasts, cx);
+                }
+            }
             Fault::Crash { .. } => {
                 let shard = cluster.fullest_shard(cx.now);
                 cluster.crash(shard, cx);

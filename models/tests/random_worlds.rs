@@ -148,7 +148,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.what == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 16] = [
+    let seen: [(&str, u64, Seen); 18] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
@@ -166,9 +166,11 @@ fn random_worlds_are_worth_looking_at() {
         ("slow subscribers", 10, |r| told(r, "stop reading")),
         ("an alert that fired", 40, |r| happened(r, What::AlertFires)),
         ("an action done", 40, |r| happened(r, What::ActionDone)),
+        ("a backlog", 10, |r| told(r, "consumers of cache are slow")),
+        ("one worked off", 5, |r| happened(r, What::BacklogDone)),
         ("cut off", 10, |r| told(r, "subscribers are cut off")),
     ];
-    let mut worlds = [0; 16];
+    let mut worlds = [0; 18];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -367,6 +369,8 @@ fn monitoring(rng: &mut Rng) -> Vec<Change> {
         "{ kind = \"fail-over\" }",
         "{ kind = \"delete-keys\", workload = \"log\", share = \"30%\" }",
         "{ kind = \"stop-growth\", workload = \"log\" }",
+        "{ kind = \"mend-consumers\", workload = \"cache\" }",
+        "{ kind = \"scale-servers\", service = \"api\", factor = \"2x\" }",
         "{ kind = \"resize\", factor = \"2x\", from = \"80%\" }",
         "{ kind = \"rebuild\", factor = \"1.5x\" }",
         "{ kind = \"wait\" }",
@@ -430,6 +434,7 @@ fn kinds(hosts: u16, saves: bool, subscribers: bool) -> Vec<&'static str> {
         ("partition", hosts > 1),
         ("save-fails", saves),
         ("slow-subscriber", subscribers),
+        ("slow-consumers", true),
     ];
     let can = kinds.into_iter().filter(|(_, can)| *can);
     can.map(|(kind, _)| kind).collect()
@@ -466,6 +471,14 @@ fn fault(rng: &mut Rng, kind: &str, hosts: u16) -> String {
                  {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
                  value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", \
                  weight = \"1x\" }}] }}"
+            );
+        }
+        "slow-consumers" => {
+            let lasts = pick(rng, &["", ", lasts = \"300s\"", ", lasts = \"20s\""]);
+            let slowdown = pick(rng, &["1.7x", "3x", "40x"]);
+            return format!(
+                "{{ kind = \"slow-consumers\", workload = \"cache\", at = {at}, \
+                 slowdown = \"{slowdown}\"{lasts} }}"
             );
         }
         "crash" => String::new(),

@@ -5,6 +5,7 @@ use sim::SimTime;
 use sim::quantity::Factor;
 
 use super::Cluster;
+use super::queue::Surplus;
 use crate::event::Cx;
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::Held;
@@ -83,8 +84,8 @@ impl Cluster {
     /// Growth bursts of this workload end.
     pub fn stop_growth(&mut self, workload: usize, cx: &mut Cx) {
         let steady = self.workloads.len();
-        for (i, of) in self.bursts.iter().enumerate() {
-            if *of == workload {
+        for (i, surplus) in self.surpluses.iter().enumerate() {
+            if surplus.workload == workload && !surplus.is_backlog() {
                 self.growth.stop(steady + i, cx.now);
             }
         }
@@ -96,14 +97,15 @@ impl Cluster {
     pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
         let steady = self.workloads.iter().position(|of| *of == workload);
         let steady = steady.expect("the workload lives here");
-        let bursts = self.bursts.iter().enumerate();
-        let bursts = bursts.filter(|(_, of)| **of == workload);
-        let bursts = bursts.map(|(i, _)| self.workloads.len() + i);
+        let surpluses = self.surpluses.iter().enumerate();
+        let surpluses = surpluses.filter(|(_, of)| of.workload == workload);
+        let sources = surpluses.map(|(i, _)| self.workloads.len() + i);
         let brought = |source| self.growth.brought_by(source, cx.now);
-        let held = std::iter::once(steady).chain(bursts).map(brought);
+        let held = std::iter::once(steady).chain(sources).map(brought);
         let held = held.fold(self.loaded[steady], Held::with);
         let gone = held.without(self.deleted[steady]).share(share).whole();
         self.deleted[steady] = self.deleted[steady].with(gone);
+        self.backlogs_lose(workload, share, cx.now);
         cx.ledger.say(cx.now, || {
             format!("{} cluster: {:.0} keys are deleted", self.name, gone.keys)
         });
@@ -111,9 +113,9 @@ impl Cluster {
         self.settle(cx);
     }
 
-    /// The workloads of the growth bursts that may hit this cluster, in the order of their trees.
-    pub fn name_bursts(&mut self, workloads: Vec<usize>) {
-        self.bursts = workloads;
+    /// The growth bursts and backlogs that may hit this cluster, in the order of their trees.
+    pub fn name_surpluses(&mut self, surpluses: Vec<Surplus>) {
+        self.surpluses = surpluses;
     }
 
     /// Are the nodes of this plan still to come?

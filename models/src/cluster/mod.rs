@@ -30,6 +30,7 @@ mod node;
 pub mod operate;
 mod partition;
 mod pressure;
+pub mod queue;
 mod replicate;
 mod save;
 mod sentinels;
@@ -61,6 +62,7 @@ use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
 use evictions::Evictions;
 use follow::Following;
 use make::{commands, nodes, part_of, provider, shares, starts};
+use queue::Surplus;
 use tables::Tables;
 
 /// What a cluster waits for.
@@ -111,6 +113,16 @@ pub enum ClusterTimer {
     Slow(usize),
     /// A fault that was to last some time is over.
     FaultEnds(usize),
+    /// Consumers of a workload's queue are back at their pace.
+    ConsumersBack {
+        /// The workload.
+        workload: usize,
+    },
+    /// So much more of a backlog is done.
+    Drains {
+        /// Its position among the surpluses.
+        surplus: usize,
+    },
     /// A replica's stream has waited long enough.
     Stream {
         /// The replica.
@@ -152,8 +164,10 @@ pub struct Cluster {
     /// By workload: what it held at the start, and what was deleted of it.
     loaded: Vec<Held>,
     deleted: Vec<Held>,
-    /// Workloads of the growth bursts, in the order of their trees.
-    bursts: Vec<usize>,
+    /// Growth bursts and backlogs, in the order of their trees.
+    surpluses: Vec<Surplus>,
+    /// The workloads' names.
+    names: Vec<String>,
     /// The hash tables of each shard.
     tables: Vec<Tables>,
     saves: Option<save::Saves>,
@@ -240,7 +254,8 @@ impl Cluster {
             save_key,
             tables: shares.iter().map(table).collect(),
             evictions: Evictions::new(spec, plan, shards),
-            bursts: Vec::new(),
+            surpluses: Vec::new(),
+            names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
             deleted: vec![Held::default(); plan.workloads.len()],
             loaded: starts.clone(),
             growth: Growth::new(starts, adding, on_top, mode),
@@ -472,6 +487,8 @@ impl Cluster {
             ClusterTimer::Saved(node) => self.on_saved(node, cx),
             ClusterTimer::Slow(node) => self.on_slow(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
+            ClusterTimer::ConsumersBack { workload } => self.consumers_back(workload, 1.0, cx),
+            ClusterTimer::Drains { surplus } => self.on_drains(surplus, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = None),
             ClusterTimer::Mended => self.mend(cx),

@@ -478,6 +478,10 @@ impl<'a> Scene<'a> {
             Change::Control(Control::Restart) => self.restart(),
             Change::Control(Control::Shed(share)) => self.inner().shed = share,
             Change::Control(Control::StopRetries) => self.inner().retries_stopped = true,
+            Change::Control(Control::Scale(factor)) => {
+                let (workers, queue) = (self.service.workers, self.service.queue_limit);
+                self.pool.resize(workers, queue, factor);
+            }
         }
     }
 

@@ -90,6 +90,14 @@ impl Pool {
         }
     }
 
+    /// From now on there are `factor` times so many workers and places in the queue, at least 1.
+    pub fn resize(&mut self, workers: u32, queue_limit: u32, factor: f64) {
+        assert!(factor >= 1.0, "validated: servers are added");
+        let scaled = |count: u32| (f64::from(count) * factor).round() as usize;
+        self.workers = scaled(workers);
+        self.queue_limit = scaled(queue_limit);
+    }
+
     /// What an attempt that arrives at `now` finds. All that [`Pool::next_at`] announced up to
     /// `now` has been dealt with, so whoever waits still does.
     pub fn room(&mut self, now: SimTime) -> Room {

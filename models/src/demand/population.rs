@@ -202,6 +202,8 @@ pub enum Control {
     Shed(f64),
     /// From now on the client does not try again.
     StopRetries,
+    /// From now on it has this multiple of its workers, and of the places in the queue; at least 1.
+    Scale(f64),
 }
 
 /// The rules by which a service's Redis client waits and tries again.

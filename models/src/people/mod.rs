@@ -333,6 +333,9 @@ impl People {
     fn verified(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
         let still = sight.failing || (self.for_memory && sight.memory_high);
         if !still {
+            if self.follows_up(sight) {
+                return self.go_on(sight, false, cx);
+            }
             self.stand_down(cx);
             return None;
         }
@@ -347,6 +350,13 @@ impl People {
                 None
             }
         }
+    }
+
+    /// Is there a step that belongs to the one just done?
+    fn follows_up(&self, sight: Sight) -> bool {
+        let runbook = &self.spec.runbook;
+        let next = runbook::next(runbook, &self.draws, self.next, self.named, sight);
+        self.step.is_some() && next == Some(self.next) && runbook[self.next].follows_up
     }
 
     /// Nothing in the runbook has helped: look again, by now with the system in mind. If nothing

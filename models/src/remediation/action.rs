@@ -89,6 +89,8 @@ impl World<'_> {
             | RemedySpec::StopGrowth { .. }
             | RemedySpec::ShedLoad { .. }
             | RemedySpec::StopRetries { .. }
+            | RemedySpec::ScaleServers { .. }
+            | RemedySpec::MendConsumers { .. }
             | RemedySpec::Wait {} => return,
         };
         let interruption = self.spec.redis.cut_over;
@@ -148,6 +150,16 @@ impl World<'_> {
             }
             RemedySpec::StopRetries { service } => {
                 self.control(service, Control::StopRetries, agenda)
+            }
+            RemedySpec::ScaleServers { service, factor } => {
+                self.control(service, Control::Scale(factor.get()), agenda)
+            }
+            RemedySpec::MendConsumers { workload, factor } => {
+                let (id, workload) = self.home(workload);
+                let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+                let factor = factor.map_or(1.0, |factor| factor.get());
+                self.clusters[id].consumers_back(workload, factor, cx);
+                vec![id]
             }
             RemedySpec::Wait {} => Vec::new(),
         };

@@ -65,6 +65,19 @@ pub enum FaultSpec {
         /// The side of the clients and of the health checks.
         clients: SideSpec,
     },
+    /// What the consumers of a workload's queue depend on is slow (a database, an API that they
+    /// call), so that jobs pile up in Redis. Once they are back at their pace, by themselves or by
+    /// `mend-consumers`, they work the backlog off.
+    SlowConsumers {
+        /// The workload; it has a `queue`.
+        workload: String,
+        /// When it begins.
+        at: Dist,
+        /// What a job takes over what it takes otherwise.
+        slowdown: Factor,
+        /// When they are back at their pace by themselves; absent: not before people mend it.
+        lasts: Option<SimDuration>,
+    },
     /// The disk of the fullest shard's primary is full for a while: its saves fail.
     SaveFails {
         /// The workload whose cluster is hit.

@@ -137,6 +137,21 @@ impl WorldSpec {
                 "no distribution has such a shape",
                 "give a factor above 0x: \"1x\" is exponential, larger is more even",
             );
+            let Some(queue) = workload.queue else {
+                continue;
+            };
+            found.unless(
+                queue.capacity.get() > queue.jobs.get(),
+                key("queue.capacity"),
+                "the consumers would never keep up",
+                "give more jobs per second than come in (`queue.jobs`)",
+            );
+            found.unless(
+                queue.job_size.get() > 0,
+                key("queue.job_size"),
+                "the lengths of jobs cannot be distributed about nothing",
+                "give the mean length of a job such as \"1KiB\"",
+            );
         }
     }
 
@@ -350,6 +365,29 @@ impl WorldSpec {
             } => {
                 found.known(key("workload"), "workload", workload, &names);
                 self.check_partition(found, i, at, *lasts, hosts);
+            }
+            FaultSpec::SlowConsumers {
+                workload,
+                at,
+                slowdown,
+                ..
+            } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+                let of = self.workloads.iter().find(|w| w.name == *workload);
+                let queue = of.and_then(|of| of.queue);
+                found.unless(
+                    queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
+                    key("slowdown"),
+                    "the consumers would still keep up, and no job wait",
+                    "give a factor above queue.capacity over queue.jobs",
+                );
+                found.unless(
+                    of.is_none_or(|of| of.queue.is_some()),
+                    key("workload"),
+                    "this workload holds no queue",
+                    "give it a `queue`, or name one that has one",
+                );
             }
             FaultSpec::SaveFails { workload, at, .. } => {
                 found.dist(key("at"), at);

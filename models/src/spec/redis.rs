@@ -40,6 +40,22 @@ pub struct WorkloadSpec {
     pub writes: Probability,
     /// Mean size of a write in the replication stream; a new key's own bytes count for it.
     pub write_size: Bytes,
+    /// It holds a queue of jobs, which a `slow-consumers` fault can fill; absent: it holds none.
+    pub queue: Option<QueueSpec>,
+}
+
+/// A queue of jobs in a workload. While its consumers keep up nothing of it stays, so it is no part
+/// of `dataset`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSpec {
+    /// Jobs that come in per second, on average.
+    pub jobs: PerSec,
+    /// Jobs per second that the consumers can do when all is well; above `jobs`. What is above it
+    /// works off a backlog.
+    pub capacity: PerSec,
+    /// Mean size of a job.
+    pub job_size: Bytes,
 }
 
 /// What a workload's keys are to its users.

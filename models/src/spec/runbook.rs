@@ -24,6 +24,10 @@ pub struct StepSpec {
     /// If it has not helped, people look for the cause again before they go on.
     #[serde(default)]
     pub diagnose_after: bool,
+    /// It belongs to the step before it: it is taken even if that one has helped, after the look
+    /// whether it has. Its conditions must hold then.
+    #[serde(default)]
+    pub follows_up: bool,
 }
 
 /// A condition of a step.
@@ -91,6 +95,21 @@ pub enum RemedySpec {
         /// Share that is turned away.
         share: Probability,
     },
+    /// More servers for a service: more workers, and a longer queue before them.
+    ScaleServers {
+        /// The service.
+        service: String,
+        /// Workers over those of the scenario, at least 1x.
+        factor: Factor,
+    },
+    /// The consumers of a workload's queue are back at their pace: slow queries are ended, a
+    /// dependency is mended, and consumers may be added.
+    MendConsumers {
+        /// The workload.
+        workload: String,
+        /// Their capacity from then on over that of the scenario; absent: the same.
+        factor: Option<Factor>,
+    },
     /// Callers of a service are told not to retry, or its clients are.
     StopRetries {
         /// The service.
@@ -114,6 +133,8 @@ impl RemedySpec {
             RemedySpec::Rebuild { .. } => "rebuild",
             RemedySpec::ShedLoad { .. } => "shed-load",
             RemedySpec::StopRetries { .. } => "stop-retries",
+            RemedySpec::ScaleServers { .. } => "scale-servers",
+            RemedySpec::MendConsumers { .. } => "mend-consumers",
             RemedySpec::Wait {} => "wait",
         }
     }
@@ -131,6 +152,8 @@ impl RemedySpec {
             RemedySpec::Rebuild { .. } => "brings up new nodes",
             RemedySpec::ShedLoad { .. } => "sheds load",
             RemedySpec::StopRetries { .. } => "stops retries",
+            RemedySpec::ScaleServers { .. } => "brings up more servers",
+            RemedySpec::MendConsumers { .. } => "mends what the consumers wait for",
             RemedySpec::Wait {} => "waits",
         }
     }
@@ -149,6 +172,8 @@ impl RemedySpec {
             RemedySpec::ShedLoad { .. } => 9,
             RemedySpec::StopRetries { .. } => 10,
             RemedySpec::Wait {} => 11,
+            RemedySpec::ScaleServers { .. } => 12,
+            RemedySpec::MendConsumers { .. } => 13,
         }
     }
 }

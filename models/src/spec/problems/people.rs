@@ -83,6 +83,38 @@ impl WorldSpec {
                 let known = self.service_names();
                 found.known(key("action.service"), "service", service, &known);
             }
+            RemedySpec::ScaleServers { service, factor } => {
+                let known = self.service_names();
+                found.known(key("action.service"), "service", service, &known);
+                found.unless(
+                    factor.get() >= 1.0,
+                    key("action.factor"),
+                    "there would be fewer servers than before",
+                    "give a factor of at least 1x",
+                );
+            }
+            RemedySpec::MendConsumers { workload, factor } => {
+                let known = self.workload_names();
+                found.known(key("action.workload"), "workload", workload, &known);
+                let queues = |w: &&crate::spec::WorkloadSpec| w.name == *workload;
+                let queue = self.workloads.iter().find(queues).and_then(|w| w.queue);
+                found.unless(
+                    queue.is_some() || !known.contains(&workload.as_str()),
+                    key("action.workload"),
+                    "this workload holds no queue",
+                    "give it a `queue`, or name one that has one",
+                );
+                let factor = factor.map_or(1.0, |factor| factor.get());
+                let keeps_up = |queue: crate::spec::redis::QueueSpec| {
+                    queue.capacity.get() * factor > queue.jobs.get()
+                };
+                found.unless(
+                    queue.is_none_or(keeps_up),
+                    key("action.factor"),
+                    "the consumers would not keep up, and the backlog never end",
+                    "give a factor that takes `queue.capacity` above `queue.jobs`",
+                );
+            }
             RemedySpec::RestartServers {}
             | RemedySpec::RestartNodes {}
             | RemedySpec::FailOver {}

@@ -1,0 +1,164 @@
+//! A queue whose consumers are slow fills, and drains once they are back at their pace.
+//!
+//! ```text
+//! jobs ──────────────────► backlog grows by jobs - capacity / slowdown
+//!          consumers back ─┤ and shrinks by capacity - jobs, in steps, until it is empty
+//! ```
+//!
+//! The backlog is a source of growth like a burst, exact to the job; what is worked off is deleted
+//! in steps of a 64th, so memory is at most that much too full on the way down.
+//!
+//! Left out: jobs that are let in one by one while Redis is full and slow consumers make room for
+//! them (all are refused until the consumers are back); jobs that fail and are tried again; the
+//! deletions' part of the replication stream.
+
+use sim::{SimDuration, SimTime};
+
+use super::{Cluster, ClusterTimer};
+use crate::event::Cx;
+use crate::moment::What;
+use crate::redis::growth::Held;
+use crate::spec::redis::QueueSpec;
+
+/// Steps in which a backlog is worked off.
+const STEPS: f64 = 64.0;
+
+/// What a workload gets beyond its steady growth, from one tree.
+#[derive(Clone, Debug)]
+pub struct Surplus {
+    /// The workload, by position in the scenario.
+    pub workload: usize,
+    backlog: Option<Backlog>,
+}
+
+#[derive(Clone, Debug)]
+struct Backlog {
+    queue: QueueSpec,
+    begins: SimTime,
+    /// What was worked off, or deleted.
+    gone: Held,
+    /// How it is being worked off.
+    drain: Option<Drain>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    step: Held,
+    each: SimDuration,
+}
+
+impl Surplus {
+    /// A growth burst: it stays.
+    pub fn burst(workload: usize) -> Surplus {
+        Surplus {
+            workload,
+            backlog: None,
+        }
+    }
+
+    /// Jobs that pile up from this instant on.
+    pub fn backlog(workload: usize, queue: QueueSpec, begins: SimTime) -> Surplus {
+        let backlog = Backlog {
+            queue,
+            begins,
+            gone: Held::default(),
+            drain: None,
+        };
+        Surplus {
+            workload,
+            backlog: Some(backlog),
+        }
+    }
+
+    /// Is it one that can be worked off?
+    pub fn is_backlog(&self) -> bool {
+        self.backlog.is_some()
+    }
+}
+
+impl Cluster {
+    /// The consumers of a workload's queue will be back at their pace.
+    pub fn consumers_back_in(&self, workload: usize, lasts: SimDuration, cx: &mut Cx) {
+        self.after(lasts, ClusterTimer::ConsumersBack { workload }, cx);
+    }
+
+    /// The consumers of a workload's queue do `factor` times their capacity from now on: what has
+    /// piled up is worked off.
+    pub fn consumers_back(&mut self, workload: usize, factor: f64, cx: &mut Cx) {
+        for i in 0..self.surpluses.len() {
+            if self.surpluses[i].workload == workload {
+                self.begin_drain(i, factor, cx);
+            }
+        }
+        self.plan_streams(cx);
+        self.settle(cx);
+    }
+
+    fn begin_drain(&mut self, surplus: usize, factor: f64, cx: &mut Cx) {
+        let source = self.workloads.len() + surplus;
+        let Some(backlog) = &self.surpluses[surplus].backlog else {
+            return;
+        };
+        if backlog.begins > cx.now || backlog.drain.is_some() {
+            return;
+        }
+        let surplus_rate = backlog.queue.capacity.get() * factor - backlog.queue.jobs.get();
+        let gone = backlog.gone;
+        self.growth.stop(source, cx.now);
+        let left = self.growth.brought_by(source, cx.now).without(gone);
+        let name = self.names[self.surpluses[surplus].workload].clone();
+        cx.ledger.moment(cx.now, What::BacklogDrains, &name);
+        if left.keys < 1.0 {
+            cx.ledger.moment(cx.now, What::BacklogDone, &name);
+            return;
+        }
+        cx.ledger.say(cx.now, || {
+            format!("{name}: consumers are back, {:.0} jobs wait", left.keys)
+        });
+        let step = left.share((left.keys / STEPS).ceil() / left.keys);
+        let each = SimDuration::from_secs_f64(step.keys / surplus_rate);
+        let backlog = self.surpluses[surplus].backlog.as_mut();
+        backlog.expect("just seen").drain = Some(Drain { step, each });
+        self.after(each, ClusterTimer::Drains { surplus }, cx);
+    }
+
+    /// One more step of a backlog is done.
+    pub(super) fn on_drains(&mut self, surplus: usize, cx: &mut Cx) {
+        let source = self.workloads.len() + surplus;
+        let Surplus { workload, backlog } = &mut self.surpluses[surplus];
+        let workload = *workload;
+        let backlog = backlog.as_mut().expect("only backlogs drain");
+        let Drain { step, each } = backlog.drain.expect("it drains");
+        let left = self.growth.brought_by(source, cx.now).without(backlog.gone);
+        let last = left.keys <= step.keys;
+        let done = if last { left } else { step }.whole();
+        backlog.gone = backlog.gone.with(done);
+        let steady = self.workloads.iter().position(|of| *of == workload);
+        let steady = steady.expect("the workload lives here");
+        self.deleted[steady] = self.deleted[steady].with(done);
+        self.growth.delete(cx.now, done);
+        if last {
+            let name = &self.names[workload];
+            cx.ledger
+                .say(cx.now, || format!("{name}: the backlog is done"));
+            cx.ledger.moment(cx.now, What::BacklogDone, name);
+        } else {
+            self.after(each, ClusterTimer::Drains { surplus }, cx);
+        }
+    }
+
+    /// Keys of a workload are deleted, jobs that wait among them.
+    pub(super) fn backlogs_lose(&mut self, workload: usize, share: f64, now: SimTime) {
+        let steady = self.workloads.len();
+        for (i, surplus) in self.surpluses.iter_mut().enumerate() {
+            let Some(backlog) = &mut surplus.backlog else {
+                continue;
+            };
+            if surplus.workload == workload {
+                let left = self.growth.brought_by(steady + i, now);
+                let gone = left.without(backlog.gone).share(share).whole();
+                backlog.gone = backlog.gone.with(gone);
+            }
+        }
+    }
+}
