@@ -27,11 +27,16 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 9] = [
+pub const SCENARIOS: [BuiltIn; 10] = [
     BuiltIn {
         name: "clients",
         file: "experiments/scenarios/clients.toml",
         text: include_str!("../scenarios/clients.toml"),
+    },
+    BuiltIn {
+        name: "cloudcannon-2025",
+        file: "experiments/scenarios/cloudcannon-2025.toml",
+        text: include_str!("../scenarios/cloudcannon-2025.toml"),
     },
     BuiltIn {
         name: "discord-2017",

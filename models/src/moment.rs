@@ -107,6 +107,13 @@ pub fn observed(service: &str, window: &Window) -> Vec<Moment> {
     moments
 }
 
+/// Do so many attempts fail in the last minute in which anybody came that it is noticed?
+pub fn fails_to_the_end(window: &Window) -> bool {
+    let mut minutes = window.all.iter().rev();
+    let last = minutes.find(|minute| minute.ok + minute.failed > 0);
+    last.is_some_and(|minute| minute.failed as f64 >= SOME * (minute.ok + minute.failed) as f64)
+}
+
 /// A share of failing attempts that is noticed.
 const SOME: f64 = 0.1;
 /// A share of failing attempts that leaves next to nothing.

@@ -11,7 +11,7 @@ use crate::cluster::Evicted;
 use crate::demand::{self, Answers, Population, Tally, Window};
 use crate::ids::{Id, ServiceId};
 use crate::layout;
-use crate::moment::observed;
+use crate::moment::{fails_to_the_end, observed};
 use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
@@ -224,16 +224,32 @@ fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
 }
 
 /// What each population of each cell met around the outage, with the name of its service there, if
-/// there was one and the trial is to be told; those of `[signers]` come first in each cell.
+/// there was one and the trial is to be told; those of `[signers]` come first in each cell. Where
+/// attempts go on failing after the outage (who was turned away comes back at once), so does the
+/// window.
 fn windows(world: &World, streams: &Streams) -> Vec<(String, Window)> {
     let Some((from, to)) = outage(world).filter(|_| world.ledger.tells()) else {
         return Vec::new();
     };
     let to = to.unwrap_or(world.end).min(from + STRIP_MAX);
-    let around = (
-        from.saturating_sub(STRIP_MARGIN),
-        to.saturating_add(STRIP_MARGIN),
-    );
+    let from = from.saturating_sub(STRIP_MARGIN);
+    let mut margin = STRIP_MARGIN;
+    loop {
+        let until = to.saturating_add(margin);
+        let windows = looked_at(world, streams, (from, until));
+        let fails_on = windows.iter().any(|(_, window)| fails_to_the_end(window));
+        if !fails_on || until >= world.end || margin >= STRIP_MAX {
+            return windows;
+        }
+        margin = margin * 2;
+    }
+}
+
+fn looked_at(
+    world: &World,
+    streams: &Streams,
+    around: (SimTime, SimTime),
+) -> Vec<(String, Window)> {
     let demand = visitors::demand(world.spec, streams);
     let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
     let mut windows = Vec::new();
