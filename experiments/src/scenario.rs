@@ -27,7 +27,12 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 10] = [
+pub const SCENARIOS: [BuiltIn; 11] = [
+    BuiltIn {
+        name: "basecamp-2020",
+        file: "experiments/scenarios/basecamp-2020.toml",
+        text: include_str!("../scenarios/basecamp-2020.toml"),
+    },
     BuiltIn {
         name: "clients",
         file: "experiments/scenarios/clients.toml",

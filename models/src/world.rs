@@ -4,7 +4,7 @@
 //! events; what one wants of another (a probe, a page, a failover, larger nodes) goes through this
 //! file, in [`World::handle`] and the few functions below it.
 
-use sim::{Agenda, Model, SimTime, Streams};
+use sim::{Agenda, Model, SimDuration, SimTime, Streams};
 
 use crate::answer::Answer;
 use crate::blast::BlastRadius;
@@ -101,6 +101,16 @@ impl Model for World<'_> {
             Event::Fault(number) => self.strike(number, agenda),
         }
     }
+}
+
+/// How far back people look on a graph of errors, and the share of errors there that they take for
+/// an outage that goes on, on and off (assumptions).
+const GLANCE: SimDuration = SimDuration::from_secs(30);
+const FAILS: f64 = 0.2;
+
+/// Does a service fail, or has it lately, off and on?
+pub(crate) fn fails(service: &Service, now: SimTime) -> bool {
+    !service.works() || service.error_share(now.saturating_sub(GLANCE), now) >= FAILS
 }
 
 impl World<'_> {
@@ -225,7 +235,7 @@ impl World<'_> {
         let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= high);
         let gone = |c: &Cluster| !c.shards_without_owner(high, now).is_empty();
         Sight {
-            failing: self.services.iter().any(|(_, service)| !service.works()),
+            failing: self.services.iter().any(|(_, service)| fails(service, now)),
             memory_high: self.clusters.iter().any(|(_, cluster)| full(cluster)),
             node_gone: self.clusters.iter().any(|(_, cluster)| gone(cluster)),
         }

@@ -113,6 +113,7 @@ fn constants(lab: &BTreeMap<Group, Measured>) -> SyncSpec {
         // Every run starts with an empty replica.
         flush_keys: rate(1e-6),
         network: bytes_rate(sent.bytes / sent.send),
+        load_spread: None,
         cold_memory: Some(ColdMemorySpec {
             beyond: Bytes::from_f64(near - less * fill),
             fill: bytes_rate(fill),

@@ -24,6 +24,7 @@ use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
 use crate::moment::What;
+use crate::redis::fork::{Busy, copies_pages_for};
 use crate::redis::replication::{Overflow, overflow};
 use crate::redis::sync::{self, Stages};
 
@@ -128,10 +129,24 @@ impl Cluster {
             self.nodes[replica].positioned = false;
             self.set_stream(replica, Link::Receiving(copying), cx);
         }
-        if stages.fork > SimDuration::ZERO {
-            self.change(source, cx, |node| node.forking = Some(stages.fork));
-            self.after(stages.fork, ClusterTimer::Forked(source), cx);
+        let pause = stages.fork + self.copies_pages_for(shard, bytes);
+        if pause > SimDuration::ZERO {
+            self.change(source, cx, |node| node.forking = Some(pause));
+            self.after(pause, ClusterTimer::Forked(source), cx);
         }
+    }
+
+    /// How long a shard's owner does nothing but copy huge pages after a fork of so many bytes. A
+    /// replica, which executes only the writes, is taken to be as busy.
+    pub(super) fn copies_pages_for(&self, shard: usize, bytes: f64) -> SimDuration {
+        let copy = self.redis.huge_page_copy.unwrap_or(SimDuration::ZERO);
+        let (commands, writes) = self.commands;
+        let busy = Busy {
+            commands: commands * self.shares[shard],
+            writes: writes * self.shares[shard],
+            takes: self.redis.command_time.as_secs_f64(),
+        };
+        copies_pages_for(bytes, busy, copy.as_secs_f64())
     }
 
     /// The end of a stage, or the instant before it at which the source holds too much.

@@ -105,6 +105,7 @@ pub(super) fn nodes(
         soft_since: None,
         due: None,
         wait: 0,
+        loads: 0,
         promoted: None,
     };
     (0..shards * per_shard).map(node).collect()

@@ -2,7 +2,7 @@
 //! clients learn the owners anew, end growth.
 
 use sim::SimTime;
-use sim::quantity::Factor;
+use sim::quantity::{Bytes, Factor};
 
 use super::Cluster;
 use super::queue::Surplus;
@@ -78,6 +78,20 @@ impl Cluster {
         cx.ledger.say(cx.now, || {
             format!("{} cluster: maxmemory is raised", self.name)
         });
+        self.settle(cx);
+    }
+
+    /// `CONFIG SET client-output-buffer-limit` for replicas on every node; without a limit there
+    /// is none to raise.
+    pub fn raise_output_limit(&mut self, to: Factor, cx: &mut Cx) {
+        if let Some(limit) = &mut self.redis.replication.output_limit {
+            limit.hard = Bytes::from_f64(limit.hard.as_f64() * to.get());
+            limit.soft = Bytes::from_f64(limit.soft.as_f64() * to.get());
+        }
+        cx.ledger.say(cx.now, || {
+            format!("{} cluster: replicas' buffer limits are raised", self.name)
+        });
+        self.plan_streams(cx);
         self.settle(cx);
     }
 

@@ -65,6 +65,8 @@ pub struct Node {
     pub due: Option<Due>,
     /// See `due`.
     pub wait: u32,
+    /// How often its process has read its data.
+    pub loads: u32,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }

@@ -208,7 +208,9 @@ impl Cluster {
             self.save_failed(node, "the disk is full", cx);
         } else {
             self.begin_save(node, cx.now, cx);
-            let pause = fork_time(resident, self.redis.sync.fork_per_gib);
+            let shard = self.nodes[node].shard;
+            let pause = fork_time(resident, self.redis.sync.fork_per_gib)
+                + self.copies_pages_for(shard, resident);
             if pause >= patience {
                 let about = pause.rounded_to(SimDuration::from_millis(1));
                 cx.ledger.say(cx.now, || {
@@ -277,8 +279,10 @@ impl Cluster {
         // The most that a save can copy, and the pages' tables.
         let copied = memory.limit() * 2.0;
         let most = self.largest_copy(node).min(copied) + page_tables(available);
-        let blocks = saves.patience.as_secs_f64() / self.redis.sync.fork_per_gib.as_secs_f64();
-        let mut resident = (available - most).min(blocks * (1u64 << 30) as f64);
+        let gib = (1u64 << 30) as f64;
+        let each = self.redis.sync.fork_per_gib + self.copies_pages_for(*shard, gib);
+        let blocks = saves.patience.as_secs_f64() / each.as_secs_f64();
+        let mut resident = (available - most).min(blocks * gib);
         // Halvings of a size that fits without a doubt.
         while resident > 1.0 && !fork_succeeds(saves.spec.overcommit, resident, available, swap) {
             resident /= 2.0;

@@ -1,6 +1,6 @@
 //! After every event: what memory does to each node now, who hears of it, and what comes next.
 
-use sim::SimDuration;
+use sim::{Dist, SimDuration};
 
 use super::node::Promotion;
 use super::save::is_gone;
@@ -13,6 +13,9 @@ use crate::redis::capability::Condition;
 use crate::redis::memory::Trouble;
 use crate::redis::sync;
 use crate::spec::service::Access;
+
+/// Saves draw from children of the same key by node.
+const LOADS: u64 = u64::MAX;
 
 impl Cluster {
     /// Brings every node's condition up to date, and plans the next look at memory and bus.
@@ -125,6 +128,7 @@ impl Cluster {
         self.settle_tables(held, cx);
         let held = held.share(share);
         let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
+        let takes = takes.scaled(self.load_factor(node));
         let load = self.load(node, cx.now);
         let fits = self.nodes[node].memory.loadable(held.bytes, load);
         if fits < 1.0 {
@@ -132,6 +136,22 @@ impl Cluster {
         } else {
             self.after(takes, ClusterTimer::Loaded(node), cx);
         }
+    }
+
+    /// What a load takes over its median, drawn for each load of a node.
+    fn load_factor(&mut self, node: usize) -> f64 {
+        let Some(spread) = self.redis.sync.load_spread else {
+            return 1.0;
+        };
+        let loads = u64::from(self.nodes[node].loads);
+        self.nodes[node].loads += 1;
+        let second = SimDuration::from_secs(1);
+        let factor = Dist::LogNormal {
+            median: second,
+            p90: second.scaled(spread.get()),
+        };
+        let mut rng = self.save_key.child(LOADS).at(node as u64, loads);
+        factor.sample(&mut rng).as_secs_f64()
     }
 
     pub(super) fn on_loaded(&mut self, node: usize, cx: &mut Cx) {

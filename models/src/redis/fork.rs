@@ -32,6 +32,44 @@ pub fn fork_time(resident: f64, per_gib: SimDuration) -> SimDuration {
     per_gib.scaled(resident / (1u64 << 30) as f64)
 }
 
+/// What a server does when it forks: commands per second, the share of them that write, and the
+/// time that each takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Busy {
+    /// Commands per second.
+    pub commands: f64,
+    /// Writes per second, of those.
+    pub writes: f64,
+    /// Seconds for one command.
+    pub takes: f64,
+}
+
+/// How long after a fork of so much resident memory the single thread does nothing but copy huge
+/// pages, `copy` seconds each, for the writes that wait: each write goes to a page at random.
+///
+/// With a share `u` of the pages not yet copied a command takes `takes + w u copy`, where `w` is
+/// the share of writes; as long as commands times that is above 1 the thread is never free, and
+/// copies `w u` pages a command. So the share falls from 1 to `u*`, at which it keeps up, in
+///
+/// ```text
+/// pages x ( takes/w x ln(1/u*) + copy x (1 - u*) ),   u* = (1 - commands x takes) / (writes x copy)
+/// ```
+pub fn copies_pages_for(resident: f64, busy: Busy, copy: f64) -> SimDuration {
+    let Busy {
+        commands,
+        writes,
+        takes,
+    } = busy;
+    if writes <= 0.0 || copy <= 0.0 {
+        return SimDuration::ZERO;
+    }
+    // A server that could not keep up without any fork is another matter.
+    let keeps_up = ((1.0 - commands * takes).max(0.01) / (writes * copy)).min(1.0);
+    let pages = resident / HUGE_PAGE;
+    let each = takes * commands / writes * -keeps_up.ln() + copy * (1.0 - keeps_up);
+    SimDuration::from_secs_f64(pages * each)
+}
+
 /// Bytes that jemalloc keeps for each slab, with the map of its free places (edata.h: edata_t).
 const SLAB_RECORD: f64 = 128.0;
 
@@ -113,6 +151,39 @@ mod tests {
         let writes = 10_000.0;
         assert!(STRINGS.copied(writes, HUGE_PAGE) > 0.9 * 1072e6);
         assert!(STRINGS.copied(writes, PAGE) < 0.2 * 1072e6);
+    }
+
+    #[test]
+    fn a_thread_that_copies_huge_pages_is_busy_until_it_keeps_up() {
+        let (busy, copy) = (
+            Busy {
+                commands: 40_000.0,
+                writes: 20_000.0,
+                takes: 10e-6,
+            },
+            125e-6,
+        );
+        let resident = 1000.0 * HUGE_PAGE;
+        let formula = copies_pages_for(resident, busy, copy).as_secs_f64();
+        // Command by command: half of them write, and the page is still shared with chance `u`.
+        let (mut left, mut at, mut done) = (1000.0_f64, 0.0, 0.0);
+        while done <= at * busy.commands {
+            let u = left / 1000.0;
+            at += busy.takes + 0.5 * u * copy;
+            left -= 0.5 * u;
+            done += 1.0;
+            // The thread keeps up from here on; what has piled up is another matter.
+            if busy.commands * (busy.takes + 0.5 * u * copy) < 1.0 {
+                break;
+            }
+        }
+        assert!((at / formula - 1.0).abs() < 0.01, "{at} and {formula}");
+        let calm = Busy {
+            writes: 1000.0,
+            commands: 2000.0,
+            ..busy
+        };
+        assert_eq!(copies_pages_for(resident, calm, copy), SimDuration::ZERO);
     }
 
     #[test]

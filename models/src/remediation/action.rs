@@ -9,7 +9,7 @@
 //! Actions concern the clusters that do not take writes, and the one that a page was about. Those
 //! on a service's requests are only recorded with it, for whoever evaluates its requests.
 
-use sim::{Agenda, SimDuration};
+use sim::{Agenda, SimDuration, SimTime};
 
 use crate::answer::Answer;
 use crate::cluster::operate::Demand;
@@ -19,7 +19,7 @@ use crate::ids::{ClusterId, ServiceId};
 use crate::people::Deed;
 use crate::spec::RemedySpec;
 use crate::spec::service::Access;
-use crate::world::World;
+use crate::world::{World, fails};
 
 /// What a step still waits for after it has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,7 @@ impl World<'_> {
             | RemedySpec::RestartNodes {}
             | RemedySpec::FailOver {}
             | RemedySpec::RaiseMaxmemory { .. }
+            | RemedySpec::RaiseOutputLimit { .. }
             | RemedySpec::DeleteKeys { .. }
             | RemedySpec::StopGrowth { .. }
             | RemedySpec::ShedLoad { .. }
@@ -94,7 +95,7 @@ impl World<'_> {
             | RemedySpec::Wait {} => return,
         };
         let interruption = self.spec.redis.cut_over;
-        for id in self.concerned() {
+        for id in self.concerned(agenda.now()) {
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
             let cluster = &mut self.clusters[id];
             let mut shards = match from {
@@ -124,10 +125,18 @@ impl World<'_> {
             RemedySpec::RestartNodes {} => self.restart_nodes(agenda),
             RemedySpec::FailOver {} => self.fail_over(agenda),
             RemedySpec::RaiseMaxmemory { to } => {
-                let concerned = self.concerned();
+                let concerned = self.concerned(agenda.now());
                 for id in &concerned {
                     let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
                     self.clusters[*id].raise_maxmemory(*to, cx);
+                }
+                concerned
+            }
+            RemedySpec::RaiseOutputLimit { to } => {
+                let concerned = self.concerned(agenda.now());
+                for id in &concerned {
+                    let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+                    self.clusters[*id].raise_output_limit(*to, cx);
                 }
                 concerned
             }
@@ -195,7 +204,7 @@ impl World<'_> {
     }
 
     fn restart_nodes(&mut self, agenda: &mut Agenda<Event>) -> Vec<ClusterId> {
-        let concerned = self.concerned();
+        let concerned = self.concerned(agenda.now());
         for id in &concerned {
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
             let cluster = &mut self.clusters[*id];
@@ -212,7 +221,7 @@ impl World<'_> {
     }
 
     fn fail_over(&mut self, agenda: &mut Agenda<Event>) -> Vec<ClusterId> {
-        let concerned = self.concerned();
+        let concerned = self.concerned(agenda.now());
         for id in &concerned {
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
             let cluster = &mut self.clusters[*id];
@@ -238,13 +247,25 @@ impl World<'_> {
         Vec::new()
     }
 
-    /// The clusters that do not take writes, and the one that a page was about.
-    fn concerned(&self) -> Vec<ClusterId> {
+    /// The clusters that do not take writes, and the one that a page was about; if there are none,
+    /// those without which a service has failed lately.
+    fn concerned(&self, now: SimTime) -> Vec<ClusterId> {
         let about = self.people.about();
         let clusters = self.clusters.iter();
         let concerned =
             clusters.filter(|(id, c)| c.answer(Access::Write) != Answer::Ok || about == Some(*id));
-        concerned.map(|(id, _)| id).collect()
+        let concerned: Vec<ClusterId> = concerned.map(|(id, _)| id).collect();
+        if !concerned.is_empty() {
+            return concerned;
+        }
+        let services = self.services.iter();
+        let failing = services.filter(|(_, service)| fails(service, now));
+        let mut needed: Vec<ClusterId> = failing
+            .flat_map(|(_, service)| service.needs().iter().map(|need| need.cluster))
+            .collect();
+        needed.sort();
+        needed.dedup();
+        needed
     }
 
     /// The cluster on which a workload lives, and the workload by position.

@@ -160,6 +160,11 @@ pub struct RedisSpec {
     pub swap_fault: SimDuration,
     /// How long clients take to be back on a promoted node with all their connections.
     pub reconnect_ramp: SimDuration,
+    /// Time that the kernel takes to copy one huge page (2 MiB) when it is first written to after a
+    /// fork; absent: it copies none (ordinary pages; `disable-thp`; Linux since 5.8 copies 4 KiB of
+    /// them). Where writes hit more pages than can be copied, the node does nothing else for a
+    /// while.
+    pub huge_page_copy: Option<SimDuration>,
     /// Interruption when clients move to nodes that replace others.
     pub cut_over: SimDuration,
     /// Until a supervisor starts a killed process again.
@@ -200,6 +205,9 @@ pub struct SyncSpec {
     pub network: BytesPerSec,
     /// Memory that a virtual machine's host has yet to give; absent: all of it is there.
     pub cold_memory: Option<ColdMemorySpec>,
+    /// How much the time varies that a restarted process takes to load the same data: the 90th
+    /// percentile over the median of a log-normal distribution, at least 1x; absent: not at all.
+    pub load_spread: Option<Factor>,
 }
 
 /// What it costs to fill memory for the first time.

@@ -63,6 +63,12 @@ pub enum RemedySpec {
         /// The new limit over the present one.
         to: Factor,
     },
+    /// Raise the limit on what a primary holds for a replica (`client-output-buffer-limit`), hard
+    /// and soft, on every node of the clusters concerned.
+    RaiseOutputLimit {
+        /// The new limits over the present ones.
+        to: Factor,
+    },
     /// Delete keys of a workload.
     DeleteKeys {
         /// The workload.
@@ -134,6 +140,7 @@ impl RemedySpec {
             RemedySpec::ShedLoad { .. } => "shed-load",
             RemedySpec::StopRetries { .. } => "stop-retries",
             RemedySpec::ScaleServers { .. } => "scale-servers",
+            RemedySpec::RaiseOutputLimit { .. } => "raise-output-limit",
             RemedySpec::MendConsumers { .. } => "mend-consumers",
             RemedySpec::Wait {} => "wait",
         }
@@ -153,6 +160,7 @@ impl RemedySpec {
             RemedySpec::ShedLoad { .. } => "sheds load",
             RemedySpec::StopRetries { .. } => "stops retries",
             RemedySpec::ScaleServers { .. } => "brings up more servers",
+            RemedySpec::RaiseOutputLimit { .. } => "raises the replicas' buffer limit",
             RemedySpec::MendConsumers { .. } => "mends what the consumers wait for",
             RemedySpec::Wait {} => "waits",
         }
@@ -174,6 +182,7 @@ impl RemedySpec {
             RemedySpec::Wait {} => 11,
             RemedySpec::ScaleServers { .. } => 12,
             RemedySpec::MendConsumers { .. } => 13,
+            RemedySpec::RaiseOutputLimit { .. } => 14,
         }
     }
 }

@@ -75,6 +75,20 @@ impl WorldSpec {
                     "set redis.maxmemory, or take the step out",
                 );
             }
+            RemedySpec::RaiseOutputLimit { to } => {
+                found.unless(
+                    to.get() > 1.0,
+                    key("action.to"),
+                    "the limit would not be higher",
+                    "give a factor above 1x",
+                );
+                found.unless(
+                    self.redis.replication.output_limit.is_some(),
+                    key("action"),
+                    "no primary has a limit that could be raised",
+                    "set redis.replication.output_limit, or take the step out",
+                );
+            }
             RemedySpec::DeleteKeys { workload, .. } | RemedySpec::StopGrowth { workload } => {
                 let known = self.workload_names();
                 found.known(key("action.workload"), "workload", workload, &known);

@@ -54,6 +54,12 @@ impl WorldSpec {
     fn check_sync(&self, found: &mut Findings) {
         let sync = &self.redis.sync;
         let cold = sync.cold_memory.map(|cold| cold.fill.get());
+        found.unless(
+            sync.load_spread.is_none_or(|spread| spread.get() >= 1.0),
+            "redis.sync.load_spread",
+            "a 90th percentile lies above the median",
+            "give a factor of at least 1x, or leave the key out",
+        );
         for (key, rate) in [
             ("save_keys", sync.save_keys.get()),
             ("save_bytes", sync.save_bytes.get()),
