@@ -18,6 +18,7 @@ pub mod report;
 pub mod rows;
 pub mod runner;
 pub mod scenario;
+pub mod schema;
 pub mod series;
 pub mod stats;
 pub mod study;

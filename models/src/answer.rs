@@ -6,11 +6,12 @@
 //! callers) is then evaluated against it, counted where the answer decides and opened request by
 //! request where it does not.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::{SimDuration, SimTime};
 
 /// Why an attempt failed, as the caller's log would name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The Redis client's own timeout ran out.

@@ -1,6 +1,7 @@
 //! Moments of note, as data: what a replay compares with a public report, and alerts and people's
 //! steps are measured by. The trace tells the same in sentences; nobody parses those.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sim::{SimDuration, SimTime};
 
@@ -18,7 +19,9 @@ pub struct Moment {
 }
 
 /// What happened. The names are those that `[[replay.check]]` uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
     /// A fault of the scenario strikes; whom: its kind.

@@ -18,6 +18,7 @@ mod special;
 
 use rand::RngExt;
 use rand::distr::Open01;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::streams::Rng;
@@ -25,7 +26,7 @@ use crate::time::SimDuration;
 use special::{NORMAL_P90, gamma, normal_quantile};
 
 /// A distribution of durations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Dist {
     /// Always the same.

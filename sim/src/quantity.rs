@@ -14,6 +14,7 @@
 mod bytes;
 mod rate;
 mod ratio;
+mod schema;
 
 use std::fmt;
 use std::marker::PhantomData;

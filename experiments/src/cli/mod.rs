@@ -5,6 +5,7 @@ mod clients;
 mod compare;
 mod list;
 mod replay;
+mod schema;
 mod trace;
 mod validate;
 
@@ -49,6 +50,9 @@ enum Verb {
     /// Replay public outages beside what was reported
     #[command(before_help = replay::EXAMPLES)]
     Replay(ReplayArguments),
+    /// What a scenario file may hold: every key, what it means, and what stands there
+    #[command(before_help = schema::EXAMPLES)]
+    Schema(SchemaArguments),
     /// Tell one trial: changes of state, messages of note, verdicts, human steps
     #[command(before_help = trace::EXAMPLES)]
     Trace(TraceArguments),
@@ -123,6 +127,21 @@ struct ReplayArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct SchemaArguments {
+    /// A key with the tables that it is in, such as fault.crash.at [default: all, in a line each]
+    key: Option<String>,
+    /// Print a JSON Schema (draft 2020-12) of a scenario file
+    #[arg(long, conflicts_with = "key")]
+    json: bool,
+    /// Print the reference of all keys as Markdown
+    #[arg(long, conflicts_with_all = ["key", "json"])]
+    markdown: bool,
+    /// Print a small scenario of a replay to begin with
+    #[arg(long, conflicts_with_all = ["key", "json", "markdown"])]
+    template: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct TraceArguments {
     /// A built-in scenario or study, a file, or - for standard input
     scenario: String,
@@ -179,6 +198,7 @@ pub fn run() -> u8 {
         Verb::Clients(arguments) => clients::run(arguments),
         Verb::List => list::run(),
         Verb::Replay(arguments) => replay::run(arguments),
+        Verb::Schema(arguments) => schema::run(arguments),
         Verb::Trace(arguments) => trace::run(arguments),
         Verb::Validate(arguments) => validate::run(arguments),
     };

@@ -11,13 +11,14 @@
 //! ```
 
 use models::moment::{Moment, What};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::{Probability, SimDuration, SimTime};
 
 use crate::document::{Node, Value};
 
 /// The `[replay]` table, but for its fragments.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
     /// Minute 0 of the report.
@@ -30,7 +31,7 @@ pub struct ReplaySpec {
 }
 
 /// One moment of a trial.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// What happened.
@@ -48,7 +49,7 @@ pub struct Selector {
 }
 
 /// The outage as a whole.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TotalSpec {
     /// What the report says.
@@ -63,8 +64,9 @@ pub struct TotalSpec {
 }
 
 /// One thing that is compared, in scripted replays.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ReplayCheckSpec")]
 pub struct CheckSpec {
     /// Its name in the scorecard.
     pub name: String,
@@ -73,7 +75,7 @@ pub struct CheckSpec {
 }
 
 /// What is compared: medians over trials.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Check {
     /// The time from one moment to another.
@@ -119,7 +121,7 @@ pub enum Check {
 }
 
 /// What two worlds are compared by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MeasureSpec {
     /// Lost acceptances.

@@ -17,10 +17,11 @@
 //! `sum of bytes x exp(-rate T) = bytes to evict` (Che, Tung and Wang 2002).
 //! Left out: the time budget of an eviction cycle, and clients' buffers that evict data.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// `maxmemory-policy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MaxmemoryPolicy {
     /// Writes are refused with `-OOM`.

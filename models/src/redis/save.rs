@@ -12,6 +12,7 @@
 //! copied some on top, scores higher; with `oom-score-adj` the child's score is raised by 800 and
 //! it goes first (config.c). Left out: errors of the append-only file itself, and its fsync policy.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
@@ -20,7 +21,7 @@ use sim::SimDuration;
 pub const RETRY: SimDuration = SimDuration::from_secs(6);
 
 /// `vm.overcommit_memory` of the host: may a process be copied that could not be held twice?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overcommit {
     /// 1, as Redis asks for at its start; and in effect 0 on Linux since 5.2.

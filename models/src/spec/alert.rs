@@ -1,11 +1,12 @@
 //! Alert rules: what is measured, when a rule fires, and how the page gets lost.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::{Factor, PerSec, Probability};
 
 /// One alert rule: `[[alert]]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertSpec {
     /// Its name, which is also that of its draws: the same rule in two designs has the same luck.
@@ -31,7 +32,7 @@ pub struct AlertSpec {
 }
 
 /// What is measured.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MetricSpec {
     /// Used memory of some shard's owner over its limit.

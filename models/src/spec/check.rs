@@ -1,11 +1,12 @@
 //! Health checks: what is asked, how answers become a verdict, and what follows from it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::Probability;
 
 /// One health check.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckSpec {
     /// What is asked.
@@ -23,7 +24,7 @@ pub struct CheckSpec {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ProbeSpec {
     /// Does any known node accept a connection?
@@ -49,7 +50,7 @@ pub enum ProbeSpec {
 }
 
 /// How answers become a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum JudgeSpec {
     /// Down after `fall` failures in a row, up after `rise` successes in a row.
@@ -73,7 +74,7 @@ pub enum JudgeSpec {
 }
 
 /// What a verdict sets off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionSpec {
     /// Promote a replica that answers at all.
@@ -87,7 +88,7 @@ pub enum ActionSpec {
 }
 
 /// What holds actions back.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GuardSpec {
     /// Least time between two failovers of one shard by this check.

@@ -6,11 +6,12 @@
 use std::str::FromStr;
 
 use jiff::civil::DateTime;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
 /// Where a trial stands on the wall clock. A scenario without it starts on a Monday at midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockSpec {
     /// The trial's first instant by local wall clock: `"2020-06-02 00:00"`.

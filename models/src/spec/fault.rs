@@ -1,12 +1,13 @@
 //! What goes wrong. Faults are drawn before the trial begins, without a look at the design.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, Factor, PerSec};
 
 /// One kind of fault.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FaultSpec {
     /// One workload begins to grow fast: a backlog, a leak, a campaign.
@@ -92,7 +93,7 @@ pub enum FaultSpec {
 }
 
 /// Subscribers that stop reading.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlowSubscriberSpec {
     /// The workload whose cluster is hit.
@@ -112,7 +113,7 @@ pub struct SlowSubscriberSpec {
 }
 
 /// A side of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SideSpec {
     /// With the named hosts.
@@ -122,7 +123,7 @@ pub enum SideSpec {
 }
 
 /// A workload and its weight in a draw.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightSpec {
     /// The workload's name.

@@ -16,10 +16,12 @@ mod problems;
 pub mod redis;
 pub mod replication;
 pub mod runbook;
+mod schema;
 pub mod service;
 pub mod signers;
 pub mod traffic;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
@@ -37,7 +39,7 @@ pub use signers::{CallerSpec, ClassSpec, ProductSpec, SignersSpec};
 pub use traffic::TrafficSpec;
 
 /// Everything that a trial needs to know.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorldSpec {
     /// What the scenario is about, and which of its numbers are reported and which assumed.
@@ -101,7 +103,7 @@ impl WorldSpec {
 }
 
 /// The scenario in words, with its sources.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AboutSpec {
     /// One line.
@@ -115,7 +117,7 @@ pub struct AboutSpec {
 }
 
 /// One statement and where it comes from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactSpec {
     /// The statement, or the key of the scenario that it is about.

@@ -1,5 +1,6 @@
 //! The people who fix, and the remedies that do not wait for them.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
@@ -8,7 +9,7 @@ use sim::quantity::{Factor, Probability};
 use super::runbook::StepSpec;
 
 /// Automatic scaling of memory.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AutoscalerSpec {
     /// Used share of a node's limit above which it acts.
@@ -26,7 +27,7 @@ pub struct AutoscalerSpec {
 }
 
 /// How people find out, think and act.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleSpec {
     /// From the first error to a page, when an alert on symptoms works.

@@ -1,5 +1,6 @@
 //! Saving to disk, and clients that listen: parts of a node that need not exist.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::{Bytes, Factor, Probability};
@@ -7,7 +8,7 @@ use sim::quantity::{Bytes, Factor, Probability};
 pub use crate::redis::save::Overcommit;
 
 /// Background saves, if the nodes make any.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersistenceSpec {
     /// When a child begins to write the dataset.
@@ -23,7 +24,7 @@ pub struct PersistenceSpec {
 }
 
 /// When a child begins to write the dataset.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ScheduleSpec {
     /// `save`: after some time with some changes. A failed one stops writes.
@@ -39,7 +40,7 @@ pub enum ScheduleSpec {
 }
 
 /// One save point.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavePointSpec {
     /// So much time must have passed since the last save,
@@ -49,7 +50,7 @@ pub struct SavePointSpec {
 }
 
 /// Subscribers of channels, if there are any, and their limits.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PubsubSpec {
     /// Subscribers of each primary that keep up: a connection's memory each.

@@ -1,5 +1,6 @@
 //! Workloads, the nodes that hold them, and who promotes a replica.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
@@ -13,7 +14,7 @@ use crate::redis::keyspace::KeyShape;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadSpec {
     /// Its name, by which services and faults refer to it.
@@ -46,7 +47,7 @@ pub struct WorkloadSpec {
 
 /// A queue of jobs in a workload. While its consumers keep up nothing of it stays, so it is no part
 /// of `dataset`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueSpec {
     /// Jobs that come in per second, on average.
@@ -59,7 +60,7 @@ pub struct QueueSpec {
 }
 
 /// What a workload's keys are to its users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Holds {
     /// A user each, who is signed out when it goes.
@@ -83,7 +84,7 @@ impl WorkloadSpec {
 }
 
 /// Which workload lives on which cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LayoutSpec {
     /// One cluster for all.
@@ -115,7 +116,7 @@ pub enum LayoutSpec {
 pub const CELLS_MAX: u16 = 64;
 
 /// What two layouts have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
     /// The same total memory; more nodes then cost more.
@@ -125,7 +126,7 @@ pub enum Budget {
 }
 
 /// What a cluster is made of, before the layout shares it out.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedisSpec {
     /// Primaries with slots.
@@ -182,7 +183,7 @@ pub struct RedisSpec {
 }
 
 /// Throughput of the stages of a full synchronisation.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncSpec {
     /// `repl-diskless-sync`: the child streams to the replicas instead of writing a file first.
@@ -211,7 +212,7 @@ pub struct SyncSpec {
 }
 
 /// What it costs to fill memory for the first time.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColdMemorySpec {
     /// What a process can fill at full speed: memory that was in use lately.
@@ -221,7 +222,7 @@ pub struct ColdMemorySpec {
 }
 
 /// Who promotes a replica.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum FailoverSpec {
     /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs.
@@ -237,7 +238,7 @@ pub enum FailoverSpec {
 }
 
 /// A provider's failover, as its documents describe it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedSpec {
     /// From the primary's last answer until a replica is promoted, detection included. Azure Cache

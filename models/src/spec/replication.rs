@@ -1,12 +1,13 @@
 //! How replicas follow their primary: `repl-*`, `min-replicas-*`, and the replica class of
 //! `client-output-buffer-limit`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::Bytes;
 
 /// Replication, as redis.conf sets it.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicationSpec {
     /// `repl-timeout`: silence after which either side gives a connection up.
@@ -20,7 +21,7 @@ pub struct ReplicationSpec {
 }
 
 /// What a source may hold for one replica before it cuts the replica off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputLimitSpec {
     /// Never more than this.
@@ -32,7 +33,7 @@ pub struct OutputLimitSpec {
 }
 
 /// How many replicas must have answered lately for a primary to take writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MinReplicasSpec {
     /// `min-replicas-to-write`.

@@ -1,12 +1,13 @@
 //! What people do about an outage, step by step: the runbook, wrong actions included.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::dist::Dist;
 use sim::quantity::{Factor, Probability};
 
 /// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
 /// go on to the next step if it has not.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepSpec {
     /// What is done.
@@ -31,7 +32,7 @@ pub struct StepSpec {
 }
 
 /// A condition of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenSpec {
     /// No page has named the node or the resource.
@@ -49,7 +50,7 @@ pub enum WhenSpec {
 }
 
 /// What can be done. Each does its work on the model; nothing knows whether it is wise.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RemedySpec {
     /// Restart the servers of every service that fails: their clients learn the owners anew.

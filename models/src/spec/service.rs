@@ -1,5 +1,6 @@
 //! APIs, what they need of Redis, and the components of the status page.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
@@ -8,7 +9,7 @@ use sim::quantity::{Factor, Probability};
 use crate::answer::Cause;
 
 /// One API.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
     /// Its name.
@@ -35,7 +36,7 @@ pub struct ServiceSpec {
 
 /// `WAIT` after every write: the service goes on when so many replicas have acknowledged it, or
 /// after the timeout (replication.c: waitCommand).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitSpec {
     /// Replicas that must acknowledge.
@@ -47,7 +48,7 @@ pub struct WaitSpec {
 }
 
 /// What a service makes of a write that too few replicas have acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShortSpec {
     /// It is content, late.
@@ -57,7 +58,7 @@ pub enum ShortSpec {
 }
 
 /// One workload that a service cannot do without.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NeedSpec {
     /// The workload's name.
@@ -80,7 +81,7 @@ pub struct NeedSpec {
 }
 
 /// What becomes of a request that the gateway has given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GivenUp {
     /// The service drops it, and its worker is free.
@@ -90,7 +91,7 @@ pub enum GivenUp {
 }
 
 /// Which shards of a cluster a request touches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keys {
     /// The one in which the visitor's key lies.
@@ -100,7 +101,7 @@ pub enum Keys {
 }
 
 /// How many calls may be under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkheadSpec {
     /// Calls at the same time.
@@ -110,7 +111,7 @@ pub struct BulkheadSpec {
 }
 
 /// A copy of what was read, in the service's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CacheSpec {
     /// Share of the calls that it spares while Redis answers.
@@ -121,7 +122,7 @@ pub struct CacheSpec {
 }
 
 /// A slower store, such as a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FallbackSpec {
     /// Requests that it works on at the same time.
@@ -135,7 +136,7 @@ pub struct FallbackSpec {
 /// When a circuit breaker opens. Presets: resilience4j's defaults are `count` with a window of
 /// 100, 50 %, open for 60 s, 10 trial calls; Hystrix's are `time` with 10 s, 20 calls, 50 %, 5 s;
 /// Envoy's outlier detection is `consecutive` with 5 failures and 30 s.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BreakerSpec {
     /// By the share of failures among the last calls.
@@ -172,7 +173,7 @@ pub enum BreakerSpec {
 }
 
 /// How a service uses a workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// Only reads.
@@ -182,7 +183,7 @@ pub enum Access {
 }
 
 /// The service's Redis client.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSpec {
     /// Until a connection that does not come about is given up; absent: never. It counts for nodes
@@ -214,7 +215,7 @@ pub struct ClientSpec {
 }
 
 /// How the pause before a further try grows.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackoffGrowthSpec {
     /// From one try to the next.
@@ -226,7 +227,7 @@ pub struct BackoffGrowthSpec {
 }
 
 /// A client's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPoolSpec {
     /// Connections of one process.
@@ -238,7 +239,7 @@ pub struct ClientPoolSpec {
 }
 
 /// What makes a client look for the owner of the slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {
     /// A reply that sends it on, a connection that breaks, a command that it gives up.
@@ -248,7 +249,7 @@ pub struct FollowsSpec {
 }
 
 /// What the status page lists: available while all its services answer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ComponentSpec {
     /// Its name on the status page.

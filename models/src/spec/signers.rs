@@ -1,6 +1,7 @@
 //! Who comes: signers of one or several products with their patience and returns, and machine
 //! callers.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::{Factor, PerSec, Probability};
@@ -8,7 +9,7 @@ use sim::quantity::{Factor, PerSec, Probability};
 use super::traffic::{BurstsSpec, Series, SurgeSpec, TrafficSpec};
 
 /// The people who come to accept.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignersSpec {
     /// The service that captures acceptances.
@@ -34,7 +35,7 @@ pub struct SignersSpec {
 }
 
 /// A further product whose customers come to accept, counted with the signers and apart from them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProductSpec {
     /// Its name.
@@ -63,7 +64,7 @@ pub struct ProductSpec {
 }
 
 /// One kind of signer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassSpec {
     /// Its name.
@@ -81,7 +82,7 @@ pub struct ClassSpec {
 }
 
 /// Machine callers of a service: they press once and wait for the gateway.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerSpec {
     /// The service that they call.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::dist::Dist;
 use sim::quantity::Factor;
@@ -32,7 +33,7 @@ pub struct TrafficSpec<'a> {
 }
 
 /// Random bursts of a whole population.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum BurstsSpec {
     /// A two-state Markov-modulated Poisson process: a low and a high rate in turn, for
@@ -50,7 +51,7 @@ pub enum BurstsSpec {
 }
 
 /// What bursts do to the mean rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BurstMean {
     /// The stated rate is the mean over both states.
@@ -60,7 +61,7 @@ pub enum BurstMean {
 }
 
 /// One surge: for a while there are so many times more arrivals.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SurgeSpec {
     /// When it begins, from the trial's start.

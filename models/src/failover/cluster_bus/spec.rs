@@ -4,13 +4,14 @@
 //! takes in milliseconds or seconds are durations here. No value has a default: each is a modelling
 //! decision and stands in a scenario file.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
 use super::ids::{SHARDS_MAX, Shard};
 
 /// One Redis Cluster's configuration, the same on all of its nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterBusSpec {
     /// Whose rules apply.
@@ -40,7 +41,7 @@ pub struct ClusterBusSpec {
 }
 
 /// Whose rules apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Version {
     /// Redis 7.0: election timers survive a change of role; a forced failover waits for the cron.
     #[serde(rename = "redis-7.0")]

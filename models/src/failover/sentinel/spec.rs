@@ -4,6 +4,7 @@
 //! milliseconds is a duration here. No value has a default: each is a modelling decision and stands
 //! in a scenario file.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
@@ -11,7 +12,7 @@ use super::effect::NodeRole;
 use super::ids::Node;
 
 /// One group of Sentinels, all with the same configuration, that watch one primary.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelSpec {
     /// How many Sentinels there are. Dead ones count for majorities too.

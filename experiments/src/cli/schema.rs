@@ -1,0 +1,43 @@
+//! `outage schema`: what a scenario file may hold.
+
+use super::SchemaArguments;
+use crate::error::{Error, suggest};
+use crate::schema::{self, keys, markdown, text};
+use crate::terminal;
+
+/// Shown first in the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  outage schema                    # every key, with a line about each
+  outage schema redis.maxmemory    # all about one of them
+  outage schema --json             # a JSON Schema, for editors";
+
+/// A small scenario to begin with.
+pub const TEMPLATE: &str = include_str!("../../scenarios/template/replay.toml");
+
+/// Prints what was asked for.
+pub fn run(arguments: &SchemaArguments) -> super::Done {
+    let keys = keys::keys(&schema::whole());
+    let told = match &arguments.key {
+        _ if arguments.template => TEMPLATE.to_owned(),
+        _ if arguments.json => {
+            let schema = schema::file();
+            let json = serde_json::to_string_pretty(&schema).expect("a schema is plain");
+            format!("{json}\n")
+        }
+        _ if arguments.markdown => markdown::reference(&keys),
+        None => text::outline(&keys),
+        Some(path) => {
+            let found = keys::find(&keys, path).map_err(|(step, known)| {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                Error::Usage {
+                    wrong: format!("`{step}` in `{path}` is no key of a scenario"),
+                    mend: suggest(&step, &known),
+                }
+            })?;
+            text::about(path, &found)
+        }
+    };
+    terminal::result(&told);
+    Ok(0)
+}

@@ -1,0 +1,189 @@
+//! What a scenario file may hold: its JSON Schema, from the types that read it, and the same in
+//! words.
+//!
+//! ```text
+//! models::WorldSpec, ReplaySpec ──schemars──► whole() ──► file(): what one file may leave out
+//!                                               │
+//!                                               └──► keys.rs ──► text.rs (a terminal), markdown.rs
+//! ```
+//!
+//! A file that `extends` another may leave out whatever that one has, in tables; an array replaces
+//! the other's, so what stands in it is whole.
+
+pub mod keys;
+pub mod markdown;
+pub mod text;
+
+use models::WorldSpec;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::preset::CLIENTS;
+use crate::replay::spec::ReplaySpec;
+use crate::scenario::SCENARIOS;
+
+/// The schema of a complete scenario, whatever it extends merged into it.
+pub fn whole() -> Value {
+    let settings = || SchemaSettings::draft2020_12().into_generator();
+    let mut world = of::<WorldSpec>(settings());
+    let mut replay = of::<ReplaySpec>(settings());
+    let defs = take(&mut replay, "$defs");
+    let known = world["$defs"].as_object_mut().expect("there are some");
+    for (name, def) in defs {
+        let before = known.insert(name.clone(), def.clone());
+        assert!(
+            before.is_none_or(|before| before == def),
+            "two types are named {name}"
+        );
+    }
+    fragments(&mut replay);
+    world["$defs"]["ReplayCheckSpec"]["properties"]["with"] = fragment(
+        "For `compare`: a fragment of a scenario, merged into this one; the same trials are \
+         simulated with it.",
+    );
+    replay["description"] = json!(
+        "What a replay compares with a public report; absent: the scenario cannot be replayed."
+    );
+    world["$defs"]["ClientSpec"]["properties"]["preset"] = json!({
+        "description": "A client library, whose defaults are taken for all keys that are not \
+                        given; absent: all keys are given.",
+        "enum": CLIENTS.map(|client| client.name),
+    });
+    let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    let properties = world["properties"].as_object_mut().expect("a table");
+    properties.shift_insert(
+        0,
+        "extends".to_owned(),
+        json!({
+            "description": "A built-in scenario or a file that this one is merged onto: tables key \
+                            by key, everything else replaced whole; absent: it stands alone.",
+            "type": "string",
+            "examples": known,
+        }),
+    );
+    properties.insert("replay".to_owned(), replay);
+    world["title"] = json!("A scenario of outage");
+    world["description"] = json!("A TOML file: snake_case keys, every quantity with its unit.");
+    tidy(&mut world);
+    world
+}
+
+/// The schema of a scenario file, for editors: a table of a file that extends another may leave
+/// keys out.
+pub fn file() -> Value {
+    let whole = whole();
+    let mut file = whole.clone();
+    optional(&mut file, &whole);
+    // A preset stands for all keys that are not given.
+    let client = &mut file["$defs"]["ClientSpec"];
+    let all = client["required"].take();
+    client["anyOf"] = json!([{ "required": ["preset"] }, { "required": all }]);
+    client.as_object_mut().expect("a table").remove("required");
+    file
+}
+
+fn of<T: schemars::JsonSchema>(generator: schemars::SchemaGenerator) -> Value {
+    generator.into_root_schema_for::<T>().to_value()
+}
+
+fn take(schema: &mut Value, key: &str) -> Map<String, Value> {
+    let table = schema.as_object_mut().expect("a schema is a table");
+    table.remove("$schema");
+    table.remove("title");
+    let taken = table.remove(key);
+    taken
+        .and_then(|taken| taken.as_object().cloned())
+        .unwrap_or_default()
+}
+
+/// What a replay changes, beside what it compares.
+fn fragments(replay: &mut Value) {
+    let properties = &mut replay["properties"];
+    properties["scripted"] = fragment(
+        "A fragment of a scenario that is merged for scripted replays: people's times as the \
+         report gives them; absent: nothing is.",
+    );
+    properties["blind"] =
+        fragment("A fragment of a scenario that is merged for blind replays; absent: nothing is.");
+}
+
+fn fragment(description: &str) -> Value {
+    json!({ "description": description, "type": "object" })
+}
+
+/// Takes out what TOML does not have (null), and line breaks of the comments that it came from.
+fn tidy(schema: &mut Value) {
+    if let Value::Object(table) = schema {
+        if let Some(Value::Array(types)) = table.get_mut("type") {
+            types.retain(|of| of != "null");
+            if types.len() == 1 {
+                let only = types.remove(0);
+                table.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(Value::Array(either)) = table.get_mut("anyOf") {
+            either.retain(|of| of["type"] != "null");
+            if either.len() == 1
+                && let Value::Object(only) = either.remove(0)
+            {
+                table.remove("anyOf");
+                table.extend(only);
+            }
+        }
+        table.remove("format");
+        if let Some(Value::String(text)) = table.get_mut("description") {
+            *text = paragraphs(text);
+        }
+    }
+    match schema {
+        Value::Object(table) => table.values_mut().for_each(tidy),
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Text with its lines joined, but not across empty ones, and without fences.
+fn paragraphs(text: &str) -> String {
+    let text = text.split("```").step_by(2).collect::<String>();
+    let joined = text.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let joined: Vec<String> = joined.filter(|paragraph| !paragraph.is_empty()).collect();
+    joined.join("\n\n")
+}
+
+/// Tables that are reached without an array in between may leave keys out: a copy of each of them
+/// in which none is required.
+fn optional(schema: &mut Value, whole: &Value) {
+    let Value::Object(table) = schema else {
+        return;
+    };
+    if let Some(name) = table.get("$ref").and_then(Value::as_str) {
+        let def = keys::definition(whole, name).clone();
+        if def.get("properties").is_some() || def.get("oneOf").is_some() {
+            table.remove("$ref");
+            let described = table.get("description").cloned();
+            if let Value::Object(def) = def {
+                table.extend(def);
+            }
+            if let Some(described) = described {
+                table.insert("description".to_owned(), described);
+            }
+        }
+    }
+    table.remove("required");
+    if let Some(kinds) = table.remove("oneOf") {
+        table.insert("anyOf".to_owned(), kinds);
+    }
+    if let Some(Value::Array(kinds)) = table.get_mut("anyOf") {
+        for kind in kinds {
+            optional(kind, whole);
+        }
+    }
+    if let Some(Value::Object(properties)) = table.get_mut("properties") {
+        for property in properties.values_mut() {
+            optional(property, whole);
+        }
+    }
+}
