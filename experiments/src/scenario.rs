@@ -27,7 +27,7 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 11] = [
+pub const SCENARIOS: [BuiltIn; 12] = [
     BuiltIn {
         name: "basecamp-2020",
         file: "experiments/scenarios/basecamp-2020.toml",
@@ -79,6 +79,11 @@ pub const SCENARIOS: [BuiltIn; 11] = [
         text: include_str!("../scenarios/outsmart.toml"),
     },
     BuiltIn {
+        name: "overload",
+        file: "experiments/scenarios/overload.toml",
+        text: include_str!("../scenarios/overload.toml"),
+    },
+    BuiltIn {
         name: "pactsafe-2020",
         file: "experiments/scenarios/pactsafe-2020.toml",
         text: include_str!("../scenarios/pactsafe-2020.toml"),
@@ -86,11 +91,18 @@ pub const SCENARIOS: [BuiltIn; 11] = [
 ];
 
 /// The studies that are part of the binary.
-pub const STUDIES: [BuiltIn; 1] = [BuiltIn {
-    name: "incident-2020",
-    file: "experiments/studies/incident-2020.toml",
-    text: include_str!("../studies/incident-2020.toml"),
-}];
+pub const STUDIES: [BuiltIn; 2] = [
+    BuiltIn {
+        name: "incident-2020",
+        file: "experiments/studies/incident-2020.toml",
+        text: include_str!("../studies/incident-2020.toml"),
+    },
+    BuiltIn {
+        name: "overload",
+        file: "experiments/studies/overload.toml",
+        text: include_str!("../studies/overload.toml"),
+    },
+];
 
 /// A document that was found, and where.
 #[derive(Clone, Debug)]
