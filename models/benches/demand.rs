@@ -5,6 +5,7 @@
 //! | incident | 12 classes, 20 visits a second, 3 days, a hang of 100 minutes, 6 changes first |
 //! | day | 1,000 visits a second, 1 day, a hang of 10 minutes; both modes |
 //! | healthy | the eager cost of a request when nothing happens |
+//! | inside | the same with connections, a breaker, retries and drawn work |
 //!
 //! Minimum of several rounds: other work on the machine only ever adds.
 
@@ -16,15 +17,17 @@ use std::time::{Duration, Instant};
 
 use models::answer::{Answer, AnswerTimeline, Cause};
 use models::demand::{
-    Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, evaluate, look,
+    Answers, BackoffGrowth, Breaker, Class, Client, Demand, DemandOutcome, Inside, Mode, Need,
+    Population, Service, evaluate, look,
 };
-use sim::{Intensity, SimDuration, SimTime, Streams};
+use sim::{Dist, Intensity, SimDuration, SimTime, Streams};
 
 const ROUNDS: u64 = 200;
 
 fn main() {
     incident();
     day();
+    with_an_inside();
 }
 
 fn incident() {
@@ -88,6 +91,67 @@ fn day() {
     let (outcome, eager) = timed(|| run(&demand, &hang, 1, short, Mode::Eager));
     let each = eager.as_nanos() / u128::from(outcome.populations[0].tally.failed_attempts());
     println!("hang, eager: {each} ns a failed attempt");
+}
+
+/// The same requests at a service with a pool of connections, a breaker and drawn work inside.
+fn with_an_inside() {
+    let horizon = SimTime::ZERO + SimDuration::from_days(1);
+    let mut demand = demand(visits(1000.0, horizon, false), 12);
+    let mut need = Need::single();
+    need.permits = Some((256, SimDuration::from_secs(1)));
+    need.breaker = Some(Breaker::Count {
+        window: 100,
+        share: 0.5,
+        open_for: SimDuration::from_secs(60),
+        half_open: 10,
+    });
+    demand.services[0].inside = Some(Inside {
+        work: Some(Dist::Exponential {
+            mean: demand.services[0].service_time,
+        }),
+        runs_on: true,
+        connect_timeout: None,
+        offline_queue: None,
+        growth: BackoffGrowth {
+            factor: 2.0,
+            max: SimDuration::from_secs(1),
+            jitter: 0.5,
+        },
+        retries_at_once: Some(64),
+        needs: vec![need],
+    });
+    let calm = AnswerTimeline::new();
+    let needs = [vec![calm.clone()]];
+    let answers = [Answers {
+        needs: &needs,
+        ..answers(&calm)
+    }];
+    let streams = Streams::for_trial(7, 1);
+    let round = || timed(|| evaluate(&demand, &answers, &streams, horizon, Mode::Eager));
+    let rounds = (0..3).map(|_| round());
+    let (outcome, eager) = rounds
+        .min_by_key(|(_, took)| *took)
+        .expect("there are rounds");
+    let each = eager.as_nanos() / u128::from(outcome.populations[0].tally.visits);
+    println!("healthy, eager, with an inside: {each} ns a request");
+    let mut hang = calm;
+    hang.set(at_minute(1), Answer::Hang);
+    let needs = [vec![hang.clone()]];
+    let answers = [Answers {
+        timeline: &hang,
+        needs: &needs,
+        lost_acks: &[],
+        controls: &[],
+    }];
+    demand.services[0].client.command_timeout = Some(SimDuration::from_secs(1));
+    let short = SimTime::ZERO + SimDuration::from_mins(20);
+    let round = || timed(|| evaluate(&demand, &answers, &streams, short, Mode::Eager));
+    let rounds = (0..3).map(|_| round());
+    let (outcome, eager) = rounds
+        .min_by_key(|(_, took)| *took)
+        .expect("there are rounds");
+    let each = eager.as_nanos() / u128::from(outcome.populations[0].tally.failed_attempts());
+    println!("hang, eager, with an inside: {each} ns a failed attempt");
 }
 
 fn timed<T>(f: impl FnOnce() -> T) -> (T, Duration) {
