@@ -24,57 +24,63 @@ pub struct Moment {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum What {
-    /// A fault of the scenario strikes; whom: its kind.
+    /// A fault of the scenario strikes; whom: its kind, such as `crash`.
     Fault,
-    /// A node does not serve as it should any more; whom: the node.
+    /// A node does not serve as it should any more; whom: the node, such as `shared shard 1 node a`
+    /// (its cluster, shard and letter; `a` was the primary at the start).
     NodeDown,
     /// A node is healthy again; whom: the node.
     NodeUp,
     /// A replica is promoted; whom: the node.
     Promoted,
-    /// A promotion has not helped; whom: the node.
+    /// A promotion has not helped: the new primary has the same trouble; whom: the node.
     PromotionUseless,
     /// A full synchronisation begins; whom: the replica.
     SyncBegins,
     /// A full synchronisation is done; whom: the replica.
     SyncDone,
-    /// A service ceases to capture or answer; whom: the service.
+    /// A service ceases to capture or answer: no request that comes now can succeed; whom: the
+    /// service. Errors that only some requests meet, or that come later from full queues, are
+    /// `errors-begin`.
     ServiceDown,
-    /// A service captures or answers again; whom: the service.
+    /// A service captures or answers again; whom: the service. Requests may still fail in queues
+    /// that are full: see `errors-end`.
     ServiceUp,
-    /// A request finds no free worker for the first time; whom: the service.
+    /// A request finds no free worker of the service for the first time; whom: the service.
     PoolEmpty,
     /// The first minute in which at least one attempt in ten fails; whom: the service.
     ErrorsBegin,
     /// The first minute in which at least nine attempts in ten fail; whom: the service.
     ErrorsHigh,
-    /// The minute after the last of a run of those; whom: the service.
+    /// The minute after a run of minutes in which at least nine attempts in ten fail; whom: the
+    /// service.
     ErrorsEase,
-    /// The minute after the last in which at least one attempt in ten fails; whom: the service.
+    /// The minute after a run of minutes in which at least one attempt in ten fails; whom: the
+    /// service.
     ErrorsEnd,
     /// The consumers of a queue are back at their pace; whom: the workload.
     BacklogDrains,
     /// The last job of a backlog is done; whom: the workload.
     BacklogDone,
-    /// A health check's verdict is down; whom: the check.
+    /// A health check's verdict is down; whom: the check, such as `ping check`, `write canary`.
     CheckDown,
-    /// An alert rule fires; whom: the rule.
+    /// An alert rule fires, whether or not its page is heard; whom: the rule's name.
     AlertFires,
     /// Somebody is paged; whom: who or what paged.
     Paged,
-    /// Somebody notices without a page; whom: on call.
+    /// Somebody notices without a page; whom: `on call`.
     Noticed,
-    /// Somebody is at work; whom: on call.
+    /// Somebody is at work; whom: `on call`.
     Acknowledged,
-    /// The cause is known; whom: on call.
+    /// The cause is known and a step is chosen by it; whom: `on call`.
     CauseKnown,
-    /// People begin an action; whom: the action.
+    /// People begin a step of the runbook; whom: its action, such as `fail-over`.
     ActionBegins,
-    /// New nodes exist, and the data is copied to them; whom: on call.
+    /// New nodes exist, and the data is copied to them; whom: `on call`.
     CopyBegins,
-    /// An action has taken effect; whom: the action.
+    /// A step has taken effect; whom: its action.
     ActionDone,
-    /// People hold it for over; whom: on call.
+    /// People hold it for over; whom: `on call`.
     StoodDown,
 }
 

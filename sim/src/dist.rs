@@ -34,35 +34,36 @@ pub enum Dist {
         /// The duration.
         value: SimDuration,
     },
-    /// All durations from `min` to `max` alike.
+    /// All durations from `min` to `max` are equally likely.
     Uniform {
         /// The shortest.
         min: SimDuration,
-        /// The longest.
+        /// The longest; at least `min`.
         max: SimDuration,
     },
-    /// Without memory: however long it has lasted, what remains is distributed the same.
+    /// Without memory: however long it has lasted, what remains is distributed the same. For faults
+    /// at any time.
     Exponential {
-        /// The mean, which 63% of draws stay below.
+        /// The mean, which 63% of draws stay below; above 0s.
         mean: SimDuration,
     },
-    /// The logarithm is normal.
+    /// The logarithm is normal: a long tail, as in what people take.
     LogNormal {
-        /// Half of all draws are longer.
+        /// Half of all draws are longer; above 0s.
         median: SimDuration,
-        /// One draw in ten is longer.
+        /// One draw in ten is longer; at least `median`.
         p90: SimDuration,
     },
-    /// The power of an exponential.
+    /// The power of an exponential: lifetimes.
     Weibull {
-        /// The duration which 63% of draws stay below, whatever the shape.
+        /// The duration which 63% of draws stay below, whatever the shape; above 0s.
         scale: SimDuration,
-        /// The exponent; 1 makes it exponential.
+        /// The exponent, a plain number from 0.1 to 100; 1 makes it exponential.
         shape: f64,
     },
-    /// Each of the values as likely as the others.
+    /// One of the values, each as likely as the others.
     Empirical {
-        /// What was measured, in ascending order.
+        /// What was measured, in ascending order; at least one.
         values: Vec<SimDuration>,
     },
 }

@@ -21,11 +21,13 @@ use crate::document::{Node, Value};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
-    /// Minute 0 of the report.
+    /// Minute 0 of the report: the moment from which it counts. All intervals of the scorecard's
+    /// story are told from it.
     pub onset: Selector,
-    /// The whole of the outage: what a blind replay is judged by, and a scripted one too.
+    /// The whole of the outage: the one figure by which a blind replay is judged, and a scripted
+    /// one too.
     pub total: TotalSpec,
-    /// What else is compared.
+    /// What else is compared, in scripted replays; absent: only the total.
     #[serde(default, rename = "check")]
     pub checks: Vec<CheckSpec>,
 }
@@ -34,16 +36,17 @@ pub struct ReplaySpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
-    /// What happened.
+    /// What happened. `outage schema replay.onset.what` explains each.
     pub what: What,
-    /// To whom: a part of the name; absent: to anybody.
+    /// To whom: a part of the name of the node, service, rule or action; absent: to anybody.
+    /// `outage trace` and `outage replay` print moments with the names.
     pub whom: Option<String>,
-    /// Which of them, from 1; absent: the first.
+    /// Which of those that fit, counted from 1; absent: the first.
     pub nth: Option<u32>,
-    /// The last of them.
+    /// Take the last of those that fit, in place of `nth`; absent: no.
     #[serde(default)]
     pub last: bool,
-    /// Only those at or after minute 0.
+    /// Only those at or after minute 0; absent: all of the trial.
     #[serde(default)]
     pub after_onset: bool,
 }
@@ -52,14 +55,15 @@ pub struct Selector {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TotalSpec {
-    /// What the report says.
+    /// How long the outage lasted by the report.
     pub reported: SimDuration,
     /// How far a scripted replay's median may be from that; absent: a tenth of it, or 2 min if that
     /// is more.
     pub within: Option<SimDuration>,
-    /// Where it begins; absent: at minute 0.
+    /// The moment at which it begins; absent: minute 0.
     pub from: Option<Selector>,
-    /// Where it ends.
+    /// The moment at which it ends. Often the last `service-up` or `errors-end` of the service in
+    /// question.
     pub to: Selector,
 }
 
@@ -68,9 +72,9 @@ pub struct TotalSpec {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ReplayCheckSpec")]
 pub struct CheckSpec {
-    /// Its name in the scorecard.
+    /// Its name in the scorecard: what should hold, in words.
     pub name: String,
-    /// What it is.
+    /// What is compared, by its `kind`.
     pub is: Check,
 }
 
@@ -78,44 +82,46 @@ pub struct CheckSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Check {
-    /// The time from one moment to another.
+    /// The time from one moment to another: the median over trials must be as reported.
     Interval {
-        /// From.
+        /// The first moment.
         from: Selector,
-        /// To.
+        /// The second moment.
         to: Selector,
-        /// What the report says.
+        /// How long it was by the report.
         reported: SimDuration,
-        /// How far off it may be; absent: a tenth of it, or 2 min if that is more.
+        /// How far off the median may be, both ways; absent: a tenth of `reported`, or 2 min if
+        /// that is more.
         within: Option<SimDuration>,
     },
-    /// How often something happens.
+    /// How often something happens in a trial, in the median.
     Count {
-        /// What.
+        /// The moments that are counted; `nth` and `last` mean nothing here.
         of: Selector,
-        /// At least.
+        /// How often at least; 0 if it may not happen at all.
         low: u32,
-        /// At most; absent: any number.
+        /// How often at most; absent: any number.
         high: Option<u32>,
     },
     /// The share of attempts at a service that fail between two moments.
     FailingShare {
-        /// The service.
+        /// The name of the service.
         service: String,
-        /// From.
+        /// The moment from which on attempts are counted.
         from: Selector,
-        /// To.
+        /// The moment up to which they are counted.
         to: Selector,
-        /// At least.
+        /// The least share of failing attempts, in the median.
         low: Probability,
-        /// At most.
+        /// The largest share of failing attempts, in the median.
         high: Probability,
     },
-    /// The same trials with something else about them: a paired comparison of the mean.
+    /// The same trials in another world, which `with` beside `is` describes: a paired comparison of
+    /// the mean.
     Compare {
         /// What is compared.
         measure: MeasureSpec,
-        /// The other must have at most this multiple of it.
+        /// The other world must have at most this multiple of it; `"0.1x"`: a tenth.
         at_most: sim::Factor,
     },
 }
@@ -126,9 +132,9 @@ pub enum Check {
 pub enum MeasureSpec {
     /// Lost acceptances.
     Lost,
-    /// True downtime of the capturing service.
+    /// Time in which the capturing service could not have answered.
     Downtime,
-    /// Downtime of all components, added up.
+    /// Downtime of all `[[component]]`s, added up.
     Components,
     /// The total of the outage, as `replay.total` measures it.
     Total,

@@ -9,25 +9,31 @@ use sim::quantity::{Factor, PerSec, Probability};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertSpec {
-    /// Its name, which is also that of its draws: the same rule in two designs has the same luck.
+    /// Its name, by which the moment `alert-fires` knows it, and which is also that of its draws:
+    /// the same rule in two designs has the same luck. Each only once.
     pub name: String,
     /// What is measured, and from where on it counts.
     pub metric: MetricSpec,
-    /// Time between two scrapes of the metric; the first comes at a random phase.
+    /// Time between two looks at the metric, such as `"15s"`; the first comes at a random phase.
     pub scrape: SimDuration,
-    /// How long it must hold.
+    /// How long it must hold before the rule fires; `"0s"`: at the first look.
     pub hold: SimDuration,
-    /// Probability that the rule's pages never reach anybody (misrouted, muted, mistyped).
+    /// Probability, drawn once a trial, that the rule's pages never reach anybody (misrouted,
+    /// muted, mistyped). `"100%"`: it fires unheard, to see when it would have.
     pub missed: Probability,
-    /// Does the page name the node or the resource?
+    /// Does the page name the node or the resource? People who know it diagnose in
+    /// `people.diagnose_named` instead of `people.diagnose`.
     pub names_cause: bool,
-    /// Probability that the metric is not collected at all; absent: it is.
+    /// Probability, drawn once a trial, that the metric is not collected at all; absent: it is
+    /// always collected.
     pub blind: Option<Probability>,
-    /// From when on the metric is not collected for a while, counted from the trial's start.
+    /// From when on the metric is not collected for a while, counted from the trial's start, with
+    /// `blind_for`; absent: it is collected throughout.
     pub blind_from: Option<SimDuration>,
-    /// For how long.
+    /// For how long from `blind_from` on the metric is not collected.
     pub blind_for: Option<SimDuration>,
-    /// How often the rule pages without a cause; absent: never.
+    /// How often the rule pages without a cause, such as `"0.1/d"`; absent: never. Needs
+    /// `people.look`.
     pub false_alarms: Option<PerSec>,
 }
 
@@ -35,7 +41,8 @@ pub struct AlertSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum MetricSpec {
-    /// Used memory of some shard's owner over its limit.
+    /// Used memory of some shard's primary over its limit (`maxmemory`, or without it the node's
+    /// memory).
     Memory {
         /// Share of the limit from which on it counts.
         threshold: Probability,
@@ -50,17 +57,17 @@ pub enum MetricSpec {
     },
     /// Share of a service's requests that failed.
     Errors {
-        /// The service.
+        /// The service's name.
         service: String,
-        /// Share from which on it counts.
+        /// Share of failed requests from which on it counts.
         threshold: Probability,
-        /// Over how long.
+        /// Over how long the share is taken.
         window: SimDuration,
     },
     /// The error budget burns too fast, over a long window and a short one (SRE workbook, chapter
     /// "Alerting on SLOs").
     BurnRate {
-        /// The service.
+        /// The service's name.
         service: String,
         /// Share of requests that must succeed, such as `"99.9%"`: the rest is the budget.
         objective: Probability,
@@ -71,7 +78,7 @@ pub enum MetricSpec {
         /// The short window, so that it still goes on.
         short: SimDuration,
     },
-    /// Some node does not answer.
+    /// Some node does not answer: an exporter gets nothing from it.
     NodeDown {},
     /// Some shard has no node that answers and holds itself for a primary.
     NoPrimary {},

@@ -9,17 +9,18 @@ use sim::quantity::Probability;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckSpec {
-    /// What is asked.
+    /// What is asked. The deeper it looks, the more kinds of outage it sees: `ping` sees a dead
+    /// node, `write-canary` also one that refuses writes.
     pub probe: ProbeSpec,
-    /// Time between two probes of one observer; observers start at random phases.
+    /// Time between two probes of one observer, above 0s; observers start at random phases.
     pub interval: SimDuration,
-    /// A probe that has no answer by then has failed.
+    /// A probe that has no answer by then has failed; at most `interval`.
     pub timeout: SimDuration,
-    /// How answers become a verdict.
+    /// How answers become a verdict, up or down.
     pub judge: JudgeSpec,
-    /// What a verdict sets off.
+    /// What a verdict of down sets off, all of these; `[]`: nothing, it is only told.
     pub actions: Vec<ActionSpec>,
-    /// What holds actions back.
+    /// What holds failovers of this check back.
     pub guard: GuardSpec,
 }
 
@@ -83,7 +84,7 @@ pub enum ActionSpec {
     FailOverToPassing,
     /// Capture acceptances in the service's durable spool until the verdict is up again.
     OpenSpool,
-    /// Page a human.
+    /// Page a human, who acknowledges after `people.acknowledge`.
     Page,
 }
 
@@ -93,8 +94,8 @@ pub enum ActionSpec {
 pub struct GuardSpec {
     /// Least time between two failovers of one shard by this check.
     pub cool_down: SimDuration,
-    /// Failovers of one shard by this check, at most.
+    /// Failovers of one shard by this check, at most, in a trial.
     pub failovers_max: u32,
-    /// If every node looks bad, keep things as they are (the fault may be the observer's).
+    /// If every node looks bad, do nothing: the fault may be the observer's.
     pub fail_open: bool,
 }

@@ -14,9 +14,11 @@ use sim::SimDuration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockSpec {
-    /// The trial's first instant by local wall clock: `"2020-06-02 00:00"`.
+    /// The trial's first instant by local wall clock: `"2020-06-02 00:00"`. All other times of a
+    /// scenario are counted from it.
     pub starts: WallTime,
-    /// The local time's offset from UTC: `"-04:00"`.
+    /// The local time's offset from UTC: `"-04:00"`. It is fixed: a change of the clocks within a
+    /// trial is left out.
     pub zone: ZoneOffset,
 }
 

@@ -12,31 +12,34 @@ use sim::quantity::{Bytes, Factor, PerSec};
 pub enum FaultSpec {
     /// One workload begins to grow fast: a backlog, a leak, a campaign.
     GrowthBurst {
-        /// When it begins.
+        /// When it begins, from the trial's start.
         starts: Dist,
         /// Bytes, over all shards, that are written in `fills_in`: together they give the rate.
         reference: Bytes,
         /// How long the reference amount takes.
         fills_in: Dist,
-        /// The burst ends when this multiple of the reference amount has been sent.
+        /// The burst ends when this multiple of `reference` has been sent, or when people end it
+        /// (`stop-growth`).
         ends_at: Factor,
-        /// Mean length of a value; names are those of the workload.
+        /// Mean length of a value that is added; names are as long as those of the workload.
         value_size: Bytes,
-        /// Which workload grows, drawn by weight.
+        /// Which workload grows: one of these, drawn by weight once a trial.
         workloads: Vec<WeightSpec>,
     },
-    /// The primary of the fullest shard is killed, or its host is lost.
+    /// The process of the fullest shard's primary is killed; a supervisor starts it again after
+    /// `redis.restart_delay`.
     Crash {
-        /// The workload whose cluster is hit.
+        /// The name of a workload: its cluster is hit.
         workload: String,
-        /// When.
+        /// When it is killed, from the trial's start.
         at: Dist,
     },
-    /// The primary of the fullest shard stops answering for a while and then goes on.
+    /// The primary of the fullest shard stops answering for a while and then goes on (a stopped
+    /// process, a stuck disk). Its connections stay open.
     Hang {
-        /// The workload whose cluster is hit.
+        /// The name of a workload: its cluster is hit.
         workload: String,
-        /// When.
+        /// When it stops, from the trial's start.
         at: Dist,
         /// For how long.
         lasts: SimDuration,
@@ -44,22 +47,23 @@ pub enum FaultSpec {
     /// A host of the cluster is gone without a word, with every node on it, and comes back later:
     /// its processes start anew and read their data.
     HostLoss {
-        /// The workload whose cluster is hit.
+        /// The name of a workload: its cluster is hit.
         workload: String,
-        /// The host, counted from 0: nodes are dealt round, shard by shard, primaries first.
+        /// The host, counted from 0. Nodes are dealt round, shard by shard, primaries first: host 0
+        /// carries the primary of the first and fullest shard.
         host: u16,
-        /// When.
+        /// When it is gone, from the trial's start.
         at: Dist,
         /// For how long.
         lasts: SimDuration,
     },
     /// Some hosts of a cluster are cut off from the others for a while, both ways.
     Partition {
-        /// The workload whose cluster is hit.
+        /// The name of a workload: its cluster is hit.
         workload: String,
-        /// When.
+        /// When the cut begins, from the trial's start.
         at: Dist,
-        /// For how long.
+        /// For how long; above 0s.
         lasts: SimDuration,
         /// The hosts on one side, counted from 0; the others are on the other side.
         hosts: Vec<u16>,
@@ -72,18 +76,18 @@ pub enum FaultSpec {
     SlowConsumers {
         /// The workload; it has a `queue`.
         workload: String,
-        /// When it begins.
+        /// When it begins, from the trial's start.
         at: Dist,
-        /// What a job takes over what it takes otherwise.
+        /// What a job takes over what it takes otherwise, such as `"10x"`.
         slowdown: Factor,
         /// When they are back at their pace by themselves; absent: not before people mend it.
         lasts: Option<SimDuration>,
     },
     /// The disk of the fullest shard's primary is full for a while: its saves fail.
     SaveFails {
-        /// The workload whose cluster is hit.
+        /// The name of a workload: its cluster is hit.
         workload: String,
-        /// When.
+        /// When the disk is full, from the trial's start.
         at: Dist,
         /// For how long.
         lasts: SimDuration,
@@ -96,9 +100,9 @@ pub enum FaultSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlowSubscriberSpec {
-    /// The workload whose cluster is hit.
+    /// The name of a workload: its cluster is hit.
     pub workload: String,
-    /// When.
+    /// When they stop reading, from the trial's start.
     pub at: Dist,
     /// For how long.
     pub lasts: SimDuration,
@@ -116,9 +120,9 @@ pub struct SlowSubscriberSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SideSpec {
-    /// With the named hosts.
+    /// On the side of the named hosts.
     Hosts,
-    /// With all others.
+    /// On the side of all other hosts.
     Others,
 }
 
@@ -128,6 +132,6 @@ pub enum SideSpec {
 pub struct WeightSpec {
     /// The workload's name.
     pub workload: String,
-    /// Its weight.
+    /// Its weight beside the others'; `"1x"` if there is only one.
     pub weight: Factor,
 }

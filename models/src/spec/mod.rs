@@ -42,49 +42,62 @@ pub use traffic::TrafficSpec;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorldSpec {
-    /// What the scenario is about, and which of its numbers are reported and which assumed.
+    /// What the scenario is about, and which of its numbers are reported and which assumed. Read by
+    /// people only: it changes no result.
     pub about: AboutSpec,
-    /// How long a trial lasts.
+    /// How long a trial lasts, such as `"1d"`; above `"0s"`. Let it end well after the outage: what
+    /// is not over by then is cut off, and counts as still going on.
     pub horizon: SimDuration,
-    /// The wall clock; absent: a trial starts on a Monday at midnight.
+    /// The wall clock, by which `hourly` and `weekly` factors and dated series are told; absent: a
+    /// trial starts on a Monday at midnight.
     pub clock: Option<ClockSpec>,
-    /// The uses that are made of Redis.
+    /// The uses that are made of Redis (a cache, sessions, a queue), one table each; at least one.
+    /// Services name those that they need.
     #[serde(rename = "workload")]
     pub workloads: Vec<WorkloadSpec>,
     /// Which workload lives on which cluster.
     pub layout: LayoutSpec,
-    /// What a cluster is made of.
+    /// What a cluster is made of: nodes, memory, limits, replication, saves. All clusters of a
+    /// layout follow from this one table.
     pub redis: RedisSpec,
-    /// Who promotes a replica.
+    /// Who promotes a replica when a primary fails.
     pub failover: FailoverSpec,
-    /// The APIs.
+    /// The programs that use Redis: APIs, web servers, workers behind a gateway; one table each, at
+    /// least one.
     #[serde(rename = "service")]
     pub services: Vec<ServiceSpec>,
-    /// What the status page lists.
+    /// What a status page lists, each with the services behind it; absent: no availability of
+    /// components is told.
     #[serde(rename = "component", default)]
     pub components: Vec<ComponentSpec>,
-    /// The people who come to accept.
+    /// The people who come: visits at one service, in which they press a button that must be
+    /// captured (an acceptance; any request that matters will do). Lost visits are the headline of
+    /// a comparison.
     pub signers: SignersSpec,
-    /// Further products that people come to accept.
+    /// Further products that people come to, each at a service of its own; absent: none.
     #[serde(rename = "product", default)]
     pub products: Vec<ProductSpec>,
-    /// Machine callers of other services.
+    /// Machine callers of services (other programs, background traffic), who press once, wait for
+    /// as long as the gateway does and do not come back; absent: none.
     #[serde(rename = "caller", default)]
     pub callers: Vec<CallerSpec>,
-    /// The services' own checks of Redis, and what follows from a verdict.
+    /// Automatic checks of Redis or of a service, and what follows from their verdict; absent:
+    /// nothing is checked.
     #[serde(rename = "health_check", default)]
     pub health_checks: Vec<CheckSpec>,
-    /// Rules that page.
+    /// Rules on metrics that page a human; absent: none. Symptoms that users report are apart from
+    /// these: `people.notice`.
     #[serde(rename = "alert", default)]
     pub alerts: Vec<AlertSpec>,
-    /// Automatic scaling of memory, if there is any.
+    /// Automatic enlarging of nodes; absent: nodes keep their size until people change it.
     pub autoscaler: Option<AutoscalerSpec>,
-    /// The people who fix.
+    /// The people who fix: how long they take to notice, to come, to find the cause, and what they
+    /// then do.
     pub people: PeopleSpec,
-    /// What goes wrong.
+    /// What goes wrong and when; absent: nothing does, and only growth can end it.
     #[serde(rename = "fault", default)]
     pub faults: Vec<FaultSpec>,
-    /// What it costs.
+    /// What it costs, in US dollars. Only comparisons of designs read it; a replay does not.
     pub price: PriceSpec,
 }
 
@@ -106,12 +119,12 @@ impl WorldSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AboutSpec {
-    /// One line.
+    /// One line: who, when, what happened.
     pub title: String,
-    /// What a public report states.
+    /// What a public report states, each with its source; absent: nothing.
     #[serde(default)]
     pub reported: Vec<FactSpec>,
-    /// What we assume, and why.
+    /// What is assumed for want of a report, each with its reason; absent: nothing.
     #[serde(default)]
     pub assumed: Vec<FactSpec>,
 }

@@ -12,7 +12,7 @@ use super::runbook::StepSpec;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AutoscalerSpec {
-    /// Used share of a node's limit above which it acts.
+    /// Used share of the nodes' limit, on average over the shards, from which on it acts.
     pub target: Probability,
     /// How long the target must be exceeded.
     pub sustained: SimDuration,
@@ -20,9 +20,9 @@ pub struct AutoscalerSpec {
     pub provision: Dist,
     /// Least time between two actions.
     pub cool_down: SimDuration,
-    /// Memory of the new nodes over the old ones.
+    /// Memory of the new nodes over the old ones, above 1x.
     pub step: Factor,
-    /// Memory over the initial one, at most.
+    /// Memory of a node over that of the scenario, at most.
     pub ceiling: Factor,
 }
 
@@ -30,30 +30,37 @@ pub struct AutoscalerSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleSpec {
-    /// From the first error to a page, when an alert on symptoms works.
+    /// From the first failing request to somebody noticing, when an alert on symptoms (errors,
+    /// complaints) works. Pages of `[[alert]]` and `[[health_check]]` may come sooner.
     pub notice: Dist,
-    /// From the first error to somebody noticing, when no alert works.
+    /// From the first failing request to somebody noticing, in trials in which no alert on symptoms
+    /// works (`alert_gap`).
     pub notice_unalerted: Dist,
-    /// Probability that no alert on symptoms works.
+    /// Probability, drawn once a trial, that no alert on symptoms works, so that `notice_unalerted`
+    /// counts instead of `notice`. `"0%"` in a scripted replay.
     pub alert_gap: Probability,
-    /// From the page to somebody at work.
+    /// From noticing, or a page, until somebody is at work on it.
     pub acknowledge: Dist,
-    /// Factors on `acknowledge` for the 24 hours from the trial's start on, and so every day;
+    /// 24 factors on `acknowledge`, for each hour from the trial's start on and so every day;
     /// absent: the hour does not matter.
     pub hourly: Option<Vec<Factor>>,
-    /// Factor on `acknowledge` for every false page within the last day; absent: nobody tires.
+    /// Factor on `acknowledge`, at least 1x, for every false page within the last day; absent:
+    /// nobody tires.
     pub fatigue: Option<Factor>,
-    /// To see that a false page was one; needed if any alert has `false_alarms`.
+    /// How long it takes to see that a false page was one; needed if any alert has `false_alarms`,
+    /// else absent.
     pub look: Option<Dist>,
-    /// To find the cause from symptoms.
+    /// From being at work to knowing the cause, from symptoms. Then the runbook begins.
     pub diagnose: Dist,
-    /// To find the cause when the page names the node or the resource.
+    /// From being at work to knowing the cause, when the page named the node or the resource.
     pub diagnose_named: Dist,
-    /// How long people watch, after a step has taken effect, before they say whether it helped.
+    /// How long people watch, after a step has taken effect, before they say whether it helped;
+    /// above 0s.
     pub verify: Dist,
-    /// Memory use of a shard that people act on although nothing fails.
+    /// Memory use of a shard, over its limit, that people act on although nothing fails.
     pub memory_high: Probability,
-    /// What they do, in this order; at the end they look for the cause again and start over.
+    /// What they do, one step after the other until nothing fails; at the end they look for the
+    /// cause again and start over. Absent: they only watch, and nothing is mended.
     #[serde(default)]
     pub runbook: Vec<StepSpec>,
 }

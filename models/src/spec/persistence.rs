@@ -13,13 +13,17 @@ pub use crate::redis::save::Overcommit;
 pub struct PersistenceSpec {
     /// When a child begins to write the dataset.
     pub schedule: ScheduleSpec,
-    /// `stop-writes-on-bgsave-error`: does a failed save stop writes, and PING?
+    /// `stop-writes-on-bgsave-error`: after a failed save writes and PING get -MISCONF. Redis ships
+    /// `true`. It counts with `save-points` only.
     pub stop_writes_on_bgsave_error: bool,
-    /// `vm.overcommit_memory` of the hosts.
+    /// `vm.overcommit_memory` of the hosts, which decides whether a save may fork at all.
+    /// `"always"` is what most hosts come to.
     pub overcommit: Overcommit,
-    /// `oom-score-adj`: does the kernel kill a saving child before its server?
+    /// `oom-score-adj`: does the kernel kill a saving child before its server when memory runs out?
+    /// Redis ships it off (`false`).
     pub oom_score_adj: bool,
-    /// Does the kernel back the heap with huge pages (and `disable-thp` is `no`)?
+    /// Does the kernel back the heap with huge pages (and `disable-thp` is `no`)? A save then
+    /// copies 2 MiB at a time. Redis turns it off for itself: `false`.
     pub transparent_huge_pages: bool,
 }
 
@@ -27,14 +31,16 @@ pub struct PersistenceSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ScheduleSpec {
-    /// `save`: after some time with some changes. A failed one stops writes.
+    /// `save`: a snapshot after some time with some changes. A failed one stops writes, if
+    /// `stop_writes_on_bgsave_error`.
     SavePoints {
         /// The points; whichever comes first.
         points: Vec<SavePointSpec>,
     },
     /// `appendonly yes`: a rewrite when the file has grown by this much of its base.
     AppendOnly {
-        /// `auto-aof-rewrite-percentage`, as a factor: 1x is 100.
+        /// `auto-aof-rewrite-percentage`, as a factor: 1x is 100, as Redis ships, and rewrites a
+        /// file that has doubled.
         rewrite_growth: Factor,
     },
 }
@@ -43,9 +49,10 @@ pub enum ScheduleSpec {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavePointSpec {
-    /// So much time must have passed since the last save,
+    /// Time that must have passed since the last save, such as `"15min"`. Both conditions must
+    /// hold.
     pub after: SimDuration,
-    /// and so many keys been changed.
+    /// Keys that must have changed since the last save; at least 1.
     pub changes: u64,
 }
 
@@ -55,15 +62,18 @@ pub struct SavePointSpec {
 pub struct PubsubSpec {
     /// Subscribers of each primary that keep up: a connection's memory each.
     pub subscribers: u32,
-    /// `client-output-buffer-limit pubsub`: cut off at once from here on; 0 is no limit.
+    /// `client-output-buffer-limit pubsub`, hard: a subscriber is cut off at once above this;
+    /// `"0B"` is no limit. Redis ships 32MiB.
     pub hard_limit: Bytes,
-    /// Cut off when above this for `soft_time`; 0 is no limit.
+    /// `client-output-buffer-limit pubsub`, soft: cut off when above this for `soft_time`; at most
+    /// `hard_limit`; `"0B"` is no limit. Redis ships 8MiB.
     pub soft_limit: Bytes,
-    /// See `soft_limit`.
+    /// How long `soft_limit` may be exceeded without a break. Redis ships 60s.
     pub soft_time: SimDuration,
     /// `maxmemory-clients` as a share of `maxmemory`; absent: no limit on all clients together.
     pub maxmemory_clients: Option<Probability>,
-    /// What the kernel's buffers of one connection hold before anything piles up in the process.
+    /// What the kernel's buffers of one connection hold before anything piles up in the process:
+    /// some 100kB on a network, 3.2MB was measured on loopback.
     pub socket_buffers: Bytes,
 }
 

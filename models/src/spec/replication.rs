@@ -10,11 +10,14 @@ use sim::quantity::Bytes;
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicationSpec {
-    /// `repl-timeout`: silence after which either side gives a connection up.
+    /// `repl-timeout`: silence after which either side gives a connection up; at least 1s. Redis
+    /// ships 60s.
     pub timeout: SimDuration,
-    /// `repl-backlog-ttl`: how long a primary without replicas keeps its backlog; 0 is for ever.
+    /// `repl-backlog-ttl`: how long a primary without replicas keeps its backlog; `"0s"` is for
+    /// ever. Redis ships 1h.
     pub backlog_ttl: SimDuration,
-    /// `client-output-buffer-limit replica`; absent: no limit (`replica 0 0 0`).
+    /// `client-output-buffer-limit replica`: what a primary holds for one replica before it cuts
+    /// the replica off; absent: no limit (`replica 0 0 0`). Redis ships 256MiB, 64MiB, 60s.
     pub output_limit: Option<OutputLimitSpec>,
     /// `min-replicas-to-write` and `min-replicas-max-lag`; absent: off, as Redis ships.
     pub min_replicas: Option<MinReplicasSpec>,
@@ -24,9 +27,10 @@ pub struct ReplicationSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputLimitSpec {
-    /// Never more than this.
+    /// The replica is cut off at once above this; `"0B"`: no such limit.
     pub hard: Bytes,
-    /// Not this for longer than `soft_for`.
+    /// The replica is cut off when above this for `soft_for` without a break; `"0B"`: no such
+    /// limit.
     pub soft: Bytes,
     /// How long the soft limit may be exceeded without a break.
     pub soft_for: SimDuration,
@@ -36,8 +40,9 @@ pub struct OutputLimitSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MinReplicasSpec {
-    /// `min-replicas-to-write`.
+    /// `min-replicas-to-write`: replicas that must have answered lately, 1 to `redis.replicas`;
+    /// else writes get -NOREPLICAS.
     pub to_write: u16,
-    /// `min-replicas-max-lag`, in whole seconds.
+    /// `min-replicas-max-lag`: what lately means, in whole seconds, at least 1s. Redis ships 10s.
     pub max_lag: SimDuration,
 }

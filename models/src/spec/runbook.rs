@@ -12,21 +12,25 @@ use sim::quantity::{Factor, Probability};
 pub struct StepSpec {
     /// What is done.
     pub action: RemedySpec,
-    /// From the beginning of the action until it takes effect: for larger nodes until they exist,
-    /// empty; the copy of the data comes on top.
+    /// From the beginning of the action until it takes effect. For `resize` and `rebuild`: until
+    /// the new nodes exist, empty; the copy of the data comes on top, and follows from sizes and
+    /// throughput.
     pub takes: Dist,
-    /// To agree on it; absent: nobody has to be asked.
+    /// To agree on it, before it begins; absent: nobody has to be asked.
     pub decide: Option<Dist>,
-    /// Probability that it is tried at all; absent: always.
+    /// Probability, drawn once an incident, that it is tried at all; absent: always.
     pub chance: Option<Probability>,
-    /// All of these must hold when its turn comes, else it is left out.
+    /// All of these must hold when its turn comes, else it is left out; absent: it is taken in any
+    /// case.
     #[serde(default)]
     pub when: Vec<WhenSpec>,
-    /// If it has not helped, people look for the cause again before they go on.
+    /// If it has not helped, people look for the cause again (`people.diagnose`) before they go on;
+    /// absent: no, they go on at once.
     #[serde(default)]
     pub diagnose_after: bool,
     /// It belongs to the step before it: it is taken even if that one has helped, after the look
-    /// whether it has. Its conditions must hold then.
+    /// whether it has. Its conditions must hold then. Absent: no, it is taken only if services
+    /// still fail.
     #[serde(default)]
     pub follows_up: bool,
 }
@@ -53,38 +57,40 @@ pub enum WhenSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RemedySpec {
-    /// Restart the servers of every service that fails: their clients learn the owners anew.
+    /// Restart the servers of every service that fails: requests under way are lost, and their
+    /// clients connect anew and learn who the primary is.
     RestartServers {},
-    /// Kill the process of every shard that fails and start it again: it reads its data anew.
+    /// Kill the Redis process of every shard that fails and start it again: it reads its data from
+    /// disk.
     RestartNodes {},
     /// Promote, for every shard that fails, a replica that answers.
     FailOver {},
     /// Raise `maxmemory` on every node of the clusters concerned, in place.
     RaiseMaxmemory {
-        /// The new limit over the present one.
+        /// The new limit over the present one, above 1x.
         to: Factor,
     },
     /// Raise the limit on what a primary holds for a replica (`client-output-buffer-limit`), hard
     /// and soft, on every node of the clusters concerned.
     RaiseOutputLimit {
-        /// The new limits over the present ones.
+        /// The new limits over the present ones, above 1x.
         to: Factor,
     },
     /// Delete keys of a workload.
     DeleteKeys {
-        /// The workload.
+        /// The name of the workload.
         workload: String,
         /// Share of its bytes that is deleted.
         share: Probability,
     },
-    /// Roll back what made a workload grow: its growth bursts end.
+    /// Roll back what made a workload grow: its `growth-burst` faults end.
     StopGrowth {
-        /// The workload.
+        /// The name of the workload.
         workload: String,
     },
     /// Larger nodes for full shards, with a full copy and a cut-over.
     Resize {
-        /// Memory of the new nodes over the old ones.
+        /// Memory of the new nodes over the old ones, above 1x.
         factor: Factor,
         /// Every shard that is at least this full gets larger nodes; the fullest if none is.
         from: Probability,
@@ -92,19 +98,19 @@ pub enum RemedySpec {
     /// A new primary and new replicas for every shard that fails, with a full copy, and the
     /// cluster's state reset.
     Rebuild {
-        /// Memory of the new nodes over the old ones.
+        /// Memory of the new nodes over the old ones, at least 1x.
         factor: Factor,
     },
     /// The gateway turns a share of a service's requests away.
     ShedLoad {
-        /// The service.
+        /// The name of the service.
         service: String,
         /// Share that is turned away.
         share: Probability,
     },
     /// More servers for a service: more workers, and a longer queue before them.
     ScaleServers {
-        /// The service.
+        /// The name of the service.
         service: String,
         /// Workers over those of the scenario, at least 1x.
         factor: Factor,
@@ -112,17 +118,18 @@ pub enum RemedySpec {
     /// The consumers of a workload's queue are back at their pace: slow queries are ended, a
     /// dependency is mended, and consumers may be added.
     MendConsumers {
-        /// The workload.
+        /// The name of the workload; it has a `queue`.
         workload: String,
         /// Their capacity from then on over that of the scenario; absent: the same.
         factor: Option<Factor>,
     },
     /// Callers of a service are told not to retry, or its clients are.
     StopRetries {
-        /// The service.
+        /// The name of the service.
         service: String,
     },
-    /// Wait and see.
+    /// Do nothing: wait and see. With it a script can fill the time in which people tried what did
+    /// not help.
     Wait {},
 }
 

@@ -12,25 +12,31 @@ use crate::answer::Cause;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
-    /// Its name.
+    /// Its name, by which signers, callers, components and moments refer to it. Each only once.
     pub name: String,
-    /// Requests that it works on at the same time.
+    /// Requests that it works on at the same time, over all its processes; at least 1. A request
+    /// holds its worker while it waits for Redis, so this many hanging requests make the service
+    /// hang.
     pub workers: u32,
-    /// Requests that may wait for a worker.
+    /// Requests that may wait for a worker; one more is refused at once. 0: none waits.
     pub queue_limit: u32,
-    /// The gateway answers 504 when a request has taken this long.
+    /// The gateway answers 504 when a request has taken this long, waiting included; more than
+    /// `service_time`. For a service without a gateway: how long its callers wait.
     pub gateway_timeout: SimDuration,
-    /// Time that a request takes when Redis answers.
+    /// Time that a request takes when Redis answers, the calls of Redis included.
     pub service_time: SimDuration,
-    /// The same, drawn for each request; absent: always `service_time`.
+    /// The time that a request takes, drawn for each; absent: always `service_time`.
     pub work: Option<Dist>,
     /// What becomes of a request that the gateway has given up; absent: it is dropped.
     pub given_up: Option<GivenUp>,
-    /// The workloads without which it cannot answer.
+    /// The workloads that a request of it uses, all of them; without one that is not `optional` it
+    /// cannot answer.
     pub needs: Vec<NeedSpec>,
-    /// Does it wait for replicas after a write? Absent: it does not.
+    /// `WAIT` after every write: the service waits until replicas have it; absent: it does not
+    /// wait.
     pub wait: Option<WaitSpec>,
-    /// Its Redis client.
+    /// Its Redis client: a `preset` such as `{ preset = "jedis-6" }`, with keys that differ beside
+    /// it, or all keys.
     pub client: ClientSpec,
 }
 
@@ -39,11 +45,11 @@ pub struct ServiceSpec {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitSpec {
-    /// Replicas that must acknowledge.
+    /// Replicas that must acknowledge a write, at most `redis.replicas`.
     pub replicas: u16,
-    /// How long they have.
+    /// How long they have to acknowledge.
     pub timeout: SimDuration,
-    /// What the service does when fewer have.
+    /// What the service does when fewer have acknowledged by then.
     pub short: ShortSpec,
 }
 
@@ -51,7 +57,7 @@ pub struct WaitSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShortSpec {
-    /// It is content, late.
+    /// It goes on, that much later.
     Accept,
     /// It fails the request.
     Fail,
@@ -61,22 +67,26 @@ pub enum ShortSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NeedSpec {
-    /// The workload's name.
+    /// The name of a `[[workload]]`.
     pub workload: String,
-    /// What the service does with it.
+    /// What the service does with it. A service that only reads goes on while writes are refused
+    /// (-OOM, -MISCONF).
     pub access: Access,
-    /// Which shards one request touches; absent: all of them.
+    /// Which shards one request touches; absent: all of them, so that one bad shard makes every
+    /// request fail.
     pub keys: Option<Keys>,
-    /// Can the request be answered without it? Absent: no.
+    /// Can the request be answered without it, when the call has failed? Absent: no. Until it has
+    /// failed the request waits.
     #[serde(default)]
     pub optional: bool,
-    /// Calls of it that may be under way at the same time (a bulkhead); absent: any number.
+    /// Calls of it that may be under way at the same time; absent: any number.
     pub bulkhead: Option<BulkheadSpec>,
-    /// What keeps calls from it while it fails.
+    /// A circuit breaker, which keeps calls from it while it fails; absent: every request tries.
     pub breaker: Option<BreakerSpec>,
-    /// A copy in the service's own memory, for reads.
+    /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
-    /// A slower store that is asked when the call has failed for good.
+    /// A slower store, such as a database, that is asked when the call has failed for good; absent:
+    /// none, the request fails.
     pub fallback: Option<FallbackSpec>,
 }
 
@@ -86,7 +96,8 @@ pub struct NeedSpec {
 pub enum GivenUp {
     /// The service drops it, and its worker is free.
     Dropped,
-    /// It goes on until Redis answers or the client gives up, and holds its worker.
+    /// It goes on until Redis answers or the client gives up, and holds its worker: a server that
+    /// does not cancel, as most do not.
     RunsOn,
 }
 
@@ -104,7 +115,7 @@ pub enum Keys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkheadSpec {
-    /// Calls at the same time.
+    /// Calls at the same time, over all processes.
     pub calls: u32,
     /// How long a call waits to be let in; `0s`: it fails at once.
     pub wait: SimDuration,
@@ -127,9 +138,9 @@ pub struct CacheSpec {
 pub struct FallbackSpec {
     /// Requests that it works on at the same time.
     pub workers: u32,
-    /// What each takes.
+    /// What each request takes there.
     pub takes: SimDuration,
-    /// Requests that may wait for it.
+    /// Requests that may wait for it; one more fails at once.
     pub queue_limit: u32,
 }
 
@@ -141,7 +152,7 @@ pub struct FallbackSpec {
 pub enum BreakerSpec {
     /// By the share of failures among the last calls.
     Count {
-        /// Calls that are looked at; none are judged before there have been so many.
+        /// Calls that are looked at, at least 1; none are judged before there have been so many.
         window: u32,
         /// The share of failures from which on it opens.
         share: Probability,
@@ -153,7 +164,7 @@ pub enum BreakerSpec {
     /// By the share of failures in the last seconds; one call is let through when `open_for` is
     /// over.
     Time {
-        /// How far back it looks.
+        /// How far back it looks, such as `"10s"`.
         window: SimDuration,
         /// Calls in the window below which it does not judge.
         calls_min: u32,
@@ -176,9 +187,9 @@ pub enum BreakerSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// Only reads.
+    /// It only reads.
     Read,
-    /// Writes too.
+    /// It writes (too).
     Write,
 }
 
@@ -186,31 +197,34 @@ pub enum Access {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSpec {
-    /// Until a connection that does not come about is given up; absent: never. It counts for nodes
-    /// that have not answered since the servers were restarted.
+    /// How long it tries to make a connection before it gives up; absent: for ever. It counts for
+    /// nodes that have not answered since the servers were restarted.
     pub connect_timeout: Option<SimDuration>,
     /// How long a command waits for a connection that broke and is being made anew (an offline
     /// queue); absent: it fails at once.
     pub offline_queue: Option<SimDuration>,
-    /// Until a command that gets no reply is given up; absent: never, the request hangs.
+    /// How long it waits for the reply to a command before it gives up; absent: for ever, and the
+    /// request hangs until Redis or the gateway ends it.
     pub command_timeout: Option<SimDuration>,
-    /// Further tries after an error that is retried.
+    /// Further tries after an error that is in `retries_on`; 0: none.
     pub retries: u32,
-    /// Pause before each further try.
+    /// Pause before each further try; `"0s"`: none.
     pub backoff: SimDuration,
-    /// How that pause grows; absent: it stays the same.
+    /// How that pause grows from try to try; absent: it stays the same.
     pub backoff_growth: Option<BackoffGrowthSpec>,
-    /// Errors that are retried.
+    /// Errors that are tried again; `[]`: none. All others fail the call at once.
     pub retries_on: Vec<Cause>,
     /// Further tries of all requests that may be under way at the same time (a retry budget);
     /// absent: any number.
     pub retries_at_once: Option<u32>,
-    /// Connections to each cluster, and how long a request waits for one; absent: one connection
-    /// carries all requests.
+    /// A pool of connections to each cluster, and how long a request waits for one; absent: one
+    /// connection carries all requests at once (pipelining), so there is nothing to wait for.
     pub pool: Option<ClientPoolSpec>,
-    /// From the moment when the client looks for the owner of the slots until it has learnt it.
+    /// From the moment when the client looks for the new primary until it knows it, such as
+    /// `"100ms"`.
     pub topology_refresh: SimDuration,
-    /// What makes the client look; absent: every promotion is told to it.
+    /// What makes the client look for a new primary; absent: every promotion is told to it at once
+    /// (a subscription, a proxy).
     pub follows: Option<FollowsSpec>,
 }
 
@@ -218,11 +232,12 @@ pub struct ClientSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackoffGrowthSpec {
-    /// From one try to the next.
+    /// The pause over the one before it; `"2x"` doubles it.
     pub factor: Factor,
-    /// Never longer than this.
+    /// The longest pause.
     pub max: SimDuration,
-    /// The share of the pause that is drawn, evenly between none and all of it.
+    /// The share of the pause that is drawn, evenly between none and all of it; `"0%"`: always the
+    /// whole pause.
     pub jitter: Probability,
 }
 
@@ -230,9 +245,9 @@ pub struct BackoffGrowthSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPoolSpec {
-    /// Connections of one process.
+    /// Connections of one process, at least 1.
     pub size: u32,
-    /// Processes of the service.
+    /// Processes of the service, each with a pool of its own.
     pub processes: u32,
     /// How long a request waits for a free one; `0s`: it fails at once.
     pub wait: SimDuration,
@@ -242,9 +257,10 @@ pub struct ClientPoolSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {
-    /// A reply that sends it on, a connection that breaks, a command that it gives up.
+    /// Does it look after an error: a reply that sends it on (-MOVED, -READONLY), a connection that
+    /// breaks, a command that it gives up?
     pub on_error: bool,
-    /// The clock; absent: never.
+    /// It also looks by the clock, this often; absent: never.
     pub every: Option<SimDuration>,
 }
 
@@ -254,6 +270,6 @@ pub struct FollowsSpec {
 pub struct ComponentSpec {
     /// Its name on the status page.
     pub name: String,
-    /// The services behind it.
+    /// The names of the services behind it: it is available while all of them answer.
     pub services: Vec<String>,
 }

@@ -12,24 +12,27 @@ use super::traffic::{BurstsSpec, Series, SurgeSpec, TrafficSpec};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignersSpec {
-    /// The service that captures acceptances.
+    /// The name of the service at which they come, and which captures what they accept.
     pub service: String,
-    /// Visits per second, on average. Poisson.
+    /// Visits per second, on average: Poisson, varied by the keys below. Some 10/s is enough to see
+    /// an outage and quick to simulate.
     pub visits: PerSec,
-    /// The rate in each local hour of the day over the average, from midnight on; absent: even.
+    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: every hour is alike.
     pub hourly: Option<Vec<Factor>>,
-    /// The rate on each day of the week over the average, Monday first; absent: even.
+    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all signers; absent: none.
     pub bursts: Option<BurstsSpec>,
-    /// Surges, each once.
+    /// Surges, each of which happens once: a campaign, a flood; absent: none.
     #[serde(rename = "surge", default)]
     pub surges: Vec<SurgeSpec>,
     /// The rate as it was recorded, in place of `visits` from its first row on.
     pub recorded: Option<Series>,
-    /// A minute counts as down when more than this share of its first presses fail.
+    /// A minute counts as down when more than this share of its first presses fail, such as `"1%"`.
     pub objective: Probability,
-    /// Kinds of signers; their shares add up to 100 %.
+    /// Kinds of signers: how patient they are and whether they come back. At least one; their
+    /// shares add up to 100%.
     #[serde(rename = "class")]
     pub classes: Vec<ClassSpec>,
 }
@@ -38,19 +41,20 @@ pub struct SignersSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProductSpec {
-    /// Its name.
+    /// Its name in results. Each only once, and not `signers`.
     pub name: String,
-    /// The service that captures its acceptances.
+    /// The name of the service that captures its acceptances.
     pub service: String,
-    /// Visits per second, on average. Poisson.
+    /// Visits per second, on average: Poisson, varied by the keys below.
     pub visits: PerSec,
-    /// The rate in each local hour of the day over the average, from midnight on; absent: even.
+    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: every hour is alike.
     pub hourly: Option<Vec<Factor>>,
-    /// The rate on each day of the week over the average, Monday first; absent: even.
+    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all its signers; absent: none.
     pub bursts: Option<BurstsSpec>,
-    /// Surges, each once.
+    /// Surges, each of which happens once: a campaign, a flood; absent: none.
     #[serde(rename = "surge", default)]
     pub surges: Vec<SurgeSpec>,
     /// The rate as it was recorded, in place of `visits` from its first row on.
@@ -58,7 +62,7 @@ pub struct ProductSpec {
     /// A minute counts as down when more than this share of its first presses fail; absent: as for
     /// `[signers]`.
     pub objective: Option<Probability>,
-    /// Kinds of signers; their shares add up to 100 %. None: those of `[signers]`.
+    /// Kinds of its signers; their shares add up to 100%. Absent: those of `[signers]`.
     #[serde(rename = "class", default)]
     pub classes: Vec<ClassSpec>,
 }
@@ -67,17 +71,19 @@ pub struct ProductSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClassSpec {
-    /// Its name.
+    /// Its name, for people.
     pub name: String,
-    /// Share of all visits.
+    /// Share of all visits that are of this kind.
     pub share: Probability,
-    /// How long one press is waited for.
+    /// How long one press is waited for, above 0s; then the signer presses again or leaves.
     pub patience: SimDuration,
-    /// Presses in one visit, the first included.
+    /// Presses in one visit, the first included; at least 1, which is never to press again.
     pub presses_max: u32,
-    /// Pause between an error that is shown and the next press.
+    /// Pause between an error that is shown and the next press. Whose patience runs out presses
+    /// again at once.
     pub press_again_after: SimDuration,
-    /// When a blocked signer comes back, counted from the first visit; empty: never.
+    /// When a blocked signer comes back, counted from the first visit, in ascending order: `["1h",
+    /// "1d"]`; `[]`: never.
     pub returns: Vec<SimDuration>,
 }
 
@@ -85,17 +91,18 @@ pub struct ClassSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerSpec {
-    /// The service that they call.
+    /// The name of the service that they call.
     pub service: String,
-    /// Calls per second, on average. Poisson.
+    /// Calls per second, on average: Poisson, varied by the keys below.
     pub calls: PerSec,
-    /// The rate in each local hour of the day over the average, from midnight on; absent: even.
+    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: every hour is alike.
     pub hourly: Option<Vec<Factor>>,
-    /// The rate on each day of the week over the average, Monday first; absent: even.
+    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all callers; absent: none.
     pub bursts: Option<BurstsSpec>,
-    /// Surges, each once.
+    /// Surges, each of which happens once: a campaign, a flood; absent: none.
     #[serde(rename = "surge", default)]
     pub surges: Vec<SurgeSpec>,
     /// The rate as it was recorded, in place of `calls` from its first row on.

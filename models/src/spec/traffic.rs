@@ -68,7 +68,7 @@ pub struct SurgeSpec {
     pub at: Dist,
     /// How long it lasts.
     pub lasts: Dist,
-    /// The rate over what it would be without.
+    /// How many times as many come, over what would come without.
     pub factor: Factor,
 }
 

@@ -14,26 +14,31 @@ use super::ids::{SHARDS_MAX, Shard};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterBusSpec {
-    /// Whose rules apply.
+    /// Whose rules apply: `"redis-7.0"`, which is also the nearest to older ones, or `"valkey-8"`.
     pub version: Version,
-    /// `cluster-node-timeout`: silence after which a node is possibly failing.
+    /// `cluster-node-timeout`: silence after which a node is possibly failing, at least 100ms.
+    /// Redis ships 15s; a failover takes about that and 1 to 2 s more.
     pub node_timeout: SimDuration,
-    /// `cluster-replica-validity-factor`: how stale a replica's data may be in node timeouts;
-    /// 0 lets any replica stand.
+    /// `cluster-replica-validity-factor`: how stale a replica's data may be in node timeouts; 0
+    /// lets any replica stand. Redis ships 10.
     pub replica_validity_factor: u32,
-    /// `repl-ping-replica-period`, which is added to the staleness that is allowed.
+    /// `repl-ping-replica-period`, which is added to the staleness that is allowed. Redis ships
+    /// 10s.
     pub repl_ping_replica_period: SimDuration,
-    /// `cluster-require-full-coverage`: every shard refuses when one has no working owner.
+    /// `cluster-require-full-coverage`: every shard refuses (-CLUSTERDOWN) when one has no working
+    /// owner. Redis ships `true`.
     pub require_full_coverage: bool,
-    /// `cluster-allow-reads-when-down`: reads are served although the cluster is down. The bus
-    /// does not act on it; it is kept here for whoever answers the clients.
+    /// `cluster-allow-reads-when-down`: reads are served although the cluster is down. The bus does
+    /// not act on it; it is kept here for whoever answers the clients. Redis ships `false`.
     pub allow_reads_when_down: bool,
-    /// `cluster-migration-barrier`: replicas that a primary keeps when one moves to an orphan.
+    /// `cluster-migration-barrier`: replicas that a primary keeps when one moves to a primary
+    /// without any. Redis ships 1.
     pub migration_barrier: u32,
-    /// `cluster-allow-replica-migration`.
+    /// `cluster-allow-replica-migration`: may a replica move to a primary without any? Redis ships
+    /// `true`.
     pub allow_replica_migration: bool,
-    /// One-way delay of a packet between two members, event loops included. The same for every
-    /// pair; next to crons 100 ms apart its spread hardly counts.
+    /// One-way delay of a packet between two members, event loops included, above 0s; `"250us"` in
+    /// one network. The same for every pair; next to crons 100 ms apart its spread hardly counts.
     pub latency: SimDuration,
     /// How long writing `nodes.conf` to disk takes: before a vote is asked for, before it is given
     /// and before a promotion is announced.

@@ -15,20 +15,24 @@ use super::ids::Node;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelSpec {
-    /// How many Sentinels there are. Dead ones count for majorities too.
+    /// How many Sentinels there are, at least 1 and usually 3. Dead ones count for majorities too.
     pub sentinels: u16,
-    /// The quorum of `sentinel monitor`: how many must hold the primary for down.
+    /// The quorum of `sentinel monitor`: how many must hold the primary for down, 1 to `sentinels`.
     pub quorum: u16,
-    /// `down-after-milliseconds`: silence after which an instance is subjectively down.
+    /// `down-after-milliseconds`: silence after which an instance is subjectively down, at least
+    /// 100ms. Redis ships 30s.
     pub down_after: SimDuration,
-    /// `failover-timeout`: half the pause between attempts, and the limit of several steps.
+    /// `failover-timeout`: half the pause between attempts, and the limit of several steps; at
+    /// least 1s. Redis ships 3min.
     pub failover_timeout: SimDuration,
-    /// `parallel-syncs`: replicas that are told to copy the new primary at a time.
+    /// `parallel-syncs`: replicas that are told to copy the new primary at a time, at least 1.
+    /// Redis ships 1.
     pub parallel_syncs: u16,
     /// `master-reboot-down-after-period`: a primary that was restarted is down when it does not
     /// answer +PONG within this; 0s turns the rule off, as Redis does by default.
     pub master_reboot_down_after: SimDuration,
-    /// One-way delay between any two processes, event loops included.
+    /// One-way delay between any two processes, event loops included, above 0s; `"250us"` in one
+    /// network.
     pub latency: SimDuration,
     /// How long writing `sentinel.conf` to disk takes. Each new epoch, vote, replica and switch is
     /// written before anything else is done, with three synchronisations: the new file, its
