@@ -86,8 +86,13 @@ pub fn scripted(replay: &Replay, seed: u64, told: &[TrialResult]) -> Result<Vec<
                 let bounds = (Some(low.get()), Some(high.get()));
                 range(replay, &check.name, bounds, values(told, share))
             }
-            Check::Compare { measure, at_most } => {
-                compare(replay, n, *measure, at_most.get(), seed, told)?
+            Check::Compare {
+                measure,
+                at_least,
+                at_most,
+            } => {
+                let bounds = (at_least.map(|f| f.get()), at_most.map(|f| f.get()));
+                compare(replay, n, *measure, bounds, seed, told)?
             }
         });
     }
@@ -232,7 +237,7 @@ fn compare(
     replay: &Replay,
     check: usize,
     measure: MeasureSpec,
-    at_most: f64,
+    (low, high): (Option<f64>, Option<f64>),
     seed: u64,
     told: &[TrialResult],
 ) -> Result<Line, Error> {
@@ -248,10 +253,13 @@ fn compare(
     };
     let (before, after) = (mean(told), mean(&others));
     let ratio = (before > 0.0).then(|| after / before);
+    let holds =
+        |ratio: f64| low.is_none_or(|low| low <= ratio) && high.is_none_or(|high| ratio <= high);
     Ok(Line {
-        high: Some(at_most),
+        low,
+        high,
         simulated: ratio,
-        pass: ratio.is_some_and(|ratio| ratio <= at_most),
+        pass: ratio.is_some_and(holds),
         times: false,
         ..line(replay, &replay.spec.checks[check].name)
     })

@@ -18,7 +18,7 @@ use sim::{SimTime, Streams};
 use crate::document::{Node, Sources, Value, decode, merge::merge};
 use crate::error::{Error, Problem};
 use crate::scenario::{self, Found, SCENARIOS};
-use spec::{Fragments, ReplaySpec};
+use spec::{Check, Fragments, ReplaySpec};
 
 /// A scenario that can be replayed.
 #[derive(Clone, Debug)]
@@ -91,6 +91,22 @@ impl Replay {
 
     /// Every world of it is sound.
     fn check(&self, sources: &Sources) -> Result<(), Error> {
+        for check in &self.spec.checks {
+            if let Check::Compare {
+                at_least: None,
+                at_most: None,
+                ..
+            } = check.is
+            {
+                return Err(Error::Usage {
+                    wrong: format!(
+                        "the check \"{}\" of `{}` has no bound",
+                        check.name, self.name
+                    ),
+                    mend: "give it `at_least` or `at_most`, such as \"0.5x\"".to_owned(),
+                });
+            }
+        }
         let mut problems: Vec<Problem> = Vec::new();
         for kind in [Kind::Scripted, Kind::Blind] {
             problems.extend(self.world(kind, None).err().unwrap_or_default());

@@ -121,8 +121,12 @@ pub enum Check {
     Compare {
         /// What is compared.
         measure: MeasureSpec,
-        /// The other world must have at most this multiple of it; `"0.1x"`: a tenth.
-        at_most: sim::Factor,
+        /// The mean of the other trials is at least this multiple of the mean of these; absent: it
+        /// may be as small as it likes. One of `at_least` and `at_most` must be given.
+        at_least: Option<sim::Factor>,
+        /// The mean of the other trials is at most this multiple of the mean of these; absent: it
+        /// may be as large as it likes.
+        at_most: Option<sim::Factor>,
     },
 }
 

@@ -1,0 +1,222 @@
+//! Replays: which moments are chosen, what holds, and the command.
+
+mod support;
+
+use std::path::Path;
+use std::process::Output;
+
+use experiments::document::Sources;
+use experiments::replay::judge::{Line, blind, scripted};
+use experiments::replay::spec::Selector;
+use experiments::replay::{Kind, Replay, built_in, trials};
+use experiments::scenario::SCENARIOS;
+use models::moment::{Moment, What};
+use sim::{SimDuration, SimTime};
+use support::{golden, outage, stderr, stdout};
+
+const TEMPLATE: &str = include_str!("../scenarios/template/replay.toml");
+
+/// The template with some of its text replaced, as a file in a directory of its own.
+fn written(changes: &[(&str, &str)]) -> (tempfile::TempDir, String) {
+    let place = tempfile::tempdir().expect("there is room for a directory");
+    let mut text = TEMPLATE.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "the template says {from}");
+        text = text.replace(from, to);
+    }
+    std::fs::write(place.path().join("outage.toml"), text).expect("the directory is ours");
+    let file = place.path().join("outage.toml").display().to_string();
+    (place, file)
+}
+
+/// The scorecard of the changed template, scripted, then blind.
+fn judged(changes: &[(&str, &str)]) -> Vec<Line> {
+    let (_place, file) = written(changes);
+    let replay = Replay::load(&mut Sources::default(), &file).expect("it reads");
+    let told = |kind| {
+        let world = replay.world(kind, None).expect("it is sound");
+        trials(&replay.name, &world, 1, 11).expect("they end")
+    };
+    let mut lines = scripted(&replay, 1, &told(Kind::Scripted)).expect("it can be judged");
+    lines.push(blind(&replay, &told(Kind::Blind)));
+    lines
+}
+
+fn ran(changes: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let (place, _) = written(changes);
+    let all = [&["replay", "outage.toml", "--trials", "5"], arguments].concat();
+    outage(place.path(), &all)
+}
+
+#[test]
+fn a_selector_chooses_by_what_whom_place_and_onset() {
+    let at = |s: u64| SimTime::ZERO + SimDuration::from_secs(s);
+    let moment = |s, what, whom: &str| Moment {
+        at: at(s),
+        what,
+        whom: whom.to_owned(),
+    };
+    let moments = [
+        moment(5, What::ServiceUp, "api"),
+        moment(10, What::ServiceDown, "api"),
+        moment(20, What::ServiceDown, "web"),
+        moment(30, What::ServiceUp, "api"),
+        moment(40, What::ServiceUp, "api of cell 2"),
+        moment(50, What::ServiceUp, "web"),
+    ];
+    let find = |text: &str| {
+        let selector: Selector = toml::from_str(text).expect("a selector");
+        selector.find(&moments, Some(at(10)))
+    };
+    assert_eq!(find("what = 'service-up'"), Some(at(5)));
+    assert_eq!(find("what = 'service-up'\nlast = true"), Some(at(50)));
+    assert_eq!(find("what = 'service-up'\nnth = 3"), Some(at(40)));
+    assert_eq!(find("what = 'service-up'\nnth = 5"), None);
+    let after = "what = 'service-up'\nafter_onset = true";
+    assert_eq!(find(after), Some(at(30)));
+    assert_eq!(find(&format!("{after}\nwhom = 'web'")), Some(at(50)));
+    assert_eq!(
+        find(&format!("{after}\nwhom = 'api'\nlast = true")),
+        Some(at(40))
+    );
+    assert_eq!(find("what = 'promoted'"), None);
+}
+
+#[test]
+fn an_interval_holds_within_a_tenth_or_two_minutes_and_a_blind_total_between_percentiles() {
+    let card = judged(&[]);
+    let names: Vec<&str> = card.iter().map(|line| line.mode).collect();
+    assert_eq!(names, ["scripted", "scripted", "blind"]);
+    assert!(card.iter().all(|line| line.pass), "{card:?}");
+    // A tenth of 45 min; 2 min where a tenth of a quarter of an hour is less.
+    assert_eq!((card[0].low, card[0].high), (Some(2430.0), Some(2970.0)));
+    assert_eq!((card[1].low, card[1].high), (Some(780.0), Some(1020.0)));
+    let simulated = card[0].simulated.expect("it ends");
+    let report = |minutes: f64| {
+        let text = format!("total = {{ reported = \"{minutes}min\"");
+        judged(&[("total = { reported = \"45min\"", &text)])
+    };
+    // Just inside, and just outside: 10 % of what is reported.
+    let inside = report((simulated / 0.905 / 60.0).round());
+    let outside = report((simulated / 0.86 / 60.0).round());
+    assert!(inside[0].pass && !outside[0].pass, "{inside:?} {outside:?}");
+    let never = report(2000.0);
+    assert!(!never[2].pass, "{never:?}");
+    let (low, high) = (never[2].low, never[2].high);
+    assert!(low < high && high < never[2].reported);
+}
+
+const CHECK: &str = "is = { kind = \"interval\", from = { what = \"alert-fires\" }, \
+    to = { what = \"service-down\" }, reported = \"15min\" }";
+
+#[test]
+fn counts_shares_and_comparisons_hold_within_their_bounds() {
+    let with = |is: &str| {
+        let card = judged(&[(CHECK, is)]);
+        (card[1].pass, card[1].simulated)
+    };
+    let count = |low: u32, high: u32| {
+        with(&format!(
+            "is = {{ kind = \"count\", of = {{ what = \"service-down\" }}, low = {low}, high = {high} }}"
+        ))
+    };
+    assert_eq!(count(1, 1).1, Some(1.0));
+    assert!(count(1, 2).0 && !count(2, 3).0 && !count(0, 0).0);
+    let share = |low: &str, high: &str| {
+        with(&format!(
+            "is = {{ kind = \"failing-share\", service = \"api\", from = {{ what = \"paged\" }}, \
+             to = {{ what = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
+        ))
+    };
+    // Nobody is paged without an alert that reaches anybody, so there is no such moment.
+    assert_eq!(share("0%", "100%"), (false, None));
+    let compare = |bounds: &str, fragment: &str| {
+        with(&format!(
+            "is = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
+        ))
+    };
+    let same = compare("at_least = \"1x\", at_most = \"1x\"", "{}");
+    assert_eq!(same, (true, Some(1.0)), "the same trials");
+    let without = compare("at_most = \"0.01x\"", "{ fault = [] }");
+    assert_eq!(without, (true, Some(0.0)));
+    assert!(!compare("at_least = \"0.5x\"", "{ fault = [] }").0);
+}
+
+#[test]
+fn the_command_prints_a_card_and_its_exit_code_says_whether_all_holds() {
+    let fine = ran(&[], &[]);
+    assert_eq!(fine.status.code(), Some(0), "{}", stderr(&fine));
+    assert!(stdout(&fine).contains("3 of 3 hold"), "{}", stdout(&fine));
+    let wrong = ran(&[("reported = \"45min\"", "reported = \"5min\"")], &[]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stdout(&wrong).contains("NO"));
+    let json = ran(&[], &["--json"]);
+    golden(
+        Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/golden/replay.json"
+        )),
+        &stdout(&json),
+    );
+    let again = ran(&[], &["--json"]);
+    assert_eq!(stdout(&json), stdout(&again));
+}
+
+#[test]
+fn mistakes_are_told_with_exit_code_2() {
+    for (from, to, told) in [
+        (
+            "what = \"service-down\"",
+            "what = \"servic-down\"",
+            "service-down",
+        ),
+        ("[replay]  ", "[replays]  ", "replay"),
+        ("kind = \"interval\"", "kind = \"intervall\"", "interval"),
+        ("reported = \"15min\"", "reported = \"15\"", "unit"),
+        (
+            CHECK,
+            "is = { kind = \"compare\", measure = \"lost\" }",
+            "at_least",
+        ),
+    ] {
+        let output = ran(&[(from, to)], &[]);
+        assert_eq!(output.status.code(), Some(2), "{to}: {}", stdout(&output));
+        assert!(stderr(&output).contains(told), "{to}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_if_compares_the_same_trials() {
+    let (place, _) = written(&[]);
+    std::fs::write(place.path().join("same.toml"), "").expect("ours");
+    std::fs::write(place.path().join("fewer.toml"), "fault = []").expect("ours");
+    let asked = |fragment: &str| {
+        let all = [
+            "replay",
+            "outage.toml",
+            "--trials",
+            "5",
+            "--what-if",
+            fragment,
+        ];
+        let output = outage(place.path(), &all);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let same = asked("same.toml");
+    assert!(same.contains("+0.0 (95 % CI +0.0 to +0.0)"), "{same}");
+    assert!(!same.contains("+0.1") && !same.contains("-0.1"), "{same}");
+    let fewer = asked("fewer.toml");
+    assert!(fewer.contains("0.0 instead of"), "{fewer}");
+}
+
+#[test]
+fn every_scenario_with_a_replay_table_is_among_all() {
+    let with = SCENARIOS.iter().filter(|scenario| {
+        let table: toml::Table = scenario.text.parse().expect("it is TOML");
+        table.contains_key("replay")
+    });
+    let with: Vec<&str> = with.map(|scenario| scenario.name).collect();
+    assert_eq!(built_in(), with);
+    assert!(with.len() >= 9);
+}
