@@ -117,7 +117,8 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     };
     let count = |low: u32, high: u32| {
         with(&format!(
-            "is = {{ kind = \"count\", of = {{ what = \"service-down\" }}, low = {low}, high = {high} }}"
+            "is = {{ kind = \"count\", of = {{ what = \"service-down\" }}, \
+             low = {low}, high = {high} }}"
         ))
     };
     assert_eq!(count(1, 1).1, Some(1.0));

@@ -178,22 +178,7 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
     };
     match fault {
         FaultSpec::GrowthBurst { .. } => draw_burst(i, fault, spec, streams, &mut rng),
-        FaultSpec::SlowConsumers {
-            workload,
-            at,
-            slowdown,
-            lasts,
-        } => {
-            let at = SimTime::ZERO + at.sample(&mut rng);
-            slow_consumers(
-                i,
-                position(workload),
-                (at, *lasts),
-                slowdown.get(),
-                spec,
-                streams,
-            )
-        }
+        FaultSpec::SlowConsumers { .. } => slow_consumers(i, fault, spec, streams, &mut rng),
         FaultSpec::SaveFails {
             workload,
             at,
@@ -294,12 +279,24 @@ fn draw_burst(
 /// rates. That the consumers' own randomness is left out narrows the backlog by less than its root.
 fn slow_consumers(
     i: u64,
-    workload: usize,
-    (at, lasts): (SimTime, Option<SimDuration>),
-    slowdown: f64,
+    fault: &FaultSpec,
     spec: &WorldSpec,
     streams: &Streams,
+    rng: &mut Rng,
 ) -> Fault {
+    let FaultSpec::SlowConsumers {
+        workload,
+        at,
+        slowdown,
+        lasts,
+    } = fault
+    else {
+        unreachable!("only slow consumers are drawn here");
+    };
+    let at = SimTime::ZERO + at.sample(rng);
+    let (lasts, slowdown) = (*lasts, slowdown.get());
+    let found = spec.workloads.iter().position(|w| w.name == *workload);
+    let workload = found.expect("validated: faults name a workload");
     let of = &spec.workloads[workload];
     let queue = of.queue.expect("validated: the workload holds a queue");
     let job = of.bytes_per_key(queue.job_size, false) as f64;

@@ -366,29 +366,7 @@ impl WorldSpec {
                 found.known(key("workload"), "workload", workload, &names);
                 self.check_partition(found, i, at, *lasts, hosts);
             }
-            FaultSpec::SlowConsumers {
-                workload,
-                at,
-                slowdown,
-                ..
-            } => {
-                found.dist(key("at"), at);
-                found.known(key("workload"), "workload", workload, &names);
-                let of = self.workloads.iter().find(|w| w.name == *workload);
-                let queue = of.and_then(|of| of.queue);
-                found.unless(
-                    queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
-                    key("slowdown"),
-                    "the consumers would still keep up, and no job wait",
-                    "give a factor above queue.capacity over queue.jobs",
-                );
-                found.unless(
-                    of.is_none_or(|of| of.queue.is_some()),
-                    key("workload"),
-                    "this workload holds no queue",
-                    "give it a `queue`, or name one that has one",
-                );
-            }
+            FaultSpec::SlowConsumers { .. } => self.check_slow_consumers(found, i, fault),
             FaultSpec::SaveFails { workload, at, .. } => {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
@@ -416,6 +394,40 @@ impl WorldSpec {
                 );
             }
         }
+    }
+
+    fn check_slow_consumers(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
+        let FaultSpec::SlowConsumers {
+            workload,
+            at,
+            slowdown,
+            ..
+        } = fault
+        else {
+            return;
+        };
+        let key = |field: &str| format!("fault[{i}].{field}");
+        found.dist(key("at"), at);
+        found.known(
+            key("workload"),
+            "workload",
+            workload,
+            &self.workload_names(),
+        );
+        let of = self.workloads.iter().find(|w| w.name == *workload);
+        let queue = of.and_then(|of| of.queue);
+        found.unless(
+            queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
+            key("slowdown"),
+            "the consumers would still keep up, and no job wait",
+            "give a factor above queue.capacity over queue.jobs",
+        );
+        found.unless(
+            of.is_none_or(|of| of.queue.is_some()),
+            key("workload"),
+            "this workload holds no queue",
+            "give it a `queue`, or name one that has one",
+        );
     }
 
     fn check_burst(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {

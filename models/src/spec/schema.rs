@@ -47,7 +47,9 @@ text!(
 text!(
     Series,
     "series",
-    "The name of a CSV file, beside the file that names it, with the columns at_s (seconds from the trial's start) or at (date and time), and per_sec; each row's rate holds until the next. Or the CSV text itself.",
+    "The name of a CSV file, beside the file that names it, with the columns at_s (seconds from \
+     the trial's start) or at (date and time), and per_sec; each row's rate holds until the next. \
+     Or the CSV text itself.",
     ["visits.csv"]
 );
 

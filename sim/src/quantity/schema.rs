@@ -37,7 +37,8 @@ text!(
     Bytes,
     "size",
     r"^\s*[0-9]+(\.[0-9]+)?\s*([KMGT]iB|[kMGT]?B)\s*$",
-    "A size: a number and a unit. KiB, MiB, GiB and TiB count in 1,024s; kB, MB, GB and TB in 1,000s; B is one byte.",
+    "A size: a number and a unit. KiB, MiB, GiB and TiB count in 1,024s; kB, MB, GB and TB in \
+     1,000s; B is one byte.",
     ["4GiB", "16kB", "200B"]
 );
 text!(

@@ -1,5 +1,7 @@
 //! What types cannot say about people and their runbook.
 
+use sim::quantity::Factor;
+
 use super::Findings;
 use crate::spec::{RemedySpec, StepSpec, WorldSpec};
 
@@ -75,20 +77,7 @@ impl WorldSpec {
                     "set redis.maxmemory, or take the step out",
                 );
             }
-            RemedySpec::RaiseOutputLimit { to } => {
-                found.unless(
-                    to.get() > 1.0,
-                    key("action.to"),
-                    "the limit would not be higher",
-                    "give a factor above 1x",
-                );
-                found.unless(
-                    self.redis.replication.output_limit.is_some(),
-                    key("action"),
-                    "no primary has a limit that could be raised",
-                    "set redis.replication.output_limit, or take the step out",
-                );
-            }
+            RemedySpec::RaiseOutputLimit { to } => self.check_limit(found, i, *to),
             RemedySpec::DeleteKeys { workload, .. } | RemedySpec::StopGrowth { workload } => {
                 let known = self.workload_names();
                 found.known(key("action.workload"), "workload", workload, &known);
@@ -108,31 +97,51 @@ impl WorldSpec {
                 );
             }
             RemedySpec::MendConsumers { workload, factor } => {
-                let known = self.workload_names();
-                found.known(key("action.workload"), "workload", workload, &known);
-                let queues = |w: &&crate::spec::WorkloadSpec| w.name == *workload;
-                let queue = self.workloads.iter().find(queues).and_then(|w| w.queue);
-                found.unless(
-                    queue.is_some() || !known.contains(&workload.as_str()),
-                    key("action.workload"),
-                    "this workload holds no queue",
-                    "give it a `queue`, or name one that has one",
-                );
-                let factor = factor.map_or(1.0, |factor| factor.get());
-                let keeps_up = |queue: crate::spec::redis::QueueSpec| {
-                    queue.capacity.get() * factor > queue.jobs.get()
-                };
-                found.unless(
-                    queue.is_none_or(keeps_up),
-                    key("action.factor"),
-                    "the consumers would not keep up, and the backlog never end",
-                    "give a factor that takes `queue.capacity` above `queue.jobs`",
-                );
+                self.check_mend(found, i, workload, *factor);
             }
             RemedySpec::RestartServers {}
             | RemedySpec::RestartNodes {}
             | RemedySpec::FailOver {}
             | RemedySpec::Wait {} => {}
         }
+    }
+
+    fn check_mend(&self, found: &mut Findings, i: usize, workload: &str, factor: Option<Factor>) {
+        let key = |field: &str| format!("people.runbook[{i}].{field}");
+        let known = self.workload_names();
+        found.known(key("action.workload"), "workload", workload, &known);
+        let queues = |w: &&crate::spec::WorkloadSpec| w.name == workload;
+        let queue = self.workloads.iter().find(queues).and_then(|w| w.queue);
+        found.unless(
+            queue.is_some() || !known.contains(&workload),
+            key("action.workload"),
+            "this workload holds no queue",
+            "give it a `queue`, or name one that has one",
+        );
+        let factor = factor.map_or(1.0, |factor| factor.get());
+        let keeps_up =
+            |queue: crate::spec::redis::QueueSpec| queue.capacity.get() * factor > queue.jobs.get();
+        found.unless(
+            queue.is_none_or(keeps_up),
+            key("action.factor"),
+            "the consumers would not keep up, and the backlog never end",
+            "give a factor that takes `queue.capacity` above `queue.jobs`",
+        );
+    }
+
+    fn check_limit(&self, found: &mut Findings, i: usize, to: Factor) {
+        let key = |field: &str| format!("people.runbook[{i}].{field}");
+        found.unless(
+            to.get() > 1.0,
+            key("action.to"),
+            "the limit would not be higher",
+            "give a factor above 1x",
+        );
+        found.unless(
+            self.redis.replication.output_limit.is_some(),
+            key("action"),
+            "no primary has a limit that could be raised",
+            "set redis.replication.output_limit, or take the step out",
+        );
     }
 }
