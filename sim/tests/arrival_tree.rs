@@ -39,7 +39,7 @@ fn every_answer_is_that_of_the_expansion() {
 
 fn check_expansion(tree: &ArrivalTree, arrivals: &[Arrival]) {
     assert_eq!(tree.total(), arrivals.len() as u64);
-    assert_eq!(tree.total_bytes(), arrivals.iter().map(|a| a.bytes).sum());
+    assert_eq!(tree.total_bytes(), arrivals.iter().map(|a| a.bytes).sum::<u64>());
     assert!(arrivals.is_sorted_by_key(|arrival| arrival.at));
     for (index, arrival) in (0..).zip(arrivals) {
         assert_eq!(arrival.index, index);
@@ -55,7 +55,7 @@ fn check_window(tree: &ArrivalTree, arrivals: &[Arrival], from: SimTime, to: Sim
     assert_eq!(tree.bytes(from, to), bytes);
     let before = arrivals.iter().filter(|a| a.at < to);
     assert_eq!(tree.count_before(to), before.clone().count() as u64);
-    assert_eq!(tree.bytes_before(to), before.map(|a| a.bytes).sum());
+    assert_eq!(tree.bytes_before(to), before.map(|a| a.bytes).sum::<u64>());
     let mut opened = Vec::new();
     tree.for_each(from, to, |arrival| opened.push(arrival));
     assert_eq!(opened, expected);
