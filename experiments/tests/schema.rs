@@ -49,6 +49,10 @@ fn what_the_decoder_refuses_for_its_form_the_schema_refuses_too() {
         ("redis", json!({ "shard": 1 })),
         ("redis", json!({ "shards": "1" })),
         ("redis", json!({ "maxmemory": "0.9" })),
+        ("redis", json!({ "maxmemory": "100.5%" })),
+        ("redis", json!({ "fragmentation": "0.0x" })),
+        ("price", json!({ "gib_hour": "2 EUR" })),
+        ("clock", json!({ "starts": "2020-06-02" })),
         ("layout", json!({ "kind": "split" })),
         ("service", json!([{ "name": "api" }])),
         ("fault", json!([{ "kind": "crash", "workload": "data" }])),
@@ -157,7 +161,8 @@ fn a_key_is_told_by_itself_and_a_wrong_one_with_the_nearest() {
     let expected = "\
 redis.maxmemory: share
 
-`maxmemory`, as a share of `node_memory` and not in bytes; above 0%. Absent: no limit, as Redis ships.
+`maxmemory`, as a share of `node_memory` and not in bytes; above 0%. Absent: \
+no limit, as Redis ships.
 
 A share or probability: a percentage from 0% to 100%.
 For example \"5%\", \"99.9%\".

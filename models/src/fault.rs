@@ -185,14 +185,8 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             lasts,
         } => {
             let at = SimTime::ZERO + at.sample(&mut rng);
-            slow_consumers(
-                i,
-                position(workload),
-                (at, *lasts),
-                slowdown.get(),
-                spec,
-                streams,
-            )
+            let (of, slowdown) = (position(workload), slowdown.get());
+            slow_consumers(i, of, (at, *lasts), slowdown, spec, streams)
         }
         FaultSpec::SaveFails {
             workload,
@@ -242,11 +236,15 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
-            cut: Cut {
-                hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
-                with_clients: *clients == SideSpec::Hosts,
-            },
+            cut: cut(hosts, *clients),
         },
+    }
+}
+
+fn cut(hosts: &[u16], clients: SideSpec) -> Cut {
+    Cut {
+        hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
+        with_clients: clients == SideSpec::Hosts,
     }
 }
 

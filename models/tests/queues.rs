@@ -71,7 +71,7 @@ fn a_backlog_takes_as_long_to_drain_as_it_took_to_fill_times_the_rates() {
 fn redis_is_full_when_the_rates_say_so_and_serves_as_soon_as_jobs_are_taken_out() {
     let result = slow("", MEND, Mode::Lazy);
     let full = minute(&result, What::ServiceDown);
-    // What is free after an hour of 2 keys a second (clients and tables take some 10 MiB), over what
+    // What is free after an hour of 2 keys a second (clients and tables take 10 MiB), over what
     // a job takes, at the rate of the backlog.
     let world = small_world(&[]);
     let job = world.workloads[1].bytes_per_key(Bytes::from_kib(10), true) as f64 / 1_048_576.0;

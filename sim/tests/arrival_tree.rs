@@ -39,7 +39,10 @@ fn every_answer_is_that_of_the_expansion() {
 
 fn check_expansion(tree: &ArrivalTree, arrivals: &[Arrival]) {
     assert_eq!(tree.total(), arrivals.len() as u64);
-    assert_eq!(tree.total_bytes(), arrivals.iter().map(|a| a.bytes).sum::<u64>());
+    assert_eq!(
+        tree.total_bytes(),
+        arrivals.iter().map(|a| a.bytes).sum::<u64>()
+    );
     assert!(arrivals.is_sorted_by_key(|arrival| arrival.at));
     for (index, arrival) in (0..).zip(arrivals) {
         assert_eq!(arrival.index, index);

@@ -9,6 +9,7 @@ mod traffic;
 
 use sim::SimDuration;
 use sim::dist::Dist;
+use sim::quantity::Factor;
 
 use super::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec};
 use crate::spec::redis::MaxmemoryPolicy;
@@ -374,20 +375,7 @@ impl WorldSpec {
             } => {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
-                let of = self.workloads.iter().find(|w| w.name == *workload);
-                let queue = of.and_then(|of| of.queue);
-                found.unless(
-                    queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
-                    key("slowdown"),
-                    "the consumers would still keep up, and no job wait",
-                    "give a factor above queue.capacity over queue.jobs",
-                );
-                found.unless(
-                    of.is_none_or(|of| of.queue.is_some()),
-                    key("workload"),
-                    "this workload holds no queue",
-                    "give it a `queue`, or name one that has one",
-                );
+                self.check_consumers(found, i, workload, *slowdown);
             }
             FaultSpec::SaveFails { workload, at, .. } => {
                 found.dist(key("at"), at);
@@ -416,6 +404,24 @@ impl WorldSpec {
                 );
             }
         }
+    }
+
+    fn check_consumers(&self, found: &mut Findings, i: usize, workload: &str, slowdown: Factor) {
+        let key = |field: &str| format!("fault[{i}].{field}");
+        let of = self.workloads.iter().find(|w| w.name == workload);
+        let queue = of.and_then(|of| of.queue);
+        found.unless(
+            queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
+            key("slowdown"),
+            "the consumers would still keep up, and no job wait",
+            "give a factor above queue.capacity over queue.jobs",
+        );
+        found.unless(
+            of.is_none_or(|of| of.queue.is_some()),
+            key("workload"),
+            "this workload holds no queue",
+            "give it a `queue`, or name one that has one",
+        );
     }
 
     fn check_burst(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {

@@ -132,16 +132,9 @@ fn describe<T: DeserializeOwned>(tree: &Node, complaint: &Complaint) -> Problem 
         Kind::WrongType { expected } => {
             let node = tree.at(path).unwrap_or(tree);
             let wrong = format!("`{}` is {}", dotted(path), in_words(node));
-            let mend = match (complaint::words::<T>(tree, path), node.text()) {
-                (Some(words), _) => format!("write one of: {}", quoted(&words)),
-                (None, Some(text)) if expected == "a sequence" => {
-                    format!("write an array: [\"{text}\"]")
-                }
-                (None, Some(text)) if expected == complaint::DISTRIBUTION => format!(
-                    "it is drawn from a distribution: for a fixed one write {{ kind = \
-                     \"constant\", value = \"{text}\" }}"
-                ),
-                (None, Some(_) | None) => format!("write {}", complaint::form(expected)),
+            let mend = match complaint::words::<T>(tree, path) {
+                Some(words) => format!("write one of: {}", quoted(&words)),
+                None => instead(node, expected),
             };
             Problem {
                 place: tree.place_of(path),
@@ -157,6 +150,18 @@ fn describe<T: DeserializeOwned>(tree: &Node, complaint: &Complaint) -> Problem 
                 mend: mend.clone(),
             }
         }
+    }
+}
+
+/// What to write in place of a value of another type.
+fn instead(node: &Node, expected: &str) -> String {
+    match node.text() {
+        Some(text) if expected == "a sequence" => format!("write an array: [\"{text}\"]"),
+        Some(text) if expected == complaint::DISTRIBUTION => format!(
+            "it is drawn from a distribution: for a fixed one write {{ kind = \"constant\", value \
+             = \"{text}\" }}"
+        ),
+        Some(_) | None => format!("write {}", complaint::form(expected)),
     }
 }
 

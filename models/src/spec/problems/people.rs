@@ -1,5 +1,7 @@
 //! What types cannot say about people and their runbook.
 
+use sim::quantity::Factor;
+
 use super::Findings;
 use crate::spec::{RemedySpec, StepSpec, WorldSpec};
 
@@ -48,6 +50,16 @@ impl WorldSpec {
         if let Some(decide) = &step.decide {
             found.dist(key("decide"), decide);
         }
+        if let RemedySpec::RaiseMaxmemory { to } | RemedySpec::RaiseOutputLimit { to } = step.action
+        {
+            found.unless(
+                to.get() > 1.0,
+                key("action.to"),
+                "the limit would not be higher",
+                "give a factor above 1x",
+            );
+        }
+        let (workloads, services) = (self.workload_names(), self.service_names());
         match &step.action {
             RemedySpec::Resize { factor, .. } => found.unless(
                 factor.get() > 1.0,
@@ -61,13 +73,7 @@ impl WorldSpec {
                 "the data might not fit into smaller nodes",
                 "give a factor of at least 1x",
             ),
-            RemedySpec::RaiseMaxmemory { to } => {
-                found.unless(
-                    to.get() > 1.0,
-                    key("action.to"),
-                    "the limit would not be higher",
-                    "give a factor above 1x",
-                );
+            RemedySpec::RaiseMaxmemory { .. } => {
                 found.unless(
                     self.redis.maxmemory.is_some(),
                     key("action"),
@@ -75,13 +81,7 @@ impl WorldSpec {
                     "set redis.maxmemory, or take the step out",
                 );
             }
-            RemedySpec::RaiseOutputLimit { to } => {
-                found.unless(
-                    to.get() > 1.0,
-                    key("action.to"),
-                    "the limit would not be higher",
-                    "give a factor above 1x",
-                );
+            RemedySpec::RaiseOutputLimit { .. } => {
                 found.unless(
                     self.redis.replication.output_limit.is_some(),
                     key("action"),
@@ -90,16 +90,13 @@ impl WorldSpec {
                 );
             }
             RemedySpec::DeleteKeys { workload, .. } | RemedySpec::StopGrowth { workload } => {
-                let known = self.workload_names();
-                found.known(key("action.workload"), "workload", workload, &known);
+                found.known(key("action.workload"), "workload", workload, &workloads);
             }
             RemedySpec::ShedLoad { service, .. } | RemedySpec::StopRetries { service } => {
-                let known = self.service_names();
-                found.known(key("action.service"), "service", service, &known);
+                found.known(key("action.service"), "service", service, &services);
             }
             RemedySpec::ScaleServers { service, factor } => {
-                let known = self.service_names();
-                found.known(key("action.service"), "service", service, &known);
+                found.known(key("action.service"), "service", service, &services);
                 found.unless(
                     factor.get() >= 1.0,
                     key("action.factor"),
@@ -108,31 +105,35 @@ impl WorldSpec {
                 );
             }
             RemedySpec::MendConsumers { workload, factor } => {
-                let known = self.workload_names();
-                found.known(key("action.workload"), "workload", workload, &known);
-                let queues = |w: &&crate::spec::WorkloadSpec| w.name == *workload;
-                let queue = self.workloads.iter().find(queues).and_then(|w| w.queue);
-                found.unless(
-                    queue.is_some() || !known.contains(&workload.as_str()),
-                    key("action.workload"),
-                    "this workload holds no queue",
-                    "give it a `queue`, or name one that has one",
-                );
-                let factor = factor.map_or(1.0, |factor| factor.get());
-                let keeps_up = |queue: crate::spec::redis::QueueSpec| {
-                    queue.capacity.get() * factor > queue.jobs.get()
-                };
-                found.unless(
-                    queue.is_none_or(keeps_up),
-                    key("action.factor"),
-                    "the consumers would not keep up, and the backlog never end",
-                    "give a factor that takes `queue.capacity` above `queue.jobs`",
-                );
+                self.check_mending(found, i, workload, *factor);
             }
             RemedySpec::RestartServers {}
             | RemedySpec::RestartNodes {}
             | RemedySpec::FailOver {}
             | RemedySpec::Wait {} => {}
         }
+    }
+
+    fn check_mending(&self, found: &mut Findings, i: usize, workload: &str, to: Option<Factor>) {
+        let key = |field: &str| format!("people.runbook[{i}].{field}");
+        let known = self.workload_names();
+        found.known(key("action.workload"), "workload", workload, &known);
+        let queues = |w: &&crate::spec::WorkloadSpec| w.name == workload;
+        let queue = self.workloads.iter().find(queues).and_then(|w| w.queue);
+        found.unless(
+            queue.is_some() || !known.contains(&workload),
+            key("action.workload"),
+            "this workload holds no queue",
+            "give it a `queue`, or name one that has one",
+        );
+        let factor = to.map_or(1.0, |factor| factor.get());
+        let keeps_up =
+            |queue: crate::spec::redis::QueueSpec| queue.capacity.get() * factor > queue.jobs.get();
+        found.unless(
+            queue.is_none_or(keeps_up),
+            key("action.factor"),
+            "the consumers would not keep up, and the backlog never end",
+            "give a factor that takes `queue.capacity` above `queue.jobs`",
+        );
     }
 }
