@@ -40,60 +40,52 @@ const fn client(name: &'static str, text: &'static str) -> BuiltIn {
     }
 }
 
-/// Puts presets in the place of their names.
-///
-/// # Errors
-/// If there is no preset of that name.
-pub fn expand(tree: &mut Node) -> Result<(), Vec<Problem>> {
+/// Puts presets in the place of their names. Names that are not known are told, and any preset
+/// stands in for them, so that other mistakes come to light in the same run.
+pub fn expand(tree: &mut Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Value::Table(root) = &mut tree.value else {
-        return Ok(());
+        return problems;
     };
     let Some(Entry { node, .. }) = root.get_mut("service") else {
-        return Ok(());
+        return problems;
     };
     let Value::Array(services) = &mut node.value else {
-        return Ok(());
+        return problems;
     };
     for service in services {
         let Value::Table(service) = &mut service.value else {
             continue;
         };
-        if let Some(client) = service.get_mut("client")
-            && let Err(problem) = expand_client(&mut client.node)
-        {
-            problems.push(problem);
+        if let Some(client) = service.get_mut("client") {
+            problems.extend(expand_client(&mut client.node));
         }
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(problems),
-    }
+    problems
 }
 
-fn expand_client(client: &mut Node) -> Result<(), Problem> {
+fn expand_client(client: &mut Node) -> Option<Problem> {
     let Value::Table(table) = &mut client.value else {
-        return Ok(());
+        return None;
     };
-    let Some(asked) = table.remove("preset") else {
-        return Ok(());
-    };
+    let asked = table.remove("preset")?;
     let place = asked.node.place;
     let name = asked.node.text().unwrap_or_default();
-    let Some(known) = CLIENTS.iter().find(|known| known.name == name) else {
+    let known = CLIENTS.iter().find(|known| known.name == name);
+    let problem = known.is_none().then(|| {
         let names: Vec<&str> = CLIENTS.iter().map(|known| known.name).collect();
-        return Err(Problem {
+        Problem {
             place: Some(place),
             wrong: format!("there is no preset of a client called `{name}`"),
             mend: suggest(name, &names),
-        });
-    };
-    let mut whole = fragment(known);
+        }
+    });
+    let mut whole = fragment(known.unwrap_or(&CLIENTS[0]));
     put_at(&mut whole, place);
     merge(&mut whole, client);
     whole.place = client.place;
     *client = whole;
-    Ok(())
+    problem
 }
 
 /// What a preset holds.

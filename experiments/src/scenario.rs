@@ -195,9 +195,10 @@ fn read_one(
 
 /// The typed scenario, or everything that is wrong with it.
 pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
+    let mut unknown = Vec::new();
     let tree = &{
         let mut whole = tree.clone();
-        preset::expand(&mut whole)?;
+        unknown.extend(preset::expand(&mut whole));
         if let Value::Table(table) = &mut whole.value {
             // What a replay is compared with is not of the world.
             table.remove("replay");
@@ -206,7 +207,7 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
     };
     let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {
         problems.iter_mut().for_each(|p| explain_maxmemory(p, tree));
-        problems
+        [unknown.clone(), problems].concat()
     })?;
     let placed = |problem: models::Problem| {
         let at = path(&problem.key);
@@ -218,7 +219,8 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
             mend: problem.mend,
         }
     };
-    let problems: Vec<Problem> = world.problems().into_iter().map(placed).collect();
+    let senseless = world.problems().into_iter().map(placed);
+    let problems: Vec<Problem> = unknown.into_iter().chain(senseless).collect();
     if problems.is_empty() {
         Ok(world)
     } else {
@@ -229,7 +231,9 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
 /// Who knows Redis writes `maxmemory` in bytes; here it follows the size of the node.
 fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
     let at = path("redis.maxmemory");
-    if problem.place.is_none() || problem.place != tree.place_of(&at) {
+    // Where the key is absent, its place is that of its table, which has mistakes of its own.
+    let is_there = tree.at(&at).is_some();
+    if !is_there || problem.place.is_none() || problem.place != tree.place_of(&at) {
         return;
     }
     let bytes = |key: &str| tree.at(&path(key))?.text()?.parse::<Bytes>().ok();

@@ -178,7 +178,16 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
     };
     match fault {
         FaultSpec::GrowthBurst { .. } => draw_burst(i, fault, spec, streams, &mut rng),
-        FaultSpec::SlowConsumers { .. } => slow_consumers(i, fault, spec, streams, &mut rng),
+        FaultSpec::SlowConsumers {
+            workload,
+            at,
+            slowdown,
+            lasts,
+        } => {
+            let at = SimTime::ZERO + at.sample(&mut rng);
+            let (of, slowdown) = (position(workload), slowdown.get());
+            slow_consumers(i, of, (at, *lasts), slowdown, spec, streams)
+        }
         FaultSpec::SaveFails {
             workload,
             at,
@@ -227,11 +236,15 @@ fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> F
             workload: position(workload),
             at: SimTime::ZERO + at.sample(&mut rng),
             lasts: *lasts,
-            cut: Cut {
-                hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
-                with_clients: *clients == SideSpec::Hosts,
-            },
+            cut: cut(hosts, *clients),
         },
+    }
+}
+
+fn cut(hosts: &[u16], clients: SideSpec) -> Cut {
+    Cut {
+        hosts: hosts.iter().map(|host| usize::from(*host)).collect(),
+        with_clients: clients == SideSpec::Hosts,
     }
 }
 
@@ -279,24 +292,12 @@ fn draw_burst(
 /// rates. That the consumers' own randomness is left out narrows the backlog by less than its root.
 fn slow_consumers(
     i: u64,
-    fault: &FaultSpec,
+    workload: usize,
+    (at, lasts): (SimTime, Option<SimDuration>),
+    slowdown: f64,
     spec: &WorldSpec,
     streams: &Streams,
-    rng: &mut Rng,
 ) -> Fault {
-    let FaultSpec::SlowConsumers {
-        workload,
-        at,
-        slowdown,
-        lasts,
-    } = fault
-    else {
-        unreachable!("only slow consumers are drawn here");
-    };
-    let at = SimTime::ZERO + at.sample(rng);
-    let (lasts, slowdown) = (*lasts, slowdown.get());
-    let found = spec.workloads.iter().position(|w| w.name == *workload);
-    let workload = found.expect("validated: faults name a workload");
     let of = &spec.workloads[workload];
     let queue = of.queue.expect("validated: the workload holds a queue");
     let job = of.bytes_per_key(queue.job_size, false) as f64;

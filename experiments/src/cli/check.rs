@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::document::Sources;
 use crate::error::Error;
+use crate::replay::{Replay, is_replay};
 use crate::scenario::{self, SCENARIOS, STUDIES};
 use crate::study::{Study, is_study};
 use crate::terminal;
@@ -21,11 +22,17 @@ pub fn run(file: &str) -> super::Done {
     let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();
     let found = scenario::read(&mut sources, file, &built_in, Path::new(""))?;
     if !is_study(&found.root) {
+        let replay = is_replay(&found.root).then(|| Replay::of(found.clone()));
+        let told = match replay.transpose() {
+            Ok(None) => String::new(),
+            Ok(Some(replay)) => format!(", a replay with {} checks", replay.spec.checks.len()),
+            Err(problems) => return Err(Error::input(&sources, problems)),
+        };
         let world = scenario::world(&found.root).map_err(|p| Error::input(&sources, p))?;
         let (workloads, services) = (world.workloads.len(), world.services.len());
         terminal::result(&format!(
             "fine: scenario `{}`: {}\n  {workloads} workloads, {services} services, {} health \
-             checks, {} faults, horizon {}\n",
+             checks, {} faults, horizon {}{told}\n",
             found.name,
             world.about.title,
             world.health_checks.len(),

@@ -130,8 +130,8 @@ struct ReplayArguments {
 struct SchemaArguments {
     /// A key with the tables that it is in, such as fault.crash.at [default: all, in a line each]
     key: Option<String>,
-    /// Print a JSON Schema (draft 2020-12) of a scenario file
-    #[arg(long, conflicts_with = "key")]
+    /// Print a JSON Schema (draft 2020-12) of a scenario file, or of the key
+    #[arg(long)]
     json: bool,
     /// Print the reference of all keys as Markdown
     #[arg(long, conflicts_with_all = ["key", "json"])]

@@ -13,12 +13,13 @@ use std::path::Path;
 
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
 use rayon::prelude::*;
+use serde::Deserialize;
 use sim::{SimTime, Streams};
 
-use crate::document::{Node, Sources, Value, decode, merge::merge};
+use crate::document::{Node, Sources, Value, decode, merge::merge, path};
 use crate::error::{Error, Problem};
 use crate::scenario::{self, Found, SCENARIOS};
-use spec::{Check, Fragments, ReplaySpec};
+use spec::{Check, CheckSpec, Fragments, ReplaySpec};
 
 /// A scenario that can be replayed.
 #[derive(Clone, Debug)]
@@ -65,8 +66,8 @@ impl Replay {
     /// If it cannot be read, or has no such table, or a wrong one.
     pub fn load(sources: &mut Sources, asked: &str) -> Result<Replay, Error> {
         let found = scenario::read(sources, asked, &SCENARIOS, Path::new(""))?;
-        let Found { name, root, .. } = found;
-        let Some(entry) = root.entry("replay") else {
+        if !is_replay(&found.root) {
+            let name = &found.name;
             return Err(Error::Usage {
                 wrong: format!("`{name}` has no [replay] table"),
                 mend: format!(
@@ -74,53 +75,37 @@ impl Replay {
                     built_in().join(", ")
                 ),
             });
-        };
-        let mut table = entry.node.clone();
-        let fragments = spec::take_fragments(&mut table);
-        let decoded = decode::decode(&table);
-        let spec: ReplaySpec = decoded.map_err(|problems| Error::input(sources, problems))?;
-        let replay = Replay {
-            name,
-            spec,
-            tree: root,
-            fragments,
-        };
-        replay.check(sources)?;
-        Ok(replay)
+        }
+        Replay::of(found).map_err(|p| Error::input(sources, p))
     }
 
-    /// Every world of it is sound.
-    fn check(&self, sources: &Sources) -> Result<(), Error> {
-        for check in &self.spec.checks {
-            if let Check::Compare {
-                at_least: None,
-                at_most: None,
-                ..
-            } = check.is
-            {
-                return Err(Error::Usage {
-                    wrong: format!(
-                        "the check \"{}\" of `{}` has no bound",
-                        check.name, self.name
-                    ),
-                    mend: "give it `at_least` or `at_most`, such as \"0.5x\"".to_owned(),
-                });
+    /// The `[replay]` table of a scenario that has one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, and with each of its worlds.
+    pub fn of(found: Found) -> Result<Replay, Vec<Problem>> {
+        let mut alone = found.root.clone();
+        let mut fragments = Fragments::default();
+        if let Value::Table(table) = &mut alone.value {
+            table.retain(|key, _| key == "replay");
+            if let Some(entry) = table.get_mut("replay") {
+                fragments = spec::take_fragments(&mut entry.node);
             }
         }
-        let mut problems: Vec<Problem> = Vec::new();
-        for kind in [Kind::Scripted, Kind::Blind] {
-            problems.extend(self.world(kind, None).err().unwrap_or_default());
-        }
-        for n in 0..self.spec.checks.len() {
-            if let Some(with) = self.other(n) {
-                let world = self.world(Kind::Scripted, Some(with));
-                problems.extend(world.err().unwrap_or_default());
-            }
-        }
-        problems.dedup();
+        let mut problems = wrong_worlds(&found.root, &fragments);
+        let spec = match decode::decode::<ReplayFile>(&alone) {
+            Ok(file) => file.replay,
+            Err(more) => return Err([problems, more].concat()),
+        };
+        problems.extend(wrong_fragments(&spec, &fragments, &alone));
         match problems.is_empty() {
-            true => Ok(()),
-            false => Err(Error::input(sources, problems)),
+            true => Ok(Replay {
+                name: found.name,
+                spec,
+                tree: found.root,
+                fragments,
+            }),
+            false => Err(problems),
         }
     }
 
@@ -134,19 +119,87 @@ impl Replay {
     /// # Errors
     /// If it is not sound.
     pub fn world(&self, kind: Kind, with: Option<&Node>) -> Result<WorldSpec, Vec<Problem>> {
-        let mut tree = self.tree.clone();
-        if let Value::Table(table) = &mut tree.value {
-            table.remove("replay");
-        }
-        let of_kind = match kind {
-            Kind::Scripted => self.fragments.scripted.as_ref(),
-            Kind::Blind => self.fragments.blind.as_ref(),
-        };
-        for fragment in [of_kind, with].into_iter().flatten() {
-            merge(&mut tree, fragment);
-        }
-        scenario::world(&tree)
+        world(&self.tree, &self.fragments, kind, with)
     }
+}
+
+/// Can this scenario be replayed?
+pub fn is_replay(scenario: &Node) -> bool {
+    scenario.entry("replay").is_some()
+}
+
+/// The table in its place, so that mistakes are told with their whole path.
+#[derive(Deserialize)]
+struct ReplayFile {
+    replay: ReplaySpec,
+}
+
+fn world(
+    scenario: &Node,
+    fragments: &Fragments,
+    kind: Kind,
+    with: Option<&Node>,
+) -> Result<WorldSpec, Vec<Problem>> {
+    let mut tree = scenario.clone();
+    if let Value::Table(table) = &mut tree.value {
+        table.remove("replay");
+    }
+    let of_kind = match kind {
+        Kind::Scripted => fragments.scripted.as_ref(),
+        Kind::Blind => fragments.blind.as_ref(),
+    };
+    for fragment in [of_kind, with].into_iter().flatten() {
+        merge(&mut tree, fragment);
+    }
+    scenario::world(&tree)
+}
+
+/// What is wrong with any world of a replay.
+fn wrong_worlds(scenario: &Node, fragments: &Fragments) -> Vec<Problem> {
+    let others = fragments.with.iter().flatten();
+    let others = others.map(|with| (Kind::Scripted, Some(with)));
+    let own = [(Kind::Scripted, None), (Kind::Blind, None)];
+    let all = own.into_iter().chain(others);
+    all.flat_map(|(kind, with)| world(scenario, fragments, kind, with).err())
+        .flatten()
+        .collect()
+}
+
+/// Another world belongs to a check that compares, and to no other.
+fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec<Problem> {
+    let wrong = |(n, check): (usize, &CheckSpec)| {
+        let with = fragments.with.get(n).is_some_and(Option::is_some);
+        let compares = matches!(check.is, Check::Compare { .. });
+        let bounded = !matches!(
+            check.is,
+            Check::Compare {
+                at_least: None,
+                at_most: None,
+                ..
+            }
+        );
+        let (wrong, mend) = match (compares, with) {
+            (true, _) if !bounded => (
+                "compares, and every result would do",
+                "give it `at_least` or `at_most`, such as \"0.5x\"",
+            ),
+            (true, true) | (false, false) => return None,
+            (true, false) => (
+                "compares with another world, and there is none",
+                "add `with = { … }` beside `is`: a part of a scenario, merged into this one",
+            ),
+            (false, true) => (
+                "has another world (`with`), and does not compare",
+                "take `with` out, or write is = { kind = \"compare\", … }",
+            ),
+        };
+        Some(Problem {
+            place: file.place_of(&path(&format!("replay.check[{n}].is"))),
+            wrong: format!("`replay.check[{n}]` {wrong}"),
+            mend: mend.to_owned(),
+        })
+    };
+    spec.checks.iter().enumerate().filter_map(wrong).collect()
 }
 
 /// Trials of one world, from 1 on; each with its story.

@@ -235,7 +235,14 @@ pub fn find<'a>(keys: &'a [Key], path: &str) -> Result<Found<'a>, (String, Vec<S
             .collect();
         let kinds = found.iter().flat_map(|key| key.shape.kinds());
         if !named.is_empty() {
-            here = named.iter().flat_map(|key| key.shape.keys()).collect();
+            // A part of a scenario holds what the file does.
+            let below = |key: &&'a Key| -> Vec<&'a Key> {
+                if matches!(key.shape, Shape::Fragment) {
+                    return keys.iter().collect();
+                }
+                key.shape.keys()
+            };
+            here = named.iter().flat_map(below).collect();
             (found, kind) = (named, None);
         } else if let Some(of) = kinds.clone().find(|kind| kind.name == step) {
             here = of.keys.iter().collect();

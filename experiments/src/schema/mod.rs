@@ -79,7 +79,63 @@ pub fn file() -> Value {
     let all = client["required"].take();
     client["anyOf"] = json!([{ "required": ["preset"] }, { "required": all }]);
     client.as_object_mut().expect("a table").remove("required");
+    let part = part(&file);
+    file["$defs"]["Fragment"] = part;
+    let replay = &mut file["properties"]["replay"]["properties"];
+    for key in ["scripted", "blind"] {
+        refer_to_fragment(&mut replay[key]);
+    }
+    refer_to_fragment(&mut file["$defs"]["ReplayCheckSpec"]["properties"]["with"]);
     file
+}
+
+/// A part of a scenario that is merged into another: it does not extend a file, nor is it replayed.
+fn part(file: &Value) -> Value {
+    let mut properties = file["properties"].clone();
+    let table = properties.as_object_mut().expect("a table");
+    table.retain(|key, _| key != "extends" && key != "replay");
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn refer_to_fragment(key: &mut Value) {
+    let key = key.as_object_mut().expect("a schema is a table");
+    key.remove("type");
+    key.insert("$ref".to_owned(), json!("#/$defs/Fragment"));
+}
+
+/// The schema of what stands at a dotted path, by itself; `None` if no key is called so. Where
+/// several kinds of a table have the key, any of their schemas may hold.
+pub fn at(path: &str) -> Option<Value> {
+    let file = file();
+    let mut here = vec![&file];
+    for step in path.split('.') {
+        let tables = here.into_iter().flat_map(|schema| tables(&file, schema));
+        let steps = tables.filter_map(|table| table["properties"].get(step));
+        here = steps.collect();
+    }
+    here.dedup();
+    let mut found = match here.as_slice() {
+        [] => return None,
+        [one] => (*one).clone(),
+        several => json!({ "anyOf": several }),
+    };
+    found["$schema"] = file["$schema"].clone();
+    found["$defs"] = file["$defs"].clone();
+    Some(found)
+}
+
+/// The tables that a schema allows: itself, its kinds, its elements, what it refers to.
+fn tables<'a>(file: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return tables(file, keys::definition(file, reference));
+    }
+    if schema.get("items").is_some() {
+        return tables(file, &schema["items"]);
+    }
+    let kinds = ["oneOf", "anyOf"].map(|either| schema[either].as_array());
+    let below = kinds.into_iter().flatten().flatten();
+    let below = below.flat_map(|kind| tables(file, kind));
+    std::iter::once(schema).chain(below).collect()
 }
 
 fn of<T: schemars::JsonSchema>(generator: schemars::SchemaGenerator) -> Value {

@@ -52,8 +52,7 @@ pub struct Busy {
 /// copies `w u` pages a command. So the share falls from 1 to `u*`, at which it keeps up, in
 ///
 /// ```text
-/// pages x ( takes/w x ln(1/u*) + copy x (1 - u*) )
-/// u* = (1 - commands x takes) / (writes x copy)
+/// pages x ( takes/w x ln(1/u*) + copy x (1 - u*) ), u* = (1 - commands x takes) / (writes x copy)
 /// ```
 pub fn copies_pages_for(resident: f64, busy: Busy, copy: f64) -> SimDuration {
     let Busy {

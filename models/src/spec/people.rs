@@ -30,11 +30,12 @@ pub struct AutoscalerSpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleSpec {
-    /// From the first failing request to somebody noticing, when an alert on symptoms (errors,
-    /// complaints) works. Pages of `[[alert]]` and `[[health_check]]` may come sooner.
+    /// From the first request that Redis fails to somebody noticing, when an alert on symptoms
+    /// (errors, complaints) works. Pages of `[[alert]]` and `[[health_check]]` may come sooner.
+    /// Nobody notices an overload of a service by itself.
     pub notice: Dist,
-    /// From the first failing request to somebody noticing, in trials in which no alert on symptoms
-    /// works (`alert_gap`).
+    /// From the first request that Redis fails to somebody noticing, in trials in which no alert on
+    /// symptoms works (`alert_gap`).
     pub notice_unalerted: Dist,
     /// Probability, drawn once a trial, that no alert on symptoms works, so that `notice_unalerted`
     /// counts instead of `notice`. `"0%"` in a scripted replay.

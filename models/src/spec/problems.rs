@@ -9,6 +9,7 @@ mod traffic;
 
 use sim::SimDuration;
 use sim::dist::Dist;
+use sim::quantity::Factor;
 
 use super::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec};
 use crate::spec::redis::MaxmemoryPolicy;
@@ -366,7 +367,16 @@ impl WorldSpec {
                 found.known(key("workload"), "workload", workload, &names);
                 self.check_partition(found, i, at, *lasts, hosts);
             }
-            FaultSpec::SlowConsumers { .. } => self.check_slow_consumers(found, i, fault),
+            FaultSpec::SlowConsumers {
+                workload,
+                at,
+                slowdown,
+                ..
+            } => {
+                found.dist(key("at"), at);
+                found.known(key("workload"), "workload", workload, &names);
+                self.check_consumers(found, i, workload, *slowdown);
+            }
             FaultSpec::SaveFails { workload, at, .. } => {
                 found.dist(key("at"), at);
                 found.known(key("workload"), "workload", workload, &names);
@@ -396,25 +406,9 @@ impl WorldSpec {
         }
     }
 
-    fn check_slow_consumers(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
-        let FaultSpec::SlowConsumers {
-            workload,
-            at,
-            slowdown,
-            ..
-        } = fault
-        else {
-            return;
-        };
+    fn check_consumers(&self, found: &mut Findings, i: usize, workload: &str, slowdown: Factor) {
         let key = |field: &str| format!("fault[{i}].{field}");
-        found.dist(key("at"), at);
-        found.known(
-            key("workload"),
-            "workload",
-            workload,
-            &self.workload_names(),
-        );
-        let of = self.workloads.iter().find(|w| w.name == *workload);
+        let of = self.workloads.iter().find(|w| w.name == workload);
         let queue = of.and_then(|of| of.queue);
         found.unless(
             queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),

@@ -186,8 +186,8 @@ pub struct RedisSpec {
     /// Interruption when clients move to nodes that replace others as planned (`resize`,
     /// `autoscaler`).
     pub cut_over: SimDuration,
-    /// Until a supervisor starts a process again that was killed; it then loads its data from disk,
-    /// at the rates of `sync`.
+    /// Until a supervisor starts a process again that was killed, by a fault or by people; it then
+    /// loads its data from disk, at the rates of `sync`. People cannot start it sooner.
     pub restart_delay: SimDuration,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
@@ -252,7 +252,7 @@ pub struct ColdMemorySpec {
 
 /// Who promotes a replica.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FailoverSpec {
     /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs. It acts when a majority of
     /// primaries hears nothing from one for `node_timeout`; not on refused writes.

@@ -43,11 +43,13 @@ pub enum WhenSpec {
     Unnamed,
     /// A page has named the node or the resource.
     Named,
-    /// A service fails.
+    /// A service fails: what it needs of Redis does not serve. A service that is only overloaded
+    /// does not count.
     Failing,
     /// No service fails (yet, or any more).
     NotFailing,
-    /// Some shard's memory is at or above `people.memory_high`.
+    /// Some shard's memory is at or above `people.memory_high`. With eviction a full shard stays
+    /// so.
     MemoryHigh,
     /// The owner of some shard does not run, and its memory is below `people.memory_high`.
     NodeGone,
@@ -60,12 +62,14 @@ pub enum RemedySpec {
     /// Restart the servers of every service that fails: requests under way are lost, and their
     /// clients connect anew and learn who the primary is.
     RestartServers {},
-    /// Kill the Redis process of every shard that fails and start it again: it reads its data from
-    /// disk.
+    /// Kill the Redis process of every shard that fails and start it again after
+    /// `redis.restart_delay`: it reads its data from disk. A process that is dead already is left
+    /// to its supervisor.
     RestartNodes {},
     /// Promote, for every shard that fails, a replica that answers.
     FailOver {},
-    /// Raise `maxmemory` on every node of the clusters concerned, in place.
+    /// Raise `maxmemory` on every node of the clusters concerned, in place, each time that it is
+    /// taken. Above the node's memory the node swaps or is killed.
     RaiseMaxmemory {
         /// The new limit over the present one, above 1x.
         to: Factor,

@@ -10,7 +10,7 @@ use super::traffic::Series;
 
 /// A value that is written as text.
 macro_rules! text {
-    ($type:ty, $name:literal, $description:literal, $examples:expr) => {
+    ($type:ty, $name:literal, $pattern:literal, $description:literal, $examples:expr) => {
         impl JsonSchema for $type {
             fn schema_name() -> Cow<'static, str> {
                 $name.into()
@@ -18,6 +18,7 @@ macro_rules! text {
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
                 json_schema!({
                     "type": "string",
+                    "pattern": $pattern,
                     "description": $description,
                     "examples": $examples,
                 })
@@ -29,27 +30,31 @@ macro_rules! text {
 text!(
     Usd,
     "price",
-    "A price in US dollars.",
+    r"^[0-9]+(\.[0-9]+)?\s*USD$",
+    "A price in US dollars: a number from 0 up, and USD.",
     ["0.021 USD", "25 USD"]
 );
 text!(
     WallTime,
     "date and time",
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?$",
     "A date and a time of day by the local wall clock.",
     ["2020-06-02 00:00"]
 );
 text!(
     ZoneOffset,
     "offset",
+    r"^(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$",
     "Hours and minutes ahead of UTC, negative in the west.",
     ["-04:00", "+00:00"]
 );
 text!(
     Series,
     "series",
+    r"\S",
     "The name of a CSV file, beside the file that names it, with the columns at_s (seconds from \
-     the trial's start) or at (date and time), and per_sec; each row's rate holds until the next. \
-     Or the CSV text itself.",
+     the trial's start) or at (date and time, which needs a [clock]), and per_sec; each row's rate \
+     holds until the next. Or the CSV text itself.",
     ["visits.csv"]
 );
 

@@ -30,7 +30,7 @@ text!(
     SimDuration,
     "duration",
     r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|ms|s|min|h|d)\s*$",
-    "A duration: a number and a unit (ns, us, ms, s, min, h, d).",
+    "A duration: a number and a unit (ns, us, ms, s, min, h, d); one unit only, so 1.5h or 90min.",
     ["500ms", "90s", "1.5h"]
 );
 text!(
@@ -58,14 +58,14 @@ text!(
 text!(
     Probability,
     "share",
-    r"^\s*[0-9]+(\.[0-9]+)?\s*%\s*$",
+    r"^\s*(100(\.0+)?|0*[0-9]{1,2}(\.[0-9]+)?)\s*%\s*$",
     "A share or probability: a percentage from 0% to 100%.",
     ["5%", "99.9%"]
 );
 text!(
     Factor,
     "factor",
-    r"^\s*[0-9]+(\.[0-9]+)?\s*x\s*$",
+    r"^\s*(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)\s*x\s*$",
     "A factor: a number above 0 and an x.",
     ["2x", "0.5x"]
 );

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::super::{Node, Step, Value};
+use super::super::{Entry, Node, Place, Step, Value};
 use crate::error::nearest;
 
 /// One refusal: where, as far as serde knew, and why.
@@ -113,6 +113,12 @@ fn understand(message: &str) -> Kind {
     }
 }
 
+/// A table whose keys depend on its `kind`, in serde's words.
+const TAGGED: &str = "internally tagged enum";
+
+/// One of these that many keys hold, and that is easily taken for a plain duration.
+pub const DISTRIBUTION: &str = "internally tagged enum Dist";
+
 /// What serde expected, as a user would say it.
 pub fn form(expected: &str) -> String {
     match expected {
@@ -122,6 +128,10 @@ pub fn form(expected: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         "a string" => "text in quotes".to_owned(),
         "a sequence" => "an array: [ … ]".to_owned(),
+        DISTRIBUTION => {
+            "a distribution such as { kind = \"constant\", value = \"90s\" }".to_owned()
+        }
+        other if other.starts_with(TAGGED) => "a table: { kind = \"…\", … }".to_owned(),
         other if is_table(other) => "a table: { … }".to_owned(),
         other => other.to_owned(),
     }
@@ -129,14 +139,9 @@ pub fn form(expected: &str) -> String {
 
 /// Did serde expect a table?
 pub fn is_table(expected: &str) -> bool {
-    [
-        "struct ",
-        "internally tagged enum",
-        "adjacently tagged enum",
-        "a map",
-    ]
-    .iter()
-    .any(|start| expected.starts_with(start))
+    ["struct ", TAGGED, "adjacently tagged enum", "a map"]
+        .iter()
+        .any(|start| expected.starts_with(start))
 }
 
 /// The words that could stand at the end of the path, if words are what is expected there.
@@ -171,6 +176,21 @@ pub fn candidates<T: DeserializeOwned>(tree: &Node, path: &[Step], kind: &Kind) 
     values.push(Value::Scalar(toml::Value::Float(0.5)));
     values.push(Value::Scalar(toml::Value::Boolean(true)));
     values.push(Value::Array(Vec::new()));
+    values.push(constant(tree.place));
     values.push(Value::Table(super::super::Table::new()));
     values
+}
+
+/// A distribution of durations, which many keys hold.
+fn constant(place: Place) -> Value {
+    let entry = |text: &str| Entry {
+        key: place,
+        node: Node {
+            place,
+            value: Value::Scalar(toml::Value::String(text.to_owned())),
+        },
+    };
+    let keys = [("kind", "constant"), ("value", "1s")];
+    let entries = keys.map(|(key, text)| (key.to_owned(), entry(text)));
+    Value::Table(entries.into())
 }

@@ -21,12 +21,20 @@ use complaint::{Complaint, Kind};
 /// Mistakes that are searched for at once.
 const MISTAKES_MAX: usize = 20;
 
+/// Steps of mending in thought, at most: not every one brings a mistake to light.
+const STEPS_MAX: usize = 200;
+
 /// The typed value, or everything that is wrong.
 pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Problem>> {
     let mut tree = root.clone();
     let mut problems = Vec::new();
     let mut meant = Vec::new();
-    while problems.len() < MISTAKES_MAX {
+    // Tables of a kind that is not known: which keys they should have is not known either.
+    let mut unsettled: Vec<Vec<Step>> = Vec::new();
+    for _ in 0..STEPS_MAX {
+        if problems.len() >= MISTAKES_MAX {
+            break;
+        }
         let complaint = match complaint::attempt::<T>(&tree) {
             Ok(value) if problems.is_empty() => return Ok(value),
             Ok(_) => return Err(problems),
@@ -34,7 +42,11 @@ pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Problem>> {
         };
         meant.extend(meant_key::<T>(&tree, &complaint));
         // A misspelt key is missing under its right name: that is one mistake, told once.
+        let of_no_kind = unsettled
+            .iter()
+            .any(|table| complaint.path.starts_with(table));
         let told = match &complaint.kind {
+            _ if of_no_kind => true,
             Kind::MissingKey { key } => meant.contains(&(complaint.path.clone(), key.clone())),
             Kind::UnknownKey { .. }
             | Kind::UnknownWord { .. }
@@ -43,6 +55,12 @@ pub fn decode<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Problem>> {
         };
         if !told {
             problems.push(describe::<T>(&tree, &complaint));
+        }
+        if let (Kind::UnknownWord { .. }, Some((Step::Key(key), table))) =
+            (&complaint.kind, complaint.path.split_last())
+            && key == "kind"
+        {
+            unsettled.push(table.to_vec());
         }
         if !mend::<T>(&mut tree, &complaint) {
             break;
@@ -116,7 +134,7 @@ fn describe<T: DeserializeOwned>(tree: &Node, complaint: &Complaint) -> Problem 
             let wrong = format!("`{}` is {}", dotted(path), in_words(node));
             let mend = match complaint::words::<T>(tree, path) {
                 Some(words) => format!("write one of: {}", quoted(&words)),
-                None => format!("write {}", complaint::form(expected)),
+                None => instead(node, expected),
             };
             Problem {
                 place: tree.place_of(path),
@@ -132,6 +150,18 @@ fn describe<T: DeserializeOwned>(tree: &Node, complaint: &Complaint) -> Problem 
                 mend: mend.clone(),
             }
         }
+    }
+}
+
+/// What to write in place of a value of another type.
+fn instead(node: &Node, expected: &str) -> String {
+    match node.text() {
+        Some(text) if expected == "a sequence" => format!("write an array: [\"{text}\"]"),
+        Some(text) if expected == complaint::DISTRIBUTION => format!(
+            "it is drawn from a distribution: for a fixed one write {{ kind = \"constant\", value \
+             = \"{text}\" }}"
+        ),
+        Some(_) | None => format!("write {}", complaint::form(expected)),
     }
 }
 
@@ -232,7 +262,7 @@ fn form_of<T: DeserializeOwned>(tree: &Node, path: &[Step], key: &str) -> Form {
         Some(Kind::WrongType { expected }) => expected,
         Some(_) | None => "u64".to_owned(),
     };
-    if complaint::is_table(&expected) {
+    if complaint::is_table(&expected) && expected != complaint::DISTRIBUTION {
         return Form {
             is_table: true,
             mend: format!("add a table [{whole}]"),
@@ -273,22 +303,35 @@ fn mend<T: DeserializeOwned>(tree: &mut Node, complaint: &Complaint) -> bool {
     let Some((last, parent)) = path.split_last() else {
         return false;
     };
-    let passes = |altered: &Node| match complaint::attempt::<T>(altered) {
+    let free = |altered: &Node, below: &[Step]| match complaint::attempt::<T>(altered) {
         Ok(_) => true,
-        Err(next) => !narrow::narrow::<T>(altered, next).path.starts_with(&path),
+        Err(next) => !narrow::narrow::<T>(altered, next).path.starts_with(below),
     };
+    let passes = |altered: &Node| free(altered, &path);
     let place = tree.place;
-    for value in complaint::candidates::<T>(tree, &path, &complaint.kind) {
+    let put = |value: &Value| {
         let mut altered = tree.clone();
         match (altered.at_mut(&path), last) {
-            (Some(node), _) => node.value = value,
-            (None, Step::Key(key)) => insert(&mut altered, parent, key, Node { place, value }),
-            (None, Step::Index(_)) => return false,
+            (Some(node), _) => node.value = value.clone(),
+            (None, Step::Key(key)) => {
+                let value = value.clone();
+                insert(&mut altered, parent, key, Node { place, value });
+            }
+            (None, Step::Index(_)) => return None,
         }
-        if passes(&altered) {
-            *tree = altered;
-            return true;
-        }
+        Some(altered)
+    };
+    let candidates = complaint::candidates::<T>(tree, &path, &complaint.kind);
+    // Of kinds, that one first which has the keys that were written.
+    let is_kind = *last == Step::Key("kind".to_owned());
+    let fits = candidates.iter().filter(|_| is_kind).filter_map(put);
+    let mut found = fits.into_iter().find(|altered| free(altered, parent));
+    if found.is_none() {
+        found = candidates.iter().filter_map(put).find(passes);
+    }
+    if let Some(altered) = found {
+        *tree = altered;
+        return true;
     }
     let mut without = tree.clone();
     let removed = super::merge::unset(&mut without, &path);

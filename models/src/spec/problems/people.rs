@@ -50,6 +50,16 @@ impl WorldSpec {
         if let Some(decide) = &step.decide {
             found.dist(key("decide"), decide);
         }
+        if let RemedySpec::RaiseMaxmemory { to } | RemedySpec::RaiseOutputLimit { to } = step.action
+        {
+            found.unless(
+                to.get() > 1.0,
+                key("action.to"),
+                "the limit would not be higher",
+                "give a factor above 1x",
+            );
+        }
+        let (workloads, services) = (self.workload_names(), self.service_names());
         match &step.action {
             RemedySpec::Resize { factor, .. } => found.unless(
                 factor.get() > 1.0,
@@ -63,13 +73,7 @@ impl WorldSpec {
                 "the data might not fit into smaller nodes",
                 "give a factor of at least 1x",
             ),
-            RemedySpec::RaiseMaxmemory { to } => {
-                found.unless(
-                    to.get() > 1.0,
-                    key("action.to"),
-                    "the limit would not be higher",
-                    "give a factor above 1x",
-                );
+            RemedySpec::RaiseMaxmemory { .. } => {
                 found.unless(
                     self.redis.maxmemory.is_some(),
                     key("action"),
@@ -79,16 +83,13 @@ impl WorldSpec {
             }
             RemedySpec::RaiseOutputLimit { to } => self.check_limit(found, i, *to),
             RemedySpec::DeleteKeys { workload, .. } | RemedySpec::StopGrowth { workload } => {
-                let known = self.workload_names();
-                found.known(key("action.workload"), "workload", workload, &known);
+                found.known(key("action.workload"), "workload", workload, &workloads);
             }
             RemedySpec::ShedLoad { service, .. } | RemedySpec::StopRetries { service } => {
-                let known = self.service_names();
-                found.known(key("action.service"), "service", service, &known);
+                found.known(key("action.service"), "service", service, &services);
             }
             RemedySpec::ScaleServers { service, factor } => {
-                let known = self.service_names();
-                found.known(key("action.service"), "service", service, &known);
+                found.known(key("action.service"), "service", service, &services);
                 found.unless(
                     factor.get() >= 1.0,
                     key("action.factor"),
@@ -97,7 +98,7 @@ impl WorldSpec {
                 );
             }
             RemedySpec::MendConsumers { workload, factor } => {
-                self.check_mend(found, i, workload, *factor);
+                self.check_mending(found, i, workload, *factor);
             }
             RemedySpec::RestartServers {}
             | RemedySpec::RestartNodes {}
@@ -106,7 +107,7 @@ impl WorldSpec {
         }
     }
 
-    fn check_mend(&self, found: &mut Findings, i: usize, workload: &str, factor: Option<Factor>) {
+    fn check_mending(&self, found: &mut Findings, i: usize, workload: &str, to: Option<Factor>) {
         let key = |field: &str| format!("people.runbook[{i}].{field}");
         let known = self.workload_names();
         found.known(key("action.workload"), "workload", workload, &known);
@@ -118,7 +119,7 @@ impl WorldSpec {
             "this workload holds no queue",
             "give it a `queue`, or name one that has one",
         );
-        let factor = factor.map_or(1.0, |factor| factor.get());
+        let factor = to.map_or(1.0, |factor| factor.get());
         let keeps_up =
             |queue: crate::spec::redis::QueueSpec| queue.capacity.get() * factor > queue.jobs.get();
         found.unless(
