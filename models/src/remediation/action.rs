@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::cluster::operate::Demand;
 use crate::demand::Control;
 use crate::event::{Cx, Event};
-use crate::ids::{ClusterId, ServiceId};
+use crate::ids::ClusterId;
 use crate::people::Deed;
 use crate::spec::RemedySpec;
 use crate::spec::service::Access;
@@ -234,16 +234,20 @@ impl World<'_> {
         concerned
     }
 
+    /// Orders it at the service, in every cell.
     fn control(
         &mut self,
         service: &str,
         control: Control,
         agenda: &mut Agenda<Event>,
     ) -> Vec<ClusterId> {
-        let named = |(_, found): &(ServiceId, &mut crate::service::Service)| found.name == service;
-        let found = self.services.iter_mut().find(named);
-        let (_, service) = found.expect("validated: actions name services");
-        service.control(agenda.now(), control);
+        let services = &self.spec.services;
+        let found = services.iter().position(|spec| spec.name == service);
+        let found = found.expect("validated: actions name services");
+        let in_cells = self.services.iter_mut().skip(found).step_by(services.len());
+        for (_, service) in in_cells {
+            service.control(agenda.now(), control);
+        }
         Vec::new()
     }
 

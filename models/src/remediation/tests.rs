@@ -17,7 +17,11 @@ fn spec(changes: &str) -> WorldSpec {
     let changes: Table = changes.parse().expect("it is TOML");
     for (key, value) in changes {
         match (world.get_mut(&key), value) {
-            (Some(toml::Value::Table(into)), toml::Value::Table(from)) => into.extend(from),
+            (Some(toml::Value::Table(into)), toml::Value::Table(from))
+                if !from.contains_key("kind") =>
+            {
+                into.extend(from);
+            }
             (_, value) => drop(world.insert(key, value)),
         }
     }
@@ -41,9 +45,18 @@ fn at_end(spec: &WorldSpec) -> (World<'_>, u64) {
 }
 
 #[test]
-fn restarts_and_orders_are_recorded_with_their_service() {
-    let spec = spec(
-        r#"
+fn restarts_and_orders_are_recorded_with_their_service_in_every_cell() {
+    ordered(1, "");
+    let cells = r#"
+        layout = { kind = "cells", count = 3, budget = "equal-cost" }
+        redis.node_memory = "8GiB"
+        price.node_month = "1 USD"
+        "#;
+    ordered(3, cells);
+}
+
+fn ordered(cells: usize, layout: &str) {
+    let orders = r#"
         health_check = []
         fault = [{ kind = "hang", workload = "log", lasts = "3h",
             at = { kind = "constant", value = "10min" } }]
@@ -62,17 +75,23 @@ fn restarts_and_orders_are_recorded_with_their_service() {
                 takes = { kind = "constant", value = "1min" } },
             { action = { kind = "fail-over" }, takes = { kind = "constant", value = "1min" } },
         ]
-        "#,
-    );
+        "#;
+    let spec = spec(&format!("{layout}\n{orders}"));
     let (world, _) = at_end(&spec);
-    let (_, service) = world.services.iter().next().expect("a service");
+    assert_eq!(world.services.iter().count(), cells * spec.services.len());
     let minute = |n| SimTime::ZERO + SimDuration::from_mins(n);
     let expected = [
         (minute(15), Control::Shed(0.4)),
         (minute(17), Control::StopRetries),
-        (minute(19), Control::Restart),
     ];
-    assert_eq!(service.controls(), expected);
+    let mut restarts: Vec<(SimTime, Control)> = Vec::new();
+    for (_, service) in world.services.iter() {
+        let (orders, after) = service.controls().split_at(2);
+        assert_eq!(orders, expected);
+        restarts.extend(after);
+    }
+    // Only where requests fail is there a reason to restart.
+    assert_eq!(restarts, [(minute(19), Control::Restart)]);
 }
 
 /// Every kind of rule.

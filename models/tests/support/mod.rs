@@ -35,10 +35,15 @@ pub fn small_world(changes: &[(&str, &str)]) -> WorldSpec {
 /// The small world with a story's keys in place of its own; arrays are replaced whole.
 #[allow(dead_code)]
 pub fn story_world(story: &str) -> WorldSpec {
+    fn other_kind(below: &Table, above: &Table) -> bool {
+        (above.get("kind")).is_some_and(|kind| Some(kind) != below.get("kind"))
+    }
     fn merge(base: &mut Table, over: Table) {
         for (key, value) in over {
             match (base.get_mut(&key), value) {
-                (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+                (Some(Value::Table(below)), Value::Table(above)) if !other_kind(below, &above) => {
+                    merge(below, above);
+                }
                 (_, value) => {
                     base.insert(key, value);
                 }
