@@ -339,7 +339,7 @@ fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -
         ProbeSpec::Tcp {} => echo(seen.tcp),
         ProbeSpec::Ping {} | ProbeSpec::Synthetic { .. } => ping,
         ProbeSpec::Role {} if ping == Echo::Silence => Echo::Silence,
-        ProbeSpec::Role {} if node.primary => Echo::Passed,
+        ProbeSpec::Role {} if !cluster.is_replica(owner) => Echo::Passed,
         ProbeSpec::Role {} => Echo::Failed,
         ProbeSpec::InfoMemory { .. } if ping == Echo::Silence => Echo::Silence,
         ProbeSpec::InfoMemory { threshold } => {

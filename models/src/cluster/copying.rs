@@ -14,8 +14,13 @@
 //! otherwise (it does not read from the connection). Then it asks again, and where writes times
 //! duration exceed the limit it will do so for ever (R8).
 //!
-//! Left out: a source that serves more slowly while its child runs; a child that dies; a copy that
-//! is cancelled because all its replicas have gone is dropped at once.
+//! The pages that are copied while the child runs, and what is held beyond the backlog, count
+//! towards what the source's host has to hold, and not towards `maxmemory`.
+//!
+//! Left out: a source that serves more slowly while its child runs; that a child is killed when all
+//! its replicas have gone (its pages count until it would have been done, or the next is forked);
+//! that a node has one child at a time, be it for itself or for replicas; a fork for replicas that
+//! fails.
 
 use sim::{SimDuration, SimTime};
 
@@ -111,6 +116,7 @@ impl Cluster {
             let alone = Stages::new(&self.redis.sync, bytes, keys, 0, keys);
             cx.now + alone.fork + alone.ship
         };
+        self.feed(source, saved, cx);
         let copying = Copying {
             began: cx.now,
             offset: self.offset(source, cx.now),
@@ -182,6 +188,71 @@ impl Cluster {
             Overflow::CutOff => Due::CutOff,
         };
         Some((at, due))
+    }
+
+    /// Bytes beyond its backlog that a source holds for replicas at `now`: of all that wait for the
+    /// same stream the slowest counts, since they share its blocks (replication.c:
+    /// feedReplicationBuffer, from 7.0 on; before, each replica had a buffer of its own).
+    pub(super) fn held_for_replicas(&self, source: usize, now: SimTime) -> f64 {
+        let from = |node: &super::Node| match node.link {
+            _ if node.follows != Some(source) => None,
+            Link::Receiving(copying) | Link::Loading(copying) if !copying.cut_off => {
+                Some(copying.offset)
+            }
+            Link::Apart { torn: None, .. } => Some(node.lineage.offset()),
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => None,
+        };
+        let Some(from) = self.nodes.iter().filter_map(from).min() else {
+            return 0.0;
+        };
+        let held = self.offset(source, now).saturating_sub(from);
+        held.saturating_sub(self.redis.backlog.get()) as f64
+    }
+
+    /// Until when that only grows: the first of its replicas has a stage behind it.
+    pub(super) fn holds_until(&self, source: usize) -> Option<SimTime> {
+        let until = |node: &super::Node| match node.link {
+            _ if node.follows != Some(source) => None,
+            Link::Receiving(copying) | Link::Loading(copying) => Some(copying.ends),
+            Link::Apart { torn: None, .. } => Some(SimTime::MAX),
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::CatchingUp { .. } => None,
+        };
+        self.nodes.iter().filter_map(until).min()
+    }
+
+    /// The child that saves for replicas is gone: those that it fed start over.
+    pub(super) fn stop_feeding(&mut self, source: usize, cx: &mut Cx) {
+        cx.ledger.say(cx.now, || {
+            let name = self.node_name(source);
+            format!("{name}: the kernel has killed the child that saves for its replicas")
+        });
+        let fed = |n: &usize| match self.nodes[*n].link {
+            Link::Receiving(copying) => copying.saved > cx.now,
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => false,
+        };
+        for replica in self
+            .followers(source)
+            .into_iter()
+            .filter(fed)
+            .collect::<Vec<_>>()
+        {
+            self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
+        }
     }
 
     /// A replica has received everything: it frees what it had, and loads.

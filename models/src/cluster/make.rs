@@ -9,6 +9,7 @@ use super::{Node, managed};
 use crate::failover::cluster_bus::ReplicaLink;
 use crate::layout::ClusterPlan;
 use crate::redis::growth::Held;
+use crate::redis::keyspace;
 use crate::redis::memory::NodeMemory;
 use crate::redis::replication::{History, Lineage};
 use crate::spec::persistence::PubsubSpec;
@@ -24,6 +25,13 @@ pub(super) fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
         Held::of((bytes / each) as f64, bytes as f64, workload.expires)
     };
     plan.workloads.iter().map(one).collect()
+}
+
+/// Mean bytes of the string that holds a key's name.
+pub(super) fn key_name(spec: &WorldSpec, plan: &ClusterPlan) -> f64 {
+    let length = |w: &usize| spec.workloads[*w].key_length.get();
+    let names = plan.workloads.iter().map(length).map(keyspace::string);
+    names.sum::<u64>() as f64 / plan.workloads.len() as f64
 }
 
 /// Commands per second, and those that write.
@@ -85,6 +93,7 @@ pub(super) fn nodes(
         child: Child::default(),
         slow: None,
         primary: i.is_multiple_of(per_shard),
+        read_only: false,
         known: i.is_multiple_of(per_shard),
         loaded: i.is_multiple_of(per_shard),
         forking: None,

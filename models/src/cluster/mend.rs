@@ -39,13 +39,15 @@ impl Cluster {
     }
 
     /// The process of the shard's owner, as clients know it, is killed; a supervisor starts it
-    /// again. Names the node, unless its host is gone or it is on its way already.
-    pub fn restart_owner(&mut self, shard: usize, cx: &mut Cx) -> Option<usize> {
+    /// again, perhaps under a configuration that makes it a replica of itself. Names the node,
+    /// unless its host is gone or it is on its way already.
+    pub fn restart_owner(&mut self, shard: usize, read_only: bool, cx: &mut Cx) -> Option<usize> {
         let owner = self.known_owner(shard);
         let fault = self.nodes[owner].fault;
         if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
             return None;
         }
+        self.nodes[owner].read_only = read_only;
         self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
         self.settle(cx);
         Some(owner)

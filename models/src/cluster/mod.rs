@@ -14,8 +14,7 @@
 //! A request of a service touches keys of every shard that its workloads have, so the cluster
 //! serves a client only if every shard does, and a shard that hangs makes the whole request hang.
 //! A shard that holds none of the keys is not asked.
-//! Left out here: the memory that a source's copy-on-write and its replicas' buffers take; larger
-//! nodes are copied from a replica.
+//! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
 mod bus;
 mod copying;
@@ -171,6 +170,8 @@ pub struct Cluster {
     /// The hash tables of each shard.
     tables: Vec<Tables>,
     saves: Option<save::Saves>,
+    /// Mean bytes of the string that holds a key's name.
+    key_name: f64,
     save_key: StreamKey,
     /// The node that owns each shard, as its majority sees it.
     owners: Vec<usize>,
@@ -250,7 +251,8 @@ impl Cluster {
             workloads: plan.workloads.clone(),
             cell: plan.cell,
             entity: plan.entity(),
-            saves: save::Saves::new(spec, plan, nodes.len()),
+            saves: save::Saves::new(spec, nodes.len()),
+            key_name: make::key_name(spec, plan),
             save_key,
             tables: shares.iter().map(table).collect(),
             evictions: Evictions::new(spec, plan, shards),
@@ -358,7 +360,7 @@ impl Cluster {
             // Looked at before everything else that a node may say (server.c: processCommand);
             // `cluster-allow-reads-when-down` as in cluster.c: getNodeByQuery.
             (Some(bus), _) if !serves(bus) => Reply::Error(Cause::ClusterDown),
-            (None, Reply::Fine) if access == Access::Write && !self.nodes[node].primary => {
+            (None, Reply::Fine) if access == Access::Write && self.is_replica(node) => {
                 Reply::Error(Cause::Readonly)
             }
             (_, Reply::Fine) if access == Access::Write && !self.has_good_replicas(node) => {
@@ -366,6 +368,11 @@ impl Cluster {
             }
             (_, reply) => reply,
         }
+    }
+
+    /// Does a node hold itself for a replica?
+    pub fn is_replica(&self, node: usize) -> bool {
+        !self.nodes[node].primary || self.nodes[node].read_only
     }
 
     /// Its shards.
@@ -515,11 +522,12 @@ impl Cluster {
         let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
+        let held = self.held_for_replicas(node, now);
         Load {
             primary,
             tables: self.tables[shard].bytes(),
-            buffers: slow + if loaded { buffers } else { 0.0 },
-            uncounted: 0.0,
+            buffers: slow + held + if loaded { buffers } else { 0.0 },
+            uncounted: held,
             copied: child.copied(now),
             commands: self.shares[shard] * if loaded { commands } else { writes },
         }

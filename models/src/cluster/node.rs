@@ -33,6 +33,8 @@ pub struct Node {
     pub slow: Option<Slow>,
     /// Does it hold itself for a primary?
     pub primary: bool,
+    /// It was started as a replica of itself: it answers reads, and refuses writes.
+    pub read_only: bool,
     /// Do clients know it as the owner of its shard?
     pub known: bool,
     /// Are the clients' connections and their load back on it?

@@ -210,6 +210,7 @@ impl Cluster {
             node.child = Child::default();
             node.slow = None;
             node.primary = n == first;
+            node.read_only = false;
             node.known = n == first;
             node.loaded = false;
             node.forking = None;

@@ -69,11 +69,13 @@ impl Cluster {
         Some(after)
     }
 
-    /// Until when a node's memory grows with time: a child copies pages, or buffers fill.
+    /// Until when a node's memory grows with time: a child copies pages, or buffers fill, of
+    /// subscribers or of replicas.
     fn grows_until(&self, node: usize) -> Option<SimTime> {
         let Node { child, slow, .. } = &self.nodes[node];
         let slow = slow.map(|slow| slow.turns());
-        child.ends().into_iter().chain(slow).min()
+        let held = self.holds_until(node);
+        child.ends().into_iter().chain(slow).chain(held).min()
     }
 
     /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.

@@ -362,6 +362,7 @@ impl Cluster {
         }
         promoted.positioned = true;
         promoted.primary = true;
+        promoted.read_only = false;
         promoted.follows = None;
         promoted.link = Link::None;
         promoted.wait += 1;

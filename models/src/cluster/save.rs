@@ -23,7 +23,6 @@ use sim::{EventKey, SimDuration, SimTime, StreamKey};
 use super::{Cluster, ClusterTimer, Node};
 use crate::Mode;
 use crate::event::{Cx, Event};
-use crate::layout::ClusterPlan;
 use crate::redis::capability::Condition;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::Held;
@@ -38,8 +37,6 @@ pub(super) struct Saves {
     spec: PersistenceSpec,
     /// A fork that blocks for less is noticed by nobody.
     patience: SimDuration,
-    /// Mean bytes of a key's name.
-    name: f64,
     plans: Vec<Plan>,
 }
 
@@ -52,11 +49,13 @@ struct Plan {
     due: Option<EventKey>,
 }
 
-/// What a node's saves do to it.
+/// What the children of a node's process do to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Child {
-    /// The one that runs.
+    /// The one that saves for the node itself.
     saving: Option<Saving>,
+    /// The one that saves for replicas.
+    feeding: Option<Saving>,
     /// Did the last one fail, and does that stop writes?
     pub failed: bool,
     /// Until when the disk is full.
@@ -78,10 +77,7 @@ struct Saving {
 
 impl Saves {
     /// The saves of a cluster with so many nodes; each node's plan is still to be made.
-    pub fn new(spec: &WorldSpec, plan: &ClusterPlan, nodes: usize) -> Option<Saves> {
-        let length = |w: &usize| spec.workloads[*w].key_length.get();
-        let names = plan.workloads.iter().map(length).map(keyspace::string);
-        let name = names.sum::<u64>() as f64 / plan.workloads.len() as f64;
+    pub fn new(spec: &WorldSpec, nodes: usize) -> Option<Saves> {
         let plan = Plan {
             first: SimTime::ZERO,
             cycle: SimDuration::ZERO,
@@ -90,37 +86,45 @@ impl Saves {
         Some(Saves {
             spec: spec.redis.persistence.clone()?,
             patience: patience(spec),
-            name,
             plans: vec![plan; nodes],
         })
     }
 }
 
 impl Child {
-    /// Resident bytes that it costs at `now`.
+    /// Resident bytes that they cost at `now`.
     pub fn copied(&self, now: SimTime) -> f64 {
-        self.saving.map_or(0.0, |saving| {
-            let Saving { strings, page, .. } = saving;
-            let writes = saving.writes * now.saturating_since(saving.since).as_secs_f64();
-            let held = strings.keys * (strings.entry + strings.object + strings.value);
-            page_tables(held) + strings.copied(writes, page)
-        })
+        self.running().map(|saving| saving.copied(now)).sum()
     }
 
-    /// When the one that runs will be done.
+    /// When the first that runs will be done: until then what they copy only grows.
     pub fn ends(&self) -> Option<SimTime> {
-        self.saving.map(|saving| saving.ends)
+        self.running().map(|saving| saving.ends).min()
     }
 
-    /// The process has died: its child with it.
+    fn running(&self) -> impl Iterator<Item = Saving> {
+        self.saving.into_iter().chain(self.feeding)
+    }
+
+    /// The process has died: its children with it.
     pub fn died(&mut self) {
         self.saving = None;
+        self.feeding = None;
         self.failed = false;
     }
 
     /// Its process is there again.
     pub fn lives(&mut self, now: SimTime) {
         self.alive_since = now;
+    }
+}
+
+impl Saving {
+    fn copied(&self, now: SimTime) -> f64 {
+        let Saving { strings, page, .. } = self;
+        let writes = self.writes * now.saturating_since(self.since).as_secs_f64();
+        let held = strings.keys * (strings.entry + strings.object + strings.value);
+        page_tables(held) + strings.copied(writes, *page)
     }
 }
 
@@ -224,10 +228,19 @@ impl Cluster {
 
     /// A child may be done.
     pub(super) fn on_saved(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].child.ends() != Some(cx.now) {
+        let is_done = |saving: Saving| saving.ends == cx.now;
+        self.nodes[node]
+            .child
+            .feeding
+            .take_if(|feeding| is_done(*feeding));
+        if self.nodes[node]
+            .child
+            .saving
+            .take_if(|saving| is_done(*saving))
+            .is_none()
+        {
             return;
         }
-        self.nodes[node].child.saving = None;
         if cx.now < self.nodes[node].child.disk_full_until {
             self.save_failed(node, "the disk is full", cx);
         } else if self.nodes[node].child.failed {
@@ -239,26 +252,50 @@ impl Cluster {
 
     /// The kernel would kill the server of a node; if its child goes first, that is all.
     pub(super) fn child_goes_first(&mut self, node: usize, cx: &mut Cx) -> bool {
-        let Some(saves) = &self.saves else {
-            return false;
-        };
-        if self.nodes[node].child.saving.is_none() {
+        let Child {
+            saving, feeding, ..
+        } = self.nodes[node].child;
+        if saving.is_none() && feeding.is_none() {
             return false;
         }
-        match victim(saves.spec.oom_score_adj) {
+        let adjusts = |saves: &Saves| saves.spec.oom_score_adj;
+        match victim(self.saves.as_ref().is_some_and(adjusts)) {
             Victim::Server => {
+                let whom = if saving.is_some() {
+                    "its save"
+                } else {
+                    "its replicas"
+                };
                 cx.ledger.say(cx.now, || {
                     let name = self.node_name(node);
-                    format!("{name}: pages copied for its save reach the limit")
+                    format!("{name}: pages copied for {whom} reach the limit")
                 });
                 false
             }
             Victim::Child => {
                 self.nodes[node].child.saving = None;
-                self.save_failed(node, "the kernel has killed the child", cx);
+                self.nodes[node].child.feeding = None;
+                if saving.is_some() {
+                    self.save_failed(node, "the kernel has killed the child", cx);
+                }
+                if feeding.is_some() {
+                    self.stop_feeding(node, cx);
+                }
                 true
             }
         }
+    }
+
+    /// A child that saves for replicas has been forked, and will be done at `ends`.
+    pub(super) fn feed(&mut self, node: usize, ends: SimTime, cx: &mut Cx) {
+        let held = self.growth.held_at(cx.now);
+        let share = self.shares[self.nodes[node].shard];
+        let open = self.growth.open_at(cx.now);
+        let feeding = self.saving(node, held.share(share), (cx.now, ends), open);
+        self.nodes[node].child.feeding = Some(feeding);
+        self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
+        // What its own save copies matters beside it.
+        self.schedule_saves(held, cx);
     }
 
     /// The disk of a shard's owner is full for a while.
@@ -300,6 +337,7 @@ impl Cluster {
             || child.failed
             || now < child.disk_full_until
             || self.nodes[node].slow.is_some()
+            || child.feeding.is_some()
             || from.is_some_and(|from| held.bytes >= from)
     }
 
@@ -309,7 +347,9 @@ impl Cluster {
         let share = self.shares[self.nodes[node].shard];
         let most = self.nodes[node].memory.limit();
         let keys = held.keys * share * most / (held.bytes * share).max(1.0);
-        let saving = self.saving(node, Held::of(keys, most, false), SimTime::ZERO, true);
+        let held = Held::of(keys, most, false);
+        let ends = SimTime::ZERO + self.save_time(held);
+        let saving = self.saving(node, held, (SimTime::ZERO, ends), true);
         let writes = saving.writes * (saving.ends - saving.since).as_secs_f64();
         saving.strings.copied(writes, saving.page)
     }
@@ -330,17 +370,29 @@ impl Cluster {
         let held = self.growth.held_at(since);
         let share = self.shares[self.nodes[node].shard];
         let open = self.growth.open_at(since);
-        let saving = self.saving(node, held.share(share), since, open);
+        let held = held.share(share);
+        let ends = since + self.save_time(held);
+        let saving = self.saving(node, held, (since, ends), open);
         self.nodes[node].child.saving = Some(saving);
         self.after(saving.ends - cx.now, ClusterTimer::Saved(node), cx);
     }
 
     /// The child that saves a shard's data.
-    fn saving(&self, node: usize, held: Held, since: SimTime, open: bool) -> Saving {
-        let saves = self.saves.as_ref().expect("this node saves");
+    fn saving(
+        &self,
+        node: usize,
+        held: Held,
+        (since, ends): (SimTime, SimTime),
+        open: bool,
+    ) -> Saving {
+        let huge = |saves: &Saves| saves.spec.transparent_huge_pages;
+        let huge = self
+            .saves
+            .as_ref()
+            .map_or(self.redis.huge_page_copy.is_some(), huge);
         let entry = keyspace::entry(self.failover.cluster_mode()) as f64;
         let object = OBJECT as f64;
-        let value = held.bytes / held.keys.max(1.0) - entry - object - saves.name;
+        let value = held.bytes / held.keys.max(1.0) - entry - object - self.key_name;
         let strings = Overwritten {
             keys: held.keys,
             entry,
@@ -350,14 +402,10 @@ impl Cluster {
         let writes = self.commands.1 * self.shares[self.nodes[node].shard];
         Saving {
             since,
-            ends: since + self.save_time(held),
+            ends,
             strings,
             writes: if open { writes } else { 0.0 },
-            page: if saves.spec.transparent_huge_pages {
-                HUGE_PAGE
-            } else {
-                PAGE
-            },
+            page: if huge { HUGE_PAGE } else { PAGE },
         }
     }
 

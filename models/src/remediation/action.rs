@@ -82,7 +82,7 @@ impl World<'_> {
             RemedySpec::Resize { factor, from } => (*factor, Some(from.get())),
             RemedySpec::Rebuild { factor } => (*factor, None),
             RemedySpec::RestartServers {}
-            | RemedySpec::RestartNodes {}
+            | RemedySpec::RestartNodes { .. }
             | RemedySpec::FailOver {}
             | RemedySpec::RaiseMaxmemory { .. }
             | RemedySpec::RaiseOutputLimit { .. }
@@ -122,7 +122,7 @@ impl World<'_> {
                 return;
             }
             RemedySpec::RestartServers {} => self.restart_servers(agenda),
-            RemedySpec::RestartNodes {} => self.restart_nodes(agenda),
+            RemedySpec::RestartNodes { read_only } => self.restart_nodes(*read_only, agenda),
             RemedySpec::FailOver {} => self.fail_over(agenda),
             RemedySpec::RaiseMaxmemory { to } => {
                 let concerned = self.concerned(agenda.now());
@@ -203,13 +203,13 @@ impl World<'_> {
         asked
     }
 
-    fn restart_nodes(&mut self, agenda: &mut Agenda<Event>) -> Vec<ClusterId> {
+    fn restart_nodes(&mut self, read_only: bool, agenda: &mut Agenda<Event>) -> Vec<ClusterId> {
         let concerned = self.concerned(agenda.now());
         for id in &concerned {
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
             let cluster = &mut self.clusters[*id];
             for shard in cluster.failing_shards() {
-                let node = cluster.restart_owner(shard, cx);
+                let node = cluster.restart_owner(shard, read_only, cx);
                 self.works.extend(node.map(|node| Work::Start {
                     cluster: *id,
                     node,

@@ -65,7 +65,14 @@ pub enum RemedySpec {
     /// Kill the Redis process of every shard that fails and start it again after
     /// `redis.restart_delay`: it reads its data from disk. A process that is dead already is left
     /// to its supervisor.
-    RestartNodes {},
+    RestartNodes {
+        /// They come up under a wrong configuration, as replicas of themselves: reads are
+        /// answered, every write gets -READONLY until somebody restarts or replaces them, and a
+        /// `role` check calls them replicas. Absent: false. Only where nothing in Redis fails over
+        /// (`failover.kind` `application` or `none`).
+        #[serde(default)]
+        read_only: bool,
+    },
     /// Promote, for every shard that fails, a replica that answers.
     FailOver {},
     /// Raise `maxmemory` on every node of the clusters concerned, in place, each time that it is
@@ -142,7 +149,7 @@ impl RemedySpec {
     pub const fn name(&self) -> &'static str {
         match self {
             RemedySpec::RestartServers {} => "restart-servers",
-            RemedySpec::RestartNodes {} => "restart-nodes",
+            RemedySpec::RestartNodes { .. } => "restart-nodes",
             RemedySpec::FailOver {} => "fail-over",
             RemedySpec::RaiseMaxmemory { .. } => "raise-maxmemory",
             RemedySpec::DeleteKeys { .. } => "delete-keys",
@@ -162,7 +169,7 @@ impl RemedySpec {
     pub const fn doing(&self) -> &'static str {
         match self {
             RemedySpec::RestartServers {} => "restarts servers",
-            RemedySpec::RestartNodes {} => "restarts nodes",
+            RemedySpec::RestartNodes { .. } => "restarts nodes",
             RemedySpec::FailOver {} => "fails over",
             RemedySpec::RaiseMaxmemory { .. } => "raises maxmemory",
             RemedySpec::DeleteKeys { .. } => "deletes keys",
@@ -182,7 +189,7 @@ impl RemedySpec {
     pub const fn number(&self) -> u64 {
         match self {
             RemedySpec::RestartServers {} => 1,
-            RemedySpec::RestartNodes {} => 2,
+            RemedySpec::RestartNodes { .. } => 2,
             RemedySpec::FailOver {} => 3,
             RemedySpec::RaiseMaxmemory { .. } => 4,
             RemedySpec::DeleteKeys { .. } => 5,

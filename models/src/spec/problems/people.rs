@@ -3,7 +3,7 @@
 use sim::quantity::Factor;
 
 use super::Findings;
-use crate::spec::{RemedySpec, StepSpec, WorldSpec};
+use crate::spec::{FailoverSpec, RemedySpec, StepSpec, WorldSpec};
 
 impl WorldSpec {
     pub(super) fn check_people(&self, found: &mut Findings) {
@@ -100,10 +100,17 @@ impl WorldSpec {
             RemedySpec::MendConsumers { workload, factor } => {
                 self.check_mending(found, i, workload, *factor);
             }
-            RemedySpec::RestartServers {}
-            | RemedySpec::RestartNodes {}
-            | RemedySpec::FailOver {}
-            | RemedySpec::Wait {} => {}
+            RemedySpec::RestartNodes { read_only } => found.unless(
+                !read_only
+                    || matches!(
+                        self.failover,
+                        FailoverSpec::Application {} | FailoverSpec::None {}
+                    ),
+                key("action.read_only"),
+                "Redis Cluster refuses such a configuration, and Sentinel would mend it",
+                "take it out, or set failover.kind to \"application\" or \"none\"",
+            ),
+            RemedySpec::RestartServers {} | RemedySpec::FailOver {} | RemedySpec::Wait {} => {}
         }
     }
 
