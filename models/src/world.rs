@@ -332,7 +332,6 @@ fn ask(
 /// A probe of the node that is known as the owner of a shard.
 fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -> Echo {
     let owner = cluster.known_owner(shard);
-    let node = &cluster.nodes()[owner];
     let seen = cluster.seen(owner);
     let ping = echo(seen.ping);
     match probe {
