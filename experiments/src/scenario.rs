@@ -27,7 +27,7 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 12] = [
+pub const SCENARIOS: [BuiltIn; 13] = [
     BuiltIn {
         name: "basecamp-2020",
         file: "experiments/scenarios/basecamp-2020.toml",
@@ -87,6 +87,11 @@ pub const SCENARIOS: [BuiltIn; 12] = [
         name: "pactsafe-2020",
         file: "experiments/scenarios/pactsafe-2020.toml",
         text: include_str!("../scenarios/pactsafe-2020.toml"),
+    },
+    BuiltIn {
+        name: "twilio-2013",
+        file: "experiments/scenarios/twilio-2013.toml",
+        text: include_str!("../scenarios/twilio-2013.toml"),
     },
 ];
 

@@ -62,6 +62,71 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
     assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);
 }
 
+/// A replica comes back from a cut, copies everything, and its source hangs meanwhile for so long.
+/// Gives the times at which copies begin and are done, in seconds.
+fn copied_from_a_source_that_hangs(diskless: bool, hang: &str) -> (Vec<f64>, Vec<f64>) {
+    let story = format!(
+        r#"
+        horizon = "20min"
+        health_check = []
+        people.runbook = []
+        failover = {{ kind = "none" }}
+        redis.fullest_shard = "100%"
+        redis.node_memory = "4GiB"
+        redis.backlog = "16KiB"
+        redis.replication.output_limit.hard = "8GiB"
+        redis.replication.output_limit.soft = "8GiB"
+        redis.sync.diskless = {diskless}
+        redis.sync.save_bytes = "20MB/s"
+        redis.sync.network = "10MB/s"
+        [[fault]]
+        kind = "partition"
+        workload = "log"
+        at = {{ kind = "constant", value = "1min" }}
+        lasts = "90s"
+        hosts = [1]
+        clients = "others"
+        [[fault]]
+        kind = "hang"
+        workload = "log"
+        at = {{ kind = "constant", value = "180s" }}
+        lasts = "{hang}"
+        "#
+    );
+    let spec = story_world(&story);
+    let result = trial(&spec, 3, Mode::Lazy);
+    assert_eq!(result, trial(&spec, 3, Mode::Eager));
+    let at = |words: &str| {
+        let lines = result.trace.iter().filter(|(_, line)| line.contains(words));
+        lines.map(|(at, _)| at.as_secs_f64()).collect()
+    };
+    (
+        at("full synchronisation begins"),
+        at("shared shard 1 node b: in sync"),
+    )
+}
+
+#[test]
+fn a_copy_outlives_a_source_that_hangs_for_less_than_the_timeout() {
+    let (begin, end) = copied_from_a_source_that_hangs(true, "1ms");
+    assert_eq!((begin.len(), end.len()), (1, 1), "{begin:?} {end:?}");
+    // It sends all the time: what it does not send for 40 s comes 40 s later. A file is written on
+    // meanwhile, so that a source which hangs before that is done delays by less.
+    let (late, then) = copied_from_a_source_that_hangs(true, "40s");
+    assert_eq!((late, then.len()), (begin.clone(), 1));
+    let delay = then[0] - end[0];
+    assert!((39.5..41.0).contains(&delay), "{delay}");
+    // Whoever hears nothing for a minute gives up, and begins again.
+    let (again, _) = copied_from_a_source_that_hangs(true, "70s");
+    assert_eq!(again.len(), 2, "{again:?}");
+    let (begin, end) = copied_from_a_source_that_hangs(false, "1ms");
+    let (late, then) = copied_from_a_source_that_hangs(false, "40s");
+    assert_eq!((late.len(), then.len()), (1, 1));
+    assert_eq!(late, begin);
+    let delay = then[0] - end[0];
+    assert!((0.0..39.5).contains(&delay), "{delay}");
+}
+
 #[test]
 fn a_service_that_waits_for_a_replica_loses_nothing_to_a_cut() {
     let cut = |wait: &str, mode| {

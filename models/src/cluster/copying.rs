@@ -14,6 +14,9 @@
 //! otherwise (it does not read from the connection). Then it asks again, and where writes times
 //! duration exceed the limit it will do so for ever (R8).
 //!
+//! A source that hangs meanwhile sends nothing: a replica that receives waits for `repl-timeout`,
+//! and one that loads does not need it before it is done.
+//!
 //! The pages that are copied while the child runs, and what is held beyond the backlog, count
 //! towards what the source's host has to hold, and not towards `maxmemory`.
 //!
@@ -45,11 +48,51 @@ impl Cluster {
         let source = self.nodes[replica].follows.expect("a replica asks");
         let now = cx.now;
         let shared = self.copies(source).find(|copying| copying.saved > now);
-        let link = match shared {
-            Some(copying) if !self.redis.sync.diskless => Link::Receiving(copying),
-            Some(_) | None => Link::Waiting { since: now },
+        match shared {
+            Some(copying) if !self.redis.sync.diskless => {
+                self.share_copy(replica, source, copying, cx);
+            }
+            Some(_) | None => self.set_stream(replica, Link::Waiting { since: now }, cx),
+        }
+    }
+
+    /// A replica joins those that a file is being written for; one more copy goes over the link.
+    fn share_copy(&mut self, replica: usize, source: usize, copying: Copying, cx: &mut Cx) {
+        let same = |n: &usize| match self.nodes[*n].link {
+            Link::Receiving(other) => other.began == copying.began,
+            Link::None
+            | Link::Streaming
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => false,
         };
-        self.set_stream(replica, link, cx);
+        let mut sharing = self.followers(source);
+        sharing.retain(same);
+        let shard = self.nodes[source].shard;
+        let bytes = self.growth.bytes_at(copying.began) * self.shares[shard];
+        let keys = self.growth.keys(bytes);
+        let copies = 1 + sharing.len();
+        let stages = Stages::new(&self.redis.sync, bytes, keys, copies, keys);
+        let ends = copying.began + stages.fork + stages.ship;
+        let copying = Copying { ends, ..copying };
+        for other in sharing {
+            self.set_stream(other, Link::Receiving(copying), cx);
+        }
+        self.begin_copy(replica, copying, stages, cx);
+    }
+
+    /// A replica begins to receive a copy.
+    fn begin_copy(&mut self, replica: usize, copying: Copying, stages: Stages, cx: &mut Cx) {
+        let about = stages.total().rounded_to(SimDuration::from_secs(1));
+        cx.ledger.say(cx.now, || {
+            let name = self.node_name(replica);
+            format!("{name}: full synchronisation begins, {about}")
+        });
+        cx.ledger
+            .moment(cx.now, What::SyncBegins, &self.node_name(replica));
+        self.nodes[replica].positioned = false;
+        self.set_stream(replica, Link::Receiving(copying), cx);
     }
 
     /// The copies of `source` that are being received.
@@ -122,18 +165,11 @@ impl Cluster {
             offset: self.offset(source, cx.now),
             saved,
             ends: done,
+            stalled: None,
             cut_off: false,
         };
         for (replica, _) in waiting {
-            let about = stages.total().rounded_to(SimDuration::from_secs(1));
-            cx.ledger.say(cx.now, || {
-                let name = self.node_name(replica);
-                format!("{name}: full synchronisation begins, {about}")
-            });
-            cx.ledger
-                .moment(cx.now, What::SyncBegins, &self.node_name(replica));
-            self.nodes[replica].positioned = false;
-            self.set_stream(replica, Link::Receiving(copying), cx);
+            self.begin_copy(replica, copying, stages, cx);
         }
         let pause = stages.fork + self.copies_pages_for(shard, bytes);
         if pause > SimDuration::ZERO {
@@ -219,8 +255,11 @@ impl Cluster {
     pub(super) fn holds_until(&self, source: usize) -> Option<SimTime> {
         let until = |node: &super::Node| match node.link {
             _ if node.follows != Some(source) => None,
+            Link::Receiving(Copying {
+                stalled: Some(_), ..
+            })
+            | Link::Apart { torn: None, .. } => Some(SimTime::MAX),
             Link::Receiving(copying) | Link::Loading(copying) => Some(copying.ends),
-            Link::Apart { torn: None, .. } => Some(SimTime::MAX),
             Link::None
             | Link::Streaming
             | Link::Apart { .. }
@@ -255,6 +294,33 @@ impl Cluster {
         }
     }
 
+    /// The source hangs, or goes on: the connection stands, and what it has still to send comes so
+    /// much later. A child that writes a file does not wait for it; one that sends through it does.
+    pub(super) fn stall_copy(&mut self, replica: usize, hangs: bool, cx: &mut Cx) {
+        let Link::Receiving(copying) = self.nodes[replica].link else {
+            unreachable!("only a replica that receives waits for its source");
+        };
+        let copying = if hangs {
+            Copying {
+                stalled: Some(cx.now),
+                ..copying
+            }
+        } else {
+            let since = copying.stalled.expect("it was stalled");
+            let sends = if self.redis.sync.diskless {
+                since
+            } else {
+                since.max(copying.saved)
+            };
+            Copying {
+                ends: copying.ends.saturating_add(cx.now.saturating_since(sends)),
+                stalled: None,
+                ..copying
+            }
+        };
+        self.set_stream(replica, Link::Receiving(copying), cx);
+    }
+
     /// A replica has received everything: it frees what it had, and loads.
     pub(super) fn received(&mut self, replica: usize, copying: Copying, cx: &mut Cx) {
         let bytes = self.growth.bytes_at(copying.began) * self.shares[self.nodes[replica].shard];
@@ -280,6 +346,8 @@ impl Cluster {
         }
         let held = self.held_for(replica, source, cx.now);
         self.catch_up(replica, held, cx);
+        // The source may hang by now.
+        self.reconsider(replica, cx);
     }
 
     /// The source holds more for a replica than it may, and ends the connection.

@@ -6,7 +6,7 @@
 
 use sim::SimTime;
 
-use super::node::{Due, Link, Parting};
+use super::node::{Copying, Due, Link, Parting};
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
 use crate::redis::replication::{DATA_REPEAT, SECOND, SYN_REPEAT, lagging_at, repeated};
@@ -55,6 +55,13 @@ impl Cluster {
                 self.parted_due(replica, primary, since, lagging, now)
             }
             Link::Waiting { .. } => self.fork_due(primary, now).map(|at| (at, Due::Fork)),
+            Link::Receiving(Copying {
+                stalled: Some(since),
+                ..
+            }) => {
+                let silent = since.saturating_add(self.redis.replication.timeout + SECOND);
+                Some((self.nodes[replica].cron.from(silent.max(now)), Due::Tear))
+            }
             Link::Receiving(copying) => {
                 Some(self.or_cut_off(primary, copying, Due::Received, soft_since, now))
             }

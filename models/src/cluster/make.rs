@@ -75,6 +75,13 @@ pub(super) fn shares(redis: &RedisSpec) -> Vec<f64> {
         .collect()
 }
 
+/// The first node of each shard.
+pub(super) fn owners(redis: &RedisSpec) -> Vec<usize> {
+    let per_shard = 1 + usize::from(redis.replicas);
+    let shards = 0..usize::from(redis.shards);
+    shards.map(|shard| shard * per_shard).collect()
+}
+
 /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
 pub(super) fn nodes(
     redis: &RedisSpec,

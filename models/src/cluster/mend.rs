@@ -11,6 +11,9 @@ use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::Held;
 use crate::spec::service::Access;
 
+/// An exbibyte: more than any buffer holds.
+const ENDLESS: f64 = (1u64 << 60) as f64;
+
 impl Cluster {
     /// Shards whose owner, as clients know it, does not take writes by itself; if there is none,
     /// all whose owner refuses for the cluster's sake.
@@ -87,8 +90,10 @@ impl Cluster {
     /// is none to raise.
     pub fn raise_output_limit(&mut self, to: Factor, cx: &mut Cx) {
         if let Some(limit) = &mut self.redis.replication.output_limit {
-            limit.hard = Bytes::from_f64(limit.hard.as_f64() * to.get());
-            limit.soft = Bytes::from_f64(limit.soft.as_f64() * to.get());
+            // Raised again and again, it is soon none; a size has an end.
+            let raised = |limit: Bytes| Bytes::from_f64((limit.as_f64() * to.get()).min(ENDLESS));
+            limit.hard = raised(limit.hard);
+            limit.soft = raised(limit.soft);
         }
         cx.ledger.say(cx.now, || {
             format!("{} cluster: replicas' buffer limits are raised", self.name)

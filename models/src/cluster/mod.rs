@@ -261,9 +261,7 @@ impl Cluster {
             deleted: vec![Held::default(); plan.workloads.len()],
             loaded: starts.clone(),
             growth: Growth::new(starts, adding, on_top, mode),
-            owners: (0..shards)
-                .map(|shard| shard * (1 + usize::from(redis.replicas)))
-                .collect(),
+            owners: make::owners(&redis),
             losses: vec![Vec::new(); shards],
             histories: shards as u32,
             other_writes: stream::other_writes(plan, spec),

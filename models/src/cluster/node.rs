@@ -124,6 +124,8 @@ pub struct Copying {
     pub saved: SimTime,
     /// When the present stage ends.
     pub ends: SimTime,
+    /// Since when the source hangs, and sends nothing.
+    pub stalled: Option<SimTime>,
     /// The source has cut the replica off, which does not know it yet.
     pub cut_off: bool,
 }

@@ -21,7 +21,7 @@
 use sim::SimTime;
 
 use super::Cluster;
-use super::node::{Due, Link, Parting};
+use super::node::{Copying, Due, Link, Parting};
 use crate::answer::Answer;
 use crate::event::Cx;
 use crate::failover::cluster_bus::ReplicaLink;
@@ -64,6 +64,15 @@ impl Cluster {
                 let why = self.parting(replica, primary);
                 self.part(replica, why, cx);
             }
+            Link::Receiving(copying) if self.only_source_hangs(replica, primary) => {
+                if copying.stalled.is_none() {
+                    self.stall_copy(replica, true, cx);
+                }
+            }
+            Link::Receiving(Copying {
+                stalled: Some(_), ..
+            }) if talks => self.stall_copy(replica, false, cx),
+            Link::Loading(_) if self.only_source_hangs(replica, primary) => {}
             Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) if !talks => {
                 // What was copied so far is lost with the connection.
                 let why = self.parting(replica, primary);
@@ -86,6 +95,17 @@ impl Cluster {
             | Link::Loading(_)
             | Link::Apart { .. } => {}
         }
+    }
+
+    /// Would the two talk if the primary did not hang?
+    fn only_source_hangs(&self, replica: usize, primary: usize) -> bool {
+        self.nodes[primary].primary
+            && matches!(
+                self.condition(primary),
+                Condition::Hung | Condition::Stalled
+            )
+            && self.condition(replica).streams()
+            && self.reaches(replica, primary)
     }
 
     fn parting(&self, replica: usize, primary: usize) -> Parting {
@@ -214,7 +234,12 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("{}: its stream is given up", self.node_name(replica))
                 });
-                self.tear(replica, cx);
+                match self.nodes[replica].link {
+                    Link::Receiving(_) => {
+                        self.stand_apart(replica, Parting::Hung, Some(cx.now), cx);
+                    }
+                    _ => self.tear(replica, cx),
+                }
             }
             (Due::Lag, _) => {
                 if let Link::Apart { lagging, .. } = &mut self.nodes[replica].link {
