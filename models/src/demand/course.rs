@@ -103,7 +103,9 @@ impl<'a> Scene<'a> {
             who,
             deadline,
             awaited,
+            given_up_planned: false,
             phase: Phase::Pauses,
+            until: SimTime::MAX,
             need: 0,
             tries: 0,
             retrying: false,
@@ -111,9 +113,6 @@ impl<'a> Scene<'a> {
             number,
             stage: number,
         });
-        if awaited {
-            interior.plan_deadline(slot);
-        }
         self.go(slot);
         self.let_in_all();
     }
@@ -417,6 +416,7 @@ impl<'a> Scene<'a> {
         assert!(awaited, "a gateway gives up once");
         if self.inner().spec.runs_on {
             self.inner().attempts.at(slot).awaited = false;
+            self.inner().plan_end(slot);
         } else {
             self.remove(slot);
         }

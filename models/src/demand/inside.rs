@@ -116,7 +116,11 @@ pub(super) struct Attempt {
     pub deadline: SimTime,
     /// Has nobody given it up?
     pub awaited: bool,
+    /// Is the gateway's giving up planned?
+    pub given_up_planned: bool,
     pub phase: Phase,
+    /// When its phase ends by itself.
+    pub until: SimTime,
     /// The need that it is at.
     pub need: usize,
     pub tries: u32,
@@ -290,17 +294,24 @@ impl<'a> Interior<'a> {
     pub fn enter(&mut self, slot: u32, phase: Phase, at: SimTime) -> Ticket {
         let stage = self.attempts.number();
         let attempt = self.attempts.at(slot);
-        (attempt.phase, attempt.stage) = (phase, stage);
-        let ticket = self.attempts.ticket(slot);
-        self.plan(slot, at, ticket, true);
-        ticket
+        (attempt.phase, attempt.stage, attempt.until) = (phase, stage, at);
+        // One timer at a time: most phases end long before the gateway's deadline.
+        if !attempt.awaited || at < attempt.deadline {
+            self.plan_end(slot);
+        } else if !attempt.given_up_planned {
+            attempt.given_up_planned = true;
+            let deadline = attempt.deadline;
+            let ticket = self.attempts.for_all_stages(slot);
+            self.plan(slot, deadline, ticket, false);
+        }
+        self.attempts.ticket(slot)
     }
 
-    /// Plans the gateway's giving up.
-    pub fn plan_deadline(&mut self, slot: u32) {
-        let ticket = self.attempts.for_all_stages(slot);
-        let at = self.attempts.at(slot).deadline;
-        self.plan(slot, at, ticket, false);
+    /// Plans the end of the attempt's phase.
+    pub fn plan_end(&mut self, slot: u32) {
+        let at = self.attempts.at(slot).until;
+        let ticket = self.attempts.ticket(slot);
+        self.plan(slot, at, ticket, true);
     }
 
     fn plan(&mut self, slot: u32, at: SimTime, ticket: Ticket, later: bool) {
