@@ -96,6 +96,9 @@ pub enum Error {
          nothing was kept"
     )]
     NothingKept,
+    /// Interrupted before anything was done.
+    #[error("interrupted before anything was done")]
+    Interrupted,
 }
 
 impl Error {
@@ -107,7 +110,7 @@ impl Error {
     /// The exit code of the command.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NothingKept => 130,
+            Error::NothingKept | Error::Interrupted => 130,
             Error::Trial { bug: true, .. } => 101,
             Error::Input(_)
             | Error::Usage { .. }

@@ -35,9 +35,9 @@ fn judged(changes: &[(&str, &str)]) -> Vec<Line> {
     let replay = Replay::load(&mut Sources::default(), &file).expect("it reads");
     let told = |kind| {
         let world = replay.world(kind, None).expect("it is sound");
-        trials(&replay.name, &world, 1, 11).expect("they end")
+        trials(&replay.name, &world, 1, 11, &()).expect("they end")
     };
-    let mut lines = scripted(&replay, 1, &told(Kind::Scripted)).expect("it can be judged");
+    let mut lines = scripted(&replay, 1, &told(Kind::Scripted), &()).expect("it can be judged");
     lines.push(blind(&replay, &told(Kind::Blind)));
     lines
 }
@@ -209,6 +209,31 @@ fn what_if_compares_the_same_trials() {
     assert!(!same.contains("+0.1") && !same.contains("-0.1"), "{same}");
     let fewer = asked("fewer.toml");
     assert!(fewer.contains("0.0 instead of"), "{fewer}");
+}
+
+#[test]
+fn the_card_and_the_trial_in_the_middle_are_written_where_asked() {
+    let (place, _) = written(&[]);
+    let asked = ["replay", "outage.toml", "--trials", "3", "--out", "into"];
+    let output = outage(place.path(), &[&asked[..], &["--json"]].concat());
+    assert!(output.status.code().is_some_and(|code| code < 2));
+    let read = |name: &str| {
+        let path = place.path().join("into").join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    assert_eq!(read("scorecard.json"), stdout(&output));
+    let card: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let checks = card.as_array().expect("an array").len();
+    assert_eq!(read("scorecard.csv").lines().count(), 1 + checks);
+    assert!(read("outage-timeline.svg").starts_with("<svg"));
+    let moments = read("outage-timeline.csv");
+    assert!(moments.starts_with("scenario,trial,at_s,minute,whom,what\n"));
+    assert!(
+        moments.contains(",0.000,"),
+        "minute 0 is a moment: {moments}"
+    );
+    let none = ["replay", "outage.toml", "--out", "into", "--what-if", "x"];
+    assert_eq!(outage(place.path(), &none).status.code(), Some(2));
 }
 
 #[test]

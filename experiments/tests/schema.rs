@@ -239,12 +239,12 @@ fn the_template_is_a_scenario_that_can_be_replayed() {
     let mut sources = Sources::default();
     let replay = Replay::load(&mut sources, path).expect("it reads");
     let world = replay.world(Kind::Scripted, None).expect("it is sound");
-    let told = trials(&replay.name, &world, 1, 5).expect("they end");
+    let told = trials(&replay.name, &world, 1, 5, &()).expect("they end");
     assert!(
         told.iter()
             .all(|trial| total_of(&replay.spec, trial).is_some())
     );
-    let lines = scripted(&replay, 1, &told).expect("it can be judged");
+    let lines = scripted(&replay, 1, &told, &()).expect("it can be judged");
     assert!(lines.iter().all(|line| line.pass), "{lines:?}");
     let text = std::fs::read_to_string(path).expect("it is there");
     assert!(parse(&mut Sources::default(), "template", &text).is_ok());

@@ -1,14 +1,12 @@
 //! `outage compare`: run a study, keep its rows, and say what they show.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use models::{Mode, RunOptions, run_trial};
 use output::write_all;
 use sim::Streams;
 
-use super::CompareArguments;
+use super::{CompareArguments, interrupt};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -83,7 +81,7 @@ fn simulate(
     directory: &Path,
 ) -> Result<u64, Error> {
     let plan = &study.plan;
-    let stop = stop_on_interrupt();
+    let stop = interrupt::stop();
     let order = Order {
         trials: asked,
         stop: &stop,
@@ -130,25 +128,6 @@ fn keep(sink: &mut Sink, plan: &Plan, labels: &[String], directory: &Path) -> Re
     let blast = blast::csv(&sink.blast.rows(labels));
     write_all(directory, &[("blast_radius.csv", &blast)])?;
     Ok(())
-}
-
-/// A flag that the first interruption sets; the second ends the program.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let set = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        terminal::message(
-            "interrupted: waiting for the trials that are running; once more stops at once and \
-             keeps nothing",
-        );
-    });
-    if let Err(error) = set {
-        terminal::message(&format!("note: an interruption will keep nothing: {error}"));
-    }
-    stop
 }
 
 fn with_replay(error: Error, study: &str, seed: u64) -> Error {

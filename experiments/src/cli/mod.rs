@@ -3,6 +3,7 @@
 mod check;
 mod clients;
 mod compare;
+mod interrupt;
 mod list;
 mod replay;
 mod schema;
@@ -115,6 +116,10 @@ struct ReplayArguments {
     /// Print the scorecard as JSON
     #[arg(long)]
     json: bool,
+    /// Where the scorecard (CSV, JSON) and each scripted trial in the middle go, as a picture (SVG)
+    /// and its moments (CSV); those of an earlier run are replaced [default: nowhere]
+    #[arg(long, value_name = "DIR", conflicts_with = "what_if")]
+    out: Option<PathBuf>,
     /// A fragment of a scenario: this very outage, but with that; paired differences
     #[arg(long, value_name = "FILE")]
     what_if: Option<String>,

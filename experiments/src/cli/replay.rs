@@ -1,17 +1,21 @@
 //! `outage replay`: public outages again, beside what was reported.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use models::TrialResult;
-use output::{Cell, Column, Format, Table, TextOptions};
+use output::chart::Caption;
+use output::{Cell, Column, Format, Table, TextOptions, write_all};
 use sim::SimTime;
 
-use super::ReplayArguments;
+use super::{ReplayArguments, interrupt};
 use crate::document::{Node, Sources};
 use crate::error::Error;
+use crate::progress::Bar;
 use crate::replay::judge::{Line, blind, measured, scripted, total_of};
 use crate::replay::spec::MeasureSpec;
-use crate::replay::{Kind, Replay, built_in, onset, trials};
+use crate::replay::{Kind, Replay, Watch, built_in, onset, trials};
+use crate::report::story::chart;
 use crate::scenario;
 use crate::stats::{LEVEL, paired};
 use crate::terminal;
@@ -21,55 +25,211 @@ pub const EXAMPLES: &str = "\
 Examples:
   outage replay pactsafe-2020              # the timeline, and what holds of the report
   outage replay all --json | jq '.[] | select(.pass | not)'
+  outage replay discord-2017 --out results/discord   # with a picture of the outage
   outage replay pactsafe-2020 --what-if alert.toml   # this very outage, but with an alert";
 
 /// Replays one scenario, or all that are built in.
 pub fn run(arguments: &ReplayArguments) -> super::Done {
     let mut sources = Sources::default();
+    let stop = interrupt::stop();
     let names: Vec<&str> = match arguments.scenario.as_str() {
         "all" => built_in(),
         one => vec![one],
     };
-    let mut lines = Vec::new();
-    let mut text = String::new();
+    let mut told = Told::default();
     for name in names {
         let replay = Replay::load(&mut sources, name)?;
         if let Some(file) = &arguments.what_if {
             let fragment = scenario::read(&mut sources, file, &[], Path::new(""))?.root;
-            text.push_str(&what_if(&replay, &sources, &fragment, arguments)?);
+            let text = what_if(&replay, &sources, &fragment, (arguments, &stop))?;
+            told.text.push_str(&text);
             continue;
         }
         for kind in kinds(arguments) {
-            terminal::message(&format!("{}, {}: simulating", replay.name, kind.name()));
-            let world = replay.world(kind, None);
-            let world = world.map_err(|problems| Error::input(&sources, problems))?;
-            let count = arguments.trials.unwrap_or(match kind {
-                Kind::Scripted => 50,
-                Kind::Blind => 300,
-            });
-            let told = trials(&replay.name, &world, arguments.seed, count)?;
-            match kind {
-                Kind::Scripted => {
-                    if arguments.scenario != "all" {
-                        text.push_str(&story(&replay, &told));
-                    }
-                    lines.extend(scripted(&replay, arguments.seed, &told)?);
+            match judged(&replay, kind, (arguments, &stop), &sources, &mut told) {
+                Err(Error::Interrupted) if !told.lines.is_empty() => {
+                    tell(arguments, &told)?;
+                    let count = told.lines.len();
+                    let kept = format!("interrupted: {count} checks were judged before");
+                    terminal::message(&kept);
+                    return Ok(130);
                 }
-                Kind::Blind => lines.push(blind(&replay, &told)),
+                other => other?,
             }
         }
     }
-    if arguments.json {
-        let json = serde_json::to_string_pretty(&lines).expect("lines are plain");
-        terminal::result(&format!("{json}\n"));
-    } else {
-        if !lines.is_empty() {
-            let card = scorecard(&lines).to_text(&TextOptions::plain());
-            text.push_str(&card.expect("cells fit their columns"));
+    tell(arguments, &told)?;
+    Ok(u8::from(told.lines.iter().any(|line| !line.pass)))
+}
+
+/// What there is to tell so far.
+#[derive(Default)]
+struct Told {
+    /// Stories of single trials, and differences.
+    text: String,
+    lines: Vec<Line>,
+    /// For `--out`.
+    files: Vec<(String, Vec<u8>)>,
+}
+
+/// The trials that somebody waits for.
+struct Waiting<'a> {
+    bar: Bar,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(what: &str, runs: u64, stop: &'a AtomicBool) -> Waiting<'a> {
+        let mut bar = Bar::new("trials", runs);
+        match terminal::watched() {
+            true => bar.tell(what),
+            false => terminal::message(&format!("{what}: simulating")),
         }
-        terminal::result(&text);
+        Waiting { bar, stop }
     }
-    Ok(u8::from(lines.iter().any(|line| !line.pass)))
+}
+
+impl Watch for Waiting<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn run_ended(&self) {
+        self.bar.run_ended();
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.bar.finish();
+    }
+}
+
+/// Judges a scenario in one mode.
+fn judged(
+    replay: &Replay,
+    kind: Kind,
+    (arguments, stop): (&ReplayArguments, &AtomicBool),
+    sources: &Sources,
+    into: &mut Told,
+) -> Result<(), Error> {
+    let world = replay.world(kind, None);
+    let world = world.map_err(|problems| Error::input(sources, problems))?;
+    let count = arguments.trials.unwrap_or(match kind {
+        Kind::Scripted => 50,
+        Kind::Blind => 300,
+    });
+    let others = (0..replay.spec.checks.len()).filter(|n| replay.other(*n).is_some());
+    let worlds = match kind {
+        Kind::Scripted => 1 + others.count() as u64,
+        Kind::Blind => 1,
+    };
+    let what = format!("{}, {}", replay.name, kind.name());
+    let waiting = Waiting::new(&what, count * worlds, stop);
+    let told = trials(&replay.name, &world, arguments.seed, count, &waiting)?;
+    match kind {
+        Kind::Scripted => {
+            let lines = scripted(replay, arguments.seed, &told, &waiting)?;
+            into.lines.extend(lines);
+            if arguments.scenario != "all" {
+                into.text.push_str(&story(replay, &told));
+            }
+            if arguments.out.is_some() {
+                into.files.extend(pictured(replay, &told, arguments.seed)?);
+            }
+        }
+        Kind::Blind => into.lines.push(blind(replay, &told)),
+    }
+    Ok(())
+}
+
+/// Prints what was found out, and writes it where it was asked for.
+fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(&told.lines).expect("lines are plain");
+    let json = format!("{json}\n");
+    if let Some(directory) = &arguments.out {
+        let mut card = csv::Writer::from_writer(Vec::new());
+        for line in &told.lines {
+            card.serialize(line).expect("lines are plain");
+        }
+        let card = card.into_inner().expect("a vector takes everything");
+        let mut files = vec![
+            ("scorecard.csv", card.as_slice()),
+            ("scorecard.json", json.as_bytes()),
+        ];
+        let more = told.files.iter();
+        files.extend(more.map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+        write_all(directory, &files)?;
+        terminal::message(&format!("written to {}", directory.display()));
+    }
+    if arguments.json {
+        terminal::result(&json);
+        return Ok(());
+    }
+    let mut text = told.text.clone();
+    if !told.lines.is_empty() {
+        let card = scorecard(&told.lines).to_text(&TextOptions::plain());
+        text.push_str(&card.expect("cells fit their columns"));
+    }
+    terminal::result(&text);
+    Ok(())
+}
+
+/// The trial in the middle as a picture, and its moments as rows.
+fn pictured(
+    replay: &Replay,
+    told: &[TrialResult],
+    seed: u64,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let Some((number, middle)) = middle(replay, told) else {
+        return Ok(Vec::new());
+    };
+    let name = &replay.name;
+    let zero = onset(&replay.spec, middle).unwrap_or(SimTime::ZERO);
+    let caption = Caption::new(
+        format!("{name}: what happened, and who knew?"),
+        format!("Scripted trial {number}: its total is in the middle"),
+        format!(
+            "n = {} trials · seed {seed} · v{}",
+            told.len(),
+            env!("CARGO_PKG_VERSION")
+        ),
+    );
+    let chart = chart(&middle.timeline, caption, (zero, "minute 0 of the report"));
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["scenario", "trial", "at_s", "minute", "whom", "what"])
+        .expect("a vector takes everything");
+    for moment in &middle.moments {
+        let row = [
+            name.clone(),
+            number.to_string(),
+            format!("{:.3}", moment.at.as_secs_f64()),
+            format!("{:.3}", minutes_from(zero, moment.at)),
+            moment.whom.clone(),
+            moment.what.name().to_owned(),
+        ];
+        rows.write_record(row).expect("a vector takes everything");
+    }
+    let rows = rows.into_inner().expect("a vector takes everything");
+    Ok(vec![
+        (format!("{name}-timeline.svg"), chart.to_svg()?.into_bytes()),
+        (format!("{name}-timeline.csv"), rows),
+    ])
+}
+
+/// The trial whose total is the median, and its number.
+fn middle<'a>(replay: &Replay, told: &'a [TrialResult]) -> Option<(usize, &'a TrialResult)> {
+    let total = |trial: &TrialResult| total_of(&replay.spec, trial).unwrap_or(f64::MAX);
+    let mut by_total: Vec<(usize, &TrialResult)> = told.iter().enumerate().collect();
+    by_total.sort_by(|a, b| total(a.1).total_cmp(&total(b.1)));
+    let (place, trial) = by_total.get(by_total.len() / 2)?;
+    Some((place + 1, trial))
+}
+
+/// Minutes from one instant to another; negative if that comes first.
+fn minutes_from(zero: SimTime, at: SimTime) -> f64 {
+    let minutes = |from: SimTime, to: SimTime| to.saturating_since(from).as_secs_f64() / 60.0;
+    minutes(zero, at) - minutes(at, zero)
 }
 
 fn kinds(arguments: &ReplayArguments) -> Vec<Kind> {
@@ -82,10 +242,7 @@ fn kinds(arguments: &ReplayArguments) -> Vec<Kind> {
 
 /// What happened to whom in the trial whose total is the median, by minutes of the report.
 fn story(replay: &Replay, told: &[TrialResult]) -> String {
-    let total = |trial: &&TrialResult| total_of(&replay.spec, trial).unwrap_or(f64::MAX);
-    let mut by_total: Vec<&TrialResult> = told.iter().collect();
-    by_total.sort_by(|a, b| total(a).total_cmp(&total(b)));
-    let Some(middle) = by_total.get(by_total.len() / 2) else {
+    let Some((_, middle)) = middle(replay, told) else {
         return String::new();
     };
     let zero = onset(&replay.spec, middle).unwrap_or(SimTime::ZERO);
@@ -95,8 +252,7 @@ fn story(replay: &Replay, told: &[TrialResult]) -> String {
     );
     let mut before: Option<(String, usize)> = None;
     for moment in &middle.moments {
-        let minutes = |from: SimTime, to: SimTime| to.saturating_since(from).as_secs_f64() / 60.0;
-        let at = minutes(zero, moment.at) - minutes(moment.at, zero);
+        let at = minutes_from(zero, moment.at);
         let what = format!("{}: {}", moment.whom, moment.what.name());
         // What repeats is told twice, and then counted.
         match &mut before {
@@ -150,17 +306,19 @@ fn what_if(
     replay: &Replay,
     sources: &Sources,
     fragment: &Node,
-    arguments: &ReplayArguments,
+    (arguments, stop): (&ReplayArguments, &AtomicBool),
 ) -> Result<String, Error> {
     let kind = match arguments.blind {
         true => Kind::Blind,
         false => Kind::Scripted,
     };
     let count = arguments.trials.unwrap_or(200);
+    let what = format!("{}, {}", replay.name, kind.name());
+    let waiting = Waiting::new(&what, count * 2, stop);
     let simulate = |with: Option<&Node>| {
         let world = replay.world(kind, with);
         let world = world.map_err(|problems| Error::input(sources, problems))?;
-        trials(&replay.name, &world, arguments.seed, count)
+        trials(&replay.name, &world, arguments.seed, count, &waiting)
     };
     let (as_it_was, otherwise) = (simulate(None)?, simulate(Some(fragment))?);
     let mut text = format!("{}, {}, {count} trials each\n", replay.name, kind.name());

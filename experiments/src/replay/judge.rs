@@ -9,7 +9,7 @@ use serde::Serialize;
 use sim::{SimDuration, SimTime};
 
 use super::spec::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
-use super::{Kind, Replay, onset, trials};
+use super::{Kind, Replay, Watch, onset, trials};
 use crate::error::Error;
 use crate::stats::estimate::average;
 use crate::stats::quantile;
@@ -41,8 +41,13 @@ pub struct Line {
 /// Judges a scripted replay by all of its checks.
 ///
 /// # Errors
-/// If a trial of another world cannot be finished.
-pub fn scripted(replay: &Replay, seed: u64, told: &[TrialResult]) -> Result<Vec<Line>, Error> {
+/// If a trial of another world cannot be finished, or nobody waits for it any more.
+pub fn scripted(
+    replay: &Replay,
+    seed: u64,
+    told: &[TrialResult],
+    watch: &dyn Watch,
+) -> Result<Vec<Line>, Error> {
     let total = &replay.spec.total;
     let totals = values(told, |trial| total_of(&replay.spec, trial));
     let mut lines = vec![interval(
@@ -92,7 +97,7 @@ pub fn scripted(replay: &Replay, seed: u64, told: &[TrialResult]) -> Result<Vec<
                 at_most,
             } => {
                 let bounds = (at_least.map(|f| f.get()), at_most.map(|f| f.get()));
-                compare(replay, n, *measure, bounds, seed, told)?
+                compare(replay, (n, *measure), bounds, told, (seed, watch))?
             }
         });
     }
@@ -236,15 +241,14 @@ fn failing(trial: &TrialResult, service: &str, from: SimTime, to: SimTime) -> Op
 
 fn compare(
     replay: &Replay,
-    check: usize,
-    measure: MeasureSpec,
+    (check, measure): (usize, MeasureSpec),
     (low, high): (Option<f64>, Option<f64>),
-    seed: u64,
     told: &[TrialResult],
+    (seed, watch): (u64, &dyn Watch),
 ) -> Result<Line, Error> {
     let world = replay.world(Kind::Scripted, replay.other(check));
     let world = world.expect("it was checked as the scenario was read");
-    let others = trials(&replay.name, &world, seed, told.len() as u64)?;
+    let others = trials(&replay.name, &world, seed, told.len() as u64, watch)?;
     let mean = |told: &[TrialResult]| {
         let values: Vec<f64> = told
             .iter()

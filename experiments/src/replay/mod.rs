@@ -211,22 +211,45 @@ pub fn trials(
     world: &WorldSpec,
     seed: u64,
     count: u64,
+    watch: &dyn Watch,
 ) -> Result<Vec<TrialResult>, Error> {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
     };
     let one = |trial: u64| {
+        if watch.stopped() {
+            return Err(Error::Interrupted);
+        }
         let streams = Streams::for_trial(seed, trial);
-        run_trial(world, &streams, &options).map_err(|error| Error::Trial {
+        let told = run_trial(world, &streams, &options).map_err(|error| Error::Trial {
             point: label.to_owned(),
             trial,
             wrong: error.to_string(),
             replay: format!("outage trace {label} --trial {trial} --seed {seed}"),
             bug: false,
-        })
+        });
+        watch.run_ended();
+        told
     };
     (1..=count).into_par_iter().map(one).collect()
+}
+
+/// Whoever waits for trials. Called from any thread.
+pub trait Watch: Sync {
+    /// Shall no further trial begin?
+    fn stopped(&self) -> bool;
+    /// One more trial has ended.
+    fn run_ended(&self);
+}
+
+/// Nobody in particular: everything runs to its end.
+impl Watch for () {
+    fn stopped(&self) -> bool {
+        false
+    }
+
+    fn run_ended(&self) {}
 }
 
 /// Minute 0 of a trial.

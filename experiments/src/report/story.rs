@@ -59,10 +59,9 @@ fn bad_spans(timeline: &Timeline) -> impl Iterator<Item = (SimTime, Option<SimTi
     })
 }
 
-/// The chart.
-pub(super) fn figure(material: &Material, story: &Story) -> Figure {
-    let timeline = &story.timeline;
-    let zero = onset(timeline).map_or(0.0, SimTime::as_secs_f64);
+/// One trial's timeline around its outage; minute 0 is `zero`, named so.
+pub fn chart(timeline: &Timeline, caption: Caption, (zero, name): (SimTime, &str)) -> Chart {
+    let zero = zero.as_secs_f64();
     let end = recovery(timeline).map_or(zero + 3600.0, SimTime::as_secs_f64);
     let window = (-BEFORE_S, end - zero + AFTER_S);
     let mut tracks: Vec<Track> = timeline
@@ -72,21 +71,28 @@ pub(super) fn figure(material: &Material, story: &Story) -> Figure {
         .filter(|track| eventful(track, window))
         .collect();
     tracks.truncate(TRACKS_MAX);
-    let chart = output::chart::Timeline {
-        caption: Caption::new(
-            "What happened in a typical outage of the baseline, and who knew?",
-            format!(
-                "Trial {} of {}: its time to recover is closest to the median",
-                story.trial, material.rows.manifest.points[0].label
-            ),
-            material.footer.line(),
-        ),
-        zero_label: "the first service stops answering".to_owned(),
+    Chart::Timeline(output::chart::Timeline {
+        caption,
+        zero_label: name.to_owned(),
         from_s: window.0,
         to_s: window.1,
         tracks,
         strip: strip(timeline, zero, window),
-    };
+    })
+}
+
+/// The figure.
+pub(super) fn figure(material: &Material, story: &Story) -> Figure {
+    let caption = Caption::new(
+        "What happened in a typical outage of the baseline, and who knew?",
+        format!(
+            "Trial {} of {}: its time to recover is closest to the median",
+            story.trial, material.rows.manifest.points[0].label
+        ),
+        material.footer.line(),
+    );
+    let zero = onset(&story.timeline).unwrap_or(SimTime::ZERO);
+    let zero = (zero, "the first service stops answering");
     Figure {
         file: "timeline".to_owned(),
         heading: "What happened in a typical outage of the baseline, and who knew?".to_owned(),
@@ -96,7 +102,7 @@ pub(super) fn figure(material: &Material, story: &Story) -> Figure {
              step.",
             material.rows.manifest.trace_command(story.trial)
         ),
-        chart: Chart::Timeline(chart),
+        chart: chart(&story.timeline, caption, zero),
     }
 }
 
