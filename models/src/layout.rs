@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! shared         one cluster of n nodes with M bytes each
-//! bulkhead-only  the same cluster; the services keep connections to themselves
+//! bulkhead-only  the same cluster; every need of a service has a bulkhead (visitors/inside.rs)
 //! per-workload   a cluster of n nodes for every workload, node memory in proportion to datasets
 //! per-service    a cluster of n nodes for every service and the workloads at home with it
 //! cells          k clusters of n nodes, each with all workloads of 1/k of the tenants
@@ -62,7 +62,7 @@ const HOURS_PER_MONTH: f64 = 730.0;
 pub fn plan(spec: &WorldSpec) -> Vec<ClusterPlan> {
     let all: Vec<usize> = (0..spec.workloads.len()).collect();
     match spec.layout {
-        LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly {} => vec![ClusterPlan {
+        LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly { .. } => vec![ClusterPlan {
             name: "shared".to_owned(),
             workloads: all,
             cell: 0,
@@ -94,7 +94,7 @@ pub fn cells(spec: &WorldSpec) -> usize {
     match spec.layout {
         LayoutSpec::Cells { count, .. } => usize::from(count),
         LayoutSpec::Shared {}
-        | LayoutSpec::BulkheadOnly {}
+        | LayoutSpec::BulkheadOnly { .. }
         | LayoutSpec::PerWorkload { .. }
         | LayoutSpec::PerService { .. } => 1,
     }

@@ -44,7 +44,7 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let service = |((service, spec), (_, built)): ((&Service, &ServiceSpec), (_, _))| Service {
         workers: share(service.workers),
         queue_limit: share(service.queue_limit),
-        inside: inside::of(spec, built, &world.clusters, cells as u32),
+        inside: inside::of(spec, built, world, cells as u32),
         ..service.clone()
     };
     let population = |population: &Population| Population {

@@ -5,7 +5,7 @@ mod support;
 use models::moment::{Moment, What};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
-use support::{small_world, trial};
+use support::{small_world, story_world, trial};
 
 const APART: [&str; 4] = [
     "{ kind = \"per-workload\", budget = \"equal-B\" }",
@@ -114,9 +114,56 @@ fn one_cell_is_the_shared_cluster() {
             shared.timeline.minutes, cell.timeline.minutes,
             "trial {number}"
         );
-        let bulkheads = with(&[], "{ kind = \"bulkhead-only\" }");
-        assert_eq!(shared, trial(&bulkheads, number, Mode::Lazy));
     }
+}
+
+/// A primary that hangs, and a service that can do without what it reads there.
+fn hung_cache(layout: &str, bulkhead: &str) -> TrialResult {
+    let story = format!(
+        r#"
+        horizon = "40min"
+        layout = {layout}
+        health_check = []
+        people.runbook = []
+        failover = {{ kind = "none" }}
+        signers.visits = "50/s"
+        [[service]]
+        name = "api"
+        workers = 64
+        queue_limit = 64
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{{ workload = "cache", access = "read", optional = true{bulkhead} }}]
+        client = {{ command_timeout = "5s", retries = 0, backoff = "100ms", retries_on = [],
+            topology_refresh = "1s" }}
+        [[fault]]
+        kind = "hang"
+        workload = "cache"
+        at = {{ kind = "constant", value = "10min" }}
+        lasts = "10min"
+        "#
+    );
+    let spec = story_world(&story);
+    let lazy = trial(&spec, 1, Mode::Lazy);
+    assert_eq!(lazy, trial(&spec, 1, Mode::Eager));
+    lazy
+}
+
+#[test]
+fn bulkheads_alone_keep_a_hanging_need_from_taking_all_workers() {
+    // 64 workers, each of which waits 5 s, serve 13 a second of 50: the pool is full at once. With
+    // 25 calls let in, 39 workers are left for 50 requests a second of 20 ms.
+    let shared = hung_cache("{ kind = \"shared\" }", "");
+    assert!(shared.outcome.failed_attempts > 10_000, "{shared:?}");
+    let apart = hung_cache("{ kind = \"bulkhead-only\" }", "");
+    assert_eq!(apart.outcome.failed_attempts, 0);
+    // It is a bulkhead at every need that has none, as resilience4j ships one; its own goes first.
+    let own = ", bulkhead = { calls = 25, wait = \"0s\" }";
+    let by_hand = hung_cache("{ kind = \"shared\" }", own);
+    assert_eq!(apart.outcome, by_hand.outcome);
+    let wide = ", bulkhead = { calls = 1000, wait = \"0s\" }";
+    let own_first = hung_cache("{ kind = \"bulkhead-only\" }", wide);
+    assert_eq!(own_first.outcome, shared.outcome);
 }
 
 fn reached<'a>(result: &'a TrialResult, cluster: &str) -> Vec<(&'a str, f64)> {

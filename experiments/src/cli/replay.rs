@@ -23,9 +23,8 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage replay pactsafe-2020              # the timeline, and what holds of the report
+  outage replay pactsafe-2020 --out results/2020   # what holds of the report; with a picture
   outage replay all --json | jq '.[] | select(.pass | not)'
-  outage replay discord-2017 --out results/discord   # with a picture of the outage
   outage replay pactsafe-2020 --what-if alert.toml   # this very outage, but with an alert";
 
 /// Replays one scenario, or all that are built in.

@@ -74,6 +74,25 @@ pub enum Holds {
     Cache,
 }
 
+impl LayoutSpec {
+    /// The bulkhead of a service's need that has none of its own: calls in each process, and how
+    /// long one waits.
+    pub fn bulkhead(&self) -> Option<(u32, SimDuration)> {
+        match self {
+            LayoutSpec::BulkheadOnly { calls, wait } => {
+                Some((calls.unwrap_or(BULKHEAD), wait.unwrap_or_default()))
+            }
+            LayoutSpec::Shared {}
+            | LayoutSpec::PerWorkload { .. }
+            | LayoutSpec::PerService { .. }
+            | LayoutSpec::Cells { .. } => None,
+        }
+    }
+}
+
+/// `maxConcurrentCalls` of a bulkhead, as resilience4j ships (BulkheadConfig.java).
+const BULKHEAD: u32 = 25;
+
 impl WorkloadSpec {
     /// Mean bytes of one of its keys in memory with a value of this mean length, in cluster mode or
     /// not.
@@ -93,9 +112,15 @@ impl WorkloadSpec {
 pub enum LayoutSpec {
     /// One cluster for all workloads.
     Shared {},
-    /// One cluster for all, but services keep connections of their own to each of its uses. Redis
+    /// One cluster for all, but every need of every service that has no `bulkhead` gets one. Redis
     /// is as with `shared`, in memory and in price.
-    BulkheadOnly {},
+    BulkheadOnly {
+        /// Calls of one need that may be under way in one process of a service (as many as
+        /// `client.pool.processes`, else 1), above 0. Absent: 25, as resilience4j ships.
+        calls: Option<u32>,
+        /// How long a call waits to be let in. Absent: 0s, as resilience4j ships: it fails at once.
+        wait: Option<SimDuration>,
+    },
     /// A cluster of its own for every workload, with the memory of the shared nodes dealt out in
     /// proportion to `dataset`.
     PerWorkload {

@@ -1,25 +1,20 @@
 //! From a service's keys in the scenario to what is inside it, for those that have more than
 //! workers, a queue and a plain client.
 
-use crate::cluster::Cluster;
 use crate::demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
-use crate::ids::{ClusterId, Fleet};
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
+use crate::world::World;
 use sim::SimDuration;
 
 /// The inside of a service in one of `cells`; none if no request could notice another.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
-pub fn of(
-    spec: &ServiceSpec,
-    built: &Service,
-    clusters: &Fleet<ClusterId, Cluster>,
-    cells: u32,
-) -> Option<Inside> {
+pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Option<Inside> {
     let client = &spec.client;
+    let layout = world.spec.layout;
     let special = |need: &NeedSpec| {
         need.keys == Some(Keys::One)
             || need.optional
@@ -39,6 +34,7 @@ pub fn of(
             .controls()
             .iter()
             .all(|(_, control)| *control == Control::Restart)
+        && layout.bulkhead().is_none()
         && !spec.needs.iter().any(special);
     if plain {
         return None;
@@ -59,7 +55,7 @@ pub fn of(
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, clusters, cells))
+            .map(|(need, built)| of_need(spec, need, built, world, cells))
             .collect(),
     })
 }
@@ -76,18 +72,22 @@ fn of_need(
     service: &ServiceSpec,
     need: &NeedSpec,
     built: &service::Need,
-    clusters: &Fleet<ClusterId, Cluster>,
+    world: &World,
     cells: u32,
 ) -> Need {
     let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(cells), wait);
     let pool = service.client.pool;
+    let processes = pool.map_or(1, |pool| pool.processes);
     let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
-    let bulkhead = need
+    let of_layout = world.spec.layout.bulkhead();
+    let of_layout = of_layout.map(|(calls, wait)| (calls.saturating_mul(processes), wait));
+    let own = need
         .bulkhead
         .map(|bulkhead| (bulkhead.calls, bulkhead.wait));
+    let bulkhead = own.or(of_layout);
     let shards = match built.keys {
         Keys::All => Vec::new(),
-        Keys::One => clusters[built.cluster].shares().to_vec(),
+        Keys::One => world.clusters[built.cluster].shares().to_vec(),
     };
     Need {
         shards,

@@ -9,7 +9,13 @@ use crate::spec::{LayoutSpec, WorkloadSpec, WorldSpec};
 impl WorldSpec {
     pub(super) fn check_layout(&self, found: &mut Findings) {
         match self.layout {
-            LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly {} => {}
+            LayoutSpec::Shared {} => {}
+            LayoutSpec::BulkheadOnly { calls, .. } => found.unless(
+                calls.is_none_or(|calls| calls > 0),
+                "layout.calls",
+                "no call would ever be let in",
+                "give 1 or more, such as 25",
+            ),
             LayoutSpec::PerWorkload { .. } | LayoutSpec::PerService { .. } => {
                 for (i, workload) in self.workloads.iter().enumerate() {
                     found.unless(
@@ -41,7 +47,7 @@ impl WorldSpec {
             let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
             let fullest = (dataset * share + table) * self.redis.fragmentation.get();
             let wrong = match self.layout {
-                LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly {} => {
+                LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly { .. } => {
                     "the fullest shard does not fit into its node at the start".to_owned()
                 }
                 LayoutSpec::PerWorkload { .. } | LayoutSpec::PerService { .. } => format!(
