@@ -32,6 +32,7 @@ pub mod remediation;
 pub mod service;
 mod settlement;
 pub mod spec;
+pub mod spool;
 pub mod streams;
 pub mod traffic;
 mod trial;

@@ -58,6 +58,12 @@ pub enum What {
     /// The minute after a run of minutes in which at least one attempt in ten fails; whom: the
     /// service.
     ErrorsEnd,
+    /// A service captures in its spool from now on; whom: the service.
+    SpoolOpens,
+    /// It writes to Redis again, and the replay of the spool begins; whom: the service.
+    SpoolCloses,
+    /// The last write of a spool is replayed; whom: the service.
+    SpoolEmpty,
     /// The consumers of a queue are back at their pace; whom: the workload.
     BacklogDrains,
     /// The last job of a backlog is done; whom: the workload.
@@ -146,6 +152,9 @@ impl What {
             What::ErrorsHigh => "errors-high",
             What::ErrorsEase => "errors-ease",
             What::ErrorsEnd => "errors-end",
+            What::SpoolOpens => "spool-opens",
+            What::SpoolCloses => "spool-closes",
+            What::SpoolEmpty => "spool-empty",
             What::BacklogDrains => "backlog-drains",
             What::BacklogDone => "backlog-done",
             What::CheckDown => "check-down",

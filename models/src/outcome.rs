@@ -70,6 +70,11 @@ pub struct TrialOutcome {
     /// From the first moment of downtime to the last; `None` without downtime or if never
     /// recovered.
     pub recover_s: Option<f64>,
+    /// From the closing of a spool with something in it until all of it was replayed, or the trial
+    /// ended: the longest over all services; `None` if no spool took anything.
+    pub spool_replay_s: Option<f64>,
+    /// Writes in spools at the end of the trial, those of callers too: captured, not yet in Redis.
+    pub spool_left: u64,
     /// Promotions of a replica, by whatever agent.
     pub failovers: u64,
     /// Promotions after which the promoted node failed from the same cause.

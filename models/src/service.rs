@@ -20,6 +20,8 @@ pub struct Service {
     wait: Option<WaitSpec>,
     spool: bool,
     redis: Answer,
+    /// What the worst of its needs answers, spool or not.
+    unspooled: AnswerTimeline,
     /// What the worst of its needs answers, or the spool.
     timeline: AnswerTimeline,
     /// Can any request be answered at all?
@@ -54,6 +56,7 @@ impl Service {
             wait,
             spool: false,
             redis: Answer::Ok,
+            unspooled: AnswerTimeline::new(),
             timeline: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
             noticed: AnswerTimeline::new(),
@@ -102,6 +105,7 @@ impl Service {
         self.redis = answers(Cluster::answer);
         let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
         let answer = or_spool(self.redis);
+        self.unspooled.set(cx.now, at_once);
         self.timeline.set(cx.now, or_spool(at_once));
         self.passable.set(cx.now, or_spool(passable));
         let before = self.noticed.at(cx.now);
@@ -155,7 +159,14 @@ impl Service {
 
     /// From now on acceptances go to the spool, or no longer.
     pub fn set_spool(&mut self, open: bool, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) {
-        let verb = if open { "opens" } else { "closes" };
+        if self.spool == open {
+            return;
+        }
+        let (verb, what) = match open {
+            true => ("opens", What::SpoolOpens),
+            false => ("closes", What::SpoolCloses),
+        };
+        cx.ledger.moment(cx.now, what, &self.name);
         cx.ledger
             .say(cx.now, || format!("{}: {verb} the spool", self.name));
         cx.ledger
@@ -192,6 +203,11 @@ impl Service {
     /// What its requests were told, over the trial.
     pub fn timeline(&self) -> &AnswerTimeline {
         &self.timeline
+    }
+
+    /// What its requests would have been told without a spool, over the trial.
+    pub fn unspooled(&self) -> &AnswerTimeline {
+        &self.unspooled
     }
 
     /// When no request could have been answered, over the trial.

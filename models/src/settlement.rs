@@ -11,19 +11,20 @@ use crate::cluster::Evicted;
 use crate::demand::{self, Answers, Population, Tally, Window};
 use crate::ids::{Id, ServiceId};
 use crate::layout;
-use crate::moment::{fails_to_the_end, observed};
+use crate::moment::{What, fails_to_the_end, observed};
 use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
 use crate::service::Service;
 use crate::spec::{ActionSpec, ComponentSpec, WorldSpec};
+use crate::spool::Replay;
 use crate::visitors;
 use crate::world::World;
 
 /// The result of a world that has come to its end.
 pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let evicted = evicted(&mut world);
-    let products = counted(&world, streams, mode);
+    let (products, replays) = counted(&world, streams, mode);
     let mut tally = Tally::default();
     let all = products.iter().map(|product| &product.tally);
     all.for_each(|product| tally.add(product));
@@ -34,6 +35,10 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         Some(found.saturating_since(from).as_secs_f64())
     });
     let recover = outage.and_then(|(from, to)| Some((to? - from).as_secs_f64()));
+    let longest = replays
+        .iter()
+        .filter_map(|(_, replay)| replay.longest)
+        .max();
     let outcome = TrialOutcome {
         visits: tally.visits,
         captured_first_try: tally.captured_first_try,
@@ -52,6 +57,8 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         downtime_observed_s: signers.downtime_observed_s,
         detect_s: detect,
         recover_s: recover,
+        spool_replay_s: longest.map(SimDuration::as_secs_f64),
+        spool_left: replays.iter().map(|(_, replay)| replay.left).sum(),
         failovers: world.ledger.failovers,
         useless_failovers: world.ledger.useless_failovers,
         false_failovers: world.ledger.false_failovers,
@@ -64,6 +71,7 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let components = components(&world);
     let blast = blast(&world);
     let windows = windows(&world, streams);
+    tell_replays(&mut world, &replays);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
     let mut moments = std::mem::take(&mut ledger.moments);
@@ -127,8 +135,12 @@ impl Counted {
 }
 
 /// What became of the signers of every product, counted against what the services of every cell
-/// answered; those of `[signers]` come first.
-fn counted(world: &World, streams: &Streams, mode: Mode) -> Vec<Counted> {
+/// answered; those of `[signers]` come first. And how each service's spool was emptied.
+fn counted(
+    world: &World,
+    streams: &Streams,
+    mode: Mode,
+) -> (Vec<Counted>, Vec<(ServiceId, Replay)>) {
     let cells = layout::cells(world.spec);
     let demand = visitors::demand(world.spec, streams);
     let lines = lines(world);
@@ -142,11 +154,20 @@ fn counted(world: &World, streams: &Streams, mode: Mode) -> Vec<Counted> {
     };
     let mut products: Vec<Counted> = of_signers.iter().map(new).collect();
     let lost_acks = visitors::lost_acks(world);
+    let mut replays = Vec::new();
     for cell in 0..cells {
         let (start, end) = (SimTime::ZERO, world.end);
         let answers = answers(world, &lost_acks, &lines, cell);
         let demand = visitors::in_cell(world, &demand, cell);
         let outcome = demand::evaluate(&demand, &answers, streams, end, mode);
+        let spools = services(world, cell).into_iter().zip(&world.spec.services);
+        for (((id, service), spec), openings) in spools.zip(&outcome.spools) {
+            if let Some(spool) = spec.spool {
+                let drain = spool.drain.get() / cells as f64;
+                let replay = Replay::new(openings, service.unspooled(), drain, end);
+                replays.push((id, replay));
+            }
+        }
         // Signers stand before callers.
         let outcomes = outcome.populations.iter().zip(&of_signers);
         for (product, (outcome, population)) in products.iter_mut().zip(outcomes) {
@@ -158,7 +179,27 @@ fn counted(world: &World, streams: &Streams, mode: Mode) -> Vec<Counted> {
             product.downtime_observed_s += observed / cells as f64;
         }
     }
-    products
+    (products, replays)
+}
+
+/// When spools were empty, in the story.
+fn tell_replays(world: &mut World, replays: &[(ServiceId, Replay)]) {
+    for (id, replay) in replays {
+        let (name, ledger) = (&world.services[*id].name, &mut world.ledger);
+        for (at, writes) in &replay.emptied {
+            ledger.moment(*at, What::SpoolEmpty, name);
+            ledger.mark(*at, name, || "spool empty".to_owned());
+            ledger.say(*at, || {
+                format!("{name}: the spool is empty, {writes} writes are replayed")
+            });
+        }
+        if replay.left > 0 {
+            let left = replay.left;
+            ledger.say(world.end, || {
+                format!("{name}: {left} writes are still in the spool at the end")
+            });
+        }
+    }
 }
 
 /// The services of one cell.

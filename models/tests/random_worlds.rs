@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 use models::moment::What;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
+use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
+use sim::quantity::PerSec;
 use sim::{Purpose, Rng, Streams};
 use support::{small_world, trial};
 
@@ -148,11 +150,13 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.what == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 18] = [
+    let seen: [(&str, u64, Seen); 20] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
         ("a spool in use", 10, |r| r.outcome.spooled > 0),
+        ("one replayed", 10, |r| happened(r, What::SpoolEmpty)),
+        ("one not yet", 3, |r| r.outcome.spool_left > 0),
         ("lost visits", 10, |r| r.outcome.lost > 0),
         ("an election", 10, |r| told(r, "asks for votes")),
         ("a full copy", 10, |r| {
@@ -170,7 +174,7 @@ fn random_worlds_are_worth_looking_at() {
         ("one worked off", 5, |r| happened(r, What::BacklogDone)),
         ("cut off", 10, |r| told(r, "subscribers are cut off")),
     ];
-    let mut worlds = [0; 18];
+    let mut worlds = [0; 20];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -212,7 +216,10 @@ fn random_world(seed: u64) -> WorldSpec {
     changes.extend(traffic(&mut rng));
     changes.extend(monitoring(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
-    small_world(&changes)
+    let mut spec = small_world(&changes);
+    let drain = PerSec::new([0.1, 1.0, 20.0][rng.random_range(0..3)]).expect("a rate");
+    spec.services[0].spool = Some(SpoolSpec { drain });
+    spec
 }
 
 type Change = (&'static str, String);

@@ -84,6 +84,8 @@ pub struct Design {
     pub detect_s: Option<Measured>,
     /// Seconds of the whole outage, over the trials that had one and recovered.
     pub recover_s: Option<Measured>,
+    /// Seconds of the longest replay of a spool, over the trials in which one took anything.
+    pub spool_replay_s: Option<Measured>,
     /// Promotions a trial.
     pub failovers: Measured,
     /// Promotions that did not help, a trial.
@@ -294,6 +296,7 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
         downtime_observed_s: all("downtime_observed_s"),
         detect_s: some("detect_s"),
         recover_s: some("recover_s"),
+        spool_replay_s: some("spool_replay_s"),
         failovers: all("failovers"),
         useless_failovers: all("useless_failovers"),
         false_failovers: all("false_failovers"),

@@ -111,6 +111,7 @@ fn fields(rows: &Rows, design: &Design) -> Fields {
         ("downtime_observed_s", Some(design.downtime_observed_s)),
         ("detect_s", design.detect_s),
         ("recover_s", design.recover_s),
+        ("spool_replay_s", design.spool_replay_s),
         ("failovers", Some(design.failovers)),
         ("useless_failovers", Some(design.useless_failovers)),
         ("false_failovers", Some(design.false_failovers)),

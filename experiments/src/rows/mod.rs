@@ -41,7 +41,7 @@ const fn measure(name: &'static str, unit: &'static str, what: &'static str) -> 
 const BEFORE_CAUSES: usize = 10;
 
 /// Every measure but the causes of failed attempts, in the order of the columns.
-pub const MEASURES: [Measure; 23] = [
+pub const MEASURES: [Measure; 25] = [
     measure("visits", "visits", "signers who came to accept"),
     measure(
         "captured_first_try",
@@ -98,6 +98,16 @@ pub const MEASURES: [Measure; 23] = [
         "start of the downtime to the first page or automatic action",
     ),
     measure("recover_s", "s", "first moment of downtime to the last"),
+    measure(
+        "spool_replay_s",
+        "s",
+        "closing of a spool until all of it is replayed, the longest",
+    ),
+    measure(
+        "spool_left",
+        "writes",
+        "in spools at the horizon, captured but not replayed",
+    ),
     measure("failovers", "promotions", "promotions of a replica"),
     measure(
         "useless_failovers",
@@ -165,6 +175,8 @@ pub fn fields(outcome: &TrialOutcome) -> Vec<Field> {
         downtime_observed_s,
         detect_s,
         recover_s,
+        spool_replay_s,
+        spool_left,
         failovers,
         useless_failovers,
         false_failovers,
@@ -195,9 +207,16 @@ pub fn fields(outcome: &TrialOutcome) -> Vec<Field> {
         Some(*downtime_observed_s),
         *detect_s,
         *recover_s,
+        *spool_replay_s,
     ];
     fields.extend(times.map(Field::Number));
-    fields.extend([failovers, useless_failovers, false_failovers].map(|c| Field::Count(*c)));
+    let promotions = [failovers, useless_failovers, false_failovers];
+    fields.extend(
+        [spool_left]
+            .into_iter()
+            .chain(promotions)
+            .map(|c| Field::Count(*c)),
+    );
     fields.extend([evicted_keys, signed_out].map(|c| Field::Count(*c)));
     fields.extend([*cache_hit_rate, Some(*cost_per_month_usd)].map(Field::Number));
     fields
@@ -229,6 +248,8 @@ pub(crate) mod tests {
             downtime_observed_s: 60.0,
             detect_s: (lost > 0).then_some(30.5),
             recover_s: None,
+            spool_replay_s: None,
+            spool_left: 0,
             failovers: 2,
             useless_failovers: 1,
             false_failovers: 0,
@@ -248,8 +269,8 @@ pub(crate) mod tests {
             failed_oom,failed_readonly,failed_loading,failed_clusterdown,failed_misconf,\
             failed_noreplicas,failed_unacknowledged,\
             failed_pool_full,failed_breaker_open,failed_gateway_504,acked_lost,captured_twice,\
-            downtime_true_s,downtime_observed_s,detect_s,recover_s,failovers,useless_failovers,\
-            false_failovers,evicted_keys,signed_out,cache_hit_rate,cost_per_month_usd";
+            downtime_true_s,downtime_observed_s,detect_s,recover_s,spool_replay_s,spool_left,failovers,\
+            useless_failovers,false_failovers,evicted_keys,signed_out,cache_hit_rate,cost_per_month_usd";
         assert_eq!(names.join(","), expected);
     }
 }

@@ -15,6 +15,7 @@ use super::fate::Fate;
 use super::inside::Interior;
 use super::outcome::Tally;
 use super::scene::Scene;
+use super::spool;
 use super::visit::Who;
 
 impl Scene<'_> {
@@ -31,18 +32,20 @@ impl Scene<'_> {
                 continue;
             }
             caller.counted_to = to;
-            caller.count(0, (from, to), &fate, self.horizon, self.lost_acks);
+            let mut visits = caller.count(0, (from, to), &fate, self.horizon, self.lost_acks);
             for round in 1..caller.offsets.len() {
                 for span in caller.returning_within(round, from, to) {
-                    caller.count(round, span, &fate, self.horizon, self.lost_acks);
+                    visits += caller.count(round, span, &fate, self.horizon, self.lost_acks);
                 }
             }
+            self.put_by(&fate, visits);
         }
     }
 
     /// Counts one signer who comes back within a counted stretch.
     pub fn count_return(&mut self, who: Who) {
         let fate = self.fates_now()[who.class].clone();
+        self.put_by(&fate, 1);
         let caller = &mut self.callers[who.class];
         caller.tally.count(&fate, who.round, 1);
         let wrote_at = who.arrived + caller.offsets[who.round] + fate.ends;
@@ -51,6 +54,14 @@ impl Scene<'_> {
         }
         if fate.blocked() {
             self.send_away(who);
+        }
+    }
+
+    /// What counted visits have put into the spool, if that is their fate. They end while the
+    /// answer of now is in force.
+    fn put_by(&mut self, fate: &Fate, visits: u64) {
+        if fate.how == Ending::Spooled && visits > 0 {
+            spool::take(&mut self.spool, self.now, visits * u64::from(fate.presses));
         }
     }
 }
@@ -71,7 +82,8 @@ impl Caller<'_> {
         cut.filter(|span| span.0 < span.1).collect()
     }
 
-    /// Counts the first arrivals of `span`, in their visit number `round`.
+    /// Counts the first arrivals of `span`, in their visit number `round`. How many are they? Those
+    /// of the plainest fate are not looked at, and 0.
     fn count(
         &mut self,
         round: usize,
@@ -79,7 +91,7 @@ impl Caller<'_> {
         fate: &Fate,
         horizon: SimTime,
         lost_acks: &[(SimTime, SimTime)],
-    ) {
+    ) -> u64 {
         if fate.how == Ending::Captured {
             let wrote_after = self.offsets[round] + fate.ends;
             for (from, to) in lost_acks {
@@ -89,7 +101,7 @@ impl Caller<'_> {
             }
         }
         if round == 0 && fate.plain() {
-            return;
+            return 0;
         }
         let n = self.arrivals.count(span.0, span.1);
         self.tally.count(fate, round, n);
@@ -102,6 +114,7 @@ impl Caller<'_> {
         if fate.blocked() {
             self.send_all_away(round, span, n, horizon);
         }
+        n
     }
 
     /// All of `span` were blocked in `round`: they come back, or do not.

@@ -36,6 +36,7 @@ mod population;
 mod proof;
 mod scene;
 mod signer;
+mod spool;
 mod strip;
 mod visit;
 
@@ -44,6 +45,7 @@ pub use population::{
     Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
     Population, Service,
 };
+pub use spool::Opening;
 pub use strip::{Minute, Window};
 
 use caller::Caller;
@@ -76,6 +78,7 @@ pub fn evaluate(
         Mode::Eager => (SimTime::ZERO, horizon),
     };
     let mut populations: Vec<Option<PopulationOutcome>> = vec![None; demand.populations.len()];
+    let mut spools = Vec::new();
     for (service, answers) in answers.iter().enumerate() {
         let mut scene = scene(demand, service, *answers, streams, horizon);
         scene.pass(open);
@@ -91,10 +94,12 @@ pub fn evaluate(
                 populations[position] = Some(outcome(&mut scene, position, objective));
             }
         }
+        spools.push(scene.spool);
     }
     let known = |outcome: Option<_>| outcome.expect("every population has a service");
     DemandOutcome {
         populations: populations.into_iter().map(known).collect(),
+        spools,
     }
 }
 
@@ -150,6 +155,7 @@ fn scene<'a>(
     Scene {
         service: spec,
         changes: answers.timeline.changes(),
+        spool: spool::openings(answers.timeline.changes(), horizon),
         lost_acks: answers.lost_acks,
         horizon,
         callers,

@@ -14,6 +14,7 @@
 //! Whose write came first decides, not what the signer saw: a signer who gave up while the write
 //! was still under way counts as captured, since the acceptance exists.
 
+use super::spool::Opening;
 use crate::answer::Cause;
 
 /// What the demand on all services came to.
@@ -21,6 +22,8 @@ use crate::answer::Cause;
 pub struct DemandOutcome {
     /// One for each population, in their order.
     pub populations: Vec<PopulationOutcome>,
+    /// What the spool of each service took, in their order.
+    pub spools: Vec<Vec<Opening>>,
 }
 
 /// What became of one population's visits.

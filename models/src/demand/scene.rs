@@ -21,6 +21,7 @@ use super::fate::Fate;
 use super::inside::Interior;
 use super::pool::{Busy, Pool, Room, Waiting};
 use super::population::Service;
+use super::spool::Opening;
 use super::strip::Strip;
 use super::visit::{InPlay, Visit, Who};
 use crate::answer::{Answer, Cause};
@@ -29,6 +30,8 @@ use crate::answer::{Answer, Cause};
 pub(super) struct Scene<'a> {
     pub service: &'a Service,
     pub changes: &'a [(SimTime, Answer)],
+    /// What the service's spool takes.
+    pub spool: Vec<Opening>,
     pub lost_acks: &'a [(SimTime, SimTime)],
     pub horizon: SimTime,
     /// The classes of all populations that come here.

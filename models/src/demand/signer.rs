@@ -15,6 +15,7 @@ use sim::SimTime;
 
 use super::attempt::{Ended, Ending};
 use super::scene::{Press, Scene};
+use super::spool;
 use super::visit::{Who, Write};
 
 impl Scene<'_> {
@@ -36,7 +37,10 @@ impl Scene<'_> {
         };
         match ended.how {
             Ending::Captured => wrote(false),
-            Ending::Spooled => wrote(true),
+            Ending::Spooled => {
+                wrote(true);
+                spool::take(&mut self.spool, ended.at, 1);
+            }
             Ending::Failed(cause) => {
                 caller.tally.failed[cause as usize] += 1;
                 if press.number == 1 && who.round == 0 {

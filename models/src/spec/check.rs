@@ -82,7 +82,7 @@ pub enum ActionSpec {
     FailOver,
     /// Promote a replica only if it passes the same check as far as a replica can.
     FailOverToPassing,
-    /// Capture acceptances in the service's durable spool until the verdict is up again.
+    /// Capture acceptances in the service's durable `spool` until the verdict is up again.
     OpenSpool,
     /// Page a human, who acknowledges after `people.acknowledge`.
     Page,

@@ -243,6 +243,7 @@ impl WorldSpec {
                 "the gateway gives up before a healthy request is done",
                 "give more than service_time",
             );
+            self.check_spool(found, i);
             if let Some(wait) = service.wait {
                 found.unless(
                     wait.replicas <= self.redis.replicas,
@@ -275,6 +276,25 @@ impl WorldSpec {
                 &services,
             );
         }
+    }
+
+    /// What a check may open must be there.
+    fn check_spool(&self, found: &mut Findings, i: usize) {
+        let service = &self.services[i];
+        let opens = |check: &CheckSpec| check.actions.contains(&ActionSpec::OpenSpool);
+        let captures = self.captures().any(|name| name == service.name);
+        found.unless(
+            service.spool.is_some() || !captures || !self.health_checks.iter().any(opens),
+            format!("service[{i}].spool"),
+            "a health check opens the spool of this service, and it has none",
+            "write `spool = { drain = \"100/s\" }`: so many writes a second are replayed afterwards",
+        );
+        found.unless(
+            service.spool.is_none_or(|spool| spool.drain.get() > 0.0),
+            format!("service[{i}].spool.drain"),
+            "what is in the spool would stay there for ever",
+            "give more than 0/s",
+        );
     }
 
     fn check_health(&self, found: &mut Findings, i: usize, check: &CheckSpec) {
