@@ -159,7 +159,10 @@ fn rows_read_back_as_they_were_written() {
         row.starts_with("a,1,a,1003,1000,0,0,0,3,0,3,3,6,0,0"),
         "{row}"
     );
-    assert!(row.ends_with(",0,0,0.3,60,30.5,,2,1,0,0,0,,99.5"), "{row}");
+    assert!(
+        row.ends_with(",0,0,0.3,60,30.5,,,0,2,1,0,0,0,,99.5"),
+        "{row}"
+    );
     assert!(
         text.contains("\n\"b, or c\",1,\"b, or c\","),
         "fields are quoted where needed"

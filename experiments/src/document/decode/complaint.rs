@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::super::{Entry, Node, Place, Step, Value};
+use super::super::{Entry, Node, Place, Step, Table, Value};
 use crate::error::nearest;
 
 /// One refusal: where, as far as serde knew, and why.
@@ -153,6 +153,28 @@ pub fn words<T: DeserializeOwned>(tree: &Node, path: &[Step]) -> Option<Vec<Stri
             kind: Kind::UnknownWord { word, known },
             ..
         }) if word == "?" => Some(known),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The keys of the table that could stand at the end of the path, if one is expected there whose
+/// keys do not depend on its `kind`.
+pub fn keys<T: DeserializeOwned>(tree: &Node, path: &[Step]) -> Option<Vec<String>> {
+    let mut asked = tree.clone();
+    let node = asked.at_mut(path)?;
+    let place = node.place;
+    let value = Value::Scalar(toml::Value::Integer(0));
+    let node_of = |value| Node { place, value };
+    let entry = Entry {
+        key: place,
+        node: node_of(value),
+    };
+    *node = node_of(Value::Table(Table::from([("?".to_owned(), entry)])));
+    match attempt::<T>(&asked) {
+        Err(Complaint {
+            kind: Kind::UnknownKey { key, known },
+            ..
+        }) if key == "?" => Some(known),
         Ok(_) | Err(_) => None,
     }
 }

@@ -132,9 +132,11 @@ fn describe<T: DeserializeOwned>(tree: &Node, complaint: &Complaint) -> Problem 
         Kind::WrongType { expected } => {
             let node = tree.at(path).unwrap_or(tree);
             let wrong = format!("`{}` is {}", dotted(path), in_words(node));
-            let mend = match complaint::words::<T>(tree, path) {
-                Some(words) => format!("write one of: {}", quoted(&words)),
-                None => instead(node, expected),
+            let words = complaint::words::<T>(tree, path);
+            let mend = match (words, complaint::keys::<T>(tree, path)) {
+                (Some(words), _) => format!("write one of: {}", quoted(&words)),
+                (None, Some(keys)) => format!("write a table with: `{}`", keys.join("`, `")),
+                (None, None) => instead(node, expected),
             };
             Problem {
                 place: tree.place_of(path),
