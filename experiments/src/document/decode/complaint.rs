@@ -199,7 +199,7 @@ pub fn candidates<T: DeserializeOwned>(tree: &Node, path: &[Step], kind: &Kind) 
     values.push(Value::Scalar(toml::Value::Boolean(true)));
     values.push(Value::Array(Vec::new()));
     values.push(constant(tree.place));
-    values.push(Value::Table(super::super::Table::new()));
+    values.push(Value::Table(Table::new()));
     values
 }
 
