@@ -172,8 +172,16 @@ fn render_one(text: &mut String, sources: &Sources, problem: &Problem) {
     let _ = writeln!(text, "{:margin$} |", "");
     let _ = writeln!(text, "{line} | {shown}");
     let _ = writeln!(text, "{:margin$} | {indent}{carets}", "");
-    let _ = writeln!(text, "{:margin$} = {}\n", "", problem.mend);
+    let _ = writeln!(text, "{:margin$} = {}", "", problem.mend);
+    if source.is_base {
+        let _ = writeln!(text, "{:margin$} = {BASE}", "");
+    }
+    text.push('\n');
 }
+
+/// Said of what stands in a file that is extended.
+const BASE: &str = "this stands in the file that yours extends: write your own in its place, or an \
+                    empty array such as `fault = []` for none";
 
 /// Lines longer than this are shown in part.
 const SHOWN_MAX: usize = 100;
@@ -206,7 +214,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
 }
 
 /// A longer list says nothing beside a near word.
-const LIST_MAX: usize = 8;
+const LIST_MAX: usize = 16;
 
 /// "did you mean …", or what there is to choose from.
 pub fn suggest(written: &str, known: &[&str]) -> String {
@@ -301,7 +309,7 @@ mod tests {
         let many: Vec<String> = (0..42).map(|k| format!("design {k}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let told = suggest("nope", &many);
-        assert!(told.ends_with("`design 7` and 34 more"), "{told}");
+        assert!(told.ends_with("`design 15` and 26 more"), "{told}");
         let point = suggest("ping", &[many.as_slice(), &["ping / shared"]].concat());
         assert_eq!(point, "did you mean `ping / shared`?");
     }

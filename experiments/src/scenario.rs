@@ -138,6 +138,7 @@ pub fn read(
         };
         let base = extends.node.text().unwrap_or_default().to_owned();
         let mut base = read_one(sources, &base, &SCENARIOS, &found.directory)?;
+        sources.set_base(base.root.place.file);
         merge(&mut base.root, &found.root);
         found.root = base.root;
     }

@@ -246,3 +246,87 @@ fn every_scenario_with_a_replay_table_is_among_all() {
     assert_eq!(built_in(), with);
     assert!(with.len() >= 9);
 }
+
+#[test]
+fn a_moment_that_never_comes_is_named_with_those_that_do() {
+    let (from, to) = (
+        "to = { what = \"service-down\" }",
+        "\"service-down\", whom = \"shop\"",
+    );
+    let wrong = ran(
+        &[(from, &format!("to = {{ what = {to} }}"))],
+        &["--scripted"],
+    );
+    assert_eq!(wrong.status.code(), Some(1), "{}", stderr(&wrong));
+    let told = stdout(&wrong);
+    let sentence = "`replay.check[0].is.to`: no `service-down` is about \"shop\"; there are some \
+                    about: api";
+    assert!(told.contains(sentence), "{told}");
+    assert!(!stdout(&ran(&[], &["--scripted"])).contains("there are some about"));
+}
+
+#[test]
+fn a_trace_is_blind_or_scripted_and_says_so() {
+    let (place, _) = written(&[]);
+    let tell = |more: &[&str]| {
+        let all = [&["trace", "outage.toml", "--trial", "1"], more].concat();
+        let output = outage(place.path(), &all);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let (blind, scripted) = (tell(&[]), tell(&["--scripted"]));
+    assert!(
+        blind.starts_with("scenario outage, blind (--scripted"),
+        "{blind}"
+    );
+    assert!(
+        scripted.starts_with("scenario outage, scripted, trial 1"),
+        "{scripted}"
+    );
+    assert_ne!(blind, scripted);
+    let no_report = ["trace", "clients", "--trial", "1", "--scripted"];
+    assert_eq!(outage(place.path(), &no_report).status.code(), Some(2));
+}
+
+#[test]
+fn a_check_notes_what_keeps_a_failover_from_happening_and_where_a_fault_comes_from() {
+    let check = |changes: &[(&str, &str)]| {
+        let (place, _) = written(changes);
+        outage(place.path(), &["check", "outage.toml"])
+    };
+    let none = "[failover]                   # who promotes a replica: outage schema failover\n\
+                kind = \"none\"";
+    let bus = format!("[failover]\n{}", BUS);
+    let fine = stdout(&check(&[(none, &bus)]));
+    assert!(
+        fine.contains("note: a Redis Cluster of 1 cannot elect"),
+        "{fine}"
+    );
+    let sentinel = format!("[failover]\n{}", SENTINEL);
+    let fine = stdout(&check(&[(none, &sentinel)]));
+    assert!(
+        fine.contains("note: 2 of 3 Sentinels stand on one host"),
+        "{fine}"
+    );
+    let hosts = ("hosts = 2", "hosts = 3");
+    let fine = stdout(&check(&[(none, &sentinel), hosts]));
+    assert!(fine.contains("fine") && !fine.contains("note"), "{fine}");
+    let inherited = "this stands in the file that yours extends";
+    let fault = TEMPLATE.find("[[fault]]").map(|at| &TEMPLATE[at..]);
+    let fault = fault
+        .and_then(|text| text.split_once("\n\n"))
+        .expect("a fault")
+        .0;
+    let wrong = stderr(&check(&[(fault, "")]));
+    assert!(wrong.contains(inherited), "{wrong}");
+    assert!(!stderr(&check(&[("replicas = 1", "replicas = 5")])).contains(inherited));
+}
+
+/// As Redis ships it.
+const BUS: &str = "kind = \"cluster-bus\"\nversion = \"redis-7.0\"\nnode_timeout = \"15s\"\n\
+    replica_validity_factor = 10\nrepl_ping_replica_period = \"10s\"\n\
+    require_full_coverage = true\nallow_reads_when_down = false\nmigration_barrier = 1\n\
+    allow_replica_migration = true\nlatency = \"250us\"\nconfig_save = \"1ms\"";
+const SENTINEL: &str = "kind = \"sentinel\"\nsentinels = 3\nquorum = 2\ndown_after = \"30s\"\n\
+    failover_timeout = \"3min\"\nparallel_syncs = 1\nmaster_reboot_down_after = \"0s\"\n\
+    latency = \"250us\"\nconfig_save = \"3ms\"";

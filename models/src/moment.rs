@@ -27,7 +27,8 @@ pub enum What {
     /// A fault of the scenario strikes; whom: its kind, such as `crash`.
     Fault,
     /// A node does not serve as it should any more; whom: the node, such as `shared shard 1 node a`
-    /// (its cluster, shard and letter; `a` was the primary at the start).
+    /// (its cluster, shard and letter; `a` was the primary at the start). Again with each change of
+    /// its trouble: killed, then loading; and at each fork that blocks it.
     NodeDown,
     /// A node is healthy again; whom: the node.
     NodeUp,
@@ -46,7 +47,8 @@ pub enum What {
     /// A service captures or answers again; whom: the service. Requests may still fail in queues
     /// that are full: see `errors-end`.
     ServiceUp,
-    /// A request finds no free worker of the service for the first time; whom: the service.
+    /// A request finds no free worker of the service for the first time; whom: the service. It is
+    /// about workers, not about a client's pool of connections.
     PoolEmpty,
     /// The first minute in which at least one attempt in ten fails; whom: the service.
     ErrorsBegin,

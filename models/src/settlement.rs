@@ -25,11 +25,51 @@ use crate::world::World;
 pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let evicted = evicted(&mut world);
     let (products, replays) = counted(&world, streams, mode);
+    let outcome = row(&world, &products, &replays, &evicted);
+    let components = components(&world);
+    let blast = blast(&world);
+    let windows = windows(&world, streams);
+    tell_replays(&mut world, &replays);
+    let mut ledger = world.ledger;
+    let draws = std::mem::take(&mut ledger.draws);
+    let mut moments = std::mem::take(&mut ledger.moments);
+    for (n, (service, window)) in windows.iter().enumerate() {
+        // Populations of one service show the same service.
+        if !windows[..n].iter().any(|(before, _)| before == service) {
+            moments.extend(observed(service, window));
+        }
+    }
+    moments.sort_by_key(|moment| moment.at);
+    let (trace, mut timeline) = ledger.into_story();
+    timeline.minutes = minutes(&world.spec.signers.service, &windows);
+    TrialResult {
+        outcome,
+        components,
+        products: match products.len() {
+            1 => Vec::new(),
+            _ => products.into_iter().map(Counted::outcome).collect(),
+        },
+        blast,
+        timeline,
+        moments,
+        windows,
+        trace,
+        draws,
+    }
+}
+
+/// The flat row.
+fn row(
+    world: &World,
+    products: &[Counted],
+    replays: &[(ServiceId, Replay)],
+    evicted: &Evicted,
+) -> TrialOutcome {
     let mut tally = Tally::default();
     let all = products.iter().map(|product| &product.tally);
     all.for_each(|product| tally.add(product));
     let signers = &products[0];
-    let outage = outage(&world);
+    let outage = outage(world);
     let detect = outage.and_then(|(from, _)| {
         let found = world.ledger.detections.iter().min()?;
         Some(found.saturating_since(from).as_secs_f64())
@@ -65,39 +105,10 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         evicted_keys: evicted.keys,
         signed_out: evicted.sessions,
         cache_hit_rate: evicted.hit_rate,
-        cost_per_month_usd: cost_per_month(&world),
+        cost_per_month_usd: cost_per_month(world),
     };
     outcome.assert_adds_up();
-    let components = components(&world);
-    let blast = blast(&world);
-    let windows = windows(&world, streams);
-    tell_replays(&mut world, &replays);
-    let mut ledger = world.ledger;
-    let draws = std::mem::take(&mut ledger.draws);
-    let mut moments = std::mem::take(&mut ledger.moments);
-    for (n, (service, window)) in windows.iter().enumerate() {
-        // Populations of one service show the same service.
-        if !windows[..n].iter().any(|(before, _)| before == service) {
-            moments.extend(observed(service, window));
-        }
-    }
-    moments.sort_by_key(|moment| moment.at);
-    let (trace, mut timeline) = ledger.into_story();
-    timeline.minutes = minutes(&world.spec.signers.service, &windows);
-    TrialResult {
-        outcome,
-        components,
-        products: match products.len() {
-            1 => Vec::new(),
-            _ => products.into_iter().map(Counted::outcome).collect(),
-        },
-        blast,
-        timeline,
-        moments,
-        windows,
-        trace,
-        draws,
-    }
+    outcome
 }
 
 /// What evictions came to, over all clusters; and their story.

@@ -39,6 +39,9 @@ pub fn run(file: &str) -> super::Done {
             world.faults.len(),
             world.horizon
         ));
+        for doubt in world.doubts() {
+            terminal::result(&format!("  note: {doubt}\n"));
+        }
         return Ok(0);
     }
     let plan = Study::load(&mut sources, &found)?.plan;

@@ -159,6 +159,9 @@ struct TraceArguments {
     /// The design, if a study is given [default: its baseline]
     #[arg(long, value_name = "LABEL")]
     point: Option<String>,
+    /// With people's times as the report gives them, if the scenario is a replay
+    #[arg(long)]
+    scripted: bool,
 }
 
 #[derive(Debug, clap::Args)]

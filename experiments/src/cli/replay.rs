@@ -13,6 +13,7 @@ use crate::document::{Node, Sources};
 use crate::error::Error;
 use crate::progress::Bar;
 use crate::replay::judge::{Line, blind, measured, scripted, total_of};
+use crate::replay::missing::missing;
 use crate::replay::spec::MeasureSpec;
 use crate::replay::{Kind, Replay, Watch, built_in, onset, trials};
 use crate::report::story::chart;
@@ -67,6 +68,8 @@ struct Told {
     /// Stories of single trials, and differences.
     text: String,
     lines: Vec<Line>,
+    /// What was asked for and never came.
+    missing: Vec<String>,
     /// For `--out`.
     files: Vec<(String, Vec<u8>)>,
 }
@@ -126,6 +129,12 @@ fn judged(
     let what = format!("{}, {}", replay.name, kind.name());
     let waiting = Waiting::new(&what, count * worlds, stop);
     let told = trials(&replay.name, &world, arguments.seed, count, &waiting)?;
+    if kind == Kind::Scripted || arguments.blind {
+        let name = &replay.name;
+        let sentences = missing(&replay.spec, &told).into_iter();
+        into.missing
+            .extend(sentences.map(|sentence| format!("{name}: {sentence}")));
+    }
     match kind {
         Kind::Scripted => {
             let lines = scripted(replay, arguments.seed, &told, &waiting)?;
@@ -169,6 +178,9 @@ fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
     if !told.lines.is_empty() {
         let card = scorecard(&told.lines).to_text(&TextOptions::plain());
         text.push_str(&card.expect("cells fit their columns"));
+    }
+    for sentence in &told.missing {
+        text.push_str(&format!("{sentence}\n"));
     }
     terminal::result(&text);
     Ok(())

@@ -9,8 +9,9 @@ use sim::{SimTime, Streams};
 use super::TraceArguments;
 use crate::document::Sources;
 use crate::error::{Error, suggest};
+use crate::replay::{Kind, Replay, is_replay};
 use crate::report::story::onset;
-use crate::scenario::{self, SCENARIOS, STUDIES};
+use crate::scenario::{self, Found, SCENARIOS, STUDIES};
 use crate::study::{Study, is_study};
 use crate::terminal;
 
@@ -19,7 +20,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   outage trace incident-2020 --trial 1
   outage trace incident-2020 --trial 1 --point \"write-canary / shared / alert\"
-  outage trace my-scenario.toml --trial 7 --seed 3 | less";
+  outage trace my-replay.toml --trial 7 --seed 3 --scripted | less";
 
 /// Prints the story of one trial.
 pub fn run(arguments: &TraceArguments) -> super::Done {
@@ -84,11 +85,15 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
                 mend: "leave --point out".to_owned(),
             });
         }
-        let spec = scenario::world(&found.root).map_err(|p| Error::input(sources, p))?;
-        return Ok(Subject {
-            label: format!("scenario {}", found.name),
-            seed: 1,
-            spec,
+        return scenario_of(sources, found, arguments.scripted);
+    }
+    if arguments.scripted {
+        return Err(Error::Usage {
+            wrong: format!(
+                "`{}` is a study, and no report gives its people's times",
+                found.name
+            ),
+            mend: "leave --scripted out".to_owned(),
         });
     }
     let mut study = Study::load(sources, &found)?;
@@ -106,6 +111,34 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
         label,
         seed: study.plan.seed,
         spec: study.worlds.swap_remove(place),
+    })
+}
+
+/// A scenario, as it is drawn or, if it is a replay, as its report has it.
+fn scenario_of(sources: &Sources, found: Found, scripted: bool) -> Result<Subject, Error> {
+    let wrong = |problems| Error::input(sources, problems);
+    let name = found.name.clone();
+    let (mode, spec) = match (is_replay(&found.root), scripted) {
+        (false, true) => {
+            return Err(Error::Usage {
+                wrong: format!("`{name}` has no [replay] table, so nothing is scripted"),
+                mend: "leave --scripted out".to_owned(),
+            });
+        }
+        (false, false) => ("", scenario::world(&found.root).map_err(wrong)?),
+        (true, _) => {
+            let replay = Replay::of(found).map_err(wrong)?;
+            let (mode, kind) = match scripted {
+                true => (", scripted", Kind::Scripted),
+                false => (", blind (--scripted takes the report's times)", Kind::Blind),
+            };
+            (mode, replay.world(kind, None).map_err(wrong)?)
+        }
+    };
+    Ok(Subject {
+        label: format!("scenario {name}{mode}"),
+        seed: 1,
+        spec,
     })
 }
 

@@ -27,6 +27,8 @@ pub struct Source {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// Is it extended by another that was read?
+    pub is_base: bool,
 }
 
 /// Some bytes of one of the [`Sources`].
@@ -87,8 +89,14 @@ impl Sources {
         self.files.push(Source {
             name: name.into(),
             text: text.into(),
+            is_base: false,
         });
         self.files.len() - 1
+    }
+
+    /// The file of this number is extended by another.
+    pub fn set_base(&mut self, number: usize) {
+        self.files[number].is_base = true;
     }
 
     /// The file of this number.
@@ -273,6 +281,7 @@ mod tests {
         let source = Source {
             name: "a".into(),
             text: "é = 1\nbb = 2\n".into(),
+            is_base: false,
         };
         assert_eq!(source.line_and_column(3), (1, 3));
         assert_eq!(source.line_and_column(7), (2, 1));

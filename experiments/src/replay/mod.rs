@@ -7,6 +7,7 @@
 //! ```
 
 pub mod judge;
+pub mod missing;
 pub mod spec;
 
 use std::path::Path;

@@ -103,7 +103,9 @@ pub enum Check {
         /// How often at most; absent: any number.
         high: Option<u32>,
     },
-    /// The share of attempts at a service that fail between two moments.
+    /// The share of attempts at a service that fail between two moments, by whole minutes: the
+    /// minute in which `service-down` falls counts from its start. `errors-high` to `errors-ease`
+    /// leaves out minutes that are mixed.
     FailingShare {
         /// The name of the service.
         service: String,

@@ -124,8 +124,8 @@ fn replayed(rows: &Rows, best: usize) -> Option<String> {
     let left = rows.values("spool_left", best);
     let left = left.iter().filter(|writes| **writes > 0.0).count();
     Some(format!(
-        "Replaying its spool to Redis takes the best design {} in the median of {} trials, of which \
-         {left} end with something in it.",
+        "Replaying its spool to Redis takes the best design {} in the median of {} trials, of \
+         which {left} end with something in it.",
         Format::Duration.number(median),
         took.len()
     ))

@@ -46,7 +46,9 @@ pub fn whole() -> Value {
     );
     world["$defs"]["ClientSpec"]["properties"]["preset"] = json!({
         "description": "A client library, whose defaults are taken for all keys that are not \
-                        given; absent: all keys are given.",
+                        given; `outage clients` says what each of them does. For a library that \
+                        is not among them take the nearest, and the keys that differ beside it. \
+                        Absent: all keys are given.",
         "enum": CLIENTS.map(|client| client.name),
     });
     let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();

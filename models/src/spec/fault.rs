@@ -45,7 +45,8 @@ pub enum FaultSpec {
         lasts: SimDuration,
     },
     /// A host of the cluster is gone without a word, with every node on it, and comes back later:
-    /// its processes start anew and read their data.
+    /// its processes start anew and read their data. A host that only lost its network is a
+    /// `partition`.
     HostLoss {
         /// The name of a workload: its cluster is hit.
         workload: String,
@@ -57,7 +58,8 @@ pub enum FaultSpec {
         /// For how long.
         lasts: SimDuration,
     },
-    /// Some hosts of a cluster are cut off from the others for a while, both ways.
+    /// Some hosts of a cluster are cut off from the others for a while, both ways. Nodes on them go
+    /// on, so no `node-down` is told: for minute 0 of a replay take `fault` or `service-down`.
     Partition {
         /// The name of a workload: its cluster is hit.
         workload: String,

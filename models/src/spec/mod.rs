@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod check;
 pub mod clock;
+mod doubts;
 pub mod fault;
 pub mod people;
 pub mod persistence;

@@ -50,7 +50,8 @@ pub enum ScheduleSpec {
 #[serde(deny_unknown_fields)]
 pub struct SavePointSpec {
     /// Time that must have passed since the last save, such as `"15min"`. Both conditions must
-    /// hold.
+    /// hold. It is counted on every node, replicas too, from a random moment before the trial, so
+    /// no save can be set to a time of day.
     pub after: SimDuration,
     /// Keys that must have changed since the last save; at least 1.
     pub changes: u64,

@@ -287,7 +287,7 @@ impl WorldSpec {
             service.spool.is_some() || !captures || !self.health_checks.iter().any(opens),
             format!("service[{i}].spool"),
             "a health check opens the spool of this service, and it has none",
-            "write `spool = { drain = \"100/s\" }`: so many writes a second are replayed afterwards",
+            "write `spool = { drain = \"100/s\" }`: so many writes a second are replayed later",
         );
         found.unless(
             service.spool.is_none_or(|spool| spool.drain.get() > 0.0),

@@ -162,7 +162,7 @@ pub enum Budget {
 pub struct RedisSpec {
     /// Primaries with slots, in one cluster: 1 for a single primary (with Sentinel, a managed
     /// service or nothing), 3 or more for Redis Cluster, which elects only with a majority of
-    /// primaries.
+    /// primaries. Sentinel and managed services take any number.
     pub shards: u16,
     /// Replicas of each primary, each on a host of its own; 0 for none.
     pub replicas: u16,

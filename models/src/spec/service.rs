@@ -35,16 +35,17 @@ pub struct ServiceSpec {
     /// `WAIT` after every write: the service waits until replicas have it; absent: it does not
     /// wait.
     pub wait: Option<WaitSpec>,
-    /// Where acceptances go while a check's action `open-spool` holds, such as `{ drain = "100/s" }`;
-    /// absent: none, and no check may open it.
+    /// Where acceptances go while a check's action `open-spool` holds, such as
+    /// `{ drain = "100/s" }`; absent: none, and no check may open it.
     pub spool: Option<SpoolSpec>,
     /// Its Redis client: a `preset` such as `{ preset = "jedis-6" }`, with keys that differ beside
     /// it, or all keys.
     pub client: ClientSpec,
 }
 
-/// A durable store beside Redis (a log, a queue of a cloud provider, a disk) that takes writes while
-/// Redis does not, and is replayed to Redis afterwards. It holds as much as comes and loses nothing.
+/// A durable store beside Redis (a log, a queue of a cloud provider, a disk) that takes writes
+/// while Redis does not, and is replayed to Redis afterwards. It holds as much as comes and loses
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpoolSpec {

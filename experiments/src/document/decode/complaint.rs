@@ -197,8 +197,9 @@ pub fn candidates<T: DeserializeOwned>(tree: &Node, path: &[Step], kind: &Kind) 
     values.push(Value::Scalar(toml::Value::Integer(1)));
     values.push(Value::Scalar(toml::Value::Float(0.5)));
     values.push(Value::Scalar(toml::Value::Boolean(true)));
-    values.push(Value::Array(Vec::new()));
+    // To serde an empty array is a distribution that lacks its kind.
     values.push(constant(tree.place));
+    values.push(Value::Array(Vec::new()));
     values.push(Value::Table(Table::new()));
     values
 }

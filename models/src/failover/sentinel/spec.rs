@@ -16,6 +16,8 @@ use super::ids::Node;
 #[serde(deny_unknown_fields)]
 pub struct SentinelSpec {
     /// How many Sentinels there are, at least 1 and usually 3. Dead ones count for majorities too.
+    /// Sentinel i stands on host i of `redis.hosts`, dealt round, and is lost or cut off with it:
+    /// with 3 give at least 3 hosts, or the loss of one may take the majority along.
     pub sentinels: u16,
     /// The quorum of `sentinel monitor`: how many must hold the primary for down, 1 to `sentinels`.
     pub quorum: u16,

@@ -1,0 +1,55 @@
+//! Moments that a `[replay]` table asks for and that come in no trial, and why that may be.
+
+use std::collections::BTreeSet;
+
+use models::TrialResult;
+
+use super::spec::{Check, ReplaySpec, Selector};
+
+/// A sentence for each moment that comes in no trial, though a check waits for it.
+pub fn missing(spec: &ReplaySpec, told: &[TrialResult]) -> Vec<String> {
+    let absent = |(key, selector): (String, &Selector)| {
+        let comes = |trial: &TrialResult| selector.count(&trial.moments, None) > 0;
+        (!told.iter().any(comes)).then(|| sentence(&key, selector, told))
+    };
+    selectors(spec).into_iter().filter_map(absent).collect()
+}
+
+fn sentence(key: &str, selector: &Selector, told: &[TrialResult]) -> String {
+    let what = selector.what;
+    let moments = told.iter().flat_map(|trial| &trial.moments);
+    let whom = moments.filter(|moment| moment.what == what);
+    let whom: BTreeSet<&str> = whom.map(|moment| moment.whom.as_str()).collect();
+    match (&selector.whom, whom.is_empty()) {
+        (Some(asked), false) => {
+            let names: Vec<&str> = whom.into_iter().collect();
+            format!(
+                "`{key}`: no `{}` is about \"{asked}\"; there are some about: {}",
+                what.name(),
+                names.join(", ")
+            )
+        }
+        (None, _) | (_, true) => format!("`{key}`: there is no `{}` in any trial", what.name()),
+    }
+}
+
+/// The moments that are asked for, by their keys. A check that counts may well count none.
+fn selectors(spec: &ReplaySpec) -> Vec<(String, &Selector)> {
+    let mut found = vec![("replay.onset".to_owned(), &spec.onset)];
+    if let Some(from) = &spec.total.from {
+        found.push(("replay.total.from".to_owned(), from));
+    }
+    found.push(("replay.total.to".to_owned(), &spec.total.to));
+    for (n, check) in spec.checks.iter().enumerate() {
+        let key = |end: &str| format!("replay.check[{n}].is.{end}");
+        match &check.is {
+            Check::Interval { from, to, .. } | Check::FailingShare { from, to, .. } => {
+                found.push((key("from"), from));
+                found.push((key("to"), to));
+            }
+            Check::Count { of, low, .. } if *low > 0 => found.push((key("of"), of)),
+            Check::Count { .. } | Check::Compare { .. } => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,37 @@
+//! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
+//! author may think.
+
+use super::{FailoverSpec, WorldSpec};
+
+impl WorldSpec {
+    /// What a second look might be worth.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        match &self.failover {
+            FailoverSpec::Sentinel(group) => {
+                // Dealt round: host 0 has the most.
+                let on_one = group.sentinels.div_ceil(self.redis.hosts.max(1));
+                let left = group.sentinels - on_one.min(group.sentinels);
+                if left <= group.sentinels / 2 {
+                    doubts.push(format!(
+                        "{on_one} of {} Sentinels stand on one host: without it none can be \
+                         elected to fail over; give more redis.hosts",
+                        group.sentinels
+                    ));
+                }
+            }
+            FailoverSpec::ClusterBus(_) if self.redis.shards < 3 => {
+                doubts.push(format!(
+                    "a Redis Cluster of {} cannot elect: a primary that is lost leaves no \
+                     majority of primaries; give redis.shards = 3",
+                    self.redis.shards
+                ));
+            }
+            FailoverSpec::ClusterBus(_)
+            | FailoverSpec::Managed(_)
+            | FailoverSpec::Application {}
+            | FailoverSpec::None {} => {}
+        }
+        doubts
+    }
+}
