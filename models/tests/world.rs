@@ -272,3 +272,21 @@ fn a_disk_that_fills_while_a_child_writes_fails_that_save_in_both_ways() {
         assert_eq!(lazy, trial(&spec, number, Mode::Eager), "trial {number}");
     }
 }
+
+#[test]
+fn a_promotion_that_a_later_fault_ends_was_not_useless() {
+    let crash = |at: &str| {
+        let at = format!("{{ kind = \"constant\", value = \"{at}\" }}");
+        format!("{{ kind = \"crash\", workload = \"log\", at = {at} }}")
+    };
+    let twice = format!("[{}, {}]", crash("20min"), crash("80min"));
+    let spec = small_world(&[
+        ("horizon", "\"2h\""),
+        ("health_check", "[]"),
+        ("redis.node_memory", "\"8GiB\""),
+        ("redis.restart_delay", "\"1min\""),
+        ("fault", &twice),
+    ]);
+    let outcome = trial(&spec, 1, Mode::Lazy).outcome;
+    assert_eq!((outcome.failovers, outcome.useless_failovers), (2, 0));
+}

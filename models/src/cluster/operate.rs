@@ -237,6 +237,8 @@ impl Cluster {
     /// The owner of a shard is killed.
     pub fn crash(&mut self, shard: usize, cx: &mut Cx) {
         let owner = self.owners[shard];
+        // A fault from outside says nothing about what a promotion was to cure.
+        self.nodes[owner].promoted = None;
         self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
         self.settle(cx);
     }
