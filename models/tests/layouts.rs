@@ -28,7 +28,8 @@ const WRITER: &str = r#"[
       topology_refresh = "1s" } },
     { name = "api", workers = 64, queue_limit = 64, gateway_timeout = "30s",
       service_time = "20ms", needs = [{ workload = "log", access = "write" }],
-      spool = { drain = "5/s" }, client = { retries = 0, backoff = "1s", retries_on = [], topology_refresh = "1s" } },
+      spool = { drain = "5/s" },
+      client = { retries = 0, backoff = "1s", retries_on = [], topology_refresh = "1s" } },
 ]"#;
 
 fn with(changes: &[(&str, &str)], layout: &str) -> WorldSpec {
