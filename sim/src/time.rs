@@ -304,14 +304,17 @@ impl FromStr for SimDuration {
 }
 
 impl fmt::Display for SimDuration {
-    /// The shortest exact form in the largest unit that leaves at most three decimals.
+    /// The shortest exact form in the largest unit that leaves at most three decimals and reads
+    /// back as it was: near 2^52 ns a float of microseconds may not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
             return f.pad("0s");
         }
         for (name, nanos) in UNITS.iter().rev() {
-            if self.0 >= *nanos && (u128::from(self.0) * 1000).is_multiple_of(u128::from(*nanos)) {
-                return f.pad(&format!("{}{name}", self.0 as f64 / *nanos as f64));
+            let number = self.0 as f64 / *nanos as f64;
+            let short = (u128::from(self.0) * 1000).is_multiple_of(u128::from(*nanos));
+            if self.0 >= *nanos && short && round_to_u64(number * *nanos as f64) == self.0 {
+                return f.pad(&format!("{number}{name}"));
             }
         }
         f.pad(&format!("{}ns", self.0))
@@ -464,6 +467,12 @@ mod tests {
             SimDuration::ZERO.saturating_sub(SimDuration::MAX),
             SimDuration::ZERO
         );
+    }
+
+    #[test]
+    fn a_span_that_microseconds_cannot_tell_is_told_in_nanoseconds() {
+        let span = SimDuration::from_nanos(4_419_289_511_338_313);
+        assert_eq!(read(&span.to_string()), span);
     }
 
     proptest! {
