@@ -9,7 +9,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::redis::capability::{Condition, Reply};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use models::lab::Fault;
+use failover::lab::Fault;
 use sim::SimDuration;
 
 use crate::model;

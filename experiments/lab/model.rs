@@ -1,7 +1,7 @@
 //! What the model gives for a setting of the lab, and how a real run is held against it.
 
 use experiments::stats::quantile;
-use models::lab::{ClusterSetting, Fault, LabRun, ProbeSpec, SentinelSetting, Setting, run};
+use failover::lab::{ClusterSetting, Fault, LabRun, ProbeSpec, SentinelSetting, Setting, run};
 use sim::{SimDuration, Streams};
 
 /// One real run is held to the model's 0.5 % and 99.5 % quantiles, widened by this. We look every

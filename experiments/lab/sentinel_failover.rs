@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use models::answer::Cause;
-use models::lab::Fault;
+use demand::answer::Cause;
+use failover::lab::Fault;
 use models::redis::capability::{Condition, Reply};
 
 use crate::capability::fail_a_save;

@@ -9,7 +9,7 @@
 //! `H` is what the library waits: timeouts, further tries and pauses added up. The table has the
 //! simulated times beside that arithmetic; `experiments/scenarios/clients.toml` is the service.
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::moment::What;
 use models::spec::service::ClientSpec;
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};

@@ -11,7 +11,7 @@ use experiments::stats::kolmogorov::two_sample;
 use experiments::stats::{LEVEL, quantile};
 use experiments::validate::read::Group;
 use experiments::validate::{Line, Order, Quantity, Verdict, judge, read};
-use models::lab::{
+use failover::lab::{
     ClusterSetting, Fault, MEASURED, Milestones, ProbeSpec, SentinelSteps, Setting, run,
 };
 use serde_json::Value;

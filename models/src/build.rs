@@ -2,7 +2,6 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
-use crate::answer::AnswerTimeline;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
@@ -21,6 +20,7 @@ use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
 use crate::world::World;
 use crate::{Mode, RunOptions};
+use demand::answer::AnswerTimeline;
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {

@@ -11,17 +11,13 @@
 //! Signers are counted at the end (`demand`) against what their service answered, since nothing
 //! that they do changes what the infrastructure does here.
 
-pub mod answer;
 pub mod blast;
 mod build;
 pub mod check;
 pub mod cluster;
-pub mod demand;
 pub mod event;
-pub mod failover;
 pub mod fault;
 pub mod ids;
-pub mod lab;
 pub mod layout;
 pub mod ledger;
 pub mod moment;
@@ -39,18 +35,10 @@ mod trial;
 mod visitors;
 pub mod world;
 
+pub use demand::Mode;
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
 pub use spec::{Problem, WorldSpec};
 pub use trial::{TrialError, run_trial};
-
-/// How a trial is evaluated. Both ways give the same numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Only what somebody looks at is evaluated.
-    Lazy,
-    /// Everything is, request by request and heartbeat by heartbeat.
-    Eager,
-}
 
 /// How a trial is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sim::{SimDuration, SimTime};
 
-use crate::demand::Window;
+use demand::Window;
 
 /// Something happened to somebody at an instant.
 #[derive(Clone, Debug, PartialEq, Serialize)]

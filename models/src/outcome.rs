@@ -4,9 +4,9 @@
 use serde::Serialize;
 use sim::SimTime;
 
-use crate::answer::Cause;
-use crate::demand::Window;
 use crate::moment::Moment;
+use demand::Window;
+use demand::answer::Cause;
 
 /// What a trial yields.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,14 +2,14 @@
 
 use sim::{Intervals, SimDuration, SimTime};
 
-use crate::answer::{Answer, AnswerTimeline};
 use crate::cluster::Cluster;
-use crate::demand::Control;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
+use demand::Control;
+use demand::answer::{Answer, AnswerTimeline};
 
 /// One API.
 #[derive(Clone, Debug)]

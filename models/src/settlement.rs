@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use sim::{Intervals, SimDuration, SimTime, Streams};
 
-use crate::Mode;
-use crate::answer::AnswerTimeline;
 use crate::cluster::Evicted;
-use crate::demand::{self, Answers, Population, Tally, Window};
 use crate::ids::{Id, ServiceId};
 use crate::layout;
 use crate::moment::{What, fails_to_the_end, observed};
@@ -20,6 +17,9 @@ use crate::spec::{ActionSpec, ComponentSpec, WorldSpec};
 use crate::spool::Replay;
 use crate::visitors;
 use crate::world::World;
+use demand::Mode;
+use demand::answer::AnswerTimeline;
+use demand::{self, Answers, Population, Tally, Window};
 
 /// The result of a world that has come to its end.
 pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {

@@ -11,8 +11,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use crate::answer::AnswerTimeline;
-use crate::demand::Opening;
+use demand::Opening;
+use demand::answer::AnswerTimeline;
 
 /// How the spool of one service was emptied.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,7 +78,7 @@ fn served(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Answer, Cause};
+    use demand::answer::{Answer, Cause};
 
     fn second(s: u64) -> SimTime {
         SimTime::ZERO + SimDuration::from_secs(s)

@@ -1,9 +1,13 @@
 //! The names of the random streams. A number is part of every draw: never reuse or renumber one.
 //!
 //! The entity beside a purpose is something that exists in every design that is compared: a
-//! workload, a class of signers, an observer, an incident. It is never a Redis node.
+//! workload, a class of signers, an observer, an incident. It is never a Redis node. Numbers 40 and
+//! 43 are those of [`demand`], 60 and 61 those of [`failover`].
 
 use sim::Purpose;
+
+pub use demand::streams::{ARRIVALS, CALLS};
+pub use failover::streams::{LAB, LAB_BUS};
 
 /// The entity of something that designs know by its name (FNV-1a, 64 bits).
 pub fn entity(name: &str) -> u64 {
@@ -35,11 +39,6 @@ pub const ALERT_REACHES: Purpose = Purpose(32);
 pub const ALERT_BLIND: Purpose = Purpose(33);
 /// When an alert rule pages without a cause. Entity: the rule, by its name.
 pub const FALSE_ALARMS: Purpose = Purpose(34);
-/// Arrivals of visits. Entity: the population, and the cell; its classes are sub-streams, by
-/// position.
-pub const ARRIVALS: Purpose = Purpose(40);
-/// Calls of a request: keys, work, pauses. Entity: the population; its classes are sub-streams.
-pub const CALLS: Purpose = Purpose(43);
 /// When bursts begin and end. Entity: the population.
 pub const BURSTS: Purpose = Purpose(41);
 /// When surges begin and how long they last. Entity: the population; surges are sub-streams.
@@ -52,7 +51,3 @@ pub const PEOPLE_STEP: Purpose = Purpose(52);
 pub const FALSE_PAGE: Purpose = Purpose(53);
 /// What the autoscaler's provider takes. Entity: the action.
 pub const PROVIDER: Purpose = Purpose(51);
-/// The phases of a laboratory run: starts of processes, the fault. Entity: always 0.
-pub const LAB: Purpose = Purpose(60);
-/// The bus of a laboratory run. Entity: always 0.
-pub const LAB_BUS: Purpose = Purpose(61);

@@ -10,11 +10,11 @@ use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 mod inside;
 
-use crate::demand::{Class, Client, Demand, Population, Service};
 use crate::layout;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec, WorldSpec};
 use crate::traffic;
 use crate::world::World;
+use demand::{Class, Client, Demand, Population, Service};
 
 /// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
 pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {

@@ -6,7 +6,6 @@
 
 use sim::{Agenda, Model, SimDuration, SimTime, Streams};
 
-use crate::answer::Answer;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Echo, Order, Subject};
 use crate::cluster::Cluster;
@@ -25,6 +24,7 @@ use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
 use crate::spec::service::Access;
 use crate::spec::{ProbeSpec, WorldSpec};
+use demand::answer::Answer;
 
 /// All parts of a trial.
 pub struct World<'a> {

@@ -1,4 +1,4 @@
-//! The capability table against what a real Redis 7.0.15 did at `maxmemory` (see `models/lab`): the
+//! The capability table against what a real Redis 7.0.15 did at `maxmemory` (see `models/failover/lab`): the
 //! bus and PING here, commands one by one in `memory_lab.rs`.
 
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ fn rows(text: &str) -> Vec<BTreeMap<String, String>> {
 #[test]
 fn at_maxmemory_the_bus_goes_on_and_nothing_fails_over() {
     assert!(Condition::AtMaxmemory.capabilities().bus);
-    let cluster = rows(include_str!("../lab/C5_cluster_memory_limit.csv"));
-    let sentinel = rows(include_str!("../lab/S4_sentinel_memory_limit.csv"));
+    let cluster = rows(include_str!("../failover/lab/C5_cluster_memory_limit.csv"));
+    let sentinel = rows(include_str!("../failover/lab/S4_sentinel_memory_limit.csv"));
     assert_eq!((cluster.len(), sentinel.len()), (5, 5));
     for row in cluster.iter().chain(&sentinel) {
         assert_eq!(row["failover_log_events_in_watch"], "0");

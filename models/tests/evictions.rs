@@ -3,7 +3,7 @@
 
 mod support;
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::{Mode, TrialResult};
 use support::{lines, story_world, trial};
 

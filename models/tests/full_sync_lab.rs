@@ -1,4 +1,4 @@
-//! The time of a full synchronisation against what a real Redis 7.0.15 took (see `models/lab`).
+//! The time of a full synchronisation against what a real Redis 7.0.15 took (see `models/failover/lab`).
 //!
 //! The constants are properties of the machine, so they are measured here, from five of the sixteen
 //! groups of runs, and every group is then compared with the rule:
@@ -37,7 +37,7 @@ struct Measured {
 }
 
 fn measured() -> BTreeMap<Group, Measured> {
-    let text = include_str!("../lab/M1_fullsync.csv");
+    let text = include_str!("../failover/lab/M1_fullsync.csv");
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let mut runs: BTreeMap<Group, Vec<BTreeMap<String, String>>> = BTreeMap::new();
     for row in reader.deserialize::<BTreeMap<String, String>>() {

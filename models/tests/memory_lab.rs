@@ -1,8 +1,8 @@
-//! The memory model against what a real Redis 7.0.15 held, copied and refused (see `models/lab`).
+//! The memory model against what a real Redis 7.0.15 held, copied and refused (see `models/failover/lab`).
 
 use std::collections::BTreeMap;
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::redis::allocator::allocated;
 use models::redis::capability::{Condition, Reply};
 use models::redis::commands::{Request, Script};
@@ -49,7 +49,7 @@ const STARTUP: f64 = 876_176.0;
 
 #[test]
 fn used_memory_follows_keys_and_values_steps_included() {
-    let measured = rows(include_str!("../lab/M3_used_memory.csv"));
+    let measured = rows(include_str!("../failover/lab/M3_used_memory.csv"));
     assert_eq!(measured.len(), 204);
     // What the lab's own connection takes, from the row without keys.
     let client = number(&measured[0], "used_memory") - STARTUP;
@@ -96,8 +96,8 @@ fn used_memory_follows_keys_and_values_steps_included() {
 fn cluster_mode_needs_more_for_every_key() {
     // C5 and S4 filled 16 MiB with keys of 1000 B, with and without cluster mode.
     let filled = |text: &str| number(&rows(text)[0], "filled_keys");
-    let plain = filled(include_str!("../lab/S4_sentinel_memory_limit.csv"));
-    let cluster = filled(include_str!("../lab/C5_cluster_memory_limit.csv"));
+    let plain = filled(include_str!("../failover/lab/S4_sentinel_memory_limit.csv"));
+    let cluster = filled(include_str!("../failover/lab/C5_cluster_memory_limit.csv"));
     let of = |cluster| KeyShape { cluster, ..LAB_KEY }.bytes(1000) as f64;
     assert_eq!(of(true) - of(false), 16.0);
     // The keys alone explain this much; the rest is the bus' own memory.
@@ -106,7 +106,7 @@ fn cluster_mode_needs_more_for_every_key() {
 
 #[test]
 fn pages_are_copied_as_measured() {
-    let measured = rows(include_str!("../lab/M2_cow.csv"));
+    let measured = rows(include_str!("../failover/lab/M2_cow.csv"));
     assert_eq!(measured.len(), 9);
     for row in measured {
         let strings = Overwritten {
@@ -124,8 +124,8 @@ fn pages_are_copied_as_measured() {
 
 #[test]
 fn a_slow_subscriber_pushes_the_others_into_oom_and_is_cut_off() {
-    let series = rows(include_str!("../lab/M5_pubsub_timeseries.csv"));
-    let summary = rows(include_str!("../lab/M5_pubsub_summary.csv"));
+    let series = rows(include_str!("../failover/lab/M5_pubsub_timeseries.csv"));
+    let summary = rows(include_str!("../failover/lab/M5_pubsub_summary.csv"));
     assert_eq!(summary.len(), 8);
     for run in summary {
         let of_variant: Vec<&Row> = series
@@ -199,7 +199,7 @@ fn limits(config: &str) -> OutputLimits {
 
 #[test]
 fn every_command_is_refused_or_served_at_maxmemory_as_measured() {
-    let measured = rows(include_str!("../lab/M4_commands.csv"));
+    let measured = rows(include_str!("../failover/lab/M4_commands.csv"));
     assert_eq!(measured.len(), 224);
     for row in measured {
         let command = row["command"].as_str();

@@ -139,7 +139,7 @@ fn a_restarted_node_that_is_full_is_full_again_and_read_from_no_more() {
     let wait = run(&[FULL], &[step(r#"{ kind = "wait" }"#)]);
     let restart = run(&[FULL], &[step(r#"{ kind = "restart-nodes" }"#)]);
     let refused = |result: &TrialResult| {
-        let refused = models::answer::Cause::Refused;
+        let refused = demand::answer::Cause::Refused;
         result.outcome.failed[refused as usize]
     };
     assert_eq!(refused(&wait), 0);

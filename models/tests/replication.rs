@@ -2,7 +2,7 @@
 
 mod support;
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::{Mode, TrialResult};
 use rand::RngExt;
 use sim::{Purpose, Streams};

@@ -167,7 +167,7 @@ fn at_maxmemory_writes_are_refused_and_redis_fails_nothing_over() {
         result.outcome.failovers, 0,
         "the bus has nothing to object to"
     );
-    let oom = models::answer::Cause::Oom;
+    let oom = demand::answer::Cause::Oom;
     assert_eq!(
         result.outcome.failed[oom as usize],
         result.outcome.failed_attempts

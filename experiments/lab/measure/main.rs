@@ -1,5 +1,5 @@
 //! Measures failovers of a real Redis on this machine, run by run, into a table with the columns of
-//! the tables in `models/lab/`.
+//! the tables in `models/failover/lab/`.
 //!
 //! ```text
 //! cargo run --release -p experiments --example measure -- --name X1 --cond cluster-crash \

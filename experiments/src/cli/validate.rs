@@ -11,7 +11,7 @@ use crate::validate::{Order, judge, paper, read};
 pub const EXAMPLES: &str = "\
 Examples:
   outage validate                        # all built-in measurements of Redis 7.0.15
-  outage validate my-lab.csv --runs 500  # your own, in the columns of models/lab/*.csv
+  outage validate my-lab.csv --runs 500  # your own, in the columns of models/failover/lab/*.csv
   outage validate --json | jq '.[] | select(.quantity == \"promote\")'";
 
 /// Shown last in the help.

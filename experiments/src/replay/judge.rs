@@ -234,7 +234,7 @@ fn failing(trial: &TrialResult, service: &str, from: SimTime, to: SimTime) -> Op
     let minute = |at: SimTime| (at.as_secs_f64() / 60.0) as u64;
     let (from, to) = (minute(from), minute(to));
     let inside = window.all.iter().filter(|m| (from..to).contains(&m.minute));
-    let sum = |(ok, failed): (u64, u64), m: &models::demand::Minute| (ok + m.ok, failed + m.failed);
+    let sum = |(ok, failed): (u64, u64), m: &demand::Minute| (ok + m.ok, failed + m.failed);
     let (ok, failed) = inside.fold((0, 0), sum);
     (ok + failed > 0).then(|| failed as f64 / (ok + failed) as f64)
 }

@@ -16,7 +16,7 @@ pub mod manifest;
 pub mod read;
 pub mod write;
 
-use models::answer::Cause;
+use demand::answer::Cause;
 use models::outcome::TrialOutcome;
 
 /// The columns that come before those of factors and measures.

@@ -4,7 +4,7 @@
 //! does not tell the distributions apart at 1 %. Medians within 50 ms of each other stand in for
 //! the first and the last: the measuring machine was busy. Shares are within 15 points.
 
-use models::lab::{Fault, LabRun, Setting};
+use failover::lab::{Fault, LabRun, Setting};
 use sim::SimDuration;
 
 use super::read::Group;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use models::lab::{MEASURED, Setting};
+use failover::lab::{MEASURED, Setting};
 use sim::SimDuration;
 
 use super::setting::{Columns, words};

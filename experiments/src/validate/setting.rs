@@ -3,7 +3,7 @@
 //! A column that is missing, or empty, has the value that the laboratory used throughout. One
 //! condition has no column of its own: C6, whose victim's replica was dead already.
 
-use models::lab::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};
+use failover::lab::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};
 use sim::SimDuration;
 
 use super::sheet::{Record, Sheet};

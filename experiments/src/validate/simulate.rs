@@ -1,6 +1,6 @@
 //! The settings, simulated: as many runs of each as are asked for, in parallel.
 
-use models::lab::{LabRun, Setting, run};
+use failover::lab::{LabRun, Setting, run};
 use rayon::prelude::*;
 use sim::{SimDuration, Streams};
 

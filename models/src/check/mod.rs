@@ -16,13 +16,13 @@ mod judge;
 
 use sim::{SimDuration, SimTime, Streams};
 
-use crate::Mode;
 use crate::event::{Cx, Event};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::{ActionSpec, CheckSpec, ProbeSpec};
 use crate::streams;
+use demand::Mode;
 use judge::Judge;
 
 /// What a check waits for.

@@ -4,15 +4,15 @@ use sim::SimTime;
 
 use super::node::Promotion;
 use super::{Cluster, ClusterTimer};
-use crate::Mode;
 use crate::event::{Cx, Event};
-use crate::failover::cluster_bus::{
-    BusEffect, BusEffects, ClusterBus, Member, MemberInit, Process, ReplicaLink, Role, Shard,
-};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::FailoverSpec;
+use demand::Mode;
+use failover::cluster_bus::{
+    BusEffect, BusEffects, ClusterBus, Member, MemberInit, Process, ReplicaLink, Role, Shard,
+};
 
 impl Cluster {
     /// A healthy bus of the nodes as they are now; `None` if this cluster runs none.

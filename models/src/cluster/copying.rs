@@ -30,11 +30,11 @@ use sim::{SimDuration, SimTime};
 use super::node::{Copying, Due, Link, Parting};
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
-use crate::failover::cluster_bus::ReplicaLink;
 use crate::moment::What;
 use crate::redis::fork::{Busy, copies_pages_for};
 use crate::redis::replication::{Overflow, overflow};
 use crate::redis::sync::{self, Stages};
+use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
     /// How long a full copy of a shard takes now to an empty node that asks alone.

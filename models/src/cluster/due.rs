@@ -4,12 +4,13 @@
 //! when something changes on which the instant depends: what a source holds for a replica grows
 //! only while writes are let in.
 
+use failover::tcp::{DATA_REPEAT, SYN_REPEAT, repeated};
 use sim::SimTime;
 
 use super::node::{Copying, Due, Link, Parting};
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
-use crate::redis::replication::{DATA_REPEAT, SECOND, SYN_REPEAT, lagging_at, repeated};
+use crate::redis::replication::{SECOND, lagging_at};
 
 impl Cluster {
     /// Plans what a replica's stream waits for.

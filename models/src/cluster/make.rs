@@ -6,7 +6,6 @@ use super::node::Link;
 use super::save::Child;
 use super::stream;
 use super::{Node, managed};
-use crate::failover::cluster_bus::ReplicaLink;
 use crate::layout::ClusterPlan;
 use crate::redis::growth::Held;
 use crate::redis::keyspace;
@@ -14,6 +13,7 @@ use crate::redis::memory::NodeMemory;
 use crate::redis::replication::{History, Lineage};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::{FailoverSpec, RedisSpec, WorkloadSpec, WorldSpec};
+use failover::cluster_bus::ReplicaLink;
 
 /// What each of a cluster's workloads holds at the start, in whole keys.
 pub(super) fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {

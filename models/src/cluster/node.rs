@@ -4,10 +4,10 @@ use sim::{SimDuration, SimTime};
 
 use super::save::Child;
 use super::subscribers::Slow;
-use crate::failover::cluster_bus::ReplicaLink;
 use crate::redis::capability::{Capabilities, Condition};
 use crate::redis::memory::{NodeMemory, Trouble};
 use crate::redis::replication::{Cron, Lineage};
+use failover::cluster_bus::ReplicaLink;
 
 /// A pause that is shorter delays requests and probes, and nobody takes it for an outage.
 const NOTICEABLE: SimDuration = SimDuration::from_secs(1);

@@ -7,9 +7,9 @@ use super::node::Link;
 use super::tables::Tables;
 use super::{Child, Cluster, ClusterTimer};
 use crate::event::Cx;
-use crate::failover::cluster_bus::{ManualFailover, Member};
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::memory::NodeMemory;
+use failover::cluster_bus::{ManualFailover, Member};
 
 /// Larger nodes that are being made ready.
 #[derive(Clone, Debug, Default)]

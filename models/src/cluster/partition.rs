@@ -10,9 +10,9 @@ use sim::SimDuration;
 
 use super::{Cluster, ClusterTimer};
 use crate::event::Cx;
-use crate::failover::cluster_bus::Member;
-use crate::failover::sentinel::Party;
 use crate::redis::capability::{Capabilities, Reply};
+use failover::cluster_bus::Member;
+use failover::sentinel::Party;
 
 /// Hosts that are cut off from all others.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,13 +22,13 @@ use sim::SimTime;
 
 use super::Cluster;
 use super::node::{Copying, Due, Link, Parting};
-use crate::answer::Answer;
 use crate::event::Cx;
-use crate::failover::cluster_bus::ReplicaLink;
 use crate::moment::What;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Lineage, Psync, Why};
 use crate::spec::service::{ShortSpec, WaitSpec};
+use demand::answer::Answer;
+use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
     /// A node's process does something else now: its own stream and its replicas' are concerned.

@@ -21,7 +21,6 @@
 use sim::{EventKey, SimDuration, SimTime, StreamKey};
 
 use super::{Cluster, ClusterTimer, Node};
-use crate::Mode;
 use crate::event::{Cx, Event};
 use crate::redis::capability::Condition;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
@@ -30,6 +29,7 @@ use crate::redis::keyspace::{self, OBJECT};
 use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
 use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
 use crate::spec::{FailoverSpec, WorldSpec};
+use demand::Mode;
 
 /// The saves of a cluster whose nodes make any.
 #[derive(Clone, Debug)]

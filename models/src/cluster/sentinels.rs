@@ -8,16 +8,16 @@
 use sim::{SimDuration, SimTime};
 
 use super::{Cluster, ClusterTimer};
-use crate::Mode;
 use crate::event::{Cx, Event};
-use crate::failover::cluster_bus;
-use crate::failover::sentinel::{
-    Node, NodeInit, NodeRole, NodeTruth, Party, PingReply, Process, ReplicaLink, Sentinel,
-    SentinelEffect, SentinelEffects, SentinelGroup,
-};
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
 use crate::spec::FailoverSpec;
+use demand::Mode;
+use failover::cluster_bus;
+use failover::sentinel::{
+    Node, NodeInit, NodeRole, NodeTruth, Party, PingReply, Process, ReplicaLink, Sentinel,
+    SentinelEffect, SentinelEffects, SentinelGroup,
+};
 
 /// `replica-priority`, as Redis ships.
 const PRIORITY: u32 = 100;

@@ -5,7 +5,6 @@ use sim::{Dist, SimDuration};
 use super::node::Promotion;
 use super::save::is_gone;
 use super::{Cluster, ClusterTimer};
-use crate::answer::Answer;
 use crate::event::{Cx, Event};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
@@ -13,6 +12,7 @@ use crate::redis::capability::Condition;
 use crate::redis::memory::Trouble;
 use crate::redis::sync;
 use crate::spec::service::Access;
+use demand::answer::Answer;
 
 /// Saves draw from children of the same key by node.
 const LOADS: u64 = u64::MAX;

@@ -19,11 +19,11 @@ use sim::{SimDuration, SimTime, StreamKey};
 use super::node::Link;
 use super::{Cluster, Node};
 use crate::event::Cx;
-use crate::failover::cluster_bus::ReplicaLink;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Cron, History, Lineage, SECOND};
 use crate::spec::{WorkloadSpec, WorldSpec};
+use failover::cluster_bus::ReplicaLink;
 
 /// The bus draws from positions of the same stream; phases of crons are a sub-stream of it.
 const CRON: u64 = u64::MAX;

@@ -10,10 +10,10 @@
 use sim::{SimDuration, SimTime};
 
 use super::{Cluster, ClusterTimer};
-use crate::Mode;
 use crate::event::Cx;
 use crate::redis::growth::{Held, Measure};
 use crate::redis::table::{self, LOAD_MAX, Table};
+use demand::Mode;
 
 /// The tables of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -16,7 +16,7 @@
 //! | killed | refused | refused | no | refused | refused |
 //! | host lost | silence | silence | no | silence | silence |
 
-use crate::answer::Cause;
+use demand::answer::Cause;
 
 /// The condition of a node's process and host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@
 //! Left out: access rules, commands of modules, and the order of two refusals at once (-OOM is
 //! checked first).
 
-use crate::answer::Cause;
+use demand::answer::Cause;
 
 use super::capability::Reply;
 

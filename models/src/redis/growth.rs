@@ -11,7 +11,7 @@
 use sim::crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
 use sim::{ArrivalTree, SimDuration, SimTime};
 
-use crate::Mode;
+use demand::Mode;
 
 /// The growing datasets of one cluster, over all shards.
 #[derive(Clone, Debug)]

@@ -276,23 +276,6 @@ pub fn lagging_at(replica: Cron, primary: Cron, silent: SimTime, max_lag: SimDur
     primary.from(last.saturating_add(max_lag + SECOND))
 }
 
-/// When something that was first sent at `sent` into a cut gets through a network that is whole
-/// again from `mended` on: it is repeated after `wait`, and each time after twice as long.
-pub fn repeated(sent: SimTime, wait: SimDuration, mended: SimTime) -> SimTime {
-    let (mut at, mut wait) = (sent, wait);
-    while at < mended {
-        at = at.saturating_add(wait);
-        wait = (wait * 2).min(REPEAT_MAX);
-    }
-    at
-}
-
-/// First waits of Linux' TCP before it repeats data, and a connection request; the longest of all.
-pub const DATA_REPEAT: SimDuration = SimDuration::from_millis(200);
-/// See [`DATA_REPEAT`].
-pub const SYN_REPEAT: SimDuration = SimDuration::from_secs(1);
-const REPEAT_MAX: SimDuration = SimDuration::from_secs(120);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -456,14 +439,5 @@ mod tests {
         assert_eq!(found, at(21.7));
         // Silent at the very tick of an acknowledgement, which is not sent any more.
         assert_eq!(lagging_at(replica, primary, at(10.2), SECOND), at(11.7));
-    }
-
-    #[test]
-    fn what_is_sent_into_a_cut_comes_through_at_a_repeat() {
-        let repeat = |mended| repeated(at(0.0), DATA_REPEAT, at(mended));
-        assert_eq!(repeat(0.0), at(0.0));
-        assert_eq!(repeat(0.1), at(0.2));
-        assert_eq!(repeat(3.1), at(6.2));
-        assert!((repeat(1000.0) - at(1000.0)) <= REPEAT_MAX);
     }
 }

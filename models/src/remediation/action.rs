@@ -11,15 +11,15 @@
 
 use sim::{Agenda, SimDuration, SimTime};
 
-use crate::answer::Answer;
 use crate::cluster::operate::Demand;
-use crate::demand::Control;
 use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
 use crate::people::Deed;
 use crate::spec::RemedySpec;
 use crate::spec::service::Access;
 use crate::world::{World, fails};
+use demand::Control;
+use demand::answer::Answer;
 
 /// What a step still waits for after it has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@
 
 use sim::{SimDuration, SimTime, Streams};
 
-use crate::answer::Answer;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::ids::{ClusterId, Id};
@@ -15,6 +14,7 @@ use crate::outcome::{RowGroup, Tone};
 use crate::spec::AutoscalerSpec;
 use crate::spec::service::Access;
 use crate::streams;
+use demand::answer::Answer;
 
 /// What an autoscaler waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

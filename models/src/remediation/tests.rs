@@ -3,11 +3,11 @@
 use sim::{Agenda, SimDuration, SimTime, Streams, run};
 use toml::Table;
 
-use crate::demand::Control;
 use crate::event::Event;
 use crate::spec::WorldSpec;
 use crate::world::World;
 use crate::{Mode, RunOptions, build};
+use demand::Control;
 
 /// The small world with these keys replaced.
 fn spec(changes: &str) -> WorldSpec {

@@ -7,11 +7,11 @@ use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use super::replication::ReplicationSpec;
-use crate::failover::cluster_bus::ClusterBusSpec;
-use crate::failover::sentinel::SentinelSpec;
 pub use crate::redis::evict::MaxmemoryPolicy;
 use crate::redis::keyspace::KeyShape;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
+use failover::cluster_bus::ClusterBusSpec;
+use failover::sentinel::SentinelSpec;
 
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Factor, PerSec, Probability};
 
-use crate::answer::Cause;
+use demand::answer::Cause;
 
 /// One API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -1,11 +1,11 @@
 //! From a service's keys in the scenario to what is inside it, for those that have more than
 //! workers, a queue and a plain client.
 
-use crate::demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
 use crate::world::World;
+use demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
 use sim::SimDuration;
 
 /// The inside of a service in one of `cells`; none if no request could notice another.

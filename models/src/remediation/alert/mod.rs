@@ -18,7 +18,6 @@ mod forecast;
 use rand::RngExt;
 use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
 
-use crate::Mode;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
@@ -28,6 +27,7 @@ use crate::people::Page;
 use crate::service::Service;
 use crate::spec::{AlertSpec, MetricSpec};
 use crate::streams;
+use demand::Mode;
 use forecast::Forecast;
 
 /// What a rule waits for.

@@ -1,0 +1,156 @@
+//! Counting visits that share their fate: a span of first arrivals of one class, in one round.
+//!
+//! A blocked span becomes a span of the next round: the same stretch of the arrival tree, shifted.
+//!
+//! ```text
+//!  round 0   ├── counted, blocked ──┤ played ┤            first arrivals
+//!  round 1        + offset ──►      ├── counted, captured ──┤
+//! ```
+
+use sim::{SimDuration, SimTime};
+
+use crate::attempt::Ending;
+use crate::caller::Caller;
+use crate::fate::Fate;
+use crate::inside::Interior;
+use crate::outcome::Tally;
+use crate::scene::Scene;
+use crate::spool;
+use crate::visit::Who;
+
+impl Scene<'_> {
+    /// Counts what is determined between now and `end`: visits that begin and end in between.
+    pub fn count_until(&mut self, end: SimTime) {
+        let interior = self.interior.as_ref();
+        let looks_back = interior.map_or(SimDuration::ZERO, Interior::looks_back);
+        for class in 0..self.callers.len() {
+            let fate = self.fates_now()[class].clone();
+            let caller = &mut self.callers[class];
+            let from = self.now.max(caller.counted_to);
+            let to = end.saturating_sub(fate.life().max(looks_back));
+            if from >= to {
+                continue;
+            }
+            caller.counted_to = to;
+            let mut visits = caller.count(0, (from, to), &fate, self.horizon, self.lost_acks);
+            for round in 1..caller.offsets.len() {
+                for span in caller.returning_within(round, from, to) {
+                    visits += caller.count(round, span, &fate, self.horizon, self.lost_acks);
+                }
+            }
+            self.put_by(&fate, visits);
+        }
+    }
+
+    /// Counts one signer who comes back within a counted stretch.
+    pub fn count_return(&mut self, who: Who) {
+        let fate = self.fates_now()[who.class].clone();
+        self.put_by(&fate, 1);
+        let caller = &mut self.callers[who.class];
+        caller.tally.count(&fate, who.round, 1);
+        let wrote_at = who.arrived + caller.offsets[who.round] + fate.ends;
+        if fate.how == Ending::Captured && self.is_lost_ack(wrote_at) {
+            self.callers[who.class].tally.acked_lost += 1;
+        }
+        if fate.blocked() {
+            self.send_away(who);
+        }
+    }
+
+    /// What counted visits have put into the spool, if that is their fate. They end while the
+    /// answer of now is in force.
+    fn put_by(&mut self, fate: &Fate, visits: u64) {
+        if fate.how == Ending::Spooled && visits > 0 {
+            spool::take(&mut self.spool, self.now, visits * u64::from(fate.presses));
+        }
+    }
+}
+
+impl Caller<'_> {
+    /// Spans of first arrivals that come back in `round` between `from` and `to`.
+    pub fn returning_within(
+        &self,
+        round: usize,
+        from: SimTime,
+        to: SimTime,
+    ) -> Vec<(SimTime, SimTime)> {
+        let offset = self.offsets[round];
+        // A return before `offset` would belong to an arrival before the start.
+        let (from, to) = (from.saturating_sub(offset), to.saturating_sub(offset));
+        let spans = self.returning[round].iter();
+        let cut = spans.map(|span| (span.0.max(from), span.1.min(to)));
+        cut.filter(|span| span.0 < span.1).collect()
+    }
+
+    /// Counts the first arrivals of `span`, in their visit number `round`. How many are they? Those
+    /// of the plainest fate are not looked at, and 0.
+    fn count(
+        &mut self,
+        round: usize,
+        span: (SimTime, SimTime),
+        fate: &Fate,
+        horizon: SimTime,
+        lost_acks: &[(SimTime, SimTime)],
+    ) -> u64 {
+        if fate.how == Ending::Captured {
+            let wrote_after = self.offsets[round] + fate.ends;
+            for (from, to) in lost_acks {
+                let from = from.saturating_sub(wrote_after).max(span.0);
+                let to = to.saturating_sub(wrote_after).min(span.1);
+                self.tally.acked_lost += self.arrivals.count(from, to);
+            }
+        }
+        if round == 0 && fate.plain() {
+            return 0;
+        }
+        let n = self.arrivals.count(span.0, span.1);
+        self.tally.count(fate, round, n);
+        if round == 0 {
+            self.accounted += n;
+            if fate.blocked() {
+                self.failing.push(span);
+            }
+        }
+        if fate.blocked() {
+            self.send_all_away(round, span, n, horizon);
+        }
+        n
+    }
+
+    /// All of `span` were blocked in `round`: they come back, or do not.
+    fn send_all_away(&mut self, round: usize, span: (SimTime, SimTime), n: u64, horizon: SimTime) {
+        self.blocked_from = self.blocked_from.min(span.0);
+        let Some(offset) = self.offsets.get(round + 1) else {
+            self.tally.abandoned += n;
+            return;
+        };
+        let in_time = horizon.saturating_sub(*offset).min(span.1);
+        if in_time <= span.0 {
+            self.tally.still_pending += n;
+            return;
+        }
+        self.returning[round + 1].push((span.0, in_time));
+        self.tally.still_pending += self.arrivals.count(in_time, span.1);
+    }
+}
+
+impl Tally {
+    /// Adds `n` visits of `fate` in their visit number `round`. Where the blocked go is not known
+    /// here.
+    fn count(&mut self, fate: &Fate, round: usize, n: u64) {
+        let extra_writes = n * u64::from(fate.presses - 1);
+        match (fate.how, round) {
+            (Ending::Captured, 0) => self.captured_first_try += n,
+            (Ending::Captured, _) => self.captured_on_return += n,
+            (Ending::Spooled, _) => {
+                self.spooled += n;
+                self.spooled_on_return += if round > 0 { n } else { 0 };
+            }
+            (Ending::Failed(cause), _) => {
+                self.failed[cause as usize] += n * u64::from(fate.presses);
+                return;
+            }
+        }
+        self.captured_twice += extra_writes;
+    }
+}

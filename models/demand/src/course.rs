@@ -1,0 +1,526 @@
+//! The course of an attempt through a service that has an inside, event by event.
+//!
+//! ```text
+//!  taken ──► answers? ──► works ──► calls need 1, 2, … ──► captured
+//!    ▲          │ no                 ▲ │ hangs, late, queues ── a change, a timer ──┐
+//!    │          └────────────────────┘ ▼                                            │
+//!    │                              failed ──► pauses ──────────────────────────────┤
+//!    │                                 │ └──► the slower store ──► next need        │
+//!    └─────────────────────────────────│────────────────────────────────────────────┘
+//!                                      └──► failed for good
+//! ```
+//!
+//! It is the same course as `attempt.rs` gives a service without an inside; a test holds the two
+//! against each other. Here nothing is known beforehand, since what one attempt meets may hang on
+//! others: so a worker is held until something ends the attempt.
+//!
+//! At one instant: the gateway's deadline, then what changes, then what attempts wait for.
+
+use sim::{SimDuration, SimTime};
+
+use crate::answer::{Answer, Cause};
+use crate::attempt::{Ended, Ending, gave_up};
+use crate::inside::{Attempt, Change, Draw, Interior, Phase};
+use crate::pool::Busy;
+use crate::population::Control;
+use crate::scene::{Press, Scene};
+use crate::visit::Who;
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// On to the next need.
+    Through,
+    /// The attempt waits, or is over.
+    Stays,
+}
+
+impl<'a> Scene<'a> {
+    /// The inside of the service; only called where there is one.
+    pub(super) fn inner(&mut self) -> &mut Interior<'a> {
+        self.interior.as_mut().expect("the service has an inside")
+    }
+
+    /// Is this press turned away at the door?
+    pub fn is_shed(&self, who: Who, press: u32) -> bool {
+        let Some(interior) = &self.interior else {
+            return false;
+        };
+        interior.shed > 0.0 && interior.draw(who, Draw::Shed(press)) < interior.shed
+    }
+
+    /// How an attempt ends that a worker takes up at `now`, if that is plain to see: everything
+    /// answers, and nothing changes while it is worked on.
+    pub fn foreseen(&mut self, now: SimTime, press: &Press, who: Who) -> Option<Ended> {
+        let deadline = press.at.saturating_add(self.service.gateway_timeout);
+        let work = self.work(who, press.number);
+        let ends = now.saturating_add(work);
+        let interior = self.inner();
+        if ends >= deadline || interior.change_at() <= ends {
+            return None;
+        }
+        let how = match interior.spool {
+            true => Ending::Spooled,
+            false if !interior.answers() => return None,
+            false => Ending::Captured,
+        };
+        if how == Ending::Captured {
+            let quiet = |need: &crate::inside::NeedState| {
+                need.calls == 0 && need.fuse.as_ref().is_none_or(|fuse| fuse.clean(now))
+            };
+            if !interior.needs.iter().all(quiet) {
+                return None;
+            }
+            for fuse in interior
+                .needs
+                .iter_mut()
+                .filter_map(|need| need.fuse.as_mut())
+            {
+                fuse.record(now, false);
+            }
+        }
+        Some(Ended { at: ends, how })
+    }
+
+    /// What a press takes when everything answers.
+    fn work(&self, who: Who, press: u32) -> SimDuration {
+        let interior = self.interior.as_ref().expect("the service has an inside");
+        match &interior.spec.work {
+            None => self.service.service_time,
+            Some(dist) => dist.quantile(interior.draw(who, Draw::Work(press))),
+        }
+    }
+
+    /// A worker takes up an attempt whose end is not known. Somebody waits for it, unless it was
+    /// given up in the queue.
+    pub fn begin(&mut self, press: Press, who: Who, awaited: bool) {
+        self.pool.hold();
+        let deadline = press.at.saturating_add(self.service.gateway_timeout);
+        let interior = self.inner();
+        let number = interior.attempts.number();
+        let slot = interior.attempts.insert(Attempt {
+            press,
+            who,
+            deadline,
+            awaited,
+            given_up_planned: false,
+            phase: Phase::Pauses,
+            until: SimTime::MAX,
+            need: 0,
+            tries: 0,
+            retrying: false,
+            worked: false,
+            number,
+            stage: number,
+        });
+        self.go(slot);
+        self.let_in_all();
+    }
+
+    /// When something happens inside.
+    pub fn inside_at(&self) -> SimTime {
+        self.interior
+            .as_ref()
+            .map_or(SimTime::MAX, Interior::next_at)
+    }
+
+    /// What happens inside now.
+    pub fn meet_inside(&mut self) {
+        let now = self.now;
+        let interior = self.inner();
+        let timer = interior.timers.peek().map(|timer| timer.0);
+        match timer.filter(|timer| timer.at <= now) {
+            Some(timer) if !timer.later || interior.change_at() > now => {
+                interior.timers.pop();
+                if let Some(slot) = interior.attempts.valid(timer.ticket) {
+                    match timer.later {
+                        true => self.on_timer(slot),
+                        false => self.on_deadline(slot),
+                    }
+                }
+            }
+            Some(_) | None => {
+                let change = interior.take_change();
+                self.on_change(change);
+            }
+        }
+        self.let_in_all();
+    }
+
+    /// Deadlines and changes that are due now: the first of all that happens at an instant.
+    pub fn meet_changes(&mut self) {
+        while let Some(interior) = &self.interior
+            && interior.change_at() <= self.now
+        {
+            self.meet_inside();
+        }
+    }
+
+    /// From the top: the service works on it if everything seems to answer, and calls otherwise.
+    fn go(&mut self, slot: u32) {
+        let now = self.now;
+        let attempt = *self.inner().attempts.at(slot);
+        if self.seems_fine(&attempt) {
+            let ends = now.saturating_add(self.work(attempt.who, attempt.press.number));
+            self.inner().enter(slot, Phase::Works { last: false }, ends);
+        } else {
+            self.inner().attempts.at(slot).need = 0;
+            self.call_all(slot);
+        }
+    }
+
+    /// Would all calls of an attempt be executed, as far as the service can tell?
+    fn seems_fine(&mut self, attempt: &Attempt) -> bool {
+        let now = self.now;
+        let interior = self.inner();
+        if interior.spool || interior.answers() && interior.needs.iter().all(|n| n.fuse.is_none()) {
+            return true;
+        }
+        (0..interior.needs.len()).all(|need| {
+            let shard = interior.shard(attempt.who, need);
+            let need = &interior.needs[need];
+            need.answers[shard].executes() && need.fuse.as_ref().is_none_or(|fuse| fuse.lets(now))
+        })
+    }
+
+    /// Calls all needs from the one on that the attempt is at.
+    fn call_all(&mut self, slot: u32) {
+        if self.inner().spool {
+            self.finish(slot, Ending::Spooled);
+            return;
+        }
+        loop {
+            let needs = self.inner().needs.len();
+            let need = self.inner().attempts.at(slot).need;
+            if need == needs {
+                break;
+            }
+            if self.call(slot, need) == Step::Stays {
+                return;
+            }
+            self.inner().attempts.at(slot).need += 1;
+        }
+        let now = self.now;
+        let attempt = *self.inner().attempts.at(slot);
+        if attempt.worked {
+            self.finish(slot, Ending::Captured);
+        } else {
+            let ends = now.saturating_add(self.work(attempt.who, attempt.press.number));
+            self.inner().enter(slot, Phase::Works { last: true }, ends);
+        }
+    }
+
+    /// One call, as far as the door of the need.
+    fn call(&mut self, slot: u32, need: usize) -> Step {
+        let now = self.now;
+        let interior = self.inner();
+        let Attempt { who, press, .. } = *interior.attempts.at(slot);
+        let hits = interior.needs[need].hits(now);
+        if interior.needs[need].down_since.is_some()
+            && hits > 0.0
+            && interior.draw(who, Draw::Hit(press.number, need)) < hits
+        {
+            return Step::Through;
+        }
+        let state = &interior.needs[need];
+        if state.fuse.as_ref().is_some_and(|fuse| !fuse.lets(now)) {
+            return self.failed(slot, need, Cause::BreakerOpen);
+        }
+        if let Some((limit, wait)) = state.spec.permits
+            && (state.calls >= limit || !state.queue.is_empty())
+        {
+            if wait == SimDuration::ZERO {
+                return self.failed(slot, need, Cause::PoolFull);
+            }
+            let ticket = interior.enter(slot, Phase::Queues, now.saturating_add(wait));
+            interior.needs[need].queue.push_back(ticket);
+            return Step::Stays;
+        }
+        self.let_in(slot, need)
+    }
+
+    /// There is room for a call; the breaker may have opened while it waited for that.
+    fn let_in(&mut self, slot: u32, need: usize) -> Step {
+        let now = self.now;
+        let fuse = self.inner().needs[need].fuse.as_ref();
+        if fuse.is_some_and(|fuse| !fuse.lets(now)) {
+            return self.failed(slot, need, Cause::BreakerOpen);
+        }
+        let (command, connect) = (
+            self.service.client.command_timeout,
+            self.inner().spec.connect_timeout,
+        );
+        let interior = self.inner();
+        let who = interior.attempts.at(slot).who;
+        let shard = interior.shard(who, need);
+        let state = &mut interior.needs[need];
+        state.calls += 1;
+        if let Some(fuse) = &mut state.fuse {
+            fuse.enter(now);
+        }
+        let late = |after: SimDuration| now.saturating_add(after);
+        match state.answers[shard] {
+            Answer::Ok | Answer::Spool => {
+                self.call_ends(need, Some(false));
+                Step::Through
+            }
+            Answer::Late(after) => {
+                interior.enter(slot, Phase::Late { enough: true }, late(after));
+                Step::Stays
+            }
+            Answer::Unacknowledged(after) => {
+                interior.enter(slot, Phase::Late { enough: false }, late(after));
+                Step::Stays
+            }
+            Answer::Error(Cause::Refused) if interior.spec.offline_queue.is_some() => {
+                let until = interior.spec.offline_queue.map_or(now, late);
+                self.wait_for(slot, (need, shard), until, Cause::Refused)
+            }
+            Answer::Error(cause) => {
+                self.call_ends(need, Some(true));
+                self.failed(slot, need, cause)
+            }
+            Answer::Hang => {
+                let connects = connect.filter(|_| !state.connected[shard]);
+                let timeout = [command, connects].into_iter().flatten().min();
+                let until = timeout.map_or(SimTime::MAX, late);
+                self.wait_for(slot, (need, shard), until, Cause::Timeout)
+            }
+        }
+    }
+
+    /// A call waits for its shard to answer otherwise, until the client gives it up for `cause`.
+    fn wait_for(
+        &mut self,
+        slot: u32,
+        (need, shard): (usize, usize),
+        until: SimTime,
+        cause: Cause,
+    ) -> Step {
+        let interior = self.inner();
+        let ticket = interior.enter(slot, Phase::Hangs { cause }, until);
+        interior.needs[need].hanging[shard].push(ticket);
+        Step::Stays
+    }
+
+    /// A call is over: its outcome is told to the breaker, if it had one.
+    fn call_ends(&mut self, need: usize, failed: Option<bool>) {
+        let now = self.now;
+        let state = &mut self.inner().needs[need];
+        state.calls -= 1;
+        match (&mut state.fuse, failed) {
+            (Some(fuse), Some(failed)) => fuse.record(now, failed),
+            (Some(fuse), None) => fuse.forget(),
+            (None, _) => {}
+        }
+    }
+
+    /// Whoever waits to be let in where there is room.
+    fn let_in_all(&mut self) {
+        let needs = self.inner().needs.len();
+        for need in 0..needs {
+            loop {
+                let state = &mut self.inner().needs[need];
+                let limit = state.spec.permits.map_or(u32::MAX, |(limit, _)| limit);
+                if state.calls >= limit {
+                    break;
+                }
+                let Some(ticket) = state.queue.pop_front() else {
+                    break;
+                };
+                let Some(slot) = self.inner().attempts.valid(ticket) else {
+                    continue;
+                };
+                if self.let_in(slot, need) == Step::Through {
+                    self.inner().attempts.at(slot).need += 1;
+                    self.call_all(slot);
+                }
+            }
+        }
+    }
+
+    /// A call has failed: the client tries again, or the service does without, or it is over.
+    fn failed(&mut self, slot: u32, need: usize, cause: Cause) -> Step {
+        let now = self.now;
+        let retried = self.service.client.retries_on.contains(&cause);
+        let retries = self.service.client.retries;
+        let backoff = self.service.client.backoff;
+        let interior = self.inner();
+        let attempt = *interior.attempts.at(slot);
+        let room = attempt.retrying
+            || (interior.spec.retries_at_once).is_none_or(|limit| interior.retrying < limit);
+        if retried && attempt.tries < retries && room && !interior.retries_stopped {
+            let pause = interior.pause(&attempt, backoff);
+            interior.retrying += u32::from(!attempt.retrying);
+            let trying = interior.attempts.at(slot);
+            (trying.tries, trying.retrying) = (attempt.tries + 1, true);
+            interior.enter(slot, Phase::Pauses, now.saturating_add(pause));
+            return Step::Stays;
+        }
+        let state = &mut interior.needs[need];
+        if let Some(store) = &mut state.store
+            && let Some(ends) = store.enter(now)
+        {
+            interior.enter(slot, Phase::Stored, ends);
+            return Step::Stays;
+        }
+        if state.spec.optional {
+            return Step::Through;
+        }
+        self.finish(slot, Ending::Failed(cause));
+        Step::Stays
+    }
+
+    /// What an attempt has waited for has come.
+    fn on_timer(&mut self, slot: u32) {
+        let Attempt { phase, need, .. } = *self.inner().attempts.at(slot);
+        let step = match phase {
+            Phase::Works { last: true } => {
+                self.finish(slot, Ending::Captured);
+                return;
+            }
+            Phase::Works { last: false } => {
+                let attempt = self.inner().attempts.at(slot);
+                (attempt.worked, attempt.need) = (true, 0);
+                self.call_all(slot);
+                return;
+            }
+            Phase::Pauses => {
+                self.go(slot);
+                return;
+            }
+            Phase::Queues => self.failed(slot, need, Cause::PoolFull),
+            Phase::Hangs { cause } => {
+                self.call_ends(need, Some(true));
+                self.failed(slot, need, cause)
+            }
+            Phase::Late { enough } => {
+                self.call_ends(need, Some(!enough));
+                match enough {
+                    true => Step::Through,
+                    false => self.failed(slot, need, Cause::Unacknowledged),
+                }
+            }
+            Phase::Stored => Step::Through,
+        };
+        if step == Step::Through {
+            self.inner().attempts.at(slot).need += 1;
+            self.call_all(slot);
+        }
+    }
+
+    /// The gateway gives an attempt up.
+    fn on_deadline(&mut self, slot: u32) {
+        let now = self.now;
+        let Attempt { press, awaited, .. } = *self.inner().attempts.at(slot);
+        assert!(awaited, "a gateway gives up once");
+        if self.inner().spec.runs_on {
+            self.inner().attempts.at(slot).awaited = false;
+            self.inner().plan_end(slot);
+        } else {
+            self.remove(slot);
+        }
+        self.in_play.at(press.visit).open -= 1;
+        self.answered(press, gave_up(now));
+        self.conclude_if_over(press.visit);
+    }
+
+    /// An attempt is over, and its worker free.
+    fn finish(&mut self, slot: u32, how: Ending) {
+        let Attempt { press, awaited, .. } = *self.inner().attempts.at(slot);
+        self.inner().attempts.at(slot).phase = Phase::Pauses;
+        self.remove(slot);
+        if !awaited {
+            return;
+        }
+        let ended = Ended { at: self.now, how };
+        self.waited_for(press, ended);
+    }
+
+    /// Takes an attempt off its worker, and off whatever it was calling.
+    fn remove(&mut self, slot: u32) {
+        let now = self.now;
+        let interior = self.inner();
+        interior.disturbed_at = now;
+        let attempt = interior.attempts.remove(slot);
+        interior.retrying -= u32::from(attempt.retrying);
+        match attempt.phase {
+            Phase::Hangs { .. } | Phase::Late { .. } => self.call_ends(attempt.need, None),
+            Phase::Works { .. } | Phase::Queues | Phase::Pauses | Phase::Stored => {}
+        }
+        self.pool.let_go();
+    }
+
+    fn on_change(&mut self, change: Change) {
+        let now = self.now;
+        match change {
+            Change::Answer {
+                need,
+                shard,
+                answer,
+            } => {
+                let state = &mut self.inner().needs[need];
+                state.set(shard, answer, now);
+                if answer == Answer::Hang {
+                    return;
+                }
+                let waited = std::mem::take(&mut state.hanging[shard]);
+                for ticket in waited {
+                    if let Some(slot) = self.inner().attempts.valid(ticket) {
+                        let failed = matches!(answer, Answer::Error(_));
+                        self.call_ends(need, Some(failed));
+                        self.inner().attempts.at(slot).phase = Phase::Pauses;
+                        self.go(slot);
+                    }
+                }
+            }
+            Change::Spool(open) => self.inner().spool = open,
+            Change::Control(Control::Restart) => self.restart(),
+            Change::Control(Control::Shed(share)) => self.inner().shed = share,
+            Change::Control(Control::StopRetries) => self.inner().retries_stopped = true,
+            Change::Control(Control::Scale(factor)) => {
+                let (workers, queue) = (self.service.workers, self.service.queue_limit);
+                self.pool.resize(workers, queue, factor);
+            }
+        }
+    }
+
+    /// The servers are restarted: whatever is under way or waits is lost, and so is what they knew.
+    fn restart(&mut self) {
+        let now = self.now;
+        let lost = Ended {
+            at: now,
+            how: Ending::Failed(Cause::Refused),
+        };
+        for slot in self.inner().attempts.slots() {
+            self.finish(slot, lost.how);
+        }
+        let waiting: Vec<_> = self.pool.drain().collect();
+        for left in waiting {
+            self.waited_for(left.press(), lost);
+        }
+        self.inner().start_anew();
+    }
+
+    /// The horizon: what is under way is not resolved.
+    pub fn end_inside(&mut self) {
+        for slot in self.inner().attempts.slots() {
+            let Attempt { press, awaited, .. } = *self.inner().attempts.at(slot);
+            self.inner().attempts.remove(slot);
+            if awaited {
+                let visit = self.in_play.at(press.visit);
+                visit.unfinished = true;
+                visit.open -= 1;
+                self.conclude_if_over(press.visit);
+            }
+        }
+    }
+
+    /// An attempt that is known to end so takes a free worker.
+    pub fn occupy_until(&mut self, ended: &Ended, visit_began: SimTime) {
+        self.pool.occupy(Busy {
+            until: ended.at,
+            visit_began,
+        });
+    }
+}

@@ -1,0 +1,295 @@
+//! Passing over the horizon: determined stretches are counted, the rest is played.
+//!
+//! ```text
+//!  answer   Ok              │ Hang                                   │ Ok
+//!  stretch  ◄─ counted ─► p │ ◄──────── counted ────────► ◄─ played ─┼─►◄─ counted ─
+//!                         ▲ ▲                             ▲          ▲  ▲
+//!           end - life(Ok)┘ │             end - life(Hang)┘          │  └ nobody waits any more,
+//!                           └ condition holds at once                │    condition holds
+//!                                                                    └ the queue drains
+//! ```
+//!
+//! At any instant in a stretch of constant answer at which the condition of `proof.rs` holds, the
+//! rest of the stretch is determined: visits that begin, and end, in it are counted by class. Each
+//! class is played again from its own `end - life` on, so that what the stretch leaves behind on
+//! the server is there when the next answer comes. A stretch whose condition does not hold is
+//! played, and the condition is tried again after each batch of arrivals.
+
+use sim::{SimDuration, SimTime};
+
+use crate::answer::Answer;
+use crate::fate::Fate;
+use crate::inside::Interior;
+use crate::proof::Condition;
+use crate::scene::{Fresh, Scene};
+use crate::visit::Who;
+
+/// Expected arrivals in the first batch of a stretch that might become determined; doubled each
+/// time, so that neither a short wait nor a long one costs much.
+const BATCH_FIRST: f64 = 64.0;
+/// Expected arrivals in a batch at most: enough that finding the place in each tree is cheap.
+const BATCH_MAX: f64 = 8192.0;
+
+impl Scene<'_> {
+    /// Passes from the start to the horizon. Whatever begins in `[open.0, open.1)` is played.
+    pub fn pass(&mut self, open: (SimTime, SimTime)) {
+        let mut fresh = Vec::new();
+        while self.now < self.horizon {
+            let next = self.changes.get(self.span + 1);
+            self.meet_changes();
+            let inside = self
+                .interior
+                .as_ref()
+                .map_or(SimTime::MAX, Interior::change_at);
+            let cuts = [
+                next.map_or(self.horizon, |next| next.0),
+                inside,
+                open.0,
+                open.1,
+            ];
+            let ahead = cuts.into_iter().filter(|cut| *cut > self.now);
+            let end = ahead.fold(self.horizon, SimTime::min);
+            let countable = !(open.0..open.1).contains(&self.now);
+            self.pass_stretch(end, countable, &mut fresh);
+        }
+        self.end();
+        for caller in &mut self.callers {
+            caller.close(self.horizon);
+        }
+    }
+
+    /// Passes to `end`; the answer stays the same until then. What is not `countable` is played,
+    /// and shows whether the condition kept its promise.
+    fn pass_stretch(&mut self, end: SimTime, countable: bool, fresh: &mut Vec<Fresh>) {
+        let condition = self.condition(end);
+        let mut determined_from = None;
+        let mut batch = BATCH_FIRST;
+        while self.now < end {
+            let open = determined_from.is_none();
+            if open && condition.is_some_and(|condition| self.meets(&condition)) {
+                determined_from = Some(self.now);
+                if countable {
+                    self.count_until(end);
+                }
+            }
+            let settled = condition.is_none() || determined_from.is_some();
+            let to = self.batch_end(end, if settled { BATCH_MAX } else { batch });
+            self.gather(to, fresh);
+            self.play(fresh, to);
+            batch = (batch * 2.0).min(BATCH_MAX);
+        }
+        if let (Some(condition), Some(from)) = (condition, determined_from) {
+            self.assert_calm(&condition, from);
+        }
+    }
+
+    /// Panics if the pool took part in anything since `from`, when it was excluded.
+    fn assert_calm(&self, condition: &Condition, from: SimTime) {
+        let calm = |at: Option<SimTime>| at.is_none_or(|at| at < from);
+        assert!(
+            calm(self.refused_at),
+            "nobody is refused in a determined stretch"
+        );
+        if condition.free_worker {
+            let waited = !calm(self.waited_at) || !self.pool.nobody_waits();
+            assert!(!waited, "nobody waits in a determined stretch");
+        }
+    }
+
+    fn condition(&mut self, end: SimTime) -> Option<Condition> {
+        let answer = self.answer_now()?;
+        if !self.fates.iter().any(|(known, _)| *known == answer) {
+            let classes = self.callers.iter().map(|caller| caller.class);
+            let fates = classes.map(|class| Fate::new(class, self.service, answer));
+            let fates = fates.collect();
+            self.fates.push((answer, fates));
+        }
+        let times = (self.now, end, self.horizon);
+        Condition::new(self.service, answer, &self.callers, self.fates_now(), times)
+    }
+
+    /// The answer that all requests meet now, if it is one and the same; of a service with an
+    /// inside only if everything answers.
+    fn answer_now(&self) -> Option<Answer> {
+        match &self.interior {
+            None => Some(self.changes[self.span].1),
+            Some(interior) => {
+                (interior.answers() && interior.spec.work.is_none()).then_some(Answer::Ok)
+            }
+        }
+    }
+
+    /// The fate of each class under the answer in force.
+    pub fn fates_now(&self) -> &[Fate] {
+        let answer = self
+            .answer_now()
+            .expect("a stretch that may be counted has one");
+        let known = self.fates.iter().find(|(known, _)| *known == answer);
+        &known.expect("a stretch that may be counted has fates").1
+    }
+
+    /// Is the rest of the stretch determined?
+    fn meets(&self, condition: &Condition) -> bool {
+        if condition.free_worker && !self.pool.nobody_waits() {
+            return false;
+        }
+        let interior = self.interior.as_ref();
+        if interior.is_some_and(|interior| !interior.plain(self.now)) {
+            return false;
+        }
+        // Visits that began later are ordinary: nothing kept them from their closed form.
+        let waited_at = self.waited_at.filter(|_| condition.free_worker);
+        let disturbed = [
+            Some(self.changes[self.span].0),
+            waited_at,
+            self.refused_at,
+            interior.map(|interior| interior.disturbed_at),
+        ];
+        let calm_from = disturbed.into_iter().flatten().max();
+        let calm_from = calm_from.expect("a span has a start");
+        let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
+        let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
+            let visit = self.in_play.get(*slot);
+            visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
+        });
+        old_alive + old_due.count() as u64 * condition.presses <= condition.room
+    }
+
+    /// Where a batch that begins now ends: at `end`, or earlier if more than `size` are expected.
+    fn batch_end(&self, end: SimTime, size: f64) -> SimTime {
+        let mut to = end;
+        while self.expected(to) > size && to - self.now > SimDuration::from_nanos(1) {
+            to = self.now + (to - self.now) / 2;
+        }
+        to
+    }
+
+    /// Expected first visits to be played that begin before `to`.
+    fn expected(&self, to: SimTime) -> f64 {
+        let expected = self.callers.iter().map(|caller| {
+            let from = self.now.max(caller.counted_to).min(to);
+            let intensity = caller.arrivals.intensity();
+            intensity.cumulative(to) - intensity.cumulative(from)
+        });
+        expected.sum()
+    }
+
+    /// Gathers the visits to be played that begin before `to`: first visits in `fresh`, and returns
+    /// of counted visits among what is due.
+    fn gather(&mut self, to: SimTime, fresh: &mut Vec<Fresh>) {
+        fresh.clear();
+        for (class, caller) in self.callers.iter_mut().enumerate() {
+            let from = self.now.max(caller.counted_to);
+            if from >= to {
+                continue;
+            }
+            let before = fresh.len();
+            caller.arrivals.for_each(from, to, |arrival| {
+                fresh.push(Fresh {
+                    at: arrival.at,
+                    class,
+                    index: arrival.index,
+                });
+            });
+            caller.accounted += (fresh.len() - before) as u64;
+            for round in 1..caller.offsets.len() {
+                let offset = caller.offsets[round];
+                for (from, to) in caller.returning_within(round, from, to) {
+                    caller.arrivals.for_each(from, to, |arrival| {
+                        let who = Who {
+                            class,
+                            index: arrival.index,
+                            arrived: arrival.at,
+                            round,
+                        };
+                        self.due.push_return(arrival.at + offset, who);
+                    });
+                }
+            }
+        }
+        self.played += fresh.len() as u64;
+        // Each class is in order already: a stable sort merges the runs.
+        fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sim::{Intensity, Streams};
+
+    use super::*;
+    use crate::answer::AnswerTimeline;
+    use crate::population::{Answers, Class, Client, Demand, Population, Service};
+    use crate::scene;
+
+    /// 20 visits a second for a day at a service with so many workers and places in the queue.
+    fn demand(workers: u32, queue_limit: u32, command_timeout: Option<SimDuration>) -> Demand {
+        let day = SimTime::ZERO + SimDuration::from_days(1);
+        Demand {
+            services: vec![Service {
+                name: "api".to_owned(),
+                workers,
+                queue_limit,
+                gateway_timeout: SimDuration::from_secs(30),
+                service_time: SimDuration::from_millis(50),
+                client: Client {
+                    command_timeout,
+                    retries: 0,
+                    backoff: SimDuration::ZERO,
+                    retries_on: Vec::new(),
+                },
+                inside: None,
+            }],
+            populations: vec![Population {
+                name: "signers".to_owned(),
+                entity: 0,
+                service: 0,
+                visits: Intensity::constant(20.0, SimTime::ZERO, day),
+                objective: 0.01,
+                signers: true,
+                classes: vec![Class {
+                    name: "signers".to_owned(),
+                    share: 1.0,
+                    patience: SimDuration::from_secs(10),
+                    presses_max: 2,
+                    press_again_after: SimDuration::from_secs(3),
+                    returns: vec![SimDuration::from_hours(2)],
+                }],
+            }],
+        }
+    }
+
+    /// First visits played when the service hangs from 10:00 to 12:00.
+    fn played(demand: &Demand) -> u64 {
+        let mut timeline = AnswerTimeline::new();
+        let hour = |h| SimTime::ZERO + SimDuration::from_hours(h);
+        timeline.set(hour(10), Answer::Hang);
+        timeline.set(hour(12), Answer::Ok);
+        let answers = Answers {
+            timeline: &timeline,
+            lost_acks: &[],
+            needs: &[],
+            controls: &[],
+        };
+        let mut scene = scene(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
+        scene.pass((hour(24), hour(24)));
+        scene.played
+    }
+
+    #[test]
+    fn only_those_who_may_see_the_end_of_the_hang_are_played() {
+        let (hang, day) = (2 * 3600 * 20, 24 * 3600 * 20);
+        // Lives of 40 seconds before the end, and the backlog.
+        assert!(played(&demand(512, 8192, None)) < 60 * 20);
+        assert!(played(&demand(100_000, 0, None)) < 60 * 20);
+        // A crowd that may not fit is played as long as it may not: the hang, and little more.
+        let overflowing = played(&demand(512, 600, None));
+        assert!(overflowing.abs_diff(hang) < hang / 50, "{overflowing}");
+        // Attempts that time out after two seconds find a free worker among 512, not among 40.
+        let timeout = Some(SimDuration::from_secs(2));
+        assert!(played(&demand(512, 8192, timeout)) < 60 * 20);
+        assert!(played(&demand(40, 8192, timeout)) > hang - hang / 50);
+        // One worker is close to its limit at any time.
+        assert!(played(&demand(1, 8192, None)) >= day / 2);
+    }
+}

@@ -1,0 +1,206 @@
+//! Signers and callers who meet what a service answers, evaluated lazily and exactly.
+//!
+//! The infrastructure leaves one step function of time per service: Ok, Spool, Error or Hang.
+//! [`evaluate`] is a pure function of it and of the arrivals:
+//!
+//! ```text
+//!  AnswerTimeline   Ok ───────────┐Hang ──────────────────────────┐Ok ─────────
+//!  determined       ▒▒▒▒▒▒▒▒▒▒▒▒▒▒ ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒          ▒▒▒▒▒▒▒▒▒▒▒  counted by class
+//!  opened                        █                       ██████████             played one by one
+//! ```
+//!
+//! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
+//! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`). What is left are
+//! the transitions; they are played request by request (`scene.rs`, `signer.rs`, `pool.rs`,
+//! `attempt.rs`).
+//! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
+//!
+//! Left out: service times that vary, cancellation that reaches the server, one visit that calls
+//! several services, and signers on one visit who use two windows.
+
+use sim::{SimTime, Streams};
+
+pub mod answer;
+mod attempt;
+mod breaker;
+mod caller;
+mod cohort;
+mod course;
+mod due;
+mod fate;
+mod inside;
+mod lazy;
+mod minutes;
+mod outcome;
+mod pool;
+mod population;
+mod proof;
+mod scene;
+mod signer;
+mod spool;
+pub mod streams;
+mod strip;
+mod visit;
+
+pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
+pub use population::{
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
+    Population, Service,
+};
+pub use spool::Opening;
+pub use strip::{Minute, Window};
+
+use caller::Caller;
+use due::DueList;
+use inside::Interior;
+use pool::Pool;
+use scene::Scene;
+use strip::Strip;
+use visit::InPlay;
+
+pub use streams::ARRIVALS;
+
+/// How a trial is evaluated. Both ways give the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only what somebody looks at is evaluated.
+    Lazy,
+    /// Everything is, request by request and heartbeat by heartbeat.
+    Eager,
+}
+
+/// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
+/// `answers` holds one entry per service of `demand`.
+///
+/// # Panics
+/// If `answers` do not fit the services, or a population or service makes no sense (no worker, a
+/// gateway that waits no time, a visit without a press).
+pub fn evaluate(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    mode: Mode,
+) -> DemandOutcome {
+    assert_eq!(demand.services.len(), answers.len(), "one per service");
+    let open = match mode {
+        Mode::Lazy => (horizon, horizon),
+        Mode::Eager => (SimTime::ZERO, horizon),
+    };
+    let mut populations: Vec<Option<PopulationOutcome>> = vec![None; demand.populations.len()];
+    let mut spools = Vec::new();
+    for (service, answers) in answers.iter().enumerate() {
+        let mut scene = scene(demand, service, *answers, streams, horizon);
+        scene.pass(open);
+        if mode == Mode::Eager {
+            assert!(
+                scene.callers.iter().all(Caller::all_accounted),
+                "all played"
+            );
+        }
+        for (position, population) in demand.populations.iter().enumerate() {
+            if population.service == service {
+                let objective = population.objective;
+                populations[position] = Some(outcome(&mut scene, position, objective));
+            }
+        }
+        spools.push(scene.spool);
+    }
+    let known = |outcome: Option<_>| outcome.expect("every population has a service");
+    DemandOutcome {
+        populations: populations.into_iter().map(known).collect(),
+        spools,
+    }
+}
+
+/// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
+/// whole of them: for the chart of a single trial, and for whoever compares it with a report.
+pub fn look(
+    demand: &Demand,
+    population: usize,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    (from, to): (SimTime, SimTime),
+) -> Option<Window> {
+    let service = demand.populations[population].service;
+    let mut scene = scene(demand, service, answers[service], streams, horizon);
+    let to = to.min(horizon);
+    let lives = scene.callers.iter();
+    let lives = lives.map(|caller| caller.class.life_max(scene.service));
+    let life_max = lives.max().unwrap_or_default();
+    scene.strip = Some(Strip::new(population, from, to));
+    // Presses of the first minute may belong to visits that began before it.
+    let open_from = Strip::start(from).saturating_sub(life_max);
+    scene.pass((open_from, Strip::end(to)));
+    scene.strip.map(Strip::into_window)
+}
+
+/// The service at position `service` with all who come to it, at the start.
+fn scene<'a>(
+    demand: &'a Demand,
+    service: usize,
+    answers: Answers<'a>,
+    streams: &Streams,
+    horizon: SimTime,
+) -> Scene<'a> {
+    let spec = &demand.services[service];
+    assert!(spec.workers >= 1, "a service has a worker");
+    assert!(
+        spec.gateway_timeout > sim::SimDuration::ZERO,
+        "a gateway waits"
+    );
+    let mut callers = Vec::new();
+    for (position, population) in demand.populations.iter().enumerate() {
+        if population.service == service {
+            for number in 0..population.classes.len() {
+                let caller = Caller::new(population, position, number, spec, streams);
+                callers.push(caller);
+            }
+        }
+    }
+    let due = DueList::new(callers.len());
+    let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
+    let interior = |inside: &'a Inside| Interior::new(inside, &answers, &classes, streams);
+    Scene {
+        service: spec,
+        changes: answers.timeline.changes(),
+        spool: spool::openings(answers.timeline.changes(), horizon),
+        lost_acks: answers.lost_acks,
+        horizon,
+        callers,
+        pool: Pool::new(spec.workers, spec.queue_limit),
+        interior: spec.inside.as_ref().map(interior),
+        in_play: InPlay::default(),
+        due,
+        now: SimTime::ZERO,
+        span: 0,
+        waited_at: None,
+        refused_at: None,
+        fates: Vec::new(),
+        played: 0,
+        strip: None,
+    }
+}
+
+/// Population and number of each class that comes to a service, in the order of its callers.
+fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Population, usize)> {
+    let here = demand
+        .populations
+        .iter()
+        .filter(move |p| p.service == service);
+    here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
+}
+
+/// What became of the population at `position`, once the scene has passed.
+fn outcome(scene: &mut Scene, position: usize, objective: f64) -> PopulationOutcome {
+    let callers = scene.callers.iter_mut();
+    let mut callers: Vec<&mut Caller> = callers.filter(|c| c.population == position).collect();
+    let mut tally = Tally::default();
+    callers.iter().for_each(|caller| tally.add(&caller.tally));
+    tally.assert_adds_up();
+    PopulationOutcome {
+        tally,
+        minutes_observed_down: minutes::minutes_down(&mut callers, objective, scene.horizon),
+    }
+}

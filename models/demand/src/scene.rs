@@ -1,0 +1,351 @@
+//! Opened visits at one service, event by event: presses, the queue, answers, patience, returns.
+//!
+//! ```text
+//!  fresh arrivals ─┐
+//!  what is due ────┼─► next by (time; pool, due, fresh) ─► press ─► pool ─► answer ─► signer
+//!  pool: a worker ─┘                                        ▲                          │
+//!  for the queue                                            └── presses again ◄────────┤
+//!                                                     over: one class of the tally ◄───┘
+//! ```
+//!
+//! The scene does not know whether it sees all visits (eager) or only those that a determined
+//! stretch cannot count (lazy, see `lazy.rs`): it plays whom it is given. Order at one instant is
+//! pool, then what is due, then fresh arrivals by class, and never hangs on what else is opened.
+
+use sim::SimTime;
+
+use crate::answer::{Answer, Cause};
+use crate::attempt::{Ended, Ending, gave_up, serve, span_at};
+use crate::caller::Caller;
+use crate::due::{Due, DueList};
+use crate::fate::Fate;
+use crate::inside::Interior;
+use crate::pool::{Busy, Pool, Room, Waiting};
+use crate::population::Service;
+use crate::spool::Opening;
+use crate::strip::Strip;
+use crate::visit::{InPlay, Visit, Who};
+
+/// One service in one trial, and all who come to it.
+pub(super) struct Scene<'a> {
+    pub service: &'a Service,
+    pub changes: &'a [(SimTime, Answer)],
+    /// What the service's spool takes.
+    pub spool: Vec<Opening>,
+    pub lost_acks: &'a [(SimTime, SimTime)],
+    pub horizon: SimTime,
+    /// The classes of all populations that come here.
+    pub callers: Vec<Caller<'a>>,
+    pub pool: Pool,
+    /// What is inside the service, if requests notice each other there.
+    pub interior: Option<Interior<'a>>,
+    pub in_play: InPlay,
+    pub due: DueList,
+    /// The instant up to which everything has been played.
+    pub now: SimTime,
+    /// The number of the change of answer in force now.
+    pub span: usize,
+    /// The last instant at which an attempt left the queue, for whatever reason.
+    pub waited_at: Option<SimTime>,
+    /// The last instant at which an attempt found the queue full.
+    pub refused_at: Option<SimTime>,
+    /// For each answer met so far, the fate of each class under it.
+    pub fates: Vec<(Answer, Vec<Fate>)>,
+    /// First visits that were played.
+    pub played: u64,
+    /// Attempts per minute, if asked for.
+    pub strip: Option<Strip>,
+}
+
+/// A first visit that begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh {
+    pub at: SimTime,
+    pub class: usize,
+    pub index: u64,
+}
+
+/// An attempt, as far as its signer is concerned: when it was made, its number within the visit,
+/// and the slot of the visit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Press {
+    pub at: SimTime,
+    pub number: u32,
+    pub visit: u32,
+}
+
+impl<'a> Scene<'a> {
+    /// Plays everything before `until`: what is in play, and the `fresh` arrivals, which are in
+    /// order of time and class.
+    pub fn play(&mut self, fresh: &[Fresh], until: SimTime) {
+        let mut fresh = fresh.iter();
+        let mut next = fresh.next();
+        loop {
+            let fresh_at = next.map_or(until, |fresh| fresh.at);
+            let due_at = self.due.next_at();
+            let pool_at = self.pool.next_at(self.now);
+            let inside_at = self.inside_at();
+            let at = pool_at.min(due_at).min(fresh_at).min(inside_at);
+            if at >= until {
+                break;
+            }
+            self.now = at;
+            self.span = span_at(self.changes, self.span, at);
+            if inside_at == at {
+                self.meet_inside();
+            } else if pool_at == at {
+                self.leave_queue();
+            } else if due_at == at {
+                self.meet_due();
+            } else if let Some(arrival) = next {
+                self.arrive(arrival);
+                next = fresh.next();
+            }
+        }
+        self.now = until;
+        self.span = span_at(self.changes, self.span, until);
+    }
+
+    /// Ends the play at the horizon: what is still in the queue is not resolved.
+    pub fn end(&mut self) {
+        let waiting: Vec<Waiting> = self.pool.drain().collect();
+        for left in waiting {
+            let visit = self.in_play.at(left.visit);
+            visit.unfinished = true;
+            visit.open -= 1;
+            self.conclude_if_over(left.visit);
+        }
+        if self.interior.is_some() {
+            self.end_inside();
+        }
+        assert!(self.due.is_empty(), "nothing is due after the horizon");
+        assert!(self.in_play.is_empty(), "every visit has been concluded");
+    }
+
+    /// A first visit begins. Nearly all are served at once; those need no memory.
+    fn arrive(&mut self, fresh: &Fresh) {
+        let room = self.pool.room(fresh.at);
+        let who = Who {
+            class: fresh.class,
+            index: fresh.index,
+            arrived: fresh.at,
+            round: 0,
+        };
+        if room == Room::Worker
+            && let Some(ended) = self.try_take_up(who)
+        {
+            let patience = self.callers[fresh.class].class.patience;
+            let shown = ended.at <= fresh.at.saturating_add(patience);
+            if ended.how == Ending::Captured && shown && ended.at < self.horizon {
+                self.record_strip(fresh.class, fresh.at, ended.at, true);
+                let lost = self.is_lost_ack(ended.at);
+                let tally = &mut self.callers[fresh.class].tally;
+                tally.captured_first_try += 1;
+                tally.acked_lost += u64::from(lost);
+                return;
+            }
+            let press = self.first_press(who);
+            self.answered(press, ended);
+            self.react(press, ended);
+            self.conclude_if_over(press.visit);
+            return;
+        }
+        let press = self.first_press(who);
+        self.find_room(press, room);
+    }
+
+    /// A free worker takes up the first press of a visit, if it can be seen at once how it ends.
+    fn try_take_up(&mut self, who: Who) -> Option<Ended> {
+        if self.interior.is_none() {
+            return Some(self.take_up(self.now, self.now, self.now));
+        }
+        let press = Press {
+            at: self.now,
+            number: 1,
+            visit: u32::MAX,
+        };
+        if self.is_shed(who, 1) {
+            return None;
+        }
+        let ended = self.foreseen(self.now, &press, who)?;
+        self.occupy_until(&ended, self.now);
+        Some(ended)
+    }
+
+    fn first_press(&mut self, who: Who) -> Press {
+        let mut visit = Visit::new(who, self.now);
+        visit.presses = 1;
+        Press {
+            at: self.now,
+            number: 1,
+            visit: self.in_play.insert(visit),
+        }
+    }
+
+    fn meet_due(&mut self) {
+        let callers = &self.callers;
+        let (at, due) = self.due.pop(|class, round| callers[class].offsets[round]);
+        match due {
+            Due::Return(who) => self.come_back(who, at),
+            Due::Press(slot) => {
+                self.in_play.at(slot).open -= 1;
+                self.press(slot);
+            }
+            Due::LosesPatience(slot, press) => self.lose_patience(slot, press),
+        }
+    }
+
+    /// A blocked signer comes back; in a determined stretch only to be counted.
+    fn come_back(&mut self, who: Who, at: SimTime) {
+        if at < self.callers[who.class].counted_to {
+            self.count_return(who);
+            return;
+        }
+        let slot = self.in_play.insert(Visit::new(who, at));
+        self.press(slot);
+    }
+
+    /// The signer of this visit presses now.
+    pub fn press(&mut self, slot: u32) {
+        let visit = self.in_play.at(slot);
+        visit.presses += 1;
+        let (number, began) = (visit.presses, visit.began);
+        let press = Press {
+            at: self.now,
+            number,
+            visit: slot,
+        };
+        let room = self.pool.room(self.now);
+        if room == Room::Worker && self.interior.is_none() {
+            let ended = self.take_up(self.now, self.now, began);
+            self.answered(press, ended);
+            self.react(press, ended);
+            self.conclude_if_over(slot);
+        } else {
+            self.find_room(press, room);
+        }
+    }
+
+    /// A worker takes up at `now` an attempt that arrived at `arrived`.
+    #[inline]
+    fn take_up(&mut self, now: SimTime, arrived: SimTime, visit_began: SimTime) -> Ended {
+        let deadline = arrived.saturating_add(self.service.gateway_timeout);
+        let ended = serve(self.service, self.changes, self.span, now, deadline);
+        self.pool.occupy(Busy {
+            until: ended.at,
+            visit_began,
+        });
+        ended
+    }
+
+    /// A press that is not answered on the spot: it is refused, waits, or a worker is held for it.
+    fn find_room(&mut self, press: Press, room: Room) {
+        let who = self.in_play.get(press.visit).who;
+        if room != Room::Worker
+            && let Some(strip) = &mut self.strip
+        {
+            strip.crowded(self.now);
+        }
+        if room == Room::Full || self.is_shed(who, press.number) {
+            self.refused_at = Some(self.now);
+            let refused = Ended {
+                at: self.now,
+                how: Ending::Failed(Cause::PoolFull),
+            };
+            self.answered(press, refused);
+            self.react(press, refused);
+            self.conclude_if_over(press.visit);
+            return;
+        }
+        let gateway_timeout = self.service.gateway_timeout;
+        let began = self.in_play.get(press.visit).began;
+        if room == Room::Worker
+            && let Some(ended) = self.foreseen(self.now, &press, who)
+        {
+            self.occupy_until(&ended, began);
+            self.answered(press, ended);
+            self.react(press, ended);
+            self.conclude_if_over(press.visit);
+            return;
+        }
+        let visit = self.in_play.at(press.visit);
+        visit.open += 1;
+        visit.awaited = press.number;
+        if room == Room::Queue {
+            self.pool.enqueue(Waiting {
+                arrived: press.at,
+                deadline: press.at.saturating_add(gateway_timeout),
+                visit_began: began,
+                who,
+                visit: press.visit,
+                press: press.number,
+            });
+        }
+        let patience = self.callers[visit.who.class].class.patience;
+        let until = press.at.saturating_add(patience.min(gateway_timeout));
+        if until < self.horizon {
+            visit.open += 1;
+            self.due.push_loses_patience(until, visit, press.visit);
+        }
+        if room == Room::Worker {
+            self.begin(press, who, true);
+        }
+    }
+
+    /// The first in the queue gets a worker, or the gateway has given it up.
+    fn leave_queue(&mut self) {
+        self.waited_at = Some(self.now);
+        if let Some(left) = self.pool.take_given_up(self.now) {
+            self.begin(left.press(), left.who, false);
+            return;
+        }
+        let waiting = self.pool.dequeue(self.now);
+        let (press, began) = (waiting.press(), waiting.visit_began);
+        if waiting.deadline <= self.now {
+            self.in_play.at(press.visit).open -= 1;
+            self.answered(press, gave_up(waiting.deadline));
+            if self.interior.as_ref().is_some_and(|i| i.spec.runs_on) {
+                self.pool.keep_place(waiting);
+            }
+            self.conclude_if_over(press.visit);
+            return;
+        }
+        if self.interior.is_none() {
+            let ended = self.take_up(self.now, press.at, began);
+            self.waited_for(press, ended);
+        } else if let Some(ended) = self.foreseen(self.now, &press, waiting.who) {
+            self.occupy_until(&ended, began);
+            self.waited_for(press, ended);
+        } else {
+            self.begin(press, waiting.who, true);
+        }
+    }
+
+    /// What the signer does who waited for this press, or has left meanwhile.
+    pub fn waited_for(&mut self, press: Press, ended: Ended) {
+        self.in_play.at(press.visit).open -= 1;
+        self.answered(press, ended);
+        let visit = self.in_play.at(press.visit);
+        let patience = self.callers[visit.who.class].class.patience;
+        let in_time = ended.at <= press.at.saturating_add(patience);
+        // An answer that comes too late leaves the signer to lose patience.
+        if visit.awaited == press.number && in_time {
+            visit.awaited = 0;
+            self.react(press, ended);
+        }
+        self.conclude_if_over(press.visit);
+    }
+
+    /// Was a write acknowledged at `at` lost afterwards?
+    pub fn is_lost_ack(&self, at: SimTime) -> bool {
+        let mut spans = self.lost_acks.iter();
+        spans.any(|(from, to)| *from <= at && at < *to)
+    }
+
+    #[inline]
+    pub fn record_strip(&mut self, class: usize, at: SimTime, ended: SimTime, ok: bool) {
+        if let Some(strip) = &mut self.strip {
+            strip.add(self.callers[class].population, at, ended, ok);
+        }
+    }
+}
