@@ -12,7 +12,6 @@
 //! that they do changes what the infrastructure does here.
 
 pub mod blast;
-mod build;
 pub mod check;
 pub mod cluster;
 pub mod event;
@@ -23,21 +22,21 @@ pub mod ledger;
 pub mod moment;
 pub mod outcome;
 pub mod people;
+mod problems;
 pub mod redis;
 pub mod remediation;
 pub mod service;
-mod settlement;
 pub mod spec;
 pub mod spool;
 pub mod streams;
 pub mod traffic;
 mod trial;
-mod visitors;
 pub mod world;
 
 pub use demand::Mode;
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
-pub use spec::{Problem, WorldSpec};
+pub use problems::Problem;
+pub use spec::WorldSpec;
 pub use trial::{TrialError, run_trial};
 
 /// How a trial is to be run.

@@ -2,9 +2,10 @@
 
 use sim::{Agenda, EngineError, SimTime, Streams, run};
 
+use crate::RunOptions;
 use crate::outcome::TrialResult;
 use crate::spec::WorldSpec;
-use crate::{RunOptions, build, settlement};
+use crate::world;
 
 /// Why a trial could not be finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,9 +28,9 @@ pub fn run_trial(
     options: &RunOptions,
 ) -> Result<TrialResult, TrialError> {
     let end = SimTime::ZERO + spec.horizon;
-    let mut world = build::world(spec, streams, options);
+    let mut world = world::world(spec, streams, options);
     let mut agenda = Agenda::new();
     world.start(&mut agenda);
     run(&mut world, &mut agenda, end, EVENT_LIMIT)?;
-    Ok(settlement::settle(world, streams, options.mode))
+    Ok(world::settle(world, streams, options.mode))
 }

@@ -16,7 +16,7 @@ mod judge;
 
 use sim::{SimDuration, SimTime, Streams};
 
-use crate::event::{Cx, Event};
+use crate::event::{CheckTimer, Cx, Event};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
@@ -24,34 +24,6 @@ use crate::spec::{ActionSpec, CheckSpec, ProbeSpec};
 use crate::streams;
 use demand::Mode;
 use judge::Judge;
-
-/// What a check waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckTimer {
-    /// The next probe of an observer is due.
-    Probe {
-        /// The subject, by position.
-        subject: usize,
-        /// The observer, by position.
-        observer: usize,
-    },
-    /// A reply has come, or the timeout has run out.
-    Answered {
-        /// The subject, by position.
-        subject: usize,
-        /// The observer, by position.
-        observer: usize,
-        /// When the probe was sent.
-        sent: SimTime,
-        /// Did it pass?
-        passed: bool,
-    },
-    /// The cool-down is over, and the verdict may still be down.
-    Retry {
-        /// The subject, by position.
-        subject: usize,
-    },
-}
 
 /// What is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

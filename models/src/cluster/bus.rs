@@ -2,9 +2,9 @@
 
 use sim::SimTime;
 
+use super::Cluster;
 use super::node::Promotion;
-use super::{Cluster, ClusterTimer};
-use crate::event::{Cx, Event};
+use crate::event::{ClusterTimer, Cx, Event};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};

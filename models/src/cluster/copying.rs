@@ -27,9 +27,9 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::Cluster;
 use super::node::{Copying, Due, Link, Parting};
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use crate::event::{ClusterTimer, Cx};
 use crate::moment::What;
 use crate::redis::fork::{Busy, copies_pages_for};
 use crate::redis::replication::{Overflow, overflow};

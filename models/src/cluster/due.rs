@@ -7,9 +7,9 @@
 use failover::tcp::{DATA_REPEAT, SYN_REPEAT, repeated};
 use sim::SimTime;
 
+use super::Cluster;
 use super::node::{Copying, Due, Link, Parting};
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::replication::{SECOND, lagging_at};
 
 impl Cluster {

@@ -15,8 +15,8 @@
 use rand::RngExt;
 use sim::SimDuration;
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Reply;
 use crate::spec::WorldSpec;

@@ -13,8 +13,8 @@
 use rand::RngExt;
 use sim::SimDuration;
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::capability::Condition;
 use crate::spec::redis::ManagedSpec;
 

@@ -45,7 +45,7 @@ pub use node::{Link, Node};
 pub use partition::Cut;
 pub use save::Child;
 
-use crate::event::Cx;
+use crate::event::{ClusterTimer, Cx};
 use crate::ids::ClusterId;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Condition, Reply};
@@ -63,84 +63,6 @@ use follow::Following;
 use make::{commands, nodes, part_of, provider, shares, starts};
 use queue::Surplus;
 use tables::Tables;
-
-/// What a cluster waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClusterTimer {
-    /// A dataset reaches a size that matters to somebody.
-    Memory,
-    /// A shard's old hash table is empty.
-    Rehashed,
-    /// The bus has something to do.
-    Bus,
-    /// The Sentinels have something to do.
-    Sentinels,
-    /// The provider's control plane has made up its mind about a shard.
-    Provider {
-        /// The shard.
-        shard: usize,
-        /// What it had seen of the shard by then.
-        turn: u32,
-    },
-    /// Clients have learnt of a shard's new owner.
-    Follow {
-        /// The shard.
-        shard: usize,
-        /// The node that they were told of.
-        node: usize,
-    },
-    /// Clients are back on a node with all connections.
-    Ramped(usize),
-    /// A supervisor starts a killed process again.
-    Restart(usize),
-    /// A node's host is there again.
-    HostBack(usize),
-    /// A Sentinel's host is there again.
-    SentinelBack {
-        /// The host.
-        host: usize,
-    },
-    /// A process has read its data.
-    Loaded(usize),
-    /// A process has read as much as fits.
-    LoadKilled(usize),
-    /// A node's save is due.
-    SaveDue(usize),
-    /// A child is done.
-    Saved(usize),
-    /// Something happens to a node's slow subscribers.
-    Slow(usize),
-    /// A fault that was to last some time is over.
-    FaultEnds(usize),
-    /// Consumers of a workload's queue are back at their pace.
-    ConsumersBack {
-        /// The workload.
-        workload: usize,
-    },
-    /// So much more of a backlog is done.
-    Drains {
-        /// Its position among the surpluses.
-        surplus: usize,
-    },
-    /// A replica's stream has waited long enough.
-    Stream {
-        /// The replica.
-        node: usize,
-        /// The wait's number; an abandoned one says nothing.
-        wait: u32,
-    },
-    /// A source's `fork` is done.
-    Forked(usize),
-    /// The network is whole again.
-    Mended,
-    /// Larger nodes have their data and take over.
-    CutOver {
-        /// The plan's number; an abandoned one says nothing.
-        plan: u32,
-    },
-    /// Clients are on the larger nodes.
-    CutOverDone,
-}
 
 /// One cluster.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use sim::quantity::Factor;
 
 use super::node::Link;
 use super::tables::Tables;
-use super::{Child, Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::{Child, Cluster};
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::capability::{Condition, Reply};
 use crate::redis::memory::NodeMemory;
 use failover::cluster_bus::{ManualFailover, Member};

@@ -8,8 +8,8 @@
 
 use sim::SimDuration;
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::capability::{Capabilities, Reply};
 use failover::cluster_bus::Member;
 use failover::sentinel::Party;

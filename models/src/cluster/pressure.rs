@@ -2,8 +2,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use super::{Cluster, ClusterTimer, Node, Watched};
-use crate::event::{Cx, Event};
+use super::{Cluster, Node, Watched};
+use crate::event::{ClusterTimer, Cx, Event};
 use crate::redis::growth::{Held, Measure};
 use crate::redis::memory::Trouble;
 

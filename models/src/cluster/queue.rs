@@ -14,8 +14,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::moment::What;
 use crate::redis::growth::Held;
 use crate::spec::redis::QueueSpec;

@@ -20,8 +20,8 @@
 
 use sim::{EventKey, SimDuration, SimTime, StreamKey};
 
-use super::{Cluster, ClusterTimer, Node};
-use crate::event::{Cx, Event};
+use super::{Cluster, Node};
+use crate::event::{ClusterTimer, Cx, Event};
 use crate::redis::capability::Condition;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::Held;

@@ -7,8 +7,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use super::{Cluster, ClusterTimer};
-use crate::event::{Cx, Event};
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx, Event};
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
 use crate::spec::FailoverSpec;

@@ -2,10 +2,10 @@
 
 use sim::{Dist, SimDuration};
 
+use super::Cluster;
 use super::node::Promotion;
 use super::save::is_gone;
-use super::{Cluster, ClusterTimer};
-use crate::event::{Cx, Event};
+use crate::event::{ClusterTimer, Cx, Event};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;

@@ -2,8 +2,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::output::{OutputLimits, SlowSubscribers, message_on_wire};
 use crate::spec::fault::SlowSubscriberSpec;
 

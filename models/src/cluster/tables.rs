@@ -9,8 +9,8 @@
 
 use sim::{SimDuration, SimTime};
 
-use super::{Cluster, ClusterTimer};
-use crate::event::Cx;
+use super::Cluster;
+use crate::event::{ClusterTimer, Cx};
 use crate::redis::growth::{Held, Measure};
 use crate::redis::table::{self, LOAD_MAX, Table};
 use demand::Mode;

@@ -18,31 +18,12 @@ mod runbook;
 
 use sim::{EventKey, SimDuration, SimTime, Streams};
 
-use crate::event::{Cx, Event};
+use crate::event::{Cx, Event, PeopleTimer};
 use crate::ids::ClusterId;
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::PeopleSpec;
 use draws::Draws;
-
-/// What people wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeopleTimer {
-    /// Somebody notices, or an alert on symptoms fires.
-    Notice,
-    /// Somebody is at work.
-    Acknowledged,
-    /// A false page is seen to be one.
-    Looked,
-    /// The cause is found.
-    Diagnosed,
-    /// It is agreed to take the next step.
-    Decided,
-    /// The action takes effect.
-    Effect,
-    /// Time to see whether it has helped.
-    Verify,
-}
 
 /// What people do, by the step's position in the runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,30 +17,7 @@
 //! `sum of bytes x exp(-rate T) = bytes to evict` (Che, Tung and Wang 2002).
 //! Left out: the time budget of an eviction cycle, and clients' buffers that evict data.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-/// `maxmemory-policy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum MaxmemoryPolicy {
-    /// Writes are refused with `-OOM`.
-    Noeviction,
-    /// The longest unused keys go.
-    AllkeysLru,
-    /// The least used keys go.
-    AllkeysLfu,
-    /// Any keys go.
-    AllkeysRandom,
-    /// The longest unused of the keys with a TTL go.
-    VolatileLru,
-    /// The least used of the keys with a TTL go.
-    VolatileLfu,
-    /// Any of the keys with a TTL go.
-    VolatileRandom,
-    /// The keys that have the shortest to live go.
-    VolatileTtl,
-}
+use crate::spec::redis::MaxmemoryPolicy;
 
 /// Which keys a policy may evict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

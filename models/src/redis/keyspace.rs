@@ -10,7 +10,10 @@
 //! hashes, lists and sets with the same bytes take less while they are packed and more when they
 //! are not. The tables themselves are in `table.rs`.
 
+use sim::quantity::Bytes;
+
 use super::allocator::allocated;
+use crate::spec::WorkloadSpec;
 
 /// Bytes of a `dictEntry`: key, value, next (dict.h).
 const DICT_ENTRY: u64 = 24;
@@ -68,6 +71,19 @@ impl KeyShape {
             bytes += weight * value(x.round() as u64) as f64;
         }
         self.overhead() + (bytes / weights).round() as u64
+    }
+}
+
+impl WorkloadSpec {
+    /// Mean bytes of one of its keys in memory with a value of this mean length, in cluster mode or
+    /// not.
+    pub fn bytes_per_key(&self, value_size: Bytes, cluster: bool) -> u64 {
+        let shape = KeyShape {
+            key_length: self.key_length.get(),
+            cluster,
+            expires: self.expires,
+        };
+        shape.mean_bytes(value_size.as_f64(), self.value_size_shape.get())
     }
 }
 

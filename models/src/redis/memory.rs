@@ -25,9 +25,10 @@
 
 use sim::SimDuration;
 
-use super::evict::{Evictable, MaxmemoryPolicy};
+use super::evict::Evictable;
 use super::growth::Measure;
 use crate::spec::RedisSpec;
+use crate::spec::redis::MaxmemoryPolicy;
 
 /// What a server without data or clients takes: measured on Redis 7.0.15 (`used_memory_startup`).
 pub const STARTUP: f64 = 876_176.0;

@@ -12,25 +12,13 @@
 //! copied some on top, scores higher; with `oom-score-adj` the child's score is raised by 800 and
 //! it goes first (config.c). Left out: errors of the append-only file itself, and its fsync policy.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use sim::SimDuration;
+
+use crate::spec::persistence::Overcommit;
 
 /// Until a failed save is tried again: more than five whole seconds (server.h:
 /// CONFIG_BGSAVE_RETRY_DELAY).
 pub const RETRY: SimDuration = SimDuration::from_secs(6);
-
-/// `vm.overcommit_memory` of the host: may a process be copied that could not be held twice?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overcommit {
-    /// 1, as Redis asks for at its start; and in effect 0 on Linux since 5.2.
-    Always,
-    /// 0 on Linux before 5.2: what the child could come to need must be free now.
-    Heuristic,
-    /// 2: parent and child together must fit into swap and half of the memory.
-    Strict,
-}
 
 /// Share of the memory that `Strict` promises (`vm.overcommit_ratio`, as Linux ships).
 const STRICT_SHARE: f64 = 0.5;

@@ -8,25 +8,13 @@
 use sim::{SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
-use crate::event::{Cx, Event};
+use crate::event::{Cx, Event, ScalerTimer};
 use crate::ids::{ClusterId, Id};
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::AutoscalerSpec;
 use crate::spec::service::Access;
 use crate::streams;
 use demand::answer::Answer;
-
-/// What an autoscaler waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScalerTimer {
-    /// The target may have been exceeded for long enough.
-    Sustained {
-        /// Since when.
-        since: SimTime,
-    },
-    /// The cool-down is over.
-    Again,
-}
 
 /// The autoscaler of one cluster.
 #[derive(Clone, Debug)]

@@ -1,7 +1,4 @@
-//! Remedies: what people's actions do, alerts that call them, and scaling by itself.
+//! Remedies that act by themselves: alerts that call people, and scaling.
 
-pub mod action;
 pub mod alert;
 pub mod autoscaler;
-#[cfg(test)]
-mod tests;

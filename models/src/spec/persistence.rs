@@ -5,8 +5,6 @@ use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::{Bytes, Factor, Probability};
 
-pub use crate::redis::save::Overcommit;
-
 /// Background saves, if the nodes make any.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +23,18 @@ pub struct PersistenceSpec {
     /// Does the kernel back the heap with huge pages (and `disable-thp` is `no`)? A save then
     /// copies 2 MiB at a time. Redis turns it off for itself: `false`.
     pub transparent_huge_pages: bool,
+}
+
+/// `vm.overcommit_memory` of the host: may a process be copied that could not be held twice?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overcommit {
+    /// 1, as Redis asks for at its start; and in effect 0 on Linux since 5.2.
+    Always,
+    /// 0 on Linux before 5.2: what the child could come to need must be free now.
+    Heuristic,
+    /// 2: parent and child together must fit into swap and half of the memory.
+    Strict,
 }
 
 /// When a child begins to write the dataset.

@@ -7,8 +7,6 @@ use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use super::replication::ReplicationSpec;
-pub use crate::redis::evict::MaxmemoryPolicy;
-use crate::redis::keyspace::KeyShape;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 use failover::cluster_bus::ClusterBusSpec;
 use failover::sentinel::SentinelSpec;
@@ -92,19 +90,6 @@ impl LayoutSpec {
 
 /// `maxConcurrentCalls` of a bulkhead, as resilience4j ships (BulkheadConfig.java).
 const BULKHEAD: u32 = 25;
-
-impl WorkloadSpec {
-    /// Mean bytes of one of its keys in memory with a value of this mean length, in cluster mode or
-    /// not.
-    pub fn bytes_per_key(&self, value_size: Bytes, cluster: bool) -> u64 {
-        let shape = KeyShape {
-            key_length: self.key_length.get(),
-            cluster,
-            expires: self.expires,
-        };
-        shape.mean_bytes(value_size.as_f64(), self.value_size_shape.get())
-    }
-}
 
 /// Which workload lives on which cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -226,6 +211,28 @@ pub struct RedisSpec {
     /// Subscribers of channels and their limits; absent: there are none. Needed for a
     /// `slow-subscriber` fault.
     pub pubsub: Option<PubsubSpec>,
+}
+
+/// `maxmemory-policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaxmemoryPolicy {
+    /// Writes are refused with `-OOM`.
+    Noeviction,
+    /// The longest unused keys go.
+    AllkeysLru,
+    /// The least used keys go.
+    AllkeysLfu,
+    /// Any keys go.
+    AllkeysRandom,
+    /// The longest unused of the keys with a TTL go.
+    VolatileLru,
+    /// The least used of the keys with a TTL go.
+    VolatileLfu,
+    /// Any of the keys with a TTL go.
+    VolatileRandom,
+    /// The keys that have the shortest to live go.
+    VolatileTtl,
 }
 
 /// Throughput of the stages of a full synchronisation.

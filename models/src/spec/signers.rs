@@ -8,6 +8,9 @@ use sim::quantity::{Factor, PerSec, Probability};
 
 use super::traffic::{BurstsSpec, Series, SurgeSpec, TrafficSpec};
 
+/// What the table `[signers]` goes by among products.
+pub const SIGNERS: &str = "signers";
+
 /// The people who come to accept.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

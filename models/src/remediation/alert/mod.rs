@@ -19,7 +19,7 @@ use rand::RngExt;
 use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
-use crate::event::{Cx, Event};
+use crate::event::{AlertTimer, Cx, Event};
 use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
@@ -29,17 +29,6 @@ use crate::spec::{AlertSpec, MetricSpec};
 use crate::streams;
 use demand::Mode;
 use forecast::Forecast;
-
-/// What a rule waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlertTimer {
-    /// A scrape that may matter.
-    Scrape,
-    /// The metric is not collected from now on, or is again.
-    Sight,
-    /// It pages without a cause.
-    FalseAlarm,
-}
 
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! Everything that can happen, one variant per component.
 
+mod timers;
+
 use sim::{Agenda, SimTime};
 
-use crate::check::CheckTimer;
-use crate::cluster::ClusterTimer;
 use crate::ids::{AlertId, CheckId, ClusterId};
 use crate::ledger::Ledger;
-use crate::people::PeopleTimer;
-use crate::remediation::alert::AlertTimer;
-use crate::remediation::autoscaler::ScalerTimer;
+pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer};
 
 /// An event of the world.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use sim::{Agenda, SimDuration, SimTime, Streams, run};
 use toml::Table;
 
+use super::{World, build};
+use crate::RunOptions;
 use crate::event::Event;
 use crate::spec::WorldSpec;
-use crate::world::World;
-use crate::{Mode, RunOptions, build};
-use demand::Control;
+use demand::{Control, Mode};
 
 /// The small world with these keys replaced.
 fn spec(changes: &str) -> WorldSpec {

@@ -2,6 +2,8 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
+use super::World;
+use crate::RunOptions;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
 use crate::cluster::Cluster;
@@ -18,8 +20,7 @@ use crate::service::{Need, Service};
 use crate::spec::service::Keys;
 use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec, WorldSpec};
 use crate::streams;
-use crate::world::World;
-use crate::{Mode, RunOptions};
+use demand::Mode;
 use demand::answer::AnswerTimeline;
 
 /// All parts of one trial, wired and at rest.

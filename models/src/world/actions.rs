@@ -11,13 +11,13 @@
 
 use sim::{Agenda, SimDuration, SimTime};
 
+use super::{World, fails};
 use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
 use crate::people::Deed;
 use crate::spec::RemedySpec;
 use crate::spec::service::Access;
-use crate::world::{World, fails};
 use demand::Control;
 use demand::answer::Answer;
 

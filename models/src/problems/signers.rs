@@ -3,8 +3,8 @@
 use sim::SimDuration;
 
 use super::Findings;
+use crate::spec::signers::SIGNERS;
 use crate::spec::{ClassSpec, WorldSpec};
-use crate::visitors::SIGNERS;
 
 impl WorldSpec {
     pub(super) fn check_signers(&self, found: &mut Findings) {

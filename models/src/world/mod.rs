@@ -4,6 +4,13 @@
 //! events; what one wants of another (a probe, a page, a failover, larger nodes) goes through this
 //! file, in [`World::handle`] and the few functions below it.
 
+mod actions;
+mod build;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod visitors;
+
 use sim::{Agenda, Model, SimDuration, SimTime, Streams};
 
 use crate::blast::BlastRadius;
@@ -18,13 +25,15 @@ use crate::ledger::Ledger;
 use crate::moment::What;
 use crate::people::{Page, People, Sight};
 use crate::redis::capability::Reply;
-use crate::remediation::action::Work;
 use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
 use crate::spec::service::Access;
 use crate::spec::{ProbeSpec, WorldSpec};
+use actions::Work;
+pub use build::world;
 use demand::answer::Answer;
+pub use settle::settle;
 
 /// All parts of a trial.
 pub struct World<'a> {

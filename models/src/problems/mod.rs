@@ -11,8 +11,10 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::Factor;
 
-use super::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec};
 use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::{
+    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec,
+};
 
 /// One thing that is wrong with a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

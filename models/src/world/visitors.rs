@@ -10,10 +10,11 @@ use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 mod inside;
 
+use super::World;
 use crate::layout;
+use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec, WorldSpec};
 use crate::traffic;
-use crate::world::World;
 use demand::{Class, Client, Demand, Population, Service};
 
 /// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
@@ -91,9 +92,6 @@ fn service(spec: &ServiceSpec) -> Service {
         inside: None,
     }
 }
-
-/// What the table `[signers]` goes by among products.
-pub const SIGNERS: &str = "signers";
 
 fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
     let signers = &spec.signers;

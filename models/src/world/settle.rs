@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sim::{Intervals, SimDuration, SimTime, Streams};
 
+use super::{World, visitors};
 use crate::cluster::Evicted;
 use crate::ids::{Id, ServiceId};
 use crate::layout;
@@ -15,8 +16,6 @@ use crate::outcome::{
 use crate::service::Service;
 use crate::spec::{ActionSpec, ComponentSpec, WorldSpec};
 use crate::spool::Replay;
-use crate::visitors;
-use crate::world::World;
 use demand::Mode;
 use demand::answer::AnswerTimeline;
 use demand::{self, Answers, Population, Tally, Window};

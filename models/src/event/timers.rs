@@ -1,0 +1,151 @@
+//! What each kind of component waits for: plain data, so that an event names no component.
+
+use sim::SimTime;
+
+/// What a cluster waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterTimer {
+    /// A dataset reaches a size that matters to somebody.
+    Memory,
+    /// A shard's old hash table is empty.
+    Rehashed,
+    /// The bus has something to do.
+    Bus,
+    /// The Sentinels have something to do.
+    Sentinels,
+    /// The provider's control plane has made up its mind about a shard.
+    Provider {
+        /// The shard.
+        shard: usize,
+        /// What it had seen of the shard by then.
+        turn: u32,
+    },
+    /// Clients have learnt of a shard's new owner.
+    Follow {
+        /// The shard.
+        shard: usize,
+        /// The node that they were told of.
+        node: usize,
+    },
+    /// Clients are back on a node with all connections.
+    Ramped(usize),
+    /// A supervisor starts a killed process again.
+    Restart(usize),
+    /// A node's host is there again.
+    HostBack(usize),
+    /// A Sentinel's host is there again.
+    SentinelBack {
+        /// The host.
+        host: usize,
+    },
+    /// A process has read its data.
+    Loaded(usize),
+    /// A process has read as much as fits.
+    LoadKilled(usize),
+    /// A node's save is due.
+    SaveDue(usize),
+    /// A child is done.
+    Saved(usize),
+    /// Something happens to a node's slow subscribers.
+    Slow(usize),
+    /// A fault that was to last some time is over.
+    FaultEnds(usize),
+    /// Consumers of a workload's queue are back at their pace.
+    ConsumersBack {
+        /// The workload.
+        workload: usize,
+    },
+    /// So much more of a backlog is done.
+    Drains {
+        /// Its position among the surpluses.
+        surplus: usize,
+    },
+    /// A replica's stream has waited long enough.
+    Stream {
+        /// The replica.
+        node: usize,
+        /// The wait's number; an abandoned one says nothing.
+        wait: u32,
+    },
+    /// A source's `fork` is done.
+    Forked(usize),
+    /// The network is whole again.
+    Mended,
+    /// Larger nodes have their data and take over.
+    CutOver {
+        /// The plan's number; an abandoned one says nothing.
+        plan: u32,
+    },
+    /// Clients are on the larger nodes.
+    CutOverDone,
+}
+
+/// What a check waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckTimer {
+    /// The next probe of an observer is due.
+    Probe {
+        /// The subject, by position.
+        subject: usize,
+        /// The observer, by position.
+        observer: usize,
+    },
+    /// A reply has come, or the timeout has run out.
+    Answered {
+        /// The subject, by position.
+        subject: usize,
+        /// The observer, by position.
+        observer: usize,
+        /// When the probe was sent.
+        sent: SimTime,
+        /// Did it pass?
+        passed: bool,
+    },
+    /// The cool-down is over, and the verdict may still be down.
+    Retry {
+        /// The subject, by position.
+        subject: usize,
+    },
+}
+
+/// What a rule waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertTimer {
+    /// A scrape that may matter.
+    Scrape,
+    /// The metric is not collected from now on, or is again.
+    Sight,
+    /// It pages without a cause.
+    FalseAlarm,
+}
+
+/// What an autoscaler waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalerTimer {
+    /// The target may have been exceeded for long enough.
+    Sustained {
+        /// Since when.
+        since: SimTime,
+    },
+    /// The cool-down is over.
+    Again,
+}
+
+/// What people wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeopleTimer {
+    /// Somebody notices, or an alert on symptoms fires.
+    Notice,
+    /// Somebody is at work.
+    Acknowledged,
+    /// A false page is seen to be one.
+    Looked,
+    /// The cause is found.
+    Diagnosed,
+    /// It is agreed to take the next step.
+    Decided,
+    /// The action takes effect.
+    Effect,
+    /// Time to see whether it has helped.
+    Verify,
+}
