@@ -17,10 +17,11 @@ use output::{Cell, Column, Format, Table};
 use serde::Serialize;
 use sim::{SimDuration, SimTime, Streams};
 
+use crate::builtin::BuiltIn;
 use crate::document::{Entry, Node, Sources, Value, parse::parse};
 use crate::error::Error;
 use crate::preset::CLIENTS;
-use crate::scenario::{BuiltIn, world};
+use crate::scenario::world;
 
 /// The service that every library is put into.
 const SCENARIO: BuiltIn = BuiltIn {

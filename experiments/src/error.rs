@@ -14,7 +14,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::document::{Place, Sources};
+use crate::sources::{Place, Sources};
 
 /// One thing that a user should mend.
 #[derive(Clone, Debug, PartialEq, Eq)]

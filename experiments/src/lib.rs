@@ -7,10 +7,12 @@
 //! measurements               ─ validate/ ─► how far the model is from a real Redis
 //! ```
 
+pub mod builtin;
 pub mod cli;
 pub mod clients;
 pub mod document;
 pub mod error;
+pub mod measures;
 pub mod preset;
 pub mod progress;
 pub mod replay;
@@ -20,6 +22,7 @@ pub mod runner;
 pub mod scenario;
 pub mod schema;
 pub mod series;
+pub mod sources;
 pub mod stats;
 pub mod study;
 pub mod terminal;

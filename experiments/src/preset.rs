@@ -10,9 +10,9 @@
 //! A preset is a file like any other, with the library's own source files named in it. Mistakes in
 //! what it makes together with the user's keys are told where the user wrote `preset`.
 
+use crate::builtin::BuiltIn;
 use crate::document::{Entry, Node, Place, Sources, Value, merge::merge, parse::parse};
 use crate::error::{Problem, suggest};
-use crate::scenario::BuiltIn;
 
 /// The libraries.
 pub const CLIENTS: [BuiltIn; 11] = [
@@ -112,7 +112,8 @@ fn put_at(node: &mut Node, place: Place) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{SCENARIOS, world};
+    use crate::builtin::SCENARIOS;
+    use crate::scenario::world;
 
     /// The 2020 scenario with other keys for its services' clients.
     fn with(client: &str) -> Result<models::WorldSpec, Vec<Problem>> {

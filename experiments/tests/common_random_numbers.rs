@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use experiments::builtin::STUDIES;
 use experiments::document::Sources;
-use experiments::scenario::{STUDIES, read};
+use experiments::scenario::read;
 use experiments::study::Study;
 use models::{Mode, RunOptions, run_trial};
 use sim::Streams;

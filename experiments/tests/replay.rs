@@ -5,11 +5,11 @@ mod support;
 use std::path::Path;
 use std::process::Output;
 
+use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
 use experiments::replay::judge::{Line, blind, scripted};
 use experiments::replay::spec::Selector;
 use experiments::replay::{Kind, Replay, built_in, trials};
-use experiments::scenario::SCENARIOS;
 use models::moment::{Moment, What};
 use sim::{SimDuration, SimTime};
 use support::{golden, outage, stderr, stdout};

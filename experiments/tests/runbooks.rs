@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+use experiments::builtin::SCENARIOS;
 use experiments::document::{Sources, merge::merge, parse::parse};
-use experiments::scenario::{SCENARIOS, read, world};
+use experiments::scenario::{read, world};
 use models::moment::What;
 use models::{Mode, RunOptions, WorldSpec, run_trial};
 use sim::Streams;

@@ -5,12 +5,12 @@ mod support;
 
 use std::path::Path;
 
+use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
 use experiments::document::parse::parse;
 use experiments::replay::judge::{scripted, total_of};
 use experiments::replay::spec::ReplaySpec;
 use experiments::replay::{Kind, Replay, trials};
-use experiments::scenario::SCENARIOS;
 use experiments::schema::keys::{self, Key, Shape};
 use experiments::schema::{file, markdown, whole};
 use models::WorldSpec;

@@ -5,8 +5,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use experiments::builtin::STUDIES;
 use experiments::document::Sources;
-use experiments::scenario::{STUDIES, read};
+use experiments::scenario::read;
 use experiments::study::Study;
 use support::directory;
 

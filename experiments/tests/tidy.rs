@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use experiments::builtin::{SCENARIOS, STUDIES};
 use experiments::document::Sources;
-use experiments::scenario::{SCENARIOS, STUDIES, read, world};
+use experiments::scenario::{read, world};
 use experiments::study::Study;
 
 const LINE_MAX: usize = 100;

@@ -15,9 +15,7 @@
 use serde::Serialize;
 
 use crate::colour::{Colour, Tone};
-use crate::error::Error;
 use crate::format::{Estimate, Format};
-use crate::table::Table;
 
 /// One picture.
 #[derive(Clone, Debug, Serialize)]
@@ -50,16 +48,6 @@ impl Chart {
             Chart::Lines(chart) => &chart.caption,
             Chart::Scatter(chart) => &chart.caption,
         }
-    }
-
-    /// The picture as a standalone SVG that suits light and dark paper.
-    pub fn to_svg(&self) -> Result<String, Error> {
-        crate::svg::draw(self)
-    }
-
-    /// The numbers behind the picture.
-    pub fn data_table(&self) -> Table {
-        crate::data::table(self)
     }
 }
 

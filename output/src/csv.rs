@@ -23,8 +23,15 @@ pub fn rows<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+impl Table {
+    /// RFC 4180: a header, then one record per row. A column that holds estimates becomes three.
+    pub fn to_csv(&self) -> Result<Vec<u8>, Error> {
+        table(self)
+    }
+}
+
 /// A table as CSV. A column that holds estimates becomes three: the value, `low` and `high`.
-pub(crate) fn table(table: &Table) -> Result<Vec<u8>, Error> {
+fn table(table: &Table) -> Result<Vec<u8>, Error> {
     table.check()?;
     let triple: Vec<bool> = (0..table.columns.len())
         .map(|column| table.rows.iter().any(|row| row[column].has_interval()))

@@ -5,7 +5,14 @@ use crate::chart::{Bars, Chart, DotInterval, HeatMap, Lines, Scatter, Timeline};
 use crate::format::{Estimate, Format};
 use crate::table::{Cell, Column, Table};
 
-pub(crate) fn table(chart: &Chart) -> Table {
+impl Chart {
+    /// The numbers behind the picture.
+    pub fn data_table(&self) -> Table {
+        table(self)
+    }
+}
+
+fn table(chart: &Chart) -> Table {
     let mut table = match chart {
         Chart::DotInterval(chart) => dot_interval(chart),
         Chart::StackedBars(chart) => bars(chart, true),

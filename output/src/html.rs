@@ -3,6 +3,7 @@
 
 use crate::chart::Chart;
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::report::{Report, Section};
 use crate::svg;
 use crate::table::{Align, Cell, Column, Table};
@@ -10,8 +11,15 @@ use crate::table::{Align, Cell, Column, Table};
 /// Longer tables behind charts are cut on the page; their CSV is whole.
 const ROWS_SHOWN: usize = 200;
 
+impl Report {
+    /// The report as one HTML page that needs nothing but itself.
+    pub fn to_html(&self) -> Result<String, Error> {
+        page(self)
+    }
+}
+
 /// The report as a page.
-pub(crate) fn page(report: &Report) -> Result<String, Error> {
+fn page(report: &Report) -> Result<String, Error> {
     let mut sections = String::new();
     for (index, section) in report.sections.iter().enumerate() {
         sections.push_str(&self::section(index + 1, section)?);
@@ -199,8 +207,15 @@ fn footer(report: &Report) -> Result<String, Error> {
     ))
 }
 
+impl Table {
+    /// An HTML `<table>` with a caption and header scopes, to be put into a page.
+    pub fn to_html(&self) -> Result<String, Error> {
+        table(self)
+    }
+}
+
 /// A table with a caption, and headers that say what they head.
-pub(crate) fn table(table: &Table) -> Result<String, Error> {
+fn table(table: &Table) -> Result<String, Error> {
     table.check()?;
     let mut html = String::from("<table>\n");
     if !table.title.is_empty() {
@@ -285,24 +300,6 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-/// Text that cannot be taken for markup, inside elements and quoted attributes. Control characters
-/// have no place in either.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            control if control.is_control() => safe.push(' '),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

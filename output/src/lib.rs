@@ -34,6 +34,7 @@ pub mod colour;
 pub mod csv;
 mod data;
 pub mod error;
+mod escape;
 pub mod format;
 mod html;
 pub mod json;

@@ -4,7 +4,14 @@ use crate::error::Error;
 use crate::table::{Align, Table};
 use crate::text::columns;
 
-pub(crate) fn table(table: &Table) -> Result<String, Error> {
+impl Table {
+    /// GitHub-flavoured Markdown.
+    pub fn to_markdown(&self) -> Result<String, Error> {
+        table(self)
+    }
+}
+
+fn table(table: &Table) -> Result<String, Error> {
     table.check()?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     rows.push(

@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use crate::chart::Chart;
-use crate::error::Error;
 use crate::table::Table;
 
 /// Everything on the page, in reading order.
@@ -92,12 +91,5 @@ impl Section {
     pub fn with_table(mut self, table: Table) -> Section {
         self.table = Some(table);
         self
-    }
-}
-
-impl Report {
-    /// The report as one HTML page that needs nothing but itself.
-    pub fn to_html(&self) -> Result<String, Error> {
-        crate::html::page(self)
     }
 }

@@ -29,9 +29,17 @@ use self::canvas::{Canvas, Lettering};
 use self::theme::Paint;
 use crate::chart::{Axis, Chart};
 use crate::error::Error;
+use crate::escape::escaped;
+
+impl Chart {
+    /// The picture as a standalone SVG that suits light and dark paper.
+    pub fn to_svg(&self) -> Result<String, Error> {
+        draw(self)
+    }
+}
 
 /// The chart as a standalone file.
-pub(crate) fn draw(chart: &Chart) -> Result<String, Error> {
+fn draw(chart: &Chart) -> Result<String, Error> {
     let (canvas, height) = fill(chart)?;
     let style = format!("<style>{}</style>\n", theme::style());
     Ok(document(chart, &canvas, height, &style))
@@ -90,8 +98,8 @@ fn document(chart: &Chart, canvas: &Canvas, height: f64, style: &str) -> String 
          height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"{fonts}\" \
          stroke-linejoin=\"round\">\n<title>{title}</title>\n<desc>{alt}</desc>\n\
          {style}{paper}{body}</svg>\n",
-        title = crate::html::escaped(&chart.caption().title),
-        alt = crate::html::escaped(&describe(chart)),
+        title = escaped(&chart.caption().title),
+        alt = escaped(&describe(chart)),
         paper = paper.body(width, height),
         body = canvas.body(width, height),
     )

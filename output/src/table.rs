@@ -113,26 +113,6 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// For a terminal or a text file.
-    pub fn to_text(&self, options: &TextOptions) -> Result<String, Error> {
-        crate::text::table(self, options)
-    }
-
-    /// GitHub-flavoured Markdown.
-    pub fn to_markdown(&self) -> Result<String, Error> {
-        crate::markdown::table(self)
-    }
-
-    /// RFC 4180: a header, then one record per row. A column that holds estimates becomes three.
-    pub fn to_csv(&self) -> Result<Vec<u8>, Error> {
-        crate::csv::table(self)
-    }
-
-    /// An HTML `<table>` with a caption and header scopes, to be put into a page.
-    pub fn to_html(&self) -> Result<String, Error> {
-        crate::html::table(self)
-    }
-
     /// Refuses rows of a wrong length and numbers that are not finite.
     pub fn check(&self) -> Result<(), Error> {
         for (index, row) in self.rows.iter().enumerate() {

@@ -26,7 +26,14 @@ const BOLD: &str = "\u{1b}[1m";
 const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
 
-pub(crate) fn table(table: &Table, options: &TextOptions) -> Result<String, Error> {
+impl Table {
+    /// For a terminal or a text file.
+    pub fn to_text(&self, options: &TextOptions) -> Result<String, Error> {
+        table(self, options)
+    }
+}
+
+fn table(table: &Table, options: &TextOptions) -> Result<String, Error> {
     table.check()?;
     let widths = column_widths(table, options.width);
     let mut text = String::new();

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::replay::{Replay, is_replay};
-use crate::scenario::{self, SCENARIOS, STUDIES};
+use crate::scenario;
 use crate::study::{Study, is_study};
 use crate::terminal;
 

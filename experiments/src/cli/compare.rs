@@ -7,6 +7,7 @@ use output::write_all;
 use sim::Streams;
 
 use super::{CompareArguments, interrupt};
+use crate::builtin::STUDIES;
 use crate::document::Sources;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use crate::rows::manifest::{Extent, Manifest, basis};
 use crate::rows::read::Rows;
 use crate::rows::write::{Spool, components_header, outcomes_header, products_header};
 use crate::runner::{self, Order, Sink};
-use crate::scenario::{self, STUDIES};
+use crate::scenario;
 use crate::study::{Plan, Study, is_study, not_a_study};
 use crate::terminal;
 

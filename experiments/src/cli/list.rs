@@ -1,8 +1,8 @@
 //! `outage list`: what is built in.
 
+use crate::builtin::{BuiltIn, SCENARIOS, STUDIES};
 use crate::document::{Sources, parse::parse, path};
 use crate::error::Error;
-use crate::scenario::{BuiltIn, SCENARIOS, STUDIES};
 use crate::terminal;
 
 /// Shown first in the help.

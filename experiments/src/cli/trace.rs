@@ -7,11 +7,12 @@ use models::{Mode, RunOptions, run_trial};
 use sim::{SimTime, Streams};
 
 use super::TraceArguments;
+use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
 use crate::error::{Error, suggest};
 use crate::replay::{Kind, Replay, is_replay};
 use crate::report::story::onset;
-use crate::scenario::{self, Found, SCENARIOS, STUDIES};
+use crate::scenario::{self, Found};
 use crate::study::{Study, is_study};
 use crate::terminal;
 

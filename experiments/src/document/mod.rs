@@ -14,33 +14,7 @@ pub mod parse;
 
 use std::collections::BTreeMap;
 
-/// The files that were read, by number.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    files: Vec<Source>,
-}
-
-/// One file that was read.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// As the user named it.
-    pub name: String,
-    /// What it holds.
-    pub text: String,
-    /// Is it extended by another that was read?
-    pub is_base: bool,
-}
-
-/// Some bytes of one of the [`Sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Number of the file.
-    pub file: usize,
-    /// First byte.
-    pub from: usize,
-    /// One past the last byte.
-    pub to: usize,
-}
+pub use crate::sources::{Place, Source, Sources};
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,54 +55,6 @@ pub enum Step {
     Key(String),
     /// To the element of an array, from 0.
     Index(usize),
-}
-
-impl Sources {
-    /// Takes in a file and gives it a number.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> usize {
-        self.files.push(Source {
-            name: name.into(),
-            text: text.into(),
-            is_base: false,
-        });
-        self.files.len() - 1
-    }
-
-    /// The file of this number is extended by another.
-    pub fn set_base(&mut self, number: usize) {
-        self.files[number].is_base = true;
-    }
-
-    /// The file of this number.
-    pub fn file(&self, number: usize) -> &Source {
-        &self.files[number]
-    }
-}
-
-impl Source {
-    /// Line and column of a byte, both from 1; the column counts characters.
-    pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
-        let before = &self.text[..self.floor(byte)];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
-    }
-
-    /// The line of this number, from 1, without its end.
-    pub fn line(&self, number: usize) -> &str {
-        self.text.lines().nth(number - 1).unwrap_or("")
-    }
-
-    /// The nearest start of a character at or before `byte`.
-    fn floor(&self, byte: usize) -> usize {
-        let byte = byte.min(self.text.len());
-        (0..=byte)
-            .rev()
-            .find(|&at| self.text.is_char_boundary(at))
-            .unwrap_or(0)
-    }
 }
 
 impl Node {
@@ -274,19 +200,6 @@ mod tests {
         ] {
             assert_eq!(dotted(&path(text)), text);
         }
-    }
-
-    #[test]
-    fn columns_count_characters_and_lines_count_from_one() {
-        let source = Source {
-            name: "a".into(),
-            text: "é = 1\nbb = 2\n".into(),
-            is_base: false,
-        };
-        assert_eq!(source.line_and_column(3), (1, 3));
-        assert_eq!(source.line_and_column(7), (2, 1));
-        assert_eq!(source.line(2), "bb = 2");
-        assert_eq!(source.line_and_column(99), (3, 1));
     }
 
     #[test]

@@ -17,9 +17,10 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use sim::{SimTime, Streams};
 
+use crate::builtin::SCENARIOS;
 use crate::document::{Node, Sources, Value, decode, merge::merge, path};
 use crate::error::{Error, Problem};
-use crate::scenario::{self, Found, SCENARIOS};
+use crate::scenario::{self, Found};
 use spec::{Check, CheckSpec, Fragments, ReplaySpec};
 
 /// A scenario that can be replayed.

@@ -3,7 +3,7 @@
 use output::chart::{Axis, BarRow, Bars, Caption, Chart, Segment};
 use output::{Colour, Format};
 
-use super::verdict::drawn;
+use super::words::drawn;
 use super::{Figure, Material};
 use crate::stats::{LEVEL, amount};
 

@@ -3,7 +3,7 @@
 use output::Format;
 use output::chart::{Axis, Caption, Chart, Point, Scatter};
 
-use super::verdict::drawn;
+use super::words::drawn;
 use super::{Figure, Material};
 
 /// The chart.

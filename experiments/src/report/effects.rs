@@ -3,7 +3,7 @@
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::{Colour, Format};
 
-use super::verdict::{change_words, drawn};
+use super::words::{change_words, drawn};
 use super::{Figure, Material};
 
 /// The chart; none for a study without factors.

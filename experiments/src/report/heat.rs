@@ -3,7 +3,7 @@
 use output::Format;
 use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 
-use super::verdict::drawn;
+use super::words::drawn;
 use super::{Figure, Material};
 use crate::rows::manifest::Manifest;
 

@@ -3,7 +3,7 @@
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
 use super::summary::Standing;
-use super::verdict::{change_words, count, drawn, less};
+use super::words::{change_words, count, drawn, less};
 use super::{Figure, Material};
 
 /// More rows than this are not taken in at a glance: then those that lead are drawn.

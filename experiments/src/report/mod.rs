@@ -29,6 +29,7 @@ pub mod story;
 pub mod summary;
 mod table;
 mod verdict;
+mod words;
 
 use output::{Chart, Colour, Footer, Table, TextOptions};
 use serde::Serialize;

@@ -4,7 +4,7 @@
 use output::Format;
 
 use super::summary::{Design, Summary};
-use super::verdict::count;
+use super::words::count;
 use crate::rows::read::Rows;
 use crate::stats::paired::{Difference, compare};
 use crate::stats::{LEVEL, quantile};

@@ -3,7 +3,7 @@
 use output::{Cell, Column, Format, Table};
 
 use super::summary::{Design, Measured, Summary};
-use super::verdict::{change_words, count, drawn};
+use super::words::{change_words, count, drawn};
 use crate::rows::read::Rows;
 use crate::stats::Quantile;
 

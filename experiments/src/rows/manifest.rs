@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::columns;
+use crate::measures::columns;
 use crate::study::Plan;
 use models::spec::{AboutSpec, FactSpec};
 

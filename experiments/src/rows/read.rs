@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::MEASURES;
 use super::blast::{self, BlastRow};
 use super::manifest::Manifest;
 use crate::error::Error;
+use crate::measures::MEASURES;
 
 /// What a study yielded, as columns. Undefined values are NaN here, and only here.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use models::outcome::{ComponentDowntime, ProductOutcome, TrialOutcome};
 
-use super::{FIXED_COLUMNS, Field, columns, fields};
 use crate::error::Error;
+use crate::measures::{FIXED_COLUMNS, Field, columns, fields};
 use crate::study::Plan;
 
 /// Rows of one kind, in the order in which blocks end.

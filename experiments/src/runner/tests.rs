@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicU64;
 
 use super::*;
 use crate::document::{Node, Place, Table, Value};
+use crate::measures::tests::outcome;
 use crate::rows::blast;
 use crate::rows::manifest::{Extent, Manifest};
 use crate::rows::read::Rows;
-use crate::rows::tests::outcome;
 use crate::rows::write::{components_header, outcomes_header, products_header};
 use crate::study::{Factor, PlannedPoint};
 use models::outcome::{ComponentDowntime, ProductOutcome, Reached, Timeline};

@@ -18,9 +18,9 @@ use models::WorldSpec;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::builtin::SCENARIOS;
 use crate::preset::CLIENTS;
 use crate::replay::spec::ReplaySpec;
-use crate::scenario::SCENARIOS;
 
 /// The schema of a complete scenario, whatever it extends merged into it.
 pub fn whole() -> Value {

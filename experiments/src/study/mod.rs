@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 use models::WorldSpec;
 use sha2::{Digest, Sha256};
 
+use crate::builtin::SCENARIOS;
 use crate::document::{Node, Sources, Step, decode::decode, merge, path};
 use crate::error::{Error, Problem, listed, render, suggest};
-use crate::rows::{FIXED_COLUMNS, MEASURES};
-use crate::scenario::{Found, SCENARIOS, read, world};
+use crate::measures::{FIXED_COLUMNS, MEASURES};
+use crate::scenario::{Found, read, world};
 use file::{Amount, Objective, PointFile, StudyFile};
 
 /// A study whose points are merged but not yet typed.

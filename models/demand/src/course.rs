@@ -23,8 +23,8 @@ use crate::attempt::{Ended, Ending, gave_up};
 use crate::inside::{Attempt, Change, Draw, Interior, Phase};
 use crate::pool::Busy;
 use crate::population::Control;
-use crate::scene::{Press, Scene};
-use crate::visit::Who;
+use crate::scene::Scene;
+use crate::visit::{Press, Who};
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,9 +20,8 @@ use sim::{SimDuration, SimTime, StreamKey, Streams};
 use crate::answer::{Answer, AnswerTimeline, Cause};
 use crate::breaker::Fuse;
 use crate::population::{Answers, Control, Fallback, Inside, Need, Population};
-use crate::scene::Press;
 use crate::streams;
-use crate::visit::Who;
+use crate::visit::{Press, Who};
 
 /// The inside of one service in one trial.
 #[derive(Clone, Debug)]

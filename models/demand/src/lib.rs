@@ -31,6 +31,7 @@ mod fate;
 mod inside;
 mod lazy;
 mod minutes;
+mod observed;
 mod outcome;
 mod pool;
 mod population;
@@ -201,6 +202,6 @@ fn outcome(scene: &mut Scene, position: usize, objective: f64) -> PopulationOutc
     tally.assert_adds_up();
     PopulationOutcome {
         tally,
-        minutes_observed_down: minutes::minutes_down(&mut callers, objective, scene.horizon),
+        minutes_observed_down: observed::minutes_down(&mut callers, objective, scene.horizon),
     }
 }

@@ -15,8 +15,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use sim::SimTime;
 
-use crate::scene::Press;
-use crate::visit::Who;
+use crate::visit::{Press, Who};
 
 /// Workers and queue.
 #[derive(Clone, Debug)]

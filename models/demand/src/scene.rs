@@ -24,7 +24,7 @@ use crate::pool::{Busy, Pool, Room, Waiting};
 use crate::population::Service;
 use crate::spool::Opening;
 use crate::strip::Strip;
-use crate::visit::{InPlay, Visit, Who};
+use crate::visit::{InPlay, Press, Visit, Who};
 
 /// One service in one trial, and all who come to it.
 pub(super) struct Scene<'a> {
@@ -63,15 +63,6 @@ pub(super) struct Fresh {
     pub at: SimTime,
     pub class: usize,
     pub index: u64,
-}
-
-/// An attempt, as far as its signer is concerned: when it was made, its number within the visit,
-/// and the slot of the visit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Press {
-    pub at: SimTime,
-    pub number: u32,
-    pub visit: u32,
 }
 
 impl<'a> Scene<'a> {

@@ -14,9 +14,9 @@
 use sim::SimTime;
 
 use crate::attempt::{Ended, Ending};
-use crate::scene::{Press, Scene};
+use crate::scene::Scene;
 use crate::spool;
-use crate::visit::{Who, Write};
+use crate::visit::{Press, Who, Write};
 
 impl Scene<'_> {
     /// Books the answer to an attempt, whoever still waits for it.

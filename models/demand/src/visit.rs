@@ -44,6 +44,15 @@ pub(super) struct Who {
     pub round: usize,
 }
 
+/// An attempt, as far as its signer is concerned: when it was made, its number within the visit,
+/// and the slot of the visit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Press {
+    pub at: SimTime,
+    pub number: u32,
+    pub visit: u32,
+}
+
 /// An executed write. Ordered by time; of two at the same instant the earlier press counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Write {

@@ -1,0 +1,125 @@
+//! Minutes that an outside observer would call down: too large a share of first presses failed.
+//!
+//! ```text
+//!  minute      │ 12 │ 13 │ 14 │ 15 │ … │ 111 │ 112 │
+//!  first        ok   some ├──── all fail ────┤ some   ok
+//!  presses           opened   not counted: down if   opened: shares compared
+//!                             anybody came at all
+//! ```
+//!
+//! Only first presses of first visits count: an observer's synthetic acceptance does not retry
+//! either. An attempt belongs to the minute in which it arrived.
+
+use sim::{SimDuration, SimTime};
+
+use crate::caller::Caller;
+use crate::minutes::{MINUTE_NS, minute_of, start_of};
+
+/// Minutes of a population, given as its classes, in which more than `objective` of the first
+/// presses failed.
+pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon: SimTime) -> u64 {
+    let whole = all_fail(callers);
+    let mut others: Vec<u64> = Vec::new();
+    for caller in callers.iter() {
+        others.extend(caller.failed_first.minutes());
+        for (from, to) in &caller.failing {
+            let last = minute_of(*to - SimDuration::from_nanos(1));
+            others.extend(outside(&whole, minute_of(*from), last + 1));
+        }
+    }
+    others.sort_unstable();
+    others.dedup();
+    others.retain(|minute| !whole.iter().any(|span| (span.0..span.1).contains(minute)));
+    let presses = first_presses(callers, &others, horizon);
+    let is_down = |(failed, total): &&(u64, u64)| *failed as f64 > objective * *total as f64;
+    let mut down = presses.iter().filter(is_down).count() as u64;
+    for (first, end) in whole {
+        down += minutes_with_arrivals(callers, first, end);
+    }
+    down
+}
+
+/// Spans of whole minutes in which every first press of every class is known to fail.
+fn all_fail(callers: &[&mut Caller]) -> Vec<(u64, u64)> {
+    let Some((first, rest)) = callers.split_first() else {
+        return Vec::new();
+    };
+    let mut common = first.failing.clone();
+    for caller in rest {
+        let mut both = Vec::new();
+        for a in &common {
+            let cut = caller.failing.iter().map(|b| (a.0.max(b.0), a.1.min(b.1)));
+            both.extend(cut.filter(|span| span.0 < span.1));
+        }
+        common = both;
+    }
+    let whole = common.iter().map(|(from, to)| {
+        let first = from.as_nanos().div_ceil(MINUTE_NS);
+        (first, minute_of(*to))
+    });
+    whole.filter(|(first, end)| first < end).collect()
+}
+
+/// The minutes of `[first, end)` that lie in none of the spans, which are few and in order.
+fn outside(spans: &[(u64, u64)], first: u64, end: u64) -> Vec<u64> {
+    let mut minutes = Vec::new();
+    let mut next = first;
+    for span in spans {
+        minutes.extend(next..span.0.clamp(next, end.max(next)));
+        next = next.max(span.1);
+    }
+    minutes.extend(next..end.max(next));
+    minutes
+}
+
+/// How many of the minutes `[first, end)` have a first press at all.
+fn minutes_with_arrivals(callers: &mut [&mut Caller], first: u64, end: u64) -> u64 {
+    let rate = |caller: &&mut &mut Caller| caller.arrivals.intensity().total();
+    let Some(busiest) = callers
+        .iter_mut()
+        .max_by(|a, b| rate(a).total_cmp(&rate(b)))
+    else {
+        return 0;
+    };
+    // Nearly always the busiest class alone shows that somebody came.
+    let mut empty = Vec::new();
+    let mut before = busiest.arrivals.count_before(start_of(first));
+    for minute in first..end {
+        let after = busiest.arrivals.count_before(start_of(minute + 1));
+        if after == before {
+            empty.push(minute);
+        }
+        before = after;
+    }
+    empty.retain(|minute| {
+        let (from, to) = (start_of(*minute), start_of(minute + 1));
+        callers
+            .iter_mut()
+            .all(|caller| caller.arrivals.count(from, to) == 0)
+    });
+    end - first - empty.len() as u64
+}
+
+/// First presses that arrived in each of the ascending `minutes`: how many failed, and how many
+/// there were.
+fn first_presses(
+    callers: &mut [&mut Caller],
+    minutes: &[u64],
+    horizon: SimTime,
+) -> Vec<(u64, u64)> {
+    let mut presses = vec![(0, 0); minutes.len()];
+    for caller in callers {
+        for (minute, (failed, total)) in minutes.iter().zip(&mut presses) {
+            let (from, to) = (start_of(*minute), start_of(minute + 1).min(horizon));
+            *failed += caller.failed_first.at(*minute);
+            *total += caller.arrivals.count(from, to);
+            for span in &caller.failing {
+                let (from, to) = (span.0.max(from), span.1.min(to));
+                if from < to {
+                    *failed += caller.arrivals.count(from, to);
+                }
+            }
+        }
+    }
+    presses
+}
