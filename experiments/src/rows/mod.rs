@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | `outcomes.csv` | point and trial | `point,trial`, one per factor, then [`columns`](crate::measures::columns) |
 //! | `components.csv` | point, trial and component | `point,trial,component,downtime_true_s` |
-//! | `products.csv` | point, trial and product | see [`write`]; none if there is one product |
+//! | `products.csv` | point, trial and product | see [`mod@write`]; none if there is one product |
 //! | `blast_radius.csv` | point, cluster and what it reached | see [`blast`] |
 //! | `manifest.json` | – | what was asked, what was kept, what the columns mean |
 //!
