@@ -41,17 +41,13 @@ fn main() {
         let from = after(30.0 + (trial % 97) as f64 / 3.0);
         tree(&season, None, trial).count(from, from + SimDuration::from_secs(1))
     });
-    measure("node full, 7.8e9 arrivals", TRIALS, |trial| {
-        let full = tree(&season, Some(MARKS), trial).first_reaching_bytes(4_000_000_000_000);
-        full.map_or(0, |arrival| arrival.at.as_nanos())
-    });
     crossings(&season, &steady(1.0));
     for (what, marks) in [("instants", None), ("instants and sizes", Some(MARKS))] {
         expansion(what, &tree(&fifty_minutes, marks, 7));
     }
 }
 
-/// One node: a log that only grows, and others that have long reached their plateau.
+/// When one node is full.
 fn crossings(season: &Intensity, day: &Intensity) {
     let make = |trial, entity, profile: &Intensity, factor| {
         let key = Streams::for_trial(1, trial).key(Purpose(1), entity);
@@ -61,39 +57,17 @@ fn crossings(season: &Intensity, day: &Intensity) {
         let found = first_reach(terms, bound, SimTime::ZERO, SimTime::MAX);
         found.map_or(0, SimTime::as_nanos)
     };
-    measure("node full, 7.8e9 arrivals, as a term", TRIALS, |trial| {
+    measure("node full, 7.8e9 arrivals", TRIALS, |trial| {
         let tree = make(trial, 0, season, 1.0);
         filled(&[Term::sizes(&tree)], 4_000_000_000_000)
     });
-    measure("node full, one term expires (1 h)", TRIALS, |trial| {
-        let trees = [0, 1].map(|entity| make(trial, entity, season, 0.5));
-        let hour = SimDuration::from_hours(1);
-        let terms = [
-            Term::sizes(&trees[0]),
-            Term::sizes(&trees[1]).expiring(hour),
-        ];
-        filled(&terms, 2_000_000_000_000)
-    });
-    measure("node full, ten terms, five expire (1 d)", TRIALS, |trial| {
+    measure("node full, ten terms", TRIALS, |trial| {
         let trees: Vec<_> = (0..10)
             .map(|entity| make(trial, entity, season, 0.1))
             .collect();
-        let mut terms: Vec<Term> = trees.iter().map(Term::sizes).collect();
-        for term in terms.iter_mut().take(5) {
-            *term = term.expiring(SimDuration::from_days(1));
-        }
-        filled(&terms, 2_000_000_000_000)
+        let terms: Vec<Term> = trees.iter().map(Term::sizes).collect();
+        filled(&terms, 4_000_000_000_000)
     });
-    measure(
-        "node full, 97 % of what arrives expires (30 min)",
-        201,
-        |trial| {
-            let trees = [make(trial, 0, season, 0.03), make(trial, 1, season, 0.97)];
-            let ttl = SimDuration::from_mins(30);
-            let terms = [Term::sizes(&trees[0]), Term::sizes(&trees[1]).expiring(ttl)];
-            filled(&terms, 100_000_000_000)
-        },
-    );
     let tree = make(0, 0, day, 1.0);
     let (terms, bound) = ([Term::sizes(&tree)], 46_000_000_000);
     measure("a day's node full, 8.6e7 arrivals, lazily", 201, |_| {

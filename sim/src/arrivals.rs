@@ -58,16 +58,59 @@ pub struct ArrivalTree {
 /// Where the root's totals are drawn: a level that no cell has.
 const TOTALS: u64 = 64;
 
-/// Counts and bytes are computed in floats where they are drawn; up to here those are whole.
-const EXACT_MAX: f64 = (1u64 << 53) as f64;
+/// Why a process is too large to be drawn; the limits are those of [`ArrivalTree`].
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum ArrivalError {
+    /// More arrivals than [`ArrivalTree::EXPECTED_MAX`].
+    #[error("{expected:.2e} arrivals are expected, and the most that can be counted is 4.5e15")]
+    TooMany {
+        /// The expected number of arrivals.
+        expected: f64,
+    },
+    /// More bytes than [`ArrivalTree::EXPECTED_BYTES_MAX`].
+    #[error(
+        "{expected:.2e} bytes are expected, and the most that can be counted is 4.5e15 (4 PiB)"
+    )]
+    TooManyBytes {
+        /// The expected number of bytes.
+        expected: f64,
+    },
+}
 
 impl ArrivalTree {
+    /// The most arrivals that may be expected of one process: 2⁵², 4.5·10¹⁵. Counts are drawn as
+    /// floats, which are whole numbers up to twice that.
+    pub const EXPECTED_MAX: f64 = (1_u64 << 52) as f64;
+
+    /// The most bytes that may be expected of one process, arrivals times mean size: 2⁵², 4 PiB.
+    pub const EXPECTED_BYTES_MAX: f64 = (1_u64 << 52) as f64;
+
+    /// The most bytes that a process brings in: 2⁵³, 8 PiB. A draw beyond it, possible only where a
+    /// few sizes of that order are expected, is cut to it.
+    pub const BYTES_MAX: u64 = 1 << 53;
+
     /// The process that `key` names. The tree uses positions of the whole key: give it its own.
     ///
     /// # Panics
-    /// If the marks' shape or mean is not positive and finite, or more than 2⁵² arrivals or 2⁵³
-    /// bytes (9 PB) are expected, where floats cease to be whole numbers.
+    /// Where [`ArrivalTree::try_new`] returns an error or panics.
     pub fn new(key: StreamKey, intensity: Intensity, marks: Option<Marks>) -> ArrivalTree {
+        ArrivalTree::try_new(key, intensity, marks).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The process that `key` names, unless it is too large.
+    ///
+    /// # Errors
+    /// If more arrivals than [`ArrivalTree::EXPECTED_MAX`] or more bytes than
+    /// [`ArrivalTree::EXPECTED_BYTES_MAX`] are expected.
+    ///
+    /// # Panics
+    /// If the marks' shape or mean is not positive and finite.
+    pub fn try_new(
+        key: StreamKey,
+        intensity: Intensity,
+        marks: Option<Marks>,
+    ) -> Result<ArrivalTree, ArrivalError> {
+        check_size(intensity.total(), marks)?;
         let mut rng = key.at(TOTALS, 0);
         let count = draw_count(intensity.total(), &mut rng);
         let bytes = marks.map_or(0, |marks| draw_bytes(count, marks, &mut rng));
@@ -83,11 +126,11 @@ impl ArrivalTree {
             bytes,
             bytes_before: 0,
         };
-        ArrivalTree {
+        Ok(ArrivalTree {
             intensity,
             opener,
             root,
-        }
+        })
     }
 
     /// Arrivals altogether.
@@ -150,24 +193,6 @@ impl ArrivalTree {
             };
         }
         Some(self.arrival_in(&cell, (index - cell.count_before) as usize))
-    }
-
-    /// The arrival that brings the running total of bytes to `bytes` or beyond; the very first one
-    /// for 0 bytes.
-    pub fn first_reaching_bytes(&self, bytes: u64) -> Option<Arrival> {
-        if bytes > self.root.bytes || self.root.count == 0 {
-            return None;
-        }
-        let mut cell = self.root;
-        while !cell.is_leaf() {
-            let (left, right) = self.opener.split(&cell, Detail::Sizes);
-            let reached = left.count > 0 && bytes <= right.bytes_before;
-            cell = if reached { left } else { right };
-        }
-        let leaf = self.opener.open(&cell, Detail::Sizes);
-        let short = |sum: &u64| cell.bytes_before + sum < bytes;
-        let place = leaf.sums().partition_point(short);
-        Some(self.arrival_in(&cell, place))
     }
 
     /// Arrivals with `from <= at < to`, and their bytes.
@@ -287,8 +312,18 @@ impl ArrivalTree {
     }
 }
 
+fn check_size(expected: f64, marks: Option<Marks>) -> Result<(), ArrivalError> {
+    if expected > ArrivalTree::EXPECTED_MAX {
+        return Err(ArrivalError::TooMany { expected });
+    }
+    let expected = marks.map_or(0.0, |marks| expected * marks.mean_bytes);
+    if expected > ArrivalTree::EXPECTED_BYTES_MAX {
+        return Err(ArrivalError::TooManyBytes { expected });
+    }
+    Ok(())
+}
+
 fn draw_count(expected: f64, rng: &mut Rng) -> u64 {
-    assert!(expected < EXACT_MAX / 2.0, "too many arrivals: {expected}");
     if expected == 0.0 {
         return 0;
     }
@@ -304,6 +339,5 @@ fn draw_bytes(count: u64, marks: Marks, rng: &mut Rng) -> u64 {
         return 0;
     }
     let total = Gamma::new(shape * count as f64).sample(rng) * (mean_bytes / shape);
-    assert!(total < EXACT_MAX, "too many bytes: {total}");
-    (total + 0.5) as u64
+    ((total + 0.5) as u64).min(ArrivalTree::BYTES_MAX)
 }

@@ -1,27 +1,20 @@
 //! When a sum of levels first reaches a bound, exact to the arrival.
 //!
-//! A level is what a process has brought in so far, perhaps less what has expired since, perhaps
-//! standing still while arrivals were rejected:
+//! A level is what a process has brought in so far. It stands still while arrivals are rejected:
 //!
 //! ```text
-//! bytes │                          ____/      without expiry it grows, and stands still
-//!       │               __________/           while arrivals are rejected
+//! bytes │                          ____/
+//!       │               __________/
 //!       │          ____/  (closed)
 //!       │     ____/
-//!       │____/______________________          with expiry it grows for one `ttl` and then stays
-//!       │   /                                 about there
-//!       └──┴─ttl──────────────────────► t
+//!       └────/────────────────────────► t
 //! ```
 //!
 //! The instant found is the one that opening every arrival finds ([`first_reach_eager`]), to the
-//! nanosecond; how it is found without is told in `search.rs`. Watching a level that hovers just
-//! below its bound costs more, since there is less to dismiss.
-//!
-//! What arrives at `t` counts from `t` on, for `ttl`: it has expired at `at + ttl`. Changes of one
-//! instant take effect together.
+//! nanosecond; `search.rs` explains how it is found without. What arrives at `t` counts from `t` on.
+//! Changes of one instant take effect together.
 
 use crate::arrivals::ArrivalTree;
-use crate::edge::Edge;
 use crate::search::Watch;
 use crate::time::{SimDuration, SimTime};
 
@@ -31,8 +24,6 @@ pub struct Term<'a> {
     pub(crate) tree: &'a ArrivalTree,
     pub(crate) amount: Amount,
     pub(crate) closed: Option<&'a ClosedWindows>,
-    pub(crate) ttl: Option<SimDuration>,
-    pub(crate) offset: u64,
 }
 
 /// What one arrival adds.
@@ -59,9 +50,8 @@ struct Closed {
     rejected_before: (u64, u64),
 }
 
-/// No term brings in more bytes than this; a tree's sizes do not either. Sums of terms then stay
-/// within 64 bits.
-pub(crate) const TERM_MAX: u64 = 1 << 53;
+/// The most terms whose levels can be added up. Each is at most 2⁵³ bytes, so sums fit in 63 bits.
+pub const TERMS_MAX: usize = 1_023;
 
 impl<'a> Term<'a> {
     /// Every arrival adds its own size.
@@ -70,32 +60,16 @@ impl<'a> Term<'a> {
             tree,
             amount: Amount::Sizes,
             closed: None,
-            ttl: None,
-            offset: 0,
         }
     }
 
-    /// Every arrival adds `bytes_each`, whatever its size.
-    ///
-    /// # Panics
-    /// If that can add up to more than 2⁵³ bytes (9 PB).
+    /// Every arrival adds `bytes_each`, whatever its size, and all of them together at most
+    /// [`ArrivalTree::BYTES_MAX`]: beyond, each adds its share of that.
     pub fn counted(tree: &'a ArrivalTree, bytes_each: u64) -> Term<'a> {
-        let total = tree.total().checked_mul(bytes_each);
-        assert!(
-            total.is_some_and(|total| total <= TERM_MAX),
-            "too many bytes"
-        );
+        let share = ArrivalTree::BYTES_MAX / tree.total().max(1);
         Term {
-            amount: Amount::Each(bytes_each),
+            amount: Amount::Each(bytes_each.min(share)),
             ..Term::sizes(tree)
-        }
-    }
-
-    /// What arrives is gone again after `ttl`.
-    pub fn expiring(self, ttl: SimDuration) -> Term<'a> {
-        Term {
-            ttl: Some(ttl),
-            ..self
         }
     }
 
@@ -106,31 +80,10 @@ impl<'a> Term<'a> {
             ..self
         }
     }
-
-    /// Bytes that are there from the start and stay.
-    ///
-    /// # Panics
-    /// If they are more than 2⁵³ (9 PB).
-    pub fn offset(self, bytes: u64) -> Term<'a> {
-        assert!(bytes <= TERM_MAX, "too many bytes: {bytes}");
-        Term {
-            offset: bytes,
-            ..self
-        }
-    }
-
-    /// The level in bytes at `t`, with everything that happens at `t`.
-    pub fn level(&self, t: SimTime) -> u64 {
-        let after = t.saturating_add(SimDuration::from_nanos(1));
-        let arrived = Edge::new(self, SimDuration::ZERO).total(after);
-        let expired = self.ttl.map_or(0, |ttl| Edge::new(self, ttl).total(after));
-        let level = self.offset as i64 + arrived - expired;
-        u64::try_from(level).expect("no more expires than came in")
-    }
 }
 
 impl Amount {
-    /// Bytes of so many arrivals with so many bytes of their own; at most `TERM_MAX`.
+    /// Bytes of so many arrivals with so many bytes of their own; at most 2⁵³.
     pub fn of(self, count: u64, bytes: u64) -> i64 {
         match self {
             Amount::Sizes => bytes as i64,
@@ -224,13 +177,11 @@ impl Closed {
 }
 
 /// The first instant of `[from, to)` at which the terms' levels add up to `bound` bytes or more.
+///
+/// # Panics
+/// With more than [`TERMS_MAX`] terms.
 pub fn first_reach(terms: &[Term], bound: u64, from: SimTime, to: SimTime) -> Option<SimTime> {
     Watch::reaching(terms, bound).search(from, to)
-}
-
-/// The first instant of `[from, to)` at which the terms' levels add up to less than `bound` bytes.
-pub fn first_below(terms: &[Term], bound: u64, from: SimTime, to: SimTime) -> Option<SimTime> {
-    Watch::falling_below(terms, bound).search(from, to)
 }
 
 /// [`first_reach`] by opening every arrival before `to` in time order: the same instant, slowly.
@@ -241,14 +192,4 @@ pub fn first_reach_eager(
     to: SimTime,
 ) -> Option<SimTime> {
     Watch::reaching(terms, bound).walk(from, to)
-}
-
-/// [`first_below`] by opening every arrival before `to` in time order: the same instant, slowly.
-pub fn first_below_eager(
-    terms: &[Term],
-    bound: u64,
-    from: SimTime,
-    to: SimTime,
-) -> Option<SimTime> {
-    Watch::falling_below(terms, bound).walk(from, to)
 }

@@ -1,8 +1,6 @@
-//! One edge of a term: a count that only grows, known as precisely as somebody needs it.
+//! The edge of a term: its running total, known as precisely as somebody needs it.
 //!
-//! A level with expiry is what came in less what has expired, `S(t) - S(t - d)`: two edges of one
-//! tree, each a running total that never falls. An edge looks at one instant at a time and keeps
-//! the path of cells above it. The cell at the path's end bounds the total; going one cell deeper
+//! An edge looks at one instant at a time and keeps the path of cells above it. The cell at the path's end bounds the total; going one cell deeper
 //! tightens the bounds, and at a leaf they meet:
 //!
 //! ```text
@@ -17,7 +15,7 @@ use crate::arrivals::ArrivalTree;
 use crate::cell::{Cell, Detail};
 use crate::crossing::{Amount, ClosedWindows, Term};
 use crate::intensity::{POSITION_BITS, Position};
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// Cells of a path are never deeper than this in practice; more only costs an allocation.
 const PATH_CAPACITY: usize = 40;
@@ -25,12 +23,11 @@ const PATH_CAPACITY: usize = 40;
 /// Something that changes a sum: when, and by how many bytes.
 pub(crate) type Change = (SimTime, i64);
 
-/// A running total over one tree, delayed by `lag`, together with its cursor.
+/// A running total over one tree, together with its cursor.
 pub(crate) struct Edge<'a> {
     tree: &'a ArrivalTree,
     amount: Amount,
     closed: Option<&'a ClosedWindows>,
-    lag: SimDuration,
     /// The halves of the root, of one of those, and so on down.
     path: Vec<(Cell, Cell)>,
     /// The cell looked at: the root, or a half of the last pair.
@@ -44,12 +41,11 @@ pub(crate) struct Edge<'a> {
 }
 
 impl<'a> Edge<'a> {
-    pub fn new(term: &Term<'a>, lag: SimDuration) -> Edge<'a> {
+    pub fn new(term: &Term<'a>) -> Edge<'a> {
         Edge {
             tree: term.tree,
             amount: term.amount,
             closed: term.closed,
-            lag,
             path: Vec::with_capacity(PATH_CAPACITY),
             cell: term.tree.root(),
             position: 0,
@@ -60,8 +56,7 @@ impl<'a> Edge<'a> {
     }
 
     /// Looks at the changes strictly before `t`.
-    pub fn seek(&mut self, t: SimTime) {
-        let mut t = t.saturating_sub(self.lag);
+    pub fn seek(&mut self, mut t: SimTime) {
         if let Some(closed) = self.closed {
             let (effective, rejected) = closed.effective(t);
             t = effective;
@@ -98,29 +93,19 @@ impl<'a> Edge<'a> {
         self.low as f64 + self.slack() as f64 * share
     }
 
-    /// The exact total before `t`.
-    pub fn total(&mut self, t: SimTime) -> i64 {
-        self.seek(t);
-        while self.slack() > 0 {
-            self.refine();
-        }
-        self.low
-    }
-
     /// From here on nothing changes.
     pub fn silent_from(&self) -> SimTime {
-        self.tree.intensity().end().saturating_add(self.lag)
+        self.tree.intensity().end()
     }
 
     /// The instant by which a share of what is expected in `[from, to)` should have happened.
     pub fn cut(&self, from: SimTime, to: SimTime, share: f64) -> SimTime {
-        let (start, end) = self.window(from, to);
+        let (start, end) = self.tree.window(from, to);
         if start >= end {
             return from;
         }
         let position = start + ((end - start) as f64 * share) as Position;
-        let at = self.tree.instant(position.min(end - 1));
-        at.saturating_add(self.lag)
+        self.tree.instant(position.min(end - 1))
     }
 
     /// Expected bytes of an arrival.
@@ -131,26 +116,25 @@ impl<'a> Edge<'a> {
         }
     }
 
-    /// Expected number of changes in `[from, to)`, rejected ones included.
+    /// Expected number of arrivals in `[from, to)`, rejected ones included.
     pub fn expected(&self, from: SimTime, to: SimTime) -> f64 {
-        let (start, end) = self.window(from, to);
+        let (start, end) = self.tree.window(from, to);
         let share = (end - start) as f64 / (1u64 << POSITION_BITS) as f64;
         share * self.tree.total() as f64
     }
 
-    /// Opens `[from, to)` and adds its changes, times `sign`, to `changes`, in time order.
-    pub fn open(&mut self, from: SimTime, to: SimTime, sign: i64, changes: &mut Vec<Change>) {
-        let window = self.window(from, to);
+    /// Opens `[from, to)` and appends its changes to `changes`, in time order.
+    pub fn open(&mut self, from: SimTime, to: SimTime, changes: &mut Vec<Change>) {
+        let window = self.tree.window(from, to);
         if window.0 >= window.1 {
             return;
         }
         self.climb(window.0, window.1);
-        let (amount, closed, lag) = (self.amount, self.closed, self.lag);
+        let (amount, closed) = (self.amount, self.closed);
         let (tree, detail) = (self.tree, self.detail());
         tree.visit(&self.cell, window, detail, &mut |arrival| {
             if closed.is_none_or(|closed| !closed.contains(arrival.at)) {
-                let bytes = amount.of(1, arrival.bytes);
-                changes.push((arrival.at + lag, sign * bytes));
+                changes.push((arrival.at, amount.of(1, arrival.bytes)));
             }
         });
     }
@@ -178,11 +162,6 @@ impl<'a> Edge<'a> {
         let (at_start, at_end) = (self.position == cell.start(), self.position == cell.end());
         self.low = before + if at_end { inside } else { 0 } - self.rejected;
         self.high = before + if at_start { 0 } else { inside } - self.rejected;
-    }
-
-    fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
-        let ends = [from, to].map(|t| t.saturating_sub(self.lag));
-        self.tree.window(ends[0], ends[1])
     }
 
     fn detail(&self) -> Detail {

@@ -16,11 +16,11 @@
 //! Counting by position and opening by instant therefore agree to the last arrival; no float is
 //! compared.
 //!
-//! Left out: rates that change continuously. Ramps are cut in steps, see [`Intensity::ramps`].
+//! Left out: rates that change continuously. A ramp has to be cut in steps.
 
 use std::sync::Arc;
 
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// A point of operational time: a share of the total in units of 2⁻⁶³.
 pub(crate) type Position = u64;
@@ -103,26 +103,6 @@ impl Intensity {
         }
     }
 
-    /// Straight lines between the given rates per second, cut in steps of at most `step`. Each step
-    /// has the mean rate of its stretch of the line, so expected counts are exact at every cut.
-    ///
-    /// # Panics
-    /// As [`Intensity::piecewise`]; if there are fewer than two knots, or `step` is zero.
-    pub fn ramps(knots: &[(SimTime, f64)], step: SimDuration) -> Intensity {
-        assert!(knots.len() >= 2, "a ramp needs a start and an end");
-        assert!(step > SimDuration::ZERO, "a step must last");
-        let mut pieces = Vec::new();
-        for pair in knots.windows(2) {
-            let ((from, low), (to, high)) = (pair[0], pair[1]);
-            let steps = (to - from).as_nanos().div_ceil(step.as_nanos());
-            for i in 0..steps {
-                let mean = low + (high - low) * (i as f64 + 0.5) / steps as f64;
-                pieces.push((share(from, to, i, steps), mean));
-            }
-        }
-        Intensity::piecewise(&pieces, knots[knots.len() - 1].0)
-    }
-
     /// The same profile with every rate times `factor`: growth, or a class that is a fixed fraction
     /// of the whole (Poisson thinning). Shares the pieces; costs no allocation.
     ///
@@ -134,14 +114,6 @@ impl Intensity {
         Intensity {
             factor: self.factor * factor,
             ..self.clone()
-        }
-    }
-
-    /// Arrivals per second at `t`.
-    pub fn rate_at(&self, t: SimTime) -> f64 {
-        match self.piece_at(t) {
-            Some(piece) if t < piece.to => piece.per_sec * self.factor,
-            Some(_) | None => 0.0,
         }
     }
 
@@ -230,16 +202,10 @@ const fn bits(value: u64) -> u32 {
     u64::BITS - value.leading_zeros()
 }
 
-/// The `i`-th of `parts` cuts of `[from, to)`.
-fn share(from: SimTime, to: SimTime, i: u64, parts: u64) -> SimTime {
-    let lasts = u128::from((to - from).as_nanos());
-    let passed = lasts * u128::from(i) / u128::from(parts);
-    SimTime::from_nanos(from.as_nanos() + passed as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::SimDuration;
 
     fn secs(s: u64) -> SimTime {
         SimTime::from_nanos(s * 1_000_000_000)
@@ -256,12 +222,7 @@ mod tests {
             assert_eq!(intensity.cumulative(secs(t)), cumulative, "at {t} s");
         }
         assert_eq!(intensity.cumulative(secs(1000)), 70.0);
-        assert_eq!(intensity.rate_at(secs(9)), 0.0);
-        assert_eq!(intensity.rate_at(secs(10)), 2.0);
-        assert_eq!(intensity.rate_at(secs(20)), 0.0);
-        assert_eq!(intensity.rate_at(secs(40)), 0.0);
         assert_eq!(intensity.scaled(0.5).total(), 35.0);
-        assert_eq!(intensity.scaled(0.5).rate_at(secs(39)), 2.5);
     }
 
     #[test]
@@ -301,7 +262,8 @@ mod tests {
             assert!(first == POSITION_END || instant(first) >= t);
             assert!(first == 0 || instant(first - 1) < t);
         }
-        assert!(intensity.rate_at(at) > 0.0, "nothing arrives in a pause");
+        let piece = intensity.piece_at(at).expect("it arrives in a piece");
+        assert!(at < piece.to, "nothing arrives in a pause");
     }
 
     #[test]
@@ -315,14 +277,5 @@ mod tests {
             assert_eq!(intensity.rate_max(), 0.0);
             assert_eq!(intensity.position(secs(5)), 0);
         }
-    }
-
-    #[test]
-    fn a_ramp_keeps_its_expected_counts() {
-        let knots = [(secs(0), 0.0), (secs(10), 10.0), (secs(20), 10.0)];
-        let ramp = Intensity::ramps(&knots, SimDuration::from_secs(3));
-        assert!((ramp.total() - 150.0).abs() < 1e-9);
-        assert!((ramp.cumulative(secs(5)) - 12.5).abs() < 1e-9);
-        assert!((ramp.cumulative(secs(10)) - 50.0).abs() < 1e-9);
     }
 }

@@ -1,5 +1,5 @@
-//! The kernel of a discrete-event simulator: time, events, randomness, accumulation. It knows
-//! nothing of what is simulated.
+//! The kernel of a discrete-event simulator: time, events, randomness, quantities. It knows nothing
+//! of what is simulated.
 //!
 //! ```text
 //!  Streams ──► what will happen by chance          Agenda ──► the next event, and the clock
@@ -8,7 +8,7 @@
 //!  Dist, arrivals ────────────────────────────────►  Model::handle
 //!                                                     │
 //!                                                     ▼
-//!                     Tally, TimeWeighted, Intervals ──► a row of results;  Trace ──► a story
+//!                                    counts, Intervals ──► a row of results
 //! ```
 //!
 //! # A whole model
@@ -79,12 +79,14 @@
 //!
 //! * **Order.** Events come out by time, and at the same instant in the order they were scheduled.
 //!   Nothing else decides. [`Agenda::with_ties_shuffled`] finds a model that leans on that order.
-//! * **Repeatability.** Time is whole nanoseconds; accumulators count in integers; every draw comes
-//!   from a stream named by (seed, trial, purpose, entity). No clock, address, thread or iteration
+//! * **Repeatability.** Time is whole nanoseconds and sizes are whole bytes; every draw comes from
+//!    a stream named by (seed, trial, purpose, entity). No clock, address, thread or iteration
 //!   order of a hash table takes part.
 //! * **Coupling.** A draw from a [`Dist`] takes one number and is monotone in it. Two designs that
 //!   share a trial share its luck, and are compared trial by trial.
-//! * **Limits.** A run has a limit of events, a trace of lines, an agenda of pending events.
+//! * **Limits.** A run has a limit of events, an agenda of pending events, a process of expected
+//!   arrivals ([`ArrivalTree::EXPECTED_MAX`], [`ArrivalTree::EXPECTED_BYTES_MAX`]). Time ends after
+//!   584 years and sizes at 16 EiB; sums and products stop there and never wrap.
 //! * **Mistakes.** What a user may write wrongly is an error that says what to write instead; what
 //!   only we can get wrong, such as scheduling into the past, is a panic, in release builds too.
 //!
@@ -95,9 +97,9 @@
 //! | schedule, cancel, and run | [`agenda`], [`engine`] |
 //! | draw | [`streams`], [`dist`] |
 //! | write quantities in files | [`time`], [`quantity`] |
-//! | measure | [`accum`], [`trace`] |
+//! | count arrivals of a Poisson process | [`arrivals`], [`crossing`] |
+//! | add up periods | [`intervals`] |
 
-pub mod accum;
 pub mod agenda;
 pub mod arrivals;
 mod cell;
@@ -107,24 +109,21 @@ mod draws;
 mod edge;
 pub mod engine;
 pub mod intensity;
+pub mod intervals;
 pub mod quantity;
 pub mod reader;
 mod search;
 pub mod streams;
 pub mod time;
-pub mod trace;
 
-pub use accum::{Intervals, Tally, TimeWeighted};
 pub use agenda::{Agenda, EventKey};
-pub use arrivals::{Arrival, ArrivalTree, Marks};
-pub use crossing::{
-    ClosedWindows, Term, first_below, first_below_eager, first_reach, first_reach_eager,
-};
+pub use arrivals::{Arrival, ArrivalError, ArrivalTree, Marks};
+pub use crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
 pub use dist::{Dist, DistError};
 pub use engine::{EngineError, Model, RunSummary, run};
 pub use intensity::Intensity;
+pub use intervals::Intervals;
 pub use quantity::{Bytes, BytesPerSec, Factor, ParseQuantityError, PerSec, Probability};
 pub use reader::ArrivalReader;
 pub use streams::{Purpose, Rng, StreamKey, Streams};
 pub use time::{ParseDurationError, SimDuration, SimTime};
-pub use trace::Trace;

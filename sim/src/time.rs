@@ -1,8 +1,10 @@
 //! Simulated time: integer nanoseconds since the start of a trial.
 //!
-//! Two types, so that an instant is never added to an instant. The range is 584 years; arithmetic
-//! that leaves it panics, since that is a mistake of ours and not of the user's. A float becomes a
-//! time in exactly one place, [`SimDuration::from_secs_f64`].
+//! Two types, so that an instant is never added to an instant. The range is 584 years. A sum or
+//! product beyond it is [`SimTime::MAX`] or [`SimDuration::MAX`], which is never: no run lasts that
+//! long. A difference below zero panics, since an earlier instant was taken for a later one. A float
+//! becomes a time in one place, [`SimDuration::from_secs_f64`]; input is read with
+//! [`SimDuration::try_from_secs_f64`] or from text.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Div, Mul, Rem, Sub};
@@ -21,7 +23,7 @@ pub struct SimDuration(u64);
 impl SimTime {
     /// The start of the trial.
     pub const ZERO: SimTime = SimTime(0);
-    /// Later than anything that happens.
+    /// Later than anything that happens: 584 years after the start.
     pub const MAX: SimTime = SimTime(u64::MAX);
 
     /// The instant this many nanoseconds after the start.
@@ -58,8 +60,10 @@ impl SimTime {
 impl SimDuration {
     /// No time at all.
     pub const ZERO: SimDuration = SimDuration(0);
-    /// Longer than anything that happens.
+    /// Longer than anything that happens: 584 years.
     pub const MAX: SimDuration = SimDuration(u64::MAX);
+    /// What a number of seconds must stay below to be a span: 2⁶⁴ ns in seconds, 584 years.
+    pub const SECS_MAX: f64 = u64::MAX as f64 / 1e9;
 
     /// A span of nanoseconds.
     pub const fn from_nanos(nanos: u64) -> SimDuration {
@@ -68,50 +72,54 @@ impl SimDuration {
 
     /// A span of microseconds.
     pub const fn from_micros(micros: u64) -> SimDuration {
-        SimDuration(micros * 1_000)
+        SimDuration(micros.saturating_mul(1_000))
     }
 
     /// A span of milliseconds.
     pub const fn from_millis(millis: u64) -> SimDuration {
-        SimDuration(millis * 1_000_000)
+        SimDuration(millis.saturating_mul(1_000_000))
     }
 
     /// A span of seconds.
     pub const fn from_secs(secs: u64) -> SimDuration {
-        SimDuration(secs * 1_000_000_000)
+        SimDuration(secs.saturating_mul(1_000_000_000))
     }
 
     /// A span of minutes.
     pub const fn from_mins(mins: u64) -> SimDuration {
-        SimDuration::from_secs(mins * 60)
+        SimDuration::from_secs(mins.saturating_mul(60))
     }
 
     /// A span of hours.
     pub const fn from_hours(hours: u64) -> SimDuration {
-        SimDuration::from_secs(hours * 3600)
+        SimDuration::from_secs(hours.saturating_mul(3600))
     }
 
     /// A span of days.
     pub const fn from_days(days: u64) -> SimDuration {
-        SimDuration::from_secs(days * 86_400)
+        SimDuration::from_secs(days.saturating_mul(86_400))
     }
 
-    /// Seconds to the nearest nanosecond: the one place where a float becomes a time.
+    /// Seconds to the nearest nanosecond, at most [`SimDuration::MAX`]: the one place where a float
+    /// becomes a time.
     ///
     /// # Panics
-    /// If `secs` is NaN, negative or beyond 584 years: the sampler or formula behind it is wrong.
+    /// If `secs` is NaN or negative: the sampler or formula behind it is wrong.
     #[inline]
     pub fn from_secs_f64(secs: f64) -> SimDuration {
         assert!(
             secs >= 0.0,
             "a duration must not be negative or NaN: {secs}"
         );
-        let nanos = secs * 1e9;
-        assert!(
-            nanos < u64::MAX as f64,
-            "a duration must stay below 584 years: {secs} s"
-        );
-        SimDuration(round_to_u64(nanos))
+        SimDuration(round_to_u64(secs * 1e9))
+    }
+
+    /// Seconds to the nearest nanosecond; `None` if `secs` is NaN, negative, or not below
+    /// [`SimDuration::SECS_MAX`].
+    pub fn try_from_secs_f64(secs: f64) -> Option<SimDuration> {
+        (0.0..SimDuration::SECS_MAX)
+            .contains(&secs)
+            .then(|| SimDuration::from_secs_f64(secs))
     }
 
     /// Nanoseconds.
@@ -131,20 +139,21 @@ impl SimDuration {
 
     /// This span to the nearest multiple of `unit`, for people to read.
     pub const fn rounded_to(self, unit: SimDuration) -> SimDuration {
-        SimDuration((self.0 + unit.0 / 2) / unit.0 * unit.0)
+        SimDuration(self.0.saturating_add(unit.0 / 2) / unit.0 * unit.0)
     }
 
-    /// This span times a factor, to the nearest nanosecond. Same panics as `from_secs_f64`.
+    /// This span times a factor, to the nearest nanosecond; limit and panics are those of
+    /// [`SimDuration::from_secs_f64`].
     pub fn scaled(self, factor: f64) -> SimDuration {
         SimDuration::from_secs_f64(self.as_secs_f64() * factor)
     }
 }
 
-/// `value.round() as u64` for a number that fits, without the library call that `round` becomes on
-/// processors it must also run on: one of these is made for nearly every event.
+/// `value.round() as u64`, without the library call that `round` becomes on processors it must also
+/// run on: one of these is made for nearly every event.
 #[inline]
 fn round_to_u64(value: f64) -> u64 {
-    // From 2^52 on a float has no fraction.
+    // From 2^52 on a float has no fraction. The conversion stops at the largest integer.
     const SHIFT: f64 = (1_u64 << 52) as f64;
     if value >= SHIFT {
         return value as u64;
@@ -159,11 +168,7 @@ fn round_to_u64(value: f64) -> u64 {
 impl Add<SimDuration> for SimTime {
     type Output = SimTime;
     fn add(self, span: SimDuration) -> SimTime {
-        SimTime(
-            self.0
-                .checked_add(span.0)
-                .expect("simulated time stays below 584 years"),
-        )
+        self.saturating_add(span)
     }
 }
 
@@ -198,11 +203,7 @@ impl Sub<SimDuration> for SimTime {
 impl Add for SimDuration {
     type Output = SimDuration;
     fn add(self, other: SimDuration) -> SimDuration {
-        SimDuration(
-            self.0
-                .checked_add(other.0)
-                .expect("a span stays below 584 years"),
-        )
+        SimDuration(self.0.saturating_add(other.0))
     }
 }
 
@@ -226,11 +227,7 @@ impl Sub for SimDuration {
 impl Mul<u64> for SimDuration {
     type Output = SimDuration;
     fn mul(self, times: u64) -> SimDuration {
-        SimDuration(
-            self.0
-                .checked_mul(times)
-                .expect("a span stays below 584 years"),
-        )
+        SimDuration(self.0.saturating_mul(times))
     }
 }
 
@@ -437,15 +434,25 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "must stay below 584 years")]
-    fn a_float_out_of_range_is_our_mistake() {
-        SimDuration::from_secs_f64(2e10);
+    fn beyond_584_years_is_never() {
+        let nano = SimDuration::from_nanos(1);
+        assert_eq!(SimTime::MAX + nano, SimTime::MAX);
+        assert_eq!(SimDuration::MAX + nano, SimDuration::MAX);
+        assert_eq!(SimDuration::from_days(300) * 1_000, SimDuration::MAX);
+        assert_eq!(SimDuration::from_days(u64::MAX), SimDuration::MAX);
+        assert_eq!(SimDuration::from_secs_f64(2e10), SimDuration::MAX);
+        assert_eq!(SimDuration::MAX.scaled(2.0), SimDuration::MAX);
     }
 
     #[test]
-    #[should_panic(expected = "stays below 584 years")]
-    fn time_does_not_wrap() {
-        let _ = SimTime::MAX + SimDuration::from_nanos(1);
+    fn a_number_of_seconds_is_checked() {
+        for secs in [f64::NAN, -1.0, SimDuration::SECS_MAX, f64::INFINITY] {
+            assert_eq!(SimDuration::try_from_secs_f64(secs), None);
+        }
+        let most = SimDuration::SECS_MAX.next_down();
+        assert!(SimDuration::try_from_secs_f64(most).is_some_and(|span| span < SimDuration::MAX));
+        let short = SimDuration::from_millis(1_500);
+        assert_eq!(SimDuration::try_from_secs_f64(1.5), Some(short));
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod common;
 use common::{draw_tree, expand, nanos, secs};
 use rand::RngExt;
 use sim::{
-    Arrival, ArrivalReader, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration, SimTime,
-    Streams,
+    Arrival, ArrivalError, ArrivalReader, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration,
+    SimTime, Streams,
 };
 
 const SCENARIOS: u64 = 400;
@@ -46,7 +46,6 @@ fn check_expansion(tree: &ArrivalTree, arrivals: &[Arrival]) {
     assert!(arrivals.is_sorted_by_key(|arrival| arrival.at));
     for (index, arrival) in (0..).zip(arrivals) {
         assert_eq!(arrival.index, index);
-        assert!(tree.intensity().rate_at(arrival.at) > 0.0);
     }
 }
 
@@ -67,13 +66,6 @@ fn check_window(tree: &ArrivalTree, arrivals: &[Arrival], from: SimTime, to: Sim
 fn check_lookups(tree: &ArrivalTree, arrivals: &[Arrival], rng: &mut Rng) {
     let index = rng.random_range(0..tree.total() + 2);
     assert_eq!(tree.nth(index), arrivals.get(index as usize).copied());
-    let bytes = rng.random_range(0..tree.total_bytes() + 2);
-    let mut sum = 0;
-    let reaching = arrivals.iter().find(|arrival| {
-        sum += arrival.bytes;
-        sum >= bytes
-    });
-    assert_eq!(tree.first_reaching_bytes(bytes), reaching.copied());
 }
 
 #[test]
@@ -118,12 +110,11 @@ fn parts_of_a_season_add_up() {
     let bytes = days.map(|(a, b)| tree.bytes(a, b)).sum::<u64>();
     assert_eq!(bytes, tree.total_bytes());
 
-    // The same instant by rank, by bytes, by counting and by opening.
+    // The same instant by rank, by counting and by opening.
     let arrival = tree.nth(6_000_000_123).expect("that many arrive");
     assert_eq!(tree.count_before(arrival.at), arrival.index);
-    let reached = tree.bytes_before(arrival.at) + arrival.bytes;
-    assert_eq!(tree.first_reaching_bytes(reached), Some(arrival));
     let until = arrival.at + SimDuration::from_nanos(1);
+    assert_eq!(tree.bytes(arrival.at, until), arrival.bytes);
     let mut opened = Vec::new();
     tree.for_each(arrival.at, until, |arrival| opened.push(arrival));
     assert_eq!(opened, [arrival]);
@@ -136,7 +127,6 @@ fn nothing_is_found_where_nothing_arrives() {
     assert_eq!((silent.total(), silent.total_bytes()), (0, 0));
     assert_eq!(silent.count(secs(0), secs(9)), 0);
     assert_eq!(silent.nth(0), None);
-    assert_eq!(silent.first_reaching_bytes(0), None);
     silent.for_each(secs(0), SimTime::MAX, |_| panic!("a silent process"));
 
     let tree = ArrivalTree::new(key, Intensity::constant(50.0, secs(2), secs(9)), None);
@@ -146,8 +136,40 @@ fn nothing_is_found_where_nothing_arrives() {
     assert_eq!(tree.count(secs(5), secs(5)), 0);
     assert_eq!(tree.count(secs(7), secs(3)), 0);
     assert_eq!(tree.count(secs(0), SimTime::MAX), tree.total());
-    assert_eq!(tree.first_reaching_bytes(0), tree.nth(0));
-    assert_eq!(tree.first_reaching_bytes(1), None);
+}
+
+#[test]
+fn a_process_too_large_to_count_is_an_error() {
+    let key = Streams::for_trial(8, 1).key(Purpose(3), 0);
+    let second = |rate| Intensity::constant(rate, secs(0), secs(1));
+    let made =
+        |rate, marks| ArrivalTree::try_new(key, second(rate), marks).map(|tree| tree.total());
+    let most = ArrivalTree::EXPECTED_MAX;
+    assert!(made(most, None).is_ok_and(|total| total > 1 << 51));
+    assert!(matches!(
+        made(most * 1.01, None),
+        Err(ArrivalError::TooMany { .. })
+    ));
+    let year = Intensity::constant(f64::MAX, secs(0), secs(365 * 86_400));
+    let expected = f64::INFINITY;
+    let endless = ArrivalTree::try_new(key, year, None).map(|tree| tree.total());
+    assert_eq!(endless, Err(ArrivalError::TooMany { expected }));
+
+    let of_size = |mean_bytes| {
+        Some(Marks {
+            shape: 0.1,
+            mean_bytes,
+        })
+    };
+    let too_many = made(9.0, of_size(ArrivalTree::EXPECTED_BYTES_MAX / 8.0));
+    assert!(matches!(too_many, Err(ArrivalError::TooManyBytes { .. })));
+    // So few and so uneven that a draw is often beyond the most: it is cut.
+    let largest = (0..100).map(|trial| {
+        let key = Streams::for_trial(8, trial).key(Purpose(3), 1);
+        let marks = of_size(ArrivalTree::EXPECTED_BYTES_MAX);
+        ArrivalTree::try_new(key, second(1.0), marks).map_or(0, |tree| tree.total_bytes())
+    });
+    assert_eq!(largest.max(), Some(ArrivalTree::BYTES_MAX));
 }
 
 #[test]
@@ -173,12 +195,6 @@ fn values_are_stable() {
         index: 40_000_000,
     };
     assert_eq!(tree.nth(40_000_000), Some(arrival));
-    let arrival = Arrival {
-        at: nanos(60_072_228_600_571),
-        bytes: 1435,
-        index: 59_996_962,
-    };
-    assert_eq!(tree.first_reaching_bytes(30_000_000_000), Some(arrival));
 }
 
 #[test]

@@ -12,9 +12,7 @@
 
 use std::collections::VecDeque;
 
-use sim::{
-    Agenda, Dist, Model, Purpose, Rng, SimDuration, SimTime, Streams, Tally, TimeWeighted, run,
-};
+use sim::{Agenda, Dist, Model, Purpose, Rng, SimDuration, SimTime, Streams, run};
 
 const ARRIVALS: Purpose = Purpose(1);
 const SERVICES: Purpose = Purpose(2);
@@ -44,23 +42,50 @@ struct Station {
     services: Rng,
     waiting: VecDeque<SimTime>,
     /// Waiting or being served.
-    present: TimeWeighted,
-    waits: Tally,
+    present: u64,
+    measured: Measured,
+}
+
+/// Sums since the warm-up. Integers, so they do not depend on the order of adding.
+struct Measured {
+    since: SimTime,
+    /// When `present` last changed.
+    changed: SimTime,
+    /// The number present times nanoseconds, until `changed`.
+    present_nanos: u128,
+    served: u64,
+    wait_nanos: u128,
+    /// Customers who had to wait at all.
     waited: u64,
+}
+
+impl Measured {
+    fn from(now: SimTime) -> Measured {
+        Measured {
+            since: now,
+            changed: now,
+            present_nanos: 0,
+            served: 0,
+            wait_nanos: 0,
+            waited: 0,
+        }
+    }
 }
 
 impl Station {
     fn serve(&mut self, arrived: SimTime, agenda: &mut Agenda<Event>) {
         let wait = agenda.now() - arrived;
-        self.waits.record_span(wait);
-        self.waited += u64::from(wait > SimDuration::ZERO);
+        self.measured.served += 1;
+        self.measured.wait_nanos += u128::from(wait.as_nanos());
+        self.measured.waited += u64::from(wait > SimDuration::ZERO);
         agenda.after(self.service.sample(&mut self.services), Event::Served);
     }
 
-    fn forget_warm_up(&mut self, now: SimTime) {
-        self.present = TimeWeighted::new(now, self.present.level());
-        self.waits = Tally::new();
-        self.waited = 0;
+    /// Adds the number present until `now` to its integral.
+    fn integrate(&mut self, now: SimTime) {
+        let lasted = (now - self.measured.changed).as_nanos();
+        self.measured.present_nanos += u128::from(self.present) * u128::from(lasted);
+        self.measured.changed = now;
     }
 }
 
@@ -69,13 +94,14 @@ impl Model for Station {
 
     fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
         let now = agenda.now();
+        self.integrate(now);
         match event {
             Event::Arrived => {
                 if let Source::Open = self.source {
                     agenda.after(self.gap.sample(&mut self.gaps), Event::Arrived);
                 }
-                self.present.add(now, 1);
-                if self.present.level() <= self.servers {
+                self.present += 1;
+                if self.present <= self.servers {
                     self.serve(now, agenda);
                 } else {
                     self.waiting.push_back(now);
@@ -85,7 +111,7 @@ impl Model for Station {
                 if let Source::Closed { .. } = self.source {
                     agenda.after(self.gap.sample(&mut self.gaps), Event::Arrived);
                 }
-                self.present.remove(now, 1);
+                self.present -= 1;
                 if let Some(arrived) = self.waiting.pop_front() {
                     self.serve(arrived, agenda);
                 }
@@ -122,9 +148,8 @@ fn trial(
         gaps: streams.stream(ARRIVALS, 0),
         services: streams.stream(SERVICES, 0),
         waiting: VecDeque::new(),
-        present: TimeWeighted::new(SimTime::ZERO, 0),
-        waits: Tally::new(),
-        waited: 0,
+        present: 0,
+        measured: Measured::from(SimTime::ZERO),
     };
     let mut agenda = Agenda::new();
     let first_arrivals = match source {
@@ -137,12 +162,15 @@ fn trial(
     let warm = SimTime::ZERO + span / 10;
     let end = warm + span;
     run(&mut station, &mut agenda, warm, 10_000_000).unwrap();
-    station.forget_warm_up(warm);
+    station.measured = Measured::from(warm);
     run(&mut station, &mut agenda, end, 10_000_000).unwrap();
+    station.integrate(end);
+    let measured = station.measured;
+    let served = measured.served as f64;
     Figures {
-        present_mean: station.present.level_mean(end),
-        wait_mean_s: station.waits.mean_s().unwrap(),
-        waited_share: station.waited as f64 / station.waits.count() as f64,
+        present_mean: measured.present_nanos as f64 / (end - measured.since).as_nanos() as f64,
+        wait_mean_s: measured.wait_nanos as f64 / 1e9 / served,
+        waited_share: measured.waited as f64 / served,
     }
 }
 

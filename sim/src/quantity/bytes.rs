@@ -1,7 +1,7 @@
 //! Sizes of memory and data: whole bytes, written with a binary or a decimal unit.
 //!
-//! Arithmetic that leaves the range of 16 EiB, or goes below zero, panics, since that is a mistake
-//! of ours; `checked_` and `saturating_` forms exist where the model means them.
+//! A sum or product beyond 16 EiB is [`Bytes::MAX`], more than any machine holds. A difference below
+//! zero panics; `checked_` and `saturating_` forms exist where the model means them.
 
 use std::fmt;
 use std::iter::Sum;
@@ -19,7 +19,7 @@ pub struct Bytes(u64);
 impl Bytes {
     /// Nothing.
     pub const ZERO: Bytes = Bytes(0);
-    /// More than any machine holds.
+    /// More than any machine holds: 16 EiB.
     pub const MAX: Bytes = Bytes(u64::MAX);
 
     /// This many bytes.
@@ -29,31 +29,26 @@ impl Bytes {
 
     /// This many times 1,024 bytes.
     pub const fn from_kib(kib: u64) -> Bytes {
-        Bytes(kib << 10)
+        Bytes(kib.saturating_mul(1 << 10))
     }
 
     /// This many times 1,024² bytes.
     pub const fn from_mib(mib: u64) -> Bytes {
-        Bytes(mib << 20)
+        Bytes(mib.saturating_mul(1 << 20))
     }
 
     /// This many times 1,024³ bytes.
     pub const fn from_gib(gib: u64) -> Bytes {
-        Bytes(gib << 30)
+        Bytes(gib.saturating_mul(1 << 30))
     }
 
-    /// A float to the nearest byte, for samplers and formulas.
+    /// A float to the nearest byte, at most [`Bytes::MAX`], for samplers and formulas.
     ///
     /// # Panics
-    /// If `bytes` is NaN, negative or beyond 16 EiB: the sampler or formula behind it is wrong.
+    /// If `bytes` is NaN or negative: the sampler or formula behind it is wrong.
     pub fn from_f64(bytes: f64) -> Bytes {
         assert!(bytes >= 0.0, "a size must not be negative or NaN: {bytes}");
-        let rounded = bytes.round();
-        assert!(
-            rounded < u64::MAX as f64,
-            "a size must stay below 16 EiB: {bytes} bytes"
-        );
-        Bytes(rounded as u64)
+        Bytes(bytes.round() as u64)
     }
 
     /// The number of bytes.
@@ -92,25 +87,16 @@ impl Bytes {
         Bytes(self.0.saturating_sub(other.0))
     }
 
-    /// This size times a factor, to the nearest byte. Same panics as [`Bytes::from_f64`].
+    /// This size times a factor, to the nearest byte, at most [`Bytes::MAX`].
     pub fn scaled(self, factor: Factor) -> Bytes {
         Bytes::from_f64(self.as_f64() * factor.get())
-    }
-
-    /// This size as a share of `whole`; above 1 if it is larger.
-    ///
-    /// # Panics
-    /// If `whole` is zero: there is nothing to have a share of.
-    pub fn share_of(self, whole: Bytes) -> f64 {
-        assert!(whole.0 > 0, "a share of zero bytes has no value");
-        self.as_f64() / whole.as_f64()
     }
 }
 
 impl Add for Bytes {
     type Output = Bytes;
     fn add(self, other: Bytes) -> Bytes {
-        self.checked_add(other).expect("a size stays below 16 EiB")
+        self.saturating_add(other)
     }
 }
 
@@ -136,11 +122,7 @@ impl SubAssign for Bytes {
 impl Mul<u64> for Bytes {
     type Output = Bytes;
     fn mul(self, times: u64) -> Bytes {
-        Bytes(
-            self.0
-                .checked_mul(times)
-                .expect("a size stays below 16 EiB"),
-        )
+        Bytes(self.0.saturating_mul(times))
     }
 }
 
@@ -301,12 +283,20 @@ mod tests {
     }
 
     #[test]
-    fn a_share_and_a_scaled_size() {
-        assert_eq!(Bytes::from_gib(3).share_of(Bytes::from_gib(4)), 0.75);
+    fn a_size_is_scaled_to_the_nearest_byte() {
         assert_eq!(
             Bytes::new(5).scaled(Factor::new(1.5).unwrap()),
             Bytes::new(8)
         );
+    }
+
+    #[test]
+    fn beyond_16_eib_is_the_largest_size() {
+        assert_eq!(Bytes::MAX + Bytes::new(1), Bytes::MAX);
+        assert_eq!(Bytes::from_gib(u64::MAX), Bytes::MAX);
+        assert_eq!(Bytes::from_gib(4) * (1 << 33), Bytes::MAX);
+        assert_eq!(Bytes::from_f64(1e30), Bytes::MAX);
+        assert_eq!(Bytes::MAX.scaled(Factor::new(2.0).unwrap()), Bytes::MAX);
     }
 
     #[test]

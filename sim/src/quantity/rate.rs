@@ -1,6 +1,7 @@
 //! Rates: how often something happens, and how fast bytes grow or move.
 //!
-//! A file may count per second, minute, hour or day; inside, every rate is per second.
+//! A file may count per second, minute, hour or day; inside, every rate is per second. A sum or
+//! product that is too large for a float is the largest float.
 
 use std::fmt;
 use std::ops::Add;
@@ -9,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::{self, unit_bytes};
-use super::{Bytes, Factor, Grammar, ParseQuantityError, from_text};
+use super::{Factor, Grammar, ParseQuantityError, from_text};
 use super::{parse_number, round_to_12_digits, split_unit};
 use crate::time::SimDuration;
 
@@ -30,11 +31,6 @@ impl PerSec {
         finite(per_sec).map(PerSec)
     }
 
-    /// One event in every `interval`; `None` if the interval is zero.
-    pub fn once_every(interval: SimDuration) -> Option<PerSec> {
-        PerSec::new(1.0 / interval.as_secs_f64())
-    }
-
     /// Events per second.
     pub const fn get(self) -> f64 {
         self.0
@@ -45,17 +41,14 @@ impl PerSec {
         self.0 * span.as_secs_f64()
     }
 
-    /// The mean time between two events; `None` if it is longer than time is (584 years).
+    /// The mean time between two events; `None` if it is beyond 584 years, as for a rate of zero.
     pub fn interval_mean(self) -> Option<SimDuration> {
-        span_of(1.0 / self.0)
+        SimDuration::try_from_secs_f64(1.0 / self.0)
     }
 
     /// This rate times a factor.
-    ///
-    /// # Panics
-    /// If the product is not finite.
     pub fn scaled(self, factor: Factor) -> PerSec {
-        PerSec::new(self.0 * factor.get()).expect("a rate stays finite")
+        PerSec((self.0 * factor.get()).min(f64::MAX))
     }
 }
 
@@ -73,53 +66,29 @@ impl BytesPerSec {
         self.0
     }
 
-    /// What passes in `span`, to the nearest byte.
-    ///
-    /// # Panics
-    /// If that is beyond 16 EiB.
-    pub fn bytes_in(self, span: SimDuration) -> Bytes {
-        Bytes::from_f64(self.0 * span.as_secs_f64())
-    }
-
-    /// How long `bytes` take, to the nearest nanosecond; `None` if longer than time is.
-    pub fn time_for(self, bytes: Bytes) -> Option<SimDuration> {
-        if bytes == Bytes::ZERO {
-            return Some(SimDuration::ZERO);
-        }
-        span_of(bytes.as_f64() / self.0)
-    }
-
     /// This rate times a factor.
-    ///
-    /// # Panics
-    /// If the product is not finite.
     pub fn scaled(self, factor: Factor) -> BytesPerSec {
-        BytesPerSec::new(self.0 * factor.get()).expect("a rate stays finite")
+        BytesPerSec((self.0 * factor.get()).min(f64::MAX))
     }
 }
 
 impl Add for PerSec {
     type Output = PerSec;
     fn add(self, other: PerSec) -> PerSec {
-        PerSec::new(self.0 + other.0).expect("a rate stays finite")
+        PerSec((self.0 + other.0).min(f64::MAX))
     }
 }
 
 impl Add for BytesPerSec {
     type Output = BytesPerSec;
     fn add(self, other: BytesPerSec) -> BytesPerSec {
-        BytesPerSec::new(self.0 + other.0).expect("a rate stays finite")
+        BytesPerSec((self.0 + other.0).min(f64::MAX))
     }
 }
 
 fn finite(rate: f64) -> Option<f64> {
     // `abs` takes the sign off a negative zero.
     (rate.is_finite() && rate >= 0.0).then(|| rate.abs())
-}
-
-/// `secs` as a span, unless it is out of range (a division by a rate of zero, most of all).
-fn span_of(secs: f64) -> Option<SimDuration> {
-    (secs < SimDuration::MAX.as_secs_f64()).then(|| SimDuration::from_secs_f64(secs))
 }
 
 /// What a rate may be counted by, in seconds. Where two texts are equally short, the earlier
@@ -287,30 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_spans_make_counts_and_sizes() {
+    fn a_rate_and_a_span_make_a_count() {
         let rate: PerSec = "30/min".parse().unwrap();
         assert_eq!(rate.interval_mean(), Some(SimDuration::from_secs(2)));
         assert_eq!(rate.expected_in(SimDuration::from_hours(1)), 1800.0);
         assert_eq!(PerSec::ZERO.interval_mean(), None);
-        assert_eq!(
-            PerSec::once_every(SimDuration::from_secs(4)).unwrap().get(),
-            0.25
-        );
-        assert_eq!(PerSec::once_every(SimDuration::ZERO), None);
-        let link: BytesPerSec = "64MiB/s".parse().unwrap();
-        assert_eq!(
-            link.time_for(Bytes::from_gib(1)),
-            Some(SimDuration::from_secs(16))
-        );
-        assert_eq!(
-            link.bytes_in(SimDuration::from_millis(500)),
-            Bytes::from_mib(32)
-        );
-        assert_eq!(BytesPerSec::ZERO.time_for(Bytes::new(1)), None);
-        assert_eq!(
-            BytesPerSec::ZERO.time_for(Bytes::ZERO),
-            Some(SimDuration::ZERO)
-        );
+        let most = PerSec::new(f64::MAX).unwrap();
+        assert_eq!(most + most, most);
+        assert_eq!(most.scaled(Factor::new(2.0).unwrap()), most);
     }
 
     proptest! {

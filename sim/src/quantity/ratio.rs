@@ -33,11 +33,6 @@ impl Probability {
     pub const fn get(self) -> f64 {
         self.0
     }
-
-    /// The probability of the opposite.
-    pub fn complement(self) -> Probability {
-        Probability(1.0 - self.0)
-    }
 }
 
 impl Factor {
@@ -191,7 +186,6 @@ mod tests {
             assert_eq!(text.parse::<Probability>().unwrap().to_string(), text);
         }
         assert_eq!(Factor::new(0.5).unwrap().to_string(), "0.5x");
-        assert_eq!(Probability::ONE.complement(), Probability::ZERO);
     }
 
     #[test]
