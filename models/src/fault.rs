@@ -280,7 +280,7 @@ fn draw_burst(
     let starts = starts.min(ends);
     let key = streams.key(streams::BURST, i);
     let rate = keys / fills_in.as_secs_f64();
-    let tree = burst(key, (starts, ends), rate, key_bytes);
+    let tree = burst(streams, key, (starts, ends), rate, key_bytes);
     Fault::Burst {
         workload: target,
         tree,
@@ -307,6 +307,7 @@ fn slow_consumers(
     Fault::SlowConsumers {
         workload,
         tree: burst(
+            streams,
             streams.key(streams::BURST, i),
             (at.min(ends), ends),
             rate,
@@ -332,6 +333,7 @@ fn by_weight(workloads: &[WeightSpec], pick: f64) -> &str {
 
 /// The keys of a burst: so many per second from its beginning to its end.
 fn burst(
+    streams: &Streams,
     key: StreamKey,
     (starts, ends): (SimTime, SimTime),
     rate: f64,
@@ -343,5 +345,5 @@ fn burst(
         shape: 2.0,
         mean_bytes: key_bytes,
     };
-    ArrivalTree::new(key, intensity, Some(marks))
+    ArrivalTree::of(streams, key, intensity, Some(marks))
 }

@@ -27,6 +27,7 @@ pub fn run_trial(
     streams: &Streams,
     options: &RunOptions,
 ) -> Result<TrialResult, TrialError> {
+    let streams = &streams.kept();
     let end = SimTime::ZERO + spec.horizon;
     let mut world = world::world(spec, streams, options);
     let mut agenda = Agenda::new();

@@ -13,18 +13,28 @@
 //! ```
 //!
 //! Any window can be asked for at any time, in any order; the answer is what expanding every
-//! arrival one by one would give, byte for byte. A query costs the depth of the tree, a window that
-//! is opened costs its arrivals. A tree holds no cache and is not changed by a query.
+//! arrival one by one would give, byte for byte. Queries about one instant after the other cost
+//! only what lies between: a tree remembers the path down to where it looked last, and what was
+//! drawn of a cell is kept for later (`opened.rs`). No answer depends on either.
+//!
+//! ```text
+//!   root ─ a ─ b ─ c ─[leaf]   path kept        next leaf: up to b, down to the other half
+//!                  └──[next]                    17 halvings become 2 on average
+//! ```
 //!
 //! Left out: arrivals that depend on each other or on the system's state (retries, users that come
 //! back). They are not Poisson, and belong to the model that causes them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use rand_distr::{Distribution, Poisson};
 
-use crate::cell::{Cell, Detail, Leaf, Opener};
+use crate::cell::{Cell, Detail, Opener};
 use crate::draws::Gamma;
-use crate::intensity::{Intensity, Position};
-use crate::streams::{Rng, StreamKey};
+use crate::intensity::{Intensity, POSITION_END, Position};
+use crate::opened::{Opened, TreeName};
+use crate::streams::{Rng, StreamKey, Streams};
 use crate::time::SimTime;
 
 /// Sizes of arrivals: independent, Gamma distributed, rounded to whole bytes.
@@ -53,6 +63,8 @@ pub struct ArrivalTree {
     intensity: Intensity,
     opener: Opener,
     root: Cell,
+    /// From the root down to the cell looked at last, with sizes if the process has any.
+    path: RefCell<Vec<Cell>>,
 }
 
 /// Where the root's totals are drawn: a level that no cell has.
@@ -97,6 +109,21 @@ impl ArrivalTree {
         ArrivalTree::try_new(key, intensity, marks).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// The same, where `key` is one of these streams: what is drawn is kept there for all trees of
+    /// this key, intensity and marks.
+    ///
+    /// # Panics
+    /// Where [`ArrivalTree::try_new`] returns an error or panics.
+    pub fn of(
+        streams: &Streams,
+        key: StreamKey,
+        intensity: Intensity,
+        marks: Option<Marks>,
+    ) -> ArrivalTree {
+        let tree = ArrivalTree::build(streams.opened(), key, intensity, marks);
+        tree.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// The process that `key` names, unless it is too large.
     ///
     /// # Errors
@@ -110,13 +137,31 @@ impl ArrivalTree {
         intensity: Intensity,
         marks: Option<Marks>,
     ) -> Result<ArrivalTree, ArrivalError> {
+        ArrivalTree::build(Rc::new(Opened::new()), key, intensity, marks)
+    }
+
+    fn build(
+        opened: Rc<Opened>,
+        key: StreamKey,
+        intensity: Intensity,
+        marks: Option<Marks>,
+    ) -> Result<ArrivalTree, ArrivalError> {
         check_size(intensity.total(), marks)?;
         let mut rng = key.at(TOTALS, 0);
         let count = draw_count(intensity.total(), &mut rng);
         let bytes = marks.map_or(0, |marks| draw_bytes(count, marks, &mut rng));
+        let shape = marks.map(|marks| marks.shape);
+        let name = TreeName {
+            key,
+            count,
+            bytes,
+            shape: shape.map(f64::to_bits),
+        };
         let opener = Opener {
             key,
-            shape: marks.map(|marks| marks.shape),
+            shape,
+            tree: opened.number(name),
+            opened,
         };
         let root = Cell {
             level: 0,
@@ -130,6 +175,7 @@ impl ArrivalTree {
             intensity,
             opener,
             root,
+            path: RefCell::default(),
         })
     }
 
@@ -150,32 +196,27 @@ impl ArrivalTree {
 
     /// Arrivals with `from <= at < to`.
     pub fn count(&self, from: SimTime, to: SimTime) -> u64 {
-        self.difference(from, to, Detail::Counts).0
+        self.totals(from, to).0
     }
 
     /// Bytes of the arrivals with `from <= at < to`.
     pub fn bytes(&self, from: SimTime, to: SimTime) -> u64 {
-        self.difference(from, to, Detail::Sizes).1
+        self.totals(from, to).1
     }
 
     /// Arrivals with `at < t`.
     pub fn count_before(&self, t: SimTime) -> u64 {
-        self.before(&self.root, self.intensity.position(t), Detail::Counts)
-            .0
+        self.totals_before(t).0
     }
 
     /// Bytes of the arrivals with `at < t`.
     pub fn bytes_before(&self, t: SimTime) -> u64 {
-        self.before(&self.root, self.intensity.position(t), Detail::Sizes)
-            .1
+        self.totals_before(t).1
     }
 
     /// Opens the window: calls `f` with every arrival of `from <= at < to`, in time order.
-    pub fn for_each(&self, from: SimTime, to: SimTime, mut f: impl FnMut(Arrival)) {
-        let window = self.window(from, to);
-        if window.0 < window.1 {
-            self.visit(&self.root, window, Detail::Sizes, &mut f);
-        }
+    pub fn for_each(&self, from: SimTime, to: SimTime, f: impl FnMut(Arrival)) {
+        self.visit(self.window(from, to), f);
     }
 
     /// The arrival at place `index`, counted from 0 in time order.
@@ -197,12 +238,17 @@ impl ArrivalTree {
 
     /// Arrivals with `from <= at < to`, and their bytes.
     pub(crate) fn totals(&self, from: SimTime, to: SimTime) -> (u64, u64) {
-        self.difference(from, to, Detail::Sizes)
+        let (start, end) = self.window(from, to);
+        if start >= end {
+            return (0, 0);
+        }
+        let (before, after) = (self.before(start), self.before(end));
+        (after.0 - before.0, after.1 - before.1)
     }
 
     /// Arrivals with `at < t`, and their bytes.
     pub(crate) fn totals_before(&self, t: SimTime) -> (u64, u64) {
-        self.before(&self.root, self.intensity.position(t), Detail::Sizes)
+        self.before(self.intensity.position(t))
     }
 
     /// The cell that holds everything.
@@ -215,62 +261,64 @@ impl ArrivalTree {
         self.opener.split(cell, detail)
     }
 
-    /// The half of a cell, not a leaf, that holds `position`.
-    pub(crate) fn half(&self, cell: &Cell, position: Position) -> Cell {
-        self.opener.half(cell, position, Detail::Sizes)
+    /// Arrivals and bytes before `position`, which lies in `leaf`.
+    pub(crate) fn before_in(&self, leaf: &Cell, position: Position, detail: Detail) -> (u64, u64) {
+        self.opener.before(leaf, position, detail)
     }
 
-    /// The arrivals of a leaf.
-    pub(crate) fn open(&self, leaf: &Cell) -> Leaf {
-        self.opener.open(leaf, Detail::Sizes)
-    }
-
-    /// Arrivals and bytes before `position`, which lies in or at the end of `cell`.
-    pub(crate) fn before(&self, cell: &Cell, position: Position, detail: Detail) -> (u64, u64) {
-        if position >= cell.end() {
-            let bytes = cell.bytes_before + cell.bytes;
-            return (cell.count_before + cell.count, bytes);
+    /// Arrivals and bytes before `position`.
+    fn before(&self, position: Position) -> (u64, u64) {
+        if position >= POSITION_END {
+            return (self.root.count, self.root.bytes);
         }
-        let mut cell = *cell;
-        while !cell.is_leaf() && position > cell.start() {
-            cell = self.opener.half(&cell, position, detail);
-        }
+        let cell = self.seek(position, |cell| position == cell.start());
         if position == cell.start() {
             return (cell.count_before, cell.bytes_before);
         }
-        self.opener.before(&cell, position, detail)
+        self.opener.before(&cell, position, Detail::Sizes)
     }
 
-    /// Calls `f` with the arrivals of `cell` whose position lies in the window.
-    pub(crate) fn visit<F: FnMut(Arrival)>(
-        &self,
-        cell: &Cell,
-        window: (Position, Position),
-        detail: Detail,
-        f: &mut F,
-    ) {
-        if cell.count == 0 || cell.end() <= window.0 || cell.start() >= window.1 {
-            return;
+    /// Moves to the leaf that holds `position`, or to the first cell above it that is `enough`.
+    fn seek(&self, position: Position, enough: impl Fn(&Cell) -> bool) -> Cell {
+        let mut path = self.path.borrow_mut();
+        let holds = |cell: &Cell| (cell.start()..cell.end()).contains(&position);
+        while path.last().is_some_and(|cell| !holds(cell)) {
+            path.pop();
         }
-        if !cell.is_leaf() {
-            let (left, right) = self.opener.split(cell, detail);
-            self.visit(&left, window, detail, f);
-            self.visit(&right, window, detail, f);
-            return;
+        if path.is_empty() {
+            path.push(self.root);
         }
-        let leaf = self.opener.open(cell, detail);
-        let mut piece = self.intensity.piece_of(leaf.positions()[0]);
-        let mut sum = 0;
-        let arrivals = leaf.positions().iter().zip(leaf.sums());
-        for (index, (position, sum_after)) in (cell.count_before..).zip(arrivals) {
-            if (window.0..window.1).contains(position) {
-                f(Arrival {
-                    at: self.intensity.instant(*position, &mut piece),
-                    bytes: sum_after - sum,
-                    index,
-                });
+        let mut cell = path[path.len() - 1];
+        while !cell.is_leaf() && !enough(&cell) {
+            cell = self.opener.half(&cell, position, Detail::Sizes);
+            path.push(cell);
+        }
+        cell
+    }
+
+    /// Calls `f` with the arrivals whose position lies in the window.
+    pub(crate) fn visit(&self, window: (Position, Position), mut f: impl FnMut(Arrival)) {
+        let mut next = window.0;
+        while next < window.1 {
+            let cell = self.seek(next, |_| false);
+            next = cell.end();
+            let leaf = self.opener.open(&cell, Detail::Sizes);
+            let Some(first) = leaf.positions().first() else {
+                continue;
+            };
+            let mut piece = self.intensity.piece_of(*first);
+            let mut sum = 0;
+            let arrivals = leaf.positions().iter().zip(leaf.sums());
+            for (index, (position, sum_after)) in (cell.count_before..).zip(arrivals) {
+                if (window.0..window.1).contains(position) {
+                    f(Arrival {
+                        at: self.intensity.instant(*position, &mut piece),
+                        bytes: sum_after - sum,
+                        index,
+                    });
+                }
+                sum = *sum_after;
             }
-            sum = *sum_after;
         }
     }
 
@@ -283,21 +331,6 @@ impl ArrivalTree {
     /// The positions of `[from, to)`.
     pub(crate) fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
         (self.intensity.position(from), self.intensity.position(to))
-    }
-
-    /// Counts and bytes of a window: both ends share the path down to where they part.
-    fn difference(&self, from: SimTime, to: SimTime, detail: Detail) -> (u64, u64) {
-        let (start, end) = self.window(from, to);
-        if start >= end {
-            return (0, 0);
-        }
-        let mut cell = self.root;
-        while !cell.is_leaf() && (start >= cell.middle() || end <= cell.middle()) {
-            cell = self.opener.half(&cell, start, detail);
-        }
-        let (count_from, bytes_from) = self.before(&cell, start, detail);
-        let (count_to, bytes_to) = self.before(&cell, end, detail);
-        (count_to - count_from, bytes_to - bytes_from)
     }
 
     fn arrival_in(&self, cell: &Cell, place: usize) -> Arrival {

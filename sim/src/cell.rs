@@ -13,10 +13,13 @@
 //! from the generator named by its level and number: always the same numbers, in any order.
 //! Bytes are integers: a left half gets its share rounded, the right half what remains.
 
+use std::rc::Rc;
+
 use rand::RngExt;
 
 use crate::draws::{Gamma, heads};
 use crate::intensity::{POSITION_BITS, POSITION_END, Position};
+use crate::opened::{Opened, Split};
 use crate::streams::{Rng, StreamKey};
 
 /// Cells with at most this many arrivals are drawn one by one.
@@ -50,15 +53,20 @@ pub(crate) struct Cell {
 pub(crate) struct Leaf {
     len: usize,
     positions: [Position; LEAF],
-    /// Bytes of the cell up to and including each arrival.
+    /// Bytes of the cell up to and including each arrival; zero while only counts were asked for.
     sums: [u64; LEAF],
+    /// Where sizes are drawn from, until they are.
+    sizes: Option<Rng>,
 }
 
-/// What all cells of a tree share: where they draw from, and the shape of sizes.
+/// What all cells of a tree share: where they draw from, the shape of sizes, and what was drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Opener {
     pub key: StreamKey,
     pub shape: Option<f64>,
+    /// The tree's number in `opened`.
+    pub tree: u64,
+    pub opened: Rc<Opened>,
 }
 
 impl Cell {
@@ -106,7 +114,22 @@ impl Opener {
     }
 
     /// Arrivals and bytes of the left half: what a cell's generator is for.
+    #[inline]
     fn left(&self, cell: &Cell, detail: Detail) -> (u64, u64) {
+        let mut splits = self.opened.splits.borrow_mut();
+        let split = splits.get(self.tree, cell, || self.draw_left(cell, detail));
+        match (split.bytes, detail) {
+            (Some(bytes), _) => (split.count, bytes),
+            (None, Detail::Counts) => (split.count, 0),
+            (None, Detail::Sizes) => {
+                *split = self.draw_left(cell, detail);
+                (split.count, split.bytes.unwrap_or(0))
+            }
+        }
+    }
+
+    /// Counts come before sizes, so that they are the same whether sizes are drawn or not.
+    fn draw_left(&self, cell: &Cell, detail: Detail) -> Split {
         debug_assert!(!cell.is_leaf(), "a leaf is not halved");
         assert!(cell.level < LEVEL_MAX, "positions outnumber arrivals");
         let mut rng = self.key.at(u64::from(cell.level), cell.number);
@@ -114,47 +137,56 @@ impl Opener {
         let bytes = match (self.shape, detail) {
             (Some(shape), Detail::Sizes) => {
                 let shapes = [count, cell.count - count].map(|n| n as f64 * shape);
-                split_bytes(cell.bytes, shapes, &mut rng)
+                Some(split_bytes(cell.bytes, shapes, &mut rng))
             }
-            (None, _) | (_, Detail::Counts) => 0,
+            (Some(_), Detail::Counts) => None,
+            (None, _) => Some(0),
         };
-        (count, bytes)
+        Split { count, bytes }
     }
 
     /// Arrivals, and their bytes, before `position`, which lies in this leaf.
     pub fn before(&self, leaf: &Cell, position: Position, detail: Detail) -> (u64, u64) {
-        let mut rng = self.key.at(u64::from(leaf.level), leaf.number);
-        let arrived = (0..leaf.count)
-            .filter(|_| draw_position(leaf, &mut rng) < position)
-            .count();
-        let mut bytes = leaf.bytes_before;
-        if let (Some(shape), Detail::Sizes, 1..) = (self.shape, detail, arrived) {
-            let mut sums = [0; LEAF];
-            draw_sums(
-                &mut sums[..leaf.count as usize],
-                leaf.bytes,
-                shape,
-                &mut rng,
-            );
-            bytes += sums[arrived - 1];
-        }
-        (leaf.count_before + arrived as u64, bytes)
+        self.look(leaf, detail, |opened| {
+            let arrived = opened
+                .positions()
+                .partition_point(|other| *other < position);
+            let bytes = arrived.checked_sub(1).map_or(0, |last| opened.sums[last]);
+            (
+                leaf.count_before + arrived as u64,
+                leaf.bytes_before + bytes,
+            )
+        })
     }
 
     /// All arrivals of a leaf.
     pub fn open(&self, leaf: &Cell, detail: Detail) -> Leaf {
+        self.look(leaf, detail, Leaf::clone)
+    }
+
+    fn look<T>(&self, leaf: &Cell, detail: Detail, f: impl FnOnce(&Leaf) -> T) -> T {
+        let mut leaves = self.opened.leaves.borrow_mut();
+        let opened = leaves.get(self.tree, leaf, || self.draw_leaf(leaf));
+        if let (Some(shape), Detail::Sizes) = (self.shape, detail)
+            && let Some(mut rng) = opened.sizes.take()
+        {
+            draw_sums(&mut opened.sums[..opened.len], leaf.bytes, shape, &mut rng);
+        }
+        f(opened)
+    }
+
+    fn draw_leaf(&self, leaf: &Cell) -> Leaf {
         let mut rng = self.key.at(u64::from(leaf.level), leaf.number);
         let mut opened = Leaf {
             len: leaf.count as usize,
             positions: [0; LEAF],
             sums: [0; LEAF],
+            sizes: None,
         };
         let positions = &mut opened.positions[..opened.len];
         positions.fill_with(|| draw_position(leaf, &mut rng));
         positions.sort_unstable();
-        if let (Some(shape), Detail::Sizes) = (self.shape, detail) {
-            draw_sums(&mut opened.sums[..opened.len], leaf.bytes, shape, &mut rng);
-        }
+        opened.sizes = Some(rng);
         opened
     }
 }

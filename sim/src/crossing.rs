@@ -28,11 +28,11 @@ pub struct Term<'a> {
 
 /// What one arrival adds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Amount {
+pub(crate) struct Amount {
     /// Its own size.
-    Sizes,
+    pub sizes: bool,
     /// Always these bytes.
-    Each(u64),
+    pub each: u64,
 }
 
 /// When a process' arrivals were rejected and added nothing: windows in time order.
@@ -50,15 +50,18 @@ struct Closed {
     rejected_before: (u64, u64),
 }
 
-/// The most terms whose levels can be added up. Each is at most 2⁵³ bytes, so sums fit in 63 bits.
-pub const TERMS_MAX: usize = 1_023;
+/// The most terms whose levels can be added up. Each is at most 2⁵⁴ bytes, so sums fit in 63 bits.
+pub const TERMS_MAX: usize = 511;
 
 impl<'a> Term<'a> {
     /// Every arrival adds its own size.
     pub fn sizes(tree: &'a ArrivalTree) -> Term<'a> {
         Term {
             tree,
-            amount: Amount::Sizes,
+            amount: Amount {
+                sizes: true,
+                each: 0,
+            },
             closed: None,
         }
     }
@@ -66,11 +69,25 @@ impl<'a> Term<'a> {
     /// Every arrival adds `bytes_each`, whatever its size, and all of them together at most
     /// [`ArrivalTree::BYTES_MAX`]: beyond, each adds its share of that.
     pub fn counted(tree: &'a ArrivalTree, bytes_each: u64) -> Term<'a> {
-        let share = ArrivalTree::BYTES_MAX / tree.total().max(1);
+        let amount = Amount {
+            sizes: false,
+            each: 0,
+        };
         Term {
-            amount: Amount::Each(bytes_each.min(share)),
+            amount,
             ..Term::sizes(tree)
         }
+        .on_top(bytes_each)
+    }
+
+    /// Every arrival adds `bytes_each` as well, with the same limit as [`Term::counted`].
+    pub fn on_top(self, bytes_each: u64) -> Term<'a> {
+        let share = ArrivalTree::BYTES_MAX / self.tree.total().max(1);
+        let amount = Amount {
+            each: bytes_each.min(share),
+            ..self.amount
+        };
+        Term { amount, ..self }
     }
 
     /// What arrived in these windows was rejected and adds nothing. They must be this tree's.
@@ -83,12 +100,9 @@ impl<'a> Term<'a> {
 }
 
 impl Amount {
-    /// Bytes of so many arrivals with so many bytes of their own; at most 2⁵³.
+    /// Bytes of so many arrivals with so many bytes of their own; at most 2⁵⁴.
     pub fn of(self, count: u64, bytes: u64) -> i64 {
-        match self {
-            Amount::Sizes => bytes as i64,
-            Amount::Each(each) => (count * each) as i64,
-        }
+        (if self.sizes { bytes } else { 0 } + count * self.each) as i64
     }
 }
 

@@ -1,7 +1,7 @@
 //! The edge of a term: its running total, known as precisely as somebody needs it.
 //!
-//! An edge looks at one instant at a time and keeps the path of cells above it. The cell at the path's end bounds the total; going one cell deeper
-//! tightens the bounds, and at a leaf they meet:
+//! An edge looks at one instant at a time and keeps the path of cells above it. The cell at the
+//! path's end bounds the total; going one cell deeper tightens the bounds, and at a leaf they meet:
 //!
 //! ```text
 //! [··········low·········|·······cell········|··········]     low <= total(t) <= high
@@ -14,7 +14,7 @@
 use crate::arrivals::ArrivalTree;
 use crate::cell::{Cell, Detail};
 use crate::crossing::{Amount, ClosedWindows, Term};
-use crate::intensity::{POSITION_BITS, Position};
+use crate::intensity::Position;
 use crate::time::SimTime;
 
 /// Cells of a path are never deeper than this in practice; more only costs an allocation.
@@ -63,14 +63,16 @@ impl<'a> Edge<'a> {
             self.rejected = self.amount.of(rejected.0, rejected.1);
         }
         self.position = self.tree.intensity().position(t);
-        self.climb(self.position, self.position);
+        self.climb(self.position);
         self.bound();
     }
 
     /// Halves the uncertainty, more or less; only of use while `low < high`.
     pub fn refine(&mut self) {
         if self.cell.is_leaf() {
-            let (count, bytes) = self.tree.before(&self.cell, self.position, self.detail());
+            let (count, bytes) = self
+                .tree
+                .before_in(&self.cell, self.position, self.detail());
             self.low = self.amount.of(count, bytes) - self.rejected;
             self.high = self.low;
         } else {
@@ -110,17 +112,14 @@ impl<'a> Edge<'a> {
 
     /// Expected bytes of an arrival.
     pub fn mean(&self) -> f64 {
-        match self.amount {
-            Amount::Sizes => self.tree.total_bytes() as f64 / self.tree.total().max(1) as f64,
-            Amount::Each(bytes) => bytes as f64,
-        }
+        let total = self.amount.of(self.tree.total(), self.tree.total_bytes());
+        total as f64 / self.tree.total().max(1) as f64
     }
 
     /// Expected number of arrivals in `[from, to)`, rejected ones included.
     pub fn expected(&self, from: SimTime, to: SimTime) -> f64 {
-        let (start, end) = self.tree.window(from, to);
-        let share = (end - start) as f64 / (1u64 << POSITION_BITS) as f64;
-        share * self.tree.total() as f64
+        let intensity = self.tree.intensity();
+        intensity.cumulative(to) - intensity.cumulative(from)
     }
 
     /// Opens `[from, to)` and appends its changes to `changes`, in time order.
@@ -129,25 +128,20 @@ impl<'a> Edge<'a> {
         if window.0 >= window.1 {
             return;
         }
-        self.climb(window.0, window.1);
         let (amount, closed) = (self.amount, self.closed);
-        let (tree, detail) = (self.tree, self.detail());
-        tree.visit(&self.cell, window, detail, &mut |arrival| {
+        self.tree.visit(window, |arrival| {
             if closed.is_none_or(|closed| !closed.contains(arrival.at)) {
                 changes.push((arrival.at, amount.of(1, arrival.bytes)));
             }
         });
     }
 
-    /// Climbs to the deepest known cell that holds both positions; its end counts as inside.
-    fn climb(&mut self, start: Position, end: Position) {
+    /// Climbs to the deepest known cell that holds the position; its end counts as inside.
+    fn climb(&mut self, position: Position) {
         while let Some(&(left, right)) = self.path.last() {
-            if left.start() <= start && end <= right.end() {
-                let apart = start < left.end() && end > left.end();
-                self.cell = half((left, right), start);
-                if !apart {
-                    return;
-                }
+            if left.start() <= position && position <= right.end() {
+                self.cell = half((left, right), position);
+                return;
             }
             self.path.pop();
         }
@@ -165,9 +159,10 @@ impl<'a> Edge<'a> {
     }
 
     fn detail(&self) -> Detail {
-        match self.amount {
-            Amount::Sizes => Detail::Sizes,
-            Amount::Each(_) => Detail::Counts,
+        if self.amount.sizes {
+            Detail::Sizes
+        } else {
+            Detail::Counts
         }
     }
 }

@@ -5,7 +5,11 @@
 //! re-deals another. A [`StreamKey`] can also be asked for the generator of a single position, such
 //! as one cell of an arrival tree, at the cost of a few multiplications.
 
+use std::rc::Rc;
+
 use rand::SeedableRng;
+
+use crate::opened::Opened;
 
 /// The generator behind every draw: portable, and `rand` promises that its output stays the same.
 pub type Rng = rand::rngs::Xoshiro256PlusPlus;
@@ -14,15 +18,17 @@ pub type Rng = rand::rngs::Xoshiro256PlusPlus;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Purpose(pub u32);
 
-/// All randomness of one trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// All randomness of one trial. Clones share what has been drawn of its arrival trees, if that is
+/// kept at all.
+#[derive(Clone, Debug)]
 pub struct Streams {
     seed: u64,
     trial: u64,
+    opened: Option<Rc<Opened>>,
 }
 
 /// The name of one stream, from which generators are opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamKey {
     high: u64,
     low: u64,
@@ -31,7 +37,27 @@ pub struct StreamKey {
 impl Streams {
     /// The streams of trial number `trial` under `seed`.
     pub const fn for_trial(seed: u64, trial: u64) -> Streams {
-        Streams { seed, trial }
+        Streams {
+            seed,
+            trial,
+            opened: None,
+        }
+    }
+
+    /// The same streams, which keep what is drawn of arrival trees for all that share them: for
+    /// the designs that meet this trial one after the other. No answer depends on it.
+    pub fn kept(&self) -> Streams {
+        let opened = self.opened.clone();
+        Streams {
+            opened: opened.or_else(|| Some(Rc::new(Opened::new()))),
+            ..*self
+        }
+    }
+
+    /// What has been drawn of the trial's arrival trees; nothing yet if it is not kept.
+    pub(crate) fn opened(&self) -> Rc<Opened> {
+        let opened = self.opened.clone();
+        opened.unwrap_or_else(|| Rc::new(Opened::new()))
     }
 
     /// The key of the stream for `purpose` and `entity` (a host, a workload, a class of signers).

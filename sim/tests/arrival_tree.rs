@@ -3,10 +3,11 @@
 mod common;
 
 use common::{draw_tree, expand, nanos, secs};
+use proptest::prelude::*;
 use rand::RngExt;
 use sim::{
-    Arrival, ArrivalError, ArrivalReader, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration,
-    SimTime, Streams,
+    Arrival, ArrivalError, ArrivalTree, Intensity, Marks, Purpose, Rng, SimDuration, SimTime,
+    Streams,
 };
 
 const SCENARIOS: u64 = 400;
@@ -197,30 +198,82 @@ fn values_are_stable() {
     assert_eq!(tree.nth(40_000_000), Some(arrival));
 }
 
-#[test]
-fn a_reader_agrees_with_its_tree_forwards_and_out_of_order() {
-    let mut rng = Streams::for_trial(11, 0).stream(Purpose(0), 0);
-    for scenario in 0..300 {
-        let tree = draw_tree(scenario, &mut rng);
-        let mut last = nanos(1000);
-        tree.for_each(nanos(0), nanos(u64::MAX), |arrival| last = arrival.at);
-        let mut reader = ArrivalReader::new(tree.clone());
-        let span = last.as_nanos() + 2;
+/// What a script asks of a tree.
+#[derive(Clone, Copy, Debug)]
+enum Query {
+    CountBefore,
+    BytesBefore,
+    Window,
+    Opened,
+    Nth,
+}
+
+/// Queries here and there: most on from the last, as events come, some anywhere.
+fn queries() -> impl Strategy<Value = Vec<(Query, f64, bool)>> {
+    let query = prop_oneof![
+        Just(Query::CountBefore),
+        Just(Query::BytesBefore),
+        Just(Query::Window),
+        Just(Query::Opened),
+        Just(Query::Nth),
+    ];
+    prop::collection::vec((query, 0.0..1.0, prop::bool::weighted(0.8)), 1..60)
+}
+
+/// One answer as numbers: of the window that `share` of `span` after `from` ends.
+fn answer(tree: &ArrivalTree, query: Query, from: SimTime, to: SimTime) -> Vec<u64> {
+    match query {
+        Query::CountBefore => vec![tree.count_before(to)],
+        Query::BytesBefore => vec![tree.bytes_before(to)],
+        Query::Window => vec![tree.count(from, to), tree.bytes(from, to)],
+        Query::Opened => {
+            let mut seen = Vec::new();
+            tree.for_each(from, to, |a| {
+                seen.extend([a.at.as_nanos(), a.bytes, a.index])
+            });
+            seen
+        }
+        Query::Nth => tree
+            .nth(to.as_nanos() % (tree.total() + 1))
+            .map_or(Vec::new(), |a| vec![a.at.as_nanos(), a.bytes, a.index]),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A tree that remembers where it looked, and shares what was drawn with others, answers as one
+    /// that walks down from its root for the first time.
+    #[test]
+    fn what_is_remembered_changes_no_answer(
+        seed in 0u64..1000,
+        rate in prop_oneof![0.0..5.0, 0.0..50_000.0],
+        marked: bool,
+        script in queries(),
+    ) {
+        let streams = Streams::for_trial(21, seed).kept();
+        let key = streams.key(Purpose(3), 0);
+        let span = 1_000_000_000_000;
+        let pieces = [(secs(0), rate), (secs(400), 0.0), (secs(700), rate * 3.0)];
+        let intensity = Intensity::piecewise(&pieces, nanos(span));
+        let marks = marked.then_some(Marks { shape: 2.0, mean_bytes: 800.0 });
+        let fresh = || ArrivalTree::new(key, intensity.clone(), marks);
+        let trees = [0; 2].map(|_| ArrivalTree::of(&streams, key, intensity.clone(), marks));
+        // The same key with other sizes, at work in between.
+        let other = Marks { shape: 7.0, mean_bytes: 90.0 };
+        let other = ArrivalTree::of(&streams, key, intensity.clone(), Some(other));
         let mut from = nanos(0);
-        for window in 0..60 {
-            // Mostly on from where it stands, now and then anywhere.
-            if window % 7 == 6 {
-                from = nanos(rng.random_range(0..span));
-            }
-            let to = from + SimDuration::from_nanos(rng.random_range(0..1 + span / 20));
-            assert_eq!(reader.count(from, to), tree.count(from, to));
-            assert_eq!(reader.count_before(to), tree.count_before(to));
-            let (mut read, mut opened) = (Vec::new(), Vec::new());
-            reader.for_each(from, to, |arrival| read.push(arrival));
-            tree.for_each(from, to, |arrival| opened.push(arrival));
-            assert_eq!(read, opened);
+        for (number, (query, share, on)) in script.into_iter().enumerate() {
+            let width = if on { span / 50 } else { span };
+            let next = if on { from.as_nanos() } else { 0 } + (share * width as f64) as u64;
+            let to = nanos(next.min(span + 5));
+            let (early, late) = (from.min(to), from.max(to));
+            // What opens everything would take too long.
+            let early = if rate > 5.0 { late.saturating_sub(SimDuration::from_secs(2)) } else { early };
+            other.bytes_before(to);
+            let expected = answer(&fresh(), query, early, late);
+            prop_assert_eq!(answer(&trees[number % 2], query, early, late), expected);
             from = to;
         }
-        assert_eq!(reader.total(), tree.total());
     }
 }

@@ -211,6 +211,16 @@ fn what_is_rejected_is_never_there() {
 fn the_most_terms_of_the_most_bytes_add_up() {
     let key = Streams::for_trial(10, 0).key(Purpose(3), 3);
     let tree = ArrivalTree::new(key, Intensity::constant(1.0, secs(0), secs(9)), None);
+    let marks = Marks {
+        shape: 2.0,
+        mean_bytes: ArrivalTree::EXPECTED_BYTES_MAX / 9.0,
+    };
+    let marked = ArrivalTree::new(key, Intensity::constant(1.0, secs(0), secs(9)), Some(marks));
+    let most = [Term::sizes(&marked).on_top(u64::MAX); TERMS_MAX];
+    assert_eq!(
+        first_reach(&most, u64::MAX, SimTime::ZERO, SimTime::MAX),
+        None
+    );
     let terms = [Term::counted(&tree, u64::MAX); TERMS_MAX];
     let last = tree.nth(tree.total() - 1).expect("something arrives");
     let share = ArrivalTree::BYTES_MAX / tree.total() * TERMS_MAX as u64;

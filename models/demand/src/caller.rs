@@ -11,7 +11,7 @@
 //!  returns                   counted there, or played, as the time of the return has it
 //! ```
 
-use sim::{ArrivalReader, ArrivalTree, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, SimDuration, SimTime, Streams};
 
 use crate::minutes::MinuteCounts;
 use crate::outcome::Tally;
@@ -23,7 +23,7 @@ pub(super) struct Caller<'a> {
     /// The position of its population.
     pub population: usize,
     /// When first visits begin.
-    pub arrivals: ArrivalReader,
+    pub arrivals: ArrivalTree,
     /// When each visit begins, counted from the first.
     pub offsets: Vec<SimDuration>,
     pub tally: Tally,
@@ -55,12 +55,12 @@ impl<'a> Caller<'a> {
         assert!(class.presses_max <= 1 << 20, "presses are few");
         let key = streams.key(crate::streams::ARRIVALS, population.entity);
         let visits = population.visits.scaled(class.share);
-        let tree = ArrivalTree::new(key.child(number as u64), visits, None);
+        let key = key.child(number as u64);
         let offsets = class.offsets(service);
         Caller {
             class,
             population: position,
-            arrivals: ArrivalReader::new(tree),
+            arrivals: ArrivalTree::of(streams, key, visits, None),
             tally: Tally::default(),
             accounted: 0,
             counted_to: SimTime::ZERO,

@@ -8,6 +8,8 @@
 //! Left out: keys that expire or are deleted on their own account. A workload's `dataset` is what
 //! stays; only its net growth is drawn.
 
+use std::cell::Cell;
+
 use sim::crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
 use sim::{ArrivalTree, SimDuration, SimTime};
 
@@ -35,6 +37,8 @@ pub struct Growth {
     was_open: SimDuration,
     turned: SimTime,
     mode: Mode,
+    /// What was counted last, and for when: one event asks many times about its own instant.
+    counted: Cell<Option<(SimTime, Held)>>,
 }
 
 /// Keys and their bytes: entries, names and values, without the tables.
@@ -174,6 +178,7 @@ impl Growth {
             was_open: SimDuration::ZERO,
             turned: SimTime::ZERO,
             mode,
+            counted: Cell::new(None),
         }
     }
 
@@ -212,10 +217,17 @@ impl Growth {
         if !self.open && at >= self.closed_from {
             return self.frozen;
         }
+        if let Some((counted, held)) = self.counted.get()
+            && counted == at
+        {
+            return held;
+        }
         let sources = 0..self.sources.len();
-        sources.fold(self.start, |held, source| {
+        let held = sources.fold(self.start, |held, source| {
             held.with(self.brought_by(source, at))
-        })
+        });
+        self.counted.set(Some((at, held)));
+        held
     }
 
     /// Bytes of each workload that were ever stored by `at`.
@@ -304,6 +316,7 @@ impl Growth {
             return;
         }
         self.turns += 1;
+        self.counted.set(None);
         self.was_open = self.open_for(at);
         self.turned = at;
         if !open {
@@ -318,6 +331,7 @@ impl Growth {
                 source.closed.close(self.closed_from);
             }
         }
+        self.counted.set(None);
     }
 
     /// After `at` nothing more comes of this source, by its position among the trees.
@@ -328,6 +342,7 @@ impl Growth {
             return;
         }
         stopped.stopped = true;
+        self.counted.set(None);
         if self.open {
             stopped.closed.close(closes.max(self.closed_from));
         }
@@ -354,20 +369,22 @@ impl Growth {
         self.sources
             .iter()
             .filter(counts)
-            .flat_map(|source| source.terms(measure, self.on_top))
+            .map(|source| source.term(measure, self.on_top))
             .collect()
     }
 }
 
 impl Source {
-    fn terms(&self, measure: Measure, on_top: u64) -> impl Iterator<Item = Term<'_>> {
+    fn term(&self, measure: Measure, on_top: u64) -> Term<'_> {
         let (sizes, each) = match measure {
             Measure::Bytes | Measure::Lasting => (true, on_top),
             Measure::Keys | Measure::Expiring => (false, 1),
         };
-        let sizes = sizes.then(|| Term::sizes(&self.tree));
-        let counted = (each > 0).then(|| Term::counted(&self.tree, each));
-        let both = sizes.into_iter().chain(counted);
-        both.map(|term| term.closed(&self.closed))
+        let term = if sizes {
+            Term::sizes(&self.tree).on_top(each)
+        } else {
+            Term::counted(&self.tree, each)
+        };
+        term.closed(&self.closed)
     }
 }

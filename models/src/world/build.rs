@@ -61,12 +61,12 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     };
     World {
         spec,
-        streams: *streams,
+        streams: streams.clone(),
         end: SimTime::ZERO + spec.horizon,
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
-        people: People::new(&spec.people, *streams),
+        people: People::new(&spec.people, streams.clone()),
         works: Vec::new(),
         faults,
         ledger: Ledger::new(options.story),
@@ -107,7 +107,7 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
             mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
         let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
-        adding(ArrivalTree::new(key, intensity, Some(marks)), w)
+        adding(ArrivalTree::of(streams, key, intensity, Some(marks)), w)
     });
     let cells = layout::cells(spec);
     let is_here = |i, workload| {
