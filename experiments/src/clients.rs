@@ -88,12 +88,12 @@ pub fn table(rows: &[Row]) -> Table {
         Column::text("client"),
         Column::text("primary"),
         Column::number("pool empty after", ""),
-        Column::number("by arithmetic", ""),
+        Column::number("calculated", ""),
         Column::number("promoted after", ""),
         Column::number("serves again after", ""),
         Column::text("how"),
     ];
-    let title = "64 workers, 10 requests a second, node timeout 5 s (medians)";
+    let title = "64 workers, 10 requests per second, node timeout 5 s (medians)";
     let mut table = Table::new(title, columns);
     let time = |seconds: Option<f64>, never: &str| match seconds {
         Some(seconds) => Cell::number(seconds, Format::Duration),

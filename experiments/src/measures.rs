@@ -26,16 +26,16 @@ const BEFORE_CAUSES: usize = 10;
 
 /// Every measure but the causes of failed attempts, in the order of the columns.
 pub const MEASURES: [Measure; 25] = [
-    measure("visits", "visits", "signers who came to accept"),
+    measure("visits", "visits", "visits that arrived"),
     measure(
         "captured_first_try",
         "visits",
-        "captured by the first press",
+        "captured at the first attempt",
     ),
     measure(
         "captured_after_retry",
         "visits",
-        "captured by a later press of the same visit",
+        "captured at a later attempt of the same visit",
     ),
     measure(
         "captured_on_return",
@@ -52,7 +52,11 @@ pub const MEASURES: [Measure; 25] = [
         "visits",
         "ended without a capture and without a further return",
     ),
-    measure("still_pending", "visits", "unresolved at the horizon"),
+    measure(
+        "still_pending",
+        "visits",
+        "not finished at the end of the trial",
+    ),
     measure("blocked", "visits", "first visit ended without a capture"),
     measure("lost", "visits", "abandoned or still pending"),
     measure(
@@ -69,7 +73,7 @@ pub const MEASURES: [Measure; 25] = [
     measure(
         "downtime_true_s",
         "s",
-        "time in which no acceptance could be captured",
+        "time in which no request could succeed",
     ),
     measure(
         "downtime_observed_s",
@@ -79,41 +83,45 @@ pub const MEASURES: [Measure; 25] = [
     measure(
         "detect_s",
         "s",
-        "start of the downtime to the first page or automatic action",
+        "time to detect (MTTD): start of the downtime to the first page or automatic action",
     ),
-    measure("recover_s", "s", "first moment of downtime to the last"),
+    measure(
+        "recover_s",
+        "s",
+        "time to recover (MTTR): first moment of downtime to the last",
+    ),
     measure(
         "spool_replay_s",
         "s",
-        "closing of a spool until all of it is replayed, the longest",
+        "from the closing of a spool until it is empty; the longest",
     ),
     measure(
         "spool_left",
         "writes",
-        "in spools at the horizon, captured but not replayed",
+        "left in spools at the end of the trial: captured, not replayed",
     ),
     measure("failovers", "promotions", "promotions of a replica"),
     measure(
         "useless_failovers",
         "promotions",
-        "promoted node failed from the same cause",
+        "promotions of a node that then failed from the same cause",
     ),
     measure(
         "false_failovers",
         "promotions",
-        "the old primary was able to serve",
+        "promotions while the old primary was able to serve",
     ),
     measure("evicted_keys", "keys", "keys evicted, over all clusters"),
     measure("signed_out", "users", "sessions among the evicted keys"),
     measure(
         "cache_hit_rate",
         "",
-        "share of requests to the emptiest cache that find their key at the end",
+        "hit rate at the end of the cache that lost most",
     ),
     measure(
         "cost_per_month_usd",
         "USD",
-        "fleet, checks, spool and scaling, per 730-hour month",
+        "nodes, checks, spool and scaling, per month of 730 hours",
     ),
 ];
 

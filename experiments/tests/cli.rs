@@ -90,7 +90,7 @@ fn a_chart_of_many_designs_shows_those_that_lead_in_the_same_colours() {
     };
     let lost = chart("lost.svg");
     assert!(lost.contains(", 7 rows. "), "few enough for a glance");
-    assert!(lost.contains("all designs are in the table"));
+    assert!(lost.contains("The table has all designs"));
     assert_eq!(
         stdout(&output).matches("\nsynthetic / ").count(),
         8,

@@ -1,4 +1,4 @@
-//! `outage check`: is a scenario or a study well formed, and what does it hold?
+//! `outage check`: is a scenario or a study valid, and what does it contain?
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage check my-study.toml       # mistakes with their lines, and how to mend them
+  outage check my-study.toml       # mistakes with their lines, and how to correct them
   outage check incident-2020       # the built-in study
   outage check - < scenario.toml   # from standard input";
 

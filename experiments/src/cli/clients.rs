@@ -8,8 +8,8 @@ use super::ClientsArguments;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage clients                 # every preset: when its pool is empty, when it serves again
-  outage clients --trials 50     # steadier medians
+  outage clients                 # each preset: when is its pool empty, when does it serve again?
+  outage clients --trials 50     # more precise medians
   outage clients --json | jq '.[] | select(.fault == \"hung\")'";
 
 /// Prints the table.

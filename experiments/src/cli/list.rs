@@ -3,16 +3,17 @@
 use crate::builtin::{BuiltIn, SCENARIOS, STUDIES};
 use crate::document::{Sources, parse::parse, path};
 use crate::error::Error;
+use crate::preset::CLIENTS;
 use crate::terminal;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage list                    # what is built in
+  outage list                    # built-in studies, scenarios and client libraries
   outage compare incident-2020   # run one of the studies
-  outage check incident-2020     # look at one of them";
+  outage check incident-2020     # what it contains";
 
-/// Prints every built-in with its title.
+/// Prints the built-in studies and scenarios with their titles, and the presets.
 pub fn run() -> super::Done {
     let mut text = String::from("Studies (outage compare NAME)\n");
     for study in &STUDIES {
@@ -21,6 +22,11 @@ pub fn run() -> super::Done {
     text.push_str("\nScenarios (outage trace NAME --trial N; scenario = \"NAME\" in a study)\n");
     for scenario in &SCENARIOS {
         text.push_str(&line(scenario, "about.title")?);
+    }
+    text.push_str("\nClient libraries (client = { preset = \"NAME\" } in a service)\n");
+    for names in CLIENTS.chunks(4) {
+        let names: Vec<&str> = names.iter().map(|client| client.name).collect();
+        text.push_str(&format!("  {}\n", names.join(", ")));
     }
     terminal::result(&text);
     Ok(0)

@@ -27,13 +27,13 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  outage compare                        # the 2 June 2020 incident: which lesson buys how much?
-  outage check my-study.toml            # is it well formed? what does it compare?
-  outage trace incident-2020 --trial 1  # one outage, told step by step";
+  outage compare                        # the built-in study: which change helps how much?
+  outage check my-study.toml            # is it valid? what does it compare?
+  outage trace incident-2020 --trial 1  # one trial, event by event";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Run a study: print table and verdict, write rows, charts and report.html
+    /// Run a study: print table and verdict; write rows, charts and report.html
     #[command(before_help = compare::EXAMPLES)]
     Compare(CompareArguments),
     /// Check a scenario or a study without running it
@@ -42,19 +42,19 @@ enum Verb {
         /// A file, a built-in name, or - for standard input
         file: String,
     },
-    /// What each client library makes of a primary that hangs or is killed
+    /// Compare client libraries while a primary hangs or is killed
     #[command(before_help = clients::EXAMPLES)]
     Clients(ClientsArguments),
     /// List the built-in scenarios and studies
     #[command(before_help = list::EXAMPLES)]
     List,
-    /// Replay public outages beside what was reported
+    /// Replay public outages and compare them with their reports
     #[command(before_help = replay::EXAMPLES)]
     Replay(ReplayArguments),
-    /// What a scenario file may hold: every key, what it means, and what stands there
+    /// Describe the keys of a scenario file: meaning, type and possible values
     #[command(before_help = schema::EXAMPLES)]
     Schema(SchemaArguments),
-    /// Tell one trial: changes of state, messages of note, verdicts, human steps
+    /// Print one trial event by event: states, messages, verdicts, what people do
     #[command(before_help = trace::EXAMPLES)]
     Trace(TraceArguments),
     /// Compare the model with measurements of a real Redis
@@ -67,30 +67,30 @@ struct CompareArguments {
     /// A built-in study, a file, or - for standard input
     #[arg(default_value = "incident-2020")]
     study: String,
-    /// Trials of each design, 2 at least: one has no interval [default: what the study says]
+    /// Trials of each design, at least 2 [default: that of the study]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
     trials: Option<u64>,
-    /// The seed; the same seed gives the same bytes [default: what the study says]
+    /// The seed; the same seed gives the same bytes [default: that of the study]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Threads; the result does not depend on them [default: all cores]
+    /// Number of threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
-    /// Where rows, charts and report go; those of an earlier run are replaced
+    /// Directory for rows, charts and report; those of an earlier run are replaced
     /// [default: results/<study>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print summary.json instead of the table
     #[arg(long)]
     json: bool,
-    /// Open everything, request by request: slow, and the same bytes (a test of the simulator)
+    /// Simulate every request instead of counting quiet periods: slow, same bytes (a test)
     #[arg(long)]
     eager: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct ClientsArguments {
-    /// Trials of each library and fault
+    /// Trials for each library and fault
     #[arg(long, value_name = "N", default_value_t = 11,
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     trials: u64,
@@ -104,23 +104,23 @@ struct ClientsArguments {
 
 #[derive(Debug, clap::Args)]
 struct ReplayArguments {
-    /// A built-in scenario, a file, - for standard input, or all that are built in
+    /// A built-in scenario, a file, - for standard input, or all for the built-in replays
     #[arg(default_value = "all")]
     scenario: String,
-    /// People's times as reported; what machines do is compared
+    /// Only scripted mode: people take the reported times, and the machines' times are compared
     #[arg(long)]
     scripted: bool,
-    /// Nothing as reported; the total is compared
+    /// Only blind mode: people's times are drawn, and the total is compared
     #[arg(long)]
     blind: bool,
     /// Print the scorecard as JSON
     #[arg(long)]
     json: bool,
-    /// Where the scorecard (CSV, JSON) and each scripted trial in the middle go, as a picture (SVG)
-    /// and its moments (CSV); those of an earlier run are replaced [default: nowhere]
+    /// Directory for the scorecard (CSV, JSON) and each median scripted trial as a picture (SVG) and
+    /// its moments (CSV); those of an earlier run are replaced [default: nothing is written]
     #[arg(long, value_name = "DIR", conflicts_with = "what_if")]
     out: Option<PathBuf>,
-    /// A fragment of a scenario: this very outage, but with that; paired differences
+    /// A fragment of a scenario to merge: the same outage with that change, as paired differences
     #[arg(long, value_name = "FILE")]
     what_if: Option<String>,
     /// Trials of each mode [default: 50 scripted, 300 blind, 200 for what-if]
@@ -133,7 +133,7 @@ struct ReplayArguments {
 
 #[derive(Debug, clap::Args)]
 struct SchemaArguments {
-    /// A key with the tables that it is in, such as fault.crash.at [default: all, in a line each]
+    /// A key with the tables that it is in, such as fault.crash.at [default: all, one per line]
     key: Option<String>,
     /// Print a JSON Schema (draft 2020-12) of a scenario file, or of the key
     #[arg(long)]
@@ -141,7 +141,7 @@ struct SchemaArguments {
     /// Print the reference of all keys as Markdown
     #[arg(long, conflicts_with_all = ["key", "json"])]
     markdown: bool,
-    /// Print a small scenario of a replay to begin with
+    /// Print a small scenario to start from
     #[arg(long, conflicts_with_all = ["key", "json", "markdown"])]
     template: bool,
 }
@@ -150,36 +150,36 @@ struct SchemaArguments {
 struct TraceArguments {
     /// A built-in scenario or study, a file, or - for standard input
     scenario: String,
-    /// The trial, from 1
+    /// Number of the trial, from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     trial: u64,
-    /// The seed [default: what the study says, else 1]
+    /// The seed [default: that of the study, else 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// The design, if a study is given [default: its baseline]
+    /// The design, if a study is given [default: the baseline]
     #[arg(long, value_name = "LABEL")]
     point: Option<String>,
-    /// With people's times as the report gives them, if the scenario is a replay
+    /// With the reported times of people, if the scenario is a replay
     #[arg(long)]
     scripted: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct ValidateArguments {
-    /// CSV files of measurements [default: those that are built in]
+    /// CSV files of measurements [default: the built-in ones]
     #[arg(value_name = "CSV")]
     files: Vec<String>,
     /// Print the comparisons as JSON
     #[arg(long)]
     json: bool,
-    /// Simulated runs of each setting
+    /// Simulated runs for each setting
     #[arg(long, value_name = "N", default_value_t = 4000,
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     runs: u64,
     /// The seed; the same seed gives the same bytes
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Threads; the result does not depend on them [default: all cores]
+    /// Number of threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 }
@@ -189,7 +189,7 @@ fn pool(threads: Option<u64>) -> Result<rayon::ThreadPool, Error> {
     let threads = threads.unwrap_or(0) as usize;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| Error::Usage {
-        wrong: format!("the threads could not be started: {error}"),
+        wrong: format!("threads could not be started: {error}"),
         mend: "ask for fewer with --threads".to_owned(),
     })
 }
@@ -219,7 +219,7 @@ pub fn run() -> u8 {
     }
 }
 
-/// Help and version go to stdout and are fine; anything else is the user's to mend.
+/// Help and version go to stdout and are no mistake; anything else is.
 fn refuse(refusal: &clap::Error) -> u8 {
     let text = refusal.render();
     match refusal.use_stderr() {
@@ -240,7 +240,7 @@ fn refuse(refusal: &clap::Error) -> u8 {
     }
 }
 
-/// What a command comes to: the exit code, or an error that knows its own.
+/// The result of a command: an exit code, or an error that knows its own.
 type Done = Result<u8, Error>;
 
 #[cfg(test)]

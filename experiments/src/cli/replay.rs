@@ -1,4 +1,4 @@
-//! `outage replay`: public outages again, beside what was reported.
+//! `outage replay`: public outages, compared with what was reported.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,9 +24,9 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage replay pactsafe-2020 --out results/2020   # what holds of the report; with a picture
+  outage replay pactsafe-2020 --out results/2020    # scorecard, picture and moments of one outage
   outage replay all --json | jq '.[] | select(.pass | not)'
-  outage replay pactsafe-2020 --what-if alert.toml   # this very outage, but with an alert";
+  outage replay pactsafe-2020 --what-if alert.toml  # the same outage, but with an alert";
 
 /// Replays one scenario, or all that are built in.
 pub fn run(arguments: &ReplayArguments) -> super::Done {
@@ -198,8 +198,8 @@ fn pictured(
     let name = &replay.name;
     let zero = onset(&replay.spec, middle).unwrap_or(SimTime::ZERO);
     let caption = Caption::new(
-        format!("{name}: what happened, and who knew?"),
-        format!("Scripted trial {number}: its total is in the middle"),
+        format!("{name}: what happened, and who noticed?"),
+        format!("Scripted trial {number}: its total is the median"),
         format!(
             "n = {} trials · seed {seed} · v{}",
             told.len(),
@@ -257,10 +257,7 @@ fn story(replay: &Replay, told: &[TrialResult]) -> String {
         return String::new();
     };
     let zero = onset(&replay.spec, middle).unwrap_or(SimTime::ZERO);
-    let mut text = format!(
-        "{}, the scripted trial in the middle\nminute\n",
-        replay.name
-    );
+    let mut text = format!("{}, the median scripted trial\nminute\n", replay.name);
     let mut before: Option<(String, usize)> = None;
     for moment in &middle.moments {
         let at = minutes_from(zero, moment.at);
@@ -334,9 +331,9 @@ fn what_if(
     let (as_it_was, otherwise) = (simulate(None)?, simulate(Some(fragment))?);
     let mut text = format!("{}, {}, {count} trials each\n", replay.name, kind.name());
     for (measure, unit, scale) in [
-        (MeasureSpec::Lost, "lost acceptances", 1.0),
+        (MeasureSpec::Lost, "lost requests", 1.0),
         (MeasureSpec::Downtime, "min of downtime", 60.0),
-        (MeasureSpec::Total, "min in all", 60.0),
+        (MeasureSpec::Total, "min in total", 60.0),
     ] {
         let values = |told: &[TrialResult]| -> Vec<f64> {
             let of = |trial: &TrialResult| measured(&replay.spec, measure, trial) / scale;

@@ -8,11 +8,11 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage schema                    # every key, with a line about each
-  outage schema redis.maxmemory    # all about one of them
-  outage schema --json             # a JSON Schema, for editors";
+  outage schema                    # every key, one per line
+  outage schema redis.maxmemory    # one key in full
+  outage schema --json             # JSON Schema, for editors";
 
-/// A small scenario to begin with.
+/// A small scenario to start from.
 pub const TEMPLATE: &str = include_str!("../../scenarios/template/replay.toml");
 
 /// Prints what was asked for.

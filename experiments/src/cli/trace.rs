@@ -23,7 +23,7 @@ Examples:
   outage trace incident-2020 --trial 1 --point \"write-canary / shared / alert\"
   outage trace my-replay.toml --trial 7 --seed 3 --scripted | less";
 
-/// Prints the story of one trial.
+/// Prints one trial.
 pub fn run(arguments: &TraceArguments) -> super::Done {
     let mut sources = Sources::default();
     let subject = subject(&mut sources, arguments)?;
@@ -54,7 +54,7 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     }
     let outcome = &told.outcome;
     text.push_str(&format!(
-        "\n{} visits, {} blocked, {} lost; no acceptance could be captured for {:.1} min; \
+        "\n{} visits, {} blocked, {} lost; no request could succeed for {:.1} min; \
          {} promotions, {} of them useless, {} false\n",
         outcome.visits,
         outcome.blocked,
@@ -91,7 +91,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
     if arguments.scripted {
         return Err(Error::Usage {
             wrong: format!(
-                "`{}` is a study, and no report gives its people's times",
+                "`{}` is a study: no report gives the times of its people",
                 found.name
             ),
             mend: "leave --scripted out".to_owned(),

@@ -11,23 +11,24 @@ use crate::validate::{Order, judge, paper, read};
 pub const EXAMPLES: &str = "\
 Examples:
   outage validate                        # all built-in measurements of Redis 7.0.15
-  outage validate my-lab.csv --runs 500  # your own, in the columns of models/failover/lab/*.csv
+  outage validate my-lab.csv --runs 500  # your own, with the columns of models/failover/lab/*.csv
   outage validate --json | jq '.[] | select(.quantity == \"promote\")'";
 
 /// Shown last in the help.
 pub const BOUNDS: &str = "\
-Built in are 26 settings of Redis 7.0.15: C, P and S, which were there when the model was built, and
-X, which were measured afterwards under settings that it had not seen (X5 and X6: C1 and S1 again).
+Built in are 26 settings of Redis 7.0.15. C, P and S were measured before the model was built, X
+afterwards with settings that the model had not seen (X5 and X6 repeat C1 and S1).
 
-Rows are grouped by condition and setting, and each setting is simulated. A comparison holds if
-medians are within 5 % (or 50 ms), 95th percentiles within 10 %, and the Kolmogorov-Smirnov test
-has p > 0.01 (or medians are within 50 ms); a share of failovers, within 15 points.
+Rows are grouped by condition and setting, and each setting is simulated. A comparison passes if
+medians differ by at most 5 % (or 50 ms), 95th percentiles by at most 10 %, and the
+Kolmogorov-Smirnov test has p > 0.01 (or medians differ by at most 50 ms). A share of failovers may
+differ by 15 percentage points.
 
 --json prints an array of {setting, quantity, n, measured_median_s, simulated_median_s, median_rel,
 measured_p95_s, simulated_p95_s, p95_rel, ks, p}: seconds, or shares for failover_share (where p is
-that of a binomial test); null where undefined, as for what happened in no run.
+that of a binomial test); null where undefined, for example if it happened in no run.
 
-Exit codes: 0 all comparisons hold, 1 a bound is missed (the result is valid), 2 a mistake in the
+Exit codes: 0 all comparisons pass, 1 one of them does not (the result is valid), 2 a mistake in the
 arguments or the files.";
 
 /// Prints how far the model is from the measurements.

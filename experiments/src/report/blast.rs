@@ -7,7 +7,7 @@ use super::{Figure, Material};
 use crate::rows::blast::BlastRow;
 
 /// The matrix: the clusters of every layout that differs, down; services and components, along.
-/// None if there is but one cluster in all: its failure reaches everything, as everybody knows.
+/// None if there is only one cluster: its failure reaches everything.
 pub fn figure(material: &Material) -> Option<Figure> {
     let rows = &material.rows.blast;
     let layouts = layouts(material);
@@ -50,8 +50,8 @@ pub fn figure(material: &Material) -> Option<Figure> {
     let chart = HeatMap {
         caption: Caption::new(
             title,
-            "Mean time a trial, 95 % interval, in which a service or component was down while \
-             that cluster failed it; in cells times their part of the tenants",
+            "Mean time per trial, 95 % interval, in which a service or component was down because \
+             that cluster failed; in cells, weighted by their share of the tenants",
             material.footer.line(),
         ),
         column_name: "what was down".to_owned(),
@@ -61,7 +61,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
             .collect(),
         row_name: "the cluster that failed".to_owned(),
         rows: names,
-        axis: Axis::linear("downtime a trial", Format::Duration),
+        axis: Axis::linear("downtime per trial", Format::Duration),
         palette: Palette::Cividis,
         cells,
         objective: None,
@@ -69,10 +69,11 @@ pub fn figure(material: &Material) -> Option<Figure> {
     Some(Figure {
         file: "blast-radius".to_owned(),
         heading: title.to_owned(),
-        text: "Isolation keeps a failure in one row of the matrix and in few of its columns. Two \
-               clusters that fail at once both count, so a column can add up to more than its \
-               downtime. All rows of all designs are in blast_radius.csv."
-            .to_owned(),
+        text:
+            "Isolation limits a failure to few columns of its row. Two clusters that fail at the \
+               same time both count, so a column can add up to more than its downtime. \
+               blast_radius.csv has all rows of all designs."
+                .to_owned(),
         chart: Chart::HeatMap(chart),
     })
 }

@@ -30,11 +30,11 @@ pub fn figure(material: &Material) -> Option<Figure> {
     let bars = Bars {
         caption: Caption::new(
             "Which components go down, and for how long?",
-            "Mean time in which no request could succeed, 95 % interval; the baseline, one change \
-             at a time, and the best design",
+            "Mean time in which no request could succeed, 95 % interval. Shown: the baseline, one \
+             change at a time, and the best design",
             material.footer.line(),
         ),
-        axis: Axis::linear("downtime a trial", Format::Duration),
+        axis: Axis::linear("downtime per trial", Format::Duration),
         segments: rows.components.iter().enumerate().map(segment).collect(),
         rows: material
             .one_change_at_a_time()
@@ -46,8 +46,8 @@ pub fn figure(material: &Material) -> Option<Figure> {
     Some(Figure {
         file: "components".to_owned(),
         heading: "Which components go down, and for how long?".to_owned(),
-        text: "A component is up while every service behind it can answer. Isolation shows as \
-               components that stay up while others are down, but a component that needs several \
+        text: "A component is up while every service behind it can answer. With isolation some \
+               components stay up while others are down. But a component that needs several \
                workloads meets the outages of all their clusters, and can be down for longer than \
                with one shared cluster."
             .to_owned(),

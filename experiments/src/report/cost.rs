@@ -1,4 +1,4 @@
-//! Cost against loss: what can be bought, and what is dominated.
+//! Cost against loss: which designs are worth buying, and which are dominated.
 
 use output::Format;
 use output::chart::{Axis, Caption, Chart, Point, Scatter};
@@ -35,12 +35,12 @@ pub fn figure(material: &Material) -> Figure {
     let chart = Scatter {
         caption: Caption::new(
             "What does it cost to lose fewer?",
-            "Mean over the trials with 95 % interval; grey: another design is at least as good on \
-             both and better on one",
+            "Mean over the trials with 95 % interval. Grey: another design is at least as good on \
+             both axes and better on one",
             material.footer.line(),
         ),
-        x: Axis::linear("cost a month, as the trials ran", Format::Money('$')),
-        y: Axis::linear("lost acceptances a trial", Format::Count),
+        x: Axis::linear("cost per month, as simulated", Format::Money('$')),
+        y: Axis::linear("lost requests per trial", Format::Count),
         points: points.collect(),
         frontier: true,
         y_references: Vec::new(),
@@ -49,10 +49,10 @@ pub fn figure(material: &Material) -> Figure {
         file: "cost".to_owned(),
         heading: "What does it cost to lose fewer?".to_owned(),
         text:
-            "Prices are assumptions of the scenario ([price]); put in your own. A cost is what the \
-               trials cost, scaled to a month: nodes that were enlarged in the incident are in it, \
-               so a month without an incident costs less, and designs of equal cost at the start \
-               may differ here."
+            "Prices are assumptions of the scenario ([price]): put in your own. Costs are those of \
+               the trials, scaled to a month. They include nodes that were enlarged in an incident, \
+               so a month without an incident costs less, and designs that cost the same at the \
+               start may differ here."
                 .to_owned(),
         chart: Chart::Scatter(chart),
     }

@@ -1,4 +1,4 @@
-//! What each level of each factor buys, averaged over everything else.
+//! What each level of each factor saves, averaged over all other factors.
 
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::{Colour, Format};
@@ -37,12 +37,12 @@ pub fn figure(material: &Material) -> Option<Figure> {
     });
     let chart = DotInterval {
         caption: Caption::new(
-            "What does each lesson buy on average?",
-            "Mean loss over all designs with that level; right: against the same designs with the \
+            "What does each choice save on average?",
+            "Mean loss over all designs with that level. Right: against the same designs with the \
              baseline's level, 95 % intervals that hold for all levels together",
             material.footer.line(),
         ),
-        value: Axis::linear("lost acceptances a trial", Format::Count),
+        value: Axis::linear("lost requests per trial", Format::Count),
         difference: Some(Axis::linear(
             "difference to the baseline's level",
             Format::Count,
@@ -62,10 +62,11 @@ pub fn figure(material: &Material) -> Option<Figure> {
     };
     Some(Figure {
         file: "effects".to_owned(),
-        heading: "What does each lesson buy on average?".to_owned(),
-        text: "Lessons overlap: what one saves another cannot save again. These are averages over \
-               the full factorial; the designs themselves are above."
-            .to_owned(),
+        heading: "What does each choice save on average?".to_owned(),
+        text:
+            "Choices overlap: what one saves, another cannot save again. These are averages over \
+               the full factorial. The designs themselves are above."
+                .to_owned(),
         chart: Chart::DotInterval(chart),
     })
 }

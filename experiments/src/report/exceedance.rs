@@ -24,11 +24,11 @@ pub fn figure(material: &Material) -> Option<Figure> {
     }
     let chart = Lines {
         caption: Caption::new(
-            "How likely is it to lose more?",
-            "Share of trials that lose more than x acceptances; logarithmic x",
+            "How likely is a larger loss?",
+            "Share of trials that lose more than x requests (loss exceedance); logarithmic x",
             material.footer.line(),
         ),
-        x: Axis::log("lost acceptances in one trial", Format::Count),
+        x: Axis::log("lost requests in one trial", Format::Count),
         y: Axis::linear("share of trials that lose more", Format::Percent(0)),
         series,
         x_references: Vec::new(),
@@ -36,8 +36,8 @@ pub fn figure(material: &Material) -> Option<Figure> {
     };
     Some(Figure {
         file: "exceedance".to_owned(),
-        heading: "How likely is it to lose more?".to_owned(),
-        text: "Means hide the tail: this is what one incident can cost.".to_owned(),
+        heading: "How likely is a larger loss?".to_owned(),
+        text: "A mean hides the tail. This curve shows what one incident can cost.".to_owned(),
         chart: Chart::Lines(chart),
     })
 }

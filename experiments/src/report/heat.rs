@@ -55,18 +55,18 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         .any(|d| !d.objectives.is_empty());
     let chart = HeatMap {
         caption: Caption::new(
-            format!("Lost acceptances by {name}"),
-            format!("Mean a trial with 95 % interval{others}"),
+            format!("Lost requests by {name}"),
+            format!("Mean per trial with 95 % interval{others}"),
             material.footer.line(),
         ),
         column_name: column_factor.name.clone(),
         columns: column_factor.levels.clone(),
         row_name: row_factor.name.clone(),
         rows: row_factor.levels.clone(),
-        axis: Axis::linear("lost acceptances a trial", Format::Count),
+        axis: Axis::linear("lost requests per trial", Format::Count),
         palette: Palette::Cividis,
         cells,
-        objective: has_objective.then(|| "keeps the objectives".to_owned()),
+        objective: has_objective.then(|| "meets the objectives".to_owned()),
     };
     Figure {
         file: format!(
@@ -93,7 +93,7 @@ fn others(manifest: &Manifest, drawn: &[usize]) -> String {
         .collect()
 }
 
-/// A name that any file system takes.
+/// A name that every file system accepts.
 fn slug(name: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() {

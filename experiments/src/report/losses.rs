@@ -1,4 +1,4 @@
-//! Lost acceptances per design: dots with intervals, and the paired difference to the baseline.
+//! Lost requests per design: dots with intervals, and the paired difference to the baseline.
 
 use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
@@ -6,7 +6,7 @@ use super::summary::Standing;
 use super::words::{change_words, count, drawn, less};
 use super::{Figure, Material};
 
-/// More rows than this are not taken in at a glance: then those that lead are drawn.
+/// With more designs than this only the leading ones are drawn.
 const ROWS_MAX: usize = 12;
 
 /// The chart.
@@ -49,17 +49,17 @@ pub fn figure(material: &Material) -> Figure {
         caption: Caption::new(
             title(material),
             format!(
-                "Mean over the trials with 95 % interval; right: paired difference to the \
-                 baseline, intervals that hold for all designs together{}",
+                "Mean over the trials with 95 % interval. Right: paired difference to the \
+                 baseline, with intervals that hold for all designs together{}",
                 if all {
                     ""
                 } else {
-                    "; all designs are in the table"
+                    ". The table has all designs"
                 }
             ),
             material.footer.line(),
         ),
-        value: Axis::linear("lost acceptances a trial", size),
+        value: Axis::linear("lost requests per trial", size),
         difference: (designs.len() > 1).then(|| Axis::linear("difference to the baseline", size)),
         reference: None,
         order: Order::Given,
@@ -69,11 +69,12 @@ pub fn figure(material: &Material) -> Figure {
     };
     Figure {
         file: "lost".to_owned(),
-        heading: "How many acceptances does each design lose?".to_owned(),
-        text: "A lost acceptance is a visit that ended without one and was not made up for by a \
-               return before the end of the trial. All designs met the same trials, and the right \
-               panel compares them trial by trial."
-            .to_owned(),
+        heading: "How many requests does each design lose?".to_owned(),
+        text:
+            "A request is lost if the visit ended without capturing it and no later visit did so \
+               before the end of the trial. All designs met the same trials. The right panel \
+               compares them trial by trial."
+                .to_owned(),
         chart: Chart::DotInterval(chart),
     }
 }
@@ -82,7 +83,7 @@ fn title(material: &Material) -> String {
     let best = &material.summary.designs[material.summary.best];
     let change = best.against_baseline.and_then(|against| against.change);
     match (material.summary.standing, change) {
-        (Standing::NobodyCame, _) => "Nobody came to accept, so nothing could be lost".to_owned(),
+        (Standing::NobodyCame, _) => "No visits arrived, so nothing could be lost".to_owned(),
         (Standing::NoOutage, _) => "No trial of the baseline had an outage".to_owned(),
         (Standing::NothingLost, _) => "The baseline lost nothing".to_owned(),
         (Standing::NothingShown, _) => {
@@ -90,8 +91,8 @@ fn title(material: &Material) -> String {
         }
         (Standing::Fewer, _) if best.lost.max == 0.0 => format!("{} loses nothing", best.label),
         (Standing::Fewer, Some(change)) => {
-            format!("{} loses {} fewer acceptances", best.label, less(&change))
+            format!("{} loses {} fewer requests", best.label, less(&change))
         }
-        (Standing::Fewer, None) => format!("{} loses fewer acceptances", best.label),
+        (Standing::Fewer, None) => format!("{} loses fewer requests", best.label),
     }
 }

@@ -1,13 +1,13 @@
-//! Rows to paper: one file per figure or table.
+//! From rows to the report: one file per figure or table.
 //!
 //! | file | shows |
 //! | --- | --- |
 //! | `summary.rs` | the numbers that all others draw from; `summary.json` |
 //! | `table.rs` | the table of designs; `summary.csv` |
-//! | `verdict.rs` | the decision in sentences |
+//! | `verdict.rs` | the verdict in sentences |
 //! | `notes.rs` | the sentences that qualify it |
-//! | `losses.rs` | lost acceptances per design, and paired differences to the baseline |
-//! | `effects.rs` | what each level buys on average |
+//! | `losses.rs` | lost requests per design, and paired differences to the baseline |
+//! | `effects.rs` | what each level saves on average |
 //! | `components.rs` | downtime by component, one change at a time |
 //! | `blast.rs` | minutes down by the cluster that failed and what it reached |
 //! | `story.rs` | the timeline of a typical trial |
@@ -41,7 +41,7 @@ use crate::study::file::Objective;
 use story::Story;
 use summary::Summary;
 
-/// Everything that a study is written as, beside its rows.
+/// All that a study writes beside its rows.
 pub struct Composed {
     /// Files by name, relative to the results directory.
     pub files: Vec<(String, Vec<u8>)>,
@@ -74,7 +74,7 @@ struct Json<'a> {
     summary: &'a Summary,
 }
 
-/// Computes, draws and words everything.
+/// Computes statistics, draws figures and writes the verdict.
 pub fn compose(
     rows: &Rows,
     story: Option<&Story>,
@@ -187,9 +187,8 @@ impl Material<'_> {
         place.map_or(Colour::Grey, Colour::nth)
     }
 
-    /// The designs that can be taken in at a glance and have a colour each: the baseline, the best,
-    /// and in turn from every factor, and from the single points, the one change that leaves the
-    /// least loss.
+    /// The designs that have a colour of their own: the baseline, the best, and in turn, from every
+    /// factor and from the single points, the one change that leaves the least loss.
     fn leaders(&self) -> Vec<usize> {
         let lost = |point: &usize| self.summary.designs[*point].lost.mean.value;
         let points = &self.rows.manifest.points;
@@ -225,7 +224,7 @@ impl Material<'_> {
     }
 
     /// The baseline, every design that differs from it in one factor, every single point, and the
-    /// best: few enough to be told apart.
+    /// best.
     fn one_change_at_a_time(&self) -> Vec<usize> {
         let points = &self.rows.manifest.points;
         let base = &points[0].levels;

@@ -1,5 +1,5 @@
-//! What qualifies the verdict: how far a mean rests on a few trials, what a better design makes
-//! worse, what pairing was worth. Sentences of the study as a whole, not of the best design.
+//! Sentences that qualify the verdict: how much a mean depends on a few trials, what a better design
+//! makes worse, what pairing was worth. They are about the study, not about the best design.
 
 use output::Format;
 
@@ -22,7 +22,7 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     sentences
 }
 
-/// Said where the worst trials, one in a hundred, hold so much of the loss.
+/// Worth a sentence if the worst 1 % of trials hold this share of the loss.
 const TAIL_SHARE: f64 = 0.1;
 
 /// A mean that rests on a few trials is far from what a typical trial loses.
@@ -35,8 +35,8 @@ fn tail(lost: &[f64]) -> Option<String> {
     let median = quantile(lost, 0.5, LEVEL)?.value;
     (worst > 0 && all > 0.0 && share >= TAIL_SHARE).then(|| {
         format!(
-            "The baseline's mean rests on its tail: the {worst} worst of {} trials hold {} of all \
-             that is lost, and half of the trials lose less than {}.",
+            "The baseline's mean depends on its tail: the {worst} worst of {} trials hold {} of the \
+             loss, and half of the trials lose less than {}.",
             lost.len(),
             Format::Percent(0).number(share),
             count(median).number(median)
@@ -44,10 +44,10 @@ fn tail(lost: &[f64]) -> Option<String> {
     })
 }
 
-/// More than this share longer, and surely longer, is worth a word.
+/// A component that is down for this share longer, with confidence, is worth a sentence.
 const LONGER: f64 = 0.005;
 
-/// Components that one change to the baseline makes worse, though fewer acceptances are lost.
+/// Components that one change to the baseline makes worse, although fewer requests are lost.
 fn worse_components(rows: &Rows) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     for point in one_change(rows) {
@@ -61,7 +61,7 @@ fn worse_components(rows: &Rows) -> Option<String> {
     }
     (!found.is_empty()).then(|| {
         format!(
-            "Not everything gets better with one change to the baseline: {}.",
+            "One change to the baseline makes some components worse: {}.",
             found.join("; ")
         )
     })
@@ -81,7 +81,7 @@ fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
     let time = |seconds| Format::Duration.number(seconds);
     (difference.low > 0.0 && difference.value > LONGER * mean).then(|| {
         format!(
-            "{} is down for {} a trial instead of {}",
+            "{} is down for {} per trial instead of {}",
             rows.components[component],
             time(mean + difference.value),
             time(mean)
@@ -93,13 +93,13 @@ fn failovers(base: &Design, trials: usize) -> Option<String> {
     let (all, useless) = (base.failovers.mean.value, base.useless_failovers.mean.value);
     (all > 0.0).then(|| {
         format!(
-            "Under the baseline there are {all:.1} promotions a trial, {useless:.1} of them \
-             useless (means of {trials} trials)."
+            "The baseline has {all:.1} promotions per trial, {useless:.1} of them useless (means of \
+             {trials} trials)."
         )
     })
 }
 
-/// A press that seemed to fail may have been executed: its repetition is a second acceptance.
+/// A request that seemed to fail may have been executed: its retry is captured a second time.
 fn twice(summary: &Summary) -> Option<String> {
     let mean = |design: &Design| design.captured_twice.mean.value;
     let (base, best) = (&summary.designs[0], &summary.designs[summary.best]);
@@ -110,28 +110,28 @@ fn twice(summary: &Summary) -> Option<String> {
     };
     (mean(base) > 0.0 || mean(best) > 0.0).then(|| {
         format!(
-            "Captured twice, as a press that seemed to fail had been executed: {} a trial under \
-             the baseline{under_best}.",
+            "Requests captured twice, because one that seemed to fail had been executed: {} per \
+             trial under the baseline{under_best}.",
             number(base)
         )
     })
 }
 
-/// What is spooled is safe, and not where readers look for it until it is replayed.
+/// Spooled requests are safe, but readers do not find them until they are replayed.
 fn replayed(rows: &Rows, best: usize) -> Option<String> {
     let took = rows.defined("spool_replay_s", best);
     let median = quantile(&took, 0.5, LEVEL)?.value;
     let left = rows.values("spool_left", best);
     let left = left.iter().filter(|writes| **writes > 0.0).count();
     Some(format!(
-        "Replaying its spool to Redis takes the best design {} in the median of {} trials, of \
-         which {left} end with something in it.",
+        "The best design needs {} (median of {} trials) to replay its spool to Redis; {left} of \
+         these trials end before it is empty.",
         Format::Duration.number(median),
         took.len()
     ))
 }
 
-/// Pairing that leaves this much of the variance has gained next to nothing.
+/// Below this worth, pairing has gained next to nothing.
 const WORTH_LITTLE: f64 = 1.5;
 
 /// What it was worth that all designs met the same trials.
@@ -149,18 +149,18 @@ fn pairing(summary: &Summary) -> Option<String> {
     let paper = Format::Decimals(1);
     Some(match worth < WORTH_LITTLE {
         true => format!(
-            "All designs met the same trials. For the design in the middle that makes the \
-             difference to the baseline no surer (correlation {correlation}, one paired trial is \
-             worth {} unpaired ones): where next to nothing is left to lose, the difference is as \
-             unsure as the baseline's own loss, and it is the change in per cent that is sure. For \
-             designs that are alike a paired trial is worth up to {}.",
+            "All designs met the same trials. For the median design this hardly narrows the \
+             difference to the baseline (correlation {correlation}; one paired trial is worth {} \
+             unpaired ones): when a design loses next to nothing, the difference is as uncertain \
+             as the baseline's own loss, and the change in per cent is the certain figure. For \
+             similar designs a paired trial is worth up to {} unpaired ones.",
             paper.number(worth),
             paper.number(most)
         ),
         false => format!(
-            "All designs met the same trials: correlation with the baseline {correlation} in the \
-             middle, so that one paired trial is worth {} unpaired ones, and up to {} for designs \
-             that are alike.",
+            "All designs met the same trials. The median correlation with the baseline is \
+             {correlation}, so one paired trial is worth {} unpaired ones, and up to {} for \
+             similar designs.",
             paper.number(worth),
             paper.number(most)
         ),

@@ -1,4 +1,4 @@
-//! `report.html`: the verdict first, then the facts, then one section per question.
+//! `report.html`: the verdict, the facts, then one section for each question.
 
 use output::{Cell, Column, Format, Report, Section, Table};
 
@@ -30,7 +30,7 @@ pub fn page(
         let asked = Format::Count.number(manifest.trials_asked as f64);
         facts.push((
             "Interrupted".to_owned(),
-            format!("{asked} trials were asked for"),
+            format!("{asked} trials were requested"),
         ));
     }
     let section = |figure: &Figure| {
@@ -40,7 +40,7 @@ pub fn page(
     sections.push(
         Section::new(
             "All designs",
-            format!("{}. More in summary.csv.", super::table::LEGEND),
+            format!("{}. summary.csv has more columns.", super::table::LEGEND),
         )
         .with_table(table.clone()),
     );
@@ -55,7 +55,7 @@ pub fn page(
     }
 }
 
-/// What the scenario rests on: every number is either reported by somebody or assumed.
+/// Where the numbers of the scenario come from: each is either reported or assumed.
 fn basis(manifest: &Manifest) -> Option<Section> {
     if manifest.basis.is_empty() {
         return None;
@@ -63,9 +63,9 @@ fn basis(manifest: &Manifest) -> Option<Section> {
     let columns = vec![
         Column::text("basis"),
         Column::text("what"),
-        Column::text("source, or reason"),
+        Column::text("source or reason"),
     ];
-    let mut table = Table::new("What the scenario rests on", columns);
+    let mut table = Table::new("Where the numbers come from", columns);
     for entry in &manifest.basis {
         let basis = if entry.reported {
             "reported"
@@ -79,6 +79,6 @@ fn basis(manifest: &Manifest) -> Option<Section> {
         ]);
     }
     let text = "Every number of the scenario is either reported or assumed. Change what does not \
-                fit your deployment and run the study again.";
-    Some(Section::new("What does this rest on?", text).with_table(table))
+                fit your deployment, and run the study again.";
+    Some(Section::new("Where do the numbers come from?", text).with_table(table))
 }

@@ -1,4 +1,4 @@
-//! The timeline of a typical trial: what was true, who believed what, who did what.
+//! The timeline of a typical trial: what was true, what observers believed, what people did.
 
 use models::outcome::{RowGroup, Timeline, TimelineRow, Tone};
 use output::chart::{Caption, Chart, Mark, Span, Strip, StripSeries, Track};
@@ -20,11 +20,11 @@ pub struct Story {
 /// What is shown before the outage, and after it, in seconds.
 const BEFORE_S: f64 = 900.0;
 const AFTER_S: f64 = 1200.0;
-/// Rows of nodes beyond this many say nothing new.
+/// More rows of nodes than this show nothing new.
 const TRACKS_MAX: usize = 24;
 
-/// The baseline's trial whose time to recover is closest to the median; `None` if no trial has had
-/// an outage that ended.
+/// The baseline's trial whose time to recover is closest to the median. `None` if no trial had an
+/// outage that ended.
 pub fn typical(rows: &Rows) -> Option<u64> {
     let recover = rows.optional("recover_s", 0);
     let median = quantile(&rows.defined("recover_s", 0), 0.5, LEVEL)?.value;
@@ -84,7 +84,7 @@ pub fn chart(timeline: &Timeline, caption: Caption, (zero, name): (SimTime, &str
 /// The figure.
 pub(super) fn figure(material: &Material, story: &Story) -> Figure {
     let caption = Caption::new(
-        "What happened in a typical outage of the baseline, and who knew?",
+        "What happened in a typical outage of the baseline, and who noticed?",
         format!(
             "Trial {} of {}: its time to recover is closest to the median",
             story.trial, material.rows.manifest.points[0].label
@@ -95,18 +95,18 @@ pub(super) fn figure(material: &Material, story: &Story) -> Figure {
     let zero = (zero, "the first service stops answering");
     Figure {
         file: "timeline".to_owned(),
-        heading: "What happened in a typical outage of the baseline, and who knew?".to_owned(),
+        heading: "What happened in a typical outage of the baseline, and who noticed?".to_owned(),
         text: format!(
-            "The rows under \"truth\" are what each node could really do; those under \
-             \"observers\" what others believed at that time. `{}` tells the same trial step by \
-             step.",
+            "The rows under \"truth\" show what each node could really do, those under \
+             \"observers\" what others believed at that time. `{}` prints the same trial event by \
+             event.",
             material.rows.manifest.trace_command(story.trial)
         ),
         chart: chart(&story.timeline, caption, zero),
     }
 }
 
-/// A node that is fine throughout says nothing; an observer that sees nothing says a lot.
+/// A node that is fine throughout is left out. An observer that sees nothing is worth showing.
 fn eventful(track: &Track, window: (f64, f64)) -> bool {
     if track.group != group(RowGroup::Truth) {
         return true;
@@ -173,7 +173,7 @@ const fn tone(tone: Tone) -> output::Tone {
     }
 }
 
-/// Presses per minute inside the window.
+/// Requests per minute inside the window.
 fn strip(timeline: &Timeline, zero: f64, window: (f64, f64)) -> Option<Strip> {
     let at = |minute: u64| minute as f64 * 60.0 - zero;
     let inside = |minute: &&(u64, u64, u64)| at(minute.0) >= window.0 && at(minute.0) < window.1;
@@ -190,7 +190,7 @@ fn strip(timeline: &Timeline, zero: f64, window: (f64, f64)) -> Option<Strip> {
         counts: minutes.iter().map(|minute| count(minute) as f64).collect(),
     };
     Some(Strip {
-        name: "presses a minute".to_owned(),
+        name: "requests per minute".to_owned(),
         edges_s,
         series: vec![
             series("failed", output::Tone::Bad, |minute| minute.2),

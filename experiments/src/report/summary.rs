@@ -56,7 +56,7 @@ pub struct Design {
     pub label: String,
     /// Its level of every factor.
     pub levels: Vec<String>,
-    /// Lost acceptances a trial.
+    /// Lost requests per trial.
     pub lost: Measured,
     /// Of the trials that lost anything, the share; with a bound if there was none.
     pub trials_with_loss: Share,

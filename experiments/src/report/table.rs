@@ -9,13 +9,12 @@ use crate::stats::Quantile;
 
 /// What the headings of [`table`] mean, for the line under it.
 pub const LEGEND: &str = "\
-lost: acceptances a trial, mean (95 % interval), median and 95th percentile · change: of the mean, \
-trial by trial against the baseline (95 % intervals that hold for all designs together) · down: \
-mean time in which none could be captured · detect: median time from the start of an outage to the \
-first page or action, over the trials that had both (their share); 0 s: before the outage · \
-failovers: promotions a trial (of them useless, false) · a month: what the trials cost, scaled to \
-730 hours, so with the nodes that people or a scaler enlarge in the incident: more than a month \
-without one costs";
+lost: requests lost per trial, mean (95 % interval), median and 95th percentile · change: of the mean \
+against the baseline, trial by trial (95 % intervals that hold for all designs together) · down: \
+mean time in which no request could succeed · detect: median time from the start of an outage to \
+the first page or automatic action (share of trials that had both); 0 s: before the outage · \
+failovers: promotions per trial (useless, false) · a month: what the trials cost, scaled to 730 \
+hours; nodes that were enlarged in an incident are included, so a month without one costs less";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
@@ -64,7 +63,7 @@ fn row(design: &Design) -> Vec<Cell> {
     ]
 }
 
-/// A median over few trials says which.
+/// A median over some of the trials shows their share.
 fn detect(design: &Design) -> Cell {
     let (Some(detect), all) = (design.detect_s, design.lost.mean.n) else {
         return Cell::Empty;

@@ -1,5 +1,5 @@
-//! The decision in sentences: what is best, what is cheapest, what each lesson buys; and, where the
-//! intervals cannot tell, that they cannot.
+//! The verdict in sentences: which design is best, which is cheapest, what each choice saves, and
+//! which differences the trials cannot show.
 
 use output::Format;
 
@@ -36,29 +36,29 @@ fn first(summary: &Summary) -> String {
     let down = Format::Duration.number(base.downtime_true_s.mean.value);
     match (summary.standing, &best.against_baseline) {
         (Standing::NobodyCame, _) if base.trials_with_outage.share == 0.0 => format!(
-            "Nobody came in {n} trials, so nothing could be lost; nor was there an outage under \
-             {base_name}."
+            "No visits arrived in {n} trials, so nothing could be lost. There was no outage under \
+             {base_name} either."
         ),
         (Standing::NobodyCame, _) => format!(
-            "Nobody came in {n} trials, so nothing could be lost, but under {base_name} nothing \
-             could have been captured for {down} a trial: compare the downtimes."
+            "No visits arrived in {n} trials, so nothing could be lost. But under {base_name} no \
+             request could have succeeded for {down} per trial: compare the downtimes."
         ),
         (Standing::NoOutage, _) => no_outage(base, &base_name),
         (Standing::NothingLost, _) => format!(
             "Under {base_name} nothing was lost in {n} trials, so less than {} of such periods \
-             lose anything (95 %), though nothing could be captured for {down} a trial: there is \
-             no loss to improve.",
+             lose anything (95 % confidence), although no request could succeed for {down} per \
+             trial. There is no loss to reduce.",
             Format::Percent(1).number(base.trials_with_loss.at_most_if_none.unwrap_or(1.0))
         ),
         (Standing::Fewer, Some(against)) => fewer(base, best, against),
         (Standing::NothingShown, Some(against)) => format!(
-            "{n} trials cannot tell any design from {base_name}: the best, {}, changes lost \
-             acceptances by {}.",
+            "{n} trials cannot tell any design from {base_name}. The best one, {}, changes lost \
+             requests by {}.",
             best.label,
             change(against)
         ),
         (Standing::Fewer | Standing::NothingShown, None) => {
-            format!("No design loses fewer acceptances than {base_name}.")
+            format!("No design loses fewer requests than {base_name}.")
         }
     }
 }
@@ -68,14 +68,14 @@ fn no_outage(base: &Design, base_name: &str) -> String {
     let bound = base.trials_with_outage.at_most_if_none.unwrap_or(1.0);
     let rest = match lost > 0.0 {
         true => format!(
-            ". The {} lost a trial are visits in progress when the trial ends",
+            ". The {} lost per trial are visits still in progress when the trial ends",
             count(lost).number(lost)
         ),
         false => String::new(),
     };
     format!(
         "Under {base_name} none of {n} trials had an outage, so less than {} of such periods have \
-         one (95 %): there is nothing to improve{rest}.",
+         one (95 % confidence). There is nothing to improve{rest}.",
         Format::Percent(1).number(bound)
     )
 }
@@ -97,7 +97,7 @@ fn outages_of_their_own(summary: &Summary) -> Option<String> {
             more => format!(" and {more} more"),
         };
         format!(
-            "{} of the {all} other designs had outages of their own: {}{more}.",
+            "{} of the {all} other designs caused outages that the baseline did not have: {}{more}.",
             with.len(),
             some.join(", ")
         )
@@ -114,8 +114,8 @@ fn fewer(base: &Design, best: &Design, against: &Against) -> String {
     let median = |design: &Design| words(design.lost.median.value);
     if let Some(bound) = best.trials_with_loss.at_most_if_none {
         return format!(
-            "{} loses nothing in any of {n} trials (so that it loses anything in less than {} of \
-             them, 95 %), where the baseline ({}) loses {} a trial (median {}), \
+            "{} loses nothing in {n} trials (95 % confidence: it loses anything in less than {} of \
+             trials). The baseline ({}) loses {} requests per trial (median {}). The design \
              {costs}{failovers}.",
             best.label,
             Format::Percent(1).number(bound),
@@ -125,15 +125,15 @@ fn fewer(base: &Design, best: &Design, against: &Against) -> String {
         );
     }
     let fewer = match &against.change {
-        Some(e) => format!("{} fewer acceptances", less(e)),
+        Some(e) => format!("{} fewer requests", less(e)),
         None => format!(
-            "{} fewer acceptances a trial",
+            "{} fewer requests per trial",
             count(-against.difference.value).number(-against.difference.value)
         ),
     };
     format!(
-        "{} loses {fewer} than the baseline ({}), {} instead of {} a trial (medians {} and {}), \
-         {costs}{failovers}.",
+        "{} loses {fewer} than the baseline ({}): {} instead of {} per trial (medians {} and {}). \
+         It {costs}{failovers}.",
         best.label,
         base.label,
         mean(best),
@@ -151,9 +151,9 @@ fn change(against: &Against) -> String {
 fn cost_words(more: f64) -> String {
     let money = Format::Money('$');
     match more.abs() < 0.5 {
-        true => "at the same cost".to_owned(),
-        false if more > 0.0 => format!("for {} more a month", money.number(more)),
-        false => format!("and saves {} a month", money.number(-more)),
+        true => "costs the same".to_owned(),
+        false if more > 0.0 => format!("costs {} more a month", money.number(more)),
+        false => format!("costs {} less a month", money.number(-more)),
     }
 }
 
@@ -161,12 +161,12 @@ fn saved_failovers(base: &Design, best: &Design) -> String {
     let saved = base.useless_failovers.mean.value - best.useless_failovers.mean.value;
     match saved.abs() < 0.05 {
         true => String::new(),
-        false if saved > 0.0 => format!("; {saved:.1} useless failovers a trial saved"),
-        false => format!("; {:.1} useless failovers a trial more", -saved),
+        false if saved > 0.0 => format!(" and avoids {saved:.1} useless failovers per trial"),
+        false => format!(" and causes {:.1} more useless failovers per trial", -saved),
     }
 }
 
-/// How sure it is that the best is the best.
+/// How certain it is that the best design is the best.
 fn rivals(summary: &Summary) -> String {
     let best = &summary.designs[summary.best];
     let others = summary
@@ -183,10 +183,10 @@ fn rivals(summary: &Summary) -> String {
     let probability = Format::Percent(0).number(best.probability_best + share(&equals));
     let all = summary.designs.len();
     let first = match equals.as_slice() {
-        [] => format!("It is the best of {all} designs with a probability of {probability}"),
+        [] => format!("With a probability of {probability} it is the best of the {all} designs"),
         equals => format!(
-            "{}, which cost{} no less, lose{} as little; together they are the best of {all} \
-             designs with a probability of {probability}",
+            "{}, which cost{} no less, lose{} as little. With a probability of {probability} they \
+             are together the best of the {all} designs",
             labels(equals),
             if equals.len() == 1 { "s" } else { "" },
             if equals.len() == 1 { "s" } else { "" }
@@ -194,9 +194,9 @@ fn rivals(summary: &Summary) -> String {
     };
     match rivals.as_slice() {
         [] => format!("{first}."),
-        few if few.len() <= 3 => format!("{first}; rivals: {}.", labels(few)),
+        few if few.len() <= 3 => format!("{first}. Close behind: {}.", labels(few)),
         many => format!(
-            "{first}; {} others have 5 % or more: the trials cannot tell them apart.",
+            "{first}. {} others have a probability of 5 % or more: the trials cannot tell them apart.",
             many.len()
         ),
     }
@@ -215,14 +215,14 @@ fn cheapest(summary: &Summary) -> String {
     let cost = cheapest.cost_per_month_usd.mean.value;
     if summary.cheapest_no_worse == summary.best {
         return format!(
-            "No cheaper one is shown to be as good (within {margin} of the baseline's loss, 95 %): \
-             it costs {} a month.",
+            "It costs {} a month. No cheaper design is shown to be as good (within {margin} of the \
+             baseline's loss, 95 % confidence).",
             money.number(cost)
         );
     }
     format!(
-        "The cheapest design that is shown to be no worse (within {margin} of the baseline's loss, \
-         95 %) is {} at {} a month, {} less.",
+        "The cheapest design that is shown to be as good (within {margin} of the baseline's loss, \
+         95 % confidence) is {} at {} a month, which is {} less.",
         cheapest.label,
         money.number(cost),
         money.number(best.cost_per_month_usd.mean.value - cost)
@@ -244,9 +244,9 @@ fn objectives(summary: &Summary) -> Vec<String> {
             amount(objective.at_most)
         );
         match cheapest {
-            None => format!("No design is shown to keep the objective: {goal}."),
+            None => format!("No design is shown to meet the objective: {goal}."),
             Some(design) => format!(
-                "{} of {} designs keep the objective ({goal}); the cheapest is {} at {} a month.",
+                "{} of {} designs meet the objective ({goal}). The cheapest is {} at {} a month.",
                 keeping.len(),
                 summary.designs.len(),
                 design.label,
@@ -285,7 +285,7 @@ fn effects(summary: &Summary) -> Vec<String> {
             .find(of)
             .map_or("", |e| e.baseline_level.as_str());
         format!(
-            "Averaged over the rest, {factor} instead of {base}: {}.",
+            "Effect of {factor} instead of {base}, averaged over all other factors: {}.",
             words.join("; ")
         )
     };
@@ -296,10 +296,7 @@ fn effect_words(effect: &Effect, difference: &Estimate) -> String {
     let text = change_words(effect.change.as_ref(), difference);
     match difference.low <= 0.0 && difference.high >= 0.0 {
         true if difference.low == difference.high => format!("{} changes nothing", effect.level),
-        true => format!(
-            "{} {text}, which the trials cannot tell from nothing",
-            effect.level
-        ),
+        true => format!("{} {text} (not significant)", effect.level),
         false => format!("{} {text}", effect.level),
     }
 }

@@ -14,18 +14,18 @@ pub fn less(change: &Estimate) -> String {
     format!("{} (95 % CI {range})", format.number(-change.value))
 }
 
-/// In per cent where that has a meaning, else in acceptances.
+/// In per cent where that has a meaning, else in requests.
 pub fn change_words(change: Option<&Estimate>, difference: &Estimate) -> String {
     match change {
         Some(change) => percent(change).difference(&drawn(change)),
         None => {
             let size = count(difference.value);
-            format!("{} a trial", size.difference(&drawn(difference)))
+            format!("{} per trial", size.difference(&drawn(difference)))
         }
     }
 }
 
-/// Whole per cents, but for changes so near to everything or nothing that these would say so.
+/// Whole per cents, except for changes so close to 0 or 100 % that rounding would say so.
 pub fn percent(change: &Estimate) -> Format {
     let narrow = change.high - change.low < 0.02;
     let whole = change.value == -1.0 || change.value == 0.0;
@@ -38,7 +38,7 @@ pub fn percent(change: &Estimate) -> Format {
     }
 }
 
-/// How a mean of counts is written: whole, but for small ones.
+/// How a mean of counts is written: as a whole number, unless it is small.
 pub fn count(mean: f64) -> Format {
     match mean.abs() < 10.0 && mean.fract() != 0.0 {
         true => Format::Significant(2),
@@ -46,7 +46,7 @@ pub fn count(mean: f64) -> Format {
     }
 }
 
-/// An estimate as the paper draws it.
+/// An estimate as the charts draw it.
 pub fn drawn(estimate: &Estimate) -> output::Estimate {
     output::Estimate::new(estimate.value, estimate.low, estimate.high)
 }
