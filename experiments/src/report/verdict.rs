@@ -296,7 +296,7 @@ fn effect_words(effect: &Effect, difference: &Estimate) -> String {
     let text = change_words(effect.change.as_ref(), difference);
     match difference.low <= 0.0 && difference.high >= 0.0 {
         true if difference.low == difference.high => format!("{} changes nothing", effect.level),
-        true => format!("{} {text} (not significant)", effect.level),
+        true => format!("{} {text}, not significant", effect.level),
         false => format!("{} {text}", effect.level),
     }
 }
