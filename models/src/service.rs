@@ -110,6 +110,14 @@ impl Service {
         self.passable.set(cx.now, or_spool(passable));
         let before = self.noticed.at(cx.now);
         self.noticed.set(cx.now, answer);
+        if cx.ledger.tells() {
+            self.tell(answer, before, cx);
+        }
+        answer.captures()
+    }
+
+    /// What it answers now, and answered before, for the story.
+    fn tell(&self, answer: Answer, before: Answer, cx: &mut Cx) {
         let (state, tone) = match answer {
             Answer::Ok => ("answers".to_owned(), Tone::Good),
             Answer::Late(after) if self.wait.is_some_and(|wait| after == wait.timeout) => {
@@ -134,7 +142,6 @@ impl Service {
         }
         cx.ledger
             .state(cx.now, RowGroup::Services, &self.name, &state, tone);
-        answer.captures()
     }
 
     /// Does this cluster give the service what it cannot do without, for some request at least?

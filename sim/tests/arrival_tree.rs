@@ -240,7 +240,7 @@ fn answer(tree: &ArrivalTree, query: Query, from: SimTime, to: SimTime) -> Vec<u
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     /// A tree that remembers where it looked, and shares what was drawn with others, answers as one
     /// that walks down from its root for the first time.

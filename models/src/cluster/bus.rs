@@ -190,6 +190,9 @@ impl Cluster {
         if let BusEffect::ClusterState { of, ok } = *effect {
             self.tell_state(of, ok, cx);
         }
+        if !cx.ledger.tells() {
+            return;
+        }
         let row = format!("{} cluster bus", self.name);
         let name = |member: Member| self.node_name(member.0.into());
         // Only primaries' suspicions count (rule C11).

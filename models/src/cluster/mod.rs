@@ -116,7 +116,9 @@ pub struct Cluster {
     /// What the trace said last of the bus' view.
     said_ok: bool,
     bus_event: Option<(EventKey, SimTime)>,
-    memory_event: Option<EventKey>,
+    memory_event: Option<(EventKey, SimTime)>,
+    /// The state in which all nodes were settled last, unless sizes that matter move with time.
+    settled: Option<pressure::Settled>,
     /// The bounds that the memory event is for, and the growth's turn in which it was planned.
     forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
@@ -197,6 +199,7 @@ impl Cluster {
             said_ok: true,
             bus_event: None,
             memory_event: None,
+            settled: None,
             forecast: None,
             commands: commands(spec, plan),
             following: Following::new(spec, plan),
@@ -384,7 +387,10 @@ impl Cluster {
             resized: false,
         };
         match timer {
-            ClusterTimer::Memory => self.memory_event = None,
+            ClusterTimer::Memory => {
+                self.memory_event = None;
+                self.settled = None;
+            }
             ClusterTimer::Rehashed => {}
             ClusterTimer::Bus => {
                 self.bus_event = None;

@@ -13,7 +13,7 @@ use failover::cluster_bus::ReplicaLink;
 const NOTICEABLE: SimDuration = SimDuration::from_secs(1);
 
 /// A node, in the truth.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// The shard whose data it holds.
     pub shard: usize,

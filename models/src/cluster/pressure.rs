@@ -2,7 +2,9 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::tables::Tables;
 use super::{Cluster, Node, Watched};
+use crate::Mode;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::redis::growth::{Held, Measure};
 use crate::redis::memory::Trouble;
@@ -10,7 +12,46 @@ use crate::redis::memory::Trouble;
 /// The next size of each measure at which something happens, if anything does.
 pub(super) type Bounds = [(Measure, Option<f64>); 4];
 
+/// What all nodes were settled in last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Settled {
+    nodes: Vec<Node>,
+    tables: Vec<Tables>,
+    turns: u32,
+}
+
 impl Cluster {
+    /// Nothing has changed since all nodes were settled, and no size that matters is reached yet:
+    /// memory does the same to all of them. Opening everything settles them after every event.
+    pub(super) fn is_settled(&self, now: SimTime) -> bool {
+        let Some(settled) = &self.settled else {
+            return false;
+        };
+        self.mode == Mode::Lazy
+            && self.memory_event.is_none_or(|(_, at)| now < at)
+            && settled.turns == self.growth.turns()
+            && settled.nodes == self.nodes
+            && settled.tables == self.tables
+    }
+
+    /// All nodes are about to be settled: what changes while that is done settles them once more.
+    /// Where memory grows with time as well as with keys, sizes at which keys are evicted or saves
+    /// matter move, and nodes are settled after every event.
+    pub(super) fn note_settled(&mut self) {
+        let moves = |node: usize| {
+            let matters = self.nodes[node].memory.evicts() || self.saves.is_some();
+            matters && self.grows_until(node).is_some()
+        };
+        if (0..self.nodes.len()).any(moves) {
+            self.settled = None;
+            return;
+        }
+        let settled = self.settled.get_or_insert_default();
+        settled.nodes.clone_from(&self.nodes);
+        settled.tables.clone_from(&self.tables);
+        settled.turns = self.growth.turns();
+    }
+
     /// What memory does to a node that belongs to datasets of this size: the worst of it.
     pub(super) fn trouble(&self, node: usize, held: Held, now: SimTime) -> Option<Trouble> {
         if self.nodes[node].fault.is_some() {
@@ -34,7 +75,7 @@ impl Cluster {
             return;
         }
         self.forecast = Some(forecast);
-        if let Some(key) = self.memory_event.take() {
+        if let Some((key, _)) = self.memory_event.take() {
             cx.agenda.cancel(key);
         }
         let reached = |(measure, bound): (Measure, Option<f64>)| {
@@ -43,7 +84,7 @@ impl Cluster {
         let reached = bounds.into_iter().filter_map(reached);
         if let Some(at) = reached.chain(turning).min() {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
-            self.memory_event = Some(cx.agenda.at(at, event));
+            self.memory_event = Some((cx.agenda.at(at, event), at));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::event::{ClusterTimer, Cx, Event};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
+use crate::redis::growth::Held;
 use crate::redis::memory::Trouble;
 use crate::redis::sync;
 use crate::spec::service::Access;
@@ -22,6 +23,30 @@ impl Cluster {
     pub(super) fn settle(&mut self, cx: &mut Cx) {
         let held = self.growth.held_at(cx.now);
         self.settle_tables(held, cx);
+        let settled = self.is_settled(cx.now);
+        if !settled {
+            self.note_settled();
+            self.settle_nodes(held, cx);
+            self.tell_evictions(cx);
+        }
+        self.tell_truth(cx);
+        let open = self.answer(Access::Write) == Answer::Ok;
+        let turns = self.growth.turns();
+        self.growth.set_open(cx.now, open);
+        let turned = turns != self.growth.turns();
+        if turned {
+            self.plan_streams(cx);
+        }
+        self.schedule_saves(held, cx);
+        if turned || !settled {
+            self.schedule_memory(held, cx);
+        }
+        self.schedule_bus(cx);
+        self.schedule_sentinels(cx);
+    }
+
+    /// What memory does to every node now.
+    fn settle_nodes(&mut self, held: Held, cx: &mut Cx) {
         for node in 0..self.nodes.len() {
             let mut trouble = self.trouble(node, held, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
@@ -35,18 +60,6 @@ impl Cluster {
                 }
             });
         }
-        self.tell_truth(cx);
-        self.tell_evictions(cx);
-        let open = self.answer(Access::Write) == Answer::Ok;
-        let turns = self.growth.turns();
-        self.growth.set_open(cx.now, open);
-        if turns != self.growth.turns() {
-            self.plan_streams(cx);
-        }
-        self.schedule_saves(held, cx);
-        self.schedule_memory(held, cx);
-        self.schedule_bus(cx);
-        self.schedule_sentinels(cx);
     }
 
     /// Changes a node, and lets everybody concerned know if its condition is another one then.
@@ -207,6 +220,9 @@ impl Cluster {
 
     /// The rows of the timeline that tell the truth.
     fn tell_truth(&self, cx: &mut Cx) {
+        if !cx.ledger.tells() {
+            return;
+        }
         let (state, tone) = match self.answer(Access::Write) {
             Answer::Ok | Answer::Late(_) | Answer::Unacknowledged(_) | Answer::Spool => {
                 ("writes succeed".to_owned(), Tone::Good)

@@ -48,7 +48,7 @@ pub enum Trouble {
 }
 
 /// The memory of one node, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NodeMemory {
     /// What the process may hold resident: the node's memory less the system's reserve.
     available: f64,
@@ -148,6 +148,11 @@ impl NodeMemory {
     /// `maxmemory`, if set, becomes this multiple of itself.
     pub fn raise_maxmemory(&mut self, to: f64) {
         self.maxmemory = self.maxmemory.map(|limit| limit * to);
+    }
+
+    /// Are keys evicted rather than writes refused?
+    pub fn evicts(&self) -> bool {
+        self.evicts_at().is_some()
     }
 
     /// The dataset size from which on keys are evicted, if they are.
