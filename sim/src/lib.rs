@@ -78,7 +78,7 @@
 //! # What it promises
 //!
 //! * **Order.** Events come out by time, and at the same instant in the order they were scheduled.
-//!   Nothing else decides. [`Agenda::with_ties_shuffled`] finds a model that leans on that order.
+//!   Nothing else decides.
 //! * **Repeatability.** Time is whole nanoseconds and sizes are whole bytes; every draw comes from
 //!    a stream named by (seed, trial, purpose, entity). No clock, address, thread or iteration
 //!   order of a hash table takes part.
