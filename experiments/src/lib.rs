@@ -17,6 +17,7 @@ pub mod preset;
 pub mod progress;
 pub mod replay;
 pub mod report;
+pub mod results;
 pub mod rows;
 pub mod runner;
 pub mod scenario;

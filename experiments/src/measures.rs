@@ -3,10 +3,12 @@
 use demand::answer::Cause;
 use models::outcome::TrialOutcome;
 
+use Field::{Count, Number};
+
 /// The columns that come before those of factors and measures.
 pub const FIXED_COLUMNS: [&str; 2] = ["point", "trial"];
 
-/// A column of `outcomes.csv` that every study has.
+/// A number of a trial: one column of `outcomes.csv`.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
     /// The column's name.
@@ -15,115 +17,9 @@ pub struct Measure {
     pub unit: &'static str,
     /// What it means, in one clause.
     pub what: &'static str,
+    /// Its value in a trial.
+    pub value: fn(&TrialOutcome) -> Field,
 }
-
-const fn measure(name: &'static str, unit: &'static str, what: &'static str) -> Measure {
-    Measure { name, unit, what }
-}
-
-/// How many [`MEASURES`] stand before the columns `failed_<cause>`.
-const BEFORE_CAUSES: usize = 10;
-
-/// Every measure but the causes of failed attempts, in the order of the columns.
-pub const MEASURES: [Measure; 25] = [
-    measure("visits", "visits", "visits that arrived"),
-    measure(
-        "captured_first_try",
-        "visits",
-        "captured at the first attempt",
-    ),
-    measure(
-        "captured_after_retry",
-        "visits",
-        "captured at a later attempt of the same visit",
-    ),
-    measure(
-        "captured_on_return",
-        "visits",
-        "blocked at first, captured by a return visit",
-    ),
-    measure(
-        "spooled",
-        "visits",
-        "captured by the service's durable spool",
-    ),
-    measure(
-        "abandoned",
-        "visits",
-        "ended without a capture and without a further return",
-    ),
-    measure(
-        "still_pending",
-        "visits",
-        "not finished at the end of the trial",
-    ),
-    measure("blocked", "visits", "first visit ended without a capture"),
-    measure("lost", "visits", "abandoned or still pending"),
-    measure(
-        "failed_attempts",
-        "attempts",
-        "attempts that failed, all causes",
-    ),
-    measure(
-        "acked_lost",
-        "visits",
-        "acknowledged, then lost by asynchronous replication",
-    ),
-    measure("captured_twice", "visits", "captured more than once"),
-    measure(
-        "downtime_true_s",
-        "s",
-        "time in which no request could succeed",
-    ),
-    measure(
-        "downtime_observed_s",
-        "s",
-        "minutes whose error ratio exceeds the objective",
-    ),
-    measure(
-        "detect_s",
-        "s",
-        "time to detect (MTTD): start of the downtime to the first page or automatic action",
-    ),
-    measure(
-        "recover_s",
-        "s",
-        "time to recover (MTTR): first moment of downtime to the last",
-    ),
-    measure(
-        "spool_replay_s",
-        "s",
-        "from the closing of a spool until it is empty; the longest",
-    ),
-    measure(
-        "spool_left",
-        "writes",
-        "left in spools at the end of the trial: captured, not replayed",
-    ),
-    measure("failovers", "promotions", "promotions of a replica"),
-    measure(
-        "useless_failovers",
-        "promotions",
-        "promotions of a node that then failed from the same cause",
-    ),
-    measure(
-        "false_failovers",
-        "promotions",
-        "promotions while the old primary was able to serve",
-    ),
-    measure("evicted_keys", "keys", "keys evicted, over all clusters"),
-    measure("signed_out", "users", "sessions among the evicted keys"),
-    measure(
-        "cache_hit_rate",
-        "",
-        "hit rate at the end of the cache that lost most",
-    ),
-    measure(
-        "cost_per_month_usd",
-        "USD",
-        "nodes, checks, spool and scaling, per month of 730 hours",
-    ),
-];
 
 /// A field of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,84 +30,212 @@ pub enum Field {
     Number(Option<f64>),
 }
 
-/// Name, unit and meaning of every column behind the factors.
-pub fn columns() -> Vec<(String, &'static str, String)> {
-    let plain = |m: &Measure| (m.name.to_owned(), m.unit, m.what.to_owned());
-    let cause = |cause: &Cause| {
-        let what = format!("attempts that failed by {}", cause.name());
-        (format!("failed_{}", cause.name()), "attempts", what)
-    };
-    let mut columns: Vec<_> = MEASURES[..BEFORE_CAUSES].iter().map(plain).collect();
-    columns.extend(Cause::ALL.iter().map(cause));
-    columns.extend(MEASURES[BEFORE_CAUSES..].iter().map(plain));
-    columns
+/// The measure behind which the failed attempts of each cause stand.
+const ALL_CAUSES: &str = "failed_attempts";
+
+/// Every measure but the causes of failed attempts, in the order of the columns: the only list.
+pub const MEASURES: [Measure; 25] = [
+    Measure {
+        name: "visits",
+        unit: "visits",
+        what: "visits that arrived",
+        value: |o| Count(o.visits),
+    },
+    Measure {
+        name: "captured_first_try",
+        unit: "visits",
+        what: "captured at the first attempt",
+        value: |o| Count(o.captured_first_try),
+    },
+    Measure {
+        name: "captured_after_retry",
+        unit: "visits",
+        what: "captured at a later attempt of the same visit",
+        value: |o| Count(o.captured_after_retry),
+    },
+    Measure {
+        name: "captured_on_return",
+        unit: "visits",
+        what: "blocked at first, captured by a return visit",
+        value: |o| Count(o.captured_on_return),
+    },
+    Measure {
+        name: "spooled",
+        unit: "visits",
+        what: "captured by the service's durable spool",
+        value: |o| Count(o.spooled),
+    },
+    Measure {
+        name: "abandoned",
+        unit: "visits",
+        what: "ended without a capture and without a further return",
+        value: |o| Count(o.abandoned),
+    },
+    Measure {
+        name: "still_pending",
+        unit: "visits",
+        what: "not finished at the end of the trial",
+        value: |o| Count(o.still_pending),
+    },
+    Measure {
+        name: "blocked",
+        unit: "visits",
+        what: "first visit ended without a capture",
+        value: |o| Count(o.blocked),
+    },
+    Measure {
+        name: "lost",
+        unit: "visits",
+        what: "abandoned or still pending",
+        value: |o| Count(o.lost),
+    },
+    Measure {
+        name: "failed_attempts",
+        unit: "attempts",
+        what: "attempts that failed, all causes",
+        value: |o| Count(o.failed_attempts),
+    },
+    Measure {
+        name: "acked_lost",
+        unit: "visits",
+        what: "acknowledged, then lost by asynchronous replication",
+        value: |o| Count(o.acked_lost),
+    },
+    Measure {
+        name: "captured_twice",
+        unit: "visits",
+        what: "captured more than once",
+        value: |o| Count(o.captured_twice),
+    },
+    Measure {
+        name: "downtime_true_s",
+        unit: "s",
+        what: "time in which no request could succeed",
+        value: |o| Number(Some(o.downtime_true_s)),
+    },
+    Measure {
+        name: "downtime_observed_s",
+        unit: "s",
+        what: "minutes whose error ratio exceeds the objective",
+        value: |o| Number(Some(o.downtime_observed_s)),
+    },
+    Measure {
+        name: "detect_s",
+        unit: "s",
+        what: "time to detect (MTTD): start of the downtime to the first page or automatic action",
+        value: |o| Number(o.detect_s),
+    },
+    Measure {
+        name: "recover_s",
+        unit: "s",
+        what: "time to recover (MTTR): first moment of downtime to the last",
+        value: |o| Number(o.recover_s),
+    },
+    Measure {
+        name: "spool_replay_s",
+        unit: "s",
+        what: "from the closing of a spool until it is empty; the longest",
+        value: |o| Number(o.spool_replay_s),
+    },
+    Measure {
+        name: "spool_left",
+        unit: "writes",
+        what: "left in spools at the end of the trial: captured, not replayed",
+        value: |o| Count(o.spool_left),
+    },
+    Measure {
+        name: "failovers",
+        unit: "promotions",
+        what: "promotions of a replica",
+        value: |o| Count(o.failovers),
+    },
+    Measure {
+        name: "useless_failovers",
+        unit: "promotions",
+        what: "promotions of a node that then failed from the same cause",
+        value: |o| Count(o.useless_failovers),
+    },
+    Measure {
+        name: "false_failovers",
+        unit: "promotions",
+        what: "promotions while the old primary was able to serve",
+        value: |o| Count(o.false_failovers),
+    },
+    Measure {
+        name: "evicted_keys",
+        unit: "keys",
+        what: "keys evicted, over all clusters",
+        value: |o| Count(o.evicted_keys),
+    },
+    Measure {
+        name: "signed_out",
+        unit: "users",
+        what: "sessions among the evicted keys",
+        value: |o| Count(o.signed_out),
+    },
+    Measure {
+        name: "cache_hit_rate",
+        unit: "",
+        what: "hit rate at the end of the cache that lost most",
+        value: |o| Number(o.cache_hit_rate),
+    },
+    Measure {
+        name: "cost_per_month_usd",
+        unit: "USD",
+        what: "nodes, checks, spool and scaling, per month of 730 hours",
+        value: |o| Number(Some(o.cost_per_month_usd)),
+    },
+];
+
+/// A column behind those of the factors.
+#[derive(Clone, Copy, Debug)]
+pub enum Column {
+    /// One of [`MEASURES`].
+    Measure(&'static Measure),
+    /// The attempts that failed by one cause.
+    Cause(Cause),
 }
 
-/// The fields of an outcome, in the order of [`columns`].
-pub fn fields(outcome: &TrialOutcome) -> Vec<Field> {
-    let TrialOutcome {
-        visits,
-        captured_first_try,
-        captured_after_retry,
-        captured_on_return,
-        spooled,
-        abandoned,
-        still_pending,
-        blocked,
-        lost,
-        failed_attempts,
-        failed,
-        acked_lost,
-        captured_twice,
-        downtime_true_s,
-        downtime_observed_s,
-        detect_s,
-        recover_s,
-        spool_replay_s,
-        spool_left,
-        failovers,
-        useless_failovers,
-        false_failovers,
-        evicted_keys,
-        signed_out,
-        cache_hit_rate,
-        cost_per_month_usd,
-    } = outcome;
-    let visits_and_attempts = [
-        visits,
-        captured_first_try,
-        captured_after_retry,
-        captured_on_return,
-        spooled,
-        abandoned,
-        still_pending,
-        blocked,
-        lost,
-        failed_attempts,
-    ];
-    let counts = visits_and_attempts
-        .into_iter()
-        .chain(failed)
-        .chain([acked_lost, captured_twice]);
-    let mut fields: Vec<Field> = counts.map(|count| Field::Count(*count)).collect();
-    let times = [
-        Some(*downtime_true_s),
-        Some(*downtime_observed_s),
-        *detect_s,
-        *recover_s,
-        *spool_replay_s,
-    ];
-    fields.extend(times.map(Field::Number));
-    let promotions = [failovers, useless_failovers, false_failovers];
-    fields.extend(
-        [spool_left]
-            .into_iter()
-            .chain(promotions)
-            .map(|c| Field::Count(*c)),
-    );
-    fields.extend([evicted_keys, signed_out].map(|c| Field::Count(*c)));
-    fields.extend([*cache_hit_rate, Some(*cost_per_month_usd)].map(Field::Number));
-    fields
+impl Column {
+    /// Its name.
+    pub fn name(self) -> String {
+        match self {
+            Column::Measure(measure) => measure.name.to_owned(),
+            Column::Cause(cause) => format!("failed_{}", cause.name()),
+        }
+    }
+
+    /// Its unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Column::Measure(measure) => measure.unit,
+            Column::Cause(_) => "attempts",
+        }
+    }
+
+    /// What it means, in one clause.
+    pub fn what(self) -> String {
+        match self {
+            Column::Measure(measure) => measure.what.to_owned(),
+            Column::Cause(cause) => format!("attempts that failed by {}", cause.name()),
+        }
+    }
+
+    /// Its value in a trial.
+    pub fn value(self, outcome: &TrialOutcome) -> Field {
+        match self {
+            Column::Measure(measure) => (measure.value)(outcome),
+            Column::Cause(cause) => Count(outcome.failed[cause as usize]),
+        }
+    }
+}
+
+/// The columns behind those of the factors, in their order.
+pub fn columns() -> impl Iterator<Item = Column> {
+    MEASURES.iter().flat_map(|measure| {
+        let causes = Cause::ALL.iter().filter(|_| measure.name == ALL_CAUSES);
+        std::iter::once(Column::Measure(measure)).chain(causes.map(|cause| Column::Cause(*cause)))
+    })
 }
 
 #[cfg(test)]
@@ -253,9 +277,51 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_column_has_a_field() {
-        let names: Vec<String> = columns().into_iter().map(|(name, _, _)| name).collect();
-        assert_eq!(fields(&outcome(3)).len(), names.len());
+    fn every_column_holds_the_number_that_its_name_says() {
+        // Every number of the outcome is its own: 1, 2, 3, …
+        let mut next = 0;
+        let mut numbered = serde_json::to_value(outcome(3)).unwrap();
+        number(&mut numbered, &mut next);
+        let outcome: TrialOutcome = serde_json::from_value(numbered.clone()).unwrap();
+        let mut seen = Vec::new();
+        for column in columns() {
+            let found = match column.value(&outcome) {
+                Count(count) => count as f64,
+                Number(number) => number.expect("all are defined"),
+            };
+            let expected = match column {
+                Column::Measure(measure) => &numbered[measure.name],
+                Column::Cause(cause) => {
+                    let place = Cause::ALL.iter().position(|one| *one == cause).unwrap();
+                    &numbered["failed"][place]
+                }
+            };
+            assert_eq!(Some(found), expected.as_f64(), "{}", column.name());
+            seen.push(found as u64);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (1..=next).collect::<Vec<u64>>(), "none is left out");
+    }
+
+    /// Puts numbers that differ from each other in the place of whatever stands there.
+    fn number(value: &mut serde_json::Value, next: &mut u64) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().for_each(|field| number(field, next));
+            }
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|item| number(item, next));
+            }
+            plain => {
+                *next += 1;
+                *plain = (*next).into();
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_keep_their_names_and_order() {
+        let names: Vec<String> = columns().map(Column::name).collect();
         let expected = "visits,captured_first_try,captured_after_retry,captured_on_return,spooled,\
             abandoned,still_pending,blocked,lost,failed_attempts,failed_timeout,failed_refused,\
             failed_oom,failed_readonly,failed_loading,failed_clusterdown,failed_misconf,\

@@ -29,6 +29,8 @@ pub struct Progress {
     bar: Bar,
     labels: Vec<String>,
     losses: Vec<Moments>,
+    /// Trials that have ended under every design.
+    trials: f64,
 }
 
 /// Count, sums of losses and differences to the baseline: enough for a mean and its error.
@@ -107,6 +109,7 @@ impl Progress {
             bar: Bar::new("trials", runs),
             labels,
             losses,
+            trials: 0.0,
         }
     }
 
@@ -115,10 +118,14 @@ impl Progress {
         self.bar.run_ended();
     }
 
-    /// A trial has ended under every design, with these losses.
-    pub fn trial_ended(&mut self, lost: &[f64]) {
+    /// A trial has ended under every design, with these losses; `None` where it failed.
+    pub fn trial_ended(&mut self, lost: &[Option<f64>]) {
+        self.trials += 1.0;
         for (moments, value) in self.losses.iter_mut().zip(lost) {
-            let difference = value - lost[0];
+            let (Some(value), Some(base)) = (value, lost[0]) else {
+                continue;
+            };
+            let difference = value - base;
             moments.n += 1.0;
             moments.lost += value;
             moments.difference += difference;
@@ -138,11 +145,13 @@ impl Progress {
 
     /// The best design so far against the baseline, with the half-width of its interval.
     fn headline(&self) -> Option<String> {
-        let base = self
-            .losses
-            .first()
-            .filter(|base| base.n >= 2.0 && base.lost > 0.0)?;
+        let complete = |moments: &&Moments| moments.n == self.trials;
+        let base = self.losses.first().filter(complete)?;
+        if base.n < 2.0 || base.lost == 0.0 {
+            return None;
+        }
         let places = self.losses.iter().enumerate();
+        let places = places.filter(|(_, moments)| complete(moments));
         let (place, best) = places.min_by(|a, b| a.1.lost.total_cmp(&b.1.lost))?;
         let estimate = best.difference()?;
         let percent = |value: f64| 100.0 * value * base.n / base.lost;
@@ -187,9 +196,10 @@ mod tests {
 
     #[test]
     fn the_headline_is_the_best_designs_difference_to_the_baseline() {
-        let mut progress = Progress::new(vec!["base".into(), "better".into()], 10);
+        let mut progress =
+            Progress::new(["base", "better", "failing"].map(str::to_owned).into(), 10);
         for (x, y) in X.iter().zip(&Y) {
-            progress.trial_ended(&[*x, *y]);
+            progress.trial_ended(&[Some(*x), Some(*y), None]);
         }
         // −4.2 ± 5.79 of a mean of 14.1: see the paired comparison in `stats`.
         assert_eq!(progress.headline().unwrap(), "better: -30 % ± 41 %");

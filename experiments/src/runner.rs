@@ -2,16 +2,24 @@
 //!
 //! Jobs run in blocks of some trials under every design. A block's rows are written in order before
 //! the next begins, so memory does not grow with the number of trials and no result depends on the
-//! number of threads. An interruption keeps the trials that are complete under every design: a
-//! trial that some designs have met and others have not would spoil the pairing.
+//! number of threads. An interruption keeps the trials that every design has met: a trial that some
+//! designs have met and others have not would spoil the pairing.
+//!
+//! A trial that fails costs one row and no more. Everything that is made of a trial is made inside
+//! [`caught`]; what fails there is recorded in [`Ran::failed`], and the other rows are kept. A
+//! design that fails again and again is given up after [`FAILED_MAX`] trials.
+
+mod caught;
 
 use std::ops::RangeInclusive;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use models::TrialResult;
 use models::outcome::BlastMinutes;
 use rayon::prelude::*;
+
+pub use caught::{caught, install_hook};
 
 use crate::error::Error;
 use crate::progress::Progress;
@@ -21,6 +29,9 @@ use crate::study::Plan;
 
 /// With fewer complete trials nothing has an interval: there is nothing to report.
 pub const TRIALS_MIN: u64 = 2;
+
+/// A design with this many failed trials is not run any further.
+pub const FAILED_MAX: usize = 20;
 
 /// Jobs in a block, about.
 const JOBS_A_BLOCK: u64 = 1024;
@@ -46,6 +57,37 @@ pub struct Sink {
     pub blast: BlastSums,
 }
 
+/// What became of the trials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Trials 1 to this were run under every design.
+    pub trials: u64,
+    /// For each design, how many of them have a row.
+    pub rows: Vec<u64>,
+    /// Those that failed, in the order of trials, then of designs.
+    pub failed: Vec<FailedTrial>,
+}
+
+/// A trial of one design that has no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedTrial {
+    /// The design.
+    pub point: usize,
+    /// The trial.
+    pub trial: u64,
+    /// What went wrong, in one clause.
+    pub wrong: String,
+}
+
+/// Why a trial has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The user has interrupted.
+    Stopped,
+    /// The trial panicked, ended with an error or reached a limit.
+    Failed(String),
+}
+
 /// What one job yields: rows as text, and the loss for the progress.
 struct Yield {
     outcome: Vec<u8>,
@@ -55,51 +97,64 @@ struct Yield {
     lost: f64,
 }
 
-/// Why a job yielded nothing.
-enum Failure {
-    /// The user has interrupted.
+/// How one job ended.
+enum Ended {
+    Row(Yield),
+    Failed(String),
+    /// Its design had been given up before.
+    GivenUp,
     Stopped,
-    /// The trial ended with an error.
-    Refused(String),
-    /// The trial broke one of our own assertions.
-    Broke(String),
 }
 
-/// Runs all trials on the current thread pool; returns how many were kept, from the first on. An
-/// interruption before [`TRIALS_MIN`] of them keeps none.
+/// The failed trials of each design so far.
+struct Failures(Vec<Mutex<Vec<u64>>>);
+
+/// Runs all trials on the current thread pool.
+///
+/// # Errors
+/// If rows cannot be written, or if an interruption leaves fewer than [`TRIALS_MIN`] trials.
 pub fn run<F>(
     plan: &Plan,
     order: &Order,
     trial: F,
     sink: &mut Sink,
     progress: &mut Progress,
-) -> Result<u64, Error>
+) -> Result<Ran, Error>
 where
-    F: Fn(usize, u64) -> Result<TrialResult, String> + Sync,
+    F: Fn(usize, u64) -> Result<TrialResult, Failure> + Sync,
 {
-    let points = plan.points.len() as u64;
-    let a_block = (JOBS_A_BLOCK / points).max(1);
-    let mut kept = 0;
-    while kept < order.trials && !order.stop.load(Ordering::Relaxed) {
-        let trials = kept + 1..=(kept + a_block).min(order.trials);
+    let points = plan.points.len();
+    let a_block = (JOBS_A_BLOCK / points as u64).max(1);
+    let failures = Failures::none(points);
+    let mut ran = Ran {
+        rows: vec![0; points],
+        ..Ran::default()
+    };
+    while ran.trials < order.trials && !order.stop.load(Ordering::Relaxed) {
+        let trials = ran.trials + 1..=(ran.trials + a_block).min(order.trials);
         let asked = trials.clone().count() as u64;
-        let block = run_block(plan, order, &trial, trials.clone(), progress);
-        let complete = complete(plan, trials, block)?;
-        let whole = complete.len() as u64 / points;
-        keep(sink, points as usize, &complete)?;
-        for losses in complete.chunks(points as usize) {
-            progress.trial_ended(&losses.iter().map(|ended| ended.lost).collect::<Vec<_>>());
+        let mut block = run_block(plan, order, &trial, trials.clone(), &failures, progress);
+        let whole = whole_trials(&block, points);
+        block.truncate(whole * points);
+        let rows = failures.settle(block, *trials.start(), points, &mut ran.failed);
+        keep(sink, points, &rows)?;
+        for trial in rows.chunks(points) {
+            let lost = trial.iter().map(|row| row.as_ref().map(|row| row.lost));
+            let lost: Vec<Option<f64>> = lost.collect();
+            progress.trial_ended(&lost);
+            let of_points = ran.rows.iter_mut().zip(&lost);
+            of_points.for_each(|(rows, lost)| *rows += u64::from(lost.is_some()));
         }
         progress.tell();
-        kept += whole;
-        if whole < asked {
+        ran.trials += whole as u64;
+        if (whole as u64) < asked {
             break;
         }
     }
-    match kept < TRIALS_MIN {
-        true => Err(Error::NothingKept),
-        false => Ok(kept),
+    if ran.trials < TRIALS_MIN {
+        return Err(Error::NothingKept);
     }
+    Ok(ran)
 }
 
 /// Every trial under every design, trial by trial.
@@ -108,102 +163,134 @@ fn run_block<F>(
     order: &Order,
     trial: &F,
     trials: RangeInclusive<u64>,
+    failures: &Failures,
     progress: &Progress,
-) -> Vec<Result<Yield, Failure>>
+) -> Vec<Ended>
 where
-    F: Fn(usize, u64) -> Result<TrialResult, String> + Sync,
+    F: Fn(usize, u64) -> Result<TrialResult, Failure> + Sync,
 {
     let points = plan.points.len();
     let jobs: Vec<(u64, usize)> = trials
         .flat_map(|number| (0..points).map(move |point| (number, point)))
         .collect();
-    // The first job, in order, that has failed: those behind it no longer matter.
-    let failed = AtomicUsize::new(usize::MAX);
-    let run_one = |(place, (number, point)): (usize, (u64, usize))| {
-        if order.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed) < place {
-            return Err(Failure::Stopped);
+    let run_one = |(number, point): (u64, usize)| {
+        if order.stop.load(Ordering::Relaxed) {
+            return Ended::Stopped;
         }
-        let ended = catch_unwind(AssertUnwindSafe(|| trial(point, number)));
+        if failures.given_up(point, number) {
+            progress.run_ended();
+            return Ended::GivenUp;
+        }
+        let ended = run_job(plan, trial, point, number);
         progress.run_ended();
-        let ended = match ended {
-            Ok(ended) => ended.map_err(Failure::Refused),
-            Err(panic) => Err(Failure::Broke(panic_text(panic.as_ref()))),
-        };
-        let ended = ended.inspect_err(|_| {
-            failed.fetch_min(place, Ordering::Relaxed);
-        })?;
+        if matches!(ended, Ended::Failed(_)) {
+            failures.add(point, number);
+        }
+        ended
+    };
+    jobs.into_par_iter().map(run_one).collect()
+}
+
+/// One trial of one design, with everything that is made of it.
+fn run_job<F>(plan: &Plan, trial: &F, point: usize, number: u64) -> Ended
+where
+    F: Fn(usize, u64) -> Result<TrialResult, Failure>,
+{
+    let job = || {
+        let result = trial(point, number)?;
         Ok(Yield {
-            outcome: outcome_row(plan, point, number, &ended.outcome),
-            components: component_rows(plan, point, number, &ended.components),
-            products: product_rows(plan, point, number, &ended.products),
-            lost: ended.outcome.lost as f64,
-            blast: ended.blast,
+            outcome: outcome_row(plan, point, number, &result.outcome),
+            components: component_rows(plan, point, number, &result.components),
+            products: product_rows(plan, point, number, &result.products),
+            lost: result.outcome.lost as f64,
+            blast: result.blast,
         })
     };
-    jobs.into_par_iter().enumerate().map(run_one).collect()
+    match caught(job) {
+        Ok(Ok(row)) => Ended::Row(row),
+        Ok(Err(Failure::Stopped)) => Ended::Stopped,
+        Ok(Err(Failure::Failed(wrong))) => Ended::Failed(wrong),
+        Err(panic) => Ended::Failed(panic),
+    }
 }
 
-/// The jobs of all trials that are complete under every design, up to the first that is not. The
-/// first failed trial fails the study.
-fn complete(
-    plan: &Plan,
-    trials: RangeInclusive<u64>,
-    block: Vec<Result<Yield, Failure>>,
-) -> Result<Vec<Yield>, Error> {
-    let points = plan.points.len();
-    let mut kept = Vec::with_capacity(block.len());
-    for (place, ended) in block.into_iter().enumerate() {
-        let number = trials.start() + (place / points) as u64;
-        match ended {
-            Ok(ended) => kept.push(ended),
-            Err(Failure::Stopped) => break,
-            Err(Failure::Refused(wrong)) => {
-                return Err(failed(plan, place % points, number, wrong, false));
-            }
-            Err(Failure::Broke(wrong)) => {
-                return Err(failed(plan, place % points, number, wrong, true));
-            }
+/// How many trials, from the first on, were not stopped under any design.
+fn whole_trials(block: &[Ended], points: usize) -> usize {
+    let stopped = |ended: &Ended| matches!(ended, Ended::Stopped);
+    let jobs = block.iter().position(stopped).unwrap_or(block.len());
+    jobs / points
+}
+
+impl Failures {
+    fn none(points: usize) -> Failures {
+        Failures((0..points).map(|_| Mutex::default()).collect())
+    }
+
+    fn add(&self, point: usize, trial: u64) {
+        self.of(point).push(trial);
+    }
+
+    /// Has the design failed [`FAILED_MAX`] times before this trial? The answer for a trial may
+    /// still turn from no to yes while others run, and [`Failures::settle`] sees the last word:
+    /// which rows are kept does not depend on who was faster.
+    fn given_up(&self, point: usize, trial: u64) -> bool {
+        let failed = self.of(point);
+        failed.iter().filter(|failed| **failed < trial).count() >= FAILED_MAX
+    }
+
+    fn of(&self, point: usize) -> std::sync::MutexGuard<'_, Vec<u64>> {
+        let trials = self.0[point].lock();
+        trials.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rows of a block that has ended, trial by trial; what failed is recorded. Rows of a
+    /// design that is given up before their trial are dropped.
+    fn settle(
+        &self,
+        block: Vec<Ended>,
+        first: u64,
+        points: usize,
+        failed: &mut Vec<FailedTrial>,
+    ) -> Vec<Option<Yield>> {
+        let mut rows = Vec::with_capacity(block.len());
+        for (place, ended) in block.into_iter().enumerate() {
+            let (trial, point) = (first + (place / points) as u64, place % points);
+            let given_up = self.given_up(point, trial);
+            rows.push(match ended {
+                Ended::Row(row) if !given_up => Some(row),
+                Ended::Failed(wrong) if !given_up => {
+                    failed.push(FailedTrial {
+                        point,
+                        trial,
+                        wrong,
+                    });
+                    None
+                }
+                Ended::Row(_) | Ended::Failed(_) | Ended::GivenUp => None,
+                Ended::Stopped => unreachable!("only whole trials are settled"),
+            });
         }
-    }
-    kept.truncate(kept.len() / points * points);
-    Ok(kept)
-}
-
-fn failed(plan: &Plan, point: usize, trial: u64, wrong: String, bug: bool) -> Error {
-    let label = plan.points[point].label.clone();
-    Error::Trial {
-        point: label,
-        trial,
-        wrong,
-        replay: String::new(),
-        bug,
+        rows
     }
 }
 
-fn keep(sink: &mut Sink, points: usize, complete: &[Yield]) -> Result<(), Error> {
-    if complete.is_empty() {
+fn keep(sink: &mut Sink, points: usize, rows: &[Option<Yield>]) -> Result<(), Error> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let of = |point: usize| complete.iter().skip(point).step_by(points);
+    let of = |point: usize| rows.iter().skip(point).step_by(points).flatten();
     let gather = |text: fn(&Yield) -> &[u8]| -> Vec<Vec<u8>> {
         (0..points)
             .map(|point| of(point).flat_map(text).copied().collect())
             .collect()
     };
-    sink.outcomes.push(&gather(|ended| &ended.outcome))?;
-    sink.components.push(&gather(|ended| &ended.components))?;
-    sink.products.push(&gather(|ended| &ended.products))?;
+    sink.outcomes.push(&gather(|row| &row.outcome))?;
+    sink.components.push(&gather(|row| &row.components))?;
+    sink.products.push(&gather(|row| &row.products))?;
     for point in 0..points {
-        of(point).for_each(|ended| sink.blast.push(point, &ended.blast));
+        of(point).for_each(|row| sink.blast.push(point, &row.blast));
     }
     Ok(())
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it panicked")
-        .to_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -177,14 +176,39 @@ fn opening_everything_changes_no_byte() {
 }
 
 #[test]
-fn foreign_files_stay_and_own_files_are_replaced() {
+fn a_directory_with_other_files_is_refused_before_anything_is_run() {
     let place = directory();
     fs::create_dir(place.path().join("out")).unwrap();
     fs::write(place.path().join("out/notes.txt"), "mine").unwrap();
-    fs::write(place.path().join("out/outcomes.csv"), "old").unwrap();
-    let files = files(place.path(), &["--trials", "2"]);
-    assert_eq!(named(&files, "out/notes.txt"), "mine");
-    assert!(named(&files, "out/outcomes.csv").starts_with("point,"));
+    let arguments = ["compare", "study.toml", "--trials", "2", "--out", "out"];
+    let output = outage(place.path(), &arguments);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains("out holds notes.txt"), "{told}");
+    let kept = fs::read_to_string(place.path().join("out/notes.txt")).unwrap();
+    assert_eq!(kept, "mine");
+    assert_eq!(fs::read_dir(place.path().join("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn nothing_of_an_earlier_study_is_left_beside_a_new_one() {
+    let place = directory();
+    let chart = place.path().join("out/charts/heat-check-layout.svg");
+    files(place.path(), &["--trials", "2"]);
+    assert!(chart.is_file());
+    let study = fs::read_to_string(place.path().join("study.toml")).unwrap();
+    let text = study.replace("\"layout\"", "\"place\"");
+    let text = text.replace("layout = \"shared\"", "place = \"shared\"");
+    assert_ne!(study, text);
+    fs::write(place.path().join("study.toml"), text).unwrap();
+    files(place.path(), &["--trials", "2"]);
+    assert!(!chart.exists(), "it is of another factor");
+    assert!(
+        place
+            .path()
+            .join("out/charts/heat-check-place.svg")
+            .is_file()
+    );
 }
 
 #[test]
@@ -343,52 +367,5 @@ fn a_reader_that_goes_away_is_no_panic() {
     assert_eq!(
         (output.status.code(), stderr(&output).as_str()),
         (Some(0), "")
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interruption_keeps_the_trials_that_are_complete() {
-    let place = directory();
-    let arguments = [
-        "compare",
-        "study.toml",
-        "--trials",
-        "1000000",
-        "--out",
-        "out",
-    ];
-    let mut child = command(place.path(), &arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    told.read_line(&mut line).unwrap();
-    assert!(
-        line.contains(" trials/s"),
-        "the first block is done: {line}"
-    );
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let mut rest = String::new();
-    told.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-    assert!(
-        rest.contains("interrupted: kept ") && rest.contains("--trials 1000000"),
-        "{rest}"
-    );
-    let manifest = fs::read_to_string(place.path().join("out/manifest.json")).unwrap();
-    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    assert_eq!(manifest["interrupted"], true);
-    let rows = fs::read_to_string(place.path().join("out/outcomes.csv")).unwrap();
-    let kept = manifest["trials"].as_u64().unwrap() as usize;
-    assert_eq!(
-        rows.lines().count(),
-        1 + 7 * kept,
-        "whole trials under every design"
     );
 }

@@ -1,7 +1,7 @@
 //! What a trial yields: one flat row, the downtime of each component, and, when asked for, the
 //! story of the trial as spans (for the timeline) and lines (for the trace).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sim::SimTime;
 
 use crate::moment::Moment;
@@ -32,7 +32,7 @@ pub struct TrialResult {
 }
 
 /// One trial of one design: the row of `outcomes.csv`. Times in seconds, `None` where undefined.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialOutcome {
     /// Signers who arrived to accept within the horizon, each counted once.
     pub visits: u64,

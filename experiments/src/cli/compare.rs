@@ -6,17 +6,20 @@ use models::{Mode, RunOptions, run_trial};
 use output::write_all;
 use sim::Streams;
 
-use super::{CompareArguments, interrupt};
+use super::interrupt::Interrupt;
+use super::test_panic::TestPanic;
+use super::{CompareArguments, TRIALS_FAILED};
 use crate::builtin::STUDIES;
 use crate::document::Sources;
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::report::{self, story::Story};
+use crate::report::{self, Composed, story::Story};
+use crate::results::{Contents, Results};
 use crate::rows::blast::{self, BlastSums};
-use crate::rows::manifest::{Extent, Manifest, basis};
+use crate::rows::manifest::{Asked, FailedEntry, Manifest, basis};
 use crate::rows::read::Rows;
 use crate::rows::write::{Spool, components_header, outcomes_header, products_header};
-use crate::runner::{self, Order, Sink};
+use crate::runner::{self, Failure, Order, Ran, Sink, caught};
 use crate::scenario;
 use crate::study::{Plan, Study, is_study, not_a_study};
 use crate::terminal;
@@ -37,55 +40,79 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
     }
     let study = Study::load(&mut sources, &found)?;
     let default = || PathBuf::from("results").join(&study.plan.name);
-    let directory = arguments.out.clone().unwrap_or_else(default);
-    let seed = arguments.seed.unwrap_or(study.plan.seed);
-    let asked = arguments.trials.unwrap_or(study.plan.trials);
-    let kept = simulate(arguments, &study, seed, asked, &directory)?;
-    let extent = Extent { seed, asked, kept };
-    let basis = basis(&study.worlds[0].about);
-    let manifest = Manifest::of(&study.plan, basis, &arguments.study, extent);
-    write_all(
-        &directory,
-        &[("manifest.json", &output::json::value(&manifest)?)],
-    )?;
-
-    let rows = Rows::read(&directory)?;
-    let story = tell_typical(&study, &rows, seed)?;
-    let report = report::compose(&rows, story.as_ref(), &study.plan.objectives)?;
-    let files: Vec<(&str, &[u8])> = report
-        .files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
-    write_all(&directory, &files)?;
+    let target = arguments.out.clone().unwrap_or_else(default);
+    let asked = Asked {
+        name: &arguments.study,
+        seed: arguments.seed.unwrap_or(study.plan.seed),
+        trials: arguments.trials.unwrap_or(study.plan.trials),
+    };
+    let results = Results::claim(&target, &CONTENTS)?;
+    let interrupt = Interrupt::heed();
+    let ran = match simulate(arguments, &study, &asked, &results, &interrupt) {
+        Err(error @ Error::NothingKept) => {
+            terminal::message(&error.to_string());
+            return Ok(interrupt.exit_code());
+        }
+        other => other?,
+    };
+    if interrupt.has_come() {
+        terminal::message("interrupted: writing what is finished; once more keeps nothing");
+    }
+    let manifest = Manifest::of(&study.plan, basis(&study.worlds[0].about), &asked, &ran);
+    let report = compose(&study, &manifest, results.directory())?;
+    let place = match manifest.interrupted {
+        true => results.keep_part()?,
+        false => results.publish().map(|()| target.clone())?,
+    };
     match arguments.json {
         true => terminal::result(&report.json),
         false => terminal::result(&report.text(terminal::width(), terminal::colour())?),
     }
-    terminal::message(&format!(
-        "report: {}",
-        directory.join("report.html").display()
-    ));
-    Ok(if kept < asked {
-        interrupted(&manifest)
-    } else {
+    let page = place.join("report.html");
+    terminal::message(&format!("report: {}", page.display()));
+    tell_failed(&manifest);
+    if manifest.interrupted {
+        tell_interrupted(&manifest, &place, &target);
+        return Ok(interrupt.exit_code());
+    }
+    Ok(if manifest.failed.is_empty() {
         0
+    } else {
+        TRIALS_FAILED
     })
 }
 
-/// Runs the trials and writes the rows; returns how many trials were kept.
+/// What a study leaves in its directory.
+const CONTENTS: Contents = Contents {
+    mark: "manifest.json",
+    is_ours: |path| {
+        let files = [
+            "manifest.json",
+            "outcomes.csv",
+            "components.csv",
+            "products.csv",
+            "blast_radius.csv",
+            "summary.csv",
+            "summary.json",
+            "report.html",
+        ];
+        let chart = path.starts_with("charts") && path.extension().is_some_and(|e| e == "svg");
+        chart || files.iter().any(|file| path == Path::new(file))
+    },
+};
+
+/// Runs the trials and writes the rows.
 fn simulate(
     arguments: &CompareArguments,
     study: &Study,
-    seed: u64,
-    asked: u64,
-    directory: &Path,
-) -> Result<u64, Error> {
+    asked: &Asked,
+    results: &Results,
+    interrupt: &Interrupt,
+) -> Result<Ran, Error> {
     let plan = &study.plan;
-    let stop = interrupt::stop();
     let order = Order {
-        trials: asked,
-        stop: &stop,
+        trials: asked.trials,
+        stop: interrupt.stop(),
     };
     let mode = if arguments.eager {
         Mode::Eager
@@ -93,10 +120,14 @@ fn simulate(
         Mode::Lazy
     };
     let options = RunOptions { mode, story: false };
+    let test_panic = TestPanic::from_environment();
     let trial = |point: usize, number: u64| {
-        let streams = Streams::for_trial(seed, number);
-        run_trial(&study.worlds[point], &streams, &options).map_err(|error| error.to_string())
+        test_panic.meet(&plan.points[point].label, number);
+        let streams = Streams::for_trial(asked.seed, number);
+        let result = run_trial(&study.worlds[point], &streams, &options);
+        result.map_err(|error| Failure::Failed(error.to_string()))
     };
+    let directory = results.directory();
     let mut sink = Sink {
         outcomes: Spool::new(directory)?,
         components: Spool::new(directory)?,
@@ -105,17 +136,13 @@ fn simulate(
     };
     let labels = plan.points.iter().map(|point| point.label.clone());
     let labels: Vec<String> = labels.collect();
-    let mut progress = Progress::new(labels.clone(), asked);
+    let mut progress = Progress::new(labels.clone(), asked.trials);
     let pool = super::pool(arguments.threads)?;
-    // A trial that panics is told once, with the command that shows the whole panic.
-    let loud = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let kept = pool.install(|| runner::run(plan, &order, trial, &mut sink, &mut progress));
-    std::panic::set_hook(loud);
+    let ran = pool.install(|| runner::run(plan, &order, trial, &mut sink, &mut progress));
     progress.finish();
-    let kept = kept.map_err(|error| with_replay(error, &arguments.study, seed))?;
+    let ran = ran?;
     keep(&mut sink, plan, &labels, directory)?;
-    Ok(kept)
+    Ok(ran)
 }
 
 /// Writes all rows.
@@ -131,61 +158,86 @@ fn keep(sink: &mut Sink, plan: &Plan, labels: &[String], directory: &Path) -> Re
     Ok(())
 }
 
-fn with_replay(error: Error, study: &str, seed: u64) -> Error {
-    match error {
-        Error::Trial {
-            point,
-            trial,
-            wrong,
-            bug,
-            ..
-        } => {
-            let replay =
-                format!("outage trace {study} --trial {trial} --seed {seed} --point \"{point}\"");
-            Error::Trial {
-                point,
-                trial,
-                wrong,
-                replay,
-                bug,
-            }
-        }
-        other => other,
-    }
+/// Writes what the rows show.
+fn compose(study: &Study, manifest: &Manifest, directory: &Path) -> Result<Composed, Error> {
+    let bytes = output::json::value(manifest)?;
+    write_all(directory, &[("manifest.json", &bytes)])?;
+    let rows = Rows::read(directory)?;
+    let story = tell_typical(study, &rows);
+    let report = report::compose(&rows, story.as_ref(), &study.plan.objectives)?;
+    let files: Vec<(&str, &[u8])> = report
+        .files
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    write_all(directory, &files)?;
+    Ok(report)
 }
 
-/// Runs the typical trial of the baseline once more, for its story.
-fn tell_typical(study: &Study, rows: &Rows, seed: u64) -> Result<Option<Story>, Error> {
-    let Some(trial) = report::story::typical(rows) else {
-        return Ok(None);
-    };
+/// Runs the typical trial of the baseline once more, for its story. A report without it is better
+/// than none.
+fn tell_typical(study: &Study, rows: &Rows) -> Option<Story> {
+    let trial = report::story::typical(rows)?;
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
     };
-    let told = run_trial(&study.worlds[0], &Streams::for_trial(seed, trial), &options);
-    let told = told.expect("this trial has ended well before");
-    Ok(Some(Story {
+    let streams = Streams::for_trial(rows.manifest.seed, trial);
+    let told = caught(|| run_trial(&study.worlds[0], &streams, &options));
+    Some(Story {
         trial,
-        timeline: told.timeline,
-    }))
+        timeline: told.ok()?.ok()?.timeline,
+    })
 }
 
-fn interrupted(manifest: &Manifest) -> u8 {
+/// How many failed trials are told one by one.
+const TOLD_MAX: usize = 5;
+
+/// Says which trials failed, and how to see it happen.
+fn tell_failed(manifest: &Manifest) {
+    let failed = &manifest.failed;
+    for entry in failed.iter().take(TOLD_MAX) {
+        let FailedEntry {
+            point,
+            trial,
+            wrong,
+            replay,
+        } = entry;
+        terminal::message(&format!(
+            "error: trial {trial} of `{point}` failed: {wrong}\n  = see it happen: {replay}"
+        ));
+    }
+    if failed.len() > TOLD_MAX {
+        let more = failed.len() - TOLD_MAX;
+        terminal::message(&format!(
+            "… and {more} more failed trials, in manifest.json"
+        ));
+    }
+    if !failed.is_empty() {
+        terminal::message(
+            "all other rows are kept; the designs of failed trials are incomplete and ranked \
+             nowhere",
+        );
+    }
+}
+
+/// Says what was kept, where, and how to get the rest.
+fn tell_interrupted(manifest: &Manifest, place: &Path, target: &Path) {
     let Manifest {
         trials,
         trials_asked,
         ..
     } = manifest;
-    let again = manifest.command.replace(
-        &format!("--trials {trials} "),
-        &format!("--trials {trials_asked} "),
-    );
+    let again = manifest.whole_command();
+    let untouched = match target.exists() {
+        true => format!("\n  {} is as it was", target.display()),
+        false => String::new(),
+    };
     terminal::message(&format!(
-        "interrupted: kept {trials} of {trials_asked} trials, each under all {} designs\n  \
-         the whole study: {again}\n  what was kept, again: {}",
+        "interrupted: kept {trials} of {trials_asked} trials, each under all {} designs, in {}\
+         {untouched}\n  the whole study: {again}\n  what was kept, again: {}",
         manifest.points.len(),
+        place.display(),
         manifest.command
     ));
-    130
 }

@@ -7,6 +7,7 @@ mod interrupt;
 mod list;
 mod replay;
 mod schema;
+mod test_panic;
 mod trace;
 mod validate;
 
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::error::Error;
-use crate::terminal;
+use crate::{runner, terminal};
 
 /// Discrete-event simulation of outages of services that depend on Redis.
 #[derive(Debug, Parser)]
@@ -196,6 +197,7 @@ fn pool(threads: Option<u64>) -> Result<rayon::ThreadPool, Error> {
 
 /// Reads the arguments, does what they say, and returns the exit code.
 pub fn run() -> u8 {
+    runner::install_hook();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(refusal) => return refuse(&refusal),
@@ -239,6 +241,9 @@ fn refuse(refusal: &clap::Error) -> u8 {
         }
     }
 }
+
+/// The exit code of a study that is finished, but for trials that failed.
+const TRIALS_FAILED: u8 = 3;
 
 /// The result of a command: an exit code, or an error that knows its own.
 type Done = Result<u8, Error>;

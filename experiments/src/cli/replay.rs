@@ -8,7 +8,8 @@ use output::chart::Caption;
 use output::{Cell, Column, Format, Table, TextOptions, write_all};
 use sim::SimTime;
 
-use super::{ReplayArguments, interrupt};
+use super::ReplayArguments;
+use super::interrupt::Interrupt;
 use crate::document::{Node, Sources};
 use crate::error::Error;
 use crate::progress::Bar;
@@ -31,7 +32,7 @@ Examples:
 /// Replays one scenario, or all that are built in.
 pub fn run(arguments: &ReplayArguments) -> super::Done {
     let mut sources = Sources::default();
-    let stop = interrupt::stop();
+    let interrupt = Interrupt::heed();
     let names: Vec<&str> = match arguments.scenario.as_str() {
         "all" => built_in(),
         one => vec![one],
@@ -41,18 +42,28 @@ pub fn run(arguments: &ReplayArguments) -> super::Done {
         let replay = Replay::load(&mut sources, name)?;
         if let Some(file) = &arguments.what_if {
             let fragment = scenario::read(&mut sources, file, &[], Path::new(""))?.root;
-            let text = what_if(&replay, &sources, &fragment, (arguments, &stop))?;
+            let text = what_if(&replay, &sources, &fragment, (arguments, interrupt.stop()))?;
             told.text.push_str(&text);
             continue;
         }
         for kind in kinds(arguments) {
-            match judged(&replay, kind, (arguments, &stop), &sources, &mut told) {
-                Err(Error::Interrupted) if !told.lines.is_empty() => {
+            match judged(
+                &replay,
+                kind,
+                (arguments, interrupt.stop()),
+                &sources,
+                &mut told,
+            ) {
+                Err(error @ Error::Interrupted) if told.lines.is_empty() => {
+                    terminal::message(&error.to_string());
+                    return Ok(interrupt.exit_code());
+                }
+                Err(Error::Interrupted) => {
                     tell(arguments, &told)?;
                     let count = told.lines.len();
                     let kept = format!("interrupted: {count} checks were judged before");
                     terminal::message(&kept);
-                    return Ok(130);
+                    return Ok(interrupt.exit_code());
                 }
                 other => other?,
             }

@@ -7,6 +7,7 @@ use models::{Mode, RunOptions, run_trial};
 use sim::{SimTime, Streams};
 
 use super::TraceArguments;
+use super::test_panic::TestPanic;
 use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
 use crate::error::{Error, suggest};
@@ -28,6 +29,7 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let mut sources = Sources::default();
     let subject = subject(&mut sources, arguments)?;
     let seed = arguments.seed.unwrap_or(subject.seed);
+    TestPanic::from_environment().meet(&subject.design, arguments.trial);
     let streams = Streams::for_trial(seed, arguments.trial);
     let options = RunOptions {
         mode: Mode::Lazy,
@@ -71,6 +73,8 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
 /// What is to be traced.
 struct Subject {
     label: String,
+    /// The design of a study; empty for a scenario.
+    design: String,
     seed: u64,
     spec: WorldSpec,
 }
@@ -110,6 +114,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
     let label = format!("study {}, design {}", study.plan.name, labels[place]);
     Ok(Subject {
         label,
+        design: labels[place].to_owned(),
         seed: study.plan.seed,
         spec: study.worlds.swap_remove(place),
     })
@@ -138,6 +143,7 @@ fn scenario_of(sources: &Sources, found: Found, scripted: bool) -> Result<Subjec
     };
     Ok(Subject {
         label: format!("scenario {name}{mode}"),
+        design: String::new(),
         seed: 1,
         spec,
     })

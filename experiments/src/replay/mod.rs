@@ -20,6 +20,7 @@ use sim::{SimTime, Streams};
 use crate::builtin::SCENARIOS;
 use crate::document::{Node, Sources, Value, decode, merge::merge, path};
 use crate::error::{Error, Problem};
+use crate::rows::manifest::trace_command;
 use crate::scenario::{self, Found};
 use spec::{Check, CheckSpec, Fragments, ReplaySpec};
 
@@ -228,7 +229,7 @@ pub fn trials(
             point: label.to_owned(),
             trial,
             wrong: error.to_string(),
-            replay: format!("outage trace {label} --trial {trial} --seed {seed}"),
+            replay: trace_command(label, trial, seed, None),
             bug: false,
         });
         watch.run_ended();

@@ -7,10 +7,11 @@ use super::words::drawn;
 use super::{Figure, Material};
 use crate::stats::{LEVEL, amount};
 
-/// The chart; none if the scenario lists no components.
+/// The chart; none if the scenario lists no components, or no design is complete.
 pub fn figure(material: &Material) -> Option<Figure> {
     let rows = material.rows;
-    if rows.components.is_empty() {
+    let points = material.one_change_at_a_time();
+    if rows.components.is_empty() || points.is_empty() {
         return None;
     }
     let downtime = |component: usize, point: usize| {
@@ -36,11 +37,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
         ),
         axis: Axis::linear("downtime per trial", Format::Duration),
         segments: rows.components.iter().enumerate().map(segment).collect(),
-        rows: material
-            .one_change_at_a_time()
-            .into_iter()
-            .map(bar)
-            .collect(),
+        rows: points.into_iter().map(bar).collect(),
         reference: None,
     };
     Some(Figure {

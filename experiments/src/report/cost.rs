@@ -6,32 +6,38 @@ use output::chart::{Axis, Caption, Chart, Point, Scatter};
 use super::words::drawn;
 use super::{Figure, Material};
 
-/// The chart.
-pub fn figure(material: &Material) -> Figure {
+/// The chart; none if no design is complete.
+pub fn figure(material: &Material) -> Option<Figure> {
     let designs = &material.summary.designs;
-    let place = |point: usize| {
-        let design = &designs[point];
-        (design.cost_per_month_usd.mean.value, design.lost.mean.value)
+    let complete = material.rows.complete();
+    if complete.is_empty() {
+        return None;
+    }
+    let cost = |point: usize| {
+        let cost = designs[point].measured("cost_per_month_usd");
+        cost.expect("a complete design has two trials at least")
+            .mean
     };
+    let place = |point: usize| (cost(point).value, designs[point].mean("lost"));
     let dominated = |point: usize| {
         let (cost, lost) = place(point);
-        (0..designs.len()).any(|other| {
-            let (cheaper, fewer) = place(other);
+        complete.iter().any(|other| {
+            let (cheaper, fewer) = place(*other);
             let no_worse = cheaper <= cost && fewer <= lost;
             no_worse && (cheaper < cost || fewer < lost)
         })
     };
     // Designs with equal cost and loss would lie on each other: the first stands for all.
-    let twin = |point: usize| (0..point).any(|other| place(other) == place(point));
-    let points = (0..designs.len())
-        .filter(|point| !twin(*point))
-        .map(|point| Point {
-            label: designs[point].label.clone(),
-            colour: material.colour(point),
-            x: drawn(&designs[point].cost_per_month_usd.mean),
-            y: drawn(&designs[point].lost.mean),
-            dominated: dominated(point),
-        });
+    let before = |point: usize| complete.iter().filter(move |other| **other < point);
+    let twin = |point: usize| before(point).any(|other| place(*other) == place(point));
+    let points = complete.iter().copied();
+    let points = points.filter(|point| !twin(*point)).map(|point| Point {
+        label: designs[point].label.clone(),
+        colour: material.colour(point),
+        x: drawn(&cost(point)),
+        y: drawn(&designs[point].lost().mean),
+        dominated: dominated(point),
+    });
     let chart = Scatter {
         caption: Caption::new(
             "What does it cost to lose fewer?",
@@ -45,7 +51,7 @@ pub fn figure(material: &Material) -> Figure {
         frontier: true,
         y_references: Vec::new(),
     };
-    Figure {
+    Some(Figure {
         file: "cost".to_owned(),
         heading: "What does it cost to lose fewer?".to_owned(),
         text:
@@ -55,5 +61,5 @@ pub fn figure(material: &Material) -> Figure {
                start may differ here."
                 .to_owned(),
         chart: Chart::Scatter(chart),
-    }
+    })
 }

@@ -31,10 +31,13 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
             .points
             .iter()
             .position(|p| !p.single && p.levels == levels)?;
+        if !manifest.is_complete(point) {
+            return None;
+        }
         let design = &material.summary.designs[point];
         let judged = &design.objectives;
         Some(HeatCell {
-            value: drawn(&design.lost.mean),
+            value: drawn(&design.lost().mean),
             text: String::new(),
             meets: !judged.is_empty() && judged.iter().all(|judged| judged.kept == Some(true)),
         })

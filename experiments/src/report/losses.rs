@@ -9,29 +9,24 @@ use super::{Figure, Material};
 /// With more designs than this only the leading ones are drawn.
 const ROWS_MAX: usize = 12;
 
-/// The chart.
-pub fn figure(material: &Material) -> Figure {
+/// The chart; none if no design is complete.
+pub fn figure(material: &Material) -> Option<Figure> {
     let designs = &material.summary.designs;
-    let all = designs.len() <= ROWS_MAX;
-    let mut order: Vec<usize> = match all {
-        true => (0..designs.len()).collect(),
-        false => material.leaders(),
-    };
+    let complete = material.rows.complete();
+    let all = complete.len() <= ROWS_MAX;
+    let mut order = if all { complete } else { material.leaders() };
     // The baseline stays on top, as it does everywhere; the others follow, smallest loss first.
-    order[1..].sort_by(|a, b| {
-        designs[*a]
-            .lost
-            .mean
-            .value
-            .total_cmp(&designs[*b].lost.mean.value)
-    });
+    let lost = |point: &usize| designs[*point].mean("lost");
+    order.sort_by(|a, b| (*a != 0).cmp(&(*b != 0)).then(lost(a).total_cmp(&lost(b))));
+    // In the chart the baseline's loss is written as it is in the table.
+    let size = count(lost(order.first()?));
     let row = |point: usize| DotRow {
         label: match all {
             true => designs[point].label.clone(),
             false => material.short_label(point),
         },
         colour: material.colour(point),
-        value: Some(drawn(&designs[point].lost.mean)),
+        value: Some(drawn(&designs[point].lost().mean)),
         difference: designs[point]
             .against_baseline
             .map(|against| drawn(&against.difference)),
@@ -43,8 +38,6 @@ pub fn figure(material: &Material) -> Figure {
         baseline: point == 0,
         marker: None,
     };
-    // In the chart the baseline's loss is written as it is in the table.
-    let size = count(designs[0].lost.mean.value);
     let chart = DotInterval {
         caption: Caption::new(
             title(material),
@@ -67,7 +60,7 @@ pub fn figure(material: &Material) -> Figure {
         groups: Vec::new(),
         marker_name: String::new(),
     };
-    Figure {
+    Some(Figure {
         file: "lost".to_owned(),
         heading: "How many requests does each design lose?".to_owned(),
         text:
@@ -76,20 +69,24 @@ pub fn figure(material: &Material) -> Figure {
                compares them trial by trial."
                 .to_owned(),
         chart: Chart::DotInterval(chart),
-    }
+    })
 }
 
 fn title(material: &Material) -> String {
-    let best = &material.summary.designs[material.summary.best];
+    let Some(best) = material.summary.best else {
+        return "Trials of the baseline failed, so nothing is ranked".to_owned();
+    };
+    let best = &material.summary.designs[best];
     let change = best.against_baseline.and_then(|against| against.change);
     match (material.summary.standing, change) {
+        (Standing::BaselineIncomplete, _) => unreachable!("then there is no best"),
         (Standing::NobodyCame, _) => "No visits arrived, so nothing could be lost".to_owned(),
         (Standing::NoOutage, _) => "No trial of the baseline had an outage".to_owned(),
         (Standing::NothingLost, _) => "The baseline lost nothing".to_owned(),
         (Standing::NothingShown, _) => {
             "No design is shown to lose fewer than the baseline".to_owned()
         }
-        (Standing::Fewer, _) if best.lost.max == 0.0 => format!("{} loses nothing", best.label),
+        (Standing::Fewer, _) if best.lost().max == 0.0 => format!("{} loses nothing", best.label),
         (Standing::Fewer, Some(change)) => {
             format!("{} loses {} fewer requests", best.label, less(&change))
         }

@@ -117,13 +117,14 @@ pub fn compose(
 
 /// The figures, in the order of the report.
 fn figures(material: &Material, story: Option<&Story>) -> Vec<Figure> {
-    let mut figures = vec![losses::figure(material)];
+    let mut figures = Vec::new();
+    figures.extend(losses::figure(material));
     figures.extend(effects::figure(material));
     figures.extend(heat::figures(material));
     figures.extend(components::figure(material));
     figures.extend(blast::figure(material));
     figures.extend(story.map(|story| story::figure(material, story)));
-    figures.push(cost::figure(material));
+    figures.extend(cost::figure(material));
     figures.extend(exceedance::figure(material));
     figures
 }
@@ -163,16 +164,18 @@ fn wrapped(mark: &str, sentence: &str, width: usize) -> String {
 
 fn footer(rows: &Rows) -> Footer {
     let manifest = &rows.manifest;
-    let n = output::Format::Count.number(manifest.trials as f64);
+    let mut n = output::Format::Count.number(manifest.trials as f64);
+    n.push_str(" trials");
+    if manifest.interrupted {
+        n.push_str(" (interrupted)");
+    }
+    match rows.points() - rows.complete().len() {
+        0 => {}
+        1 => n.push_str(" (1 design is incomplete and not drawn)"),
+        many => n.push_str(&format!(" ({many} designs are incomplete and not drawn)")),
+    }
     Footer {
-        n: format!(
-            "{n} trials{}",
-            if manifest.interrupted {
-                " (interrupted)"
-            } else {
-                ""
-            }
-        ),
+        n,
         seed: manifest.seed.to_string(),
         version: manifest.version.clone(),
         scenario: format!("{} {}", manifest.scenario, manifest.scenario_hash),
@@ -187,10 +190,10 @@ impl Material<'_> {
         place.map_or(Colour::Grey, Colour::nth)
     }
 
-    /// The designs that have a colour of their own: the baseline, the best, and in turn, from every
+    /// The complete designs that have a colour of their own: the baseline, the best, and in turn, from every
     /// factor and from the single points, the one change that leaves the least loss.
     fn leaders(&self) -> Vec<usize> {
-        let lost = |point: &usize| self.summary.designs[*point].lost.mean.value;
+        let lost = |point: &usize| self.summary.designs[*point].mean("lost");
         let points = &self.rows.manifest.points;
         let base = &points[0].levels;
         let changed = |point: &usize| {
@@ -207,11 +210,12 @@ impl Material<'_> {
         };
         let mut waiting: Vec<usize> = self.one_change_at_a_time();
         waiting.sort_by(|a, b| lost(a).total_cmp(&lost(b)));
-        let mut leaders = vec![0];
-        leaders.extend(Some(self.summary.best).filter(|best| *best != 0));
+        let mut leaders: Vec<usize> = waiting.iter().copied().filter(|p| *p == 0).collect();
+        let best = self.summary.best.filter(|best| *best != 0);
+        leaders.extend(best);
         waiting.retain(|point| !leaders.contains(point));
         // The best has had the turn of its kind.
-        let mut had = leaders.get(1).and_then(&group);
+        let mut had = best.as_ref().and_then(&group);
         while leaders.len() < Colour::SEQUENCE.len() && !waiting.is_empty() {
             for of in (0..=singles).filter(|of| had.take_if(|had| had == of).is_none()) {
                 let next = waiting.iter().position(|point| group(point) == Some(of));
@@ -219,22 +223,23 @@ impl Material<'_> {
             }
         }
         leaders.truncate(Colour::SEQUENCE.len());
-        leaders[1..].sort_by(|a, b| lost(a).total_cmp(&lost(b)));
+        // The baseline stays first.
+        leaders.sort_by(|a, b| (*a != 0).cmp(&(*b != 0)).then(lost(a).total_cmp(&lost(b))));
         leaders
     }
 
     /// The baseline, every design that differs from it in one factor, every single point, and the
-    /// best.
+    /// best, as far as they are complete.
     fn one_change_at_a_time(&self) -> Vec<usize> {
         let points = &self.rows.manifest.points;
         let base = &points[0].levels;
         let changes = |levels: &[usize]| base.iter().zip(levels).filter(|(a, b)| a != b).count();
-        (0..points.len())
-            .filter(|point| {
-                let entry = &points[*point];
-                entry.single || changes(&entry.levels) <= 1 || *point == self.summary.best
-            })
-            .collect()
+        let mut complete = self.rows.complete();
+        complete.retain(|point| {
+            let entry = &points[*point];
+            entry.single || changes(&entry.levels) <= 1 || Some(*point) == self.summary.best
+        });
+        complete
     }
 
     /// The name of a design in a chart of [`Material::one_change_at_a_time`]: what is changed.

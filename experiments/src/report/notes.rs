@@ -13,11 +13,13 @@ use crate::stats::{LEVEL, quantile};
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let base = &summary.designs[0];
     let mut sentences: Vec<String> = Vec::new();
-    sentences.extend(tail(rows.values("lost", 0)));
-    sentences.extend(worse_components(rows));
-    sentences.extend(failovers(base, rows.trials()));
+    if !base.incomplete {
+        sentences.extend(tail(rows.values("lost", 0)));
+        sentences.extend(worse_components(rows));
+    }
+    sentences.extend(failovers(base));
     sentences.extend(twice(summary));
-    sentences.extend(replayed(rows, summary.best));
+    sentences.extend(summary.best.and_then(|best| replayed(rows, best)));
     sentences.extend(pairing(summary));
     sentences
 }
@@ -71,7 +73,9 @@ fn one_change(rows: &Rows) -> impl Iterator<Item = usize> + '_ {
     let points = &rows.manifest.points;
     let base = &points[0].levels;
     let changes = |levels: &[usize]| base.iter().zip(levels).filter(|(a, b)| a != b).count();
-    (1..points.len()).filter(move |p| !points[*p].single && changes(&points[*p].levels) == 1)
+    (1..points.len())
+        .filter(move |p| !points[*p].single && changes(&points[*p].levels) == 1)
+        .filter(|point| rows.manifest.is_complete(*point))
 }
 
 fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
@@ -89,8 +93,12 @@ fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
     })
 }
 
-fn failovers(base: &Design, trials: usize) -> Option<String> {
-    let (all, useless) = (base.failovers.mean.value, base.useless_failovers.mean.value);
+fn failovers(base: &Design) -> Option<String> {
+    if base.incomplete {
+        return None;
+    }
+    let trials = base.trials;
+    let (all, useless) = (base.mean("failovers"), base.mean("useless_failovers"));
     (all > 0.0).then(|| {
         format!(
             "The baseline has {all:.1} promotions per trial, {useless:.1} of them useless (means of \
@@ -101,10 +109,11 @@ fn failovers(base: &Design, trials: usize) -> Option<String> {
 
 /// A request that seemed to fail may have been executed: its retry is captured a second time.
 fn twice(summary: &Summary) -> Option<String> {
-    let mean = |design: &Design| design.captured_twice.mean.value;
-    let (base, best) = (&summary.designs[0], &summary.designs[summary.best]);
+    let best = summary.best?;
+    let mean = |design: &Design| design.mean("captured_twice");
     let number = |design: &Design| count(mean(design)).number(mean(design));
-    let under_best = match summary.best {
+    let (base, best, place) = (&summary.designs[0], &summary.designs[best], best);
+    let under_best = match place {
         0 => String::new(),
         _ => format!(" and {} under {}", number(best), best.label),
     };
@@ -137,7 +146,8 @@ const WORTH_LITTLE: f64 = 1.5;
 /// What it was worth that all designs met the same trials.
 fn pairing(summary: &Summary) -> Option<String> {
     let alone = |design: &Design| design.against_baseline.map(|against| against.alone);
-    let alone: Vec<Difference> = summary.designs.iter().filter_map(alone).collect();
+    let complete = summary.designs.iter().filter(|design| !design.incomplete);
+    let alone: Vec<Difference> = complete.filter_map(alone).collect();
     let (correlations, worth): (Vec<f64>, Vec<f64>) = alone
         .iter()
         .filter_map(|d| Some((d.correlation?, d.worth?)))

@@ -33,6 +33,14 @@ pub fn page(
             format!("{asked} trials were requested"),
         ));
     }
+    let incomplete = manifest.points.iter();
+    let incomplete = incomplete.filter(|point| point.trials < manifest.trials);
+    let incomplete: Vec<String> = incomplete
+        .map(|point| format!("{} ({} trials)", point.label, point.trials))
+        .collect();
+    if !incomplete.is_empty() {
+        facts.push(("Incomplete".to_owned(), incomplete.join(", ")));
+    }
     let section = |figure: &Figure| {
         Section::new(&figure.heading, &figure.text).with_chart(figure.chart.clone())
     };
@@ -44,6 +52,7 @@ pub fn page(
         )
         .with_table(table.clone()),
     );
+    sections.extend(failed(manifest));
     sections.extend(basis(manifest));
     Report {
         title: manifest.title.clone(),
@@ -53,6 +62,31 @@ pub fn page(
         footer: material.footer.clone(),
         raw_json: Some(json.to_owned()),
     }
+}
+
+/// The trials that failed, and how to see it happen.
+fn failed(manifest: &Manifest) -> Option<Section> {
+    if manifest.failed.is_empty() {
+        return None;
+    }
+    let columns = vec![
+        Column::text("design"),
+        Column::number("trial", ""),
+        Column::text("what went wrong"),
+        Column::text("replay"),
+    ];
+    let mut table = Table::new("Trials that failed", columns);
+    for entry in &manifest.failed {
+        table.push(vec![
+            Cell::text(&entry.point),
+            Cell::number(entry.trial as f64, Format::Count),
+            Cell::text(&entry.wrong),
+            Cell::text(&entry.replay),
+        ]);
+    }
+    let text = "These trials have no row. Their designs are incomplete: they are compared with the \
+                baseline over the trials that both have, and are ranked nowhere.";
+    Some(Section::new("Which trials failed?", text).with_table(table))
 }
 
 /// Where the numbers of the scenario come from: each is either reported or assumed.

@@ -29,8 +29,8 @@ pub fn typical(rows: &Rows) -> Option<u64> {
     let recover = rows.optional("recover_s", 0);
     let median = quantile(&rows.defined("recover_s", 0), 0.5, LEVEL)?.value;
     let apart = |trial: &usize| recover[*trial].map_or(f64::INFINITY, |s| (s - median).abs());
-    let trial = (0..rows.trials()).min_by(|a, b| apart(a).total_cmp(&apart(b)))?;
-    Some(trial as u64 + 1)
+    let place = (0..recover.len()).min_by(|a, b| apart(a).total_cmp(&apart(b)))?;
+    Some(rows.trials_of(0)[place])
 }
 
 /// When a service first stopped answering.

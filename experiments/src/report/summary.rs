@@ -1,6 +1,10 @@
 //! The numbers behind every table, chart and sentence: rows in, estimates out.
+//!
+//! A design whose trials failed in part is incomplete. Its numbers are those of the trials that it
+//! has, it is compared with the baseline over the trials that both have, by itself, and it is
+//! ranked nowhere: the trials that fail are hardly the mild ones.
 
-use serde::Serialize;
+use serde::ser::{Serialize, Serializer};
 
 use crate::rows::read::Rows;
 use crate::stats::bootstrap::{REPLICAS, Replicas, bca, replicate};
@@ -15,7 +19,7 @@ use crate::study::file::{Objective, Statistic};
 pub const MARGIN: f64 = 0.02;
 
 /// What a study has shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Summary {
     /// The level of every interval.
     pub level: f64,
@@ -23,10 +27,11 @@ pub struct Summary {
     pub standing: Standing,
     /// The designs, the baseline first.
     pub designs: Vec<Design>,
-    /// The design with the smallest mean loss; among equals the cheapest.
-    pub best: usize,
-    /// The cheapest design that is no worse than the best (see `margin`).
-    pub cheapest_no_worse: usize,
+    /// The complete design with the smallest mean loss; among equals the cheapest. `None` if the
+    /// baseline is incomplete.
+    pub best: Option<usize>,
+    /// The cheapest complete design that is no worse than the best (see `margin`).
+    pub cheapest_no_worse: Option<usize>,
     /// Share of the baseline's mean loss within which a design is no worse than the best.
     pub margin: f64,
     /// What each level buys against its factor's baseline level, averaged over the full factorial.
@@ -34,9 +39,11 @@ pub struct Summary {
 }
 
 /// What the trials can say at all, before anything is said about designs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
+    /// Trials of the baseline failed, so nothing is ranked against it.
+    BaselineIncomplete,
     /// Nobody came, so nothing could be lost.
     NobodyCame,
     /// The baseline had no outage, and lost nothing but visits in progress at the end.
@@ -50,56 +57,99 @@ pub enum Standing {
 }
 
 /// One design.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Design {
     /// Its name.
     pub label: String,
     /// Its level of every factor.
     pub levels: Vec<String>,
-    /// Lost requests per trial.
-    pub lost: Measured,
-    /// Of the trials that lost anything, the share; with a bound if there was none.
-    pub trials_with_loss: Share,
+    /// How many of its trials have a row.
+    pub trials: usize,
+    /// Some of its trials failed.
+    pub incomplete: bool,
+    /// The measures of [`SUMMARISED`].
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// Of the trials that lost anything, the share; with a bound if there was none. `None` without
+    /// trials.
+    pub trials_with_loss: Option<Share>,
     /// Of the trials in which nothing could be captured for a while, the share; likewise.
-    pub trials_with_outage: Share,
-    /// Against the baseline; `None` for the baseline itself.
+    pub trials_with_outage: Option<Share>,
+    /// Against the baseline; `None` for the baseline itself, and with fewer than two trials that
+    /// both have.
     pub against_baseline: Option<Against>,
-    /// Upper end of the simultaneous interval of its loss over the best design's.
-    pub above_best_at_most: f64,
-    /// How often it has the smallest mean loss, over bootstrap replicas of the trials.
-    pub probability_best: f64,
-    /// Blocked visits a trial.
-    pub blocked: Measured,
-    /// Spooled visits a trial.
-    pub spooled: Measured,
-    /// Acknowledged and then lost, a trial.
-    pub acked_lost: Measured,
-    /// Captured more than once, a trial.
-    pub captured_twice: Measured,
-    /// Seconds in which nothing could be captured.
-    pub downtime_true_s: Measured,
-    /// Seconds of minutes beyond the error objective.
-    pub downtime_observed_s: Measured,
-    /// Seconds to the first page or automatic action, over the trials that had one.
-    pub detect_s: Option<Measured>,
-    /// Seconds of the whole outage, over the trials that had one and recovered.
-    pub recover_s: Option<Measured>,
-    /// Seconds of the longest replay of a spool, over the trials in which one took anything.
-    pub spool_replay_s: Option<Measured>,
-    /// Promotions a trial.
-    pub failovers: Measured,
-    /// Promotions that did not help, a trial.
-    pub useless_failovers: Measured,
-    /// Promotions that were not needed, a trial.
-    pub false_failovers: Measured,
-    /// US dollars a month.
-    pub cost_per_month_usd: Measured,
+    /// Upper end of the simultaneous interval of its loss over the best design's; `None` where it
+    /// is not ranked.
+    pub above_best_at_most: Option<f64>,
+    /// How often it has the smallest mean loss, over bootstrap replicas of the trials; likewise.
+    pub probability_best: Option<f64>,
     /// The study's objectives, in their order.
     pub objectives: Vec<Judged>,
 }
 
+/// The measures that are summarised, by the names of their columns and in this order.
+pub const SUMMARISED: [&str; 14] = [
+    "lost",
+    "blocked",
+    "spooled",
+    "acked_lost",
+    "captured_twice",
+    "downtime_true_s",
+    "downtime_observed_s",
+    "detect_s",
+    "recover_s",
+    "spool_replay_s",
+    "failovers",
+    "useless_failovers",
+    "false_failovers",
+    "cost_per_month_usd",
+];
+
+/// Each of [`SUMMARISED`] over the trials in which it is defined; `None` in fewer than two.
+#[derive(Clone, Debug)]
+pub struct Measures([Option<Measured>; SUMMARISED.len()]);
+
+impl Measures {
+    /// Of one point.
+    fn of(rows: &Rows, point: usize) -> Measures {
+        Measures(SUMMARISED.map(|name| measured(&rows.defined(name, point))))
+    }
+
+    /// Every measure with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Option<Measured>)> {
+        SUMMARISED.into_iter().zip(self.0)
+    }
+}
+
+impl Serialize for Measures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl Design {
+    /// A measure of [`SUMMARISED`]; `None` if it is defined in fewer than two trials.
+    pub fn measured(&self, name: &str) -> Option<Measured> {
+        let place = SUMMARISED.iter().position(|known| *known == name);
+        self.measures.0[place.expect("a measure that is summarised")]
+    }
+
+    /// The lost requests of a complete design.
+    pub fn lost(&self) -> Measured {
+        let lost = self.measured("lost");
+        lost.expect("a complete design has two trials at least")
+    }
+
+    /// The mean of a measure that every trial of a complete design defines.
+    pub fn mean(&self, name: &str) -> f64 {
+        let measured = self.measured(name);
+        let measured = measured.expect("a complete design has two trials at least");
+        measured.mean.value
+    }
+}
+
 /// A measure over the trials.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Measured {
     /// The mean.
     pub mean: Estimate,
@@ -112,7 +162,7 @@ pub struct Measured {
 }
 
 /// A share of trials.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Share {
     /// The share seen.
     pub share: f64,
@@ -121,7 +171,7 @@ pub struct Share {
 }
 
 /// A design against the baseline, trial by trial.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Against {
     /// Mean difference; its interval holds for all designs together.
     pub difference: Estimate,
@@ -137,7 +187,7 @@ pub struct Against {
 }
 
 /// What one level buys, averaged over all combinations of the other factors.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Effect {
     /// The factor.
     pub factor: String,
@@ -155,7 +205,7 @@ pub struct Effect {
 }
 
 /// An objective and whether a design keeps it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Judged {
     /// The objective.
     pub objective: Objective,
@@ -167,38 +217,77 @@ pub struct Judged {
 
 /// Everything that the rows show.
 pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
-    let lost: Vec<&[f64]> = (0..rows.points())
-        .map(|point| rows.values("lost", point))
+    let mut designs: Vec<Design> = (0..rows.points())
+        .map(|point| design(rows, point, objectives))
         .collect();
+    let complete = rows.complete();
+    let ranked = (complete.first() == Some(&0)).then(|| rank(rows, &complete, &mut designs));
+    compare_alone(rows, &mut designs);
+    let adjusted = holm(&p_values(&designs));
+    let compared = designs
+        .iter_mut()
+        .filter_map(|d| d.against_baseline.as_mut());
+    for (against, p_holm) in compared.zip(adjusted) {
+        against.p_holm = p_holm;
+    }
+    Summary {
+        level: LEVEL,
+        standing: match ranked {
+            None => Standing::BaselineIncomplete,
+            Some((best, _)) => standing(rows, &designs[0], &designs[best]),
+        },
+        designs,
+        best: ranked.map(|(best, _)| best),
+        cheapest_no_worse: ranked.map(|(_, cheapest)| cheapest),
+        margin: MARGIN,
+        effects: effects(rows),
+    }
+}
+
+/// Compares the complete designs, the baseline first among them, with it and with the best. Returns
+/// the best, and the cheapest that is no worse.
+fn rank(rows: &Rows, complete: &[usize], designs: &mut [Design]) -> (usize, usize) {
+    let lost: Vec<&[f64]> = complete.iter().map(|p| rows.values("lost", *p)).collect();
     let replicas = replicate(&lost, REPLICAS);
-    let costs: Vec<f64> = (0..rows.points())
-        .map(|p| average(rows.values("cost_per_month_usd", p)))
-        .collect();
+    let cost = |p: &usize| average(rows.values("cost_per_month_usd", *p));
+    let costs: Vec<f64> = complete.iter().map(cost).collect();
     let best = best(&replicas.means, &costs);
     let above_best = above(&replicas, best, rows.trials());
     let against = against(&lost, &replicas);
     let shares = replicas.share_best();
-    let design = |point: usize| Design {
-        against_baseline: against[point],
-        above_best_at_most: above_best[point],
-        probability_best: shares[point],
-        ..design(rows, point, objectives)
-    };
+    for (place, point) in complete.iter().enumerate() {
+        let design = &mut designs[*point];
+        design.against_baseline = against[place];
+        design.above_best_at_most = Some(above_best[place]);
+        design.probability_best = Some(shares[place]);
+    }
     let margin = MARGIN * replicas.means[0];
-    let no_worse = |point: &usize| *point == best || above_best[*point] <= margin;
-    let cheapest = (0..rows.points())
+    let no_worse = |place: &usize| *place == best || above_best[*place] <= margin;
+    let cheapest = (0..complete.len())
         .filter(no_worse)
         .min_by(|a, b| costs[*a].total_cmp(&costs[*b]));
-    let designs: Vec<Design> = (0..rows.points()).map(design).collect();
-    Summary {
-        level: LEVEL,
-        standing: standing(rows, &designs[0], &designs[best]),
-        designs,
-        best,
-        cheapest_no_worse: cheapest.expect("the best is no worse than itself"),
-        margin: MARGIN,
-        effects: effects(rows),
+    let cheapest = cheapest.expect("the best is no worse than itself");
+    (complete[best], complete[cheapest])
+}
+
+/// Compares what [`rank`] has left out with the baseline: each design by itself, over the trials
+/// that both have.
+fn compare_alone(rows: &Rows, designs: &mut [Design]) {
+    for (point, design) in designs.iter_mut().enumerate().skip(1) {
+        let trials = rows.common(&[0, point]);
+        if design.against_baseline.is_some() || trials.len() < 2 {
+            continue;
+        }
+        let base = rows.values_in("lost", 0, &trials);
+        let lost = rows.values_in("lost", point, &trials);
+        let pair = [base.as_slice(), lost.as_slice()];
+        design.against_baseline = against(&pair, &replicate(&pair, REPLICAS))[1];
     }
+}
+
+fn p_values(designs: &[Design]) -> Vec<f64> {
+    let compared = designs.iter().filter_map(|design| design.against_baseline);
+    compared.map(|against| against.alone.p).collect()
 }
 
 fn standing(rows: &Rows, base: &Design, best: &Design) -> Standing {
@@ -206,7 +295,7 @@ fn standing(rows: &Rows, base: &Design, best: &Design) -> Standing {
     let fewer = best
         .against_baseline
         .is_some_and(|against| against.difference.high < 0.0);
-    match (base.trials_with_outage.share == 0.0, base.lost.max == 0.0) {
+    match (none("downtime_true_s"), base.lost().max == 0.0) {
         (_, _) if none("visits") => Standing::NobodyCame,
         (true, _) if none("abandoned") => Standing::NoOutage,
         (false, true) => Standing::NothingLost,
@@ -237,18 +326,13 @@ fn above(replicas: &Replicas, best: usize, n: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Designs against the first of them. The p values are adjusted later.
 fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
     let n = lost[0].len();
     let alone: Vec<Difference> = lost[1..]
         .iter()
         .map(|values| compare(lost[0], values, LEVEL).expect("two trials at least"))
         .collect();
-    let adjusted = holm(
-        &alone
-            .iter()
-            .map(|difference| difference.p)
-            .collect::<Vec<_>>(),
-    );
     let pairs: Vec<(usize, usize)> = (1..lost.len()).map(|point| (point, 0)).collect();
     let together = all_against(replicas, &pairs, n, |point, base| point - base);
     let changes = has_ratio(replicas, 0)
@@ -263,7 +347,7 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
                 .filter(|change| agree(change, &together[place])),
             alone: alone[place],
             bootstrap: bca(&differences(lost[0], lost[place + 1]), replicas, LEVEL),
-            p_holm: adjusted[place],
+            p_holm: alone[place].p,
         })
     };
     std::iter::once(None)
@@ -273,34 +357,20 @@ fn against(lost: &[&[f64]], replicas: &Replicas) -> Vec<Option<Against>> {
 
 fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
     let entry = &rows.manifest.points[point];
-    let all = |measure: &str| measured(rows.values(measure, point)).expect("two trials at least");
-    let some = |measure: &str| measured(&rows.defined(measure, point));
-    let lost = rows.values("lost", point);
     let levels = rows.manifest.factors.iter().zip(&entry.levels);
     Design {
         label: entry.label.clone(),
         levels: levels
             .map(|(factor, level)| factor.levels[*level].clone())
             .collect(),
-        lost: all("lost"),
-        trials_with_loss: above_zero(lost),
+        trials: rows.trials_of(point).len(),
+        incomplete: !rows.manifest.is_complete(point),
+        measures: Measures::of(rows, point),
+        trials_with_loss: above_zero(rows.values("lost", point)),
         trials_with_outage: above_zero(rows.values("downtime_true_s", point)),
         against_baseline: None,
-        above_best_at_most: 0.0,
-        probability_best: 0.0,
-        blocked: all("blocked"),
-        spooled: all("spooled"),
-        acked_lost: all("acked_lost"),
-        captured_twice: all("captured_twice"),
-        downtime_true_s: all("downtime_true_s"),
-        downtime_observed_s: all("downtime_observed_s"),
-        detect_s: some("detect_s"),
-        recover_s: some("recover_s"),
-        spool_replay_s: some("spool_replay_s"),
-        failovers: all("failovers"),
-        useless_failovers: all("useless_failovers"),
-        false_failovers: all("false_failovers"),
-        cost_per_month_usd: all("cost_per_month_usd"),
+        above_best_at_most: None,
+        probability_best: None,
         objectives: objectives
             .iter()
             .map(|objective| judged(rows, point, objective))
@@ -308,13 +378,13 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
     }
 }
 
-fn above_zero(values: &[f64]) -> Share {
+fn above_zero(values: &[f64]) -> Option<Share> {
     let n = values.len();
     let count = values.iter().filter(|value| **value > 0.0).count();
-    Share {
+    (n > 0).then(|| Share {
         share: count as f64 / n as f64,
         at_most_if_none: (count == 0).then(|| never_seen_at_most(n, LEVEL)),
-    }
+    })
 }
 
 /// Mean and quantiles; `None` for fewer than two values.
@@ -339,7 +409,10 @@ fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
         None => mean(&values, LEVEL).map(|e| (e.value, Some((e.low, e.high)))),
         Some(share) => quantile(&values, share, LEVEL).map(|q| (q.value, q.interval)),
     };
+    // What an incomplete design would have is not known.
+    let complete = rows.manifest.is_complete(point);
     let kept = found
+        .filter(|_| complete)
         .and_then(|(_, interval)| interval)
         .and_then(|(low, high)| match (high <= bound, low > bound) {
             (true, _) => Some(true),
@@ -353,55 +426,85 @@ fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
     }
 }
 
+/// The losses of one level of a factor, trial by trial, in the mean over all combinations of the
+/// others that are complete with this level and with the baseline's; and of that, over the same.
+struct Averaged {
+    factor: usize,
+    level: usize,
+    lost: Vec<f64>,
+    base: Vec<f64>,
+}
+
 /// The average effect of every level, over the full factorial; single points take no part.
 fn effects(rows: &Rows) -> Vec<Effect> {
     let factors = &rows.manifest.factors;
     let baseline = &rows.manifest.points[0].levels;
-    let averages: Vec<Vec<Vec<f64>>> = (0..factors.len())
-        .map(|factor| {
-            (0..factors[factor].levels.len())
-                .map(|l| averaged(rows, factor, l))
-                .collect()
-        })
-        .collect();
-    let slices: Vec<&[f64]> = averages.iter().flatten().map(Vec::as_slice).collect();
-    if slices.is_empty() {
+    let levels = (0..factors.len())
+        .flat_map(|factor| (0..factors[factor].levels.len()).map(move |level| (factor, level)));
+    let averages: Vec<Averaged> = levels.filter_map(|of| averaged(rows, of)).collect();
+    if averages.is_empty() {
         return Vec::new();
     }
+    let both = |of: &Averaged| [of.lost.clone(), of.base.clone()];
+    let slices: Vec<Vec<f64>> = averages.iter().flat_map(both).collect();
+    let slices: Vec<&[f64]> = slices.iter().map(Vec::as_slice).collect();
     let replicas = replicate(&slices, REPLICAS);
-    let mut places = Vec::new();
-    let mut start = 0;
-    for (factor, levels) in averages.iter().enumerate() {
-        let base = start + baseline[factor];
-        places.extend((0..levels.len()).map(|level| (factor, level, start + level, base)));
-        start += levels.len();
-    }
-    let varied: Vec<(usize, usize)> = places
-        .iter()
-        .filter(|(_, _, place, base)| place != base)
-        .map(|(_, _, place, base)| (*place, *base))
+    let varied: Vec<usize> = (0..averages.len())
+        .filter(|place| averages[*place].level != baseline[averages[*place].factor])
         .collect();
-    let differences = all_against(&replicas, &varied, rows.trials(), |level, base| {
-        level - base
-    });
-    let defined = varied.iter().all(|(_, base)| has_ratio(&replicas, *base));
+    let pairs: Vec<(usize, usize)> = varied.iter().map(|p| (2 * p, 2 * p + 1)).collect();
+    let n = rows.trials();
+    let differences = all_against(&replicas, &pairs, n, |level, base| level - base);
+    let defined = pairs.iter().all(|(_, base)| has_ratio(&replicas, *base));
     let ratio = |level: f64, base: f64| level / base - 1.0;
-    let changes =
-        defined.then(|| no_less_than_all(all_against(&replicas, &varied, rows.trials(), ratio)));
-    let effect = |&(factor, level, place, base): &(usize, usize, usize, usize)| {
-        let number = varied.iter().position(|pair| *pair == (place, base));
+    let changes = defined.then(|| no_less_than_all(all_against(&replicas, &pairs, n, ratio)));
+    let effect = |(place, of): (usize, &Averaged)| {
+        let number = varied.iter().position(|varied| *varied == place);
+        let difference = number.map(|number| differences[number]);
         let change = number.and_then(|number| Some(changes.as_ref()?[number]));
+        let agrees = |change: &Estimate| difference.is_some_and(|d| agree(change, &d));
         Effect {
-            factor: factors[factor].name.clone(),
-            level: factors[factor].levels[level].clone(),
-            baseline_level: factors[factor].levels[baseline[factor]].clone(),
-            mean: amount(slices[place], LEVEL).expect("two trials at least"),
-            difference: number.map(|number| differences[number]),
-            change: change
-                .filter(|change| number.is_some_and(|number| agree(change, &differences[number]))),
+            factor: factors[of.factor].name.clone(),
+            level: factors[of.factor].levels[of.level].clone(),
+            baseline_level: factors[of.factor].levels[baseline[of.factor]].clone(),
+            mean: amount(&of.lost, LEVEL).expect("two trials at least"),
+            difference,
+            change: change.filter(agrees),
         }
     };
-    places.iter().map(effect).collect()
+    averages.iter().enumerate().map(effect).collect()
+}
+
+/// `None` if no combination is complete.
+fn averaged(rows: &Rows, (factor, level): (usize, usize)) -> Option<Averaged> {
+    let points = &rows.manifest.points;
+    let usable = |point: &usize| !points[*point].single && rows.manifest.is_complete(*point);
+    let with_base = |point: usize| {
+        let mut levels = points[point].levels.clone();
+        levels[factor] = points[0].levels[factor];
+        let mut others = (0..points.len()).filter(usable);
+        Some((point, others.find(|other| points[*other].levels == levels)?))
+    };
+    let having = (0..points.len()).filter(usable);
+    let having = having.filter(|point| points[*point].levels[factor] == level);
+    let (of_level, mut of_base): (Vec<usize>, Vec<usize>) = having.filter_map(with_base).unzip();
+    of_base.sort_unstable();
+    (!of_level.is_empty()).then(|| Averaged {
+        factor,
+        level,
+        lost: mean_lost(rows, &of_level),
+        base: mean_lost(rows, &of_base),
+    })
+}
+
+/// The mean loss of complete designs, trial by trial.
+fn mean_lost(rows: &Rows, points: &[usize]) -> Vec<f64> {
+    let lost: Vec<&[f64]> = points.iter().map(|p| rows.values("lost", *p)).collect();
+    let mean = |trial: usize| {
+        let sum: f64 = lost.iter().map(|values| values[trial]).sum();
+        sum / lost.len() as f64
+    };
+    (0..rows.trials()).map(mean).collect()
 }
 
 /// Whether a change in per cent of this design has a meaning: it loses something, and so many of
@@ -439,20 +542,4 @@ fn all_against(
         |&(level, base): &(usize, usize)| move |means: &[f64]| quantity(means[level], means[base]);
     let quantities: Vec<_> = pairs.iter().map(of).collect();
     simultaneous(replicas, &quantities, LEVEL, n)
-}
-
-/// For each trial, the mean loss over all combinations that have the level.
-fn averaged(rows: &Rows, factor: usize, level: usize) -> Vec<f64> {
-    let points = &rows.manifest.points;
-    let having: Vec<usize> = (0..points.len())
-        .filter(|point| !points[*point].single && points[*point].levels[factor] == level)
-        .collect();
-    let mean = |trial: usize| {
-        let sum: f64 = having
-            .iter()
-            .map(|point| rows.values("lost", *point)[trial])
-            .sum();
-        sum / having.len() as f64
-    };
-    (0..rows.trials()).map(mean).collect()
 }

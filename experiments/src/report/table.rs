@@ -33,39 +33,66 @@ pub fn table(rows: &Rows, summary: &Summary) -> Table {
     let title = format!("{} (n = {n} trials of each design)", rows.manifest.title);
     let mut table = Table::new(title, columns);
     for design in &summary.designs {
-        table.push(row(design));
+        table.push(row(rows, design));
     }
     table
 }
 
-fn row(design: &Design) -> Vec<Cell> {
-    let mean = |measured: &Measured| measured.mean.value;
-    let change = match &design.against_baseline {
-        None => Cell::text("baseline"),
-        Some(against) => Cell::text(change_words(against.change.as_ref(), &against.difference)),
+fn row(rows: &Rows, design: &Design) -> Vec<Cell> {
+    let of = |name: &str| design.measured(name);
+    let number = |value: Option<f64>, format| match value {
+        Some(value) => Cell::number(value, format),
+        None => Cell::Empty,
     };
-    let failovers = format!(
-        "{:.1} ({:.1}, {:.1})",
-        mean(&design.failovers),
-        mean(&design.useless_failovers),
-        mean(&design.false_failovers)
-    );
+    let mean = |name: &str| of(name).map(|measured| measured.mean.value);
+    let lost = of("lost");
     vec![
         Cell::text(&design.label),
-        Cell::estimate(drawn(&design.lost.mean), count(design.lost.mean.value)),
-        Cell::number(design.lost.median.value, Format::Count),
-        Cell::number(design.lost.p95.value, Format::Count),
-        change,
-        Cell::number(mean(&design.downtime_true_s), Format::Duration),
+        lost.map_or(Cell::Empty, |lost| {
+            Cell::estimate(drawn(&lost.mean), count(lost.mean.value))
+        }),
+        number(lost.map(|lost| lost.median.value), Format::Count),
+        number(lost.map(|lost| lost.p95.value), Format::Count),
+        change(rows, design),
+        number(mean("downtime_true_s"), Format::Duration),
         detect(design),
-        Cell::text(failovers),
-        Cell::number(mean(&design.cost_per_month_usd), Format::Money('$')),
+        failovers(design).map_or(Cell::Empty, Cell::text),
+        number(mean("cost_per_month_usd"), Format::Money('$')),
     ]
+}
+
+/// Against the baseline, or why there is no comparison.
+fn change(rows: &Rows, design: &Design) -> Cell {
+    if design.incomplete {
+        let (trials, all) = (design.trials, rows.trials());
+        return Cell::text(format!("INCOMPLETE: {trials} of {all} trials"));
+    }
+    Cell::text(match &design.against_baseline {
+        None if rows.manifest.is_complete(0) => "baseline".to_owned(),
+        None => "the baseline has no trials".to_owned(),
+        Some(against) => {
+            let words = change_words(against.change.as_ref(), &against.difference);
+            match against.alone.mean.n == rows.trials() {
+                true => words,
+                false => format!("{words}, n = {}", against.alone.mean.n),
+            }
+        }
+    })
+}
+
+fn failovers(design: &Design) -> Option<String> {
+    let mean = |name: &str| Some(design.measured(name)?.mean.value);
+    Some(format!(
+        "{:.1} ({:.1}, {:.1})",
+        mean("failovers")?,
+        mean("useless_failovers")?,
+        mean("false_failovers")?
+    ))
 }
 
 /// A median over some of the trials shows their share.
 fn detect(design: &Design) -> Cell {
-    let (Some(detect), all) = (design.detect_s, design.lost.mean.n) else {
+    let (Some(detect), all) = (design.measured("detect_s"), design.trials) else {
         return Cell::Empty;
     };
     let time = Format::Duration.number(detect.median.value);
@@ -99,24 +126,10 @@ fn fields(rows: &Rows, design: &Design) -> Fields {
     let mut fields = vec![("point".to_owned(), design.label.clone())];
     let factors = rows.manifest.factors.iter().zip(&design.levels);
     fields.extend(factors.map(|(factor, level)| (factor.name.clone(), level.clone())));
-    fields.push(("trials".to_owned(), rows.trials().to_string()));
-    let measures = [
-        ("lost", Some(design.lost)),
-        ("blocked", Some(design.blocked)),
-        ("spooled", Some(design.spooled)),
-        ("acked_lost", Some(design.acked_lost)),
-        ("captured_twice", Some(design.captured_twice)),
-        ("downtime_true_s", Some(design.downtime_true_s)),
-        ("downtime_observed_s", Some(design.downtime_observed_s)),
-        ("detect_s", design.detect_s),
-        ("recover_s", design.recover_s),
-        ("spool_replay_s", design.spool_replay_s),
-        ("failovers", Some(design.failovers)),
-        ("useless_failovers", Some(design.useless_failovers)),
-        ("false_failovers", Some(design.false_failovers)),
-        ("cost_per_month_usd", Some(design.cost_per_month_usd)),
-    ];
-    for (name, measured) in measures {
+    let failed = rows.trials() - design.trials;
+    fields.push(("trials".to_owned(), design.trials.to_string()));
+    fields.push(("trials_missing".to_owned(), failed.to_string()));
+    for (name, measured) in design.measures.iter() {
         push_measure(&mut fields, name, measured);
     }
     push_against(&mut fields, design);
@@ -177,6 +190,7 @@ fn push_against(fields: &mut Fields, design: &Design) {
     let alone = against.map(|against| against.alone);
     let bootstrap = against.map(|against| against.bootstrap);
     let values = [
+        ("pairs", alone.map(|d| d.mean.n as f64)),
         ("lost_difference", together.map(|e| e.value)),
         ("lost_difference_low", together.map(|e| e.low)),
         ("lost_difference_high", together.map(|e| e.high)),
@@ -191,7 +205,7 @@ fn push_against(fields: &mut Fields, design: &Design) {
         ("p_holm", against.map(|against| against.p_holm)),
         ("correlation", alone.and_then(|d| d.correlation)),
         ("pairing_worth", alone.and_then(|d| d.worth)),
-        ("probability_best", Some(design.probability_best)),
+        ("probability_best", design.probability_best),
     ];
     for (name, value) in values {
         push(fields, name.to_owned(), value);

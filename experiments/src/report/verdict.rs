@@ -4,7 +4,7 @@
 use output::Format;
 
 use super::notes;
-use super::summary::{Against, Design, Effect, Standing, Summary};
+use super::summary::{Against, Design, Effect, Share, Standing, Summary};
 use super::words::{change_words, count, less};
 use crate::rows::read::Rows;
 use crate::stats::Estimate;
@@ -12,15 +12,20 @@ use crate::study::file::Amount;
 
 /// The sentences, the answer first.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
-    let mut sentences = vec![first(summary)];
+    let mut sentences = vec![first(rows, summary)];
+    sentences.extend(incomplete(rows));
     match summary.standing {
+        Standing::BaselineIncomplete => {}
         Standing::NobodyCame | Standing::NoOutage => {
             sentences.extend(outages_of_their_own(summary));
             sentences.extend(objectives(summary));
             return sentences;
         }
         Standing::NothingLost | Standing::NothingShown => {}
-        Standing::Fewer => sentences.extend([rivals(summary), cheapest(summary)]),
+        Standing::Fewer => {
+            sentences.extend(rivals(summary));
+            sentences.extend(cheapest(summary));
+        }
     }
     sentences.extend(objectives(summary));
     sentences.extend(effects(summary));
@@ -29,13 +34,20 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
 }
 
 /// The answer, or why there is none.
-fn first(summary: &Summary) -> String {
-    let (base, best) = (&summary.designs[0], &summary.designs[summary.best]);
-    let n = base.lost.mean.n;
+fn first(rows: &Rows, summary: &Summary) -> String {
+    let base = &summary.designs[0];
     let base_name = format!("the baseline ({})", base.label);
-    let down = Format::Duration.number(base.downtime_true_s.mean.value);
+    let Some(best) = summary.best.map(|best| &summary.designs[best]) else {
+        return format!(
+            "Nothing is ranked: {} of {} trials of {base_name} failed.",
+            rows.trials() - base.trials,
+            rows.trials()
+        );
+    };
+    let n = base.trials;
+    let down = Format::Duration.number(base.mean("downtime_true_s"));
     match (summary.standing, &best.against_baseline) {
-        (Standing::NobodyCame, _) if base.trials_with_outage.share == 0.0 => format!(
+        (Standing::NobodyCame, _) if !had_outage(base) => format!(
             "No visits arrived in {n} trials, so nothing could be lost. There was no outage under \
              {base_name} either."
         ),
@@ -48,7 +60,7 @@ fn first(summary: &Summary) -> String {
             "Under {base_name} nothing was lost in {n} trials, so less than {} of such periods \
              lose anything (95 % confidence), although no request could succeed for {down} per \
              trial. There is no loss to reduce.",
-            Format::Percent(1).number(base.trials_with_loss.at_most_if_none.unwrap_or(1.0))
+            Format::Percent(1).number(bound(base.trials_with_loss).unwrap_or(1.0))
         ),
         (Standing::Fewer, Some(against)) => fewer(base, best, against),
         (Standing::NothingShown, Some(against)) => format!(
@@ -57,15 +69,52 @@ fn first(summary: &Summary) -> String {
             best.label,
             change(against)
         ),
-        (Standing::Fewer | Standing::NothingShown, None) => {
-            format!("No design loses fewer requests than {base_name}.")
-        }
+        (_, None) => format!("No design loses fewer requests than {base_name}."),
+        (Standing::BaselineIncomplete, Some(_)) => unreachable!("then there is no best"),
     }
 }
 
+/// Which designs have lost trials, and how many.
+fn incomplete(rows: &Rows) -> Option<String> {
+    let all = rows.trials() as u64;
+    let points = &rows.manifest.points;
+    let lacking = points.iter().filter(|point| point.trials < all);
+    let lacking = lacking.map(|point| {
+        let missing = all - point.trials;
+        format!("{} ({missing} of {all} trials)", point.label)
+    });
+    let lacking: Vec<String> = lacking.collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "Incomplete, as trials failed, and ranked nowhere: {}. What their other trials show is \
+             hardly all of it. Each failed trial and the command that replays it are in \
+             manifest.json.",
+            some(&lacking)
+        )
+    })
+}
+
+/// The first three, and how many more there are.
+fn some(words: &[String]) -> String {
+    let first = words[..words.len().min(3)].join(", ");
+    match words.len().saturating_sub(3) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn had_outage(design: &Design) -> bool {
+    let share = design.trials_with_outage;
+    share.is_some_and(|share| share.share > 0.0)
+}
+
+fn bound(share: Option<Share>) -> Option<f64> {
+    share?.at_most_if_none
+}
+
 fn no_outage(base: &Design, base_name: &str) -> String {
-    let (n, lost) = (base.lost.mean.n, base.lost.mean.value);
-    let bound = base.trials_with_outage.at_most_if_none.unwrap_or(1.0);
+    let (n, lost) = (base.trials, base.mean("lost"));
+    let bound = bound(base.trials_with_outage).unwrap_or(1.0);
     let rest = match lost > 0.0 {
         true => format!(
             ". The {} lost per trial are visits still in progress when the trial ends",
@@ -82,37 +131,30 @@ fn no_outage(base: &Design, base_name: &str) -> String {
 
 /// A design may bring outages that the baseline does not have.
 fn outages_of_their_own(summary: &Summary) -> Option<String> {
-    let had = |design: &&Design| design.trials_with_outage.share > 0.0;
-    let with: Vec<&str> = summary.designs[1..]
+    let with: Vec<String> = summary.designs[1..]
         .iter()
-        .filter(had)
-        .map(|design| design.label.as_str())
+        .filter(|design| had_outage(design))
+        .map(|design| design.label.clone())
         .collect();
-    let base = summary.designs[0].trials_with_outage.share > 0.0;
-    (!base && !with.is_empty()).then(|| {
+    (!had_outage(&summary.designs[0]) && !with.is_empty()).then(|| {
         let all = summary.designs.len() - 1;
-        let (some, more) = (&with[..with.len().min(3)], with.len().saturating_sub(3));
-        let more = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         format!(
-            "{} of the {all} other designs caused outages that the baseline did not have: {}{more}.",
+            "{} of the {all} other designs caused outages that the baseline did not have: {}.",
             with.len(),
-            some.join(", ")
+            some(&with)
         )
     })
 }
 
 /// The best is shown to lose fewer than the baseline.
 fn fewer(base: &Design, best: &Design, against: &Against) -> String {
-    let n = base.lost.mean.n;
-    let costs = cost_words(best.cost_per_month_usd.mean.value - base.cost_per_month_usd.mean.value);
+    let n = base.trials;
+    let costs = cost_words(best.mean("cost_per_month_usd") - base.mean("cost_per_month_usd"));
     let failovers = saved_failovers(base, best);
     let words = |value: f64| count(value).number(value);
-    let mean = |design: &Design| words(design.lost.mean.value);
-    let median = |design: &Design| words(design.lost.median.value);
-    if let Some(bound) = best.trials_with_loss.at_most_if_none {
+    let mean = |design: &Design| words(design.mean("lost"));
+    let median = |design: &Design| words(design.lost().median.value);
+    if let Some(bound) = bound(best.trials_with_loss) {
         return format!(
             "{} loses nothing in {n} trials (95 % confidence: it loses anything in less than {} of \
              trials). The baseline ({}) loses {} requests per trial (median {}). The design \
@@ -158,7 +200,7 @@ fn cost_words(more: f64) -> String {
 }
 
 fn saved_failovers(base: &Design, best: &Design) -> String {
-    let saved = base.useless_failovers.mean.value - best.useless_failovers.mean.value;
+    let saved = base.mean("useless_failovers") - best.mean("useless_failovers");
     match saved.abs() < 0.05 {
         true => String::new(),
         false if saved > 0.0 => format!(" and avoids {saved:.1} useless failovers per trial"),
@@ -167,39 +209,45 @@ fn saved_failovers(base: &Design, best: &Design) -> String {
 }
 
 /// How certain it is that the best design is the best.
-fn rivals(summary: &Summary) -> String {
-    let best = &summary.designs[summary.best];
+fn rivals(summary: &Summary) -> Option<String> {
+    let best = &summary.designs[summary.best?];
+    let probability = |design: &Design| design.probability_best.unwrap_or(0.0);
     let others = summary
         .designs
         .iter()
-        .filter(|design| design.label != best.label);
+        .filter(|design| !design.incomplete && design.label != best.label);
     let (equals, others): (Vec<&Design>, Vec<&Design>) =
-        others.partition(|design| design.lost.mean.value == best.lost.mean.value);
+        others.partition(|design| design.mean("lost") == best.mean("lost"));
     let rivals: Vec<&Design> = others
         .into_iter()
-        .filter(|d| d.probability_best >= 0.05)
+        .filter(|d| probability(d) >= 0.05)
         .collect();
-    let share = |designs: &[&Design]| designs.iter().map(|d| d.probability_best).sum::<f64>();
-    let probability = Format::Percent(0).number(best.probability_best + share(&equals));
-    let all = summary.designs.len();
+    let of_equals: f64 = equals.iter().map(|design| probability(design)).sum();
+    let together = Format::Percent(0).number(probability(best) + of_equals);
+    let all = ranked(summary).count();
     let first = match equals.as_slice() {
-        [] => format!("With a probability of {probability} it is the best of the {all} designs"),
+        [] => format!("With a probability of {together} it is the best of the {all} designs"),
         equals => format!(
-            "{}, which cost{} no less, lose{} as little. With a probability of {probability} they \
+            "{}, which cost{} no less, lose{} as little. With a probability of {together} they \
              are together the best of the {all} designs",
             labels(equals),
             if equals.len() == 1 { "s" } else { "" },
             if equals.len() == 1 { "s" } else { "" }
         ),
     };
-    match rivals.as_slice() {
+    Some(match rivals.as_slice() {
         [] => format!("{first}."),
         few if few.len() <= 3 => format!("{first}. Close behind: {}.", labels(few)),
         many => format!(
             "{first}. {} others have a probability of 5 % or more: the trials cannot tell them apart.",
             many.len()
         ),
-    }
+    })
+}
+
+/// The complete designs.
+fn ranked(summary: &Summary) -> impl Iterator<Item = &Design> {
+    summary.designs.iter().filter(|design| !design.incomplete)
 }
 
 fn labels(designs: &[&Design]) -> String {
@@ -207,26 +255,24 @@ fn labels(designs: &[&Design]) -> String {
     labels.join(", ")
 }
 
-fn cheapest(summary: &Summary) -> String {
-    let best = &summary.designs[summary.best];
-    let cheapest = &summary.designs[summary.cheapest_no_worse];
+fn cheapest(summary: &Summary) -> Option<String> {
+    let (best, cheapest) = (summary.best?, summary.cheapest_no_worse?);
     let margin = Format::Percent(0).number(summary.margin);
     let money = Format::Money('$');
-    let cost = cheapest.cost_per_month_usd.mean.value;
-    if summary.cheapest_no_worse == summary.best {
-        return format!(
-            "It costs {} a month. No cheaper design is shown to be as good (within {margin} of the \
-             baseline's loss, 95 % confidence).",
-            money.number(cost)
-        );
+    let cost_of = |point: usize| summary.designs[point].mean("cost_per_month_usd");
+    let cost = money.number(cost_of(cheapest));
+    if cheapest == best {
+        return Some(format!(
+            "It costs {cost} a month. No cheaper design is shown to be as good (within {margin} of \
+             the baseline's loss, 95 % confidence)."
+        ));
     }
-    format!(
+    Some(format!(
         "The cheapest design that is shown to be as good (within {margin} of the baseline's loss, \
-         95 % confidence) is {} at {} a month, which is {} less.",
-        cheapest.label,
-        money.number(cost),
-        money.number(best.cost_per_month_usd.mean.value - cost)
-    )
+         95 % confidence) is {} at {cost} a month, which is {} less.",
+        summary.designs[cheapest].label,
+        money.number(cost_of(best) - cost_of(cheapest))
+    ))
 }
 
 fn objectives(summary: &Summary) -> Vec<String> {
@@ -234,8 +280,8 @@ fn objectives(summary: &Summary) -> Vec<String> {
     let sentence = |place: usize| {
         let objective = &summary.designs[0].objectives[place].objective;
         let kept = |design: &&Design| design.objectives[place].kept == Some(true);
-        let cost = |design: &&Design| design.cost_per_month_usd.mean.value;
-        let keeping: Vec<&Design> = summary.designs.iter().filter(kept).collect();
+        let cost = |design: &&Design| design.mean("cost_per_month_usd");
+        let keeping: Vec<&Design> = ranked(summary).filter(kept).collect();
         let cheapest = keeping.iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
         let goal = format!(
             "{} of {} at most {}",
@@ -248,7 +294,7 @@ fn objectives(summary: &Summary) -> Vec<String> {
             Some(design) => format!(
                 "{} of {} designs meet the objective ({goal}). The cheapest is {} at {} a month.",
                 keeping.len(),
-                summary.designs.len(),
+                ranked(summary).count(),
                 design.label,
                 Format::Money('$').number(cost(design))
             ),

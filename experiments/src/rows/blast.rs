@@ -78,11 +78,13 @@ impl BlastSums {
         }
     }
 
-    /// The rows of all designs, whose labels are given in their order.
+    /// The rows of all designs, whose labels are given in their order. One trial has no interval,
+    /// so a design with fewer than two has no rows.
     pub fn rows(&self, labels: &[String]) -> Vec<BlastRow> {
         let of_point = |(point, pairs): (&usize, &Vec<Pair>)| {
+            let two = pairs.iter().filter(|pair| pair.trials > 1);
             let row = |pair: &Pair| pair.row(&labels[*point]);
-            pairs.iter().map(row).collect::<Vec<BlastRow>>()
+            two.map(row).collect::<Vec<BlastRow>>()
         };
         self.points.iter().flat_map(of_point).collect()
     }

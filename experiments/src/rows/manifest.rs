@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measures::columns;
+use crate::measures::{Column, columns};
+use crate::runner::{FailedTrial, Ran};
 use crate::study::Plan;
 use models::spec::{AboutSpec, FactSpec};
 
@@ -25,7 +26,7 @@ pub struct Manifest {
     pub seed: u64,
     /// Trials of each point that were asked for.
     pub trials_asked: u64,
-    /// Trials of each point that were kept: 1 to this.
+    /// Trials of each point that were run: 1 to this.
     pub trials: u64,
     /// The study was interrupted before all trials were done.
     pub interrupted: bool,
@@ -39,6 +40,9 @@ pub struct Manifest {
     pub factors: Vec<FactorEntry>,
     /// The points, the baseline first.
     pub points: Vec<PointEntry>,
+    /// The trials that failed: they have no row, and the other trials of their point do not stand
+    /// for them.
+    pub failed: Vec<FailedEntry>,
     /// The columns of `outcomes.csv` behind those of the factors.
     pub columns: Vec<ColumnEntry>,
 }
@@ -72,6 +76,21 @@ pub struct PointEntry {
     pub levels: Vec<usize>,
     /// It stands beside the full factorial.
     pub single: bool,
+    /// How many of its trials have a row.
+    pub trials: u64,
+}
+
+/// A trial of one point that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedEntry {
+    /// The point's label.
+    pub point: String,
+    /// The trial.
+    pub trial: u64,
+    /// What went wrong.
+    pub wrong: String,
+    /// The command that replays it.
+    pub replay: String,
 }
 
 /// A column of the rows.
@@ -85,61 +104,103 @@ pub struct ColumnEntry {
     pub what: String,
 }
 
-/// What was asked of a study and what came of it.
+/// What was asked of a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct Asked<'a> {
+    /// A built-in name or a path.
+    pub name: &'a str,
     /// The seed.
     pub seed: u64,
-    /// Trials of each point that were asked for.
-    pub asked: u64,
-    /// Trials of each point that were kept.
-    pub kept: u64,
+    /// Trials of each point.
+    pub trials: u64,
 }
 
 impl Manifest {
     /// The manifest of a plan that has been run.
-    pub fn of(plan: &Plan, basis: Vec<BasisEntry>, asked_name: &str, extent: Extent) -> Manifest {
+    pub fn of(plan: &Plan, basis: Vec<BasisEntry>, asked: &Asked, ran: &Ran) -> Manifest {
         let factor = |factor: &crate::study::Factor| FactorEntry {
             name: factor.name.clone(),
             levels: factor.levels.clone(),
         };
-        let point = |point: &crate::study::PlannedPoint| PointEntry {
+        let point = |(place, point): (usize, &crate::study::PlannedPoint)| PointEntry {
             label: point.label.clone(),
             levels: point.levels.clone(),
             single: point.single,
+            trials: ran.rows[place],
         };
-        let column = |(name, unit, what)| ColumnEntry {
-            name,
-            unit: str::to_owned(unit),
-            what,
+        let column = |column: Column| ColumnEntry {
+            name: column.name(),
+            unit: column.unit().to_owned(),
+            what: column.what(),
         };
-        let Extent { seed, asked, kept } = extent;
+        let Asked { name, seed, trials } = *asked;
+        let failed = |failed: &FailedTrial| {
+            let label = &plan.points[failed.point].label;
+            let trial = failed.trial;
+            FailedEntry {
+                point: label.clone(),
+                trial,
+                wrong: failed.wrong.clone(),
+                replay: trace_command(name, trial, seed, Some(label)),
+            }
+        };
         Manifest {
-            format: 1,
+            format: 2,
             study: plan.name.clone(),
             title: plan.title.clone(),
             scenario: plan.scenario.clone(),
             scenario_hash: plan.hash.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed,
-            trials_asked: asked,
-            trials: kept,
-            interrupted: kept < asked,
-            asked_for: asked_name.to_owned(),
-            command: format!("outage compare {asked_name} --trials {kept} --seed {seed}"),
+            trials_asked: trials,
+            trials: ran.trials,
+            interrupted: ran.trials < trials,
+            asked_for: name.to_owned(),
+            command: compare_command(name, ran.trials, seed),
             basis,
             factors: plan.factors.iter().map(factor).collect(),
-            points: plan.points.iter().map(point).collect(),
-            columns: columns().into_iter().map(column).collect(),
+            points: plan.points.iter().enumerate().map(point).collect(),
+            failed: ran.failed.iter().map(failed).collect(),
+            columns: columns().map(column).collect(),
         }
+    }
+
+    /// Is every trial of this point there?
+    pub fn is_complete(&self, point: usize) -> bool {
+        self.points[point].trials == self.trials
+    }
+
+    /// The command that runs the whole study, if it was interrupted.
+    pub fn whole_command(&self) -> String {
+        compare_command(&self.asked_for, self.trials_asked, self.seed)
     }
 
     /// The command that tells a trial of the baseline.
     pub fn trace_command(&self, trial: u64) -> String {
-        format!(
-            "outage trace {} --trial {trial} --seed {}",
-            self.asked_for, self.seed
-        )
+        trace_command(&self.asked_for, trial, self.seed, None)
+    }
+}
+
+/// A command that a shell reads as it is meant, whatever names it holds.
+pub fn trace_command(name: &str, trial: u64, seed: u64, design: Option<&str>) -> String {
+    let (name, trial, seed) = (file(name), trial.to_string(), seed.to_string());
+    let mut words = vec!["outage", "trace", &name, "--trial", &trial, "--seed", &seed];
+    words.extend(design.into_iter().flat_map(|design| ["--point", design]));
+    shell_words::join(words)
+}
+
+fn compare_command(name: &str, trials: u64, seed: u64) -> String {
+    let (name, trials, seed) = (file(name), trials.to_string(), seed.to_string());
+    shell_words::join([
+        "outage", "compare", &name, "--trials", &trials, "--seed", &seed,
+    ])
+}
+
+/// A file whose name begins like an option is given by its path.
+fn file(name: &str) -> String {
+    match name.starts_with('-') && name != "-" {
+        true => format!("./{name}"),
+        false => name.to_owned(),
     }
 }
 
@@ -156,4 +217,23 @@ pub fn basis(about: &AboutSpec) -> Vec<BasisEntry> {
     reported
         .chain(about.assumed.iter().map(entry(false)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_by_a_shell_as_they_are_meant() {
+        let design = "it's; $(rm) \"a\" / b";
+        let command = trace_command("my study.toml", 3, 7, Some(design));
+        let words = shell_words::split(&command).unwrap();
+        assert_eq!(words[2], "my study.toml");
+        assert_eq!(words.last().unwrap(), design);
+        assert_eq!(
+            trace_command("a", 1, 2, None),
+            "outage trace a --trial 1 --seed 2"
+        );
+        assert!(compare_command("-x.toml", 2, 1).starts_with("outage compare ./-x.toml "));
+    }
 }

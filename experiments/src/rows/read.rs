@@ -1,4 +1,6 @@
 //! Reading rows back: columns of numbers, point by point and trial by trial.
+//!
+//! A trial that failed has no row. Two points are compared over the trials that both have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,6 +20,10 @@ pub struct Rows {
     pub components: Vec<String>,
     /// How far the failure of each cluster reached, in every design.
     pub blast: Vec<BlastRow>,
+    /// Where the rows of each point begin, and behind the last of them all.
+    starts: Vec<usize>,
+    /// The trial of each row.
+    trials: Vec<u64>,
     /// By measure: the values of all trials of the first point, then of the second, …
     measures: BTreeMap<&'static str, Vec<f64>>,
     /// By component, likewise.
@@ -35,12 +41,14 @@ impl Rows {
         })?;
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|error| corrupt(&path, error.line() as u64, error.to_string()))?;
-        let measures = outcomes(&directory.join("outcomes.csv"), &manifest)?;
+        let (trials, measures) = outcomes(&directory.join("outcomes.csv"), &manifest)?;
         let (components, downtimes) = components(&directory.join("components.csv"), &manifest)?;
         Ok(Rows {
+            starts: starts(&manifest),
             manifest,
             components,
             blast: blast::read(&directory.join("blast_radius.csv"))?,
+            trials,
             measures,
             downtimes,
         })
@@ -51,9 +59,48 @@ impl Rows {
         self.manifest.points.len()
     }
 
-    /// How many trials each point has.
+    /// How many trials were run under every point.
     pub fn trials(&self) -> usize {
         self.manifest.trials as usize
+    }
+
+    /// The points that have a row of every trial.
+    pub fn complete(&self) -> Vec<usize> {
+        let points = 0..self.points();
+        points.filter(|p| self.manifest.is_complete(*p)).collect()
+    }
+
+    /// The trials of a point that have a row, rising.
+    pub fn trials_of(&self, point: usize) -> &[u64] {
+        &self.trials[self.range(point)]
+    }
+
+    /// The trials that all of some points have.
+    pub fn common(&self, points: &[usize]) -> Vec<u64> {
+        if points.iter().all(|point| self.manifest.is_complete(*point)) {
+            return (1..=self.manifest.trials).collect();
+        }
+        let has = |trial: &u64| {
+            let mut points = points.iter();
+            points.all(|point| self.trials_of(*point).binary_search(trial).is_ok())
+        };
+        (1..=self.manifest.trials).filter(has).collect()
+    }
+
+    /// The values of a measure that is always defined, in these trials.
+    pub fn values_in(&self, measure: &str, point: usize, trials: &[u64]) -> Vec<f64> {
+        self.in_trials(self.values(measure, point), point, trials)
+    }
+
+    /// The downtimes of a component in these trials, in seconds.
+    pub fn downtime_in(&self, component: usize, point: usize, trials: &[u64]) -> Vec<f64> {
+        self.in_trials(self.downtime(component, point), point, trials)
+    }
+
+    fn in_trials(&self, values: &[f64], point: usize, trials: &[u64]) -> Vec<f64> {
+        let rows = self.trials_of(point);
+        let place = |trial: &u64| rows.binary_search(trial).expect("the point has the trial");
+        trials.iter().map(|trial| values[place(trial)]).collect()
     }
 
     /// The values of a measure that is always defined.
@@ -75,7 +122,7 @@ impl Rows {
             .collect()
     }
 
-    /// The values of a measure, trial by trial.
+    /// The values of a measure, in the order of [`Rows::trials_of`].
     pub fn optional(&self, measure: &str, point: usize) -> Vec<Option<f64>> {
         let some = |value: &f64| (!value.is_nan()).then_some(*value);
         self.raw(measure, point).iter().map(some).collect()
@@ -92,11 +139,23 @@ impl Rows {
     }
 
     fn range(&self, point: usize) -> std::ops::Range<usize> {
-        point * self.trials()..(point + 1) * self.trials()
+        self.starts[point]..self.starts[point + 1]
     }
 }
 
-fn outcomes(path: &Path, manifest: &Manifest) -> Result<BTreeMap<&'static str, Vec<f64>>, Error> {
+fn starts(manifest: &Manifest) -> Vec<usize> {
+    let mut starts = vec![0];
+    let mut rows = 0;
+    for point in &manifest.points {
+        rows += point.trials as usize;
+        starts.push(rows);
+    }
+    starts
+}
+
+type Outcomes = (Vec<u64>, BTreeMap<&'static str, Vec<f64>>);
+
+fn outcomes(path: &Path, manifest: &Manifest) -> Result<Outcomes, Error> {
     let mut reader = open(path)?;
     let header = reader
         .headers()
@@ -109,38 +168,40 @@ fn outcomes(path: &Path, manifest: &Manifest) -> Result<BTreeMap<&'static str, V
         places.push((measure.name, place.ok_or_else(missing)?));
     }
     let mut measures: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
-    let mut expected = expected_rows(manifest);
+    let mut trials: Vec<u64> = Vec::new();
+    let mut labels = manifest
+        .points
+        .iter()
+        .flat_map(|point| (0..point.trials).map(move |row| (point.label.as_str(), row)));
     each_row(path, &mut reader, |record, line| {
-        let ours = expected
-            .next()
-            .map(|(label, trial)| (label, trial.to_string()));
-        let found = (record[0].to_owned(), record[1].to_owned());
-        if ours.as_ref() != Some(&found) {
-            let wrong = format!("expected point and trial {ours:?}, found {found:?}");
+        let Some((label, row)) = labels.next() else {
+            return Err(corrupt(path, line, "a row too many".to_owned()));
+        };
+        let trial = number(path, line, &record[1])? as u64;
+        let after = if row > 0 {
+            trials.last().copied()
+        } else {
+            None
+        };
+        let rises = trial > after.unwrap_or(0) && trial <= manifest.trials;
+        if *label != record[0] || !rises {
+            let wrong = format!("trial {} of `{}` is out of place", &record[1], &record[0]);
             return Err(corrupt(path, line, wrong));
         }
+        trials.push(trial);
         for (name, place) in &places {
             let number = number(path, line, &record[*place])?;
             measures.entry(name).or_default().push(number);
         }
         Ok(())
     })?;
-    match expected.next() {
-        None => Ok(measures),
-        Some((label, trial)) => Err(corrupt(
-            path,
-            0,
-            format!("trial {trial} of `{label}` is missing"),
-        )),
+    match labels.next() {
+        None => Ok((trials, measures)),
+        Some((label, row)) => {
+            let wrong = format!("row {} of `{label}` is missing", row + 1);
+            Err(corrupt(path, 0, wrong))
+        }
     }
-}
-
-fn expected_rows(manifest: &Manifest) -> impl Iterator<Item = (String, u64)> + '_ {
-    let trials = manifest.trials;
-    manifest
-        .points
-        .iter()
-        .flat_map(move |p| (1..=trials).map(|trial| (p.label.clone(), trial)))
 }
 
 type Downtimes = (Vec<String>, Vec<Vec<f64>>);
@@ -161,7 +222,8 @@ fn components(path: &Path, manifest: &Manifest) -> Result<Downtimes, Error> {
         downtimes[place].push(number(path, line, &record[3])?);
         Ok(())
     })?;
-    let expected = manifest.points.len() * manifest.trials as usize;
+    let rows = manifest.points.iter().map(|point| point.trials as usize);
+    let expected: usize = rows.sum();
     match downtimes
         .iter()
         .zip(&names)

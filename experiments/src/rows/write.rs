@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use models::outcome::{ComponentDowntime, ProductOutcome, TrialOutcome};
 
 use crate::error::Error;
-use crate::measures::{FIXED_COLUMNS, Field, columns, fields};
+use crate::measures::{Column, FIXED_COLUMNS, Field, columns};
 use crate::study::Plan;
 
 /// Rows of one kind, in the order in which blocks end.
@@ -104,7 +104,7 @@ pub fn outcomes_header(plan: &Plan) -> Vec<u8> {
         fixed
             .into_iter()
             .chain(factors)
-            .chain(columns().into_iter().map(|(name, _, _)| name)),
+            .chain(columns().map(Column::name)),
     )
 }
 
@@ -126,7 +126,7 @@ pub fn outcome_row(plan: &Plan, point: usize, trial: u64, outcome: &TrialOutcome
         fixed
             .into_iter()
             .chain(levels)
-            .chain(fields(outcome).into_iter().map(text)),
+            .chain(columns().map(|column| text(column.value(outcome)))),
     )
 }
 
@@ -174,11 +174,17 @@ pub fn product_rows(plan: &Plan, point: usize, trial: u64, products: &[ProductOu
     products.iter().flat_map(row).collect()
 }
 
+/// Beyond this a number means nothing, and sums over trials would soon be infinite.
+const NUMBER_MAX: f64 = 1e15;
+
 fn text(field: Field) -> String {
     match field {
         Field::Count(count) => count.to_string(),
         Field::Number(Some(number)) => {
-            assert!(number.is_finite(), "a row holds finite numbers or nothing");
+            assert!(
+                number.abs() <= NUMBER_MAX,
+                "a row holds numbers up to {NUMBER_MAX:e}, not {number:e}"
+            );
             number.to_string()
         }
         Field::Number(None) => String::new(),

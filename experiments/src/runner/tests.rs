@@ -8,7 +8,7 @@ use super::*;
 use crate::document::{Node, Place, Table, Value};
 use crate::measures::tests::outcome;
 use crate::rows::blast;
-use crate::rows::manifest::{Extent, Manifest};
+use crate::rows::manifest::{Asked, Manifest};
 use crate::rows::read::Rows;
 use crate::rows::write::{components_header, outcomes_header, products_header};
 use crate::study::{Factor, PlannedPoint};
@@ -49,7 +49,7 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
-fn toy(point: usize, trial: u64) -> Result<TrialResult, String> {
+fn toy(point: usize, trial: u64) -> Result<TrialResult, Failure> {
     let component = ComponentDowntime {
         component: "API".into(),
         downtime_true_s: trial as f64,
@@ -82,29 +82,17 @@ fn toy(point: usize, trial: u64) -> Result<TrialResult, String> {
     })
 }
 
+/// The toy study with everything that it writes, in `directory`.
 fn run_in(
     directory: &Path,
     threads: usize,
     stop: &AtomicBool,
-    trial: impl Fn(usize, u64) -> Result<TrialResult, String> + Sync + Send,
-) -> Result<Rows, Error> {
+    trial: impl Fn(usize, u64) -> Result<TrialResult, Failure> + Sync + Send,
+) -> Result<(Ran, Rows), Error> {
+    let (ran, mut sink) = ran_in(directory, threads, stop, trial)?;
     let plan = plan();
-    let sink = || Spool::new(directory).unwrap();
-    let mut sink = Sink {
-        outcomes: sink(),
-        components: sink(),
-        products: sink(),
-        blast: BlastSums::new(),
-    };
     let labels = plan.points.iter().map(|point| point.label.clone());
     let labels: Vec<String> = labels.collect();
-    let mut progress = Progress::new(labels.clone(), 700);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap();
-    let order = Order { trials: 700, stop };
-    let kept = pool.install(|| run(&plan, &order, trial, &mut sink, &mut progress))?;
     sink.outcomes
         .write(&outcomes_header(&plan), &directory.join("outcomes.csv"))
         .unwrap();
@@ -119,25 +107,51 @@ fn run_in(
     let manifest = Manifest::of(
         &plan,
         Vec::new(),
-        "toy",
-        Extent {
+        &Asked {
+            name: "toy",
             seed: 1,
-            asked: 700,
-            kept,
+            trials: 700,
         },
+        &ran,
     );
     fs::write(
         directory.join("manifest.json"),
         serde_json::to_vec(&manifest).unwrap(),
     )
     .unwrap();
-    Rows::read(directory)
+    Ok((ran, Rows::read(directory)?))
+}
+
+/// The toy study, with spools in `directory`.
+fn ran_in(
+    directory: &Path,
+    threads: usize,
+    stop: &AtomicBool,
+    trial: impl Fn(usize, u64) -> Result<TrialResult, Failure> + Sync + Send,
+) -> Result<(Ran, Sink), Error> {
+    let plan = plan();
+    let spool = || Spool::new(directory).unwrap();
+    let mut sink = Sink {
+        outcomes: spool(),
+        components: spool(),
+        products: spool(),
+        blast: BlastSums::new(),
+    };
+    let labels = plan.points.iter().map(|point| point.label.clone());
+    let mut progress = Progress::new(labels.collect(), 700);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    let order = Order { trials: 700, stop };
+    let ran = pool.install(|| run(&plan, &order, trial, &mut sink, &mut progress))?;
+    Ok((ran, sink))
 }
 
 #[test]
 fn rows_read_back_as_they_were_written() {
     let place = tempfile::tempdir().unwrap();
-    let rows = run_in(place.path(), 2, &AtomicBool::new(false), toy).unwrap();
+    let (_, rows) = run_in(place.path(), 2, &AtomicBool::new(false), toy).unwrap();
     assert_eq!((rows.points(), rows.trials()), (3, 700));
     assert_eq!(rows.values("lost", 0)[..3], [3.0, 6.0, 9.0]);
     assert_eq!(rows.values("lost", 2)[699], 700.0);
@@ -196,7 +210,7 @@ fn an_interruption_keeps_trials_that_every_design_has_met() {
         }
         toy(point, trial)
     });
-    let rows = rows.unwrap();
+    let (_, rows) = rows.unwrap();
     assert!(rows.manifest.interrupted);
     assert!((341..700).contains(&rows.trials()), "{}", rows.trials());
 }
@@ -218,30 +232,63 @@ fn an_interruption_after_one_trial_keeps_nothing_and_ends_with_130() {
                 let left = fs::read_dir(place.path()).unwrap().count();
                 assert_eq!(left, 0, "no rows without a report");
             }
-            _ => assert_eq!(rows.unwrap().trials(), 2),
+            _ => assert_eq!(rows.unwrap().1.trials(), 2),
         }
     }
 }
 
+/// Fails as an error, as a panic, and as a row that cannot be written.
+fn failing(point: usize, trial: u64) -> Result<TrialResult, Failure> {
+    match (point, trial) {
+        (1, 17) => Err(Failure::Failed("too many events".to_owned())),
+        (2, 400) => panic!("a broken promise"),
+        (2, 401) => {
+            let mut result = toy(point, trial)?;
+            result.outcome.cost_per_month_usd = f64::INFINITY;
+            Ok(result)
+        }
+        (_, _) => toy(point, trial),
+    }
+}
+
 #[test]
-fn a_failed_trial_fails_the_study_and_is_named() {
+fn failed_trials_are_named_and_all_other_rows_are_kept() {
+    install_hook();
     let place = tempfile::tempdir().unwrap();
-    let fails = |point: usize, trial: u64| match (point, trial) {
-        (1, 17) => Err("too many events".to_owned()),
-        (2, 400) => panic!("a broken promise"),
-        (_, _) => toy(point, trial),
+    let (ran, mut sink) = ran_in(place.path(), 2, &AtomicBool::new(false), failing).unwrap();
+    assert_eq!(ran.trials, 700);
+    let failed: Vec<(usize, u64)> = ran.failed.iter().map(|f| (f.point, f.trial)).collect();
+    assert_eq!(failed, [(1, 17), (2, 400), (2, 401)]);
+    assert_eq!(ran.failed[0].wrong, "too many events");
+    assert!(ran.failed[1].wrong.ends_with(": a broken promise"));
+    assert!(ran.failed[2].wrong.contains("not inf"), "{:?}", ran.failed);
+    let path = place.path().join("outcomes.csv");
+    sink.outcomes.write(b"", &path).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(text.lines().count(), 3 * 700 - 3);
+    assert!(text.contains("\nextra,399,") && text.contains("\nextra,402,"));
+    assert!(!text.contains("\nextra,400,") && !text.contains("\n\"b, or c\",17,"));
+}
+
+#[test]
+fn a_design_that_fails_always_is_given_up_at_the_same_trial_on_any_number_of_threads() {
+    let fails = |point: usize, trial: u64| match point == 1 && trial > 10 {
+        true => Err(Failure::Failed("again".to_owned())),
+        false => toy(point, trial),
     };
-    let error = run_in(place.path(), 2, &AtomicBool::new(false), fails).unwrap_err();
-    let told = error.to_string();
-    assert!(
-        told.contains("trial 17 of `b, or c` failed: too many events"),
-        "{told}"
-    );
-    let breaks = |point: usize, trial: u64| match (point, trial) {
-        (2, 400) => panic!("a broken promise"),
-        (_, _) => toy(point, trial),
-    };
-    let error = run_in(place.path(), 2, &AtomicBool::new(false), breaks).unwrap_err();
-    assert!(error.to_string().contains("a broken promise"), "{error}");
-    assert_eq!(error.exit_code(), 101);
+    let found = [1, 2, 3].map(|threads| {
+        let place = tempfile::tempdir().unwrap();
+        let (ran, mut sink) =
+            ran_in(place.path(), threads, &AtomicBool::new(false), fails).unwrap();
+        let path = place.path().join("outcomes.csv");
+        sink.outcomes.write(b"", &path).unwrap();
+        (ran, fs::read(path).unwrap())
+    });
+    assert_eq!(found[0], found[1]);
+    assert_eq!(found[0], found[2]);
+    let (ran, rows) = &found[0];
+    let expected: Vec<u64> = (11..=30).collect();
+    let failed = ran.failed.iter().map(|failed| failed.trial);
+    assert_eq!(failed.collect::<Vec<u64>>(), expected);
+    assert_eq!(String::from_utf8_lossy(rows).lines().count(), 2 * 700 + 10);
 }
