@@ -1,4 +1,5 @@
-//! Trials in parallel: one job per (point, trial), nothing shared between jobs.
+//! Trials in parallel: one job per (point, trial). The designs of a trial that run on one thread
+//! share what is drawn of its arrivals, and nothing else.
 //!
 //! Jobs run in blocks of some trials under every design. A block's rows are written in order before
 //! the next begins, so memory does not grow with the number of trials and no result depends on the
@@ -18,6 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use models::TrialResult;
 use models::outcome::BlastMinutes;
 use rayon::prelude::*;
+use sim::Streams;
 
 pub use caught::{caught, install_hook};
 
@@ -41,6 +43,8 @@ const JOBS_A_BLOCK: u64 = 1024;
 pub struct Order<'a> {
     /// Trials 1 to this, under every design.
     pub trials: u64,
+    /// Names all randomness.
+    pub seed: u64,
     /// Set when the user interrupts.
     pub stop: &'a AtomicBool,
 }
@@ -106,6 +110,11 @@ enum Ended {
     Stopped,
 }
 
+/// What the designs of a trial share that run one after the other on one thread: its streams, with
+/// all that was drawn of its arrivals. Results do not depend on who shares.
+#[derive(Default)]
+struct Shared(Option<(u64, Streams)>);
+
 /// The failed trials of each design so far.
 struct Failures(Vec<Mutex<Vec<u64>>>);
 
@@ -121,7 +130,7 @@ pub fn run<F>(
     progress: &mut Progress,
 ) -> Result<Ran, Error>
 where
-    F: Fn(usize, u64) -> Result<TrialResult, Failure> + Sync,
+    F: Fn(usize, u64, &Streams) -> Result<TrialResult, Failure> + Sync,
 {
     let points = plan.points.len();
     let a_block = (JOBS_A_BLOCK / points as u64).max(1);
@@ -167,13 +176,13 @@ fn run_block<F>(
     progress: &Progress,
 ) -> Vec<Ended>
 where
-    F: Fn(usize, u64) -> Result<TrialResult, Failure> + Sync,
+    F: Fn(usize, u64, &Streams) -> Result<TrialResult, Failure> + Sync,
 {
     let points = plan.points.len();
     let jobs: Vec<(u64, usize)> = trials
         .flat_map(|number| (0..points).map(move |point| (number, point)))
         .collect();
-    let run_one = |(number, point): (u64, usize)| {
+    let run_one = |shared: &mut Shared, (number, point): (u64, usize)| {
         if order.stop.load(Ordering::Relaxed) {
             return Ended::Stopped;
         }
@@ -181,23 +190,27 @@ where
             progress.run_ended();
             return Ended::GivenUp;
         }
-        let ended = run_job(plan, trial, point, number);
+        let streams = shared.streams(order.seed, number);
+        let ended = run_job(plan, trial, point, number, streams);
         progress.run_ended();
         if matches!(ended, Ended::Failed(_)) {
             failures.add(point, number);
+            *shared = Shared::default();
         }
         ended
     };
-    jobs.into_par_iter().map(run_one).collect()
+    jobs.into_par_iter()
+        .map_init(Shared::default, run_one)
+        .collect()
 }
 
 /// One trial of one design, with everything that is made of it.
-fn run_job<F>(plan: &Plan, trial: &F, point: usize, number: u64) -> Ended
+fn run_job<F>(plan: &Plan, trial: &F, point: usize, number: u64, streams: &Streams) -> Ended
 where
-    F: Fn(usize, u64) -> Result<TrialResult, Failure>,
+    F: Fn(usize, u64, &Streams) -> Result<TrialResult, Failure>,
 {
     let job = || {
-        let result = trial(point, number)?;
+        let result = trial(point, number, streams)?;
         Ok(Yield {
             outcome: outcome_row(plan, point, number, &result.outcome),
             components: component_rows(plan, point, number, &result.components),
@@ -271,6 +284,15 @@ impl Failures {
             });
         }
         rows
+    }
+}
+
+impl Shared {
+    /// The streams of a trial: those of the job before, if it was the same.
+    fn streams(&mut self, seed: u64, number: u64) -> &Streams {
+        let known = self.0.take().filter(|(known, _)| *known == number);
+        let streams = known.unwrap_or_else(|| (number, Streams::for_trial(seed, number).kept()));
+        &self.0.insert(streams).1
     }
 }
 

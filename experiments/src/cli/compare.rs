@@ -112,6 +112,7 @@ fn simulate(
     let plan = &study.plan;
     let order = Order {
         trials: asked.trials,
+        seed: asked.seed,
         stop: interrupt.stop(),
     };
     let mode = if arguments.eager {
@@ -121,10 +122,9 @@ fn simulate(
     };
     let options = RunOptions { mode, story: false };
     let test_panic = TestPanic::from_environment();
-    let trial = |point: usize, number: u64| {
+    let trial = |point: usize, number: u64, streams: &Streams| {
         test_panic.meet(&plan.points[point].label, number);
-        let streams = Streams::for_trial(asked.seed, number);
-        let result = run_trial(&study.worlds[point], &streams, &options);
+        let result = run_trial(&study.worlds[point], streams, &options);
         result.map_err(|error| Failure::Failed(error.to_string()))
     };
     let directory = results.directory();

@@ -143,7 +143,12 @@ fn ran_in(
         .num_threads(threads)
         .build()
         .unwrap();
-    let order = Order { trials: 700, stop };
+    let trial = |point, number, _: &Streams| trial(point, number);
+    let order = Order {
+        trials: 700,
+        seed: 1,
+        stop,
+    };
     let ran = pool.install(|| run(&plan, &order, trial, &mut sink, &mut progress))?;
     Ok((ran, sink))
 }
