@@ -8,7 +8,7 @@ use crate::cluster::subscribers::SlowSubscriber;
 use crate::event::Cx;
 use crate::spec::fault::{SideSpec, WeightSpec};
 use crate::spec::redis::QueueSpec;
-use crate::spec::{FaultSpec, WorldSpec};
+use crate::spec::{FaultSpec, SystemSpec};
 use crate::streams;
 
 /// One fault of one trial.
@@ -133,7 +133,7 @@ impl Fault {
     }
 
     /// Puts the draws behind it on record.
-    pub fn record(&self, spec: &WorldSpec, cx: &mut Cx) {
+    pub fn record(&self, spec: &SystemSpec, cx: &mut Cx) {
         let name = &spec.workloads[self.workload()].name;
         let what = match self {
             Fault::Burst { tree, .. } => {
@@ -165,12 +165,12 @@ pub fn cell(i: usize, cells: usize, streams: &Streams) -> usize {
 }
 
 /// The faults of this trial, in the order of the scenario.
-pub fn draw(spec: &WorldSpec, streams: &Streams) -> Vec<Fault> {
+pub fn draw(faults: &[FaultSpec], spec: &SystemSpec, streams: &Streams) -> Vec<Fault> {
     let one = |(i, fault): (usize, &FaultSpec)| draw_one(i as u64, fault, spec, streams);
-    spec.faults.iter().enumerate().map(one).collect()
+    faults.iter().enumerate().map(one).collect()
 }
 
-fn draw_one(i: u64, fault: &FaultSpec, spec: &WorldSpec, streams: &Streams) -> Fault {
+fn draw_one(i: u64, fault: &FaultSpec, spec: &SystemSpec, streams: &Streams) -> Fault {
     let mut rng = streams.stream(streams::FAULT, i);
     let position = |name: &str| {
         let found = spec.workloads.iter().position(|w| w.name == name);
@@ -251,7 +251,7 @@ fn cut(hosts: &[u16], clients: SideSpec) -> Cut {
 fn draw_burst(
     i: u64,
     fault: &FaultSpec,
-    spec: &WorldSpec,
+    spec: &SystemSpec,
     streams: &Streams,
     rng: &mut Rng,
 ) -> Fault {
@@ -295,7 +295,7 @@ fn slow_consumers(
     workload: usize,
     (at, lasts): (SimTime, Option<SimDuration>),
     slowdown: f64,
-    spec: &WorldSpec,
+    spec: &SystemSpec,
     streams: &Streams,
 ) -> Fault {
     let of = &spec.workloads[workload];

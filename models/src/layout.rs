@@ -25,7 +25,7 @@
 
 use crate::spec::redis::Budget;
 use crate::spec::service::Access;
-use crate::spec::{LayoutSpec, WorldSpec};
+use crate::spec::{LayoutSpec, PriceSpec, SystemSpec};
 
 /// One cluster to be built.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,9 +59,9 @@ pub fn of_cell(entity: u64, cell: usize) -> u64 {
 const HOURS_PER_MONTH: f64 = 730.0;
 
 /// The clusters that the scenario's layout asks for, cell by cell.
-pub fn plan(spec: &WorldSpec) -> Vec<ClusterPlan> {
+pub fn plan(layout: &LayoutSpec, spec: &SystemSpec) -> Vec<ClusterPlan> {
     let all: Vec<usize> = (0..spec.workloads.len()).collect();
-    match spec.layout {
+    match *layout {
         LayoutSpec::Shared {} | LayoutSpec::BulkheadOnly { .. } => vec![ClusterPlan {
             name: "shared".to_owned(),
             workloads: all,
@@ -90,8 +90,8 @@ pub fn plan(spec: &WorldSpec) -> Vec<ClusterPlan> {
 }
 
 /// How many cells there are, each with services and clusters of its own.
-pub fn cells(spec: &WorldSpec) -> usize {
-    match spec.layout {
+pub fn cells(layout: &LayoutSpec) -> usize {
+    match *layout {
         LayoutSpec::Cells { count, .. } => usize::from(count),
         LayoutSpec::Shared {}
         | LayoutSpec::BulkheadOnly { .. }
@@ -101,7 +101,7 @@ pub fn cells(spec: &WorldSpec) -> usize {
 }
 
 /// A cluster for each group of workloads, node memory in proportion to datasets.
-fn apart(spec: &WorldSpec, budget: Budget, groups: Vec<(String, Vec<usize>)>) -> Vec<ClusterPlan> {
+fn apart(spec: &SystemSpec, budget: Budget, groups: Vec<(String, Vec<usize>)>) -> Vec<ClusterPlan> {
     let dataset = |workloads: &[usize]| -> f64 {
         let datasets = workloads.iter().map(|w| spec.workloads[*w].dataset);
         datasets.map(|dataset| dataset.as_f64()).sum()
@@ -119,7 +119,7 @@ fn apart(spec: &WorldSpec, budget: Budget, groups: Vec<(String, Vec<usize>)>) ->
 }
 
 /// The workloads at home with each service, and those that no service needs, each for itself.
-fn homes(spec: &WorldSpec) -> Vec<(String, Vec<usize>)> {
+fn homes(spec: &SystemSpec) -> Vec<(String, Vec<usize>)> {
     let uses = |workload: usize, access: Access| {
         let name = &spec.workloads[workload].name;
         spec.services.iter().position(|service| {
@@ -143,7 +143,7 @@ fn homes(spec: &WorldSpec) -> Vec<(String, Vec<usize>)> {
 }
 
 /// Memory of a node over all of so many clusters.
-fn memory(spec: &WorldSpec, budget: Budget, clusters: usize) -> f64 {
+fn memory(spec: &SystemSpec, budget: Budget, clusters: usize) -> f64 {
     let node_memory = spec.redis.node_memory.as_f64();
     match budget {
         Budget::EqualMemory => node_memory,
@@ -158,7 +158,7 @@ fn memory(spec: &WorldSpec, budget: Budget, clusters: usize) -> f64 {
 }
 
 /// US dollars per month of nodes with `bytes` of memory in all.
-pub fn nodes_per_month(spec: &WorldSpec, nodes: usize, bytes: f64) -> f64 {
+pub fn nodes_per_month(price: &PriceSpec, nodes: usize, bytes: f64) -> f64 {
     let gib = bytes / (1u64 << 30) as f64;
-    gib * spec.price.gib_hour.get() * HOURS_PER_MONTH + nodes as f64 * spec.price.node_month.get()
+    gib * price.gib_hour.get() * HOURS_PER_MONTH + nodes as f64 * price.node_month.get()
 }

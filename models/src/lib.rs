@@ -36,8 +36,8 @@ pub mod world;
 pub use demand::Mode;
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
 pub use problems::Problem;
-pub use spec::WorldSpec;
 pub use trial::{TrialError, run_trial};
+pub use world::WorldSpec;
 
 /// How a trial is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

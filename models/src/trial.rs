@@ -4,8 +4,8 @@ use sim::{Agenda, EngineError, SimTime, Streams, run};
 
 use crate::RunOptions;
 use crate::outcome::TrialResult;
-use crate::spec::WorldSpec;
 use crate::world;
+use crate::world::WorldSpec;
 
 /// Why a trial could not be finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,8 @@
 mod support;
 
 use models::Mode;
-use models::spec::{ClockSpec, WorldSpec};
+use models::WorldSpec;
+use models::spec::ClockSpec;
 use models::traffic::intensity;
 use sim::{ArrivalTree, Intensity, Purpose, SimDuration, SimTime, Streams};
 use support::{small_world, trial};

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use models::spec::WorldSpec;
-use models::{Mode, RunOptions, run_trial};
+use models::{Mode, RunOptions, WorldSpec, run_trial};
 use sim::{SimTime, Streams};
 
 use super::TraceArguments;

@@ -23,7 +23,7 @@ use crate::layout::ClusterPlan;
 use crate::ledger::Ledger;
 use crate::redis::evict::Pool;
 use crate::spec::redis::Holds;
-use crate::spec::{WorkloadSpec, WorldSpec};
+use crate::spec::{SystemSpec, WorkloadSpec};
 
 /// The TTL that keys with one are taken to have been given, in seconds: only whose is shorter
 /// matters, and a scenario does not say.
@@ -72,7 +72,7 @@ impl Evicted {
 
 impl Evictions {
     /// Nothing yet.
-    pub fn new(spec: &WorldSpec, plan: &ClusterPlan, shards: usize) -> Evictions {
+    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, shards: usize) -> Evictions {
         let workload = |w: &usize| {
             let WorkloadSpec {
                 name,

@@ -19,7 +19,7 @@ use super::Cluster;
 use crate::event::{ClusterTimer, Cx};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Reply;
-use crate::spec::WorldSpec;
+use crate::spec::SystemSpec;
 use crate::spec::service::{ClientSpec, FollowsSpec};
 
 /// How clients find out, of the slowest service.
@@ -35,7 +35,7 @@ pub(super) struct Following {
 
 impl Following {
     /// Of the clients that use a cluster.
-    pub fn new(spec: &WorldSpec, plan: &ClusterPlan) -> Following {
+    pub fn new(spec: &SystemSpec, plan: &ClusterPlan) -> Following {
         let here = |name: &str| {
             let mut workloads = plan.workloads.iter().map(|w| &spec.workloads[*w]);
             workloads.any(|workload| workload.name == name)

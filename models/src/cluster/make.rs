@@ -12,11 +12,11 @@ use crate::redis::keyspace;
 use crate::redis::memory::NodeMemory;
 use crate::redis::replication::{History, Lineage};
 use crate::spec::persistence::PubsubSpec;
-use crate::spec::{FailoverSpec, RedisSpec, WorkloadSpec, WorldSpec};
+use crate::spec::{FailoverSpec, RedisSpec, SystemSpec, WorkloadSpec};
 use failover::cluster_bus::ReplicaLink;
 
 /// What each of a cluster's workloads holds at the start, in whole keys.
-pub(super) fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
+pub(super) fn starts(spec: &SystemSpec, plan: &ClusterPlan) -> Vec<Held> {
     let cluster = spec.failover.cluster_mode();
     let one = |w: &usize| {
         let workload = &spec.workloads[*w];
@@ -28,14 +28,14 @@ pub(super) fn starts(spec: &WorldSpec, plan: &ClusterPlan) -> Vec<Held> {
 }
 
 /// Mean bytes of the string that holds a key's name.
-pub(super) fn key_name(spec: &WorldSpec, plan: &ClusterPlan) -> f64 {
+pub(super) fn key_name(spec: &SystemSpec, plan: &ClusterPlan) -> f64 {
     let length = |w: &usize| spec.workloads[*w].key_length.get();
     let names = plan.workloads.iter().map(length).map(keyspace::string);
     names.sum::<u64>() as f64 / plan.workloads.len() as f64
 }
 
 /// Commands per second, and those that write.
-pub(super) fn commands(spec: &WorldSpec, plan: &ClusterPlan) -> (f64, f64) {
+pub(super) fn commands(spec: &SystemSpec, plan: &ClusterPlan) -> (f64, f64) {
     let on_it = plan.workloads.iter().map(|w| &spec.workloads[*w]);
     let of = |workload: &WorkloadSpec| {
         let commands = workload.commands.get();

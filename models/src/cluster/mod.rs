@@ -53,7 +53,7 @@ use crate::redis::growth::{Adding, Growth, Held};
 use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::Load;
 use crate::spec::service::Access;
-use crate::spec::{FailoverSpec, RedisSpec, WorldSpec};
+use crate::spec::{FailoverSpec, RedisSpec, SystemSpec};
 use demand::Mode;
 use demand::answer::{Answer, Cause};
 use evictions::Evictions;
@@ -152,7 +152,7 @@ impl Cluster {
     pub fn new(
         id: ClusterId,
         plan: &ClusterPlan,
-        spec: &WorldSpec,
+        spec: &SystemSpec,
         adding: Vec<Adding>,
         (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,

@@ -27,8 +27,8 @@ use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::Held;
 use crate::redis::keyspace::{self, OBJECT};
 use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
+use crate::spec::SystemSpec;
 use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
-use crate::spec::{FailoverSpec, WorldSpec};
 use demand::Mode;
 
 /// The saves of a cluster whose nodes make any.
@@ -77,7 +77,7 @@ struct Saving {
 
 impl Saves {
     /// The saves of a cluster with so many nodes; each node's plan is still to be made.
-    pub fn new(spec: &WorldSpec, nodes: usize) -> Option<Saves> {
+    pub fn new(spec: &SystemSpec, nodes: usize) -> Option<Saves> {
         let plan = Plan {
             first: SimTime::ZERO,
             cycle: SimDuration::ZERO,
@@ -85,7 +85,7 @@ impl Saves {
         };
         Some(Saves {
             spec: spec.redis.persistence.clone()?,
-            patience: patience(spec),
+            patience: spec.patience,
             plans: vec![plan; nodes],
         })
     }
@@ -443,21 +443,4 @@ impl Cluster {
 pub(super) fn is_gone(fault: Option<Condition>) -> bool {
     use Condition::{HostLost, Killed, Loading};
     matches!(fault, Some(Killed | Loading | HostLost))
-}
-
-/// The shortest time that anybody waits for an answer before he acts on it.
-fn patience(spec: &WorldSpec) -> SimDuration {
-    let clients = spec.services.iter().flat_map(|service| {
-        let given = service.client.command_timeout;
-        given.into_iter().chain([service.gateway_timeout])
-    });
-    let signers = spec.classes().map(|class| class.patience);
-    let checks = spec.health_checks.iter().map(|check| check.timeout);
-    let bus = match &spec.failover {
-        FailoverSpec::ClusterBus(bus) => Some(bus.node_timeout / 2),
-        FailoverSpec::Sentinel(sentinel) => Some(sentinel.down_after / 2),
-        FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => None,
-    };
-    let shortest = clients.chain(signers).chain(checks).chain(bus).min();
-    shortest.expect("there is a service")
 }

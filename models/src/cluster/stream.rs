@@ -22,7 +22,7 @@ use crate::event::Cx;
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Cron, History, Lineage, SECOND};
-use crate::spec::{WorkloadSpec, WorldSpec};
+use crate::spec::{SystemSpec, WorkloadSpec};
 use failover::cluster_bus::ReplicaLink;
 
 /// The bus draws from positions of the same stream; phases of crons are a sub-stream of it.
@@ -37,7 +37,7 @@ pub(super) fn cron(key: StreamKey, node: usize) -> Cron {
 }
 
 /// Bytes per second of writes that add no key.
-pub(super) fn other_writes(plan: &ClusterPlan, spec: &WorldSpec) -> f64 {
+pub(super) fn other_writes(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
     let of = |workload: &WorkloadSpec| {
         let writes = workload.commands.get() * workload.writes.get() - workload.new_keys.get();
         writes.max(0.0) * workload.write_size.as_f64()
@@ -47,7 +47,7 @@ pub(super) fn other_writes(plan: &ClusterPlan, spec: &WorldSpec) -> f64 {
 }
 
 /// Mean size of a write over all workloads; zero if nobody writes.
-pub(super) fn write_size(plan: &ClusterPlan, spec: &WorldSpec) -> f64 {
+pub(super) fn write_size(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
     let writes = |workload: &WorkloadSpec| workload.commands.get() * workload.writes.get();
     let workloads = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
     let all: f64 = workloads().map(writes).sum();

@@ -3,7 +3,8 @@
 use sim::SimDuration;
 
 use super::Findings;
-use crate::spec::{AlertSpec, MetricSpec, WorldSpec};
+use crate::spec::{AlertSpec, MetricSpec};
+use crate::world::WorldSpec;
 
 /// More samples in a window than any rule needs: they are all looked at, at every scrape.
 const SAMPLES_MAX: u64 = 10_000;

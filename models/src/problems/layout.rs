@@ -4,7 +4,8 @@ use super::Findings;
 use crate::layout;
 use crate::redis::table;
 use crate::spec::redis::CELLS_MAX;
-use crate::spec::{LayoutSpec, WorkloadSpec, WorldSpec};
+use crate::spec::{LayoutSpec, WorkloadSpec};
+use crate::world::WorldSpec;
 
 impl WorldSpec {
     pub(super) fn check_layout(&self, found: &mut Findings) {
@@ -38,7 +39,7 @@ impl WorldSpec {
 
     /// A world that is full from the start has no healthy state to compare with.
     fn check_initial_fill(&self, found: &mut Findings) {
-        for plan in layout::plan(self) {
+        for plan in layout::plan(&self.layout, &self.system()) {
             let node = plan.node_memory - self.redis.system_reserve.as_f64();
             let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
             let share = self.redis.fullest_shard.get() * plan.part;

@@ -1,6 +1,7 @@
 //! What types cannot say about a scenario: every finding at once, each with its key and its mend.
 
 mod alerts;
+mod doubts;
 mod layout;
 mod people;
 mod replication;
@@ -12,9 +13,8 @@ use sim::dist::Dist;
 use sim::quantity::Factor;
 
 use crate::spec::redis::MaxmemoryPolicy;
-use crate::spec::{
-    ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec, WorldSpec,
-};
+use crate::spec::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec};
+use crate::world::WorldSpec;
 
 /// One thing that is wrong with a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use sim::quantity::Factor;
 
 use super::Findings;
-use crate::spec::{FailoverSpec, RemedySpec, StepSpec, WorldSpec};
+use crate::spec::{FailoverSpec, RemedySpec, StepSpec};
+use crate::world::WorldSpec;
 
 impl WorldSpec {
     pub(super) fn check_people(&self, found: &mut Findings) {

@@ -4,7 +4,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 
 use super::Findings;
-use crate::spec::WorldSpec;
+use crate::world::WorldSpec;
 
 /// `repl-timeout`, `min-replicas-max-lag` and their like are whole seconds in Redis.
 const SECOND: SimDuration = SimDuration::from_secs(1);

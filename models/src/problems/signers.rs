@@ -3,8 +3,9 @@
 use sim::SimDuration;
 
 use super::Findings;
+use crate::spec::ClassSpec;
 use crate::spec::signers::SIGNERS;
-use crate::spec::{ClassSpec, WorldSpec};
+use crate::world::WorldSpec;
 
 impl WorldSpec {
     pub(super) fn check_signers(&self, found: &mut Findings) {

@@ -3,8 +3,8 @@
 use sim::SimDuration;
 
 use super::Findings;
-use crate::spec::WorldSpec;
 use crate::spec::traffic::{BurstsSpec, TrafficSpec};
+use crate::world::WorldSpec;
 
 /// Changes between the two rates of bursts in a trial, about; more would be no bursts.
 const SWITCHES_MAX: f64 = 1e6;

@@ -2,7 +2,7 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
-use super::World;
+use super::{World, WorldSpec};
 use crate::RunOptions;
 use crate::blast::BlastRadius;
 use crate::check::{Check, Subject};
@@ -18,34 +18,37 @@ use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::{Need, Service};
 use crate::spec::service::Keys;
-use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec, WorldSpec};
+use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec};
 use crate::streams;
 use demand::Mode;
 use demand::answer::AnswerTimeline;
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
-    let faults = fault::draw(spec, streams);
-    let plans = layout::plan(spec);
+    let system = spec.system();
+    let cells = layout::cells(&spec.layout);
+    let faults = fault::draw(&spec.faults, &system, streams);
+    let plans = layout::plan(&spec.layout, &system);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
-        let trees = trees(spec, plan, &faults, streams);
+        let of_plan = (plan, cells);
+        let trees = trees(spec, of_plan, &faults, streams);
         let key = |purpose| streams.key(purpose, plan.entity());
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
-        let mut cluster = Cluster::new(id, plan, spec, trees, keys, options.mode);
+        let mut cluster = Cluster::new(id, plan, &system, trees, keys, options.mode);
         watch(&mut cluster, spec);
-        cluster.name_surpluses(bursts(spec, plan, &faults, streams));
+        cluster.name_surpluses(bursts(of_plan, &faults, streams));
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
     let wire = |cell| {
         let (clusters, services) = (&clusters, spec.services.iter());
-        services.map(move |service| wire_service(service, cell, spec, clusters))
+        services.map(move |service| wire_service(service, (cell, cells), spec, clusters))
     };
-    let services: Fleet<ServiceId, Service> = (0..layout::cells(spec)).flat_map(wire).collect();
+    let services: Fleet<ServiceId, Service> = (0..cells).flat_map(wire).collect();
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
-        let subjects = subjects(check, spec, &clusters);
+        let subjects = subjects(check, (spec, cells), &clusters);
         Check::new(
             id,
             check,
@@ -63,6 +66,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         spec,
         streams: streams.clone(),
         end: SimTime::ZERO + spec.horizon,
+        cells,
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
@@ -70,7 +74,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         works: Vec::new(),
         faults,
         ledger: Ledger::new(options.story),
-        captures: captures(spec),
+        captures: captures(spec, cells),
         blast: BlastRadius::new(clusters.len(), services.len()),
         paid: vec![(
             SimTime::ZERO,
@@ -82,15 +86,20 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
 }
 
 /// The services at which acceptances are captured, in every cell.
-fn captures(spec: &WorldSpec) -> Vec<ServiceId> {
+fn captures(spec: &WorldSpec, cells: usize) -> Vec<ServiceId> {
     let captures = |s: &ServiceSpec| spec.captures().any(|name| name == s.name);
-    let places = (0..layout::cells(spec) * spec.services.len()).map(ServiceId::from_index);
+    let places = (0..cells * spec.services.len()).map(ServiceId::from_index);
     let service = |id: &ServiceId| &spec.services[id.index() % spec.services.len()];
     places.filter(|id| captures(service(id))).collect()
 }
 
 /// The processes by which a cluster's datasets grow.
-fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<Adding> {
+fn trees(
+    spec: &WorldSpec,
+    (plan, cells): (&ClusterPlan, usize),
+    faults: &[Fault],
+    streams: &Streams,
+) -> Vec<Adding> {
     let end = SimTime::ZERO + spec.horizon;
     let adding = |tree, w: &usize| Adding {
         tree,
@@ -109,7 +118,6 @@ fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Strea
         let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
         adding(ArrivalTree::of(streams, key, intensity, Some(marks)), w)
     });
-    let cells = layout::cells(spec);
     let is_here = |i, workload| {
         plan.workloads.contains(workload) && fault::cell(i, cells, streams) == plan.cell
     };
@@ -163,12 +171,10 @@ fn alerts(
 
 /// The growth bursts and backlogs of a cluster, in the order of their trees.
 fn bursts(
-    spec: &WorldSpec,
-    plan: &ClusterPlan,
+    (plan, cells): (&ClusterPlan, usize),
     faults: &[Fault],
     streams: &Streams,
 ) -> Vec<Surplus> {
-    let cells = layout::cells(spec);
     let burst = |(i, fault): (usize, &Fault)| {
         let here = plan.workloads.contains(&fault.workload())
             && fault::cell(i, cells, streams) == plan.cell;
@@ -208,7 +214,7 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 
 fn wire_service(
     service: &ServiceSpec,
-    cell: usize,
+    (cell, cells): (usize, usize),
     spec: &WorldSpec,
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
@@ -234,7 +240,7 @@ fn wire_service(
             lines: vec![AnswerTimeline::new(); lines],
         }
     });
-    let name = match layout::cells(spec) {
+    let name = match cells {
         1 => service.name.clone(),
         _ => format!("{} of cell {}", service.name, cell + 1),
     };
@@ -244,7 +250,7 @@ fn wire_service(
 /// What a check probes: any node of every cluster, the owners of all shards, or a service.
 fn subjects(
     check: &CheckSpec,
-    spec: &WorldSpec,
+    (spec, cells): (&WorldSpec, usize),
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Vec<Subject> {
     match &check.probe {
@@ -265,8 +271,7 @@ fn subjects(
             let found = spec.services.iter().position(|s| s.name == *service);
             let found = found.expect("validated: a synthetic check names a service");
             let in_cell = |cell| ServiceId::from_index(cell * spec.services.len() + found);
-            let cells = 0..layout::cells(spec);
-            cells.map(in_cell).map(Subject::Service).collect()
+            (0..cells).map(in_cell).map(Subject::Service).collect()
         }
     }
 }

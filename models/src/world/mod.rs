@@ -7,6 +7,7 @@
 mod actions;
 mod build;
 mod settle;
+pub mod spec;
 #[cfg(test)]
 mod tests;
 mod visitors;
@@ -20,7 +21,6 @@ use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
-use crate::layout;
 use crate::ledger::Ledger;
 use crate::moment::What;
 use crate::people::{Page, People, Sight};
@@ -28,18 +28,21 @@ use crate::redis::capability::Reply;
 use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
+use crate::spec::ProbeSpec;
 use crate::spec::service::Access;
-use crate::spec::{ProbeSpec, WorldSpec};
 use actions::Work;
 pub use build::world;
 use demand::answer::Answer;
 pub use settle::settle;
+pub use spec::WorldSpec;
 
 /// All parts of a trial.
 pub struct World<'a> {
     pub(crate) spec: &'a WorldSpec,
     pub(crate) streams: Streams,
     pub(crate) end: SimTime,
+    /// How many cells there are, each with services and clusters of its own.
+    pub(crate) cells: usize,
     pub(crate) clusters: Fleet<ClusterId, Cluster>,
     pub(crate) services: Fleet<ServiceId, Service>,
     pub(crate) checks: Fleet<CheckId, Check>,
@@ -132,8 +135,9 @@ impl World<'_> {
             }
         }
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        let system = self.spec.system();
         for fault in &self.faults {
-            fault.record(self.spec, cx);
+            fault.record(&system, cx);
         }
         self.people.start(cx);
         for (_, check) in self.checks.iter_mut() {
@@ -254,7 +258,7 @@ impl World<'_> {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
         cx.ledger.moment(cx.now, What::Fault, fault.kind());
-        let cell = fault::cell(number, layout::cells(self.spec), &self.streams);
+        let cell = fault::cell(number, self.cells, &self.streams);
         let hit = self
             .clusters
             .iter_mut()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sim::{Intervals, SimDuration, SimTime, Streams};
 
-use super::{World, visitors};
+use super::{World, WorldSpec, visitors};
 use crate::cluster::Evicted;
 use crate::ids::{Id, ServiceId};
 use crate::layout;
@@ -14,7 +14,7 @@ use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
 use crate::service::Service;
-use crate::spec::{ActionSpec, ComponentSpec, WorldSpec};
+use crate::spec::{ActionSpec, ComponentSpec};
 use crate::spool::Replay;
 use demand::Mode;
 use demand::answer::AnswerTimeline;
@@ -151,7 +151,7 @@ fn counted(
     streams: &Streams,
     mode: Mode,
 ) -> (Vec<Counted>, Vec<(ServiceId, Replay)>) {
-    let cells = layout::cells(world.spec);
+    let cells = world.cells;
     let demand = visitors::demand(world.spec, streams);
     let lines = lines(world);
     let of_signers = demand.populations.iter().filter(|p| p.signers);
@@ -304,7 +304,7 @@ fn looked_at(
     let demand = visitors::demand(world.spec, streams);
     let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
     let mut windows = Vec::new();
-    for cell in 0..layout::cells(world.spec) {
+    for cell in 0..world.cells {
         let answers = answers(world, &lost_acks, &lines, cell);
         let demand = visitors::in_cell(world, &demand, cell);
         for (position, population) in demand.populations.iter().enumerate() {
@@ -346,7 +346,7 @@ const STRIP_MAX: SimDuration = SimDuration::from_hours(12);
 /// A component is up while all of its services are: its downtime is that of their union, in the
 /// mean over cells.
 fn components(world: &World) -> Vec<ComponentDowntime> {
-    let cells = layout::cells(world.spec);
+    let cells = world.cells;
     let component = |component: &ComponentSpec| {
         let down = |cell| {
             let services = members(world, component, cell);
@@ -380,7 +380,7 @@ fn members<'a>(
 /// while the cluster failed it, and a component while that was so for one of its services.
 fn blast(world: &World) -> Vec<BlastMinutes> {
     let spec = world.spec;
-    let cells = layout::cells(spec) as f64;
+    let cells = world.cells as f64;
     let mut rows = Vec::new();
     for (id, cluster) in world.clusters.iter() {
         let reached = |service: ServiceId| {
@@ -428,7 +428,7 @@ fn cost_per_month(world: &World) -> f64 {
     let bytes = byte_seconds / spec.horizon.as_secs_f64();
     let price = &spec.price;
     let spools = |check: &crate::spec::CheckSpec| check.actions.contains(&ActionSpec::OpenSpool);
-    let mut cost = layout::nodes_per_month(spec, nodes, bytes);
+    let mut cost = layout::nodes_per_month(price, nodes, bytes);
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
     cost += f64::from(u8::from(!spec.alerts.is_empty())) * price.alert_month.get();

@@ -3,10 +3,9 @@
 use sim::{Agenda, SimDuration, SimTime, Streams, run};
 use toml::Table;
 
-use super::{World, build};
+use super::{World, WorldSpec, build};
 use crate::RunOptions;
 use crate::event::Event;
-use crate::spec::WorldSpec;
 use demand::{Control, Mode};
 
 /// The small world with these keys replaced.

@@ -10,10 +10,10 @@ use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 mod inside;
 
-use super::World;
+use super::{World, WorldSpec};
 use crate::layout;
 use crate::spec::signers::SIGNERS;
-use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec, WorldSpec};
+use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
 use crate::traffic;
 use demand::{Class, Client, Demand, Population, Service};
 
@@ -38,7 +38,7 @@ pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
 /// The part of all that comes which one of several cells meets, and what its services are there.
 pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let spec = world.spec;
-    let cells = layout::cells(spec);
+    let cells = world.cells;
     let part = 1.0 / cells as f64;
     let share = |number: u32| number.div_ceil(cells as u32);
     let built = world.services.iter().skip(cell * spec.services.len());

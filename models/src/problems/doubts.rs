@@ -1,7 +1,8 @@
 //! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
 //! author may think.
 
-use super::{FailoverSpec, WorldSpec};
+use crate::spec::FailoverSpec;
+use crate::world::WorldSpec;
 
 impl WorldSpec {
     /// What a second look might be worth.

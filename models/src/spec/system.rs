@@ -1,0 +1,36 @@
+//! What Redis is made of and sized by: the part of a scenario that layouts, clusters, faults and
+//! actions of people are held against.
+
+use sim::SimDuration;
+
+use super::{FailoverSpec, PriceSpec, RedisSpec, ServiceSpec, WorkloadSpec};
+
+/// The system without those who use and operate it.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemSpec<'a> {
+    /// How long a trial lasts.
+    pub horizon: SimDuration,
+    /// The uses that are made of Redis.
+    pub workloads: &'a [WorkloadSpec],
+    /// The programs that use it.
+    pub services: &'a [ServiceSpec],
+    /// What a cluster is made of.
+    pub redis: &'a RedisSpec,
+    /// Who promotes a replica.
+    pub failover: &'a FailoverSpec,
+    /// What it costs.
+    pub price: &'a PriceSpec,
+    /// The shortest time that anybody waits for an answer.
+    pub patience: SimDuration,
+}
+
+impl SystemSpec<'_> {
+    /// The position of the workload of this name.
+    ///
+    /// # Panics
+    /// If there is none: a checked scenario names only workloads that exist.
+    pub fn workload(&self, name: &str) -> usize {
+        let found = self.workloads.iter().position(|w| w.name == name);
+        found.expect("validated: the workload exists")
+    }
+}
