@@ -16,6 +16,7 @@ pub mod check;
 pub mod cluster;
 pub mod event;
 pub mod fault;
+mod findings;
 pub mod ids;
 pub mod layout;
 pub mod ledger;
@@ -34,8 +35,8 @@ mod trial;
 pub mod world;
 
 pub use demand::Mode;
+pub use findings::Problem;
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
-pub use problems::Problem;
 pub use trial::{TrialError, run_trial};
 pub use world::WorldSpec;
 

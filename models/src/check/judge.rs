@@ -1,6 +1,6 @@
 //! How answers become a verdict: runs of failures, and several observers who must agree.
 
-use crate::spec::JudgeSpec;
+use super::spec::JudgeSpec;
 
 /// The verdict on one subject, from all of its observers.
 #[derive(Clone, Debug)]

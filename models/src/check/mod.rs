@@ -4,15 +4,16 @@
 //! probe --reply or timeout--> run of answers --judge--> verdict --guard--> page, fail over, spool
 //! ```
 //!
-//! A check sees only replies. What it probes depends on its kind: any node (`tcp`, `ping`), the
-//! owner of each shard as clients know it (`role`, `info-memory`, canaries), or a whole service
-//! (`synthetic`); each of these subjects has its own judge.
+//! A check sees only replies. Who is asked, and what passes, is up to its [`probe`]; each subject
+//! has a judge of its own.
 //!
 //! Probes stand on a grid of time with a random phase for each observer. While nothing changes and
 //! every observer has made up its mind, further probes change nothing and are not simulated; a
 //! change of the world wakes them at their next place on the grid. The eager mode probes always.
 
 mod judge;
+pub mod probe;
+pub mod spec;
 
 use sim::{SimDuration, SimTime, Streams};
 
@@ -20,10 +21,11 @@ use crate::event::{CheckTimer, Cx, Event};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
-use crate::spec::{ActionSpec, CheckSpec, ProbeSpec};
 use crate::streams;
 use demand::Mode;
 use judge::Judge;
+use probe::{Probe, ProbeResult};
+use spec::{ActionSpec, CheckSpec};
 
 /// What is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,26 +38,13 @@ pub enum Subject {
     Service(ServiceId),
 }
 
-/// What a probe brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echo {
-    /// The answer that was hoped for.
-    Passed,
-    /// Another answer.
-    Failed,
-    /// None.
-    Silence,
-}
-
 /// What a check wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Page a human, who is told which cluster it is about, and the cause if the probe names it.
+    /// Page a human.
     Page {
-        /// The cluster, if the probe is about one.
+        /// The cluster that the probe is about: a page that names one names the cause.
         cluster: Option<ClusterId>,
-        /// Does the page name the node or the resource?
-        named: bool,
     },
     /// Promote a replica of a shard.
     FailOver {
@@ -145,15 +134,7 @@ impl Check {
 
     /// A short name for traces and charts.
     pub fn name(&self) -> &'static str {
-        match self.spec.probe {
-            ProbeSpec::Tcp {} => "tcp check",
-            ProbeSpec::Ping {} => "ping check",
-            ProbeSpec::Role {} => "role check",
-            ProbeSpec::InfoMemory { .. } => "info-memory check",
-            ProbeSpec::ReadCanary {} => "read canary",
-            ProbeSpec::WriteCanary {} => "write canary",
-            ProbeSpec::Synthetic { .. } => "synthetic acceptance",
-        }
+        self.spec.probe.probe().name()
     }
 
     /// The trial begins.
@@ -167,7 +148,7 @@ impl Check {
         );
         if self.mode == Mode::Eager {
             for subject in 0..self.subjects.len() {
-                self.rouse(subject, cx);
+                self.wake_observers(subject, cx);
             }
         }
     }
@@ -181,12 +162,12 @@ impl Check {
                 Subject::Service(_) => true,
             };
             if concerned {
-                self.rouse(subject, cx);
+                self.wake_observers(subject, cx);
             }
         }
     }
 
-    fn rouse(&mut self, subject: usize, cx: &mut Cx) {
+    fn wake_observers(&mut self, subject: usize, cx: &mut Cx) {
         for observer in 0..self.phases.len() {
             if !self.subjects[subject].awake[observer] {
                 let at = self.next_on_grid(subject, observer, cx.now);
@@ -199,17 +180,17 @@ impl Check {
     pub fn on_timer(
         &mut self,
         timer: CheckTimer,
-        ask: impl Fn(&ProbeSpec, Subject) -> Echo,
+        ask: impl Fn(&dyn Probe, Subject) -> ProbeResult,
         cx: &mut Cx,
     ) -> Vec<Order> {
         match timer {
             CheckTimer::Probe { subject, observer } => {
-                let echo = ask(&self.spec.probe, self.subjects[subject].subject);
-                let delay = match echo {
-                    Echo::Passed | Echo::Failed => self.latency * 2,
-                    Echo::Silence => self.spec.timeout,
+                let result = ask(self.spec.probe.probe(), self.subjects[subject].subject);
+                let delay = match result {
+                    ProbeResult::Passed | ProbeResult::Failed => self.latency * 2,
+                    ProbeResult::Silence => self.spec.timeout,
                 };
-                let passed = echo == Echo::Passed;
+                let passed = result == ProbeResult::Passed;
                 let answered = CheckTimer::Answered {
                     subject,
                     observer,
@@ -267,7 +248,7 @@ impl Check {
         }
         self.subjects[subject].down = down;
         self.subjects[subject].held = None;
-        self.tell_verdict(subject, down, cx);
+        self.record_verdict(subject, down, cx);
         if down {
             self.on_down(subject, cx)
         } else {
@@ -280,12 +261,11 @@ impl Check {
         for action in self.spec.actions.clone() {
             match action {
                 ActionSpec::Page => {
-                    let named = !matches!(self.spec.probe, ProbeSpec::Synthetic { .. });
                     let cluster = match self.subjects[subject].subject {
                         Subject::Cluster(cluster) | Subject::Shard(cluster, _) => Some(cluster),
                         Subject::Service(_) => None,
                     };
-                    orders.push(Order::Page { cluster, named });
+                    orders.push(Order::Page { cluster });
                 }
                 ActionSpec::OpenSpool => orders.push(Order::Spool(true)),
                 ActionSpec::FailOver | ActionSpec::FailOverToPassing => {
@@ -389,7 +369,7 @@ impl Check {
         }
     }
 
-    fn tell_verdict(&self, subject: usize, down: bool, cx: &mut Cx) {
+    fn record_verdict(&self, subject: usize, down: bool, cx: &mut Cx) {
         let about = self.about(subject);
         let verdict = if down { "DOWN" } else { "up" };
         cx.ledger.say(cx.now, || {

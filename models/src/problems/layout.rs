@@ -1,6 +1,6 @@
 //! What types cannot say about layouts: every cluster must hold what it starts with.
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::layout;
 use crate::redis::table;
 use crate::spec::redis::CELLS_MAX;

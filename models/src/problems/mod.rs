@@ -9,82 +9,18 @@ mod signers;
 mod traffic;
 
 use sim::SimDuration;
-use sim::dist::Dist;
 use sim::quantity::Factor;
 
+use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
+use crate::findings::{Findings, Problem};
 use crate::spec::redis::MaxmemoryPolicy;
-use crate::spec::{ActionSpec, CheckSpec, FailoverSpec, FaultSpec, JudgeSpec, ProbeSpec};
+use crate::spec::{FailoverSpec, FaultSpec};
 use crate::world::WorldSpec;
-
-/// One thing that is wrong with a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The key, as a dotted path: `service[0].workers`.
-    pub key: String,
-    /// What is wrong.
-    pub wrong: String,
-    /// What to write instead.
-    pub mend: String,
-}
-
-/// Collects findings, so that a user mends them in one go and not one a run.
-struct Findings(Vec<Problem>);
-
-impl Findings {
-    fn unless(&mut self, fine: bool, key: impl Into<String>, wrong: &str, mend: &str) {
-        if !fine {
-            self.0.push(Problem {
-                key: key.into(),
-                wrong: wrong.into(),
-                mend: mend.into(),
-            });
-        }
-    }
-
-    fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
-        if let Err(error) = dist.validate() {
-            self.sentence(key, &error.to_string());
-        }
-    }
-
-    /// A sentence that says what is wrong and, behind a semicolon, what to write instead.
-    fn sentence(&mut self, key: impl Into<String>, text: &str) {
-        let general = "give values that make sense together";
-        let (wrong, mend) = text.split_once("; ").unwrap_or((text, general));
-        self.0.push(Problem {
-            key: key.into(),
-            wrong: wrong.to_owned(),
-            mend: mend.to_owned(),
-        });
-    }
-
-    fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
-        if !known.contains(&name) {
-            let wrong = format!("there is no {what} called `{name}`");
-            let mend = format!("name one of: {}", known.join(", "));
-            self.0.push(Problem { key, wrong, mend });
-        }
-    }
-
-    fn distinct(&mut self, key: &str, names: &[&str]) {
-        for (i, name) in names.iter().enumerate() {
-            if names[..i].contains(name) {
-                let wrong = format!("`{name}` is used twice");
-                let mend = "give every one a name of its own".to_owned();
-                self.0.push(Problem {
-                    key: format!("{key}[{i}].name"),
-                    wrong,
-                    mend,
-                });
-            }
-        }
-    }
-}
 
 impl WorldSpec {
     /// Everything that is wrong with this scenario; empty if it can be run.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut found = Findings(Vec::new());
+        let mut found = Findings::default();
         found.unless(
             self.horizon > SimDuration::ZERO,
             "horizon",
@@ -107,7 +43,7 @@ impl WorldSpec {
         for (i, fault) in self.faults.iter().enumerate() {
             self.check_fault(&mut found, i, fault);
         }
-        found.0
+        found.all()
     }
 
     fn workload_names(&self) -> Vec<&str> {
@@ -328,14 +264,8 @@ impl WorldSpec {
             "no run of answers could ever lead to a verdict",
             "give fall and rise of at least 1, and agree between 1 and observers",
         );
-        if let ProbeSpec::Synthetic { service } = &check.probe {
-            found.known(
-                key("probe.service"),
-                "service",
-                service,
-                &self.service_names(),
-            );
-        }
+        let probe = check.probe.probe();
+        probe.check(&key("probe"), &self.system(), found);
         let fails_over = check.actions.contains(&ActionSpec::FailOver)
             || check.actions.contains(&ActionSpec::FailOverToPassing);
         found.unless(

@@ -2,7 +2,7 @@
 
 use sim::quantity::Factor;
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::spec::{FailoverSpec, RemedySpec, StepSpec};
 use crate::world::WorldSpec;
 

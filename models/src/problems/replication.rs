@@ -3,7 +3,7 @@
 use sim::SimDuration;
 use sim::dist::Dist;
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::world::WorldSpec;
 
 /// `repl-timeout`, `min-replicas-max-lag` and their like are whole seconds in Redis.

@@ -2,7 +2,7 @@
 
 use sim::SimDuration;
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::spec::ClassSpec;
 use crate::spec::signers::SIGNERS;
 use crate::world::WorldSpec;

@@ -2,7 +2,7 @@
 
 use sim::SimDuration;
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::spec::traffic::{BurstsSpec, TrafficSpec};
 use crate::world::WorldSpec;
 

@@ -6,7 +6,6 @@
 //! [`crate::world::spec`] puts all of them together.
 
 pub mod alert;
-pub mod check;
 pub mod clock;
 pub mod fault;
 pub mod people;
@@ -25,7 +24,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alert::{AlertSpec, MetricSpec};
-pub use check::{ActionSpec, CheckSpec, GuardSpec, JudgeSpec, ProbeSpec};
 pub use clock::ClockSpec;
 pub use fault::FaultSpec;
 pub use people::{AutoscalerSpec, PeopleSpec};

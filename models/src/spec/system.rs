@@ -24,7 +24,7 @@ pub struct SystemSpec<'a> {
     pub patience: SimDuration,
 }
 
-impl SystemSpec<'_> {
+impl<'a> SystemSpec<'a> {
     /// The position of the workload of this name.
     ///
     /// # Panics
@@ -32,5 +32,15 @@ impl SystemSpec<'_> {
     pub fn workload(&self, name: &str) -> usize {
         let found = self.workloads.iter().position(|w| w.name == name);
         found.expect("validated: the workload exists")
+    }
+
+    /// The workloads' names.
+    pub fn workload_names(&self) -> Vec<&'a str> {
+        self.workloads.iter().map(|w| w.name.as_str()).collect()
+    }
+
+    /// The services' names.
+    pub fn service_names(&self) -> Vec<&'a str> {
+        self.services.iter().map(|s| s.name.as_str()).collect()
     }
 }

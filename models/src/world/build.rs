@@ -2,10 +2,12 @@
 
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
+use super::probes::subjects;
 use super::{World, WorldSpec};
 use crate::RunOptions;
 use crate::blast::BlastRadius;
-use crate::check::{Check, Subject};
+use crate::check::Check;
+use crate::check::spec::CheckSpec;
 use crate::cluster::Cluster;
 use crate::cluster::queue::Surplus;
 use crate::fault::{self, Fault};
@@ -18,7 +20,7 @@ use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::{Need, Service};
 use crate::spec::service::Keys;
-use crate::spec::{CheckSpec, MetricSpec, ProbeSpec, ServiceSpec};
+use crate::spec::{MetricSpec, ServiceSpec};
 use crate::streams;
 use demand::Mode;
 use demand::answer::AnswerTimeline;
@@ -48,7 +50,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     let services: Fleet<ServiceId, Service> = (0..cells).flat_map(wire).collect();
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
-        let subjects = subjects(check, (spec, cells), &clusters);
+        let subjects = subjects(check.probe.probe(), (spec, cells), &clusters);
         Check::new(
             id,
             check,
@@ -206,8 +208,8 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
         cluster.watch_average(scaler.target.get());
     }
     for check in &spec.health_checks {
-        if let ProbeSpec::InfoMemory { threshold } = check.probe {
-            cluster.watch_usage(threshold.get());
+        if let Some(threshold) = check.probe.probe().memory_threshold() {
+            cluster.watch_usage(threshold);
         }
     }
 }
@@ -245,33 +247,4 @@ fn wire_service(
         _ => format!("{} of cell {}", service.name, cell + 1),
     };
     Service::new(&name, needs.collect(), service.wait)
-}
-
-/// What a check probes: any node of every cluster, the owners of all shards, or a service.
-fn subjects(
-    check: &CheckSpec,
-    (spec, cells): (&WorldSpec, usize),
-    clusters: &Fleet<ClusterId, Cluster>,
-) -> Vec<Subject> {
-    match &check.probe {
-        ProbeSpec::Tcp {} | ProbeSpec::Ping {} => clusters.ids().map(Subject::Cluster).collect(),
-        ProbeSpec::Role {}
-        | ProbeSpec::InfoMemory { .. }
-        | ProbeSpec::ReadCanary {}
-        | ProbeSpec::WriteCanary {} => {
-            let shards = |(id, cluster): (ClusterId, &Cluster)| {
-                cluster
-                    .shards()
-                    .map(move |shard| Subject::Shard(id, shard))
-                    .collect::<Vec<_>>()
-            };
-            clusters.iter().flat_map(shards).collect()
-        }
-        ProbeSpec::Synthetic { service } => {
-            let found = spec.services.iter().position(|s| s.name == *service);
-            let found = found.expect("validated: a synthetic check names a service");
-            let in_cell = |cell| ServiceId::from_index(cell * spec.services.len() + found);
-            (0..cells).map(in_cell).map(Subject::Service).collect()
-        }
-    }
 }

@@ -6,6 +6,7 @@
 
 mod actions;
 mod build;
+mod probes;
 mod settle;
 pub mod spec;
 #[cfg(test)]
@@ -15,24 +16,21 @@ mod visitors;
 use sim::{Agenda, Model, SimDuration, SimTime, Streams};
 
 use crate::blast::BlastRadius;
-use crate::check::{Check, Echo, Order, Subject};
+use crate::check::Check;
+use crate::check::probe::Probe;
 use crate::cluster::Cluster;
-use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
 use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
 use crate::moment::What;
-use crate::people::{Page, People, Sight};
-use crate::redis::capability::Reply;
+use crate::people::{People, Sight};
 use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::Service;
-use crate::spec::ProbeSpec;
-use crate::spec::service::Access;
 use actions::Work;
 pub use build::world;
-use demand::answer::Answer;
+use probes::Reached;
 pub use settle::settle;
 pub use spec::WorldSpec;
 
@@ -78,7 +76,15 @@ impl Model for World<'_> {
             }
             Event::Check(id, timer) => {
                 let (clusters, services, now) = (&self.clusters, &self.services, cx.now);
-                let ask = |probe: &ProbeSpec, subject| ask(clusters, services, probe, subject, now);
+                let ask = |probe: &dyn Probe, subject| {
+                    let target = Reached {
+                        clusters,
+                        services,
+                        subject,
+                        now,
+                    };
+                    probe.ask(&target)
+                };
                 for order in self.checks[id].on_timer(timer, ask, cx) {
                     self.carry_out(id, order, agenda);
                 }
@@ -194,54 +200,6 @@ impl World<'_> {
         self.paid.push((cx.now, bytes));
     }
 
-    /// What a check wants done.
-    fn carry_out(&mut self, check: CheckId, order: Order, agenda: &mut Agenda<Event>) {
-        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-        match order {
-            Order::Page { cluster, named } => {
-                let page = Page {
-                    by: self.checks[check].name(),
-                    named,
-                    about: cluster,
-                };
-                self.people.on_page(page, cx);
-            }
-            Order::Spool(open) => {
-                cx.ledger.detections.push(cx.now);
-                for capture in &self.captures {
-                    self.services[*capture].set_spool(open, &self.clusters, cx);
-                }
-                let sees = Sees {
-                    clusters: &self.clusters,
-                    services: &self.services,
-                };
-                for (_, alert) in self.alerts.iter_mut() {
-                    alert.reconsider(&sees, cx);
-                }
-            }
-            Order::FailOver {
-                cluster,
-                shard,
-                passing,
-            } => {
-                cx.ledger.detections.push(cx.now);
-                let demand = match (&self.checks[check].spec.probe, passing) {
-                    (_, false) => Demand::Reachable,
-                    (ProbeSpec::InfoMemory { threshold }, true) => {
-                        Demand::UsageBelow(threshold.get())
-                    }
-                    (_, true) => Demand::Answers,
-                };
-                let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
-                let name = self.checks[check].name();
-                cx.ledger.say(cx.now, || {
-                    format!("{name}: {}", chosen.words(&self.clusters[cluster]))
-                });
-                self.on_change(cluster, agenda);
-            }
-        }
-    }
-
     /// What people see when they look.
     fn sight(&self, now: SimTime) -> Sight {
         let high = self.spec.people.memory_high.get();
@@ -308,68 +266,5 @@ impl World<'_> {
             }
         }
         self.on_change(id, agenda);
-    }
-}
-
-/// What a probe brings, by the truth at this instant.
-fn ask(
-    clusters: &Fleet<ClusterId, Cluster>,
-    services: &Fleet<ServiceId, Service>,
-    probe: &ProbeSpec,
-    subject: Subject,
-    now: SimTime,
-) -> Echo {
-    match subject {
-        Subject::Service(id) => match services[id].redis_answer() {
-            Answer::Ok | Answer::Late(_) | Answer::Spool => Echo::Passed,
-            Answer::Error(_) | Answer::Unacknowledged(_) => Echo::Failed,
-            Answer::Hang => Echo::Silence,
-        },
-        Subject::Cluster(id) => {
-            let reply = |tcp: bool| {
-                let of = |node| {
-                    let can = clusters[id].seen(node);
-                    echo(if tcp { can.tcp } else { can.ping })
-                };
-                let echoes = (0..clusters[id].nodes().len()).map(of);
-                echoes
-                    .min_by_key(|echo| *echo as u8)
-                    .expect("a cluster has nodes")
-            };
-            reply(matches!(probe, ProbeSpec::Tcp {}))
-        }
-        Subject::Shard(id, shard) => ask_owner(&clusters[id], probe, shard, now),
-    }
-}
-
-/// A probe of the node that is known as the owner of a shard.
-fn ask_owner(cluster: &Cluster, probe: &ProbeSpec, shard: usize, now: SimTime) -> Echo {
-    let owner = cluster.known_owner(shard);
-    let seen = cluster.seen(owner);
-    let ping = echo(seen.ping);
-    match probe {
-        ProbeSpec::Tcp {} => echo(seen.tcp),
-        ProbeSpec::Ping {} | ProbeSpec::Synthetic { .. } => ping,
-        ProbeSpec::Role {} if ping == Echo::Silence => Echo::Silence,
-        ProbeSpec::Role {} if !cluster.is_replica(owner) => Echo::Passed,
-        ProbeSpec::Role {} => Echo::Failed,
-        ProbeSpec::InfoMemory { .. } if ping == Echo::Silence => Echo::Silence,
-        ProbeSpec::InfoMemory { threshold } => {
-            if cluster.usage(shard, now) < threshold.get() {
-                Echo::Passed
-            } else {
-                Echo::Failed
-            }
-        }
-        ProbeSpec::ReadCanary {} => echo(cluster.reply(owner, Access::Read)),
-        ProbeSpec::WriteCanary {} => echo(cluster.reply(owner, Access::Write)),
-    }
-}
-
-fn echo(reply: Reply) -> Echo {
-    match reply {
-        Reply::Fine => Echo::Passed,
-        Reply::Error(_) => Echo::Failed,
-        Reply::Silence => Echo::Silence,
     }
 }

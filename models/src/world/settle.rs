@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sim::{Intervals, SimDuration, SimTime, Streams};
 
 use super::{World, WorldSpec, visitors};
+use crate::check::spec::{ActionSpec, CheckSpec};
 use crate::cluster::Evicted;
 use crate::ids::{Id, ServiceId};
 use crate::layout;
@@ -14,7 +15,7 @@ use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
 use crate::service::Service;
-use crate::spec::{ActionSpec, ComponentSpec};
+use crate::spec::ComponentSpec;
 use crate::spool::Replay;
 use demand::Mode;
 use demand::answer::AnswerTimeline;
@@ -427,7 +428,7 @@ fn cost_per_month(world: &World) -> f64 {
     }
     let bytes = byte_seconds / spec.horizon.as_secs_f64();
     let price = &spec.price;
-    let spools = |check: &crate::spec::CheckSpec| check.actions.contains(&ActionSpec::OpenSpool);
+    let spools = |check: &CheckSpec| check.actions.contains(&ActionSpec::OpenSpool);
     let mut cost = layout::nodes_per_month(price, nodes, bytes);
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();

@@ -7,10 +7,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
+use crate::check::spec::CheckSpec;
 use crate::spec::{
-    AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, CheckSpec, ClassSpec, ClockSpec,
-    ComponentSpec, FailoverSpec, FaultSpec, LayoutSpec, PeopleSpec, PriceSpec, ProductSpec,
-    RedisSpec, ServiceSpec, SignersSpec, SystemSpec, WorkloadSpec,
+    AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
+    FailoverSpec, FaultSpec, LayoutSpec, PeopleSpec, PriceSpec, ProductSpec, RedisSpec,
+    ServiceSpec, SignersSpec, SystemSpec, WorkloadSpec,
 };
 
 /// Everything that a trial needs to know.

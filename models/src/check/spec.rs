@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
-use sim::quantity::Probability;
+
+use super::probe::ProbeSpec;
 
 /// One health check.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -22,32 +23,6 @@ pub struct CheckSpec {
     pub actions: Vec<ActionSpec>,
     /// What holds failovers of this check back.
     pub guard: GuardSpec,
-}
-
-/// What is asked.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum ProbeSpec {
-    /// Does any known node accept a connection?
-    Tcp {},
-    /// Does any known node answer PING with +PONG? "Up and reachable."
-    Ping {},
-    /// Does the node that should be the primary answer ROLE with `master`?
-    Role {},
-    /// Is the primary's used memory below this share of its limit?
-    InfoMemory {
-        /// Share of the limit from which on the check fails.
-        threshold: Probability,
-    },
-    /// Can a known key be read from the primary?
-    ReadCanary {},
-    /// Can a key be written to the primary?
-    WriteCanary {},
-    /// Does a whole acceptance, made by a robot, go through the service?
-    Synthetic {
-        /// The service that is asked.
-        service: String,
-    },
 }
 
 /// How answers become a verdict.
