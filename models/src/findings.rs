@@ -15,7 +15,7 @@ pub struct Problem {
 
 /// Collects findings, so that a user mends them in one go and not one a run.
 #[derive(Default)]
-pub(crate) struct Findings(Vec<Problem>);
+pub struct Findings(Vec<Problem>);
 
 impl Findings {
     /// All of them, in the order in which they were found.
@@ -34,6 +34,7 @@ impl Findings {
         }
     }
 
+    /// A distribution must be one that can be drawn from.
     pub fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
         if let Err(error) = dist.validate() {
             self.sentence(key, &error.to_string());
@@ -51,6 +52,7 @@ impl Findings {
         });
     }
 
+    /// A name must be one of those that are known; `what` says of what.
     pub fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
         if !known.contains(&name) {
             let wrong = format!("there is no {what} called `{name}`");
@@ -59,6 +61,7 @@ impl Findings {
         }
     }
 
+    /// No name is used twice in an array of tables.
     pub fn distinct(&mut self, key: &str, names: &[&str]) {
         for (i, name) in names.iter().enumerate() {
             if names[..i].contains(name) {

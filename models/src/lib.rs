@@ -16,7 +16,9 @@ pub mod check;
 pub mod cluster;
 pub mod event;
 pub mod fault;
-mod findings;
+pub mod findings;
+#[cfg(test)]
+mod given;
 pub mod ids;
 pub mod layout;
 pub mod ledger;
@@ -26,6 +28,7 @@ pub mod people;
 mod problems;
 pub mod redis;
 pub mod remediation;
+pub mod runbook;
 pub mod service;
 pub mod spec;
 pub mod spool;

@@ -8,7 +8,9 @@ use rand::RngExt;
 use sim::dist::Dist;
 use sim::{SimDuration, Streams};
 
-use crate::spec::{PeopleSpec, StepSpec};
+use super::spec::PeopleSpec;
+use crate::ledger::Ledger;
+use crate::runbook::StepSpec;
 use crate::streams;
 
 /// One incident's delays.
@@ -49,14 +51,37 @@ impl Draws {
             steps: steps(spec, streams, incident),
         }
     }
+
+    /// Puts them on record as those of the first incident, a step by its action and how often that
+    /// stands before it in the runbook.
+    pub fn record(&self, runbook: &[StepSpec], ledger: &mut Ledger) {
+        for (name, took) in [
+            ("notice", self.notice),
+            ("acknowledge", self.acknowledge),
+            ("diagnose", self.diagnose),
+            ("diagnose_named", self.diagnose_named),
+        ] {
+            ledger.draw(format!("people: {name}"), took);
+        }
+        for (i, (step, draws)) in runbook.iter().zip(&self.steps).enumerate() {
+            let name = step.action.remedy().name();
+            let same = |other: &&StepSpec| other.action.remedy().name() == name;
+            let number = runbook[..=i].iter().filter(same).count();
+            let decide = draws.decide.unwrap_or(SimDuration::ZERO);
+            let (tried, again) = (draws.tried, draws.diagnose_again);
+            let (takes, verify) = (draws.takes, draws.verify);
+            let all = format!("{tried}, {decide}, {takes}, {verify}, {again}");
+            ledger.draw(format!("people: {name} {number}"), all);
+        }
+    }
 }
 
 /// Each action's first step in the runbook takes the first draws of that action, and so on.
 fn steps(spec: &PeopleSpec, streams: &Streams, incident: u64) -> Vec<StepDraws> {
     let key = streams.key(streams::PEOPLE_STEP, incident);
     let one = |(i, step): (usize, &StepSpec)| {
-        let number = step.action.number();
-        let same = |other: &&StepSpec| other.action.number() == number;
+        let number = step.action.remedy().number();
+        let same = |other: &&StepSpec| other.action.remedy().number() == number;
         let earlier = spec.runbook[..i].iter().filter(same).count();
         let mut rng = key.at(number, earlier as u64);
         let chance: f64 = rng.random();

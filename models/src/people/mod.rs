@@ -9,12 +9,14 @@
 //!
 //! What each step takes is drawn for the incident as a whole when it begins (`draws`); which step
 //! comes next follows from what people see (`runbook`); what an action does is not known here
-//! (`remediation/action.rs`). People who find, when they look, that all is well again stand down;
+//! (`crate::runbook`). People who find, when they look, that all is well again stand down;
 //! whoever is at work is not paged again, but a page that names the cause shortens a diagnosis.
 //! Left out: several people at once, hand-overs, and actions undone.
 
 mod draws;
 mod runbook;
+pub mod spec;
+mod symptoms;
 
 use sim::{EventKey, SimDuration, SimTime, Streams};
 
@@ -22,27 +24,17 @@ use crate::event::{Cx, Event, PeopleTimer};
 use crate::ids::ClusterId;
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
-use crate::spec::PeopleSpec;
 use draws::Draws;
+use spec::PeopleSpec;
+pub use symptoms::{Symptoms, fails};
 
 /// What people do, by the step's position in the runbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum StepEvent {
     /// They begin a step that takes effect after this time.
-    Begin(usize, SimDuration),
+    Begins(usize, SimDuration),
     /// It takes effect.
-    Effect(usize),
-}
-
-/// What people see when they look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// Some service fails.
-    pub failing: bool,
-    /// Some shard's memory is at or above the share on which they act.
-    pub memory_high: bool,
-    /// Some shard's owner does not run, and memory is not to blame.
-    pub node_gone: bool,
+    TakesEffect(usize),
 }
 
 /// A page, as it reaches whoever is on call.
@@ -122,8 +114,7 @@ impl People {
 
     /// The trial begins: the first incident's delays go on record.
     pub fn start(&self, cx: &mut Cx) {
-        cx.ledger
-            .draw("people, first incident", format!("{:?}", self.draws));
+        self.draws.record(&self.spec.runbook, cx.ledger);
         cx.ledger
             .state(cx.now, RowGroup::People, "on call", "unaware", Tone::Idle);
     }
@@ -183,7 +174,7 @@ impl People {
         cx.ledger.moment(
             cx.now,
             What::ActionDone,
-            self.spec.runbook[step].action.name(),
+            self.spec.runbook[step].action.remedy().name(),
         );
         self.verify(self.draws.steps[step].verify, cx);
     }
@@ -194,11 +185,16 @@ impl People {
     }
 
     /// An event of their own, with what they see when they look.
-    pub fn on_timer(&mut self, timer: PeopleTimer, sight: Sight, cx: &mut Cx) -> Option<Deed> {
+    pub fn on_timer(
+        &mut self,
+        timer: PeopleTimer,
+        symptoms: Symptoms,
+        cx: &mut Cx,
+    ) -> Option<StepEvent> {
         self.due = None;
         match timer {
             PeopleTimer::Notice => {
-                if sight.failing {
+                if symptoms.failing {
                     cx.ledger.detections.push(cx.now);
                     cx.ledger.mark(cx.now, "on call", || "notices".to_owned());
                     cx.ledger.moment(cx.now, What::Noticed, "on call");
@@ -214,7 +210,7 @@ impl People {
             }
             PeopleTimer::Looked => {
                 // They are at work: what has begun to fail meanwhile needs no further page.
-                if sight.failing {
+                if symptoms.failing {
                     cx.ledger.detections.push(cx.now);
                     cx.ledger.moment(cx.now, What::Noticed, "on call");
                     self.diagnose(self.draws.diagnose, cx);
@@ -223,14 +219,14 @@ impl People {
                 }
                 None
             }
-            PeopleTimer::Diagnosed => self.diagnosed(sight, cx),
-            PeopleTimer::Decided if sight.failing || sight.memory_high => self.begin(cx),
+            PeopleTimer::Diagnosed => self.diagnosed(symptoms, cx),
+            PeopleTimer::Decided if symptoms.failing || symptoms.memory_high => self.begin(cx),
             PeopleTimer::Decided => {
                 self.stand_down(cx);
                 None
             }
-            PeopleTimer::Effect => self.step.map(Deed::Effect),
-            PeopleTimer::Verify => self.verified(sight, cx),
+            PeopleTimer::Effect => self.step.map(StepEvent::TakesEffect),
+            PeopleTimer::Verify => self.verified(symptoms, cx),
         }
     }
 
@@ -255,30 +251,31 @@ impl People {
         self.diagnose(takes, cx);
     }
 
-    fn diagnosed(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
-        if !sight.failing && !sight.memory_high {
+    fn diagnosed(&mut self, symptoms: Symptoms, cx: &mut Cx) -> Option<StepEvent> {
+        if !symptoms.failing && !symptoms.memory_high {
             self.stand_down(cx);
             return None;
         }
-        self.for_memory = !sight.failing;
+        self.for_memory = !symptoms.failing;
         let next = runbook::next(
             &self.spec.runbook,
             &self.draws,
             self.next,
             self.named,
-            sight,
+            symptoms,
         );
         let knows = next.is_some_and(|step| runbook::informed(&self.spec.runbook[step]));
         if knows {
             cx.ledger.moment(cx.now, What::CauseKnown, "on call");
         }
-        self.go_on(sight, knows, cx)
+        self.go_on(symptoms, knows, cx)
     }
 
     /// The next step that fits; without one, the round is over.
-    fn go_on(&mut self, sight: Sight, knows: bool, cx: &mut Cx) -> Option<Deed> {
+    fn go_on(&mut self, symptoms: Symptoms, knows: bool, cx: &mut Cx) -> Option<StepEvent> {
         let runbook = &self.spec.runbook;
-        let Some(step) = runbook::next(runbook, &self.draws, self.next, self.named, sight) else {
+        let Some(step) = runbook::next(runbook, &self.draws, self.next, self.named, symptoms)
+        else {
             self.start_over(cx);
             return None;
         };
@@ -300,22 +297,22 @@ impl People {
         }
     }
 
-    fn begin(&mut self, cx: &mut Cx) -> Option<Deed> {
+    fn begin(&mut self, cx: &mut Cx) -> Option<StepEvent> {
         let step = self.step.expect("a step was chosen");
         let takes = self.draws.steps[step].takes;
-        let action = &self.spec.runbook[step].action;
+        let action = self.spec.runbook[step].action.remedy();
         self.stage = Stage::Acting;
         cx.ledger.moment(cx.now, What::ActionBegins, action.name());
         self.tell(action.doing(), Tone::Busy, cx);
         self.wait(takes, PeopleTimer::Effect, cx);
-        Some(Deed::Begin(step, takes))
+        Some(StepEvent::Begins(step, takes))
     }
 
-    fn verified(&mut self, sight: Sight, cx: &mut Cx) -> Option<Deed> {
-        let still = sight.failing || (self.for_memory && sight.memory_high);
+    fn verified(&mut self, symptoms: Symptoms, cx: &mut Cx) -> Option<StepEvent> {
+        let still = symptoms.failing || (self.for_memory && symptoms.memory_high);
         if !still {
-            if self.follows_up(sight) {
-                return self.go_on(sight, false, cx);
+            if self.follows_up(symptoms) {
+                return self.go_on(symptoms, false, cx);
             }
             self.stand_down(cx);
             return None;
@@ -325,7 +322,7 @@ impl People {
                 self.diagnose(self.draws.steps[step].diagnose_again, cx);
                 None
             }
-            Some(_) => self.go_on(sight, false, cx),
+            Some(_) => self.go_on(symptoms, false, cx),
             None => {
                 self.diagnose(self.draws.diagnose_named, cx);
                 None
@@ -334,9 +331,9 @@ impl People {
     }
 
     /// Is there a step that belongs to the one just done?
-    fn follows_up(&self, sight: Sight) -> bool {
+    fn follows_up(&self, symptoms: Symptoms) -> bool {
         let runbook = &self.spec.runbook;
-        let next = runbook::next(runbook, &self.draws, self.next, self.named, sight);
+        let next = runbook::next(runbook, &self.draws, self.next, self.named, symptoms);
         self.step.is_some() && next == Some(self.next) && runbook[self.next].follows_up
     }
 

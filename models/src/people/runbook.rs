@@ -1,8 +1,8 @@
 //! Which step of the runbook comes next, by what people see.
 
-use super::Sight;
+use super::Symptoms;
 use super::draws::Draws;
-use crate::spec::{StepSpec, WhenSpec};
+use crate::runbook::{StepSpec, WhenSpec};
 
 /// The first step from `from` on that is tried and whose conditions hold.
 pub(super) fn next(
@@ -10,11 +10,11 @@ pub(super) fn next(
     draws: &Draws,
     from: usize,
     named: bool,
-    sight: Sight,
+    symptoms: Symptoms,
 ) -> Option<usize> {
     let fits = |i: &usize| {
         let mut when = runbook[*i].when.iter();
-        draws.steps[*i].tried && when.all(|when| holds(*when, named, sight))
+        draws.steps[*i].tried && when.all(|when| holds(*when, named, symptoms))
     };
     (from..runbook.len()).find(fits)
 }
@@ -24,13 +24,13 @@ pub(super) fn informed(step: &StepSpec) -> bool {
     !step.when.contains(&WhenSpec::Unnamed)
 }
 
-fn holds(when: WhenSpec, named: bool, sight: Sight) -> bool {
+fn holds(when: WhenSpec, named: bool, symptoms: Symptoms) -> bool {
     match when {
         WhenSpec::Unnamed => !named,
         WhenSpec::Named => named,
-        WhenSpec::Failing => sight.failing,
-        WhenSpec::NotFailing => !sight.failing,
-        WhenSpec::MemoryHigh => sight.memory_high,
-        WhenSpec::NodeGone => sight.node_gone,
+        WhenSpec::Failing => symptoms.failing,
+        WhenSpec::NotFailing => !symptoms.failing,
+        WhenSpec::MemoryHigh => symptoms.memory_high,
+        WhenSpec::NodeGone => symptoms.node_gone,
     }
 }

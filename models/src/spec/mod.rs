@@ -6,14 +6,13 @@
 //! [`crate::world::spec`] puts all of them together.
 
 pub mod alert;
+pub mod autoscaler;
 pub mod clock;
 pub mod fault;
-pub mod people;
 pub mod persistence;
 pub mod price;
 pub mod redis;
 pub mod replication;
-pub mod runbook;
 mod schema;
 pub mod service;
 pub mod signers;
@@ -24,12 +23,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use alert::{AlertSpec, MetricSpec};
+pub use autoscaler::AutoscalerSpec;
 pub use clock::ClockSpec;
 pub use fault::FaultSpec;
-pub use people::{AutoscalerSpec, PeopleSpec};
 pub use price::{PriceSpec, Usd};
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
-pub use runbook::{RemedySpec, StepSpec, WhenSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
 pub use signers::{CallerSpec, ClassSpec, ProductSpec, SignersSpec};
 pub use system::SystemSpec;

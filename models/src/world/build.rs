@@ -73,7 +73,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
         people: People::new(&spec.people, streams.clone()),
-        works: Vec::new(),
+        pending: Vec::new(),
         faults,
         ledger: Ledger::new(options.story),
         captures: captures(spec, cells),

@@ -13,7 +13,7 @@ pub mod spec;
 mod tests;
 mod visitors;
 
-use sim::{Agenda, Model, SimDuration, SimTime, Streams};
+use sim::{Agenda, Model, SimTime, Streams};
 
 use crate::blast::BlastRadius;
 use crate::check::Check;
@@ -24,11 +24,11 @@ use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
 use crate::moment::What;
-use crate::people::{People, Sight};
+use crate::people::{People, Symptoms};
 use crate::remediation::alert::{Alert, Call, Sees};
 use crate::remediation::autoscaler::Autoscaler;
+use crate::runbook::PendingOperation;
 use crate::service::Service;
-use actions::Work;
 pub use build::world;
 use probes::Reached;
 pub use settle::settle;
@@ -48,7 +48,7 @@ pub struct World<'a> {
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
     pub(crate) people: People,
     /// What a step of the people still waits for.
-    pub(crate) works: Vec<Work>,
+    pub(crate) pending: Vec<PendingOperation>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) ledger: Ledger,
     /// The services that capture acceptances.
@@ -110,25 +110,15 @@ impl Model for World<'_> {
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
             Event::People(timer) => {
-                let sight = self.sight(agenda.now());
-                let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-                if let Some(deed) = self.people.on_timer(timer, sight, cx) {
-                    self.act(deed, agenda);
+                let high = self.spec.people.memory_high.get();
+                let symptoms = Symptoms::seen(&self.clusters, &self.services, high, cx.now);
+                if let Some(event) = self.people.on_timer(timer, symptoms, cx) {
+                    self.act(event, agenda);
                 }
             }
             Event::Fault(number) => self.strike(number, agenda),
         }
     }
-}
-
-/// How far back people look on a graph of errors, and the share of errors there that they take for
-/// an outage that goes on, on and off (assumptions).
-const GLANCE: SimDuration = SimDuration::from_secs(30);
-const FAILS: f64 = 0.2;
-
-/// Does a service fail, or has it lately, off and on?
-pub(crate) fn fails(service: &Service, now: SimTime) -> bool {
-    !service.works() || service.error_share(now.saturating_sub(GLANCE), now) >= FAILS
 }
 
 impl World<'_> {
@@ -198,18 +188,6 @@ impl World<'_> {
             .map(|(_, cluster)| cluster.bytes_paid())
             .sum();
         self.paid.push((cx.now, bytes));
-    }
-
-    /// What people see when they look.
-    fn sight(&self, now: SimTime) -> Sight {
-        let high = self.spec.people.memory_high.get();
-        let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= high);
-        let gone = |c: &Cluster| !c.shards_without_owner(high, now).is_empty();
-        Sight {
-            failing: self.services.iter().any(|(_, service)| fails(service, now)),
-            memory_high: self.clusters.iter().any(|(_, cluster)| full(cluster)),
-            node_gone: self.clusters.iter().any(|(_, cluster)| gone(cluster)),
-        }
     }
 
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {

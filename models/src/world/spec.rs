@@ -8,10 +8,11 @@ use serde::Deserialize;
 use sim::SimDuration;
 
 use crate::check::spec::CheckSpec;
+use crate::people::spec::PeopleSpec;
 use crate::spec::{
     AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
-    FailoverSpec, FaultSpec, LayoutSpec, PeopleSpec, PriceSpec, ProductSpec, RedisSpec,
-    ServiceSpec, SignersSpec, SystemSpec, WorkloadSpec,
+    FailoverSpec, FaultSpec, LayoutSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec,
+    SignersSpec, SystemSpec, WorkloadSpec,
 };
 
 /// Everything that a trial needs to know.

@@ -1,0 +1,46 @@
+//! What people see when they look.
+
+use sim::{SimDuration, SimTime};
+
+use crate::cluster::Cluster;
+use crate::ids::{ClusterId, Fleet, ServiceId};
+use crate::service::Service;
+
+/// What people see when they look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symptoms {
+    /// Some service fails.
+    pub failing: bool,
+    /// Some shard's memory is at or above the share on which they act.
+    pub memory_high: bool,
+    /// Some shard's owner does not run, and memory is not to blame.
+    pub node_gone: bool,
+}
+
+/// How far back people look on a graph of errors, and the share of errors there that they take for
+/// an outage that goes on, on and off (assumptions).
+const GLANCE: SimDuration = SimDuration::from_secs(30);
+const FAILS: f64 = 0.2;
+
+/// Does a service fail, or has it lately, off and on?
+pub fn fails(service: &Service, now: SimTime) -> bool {
+    !service.works() || service.error_share(now.saturating_sub(GLANCE), now) >= FAILS
+}
+
+impl Symptoms {
+    /// What there is to see, for people who act from this share of memory on.
+    pub fn seen(
+        clusters: &Fleet<ClusterId, Cluster>,
+        services: &Fleet<ServiceId, Service>,
+        memory_high: f64,
+        now: SimTime,
+    ) -> Symptoms {
+        let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= memory_high);
+        let gone = |c: &Cluster| !c.shards_without_owner(memory_high, now).is_empty();
+        Symptoms {
+            failing: services.iter().any(|(_, service)| fails(service, now)),
+            memory_high: clusters.iter().any(|(_, cluster)| full(cluster)),
+            node_gone: clusters.iter().any(|(_, cluster)| gone(cluster)),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The runbook: the steps that people take in an outage, with one file for each action.
+//!
+//! | action | begins | takes effect after `takes` | and is done |
+//! | --- | --- | --- | --- |
+//! | resize, rebuild | new nodes are ordered | they exist, empty | when they have taken over |
+//! | restart-nodes | | processes are killed | when they have read their data, or died of it |
+//! | all others | | at once | at once |
+//!
+//! An action does its work on the [`Site`]; nothing knows whether it is wise. To add one, write its
+//! file, and name it below: its module, its variant and its arm.
+
+mod delete_keys;
+mod fail_over;
+mod mend_consumers;
+mod raise_maxmemory;
+mod raise_output_limit;
+mod rebuild;
+mod resize;
+mod restart_nodes;
+mod restart_servers;
+mod scale_servers;
+mod shed_load;
+mod site;
+mod stop_growth;
+mod stop_retries;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::dist::Dist;
+use sim::quantity::Probability;
+
+use crate::findings::Findings;
+use crate::ids::ClusterId;
+use crate::spec::SystemSpec;
+pub use site::{PendingOperation, Site};
+
+/// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
+/// go on to the next step if it has not.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepSpec {
+    /// What is done.
+    pub action: RemedySpec,
+    /// From the beginning of the action until it takes effect. For `resize` and `rebuild`: until
+    /// the new nodes exist, empty; the copy of the data comes on top, and follows from sizes and
+    /// throughput.
+    pub takes: Dist,
+    /// To agree on it, before it begins; absent: nobody has to be asked.
+    pub decide: Option<Dist>,
+    /// Probability, drawn once an incident, that it is tried at all; absent: always.
+    pub chance: Option<Probability>,
+    /// All of these must hold when its turn comes, else it is left out; absent: it is taken in any
+    /// case.
+    #[serde(default)]
+    pub when: Vec<WhenSpec>,
+    /// If it has not helped, people look for the cause again (`people.diagnose`) before they go on;
+    /// absent: no, they go on at once.
+    #[serde(default)]
+    pub diagnose_after: bool,
+    /// It belongs to the step before it: it is taken even if that one has helped, after the look
+    /// whether it has. Its conditions must hold then. Absent: no, it is taken only if services
+    /// still fail.
+    #[serde(default)]
+    pub follows_up: bool,
+}
+
+/// A condition of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenSpec {
+    /// No page has named the node or the resource.
+    Unnamed,
+    /// A page has named the node or the resource.
+    Named,
+    /// A service fails: what it needs of Redis does not serve. A service that is only overloaded
+    /// does not count.
+    Failing,
+    /// No service fails (yet, or any more).
+    NotFailing,
+    /// Some shard's memory is at or above `people.memory_high`. With eviction a full shard stays
+    /// so.
+    MemoryHigh,
+    /// The owner of some shard does not run, and its memory is below `people.memory_high`.
+    NodeGone,
+}
+
+/// What can be done. Each does its work on the model; nothing knows whether it is wise.
+#[allow(missing_docs)] // each file says what its action is
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RemedySpec {
+    RestartServers(restart_servers::Params),
+    RestartNodes(restart_nodes::Params),
+    FailOver(fail_over::Params),
+    RaiseMaxmemory(raise_maxmemory::Params),
+    RaiseOutputLimit(raise_output_limit::Params),
+    DeleteKeys(delete_keys::Params),
+    StopGrowth(stop_growth::Params),
+    Resize(resize::Params),
+    Rebuild(rebuild::Params),
+    ShedLoad(shed_load::Params),
+    ScaleServers(scale_servers::Params),
+    MendConsumers(mend_consumers::Params),
+    StopRetries(stop_retries::Params),
+    Wait(wait::Params),
+}
+
+impl RemedySpec {
+    /// What does it.
+    pub fn remedy(&self) -> &dyn Remedy {
+        match self {
+            RemedySpec::RestartServers(params) => params,
+            RemedySpec::RestartNodes(params) => params,
+            RemedySpec::FailOver(params) => params,
+            RemedySpec::RaiseMaxmemory(params) => params,
+            RemedySpec::RaiseOutputLimit(params) => params,
+            RemedySpec::DeleteKeys(params) => params,
+            RemedySpec::StopGrowth(params) => params,
+            RemedySpec::Resize(params) => params,
+            RemedySpec::Rebuild(params) => params,
+            RemedySpec::ShedLoad(params) => params,
+            RemedySpec::ScaleServers(params) => params,
+            RemedySpec::MendConsumers(params) => params,
+            RemedySpec::StopRetries(params) => params,
+            RemedySpec::Wait(params) => params,
+        }
+    }
+}
+
+/// One kind of action.
+pub trait Remedy {
+    /// Its name in a scenario.
+    fn name(&self) -> &'static str;
+
+    /// What people at it are seen doing.
+    fn doing(&self) -> &'static str;
+
+    /// A number for its draws, the same in every design. Never reuse one.
+    fn number(&self) -> u64;
+
+    /// People begin it; it takes effect after `takes`.
+    fn begin(&self, _site: &mut Site, _takes: SimDuration) -> Begun {
+        Begun::Nothing
+    }
+
+    /// It takes effect. It is done as soon as nothing that it has left with the site is pending.
+    fn take_effect(&self, site: &mut Site) -> Effect;
+
+    /// What types cannot say about its keys, which stand at `key`.
+    fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}
+}
+
+/// What the beginning of an action has set off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing before it takes effect.
+    Nothing,
+    /// New nodes, for every cluster that needs some; if none does, the action is done.
+    Nodes,
+}
+
+/// What an action does when it takes effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// These clusters may answer differently now.
+    Changed(Vec<ClusterId>),
+    /// The nodes that were ordered exist, and their data is being copied.
+    Copying,
+}

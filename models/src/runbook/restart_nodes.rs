@@ -1,0 +1,95 @@
+//! A kill and a start of the Redis processes that fail.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Effect, PendingOperation, Remedy, Site};
+use crate::findings::Findings;
+use crate::spec::{FailoverSpec, SystemSpec};
+
+/// Kill the Redis process of every shard that fails and start it again after
+/// `redis.restart_delay`: it reads its data from disk. A process that is dead already is left
+/// to its supervisor.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// They come up under a wrong configuration, as replicas of themselves: reads are
+    /// answered, every write gets -READONLY until somebody restarts or replaces them, and a
+    /// `role` check calls them replicas. Absent: false. Only where nothing in Redis fails over
+    /// (`failover.kind` `application` or `none`).
+    #[serde(default)]
+    read_only: bool,
+}
+
+impl Remedy for Params {
+    fn name(&self) -> &'static str {
+        "restart-nodes"
+    }
+
+    fn doing(&self) -> &'static str {
+        "restarts nodes"
+    }
+
+    fn number(&self) -> u64 {
+        2
+    }
+
+    fn take_effect(&self, site: &mut Site) -> Effect {
+        for id in &site.concerned {
+            let cluster = &mut site.clusters[*id];
+            for shard in cluster.failing_shards() {
+                let node = cluster.restart_owner(shard, self.read_only, &mut site.cx);
+                site.pending
+                    .extend(node.map(|node| PendingOperation::Start {
+                        cluster: *id,
+                        node,
+                        loads: false,
+                    }));
+            }
+        }
+        Effect::Changed(site.concerned.clone())
+    }
+
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        let by_redis = match system.failover {
+            FailoverSpec::ClusterBus(_) | FailoverSpec::Sentinel(_) | FailoverSpec::Managed(_) => {
+                true
+            }
+            FailoverSpec::Application {} | FailoverSpec::None {} => false,
+        };
+        found.unless(
+            !self.read_only || !by_redis,
+            format!("{key}.read_only"),
+            "Redis Cluster refuses such a configuration, and Sentinel would mend it",
+            "take it out, or set failover.kind to \"application\" or \"none\"",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Bench, wrong};
+    use super::*;
+
+    #[test]
+    fn the_node_that_fails_is_waited_for() {
+        let mut bench = Bench::new();
+        bench.hang();
+        Params { read_only: false }.take_effect(&mut bench.site());
+        let [pending] = &mut bench.pending[..] else {
+            panic!("one node is restarted");
+        };
+        assert!(matches!(pending, PendingOperation::Start { node: 0, .. }));
+        assert!(pending.lasts(&bench.clusters));
+    }
+
+    #[test]
+    fn a_cluster_bus_refuses_a_wrong_configuration() {
+        let mut tables = Bench::new().tables;
+        let read_only = Params { read_only: true };
+        assert_eq!(wrong(&read_only, &tables), ["action.read_only"]);
+        assert_eq!(wrong(&Params { read_only: false }, &tables), [""; 0]);
+        tables.failover = FailoverSpec::None {};
+        assert_eq!(wrong(&read_only, &tables), [""; 0]);
+    }
+}

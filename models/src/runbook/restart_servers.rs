@@ -1,0 +1,66 @@
+//! New processes for the servers of a service that fails.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Effect, Remedy, Site};
+use crate::ids::ClusterId;
+use demand::Control;
+
+/// Restart the servers of every service that fails: requests under way are lost, and their
+/// clients connect anew and learn who the primary is.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {}
+
+impl Remedy for Params {
+    fn name(&self) -> &'static str {
+        "restart-servers"
+    }
+
+    fn doing(&self) -> &'static str {
+        "restarts servers"
+    }
+
+    fn number(&self) -> u64 {
+        1
+    }
+
+    fn take_effect(&self, site: &mut Site) -> Effect {
+        let cx = &mut site.cx;
+        cx.ledger.say(cx.now, || {
+            "servers are restarted; Redis stays as it is".to_owned()
+        });
+        let mut asked: Vec<ClusterId> = Vec::new();
+        for (_, service) in site.services.iter_mut() {
+            if !service.works() {
+                service.control(cx.now, Control::Restart);
+                asked.extend(service.needs().iter().map(|need| need.cluster));
+            }
+        }
+        asked.sort();
+        asked.dedup();
+        for id in &asked {
+            site.clusters[*id].clients_learn_owners(cx);
+        }
+        Effect::Changed(asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Bench;
+    use super::*;
+
+    #[test]
+    fn only_the_servers_of_a_service_that_fails_are_restarted() {
+        let mut bench = Bench::new();
+        let effect = Params {}.take_effect(&mut bench.site());
+        assert_eq!(effect, Effect::Changed(Vec::new()));
+        assert_eq!(bench.orders(), []);
+        bench.hang();
+        let effect = Params {}.take_effect(&mut bench.site());
+        assert_eq!(effect, Effect::Changed(bench.clusters.ids().collect()));
+        assert_eq!(bench.orders(), [Control::Restart]);
+    }
+}

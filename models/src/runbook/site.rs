@@ -1,0 +1,112 @@
+//! The system as the people who operate it can reach it.
+
+use sim::SimDuration;
+use sim::quantity::Factor;
+
+use super::{Begun, Effect};
+use crate::cluster::Cluster;
+use crate::event::Cx;
+use crate::ids::{ClusterId, Fleet, ServiceId};
+use crate::service::Service;
+use crate::spec::SystemSpec;
+use demand::Control;
+
+/// What an action works on.
+pub struct Site<'a> {
+    /// All clusters.
+    pub clusters: &'a mut Fleet<ClusterId, Cluster>,
+    /// All services; those of one cell after those of another.
+    pub services: &'a mut Fleet<ServiceId, Service>,
+    /// What the scenario says of them.
+    pub system: SystemSpec<'a>,
+    /// The clusters that the incident is about.
+    pub concerned: Vec<ClusterId>,
+    /// What the step under way still waits for.
+    pub pending: &'a mut Vec<PendingOperation>,
+    /// The present.
+    pub cx: Cx<'a>,
+}
+
+/// What a step still waits for after it has taken effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PendingOperation {
+    /// New nodes that take over.
+    Nodes {
+        /// For this cluster.
+        cluster: ClusterId,
+        /// By this plan.
+        plan: u32,
+    },
+    /// A process that starts anew.
+    Start {
+        /// Of this cluster.
+        cluster: ClusterId,
+        /// The node.
+        node: usize,
+        /// It has begun to read its data.
+        loads: bool,
+    },
+}
+
+impl PendingOperation {
+    /// Is it still to come?
+    pub fn lasts(&mut self, clusters: &Fleet<ClusterId, Cluster>) -> bool {
+        match self {
+            PendingOperation::Nodes { cluster, plan } => clusters[*cluster].awaits(*plan),
+            PendingOperation::Start {
+                cluster,
+                node,
+                loads,
+            } => {
+                // Killed again while it reads its data, it has had its chance.
+                let gone_again = *loads && !clusters[*cluster].is_loading(*node);
+                *loads |= clusters[*cluster].is_loading(*node);
+                clusters[*cluster].is_down(*node) && !gone_again
+            }
+        }
+    }
+}
+
+impl Site<'_> {
+    /// Orders new nodes for these shards of every cluster concerned, for the fullest if there are
+    /// none; they exist after `takes`.
+    pub(super) fn order_nodes(
+        &mut self,
+        factor: Factor,
+        takes: SimDuration,
+        shards: impl Fn(&Cluster, &Cx) -> Vec<usize>,
+    ) -> Begun {
+        let interruption = self.system.redis.cut_over;
+        for id in &self.concerned {
+            let (cluster, cx) = (&mut self.clusters[*id], &mut self.cx);
+            let mut shards = shards(cluster, cx);
+            if shards.is_empty() {
+                shards.push(cluster.fullest_shard(cx.now));
+            }
+            let plan = cluster.plan_resize(shards, factor, takes, interruption, cx);
+            self.pending
+                .push(PendingOperation::Nodes { cluster: *id, plan });
+        }
+        Begun::Nodes
+    }
+
+    /// Orders it at a service, in every cell: whoever evaluates its requests reads it there.
+    pub(super) fn control(&mut self, service: &str, control: Control) -> Effect {
+        let services = self.system.services;
+        let found = services.iter().position(|spec| spec.name == service);
+        let found = found.expect("validated: the service exists");
+        let in_cells = self.services.iter_mut().skip(found).step_by(services.len());
+        for (_, service) in in_cells {
+            service.control(self.cx.now, control);
+        }
+        Effect::Changed(Vec::new())
+    }
+
+    /// The cluster on which a workload lives, and the workload by position.
+    pub(super) fn home(&self, name: &str) -> (ClusterId, usize) {
+        let workload = self.system.workload(name);
+        let mut clusters = self.clusters.iter();
+        let home = clusters.find(|(_, cluster)| cluster.workloads.contains(&workload));
+        (home.expect("every workload lives on a cluster").0, workload)
+    }
+}
