@@ -5,7 +5,6 @@ use sim::{SimDuration, SimTime};
 use super::Cluster;
 use crate::event::{ClusterTimer, Cx};
 use crate::redis::output::{OutputLimits, SlowSubscribers, message_on_wire};
-use crate::spec::fault::SlowSubscriberSpec;
 
 /// What a slow-subscriber fault asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,19 +19,6 @@ pub struct SlowSubscriber {
     pub lasts: SimDuration,
     /// How soon one that was cut off is back, and still does not read; `None`: it stays away.
     pub reconnects_after: Option<SimDuration>,
-}
-
-impl SlowSubscriber {
-    /// What a fault asks for.
-    pub fn asked(spec: &SlowSubscriberSpec) -> SlowSubscriber {
-        SlowSubscriber {
-            subscribers: spec.subscribers,
-            rate: spec.messages.get(),
-            message: spec.message_size.get(),
-            lasts: spec.lasts,
-            reconnects_after: spec.reconnects_after,
-        }
-    }
 }
 
 /// Subscribers of a node that do not read.

@@ -9,12 +9,11 @@ mod signers;
 mod traffic;
 
 use sim::SimDuration;
-use sim::quantity::Factor;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
+use crate::spec::FailoverSpec;
 use crate::spec::redis::MaxmemoryPolicy;
-use crate::spec::{FailoverSpec, FaultSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -41,7 +40,8 @@ impl WorldSpec {
         self.check_people(&mut found);
         self.check_alerts(&mut found);
         for (i, fault) in self.faults.iter().enumerate() {
-            self.check_fault(&mut found, i, fault);
+            let key = format!("fault[{i}]");
+            fault.kind().check(&key, &self.system(), &mut found);
         }
         found.all()
     }
@@ -285,127 +285,6 @@ impl WorldSpec {
                 "the new nodes would not be larger",
                 "give a factor above 1x",
             );
-        }
-    }
-
-    fn check_fault(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
-        let names = self.workload_names();
-        let key = |field: &str| format!("fault[{i}].{field}");
-        match fault {
-            FaultSpec::GrowthBurst { .. } => self.check_burst(found, i, fault),
-            FaultSpec::Crash { workload, at } | FaultSpec::Hang { workload, at, .. } => {
-                found.dist(key("at"), at);
-                found.known(key("workload"), "workload", workload, &names);
-            }
-            FaultSpec::HostLoss {
-                workload, at, host, ..
-            } => {
-                found.dist(key("at"), at);
-                found.known(key("workload"), "workload", workload, &names);
-                found.unless(
-                    *host < self.redis.hosts,
-                    key("host"),
-                    "a cluster has no such host",
-                    "give a number from 0 to `redis.hosts` less one",
-                );
-            }
-            FaultSpec::Partition {
-                workload,
-                at,
-                lasts,
-                hosts,
-                ..
-            } => {
-                found.known(key("workload"), "workload", workload, &names);
-                self.check_partition(found, i, at, *lasts, hosts);
-            }
-            FaultSpec::SlowConsumers {
-                workload,
-                at,
-                slowdown,
-                ..
-            } => {
-                found.dist(key("at"), at);
-                found.known(key("workload"), "workload", workload, &names);
-                self.check_consumers(found, i, workload, *slowdown);
-            }
-            FaultSpec::SaveFails { workload, at, .. } => {
-                found.dist(key("at"), at);
-                found.known(key("workload"), "workload", workload, &names);
-                found.unless(
-                    self.redis.persistence.is_some(),
-                    key("kind"),
-                    "no node saves anything, so no save can fail",
-                    "add a [redis.persistence] table",
-                );
-            }
-            FaultSpec::SlowSubscriber(slow) => {
-                found.dist(key("at"), &slow.at);
-                found.known(key("workload"), "workload", &slow.workload, &names);
-                found.unless(
-                    self.redis.pubsub.is_some(),
-                    key("kind"),
-                    "nobody subscribes to anything",
-                    "add a [redis.pubsub] table",
-                );
-                found.unless(
-                    slow.subscribers > 0 && slow.messages.get() > 0.0,
-                    key("subscribers"),
-                    "nothing would pile up for nobody, or without messages",
-                    "give at least 1 subscriber and a rate of messages above 0/s",
-                );
-            }
-        }
-    }
-
-    fn check_consumers(&self, found: &mut Findings, i: usize, workload: &str, slowdown: Factor) {
-        let key = |field: &str| format!("fault[{i}].{field}");
-        let of = self.workloads.iter().find(|w| w.name == workload);
-        let queue = of.and_then(|of| of.queue);
-        found.unless(
-            queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown.get()),
-            key("slowdown"),
-            "the consumers would still keep up, and no job wait",
-            "give a factor above queue.capacity over queue.jobs",
-        );
-        found.unless(
-            of.is_none_or(|of| of.queue.is_some()),
-            key("workload"),
-            "this workload holds no queue",
-            "give it a `queue`, or name one that has one",
-        );
-    }
-
-    fn check_burst(&self, found: &mut Findings, i: usize, fault: &FaultSpec) {
-        let FaultSpec::GrowthBurst {
-            starts,
-            fills_in,
-            workloads,
-            value_size,
-            ..
-        } = fault
-        else {
-            return;
-        };
-        let names = self.workload_names();
-        let key = |field: &str| format!("fault[{i}].{field}");
-        found.dist(key("starts"), starts);
-        found.dist(key("fills_in"), fills_in);
-        found.unless(
-            value_size.get() > 0,
-            key("value_size"),
-            "the lengths of values cannot be distributed about nothing",
-            "give the mean length of a value such as \"1KiB\"",
-        );
-        found.unless(
-            !workloads.is_empty(),
-            key("workloads"),
-            "nothing would grow",
-            "name at least one workload with its weight",
-        );
-        for (n, weight) in workloads.iter().enumerate() {
-            let key = key(&format!("workloads[{n}].workload"));
-            found.known(key, "workload", &weight.workload, &names);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What can be wrong with replication, full synchronisations and partitions.
 
 use sim::SimDuration;
-use sim::dist::Dist;
 
 use crate::findings::Findings;
 use crate::world::WorldSpec;
@@ -76,38 +75,5 @@ impl WorldSpec {
                 "give a positive rate",
             );
         }
-    }
-
-    /// A partition: fault number `i`.
-    pub(super) fn check_partition(
-        &self,
-        found: &mut Findings,
-        i: usize,
-        at: &Dist,
-        lasts: SimDuration,
-        hosts: &[u16],
-    ) {
-        let key = |field: &str| format!("fault[{i}].{field}");
-        found.dist(key("at"), at);
-        found.unless(
-            lasts > SimDuration::ZERO,
-            key("lasts"),
-            "a partition of no length changes nothing",
-            "give a positive duration such as \"30s\"",
-        );
-        let count = self.redis.hosts;
-        let named = |host: &u16| hosts.contains(host);
-        found.unless(
-            hosts.iter().all(|host| *host < count),
-            key("hosts"),
-            "a cluster does not have so many hosts",
-            &format!("count hosts from 0 to {}", count.saturating_sub(1)),
-        );
-        found.unless(
-            (0..count).any(|host| named(&host)) && !(0..count).all(|host| named(&host)),
-            key("hosts"),
-            "a partition has two sides, with hosts on both",
-            "name some of the hosts, not none and not all",
-        );
     }
 }

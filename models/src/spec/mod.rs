@@ -8,7 +8,6 @@
 pub mod alert;
 pub mod autoscaler;
 pub mod clock;
-pub mod fault;
 pub mod persistence;
 pub mod price;
 pub mod redis;
@@ -25,7 +24,6 @@ use serde::Deserialize;
 pub use alert::{AlertSpec, MetricSpec};
 pub use autoscaler::AutoscalerSpec;
 pub use clock::ClockSpec;
-pub use fault::FaultSpec;
 pub use price::{PriceSpec, Usd};
 pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};

@@ -9,7 +9,6 @@ use crate::blast::BlastRadius;
 use crate::check::Check;
 use crate::check::spec::CheckSpec;
 use crate::cluster::Cluster;
-use crate::cluster::queue::Surplus;
 use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
@@ -29,17 +28,19 @@ use demand::answer::AnswerTimeline;
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
     let system = spec.system();
     let cells = layout::cells(&spec.layout);
-    let faults = fault::draw(&spec.faults, &system, streams);
+    let faults = fault::draw(&spec.faults, cells, &system, streams);
     let plans = layout::plan(&spec.layout, &system);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
-        let of_plan = (plan, cells);
-        let trees = trees(spec, of_plan, &faults, streams);
+        let trees = trees(spec, plan, &faults, streams);
         let key = |purpose| streams.key(purpose, plan.entity());
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
         let mut cluster = Cluster::new(id, plan, &system, trees, keys, options.mode);
         watch(&mut cluster, spec);
-        cluster.name_surpluses(bursts(of_plan, &faults, streams));
+        // In the order of their trees.
+        let hits = faults.iter().filter(|fault| fault.hits(plan));
+        let surpluses = hits.filter_map(|fault| fault.strike.surplus(fault.workload));
+        cluster.name_surpluses(surpluses.collect());
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
@@ -96,12 +97,7 @@ fn captures(spec: &WorldSpec, cells: usize) -> Vec<ServiceId> {
 }
 
 /// The processes by which a cluster's datasets grow.
-fn trees(
-    spec: &WorldSpec,
-    (plan, cells): (&ClusterPlan, usize),
-    faults: &[Fault],
-    streams: &Streams,
-) -> Vec<Adding> {
+fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<Adding> {
     let end = SimTime::ZERO + spec.horizon;
     let adding = |tree, w: &usize| Adding {
         tree,
@@ -120,17 +116,10 @@ fn trees(
         let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
         adding(ArrivalTree::of(streams, key, intensity, Some(marks)), w)
     });
-    let is_here = |i, workload| {
-        plan.workloads.contains(workload) && fault::cell(i, cells, streams) == plan.cell
-    };
-    let bursts = faults.iter().enumerate();
-    let bursts = bursts.filter_map(|(i, fault)| match fault {
-        Fault::Burst { workload, tree, .. } | Fault::SlowConsumers { workload, tree, .. } => {
-            is_here(i, workload).then(|| adding(tree.clone(), workload))
-        }
-        Fault::Crash { .. } | Fault::Hang { .. } => None,
-        Fault::HostLoss { .. } | Fault::Partition { .. } => None,
-        Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => None,
+    let bursts = faults.iter().filter(|fault| fault.hits(plan));
+    let bursts = bursts.filter_map(|fault| {
+        let tree = fault.strike.growth()?.clone();
+        Some(adding(tree, &fault.workload))
     });
     steady.chain(bursts).collect()
 }
@@ -169,32 +158,6 @@ fn alerts(
         }
     }
     alerts.into_iter().collect()
-}
-
-/// The growth bursts and backlogs of a cluster, in the order of their trees.
-fn bursts(
-    (plan, cells): (&ClusterPlan, usize),
-    faults: &[Fault],
-    streams: &Streams,
-) -> Vec<Surplus> {
-    let burst = |(i, fault): (usize, &Fault)| {
-        let here = plan.workloads.contains(&fault.workload())
-            && fault::cell(i, cells, streams) == plan.cell;
-        let of = match fault {
-            Fault::Burst { workload, .. } => Surplus::burst(*workload),
-            Fault::SlowConsumers {
-                workload,
-                queue,
-                at,
-                ..
-            } => Surplus::backlog(*workload, *queue, *at),
-            Fault::Crash { .. } | Fault::Hang { .. } => return None,
-            Fault::HostLoss { .. } | Fault::Partition { .. } => return None,
-            Fault::SaveFails { .. } | Fault::SlowSubscriber { .. } => return None,
-        };
-        here.then_some(of)
-    };
-    faults.iter().enumerate().filter_map(burst).collect()
 }
 
 /// Sizes of the datasets at which an observer would see something.

@@ -20,7 +20,7 @@ use crate::check::Check;
 use crate::check::probe::Probe;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
-use crate::fault::{self, Fault};
+use crate::fault::Fault;
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
 use crate::moment::What;
@@ -125,15 +125,14 @@ impl World<'_> {
     /// Time zero: every part says how it stands, and schedules what it waits for.
     pub(crate) fn start(&mut self, agenda: &mut Agenda<Event>) {
         for (number, fault) in self.faults.iter().enumerate() {
-            let at = fault.at();
-            if at < self.end {
-                agenda.at(at, Event::Fault(number));
+            if fault.at < self.end {
+                agenda.at(fault.at, Event::Fault(number));
             }
         }
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let system = self.spec.system();
-        for fault in &self.faults {
-            fault.record(&system, cx);
+        for (number, fault) in self.faults.iter().enumerate() {
+            fault.record(number, &system, cx);
         }
         self.people.start(cx);
         for (_, check) in self.checks.iter_mut() {
@@ -190,59 +189,17 @@ impl World<'_> {
         self.paid.push((cx.now, bytes));
     }
 
+    /// Fault number `number` strikes.
     fn strike(&mut self, number: usize, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let fault = &self.faults[number];
-        cx.ledger.moment(cx.now, What::Fault, fault.kind());
-        let cell = fault::cell(number, self.cells, &self.streams);
         let hit = self
             .clusters
             .iter_mut()
-            .find(|(_, c)| c.cell == cell && c.workloads.contains(&fault.workload()));
+            .find(|(_, c)| c.cell == fault.cell && c.workloads.contains(&fault.workload));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
-        match fault {
-            Fault::Burst { workload, .. } => {
-                let name = &self.spec.workloads[*workload].name;
-                cx.ledger
-                    .say(cx.now, || format!("the {name} data begins to grow fast"));
-                cx.ledger
-                    .mark(cx.now, &format!("{} cluster", cluster.name), || {
-                        format!("{name} grows fast")
-                    });
-            }
-            Fault::SlowConsumers {
-                workload, lasts, ..
-            } => {
-                let name = &self.spec.workloads[*workload].name;
-                cx.ledger
-                    .say(cx.now, || format!("the consumers of {name} are slow"));
-                cx.ledger
-                    .mark(cx.now, &format!("{} cluster", cluster.name), || {
-                        format!("jobs of {name} pile up")
-                    });
-                if let Some(lasts) = lasts {
-                    cluster.consumers_back_in(*workload, *lasts, cx);
-                }
-            }
-            Fault::Crash { .. } => {
-                let shard = cluster.fullest_shard(cx.now);
-                cluster.crash(shard, cx);
-            }
-            Fault::Hang { lasts, .. } => {
-                let shard = cluster.fullest_shard(cx.now);
-                cluster.hang(shard, *lasts, cx);
-            }
-            Fault::HostLoss { host, lasts, .. } => cluster.lose_host(*host, *lasts, cx),
-            Fault::Partition { lasts, cut, .. } => cluster.partition(cut.clone(), *lasts, cx),
-            Fault::SaveFails { lasts, .. } => {
-                let shard = cluster.fullest_shard(cx.now);
-                cluster.fill_disk(shard, *lasts, cx);
-            }
-            Fault::SlowSubscriber { asked, .. } => {
-                let shard = cluster.fullest_shard(cx.now);
-                cluster.slow_subscribers(shard, *asked, cx);
-            }
-        }
+        cx.ledger.moment(cx.now, What::Fault, fault.kind);
+        fault.strike.strike(cluster, cx);
         self.on_change(id, agenda);
     }
 }

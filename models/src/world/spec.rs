@@ -8,11 +8,12 @@ use serde::Deserialize;
 use sim::SimDuration;
 
 use crate::check::spec::CheckSpec;
+use crate::fault::FaultSpec;
 use crate::people::spec::PeopleSpec;
 use crate::spec::{
     AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
-    FailoverSpec, FaultSpec, LayoutSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec,
-    SignersSpec, SystemSpec, WorkloadSpec,
+    FailoverSpec, LayoutSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec,
+    SystemSpec, WorkloadSpec,
 };
 
 /// Everything that a trial needs to know.

@@ -1,0 +1,74 @@
+//! A process that is killed.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::dist::Dist;
+
+use super::{Draw, Drawn, FaultKind, Strike, check_target};
+use crate::cluster::Cluster;
+use crate::event::Cx;
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+
+/// The process of the fullest shard's primary is killed; a supervisor starts it again after
+/// `redis.restart_delay`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The name of a workload: its cluster is hit.
+    workload: String,
+    /// When it is killed, from the trial's start.
+    at: Dist,
+}
+
+impl FaultKind for Params {
+    fn name(&self) -> &'static str {
+        "crash"
+    }
+
+    fn draw(&self, draw: &mut Draw) -> Drawn {
+        Drawn {
+            workload: self.workload.clone(),
+            at: draw.instant(&self.at),
+            strike: Box::new(self.clone()),
+        }
+    }
+
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        check_target(key, (&self.workload, &self.at), system, found);
+    }
+}
+
+impl Strike for Params {
+    fn words(&self) -> String {
+        "crash".to_owned()
+    }
+
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        let shard = cluster.fullest_shard(cx.now);
+        cluster.crash(shard, cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{read, strike, wrong};
+
+    const CRASH: &str = r#"kind = "crash"
+        workload = "log"
+        at = { kind = "constant", value = "10min" }"#;
+
+    #[test]
+    fn the_fullest_primary_is_down() {
+        let cluster = strike(CRASH, "log at 00:10:00.000: crash");
+        assert!(cluster.is_down(0));
+        assert!((1..cluster.nodes().len()).all(|node| !cluster.is_down(node)));
+    }
+
+    #[test]
+    fn it_names_a_workload() {
+        assert_eq!(wrong(&read(CRASH)), [""; 0]);
+        let other = CRASH.replace("log", "lock");
+        assert_eq!(wrong(&read(&other)), ["fault.workload"]);
+    }
+}

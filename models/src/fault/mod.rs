@@ -1,0 +1,214 @@
+//! What goes wrong, with one file for each kind of fault. Faults are drawn before the trial begins,
+//! without a look at the design.
+//!
+//! ```text
+//! [[fault]] --draw--> Fault: workload, instant, cell --record--> what is drawn
+//!                                                    --growth--> what it adds to a dataset
+//!                                                    --strike--> what it does to a cluster
+//! ```
+//!
+//! To add a kind, write its file, and name it below: its module, its variant and its arm.
+
+mod crash;
+mod growth_burst;
+mod hang;
+mod host_loss;
+mod partition;
+mod save_fails;
+mod slow_consumers;
+mod slow_subscriber;
+#[cfg(test)]
+mod tests;
+
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::dist::Dist;
+use sim::{ArrivalTree, Intensity, Marks, Rng, SimDuration, SimTime, Streams};
+
+use crate::cluster::Cluster;
+use crate::cluster::queue::Surplus;
+use crate::event::Cx;
+use crate::findings::Findings;
+use crate::layout::ClusterPlan;
+use crate::spec::SystemSpec;
+use crate::streams;
+
+/// One kind of fault.
+#[allow(missing_docs)] // each file says what its fault is
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultSpec {
+    GrowthBurst(growth_burst::Params),
+    Crash(crash::Params),
+    Hang(hang::Params),
+    HostLoss(host_loss::Params),
+    Partition(partition::Params),
+    SlowConsumers(slow_consumers::Params),
+    SaveFails(save_fails::Params),
+    SlowSubscriber(slow_subscriber::Params),
+}
+
+impl FaultSpec {
+    /// What draws it.
+    pub fn kind(&self) -> &dyn FaultKind {
+        match self {
+            FaultSpec::GrowthBurst(params) => params,
+            FaultSpec::Crash(params) => params,
+            FaultSpec::Hang(params) => params,
+            FaultSpec::HostLoss(params) => params,
+            FaultSpec::Partition(params) => params,
+            FaultSpec::SlowConsumers(params) => params,
+            FaultSpec::SaveFails(params) => params,
+            FaultSpec::SlowSubscriber(params) => params,
+        }
+    }
+}
+
+/// One kind of fault, as a scenario asks for it.
+pub trait FaultKind {
+    /// Its name in a scenario.
+    fn name(&self) -> &'static str;
+
+    /// What it is in one trial.
+    fn draw(&self, draw: &mut Draw) -> Drawn;
+
+    /// What types cannot say about its keys, which stand at `key`.
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings);
+}
+
+/// What a fault is drawn from.
+pub struct Draw<'a> {
+    /// Its position in the scenario.
+    pub number: u64,
+    /// Its own random numbers.
+    pub rng: Rng,
+    /// All others.
+    pub streams: &'a Streams,
+    /// What it may hit.
+    pub system: SystemSpec<'a>,
+}
+
+/// A fault as it was drawn.
+pub struct Drawn {
+    /// The name of the workload whose cluster is hit.
+    pub workload: String,
+    /// When it strikes.
+    pub at: SimTime,
+    /// What it does.
+    pub strike: Box<dyn Strike>,
+}
+
+/// What a fault does.
+pub trait Strike {
+    /// What was drawn, in words, for the record.
+    fn words(&self) -> String;
+
+    /// What it adds to the workload's data from its instant on.
+    fn growth(&self) -> Option<&ArrivalTree> {
+        None
+    }
+
+    /// What becomes of what it adds to a workload; `None` if it adds nothing.
+    fn surplus(&self, _workload: usize) -> Option<Surplus> {
+        None
+    }
+
+    /// Its instant has come.
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx);
+}
+
+/// One fault of one trial.
+pub struct Fault {
+    /// The name of its kind in a scenario.
+    pub kind: &'static str,
+    /// The workload whose cluster is hit, by position.
+    pub workload: usize,
+    /// The cell that is hit.
+    pub cell: usize,
+    /// When it strikes.
+    pub at: SimTime,
+    /// What it does.
+    pub strike: Box<dyn Strike>,
+}
+
+impl Fault {
+    /// Does it hit the cluster of this plan?
+    pub fn hits(&self, plan: &ClusterPlan) -> bool {
+        plan.cell == self.cell && plan.workloads.contains(&self.workload)
+    }
+
+    /// Puts the draws behind fault number `i` on record.
+    pub fn record(&self, i: usize, system: &SystemSpec, cx: &mut Cx) {
+        let name = &system.workloads[self.workload].name;
+        let (number, words) = (i + 1, self.strike.words());
+        cx.ledger.draw(
+            format!("fault {number}"),
+            format!("{name} at {}: {words}", self.at),
+        );
+    }
+}
+
+/// The faults of this trial, in the order of the scenario.
+pub fn draw(
+    faults: &[FaultSpec],
+    cells: usize,
+    system: &SystemSpec,
+    streams: &Streams,
+) -> Vec<Fault> {
+    let one = |(i, fault): (usize, &FaultSpec)| {
+        let number = i as u64;
+        let drawn = fault.kind().draw(&mut Draw {
+            number,
+            rng: streams.stream(streams::FAULT, number),
+            streams,
+            system: *system,
+        });
+        Fault {
+            kind: fault.kind().name(),
+            workload: system.workload(&drawn.workload),
+            cell: cell(number, cells, streams),
+            at: drawn.at,
+            strike: drawn.strike,
+        }
+    };
+    faults.iter().enumerate().map(one).collect()
+}
+
+/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells,
+/// so what hits the second of two hits the third or the fourth of four.
+fn cell(i: u64, cells: usize, streams: &Streams) -> usize {
+    let draw: f64 = streams.stream(streams::FAULT_CELL, i).random();
+    (draw * cells as f64) as usize
+}
+
+impl Draw<'_> {
+    /// An instant after the trial's start.
+    fn instant(&mut self, after: &Dist) -> SimTime {
+        SimTime::ZERO + after.sample(&mut self.rng)
+    }
+
+    /// Keys that are added at so many per second for a stretch of time.
+    fn keys(&self, (starts, ends): (SimTime, SimTime), rate: f64, key_bytes: f64) -> ArrivalTree {
+        let ends = ends.max(starts + SimDuration::from_nanos(1));
+        let intensity = Intensity::piecewise(&[(SimTime::ZERO, 0.0), (starts, rate)], ends);
+        let marks = Marks {
+            shape: 2.0,
+            mean_bytes: key_bytes,
+        };
+        let key = self.streams.key(streams::BURST, self.number);
+        ArrivalTree::of(self.streams, key, intensity, Some(marks))
+    }
+}
+
+/// A fault hits the cluster of a workload that exists, at an instant that can be drawn.
+fn check_target(
+    key: &str,
+    (workload, at): (&str, &Dist),
+    system: &SystemSpec,
+    found: &mut Findings,
+) {
+    found.dist(format!("{key}.at"), at);
+    let known = system.workload_names();
+    found.known(format!("{key}.workload"), "workload", workload, &known);
+}

@@ -1,0 +1,75 @@
+//! A disk that is full: saves fail, and writes may be refused for it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::dist::Dist;
+
+use super::{Draw, Drawn, FaultKind, Strike, check_target};
+use crate::cluster::Cluster;
+use crate::event::Cx;
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+
+/// The disk of the fullest shard's primary is full for a while: its saves fail.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The name of a workload: its cluster is hit.
+    workload: String,
+    /// When the disk is full, from the trial's start.
+    at: Dist,
+    /// For how long.
+    lasts: SimDuration,
+}
+
+impl FaultKind for Params {
+    fn name(&self) -> &'static str {
+        "save-fails"
+    }
+
+    fn draw(&self, draw: &mut Draw) -> Drawn {
+        Drawn {
+            workload: self.workload.clone(),
+            at: draw.instant(&self.at),
+            strike: Box::new(self.clone()),
+        }
+    }
+
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        check_target(key, (&self.workload, &self.at), system, found);
+        found.unless(
+            system.redis.persistence.is_some(),
+            format!("{key}.kind"),
+            "no node saves anything, so no save can fail",
+            "add a [redis.persistence] table",
+        );
+    }
+}
+
+impl Strike for Params {
+    fn words(&self) -> String {
+        format!("disk full for {}", self.lasts)
+    }
+
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        let shard = cluster.fullest_shard(cx.now);
+        cluster.fill_disk(shard, self.lasts, cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{read, wrong};
+
+    #[test]
+    fn the_nodes_save() {
+        let fault = read(
+            r#"kind = "save-fails"
+            workload = "log"
+            lasts = "3min"
+            at = { kind = "constant", value = "10min" }"#,
+        );
+        assert_eq!(wrong(&fault), ["fault.kind"], "nobody saves");
+    }
+}

@@ -1,0 +1,155 @@
+//! Consumers of a queue that are slow, so that jobs pile up in Redis.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::dist::Dist;
+use sim::quantity::Factor;
+use sim::{ArrivalTree, SimDuration, SimTime};
+
+use super::{Draw, Drawn, FaultKind, Strike, check_target};
+use crate::cluster::Cluster;
+use crate::cluster::queue::Surplus;
+use crate::event::Cx;
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+use crate::spec::redis::QueueSpec;
+
+/// What the consumers of a workload's queue depend on is slow (a database, an API that they
+/// call), so that jobs pile up in Redis. Once they are back at their pace, by themselves or by
+/// `mend-consumers`, they work the backlog off.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The workload; it has a `queue`.
+    workload: String,
+    /// When it begins, from the trial's start.
+    at: Dist,
+    /// What a job takes over what it takes otherwise, such as `"10x"`.
+    slowdown: Factor,
+    /// When they are back at their pace by themselves; absent: not before people mend it.
+    lasts: Option<SimDuration>,
+}
+
+impl FaultKind for Params {
+    fn name(&self) -> &'static str {
+        "slow-consumers"
+    }
+
+    fn draw(&self, draw: &mut Draw) -> Drawn {
+        let at = draw.instant(&self.at);
+        let position = draw.system.workload(&self.workload);
+        let workload = &draw.system.workloads[position];
+        let queue = workload.queue.expect("validated: it holds a queue");
+        let job = workload.bytes_per_key(queue.job_size, false) as f64;
+        let ends = self
+            .lasts
+            .map_or(SimTime::MAX, |lasts| at.saturating_add(lasts));
+        let ends = ends.min(SimTime::ZERO + draw.system.horizon);
+        // Jobs come in faster than they are taken out: Poisson, at the difference of the rates.
+        // That the consumers' own randomness is left out narrows the backlog by less than its root.
+        let rate = queue.jobs.get() - queue.capacity.get() / self.slowdown.get();
+        let tree = draw.keys((at.min(ends), ends), rate.max(0.0), job);
+        Drawn {
+            workload: self.workload.clone(),
+            at,
+            strike: Box::new(Backlog {
+                name: self.workload.clone(),
+                workload: position,
+                at,
+                lasts: self.lasts,
+                queue,
+                tree,
+            }),
+        }
+    }
+
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        check_target(key, (&self.workload, &self.at), system, found);
+        let of = system.workloads.iter().find(|w| w.name == self.workload);
+        let queue = of.and_then(|of| of.queue);
+        let slowdown = self.slowdown.get();
+        found.unless(
+            queue.is_none_or(|q| q.capacity.get() < q.jobs.get() * slowdown),
+            format!("{key}.slowdown"),
+            "the consumers would still keep up, and no job wait",
+            "give a factor above queue.capacity over queue.jobs",
+        );
+        found.unless(
+            of.is_none_or(|of| of.queue.is_some()),
+            format!("{key}.workload"),
+            "this workload holds no queue",
+            "give it a `queue`, or name one that has one",
+        );
+    }
+}
+
+struct Backlog {
+    name: String,
+    workload: usize,
+    at: SimTime,
+    lasts: Option<SimDuration>,
+    queue: QueueSpec,
+    /// The jobs that pile up while nobody mends it: what comes in beyond what is worked off.
+    tree: ArrivalTree,
+}
+
+impl Strike for Backlog {
+    fn words(&self) -> String {
+        match self.lasts {
+            Some(lasts) => format!("slow consumers for {lasts}"),
+            None => "slow consumers".to_owned(),
+        }
+    }
+
+    fn growth(&self) -> Option<&ArrivalTree> {
+        Some(&self.tree)
+    }
+
+    fn surplus(&self, workload: usize) -> Option<Surplus> {
+        Some(Surplus::backlog(workload, self.queue, self.at))
+    }
+
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        let name = &self.name;
+        cx.ledger
+            .say(cx.now, || format!("the consumers of {name} are slow"));
+        let row = format!("{} cluster", cluster.name);
+        cx.ledger
+            .mark(cx.now, &row, || format!("jobs of {name} pile up"));
+        if let Some(lasts) = self.lasts {
+            cluster.consumers_back_in(self.workload, lasts, cx);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{drawn, read, wrong};
+
+    const SLOW: &str = r#"kind = "slow-consumers"
+        workload = "cache"
+        at = { kind = "constant", value = "10min" }
+        slowdown = "10x"
+        lasts = "20min""#;
+
+    #[test]
+    fn what_is_not_worked_off_piles_up() {
+        let fault = drawn(&read(SLOW));
+        assert_eq!(fault.strike.words(), "slow consumers for 20min");
+        // 100 jobs a second come, 15 are done, for 1,200 seconds; four standard deviations.
+        let jobs = fault.strike.growth().expect("it grows").total() as f64;
+        assert!(
+            (jobs - 102_000.0).abs() < 4.0 * 102_000.0_f64.sqrt(),
+            "{jobs}"
+        );
+    }
+
+    #[test]
+    fn the_workload_has_a_queue_that_they_cannot_empty() {
+        assert_eq!(wrong(&read(SLOW)), [""; 0]);
+        let none = SLOW.replace("cache", "log");
+        assert_eq!(wrong(&read(&none)), ["fault.workload"]);
+        let fast = SLOW.replace("10x", "1.2x");
+        assert_eq!(wrong(&read(&fast)), ["fault.slowdown"]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Subscribers that stop reading: their buffers grow in the node.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::dist::Dist;
+use sim::quantity::{Bytes, PerSec};
+
+use super::{Draw, Drawn, FaultKind, Strike, check_target};
+use crate::cluster::Cluster;
+use crate::cluster::subscribers::SlowSubscriber;
+use crate::event::Cx;
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+
+/// Subscribers on the fullest shard's primary stop reading for a while.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// The name of a workload: its cluster is hit.
+    workload: String,
+    /// When they stop reading, from the trial's start.
+    at: Dist,
+    /// For how long.
+    lasts: SimDuration,
+    /// How many subscribers of one channel.
+    subscribers: u32,
+    /// Messages on it per second.
+    messages: PerSec,
+    /// Size of a message.
+    message_size: Bytes,
+    /// How soon one that was cut off is back, to read no more than before; absent: it stays away.
+    reconnects_after: Option<SimDuration>,
+}
+
+impl FaultKind for Params {
+    fn name(&self) -> &'static str {
+        "slow-subscriber"
+    }
+
+    fn draw(&self, draw: &mut Draw) -> Drawn {
+        Drawn {
+            workload: self.workload.clone(),
+            at: draw.instant(&self.at),
+            strike: Box::new(self.clone()),
+        }
+    }
+
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        check_target(key, (&self.workload, &self.at), system, found);
+        found.unless(
+            system.redis.pubsub.is_some(),
+            format!("{key}.kind"),
+            "nobody subscribes to anything",
+            "add a [redis.pubsub] table",
+        );
+        found.unless(
+            self.subscribers > 0 && self.messages.get() > 0.0,
+            format!("{key}.subscribers"),
+            "nothing would pile up for nobody, or without messages",
+            "give at least 1 subscriber and a rate of messages above 0/s",
+        );
+    }
+}
+
+impl Strike for Params {
+    fn words(&self) -> String {
+        format!("slow subscribers for {}", self.lasts)
+    }
+
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        let shard = cluster.fullest_shard(cx.now);
+        let asked = SlowSubscriber {
+            subscribers: self.subscribers,
+            rate: self.messages.get(),
+            message: self.message_size.get(),
+            lasts: self.lasts,
+            reconnects_after: self.reconnects_after,
+        };
+        cluster.slow_subscribers(shard, asked, cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{read, wrong};
+
+    #[test]
+    fn there_are_subscribers_and_messages() {
+        let fault = read(
+            r#"kind = "slow-subscriber"
+            workload = "log"
+            lasts = "3min"
+            subscribers = 0
+            messages = "10/s"
+            message_size = "1KiB"
+            at = { kind = "constant", value = "10min" }"#,
+        );
+        assert_eq!(wrong(&fault), ["fault.kind", "fault.subscribers"]);
+    }
+}
