@@ -46,7 +46,7 @@ fn memory_and_cost_add_up() {
     let nodes =
         |spec: &WorldSpec| usize::from(spec.redis.shards) * usize::from(spec.redis.replicas + 1);
     let totals = |spec: &WorldSpec| {
-        let plans = layout::plan(&spec.layout, &spec.system());
+        let plans = spec.layout.layout().place(&spec.system());
         let bytes: f64 = plans.iter().map(|plan| plan.node_memory).sum();
         let bytes = bytes * nodes(spec) as f64;
         let nodes = plans.len() * nodes(spec);
@@ -81,7 +81,7 @@ fn all_data_and_traffic_stand_somewhere_once() {
     for layout in APART {
         let spec = roomy(&layout.replace("equal-B", "equal-memory"));
         for workload in 0..spec.workloads.len() {
-            let plans = layout::plan(&spec.layout, &spec.system());
+            let plans = spec.layout.layout().place(&spec.system());
             let parts = plans
                 .iter()
                 .filter(|plan| plan.workloads.contains(&workload));
@@ -94,7 +94,7 @@ fn all_data_and_traffic_stand_somewhere_once() {
 #[test]
 fn a_workload_is_at_home_with_the_first_service_that_writes_it() {
     let spec = roomy("{ kind = \"per-service\", budget = \"equal-memory\" }");
-    let plans = layout::plan(&spec.layout, &spec.system());
+    let plans = spec.layout.layout().place(&spec.system());
     let homes: Vec<(&str, &[usize])> = plans
         .iter()
         .map(|plan| (plan.name.as_str(), plan.workloads.as_slice()))

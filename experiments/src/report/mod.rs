@@ -9,14 +9,14 @@
 //! | `losses.rs` | lost requests per design, and paired differences to the baseline |
 //! | `effects.rs` | what each level saves on average |
 //! | `components.rs` | downtime by component, one change at a time |
-//! | `blast.rs` | minutes down by the cluster that failed and what it reached |
-//! | `story.rs` | the timeline of a typical trial |
+//! | `blast_radius.rs` | minutes down by the cluster that failed and what it reached |
+//! | `timeline.rs` | the timeline of a typical trial, drawn by `story.rs` |
 //! | `heat.rs` | mean loss for each pair of factors |
 //! | `cost.rs` | cost against loss |
 //! | `exceedance.rs` | how likely a loss of more than x is |
 //! | `page.rs` | report.html |
 
-mod blast;
+mod blast_radius;
 mod components;
 mod cost;
 mod effects;
@@ -28,6 +28,7 @@ mod page;
 pub mod story;
 pub mod summary;
 mod table;
+mod timeline;
 mod verdict;
 mod words;
 
@@ -122,8 +123,8 @@ fn figures(material: &Material, story: Option<&Story>) -> Vec<Figure> {
     figures.extend(effects::figure(material));
     figures.extend(heat::figures(material));
     figures.extend(components::figure(material));
-    figures.extend(blast::figure(material));
-    figures.extend(story.map(|story| story::figure(material, story)));
+    figures.extend(blast_radius::figure(material));
+    figures.extend(story.map(|story| timeline::figure(material, story)));
     figures.extend(cost::figure(material));
     figures.extend(exceedance::figure(material));
     figures

@@ -4,7 +4,6 @@ use models::outcome::{RowGroup, Timeline, TimelineRow, Tone};
 use output::chart::{Caption, Chart, Mark, Span, Strip, StripSeries, Track};
 use sim::SimTime;
 
-use super::{Figure, Material};
 use crate::rows::read::Rows;
 use crate::stats::{LEVEL, quantile};
 
@@ -79,31 +78,6 @@ pub fn chart(timeline: &Timeline, caption: Caption, (zero, name): (SimTime, &str
         tracks,
         strip: strip(timeline, zero, window),
     })
-}
-
-/// The figure.
-pub(super) fn figure(material: &Material, story: &Story) -> Figure {
-    let caption = Caption::new(
-        "What happened in a typical outage of the baseline, and who noticed?",
-        format!(
-            "Trial {} of {}: its time to recover is closest to the median",
-            story.trial, material.rows.manifest.points[0].label
-        ),
-        material.footer.line(),
-    );
-    let zero = onset(&story.timeline).unwrap_or(SimTime::ZERO);
-    let zero = (zero, "the first service stops answering");
-    Figure {
-        file: "timeline".to_owned(),
-        heading: "What happened in a typical outage of the baseline, and who noticed?".to_owned(),
-        text: format!(
-            "The rows under \"truth\" show what each node could really do, those under \
-             \"observers\" what others believed at that time. `{}` prints the same trial event by \
-             event.",
-            material.rows.manifest.trace_command(story.trial)
-        ),
-        chart: chart(&story.timeline, caption, zero),
-    }
 }
 
 /// A node that is fine throughout is left out. An observer that sees nothing is worth showing.

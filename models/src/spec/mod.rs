@@ -25,7 +25,7 @@ pub use alert::{AlertSpec, MetricSpec};
 pub use autoscaler::AutoscalerSpec;
 pub use clock::ClockSpec;
 pub use price::{PriceSpec, Usd};
-pub use redis::{FailoverSpec, LayoutSpec, RedisSpec, WorkloadSpec};
+pub use redis::{FailoverSpec, RedisSpec, WorkloadSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
 pub use signers::{CallerSpec, ClassSpec, ProductSpec, SignersSpec};
 pub use system::SystemSpec;

@@ -27,9 +27,10 @@ use demand::answer::AnswerTimeline;
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
     let system = spec.system();
-    let cells = layout::cells(&spec.layout);
+    let layout = spec.layout.layout();
+    let cells = layout.cells();
     let faults = fault::draw(&spec.faults, cells, &system, streams);
-    let plans = layout::plan(&spec.layout, &system);
+    let plans = layout.place(&system);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
         let trees = trees(spec, plan, &faults, streams);
         let key = |purpose| streams.key(purpose, plan.entity());

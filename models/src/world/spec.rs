@@ -9,11 +9,12 @@ use sim::SimDuration;
 
 use crate::check::spec::CheckSpec;
 use crate::fault::FaultSpec;
+use crate::layout::LayoutSpec;
 use crate::people::spec::PeopleSpec;
 use crate::spec::{
     AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
-    FailoverSpec, LayoutSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec,
-    SystemSpec, WorkloadSpec,
+    FailoverSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec, SystemSpec,
+    WorkloadSpec,
 };
 
 /// Everything that a trial needs to know.

@@ -14,7 +14,7 @@ use sim::SimDuration;
 /// up soon.
 pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Option<Inside> {
     let client = &spec.client;
-    let layout = world.spec.layout;
+    let layout = world.spec.layout.layout();
     let special = |need: &NeedSpec| {
         need.keys == Some(Keys::One)
             || need.optional
@@ -79,7 +79,7 @@ fn of_need(
     let pool = service.client.pool;
     let processes = pool.map_or(1, |pool| pool.processes);
     let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
-    let of_layout = world.spec.layout.bulkhead();
+    let of_layout = world.spec.layout.layout().bulkhead();
     let of_layout = of_layout.map(|(calls, wait)| (calls.saturating_mul(processes), wait));
     let own = need
         .bulkhead

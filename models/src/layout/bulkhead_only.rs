@@ -1,0 +1,63 @@
+//! Isolation in the services and not in Redis: each need has so many calls at once.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::SimDuration;
+
+use super::{ClusterPlan, Layout, one_cluster};
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+
+/// One cluster for all, but every need of every service that has no `bulkhead` gets one. Redis
+/// is as with `shared`, in memory and in price.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Calls of one need that may be under way in one process of a service (as many as
+    /// `client.pool.processes`, else 1), above 0. Absent: 25, as resilience4j ships.
+    calls: Option<u32>,
+    /// How long a call waits to be let in. Absent: 0s, as resilience4j ships: it fails at once.
+    wait: Option<SimDuration>,
+}
+
+/// `maxConcurrentCalls` of a bulkhead, as resilience4j ships (BulkheadConfig.java).
+const CALLS: u32 = 25;
+
+impl Layout for Params {
+    fn place(&self, system: &SystemSpec) -> Vec<ClusterPlan> {
+        one_cluster(system)
+    }
+
+    fn bulkhead(&self) -> Option<(u32, SimDuration)> {
+        let wait = self.wait.unwrap_or_default();
+        Some((self.calls.unwrap_or(CALLS), wait))
+    }
+
+    fn check(&self, key: &str, _system: &SystemSpec, found: &mut Findings) {
+        found.unless(
+            self.calls.is_none_or(|calls| calls > 0),
+            format!("{key}.calls"),
+            "no call would ever be let in",
+            "give 1 or more, such as 25",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::given;
+
+    #[test]
+    fn a_need_has_a_bulkhead_of_some_calls() {
+        let of = |calls: Option<u32>| Params { calls, wait: None };
+        assert_eq!(of(None).bulkhead(), Some((25, SimDuration::ZERO)));
+        assert_eq!(of(Some(3)).bulkhead(), Some((3, SimDuration::ZERO)));
+        let wrong = |calls| {
+            let layout = of(Some(calls));
+            given::tables().wrong(|system, found| layout.check("layout", system, found))
+        };
+        assert_eq!(wrong(1), [""; 0]);
+        assert_eq!(wrong(0), ["layout.calls"]);
+    }
+}
