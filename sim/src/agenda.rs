@@ -11,10 +11,10 @@
 //! Events come out by time; ties go to the event scheduled first. Nothing else decides: no address,
 //! no hash, no payload.
 //!
-//! While few events are pending they lie in one short list that is kept in order. When that is full,
-//! others go to the rest, and the list is used again once the rest is nearly empty. An event stays
-//! where it was put. The next one is the sooner of the first of both, so neither has to be sooner
-//! than the other.
+//! While few events are pending they lie in one short list that is kept in order. When that is
+//! full, others go to the rest, and the list is used again once the rest is nearly empty. An event
+//! stays where it was put. The next one is the sooner of the first of both, so neither has to be
+//! sooner than the other.
 
 mod tournament;
 
@@ -103,7 +103,7 @@ impl<E> Agenda<E> {
         self.schedule(time, event)
     }
 
-    // Left to itself the compiler makes this a call, which costs small models a tenth of their speed.
+    // Left to itself the compiler makes this a call: a tenth of the speed of a small model.
     #[inline(always)]
     fn schedule(&mut self, time: SimTime, event: E) -> EventKey {
         assert!(

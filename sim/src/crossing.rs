@@ -11,8 +11,8 @@
 //! ```
 //!
 //! The instant found is the one that opening every arrival finds ([`first_reach_eager`]), to the
-//! nanosecond; `search.rs` explains how it is found without. What arrives at `t` counts from `t` on.
-//! Changes of one instant take effect together.
+//! nanosecond; `search.rs` explains how it is found without. What arrives at `t` counts from `t`
+//! on. Changes of one instant take effect together.
 
 use crate::arrivals::ArrivalTree;
 use crate::search::Watch;

@@ -2,8 +2,8 @@
 //!
 //! Two types, so that an instant is never added to an instant. The range is 584 years. A sum or
 //! product beyond it is [`SimTime::MAX`] or [`SimDuration::MAX`], which is never: no run lasts that
-//! long. A difference below zero panics, since an earlier instant was taken for a later one. A float
-//! becomes a time in one place, [`SimDuration::from_secs_f64`]; input is read with
+//! long. A difference below zero panics, since an earlier instant was taken for a later one. A
+//! float becomes a time in one place, [`SimDuration::from_secs_f64`]; input is read with
 //! [`SimDuration::try_from_secs_f64`] or from text.
 
 use std::fmt;

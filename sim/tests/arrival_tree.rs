@@ -269,7 +269,8 @@ proptest! {
             let to = nanos(next.min(span + 5));
             let (early, late) = (from.min(to), from.max(to));
             // What opens everything would take too long.
-            let early = if rate > 5.0 { late.saturating_sub(SimDuration::from_secs(2)) } else { early };
+            let short = SimDuration::from_secs(2);
+            let early = if rate > 5.0 { late.saturating_sub(short) } else { early };
             other.bytes_before(to);
             let expected = answer(&fresh(), query, early, late);
             prop_assert_eq!(answer(&trees[number % 2], query, early, late), expected);

@@ -1,5 +1,5 @@
-//! What one would write without an engine, over the standard library's `BinaryHeap`: plainly, and to
-//! be fast.
+//! What one would write without an engine, over the standard library's `BinaryHeap`: plainly, and
+//! to be fast.
 //!
 //! * [`Heap`]: entries of time, order of scheduling and event, compared field by field.
 //! * [`PackedHeap`]: time, order and event in one integer, so that a comparison is one of integers

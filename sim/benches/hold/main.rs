@@ -9,8 +9,8 @@
 //! `cargo bench -p sim --bench hold` measures all sides in turn, round by round, and prints medians
 //! and the median ratio of a round, by CPU time, which other work on the machine disturbs less. All
 //! sides draw the same numbers and must agree about what happened. `-- W1 100 1000000` (or
-//! `W2 CUSTOMERS`, `W3 SECONDS`) runs ours alone and prints `events wall_s cpu_s check`; a last word
-//! `plain` or `packed` runs that bare loop instead, for a count of instructions.
+//! `W2 CUSTOMERS`, `W3 SECONDS`) runs ours alone and prints `events wall_s cpu_s check`; a last
+//! word `plain` or `packed` runs that bare loop instead, for a count of instructions.
 //!
 //! Criterion and divan measure one function after the other, minutes apart. On a machine with other
 //! work a ratio of two such figures says little, so the rounds are our own.

@@ -199,16 +199,18 @@ pub fn bare(seconds: u64) -> (Outcome, Cost) {
     )
 }
 
-/// The bare loop written to be fast. The lower byte of an event says what happened, the upper one
-/// to whom: the node that beats, or the number of the primary that served.
+// Events of the packed loop. The lower byte says what happened, the upper byte where: the node that
+// beats, or the number of the primary that served.
+const BEAT: u8 = 0;
+const REQUESTED: u16 = 1;
+const SERVED: u8 = 2;
+const PRIMARY_DIED: u16 = 3;
+const DETECTED: u16 = 4;
+const PROMOTED: u16 = 5;
+const TIMED_OUT: u16 = 6;
+
+/// The bare loop written to be fast.
 pub fn packed(seconds: u64) -> (Outcome, Cost) {
-    const BEAT: u8 = 0;
-    const REQUESTED: u16 = 1;
-    const SERVED: u8 = 2;
-    const PRIMARY_DIED: u16 = 3;
-    const DETECTED: u16 = 4;
-    const PROMOTED: u16 = 5;
-    const TIMED_OUT: u16 = 6;
     let coded = |kind: u8, number: u8| u16::from_le_bytes([kind, number]);
 
     let (mut gaps, mut services) = (rng(1), rng(2));

@@ -18,11 +18,11 @@
 //! once.
 //!
 //! Places are numbered from left to right, as drawn. A taller tree only adds places on the right:
-//! the tree grows and shrinks with the highest slot in use, and no key moves. The lowest free slot is
-//! used first, so the tree gets low again after a burst.
+//! the tree grows and shrinks with the highest slot in use, and no key moves. The lowest free slot
+//! is used first, so the tree gets low again after a burst.
 //!
-//! The slot of an event that was taken out is left open, its key still in the tree. The next event to
-//! come fills it, and one of two plays is saved; most events schedule another.
+//! The slot of an event that was taken out is left open, its key still in the tree. The next event
+//! to come fills it, and one of two plays is saved; most events schedule another.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

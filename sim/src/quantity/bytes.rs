@@ -1,7 +1,7 @@
 //! Sizes of memory and data: whole bytes, written with a binary or a decimal unit.
 //!
-//! A sum or product beyond 16 EiB is [`Bytes::MAX`], more than any machine holds. A difference below
-//! zero panics; `checked_` and `saturating_` forms exist where the model means them.
+//! A sum or product beyond 16 EiB is [`Bytes::MAX`], more than any machine holds. A difference
+//! below zero panics; `checked_` and `saturating_` forms exist where the model means them.
 
 use std::fmt;
 use std::iter::Sum;
