@@ -3,6 +3,7 @@
 use sim::SimTime;
 
 use super::Cluster;
+use super::consequence::Consequence;
 use super::node::Promotion;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::moment::What;
@@ -69,7 +70,7 @@ impl Cluster {
         self.tell_sentinels_link(replica, link, cx);
     }
 
-    /// Does something with the bus, then carries out what it decided.
+    /// Does something with the bus. What it decided is still to be carried out.
     pub(super) fn with_bus(
         &mut self,
         cx: &mut Cx,
@@ -81,9 +82,11 @@ impl Cluster {
         let mut effects = BusEffects::new();
         f(bus, cx.now, &mut effects);
         let changed = !effects.is_empty();
-        for (_, effect) in effects {
-            self.on_effect(effect, cx);
-        }
+        self.then(
+            effects
+                .into_iter()
+                .map(|(_, effect)| Consequence::Bus(effect)),
+        );
         changed
     }
 
@@ -104,7 +107,7 @@ impl Cluster {
         self.bus_event = next.map(|at| (cx.agenda.at(at, event), at));
     }
 
-    fn on_effect(&mut self, effect: BusEffect, cx: &mut Cx) {
+    pub(super) fn on_effect(&mut self, effect: BusEffect, cx: &mut Cx) {
         self.tell_effect(&effect, cx);
         match effect {
             BusEffect::Promoted { member, shard, .. } => {

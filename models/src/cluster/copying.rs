@@ -28,7 +28,8 @@
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
-use super::node::{Copying, Due, Link, Parting};
+use super::consequence::Consequence;
+use super::node::{Change, Copying, Due, Link, Parting};
 use crate::event::{ClusterTimer, Cx};
 use crate::moment::What;
 use crate::redis::fork::{Busy, copies_pages_for};
@@ -78,6 +79,7 @@ impl Cluster {
         let copying = Copying { ends, ..copying };
         for other in sharing {
             self.set_stream(other, Link::Receiving(copying), cx);
+            self.drain(cx);
         }
         self.begin_copy(replica, copying, stages, cx);
     }
@@ -170,10 +172,12 @@ impl Cluster {
         };
         for (replica, _) in waiting {
             self.begin_copy(replica, copying, stages, cx);
+            self.drain(cx);
         }
         let pause = stages.fork + self.copies_pages_for(shard, bytes);
         if pause > SimDuration::ZERO {
-            self.change(source, cx, |node| node.forking = Some(pause));
+            self.change(source, Change::Forking(Some(pause)), cx);
+            self.drain(cx);
             self.after(pause, ClusterTimer::Forked(source), cx);
         }
     }
@@ -284,14 +288,13 @@ impl Cluster {
             | Link::Loading(_)
             | Link::CatchingUp { .. } => false,
         };
-        for replica in self
-            .followers(source)
-            .into_iter()
-            .filter(fed)
-            .collect::<Vec<_>>()
-        {
-            self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
-        }
+        let mut replicas = self.followers(source);
+        replicas.retain(fed);
+        self.then(replicas.into_iter().map(|replica| Consequence::StandApart {
+            replica,
+            why: Parting::Gone,
+            torn: Some(cx.now),
+        }));
     }
 
     /// The source hangs, or goes on: the connection stands, and what it has still to send comes so
@@ -340,14 +343,18 @@ impl Cluster {
         node.covered = copying.began;
         if copying.cut_off {
             // It was connected for a moment.
-            self.set_link(replica, ReplicaLink::Down { since: cx.now }, cx);
-            self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
+            let link = ReplicaLink::Down { since: cx.now };
+            let (why, torn) = (Parting::Gone, Some(cx.now));
+            self.then([
+                Consequence::Report { replica, link },
+                Consequence::StandApart { replica, why, torn },
+            ]);
             return;
         }
         let held = self.held_for(replica, source, cx.now);
-        self.catch_up(replica, held, cx);
         // The source may hang by now.
-        self.reconsider(replica, cx);
+        self.then([Consequence::Reconsider(replica)]);
+        self.catch_up(replica, held, cx);
     }
 
     /// The source holds more for a replica than it may, and ends the connection.
@@ -387,7 +394,10 @@ impl Cluster {
             began: cx.now,
             ends: cx.now + SimDuration::from_secs_f64(apply.max(arrive)),
         };
-        self.set_stream(replica, link, cx);
-        self.set_link(replica, ReplicaLink::Up, cx);
+        let up = ReplicaLink::Up;
+        self.then([
+            Consequence::SetStream { replica, link },
+            Consequence::Report { replica, link: up },
+        ]);
     }
 }

@@ -79,9 +79,7 @@ impl Cluster {
             return;
         };
         self.on_promoted(shard, replica, cx);
-        for node in self.replicas_of(shard) {
-            self.follow_primary(node, replica, cx);
-        }
+        self.all_follow(shard, replica);
     }
 
     /// From a promotion until clients can learn of it: what the name's time to live has left.

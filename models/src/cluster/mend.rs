@@ -5,6 +5,7 @@ use sim::SimTime;
 use sim::quantity::{Bytes, Factor};
 
 use super::Cluster;
+use super::node::Change;
 use super::queue::Surplus;
 use crate::event::Cx;
 use crate::redis::capability::{Condition, Reply};
@@ -51,7 +52,7 @@ impl Cluster {
             return None;
         }
         self.nodes[owner].read_only = read_only;
-        self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
+        self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
         Some(owner)
     }

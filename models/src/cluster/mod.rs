@@ -17,6 +17,7 @@
 //! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
 mod bus;
+mod consequence;
 mod copying;
 mod due;
 mod evictions;
@@ -41,6 +42,7 @@ mod tables;
 use sim::{EventKey, SimTime, StreamKey};
 
 pub use evictions::Evicted;
+use node::Change;
 pub use node::{Link, Node};
 pub use partition::Cut;
 pub use save::Child;
@@ -54,6 +56,7 @@ use crate::redis::keyspace::SLOT_LINKS;
 use crate::redis::memory::Load;
 use crate::spec::service::Access;
 use crate::spec::{FailoverSpec, RedisSpec, SystemSpec};
+use consequence::Consequence;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
 use evictions::Evictions;
@@ -128,6 +131,8 @@ pub struct Cluster {
     plans: operate::Plans,
     watched: Vec<Watched>,
     failover: FailoverSpec,
+    /// What follows from changes and is still to be done, the next last.
+    pending: Vec<Consequence>,
     mode: Mode,
 }
 
@@ -210,6 +215,7 @@ impl Cluster {
             plans: operate::Plans::default(),
             watched: Vec::new(),
             failover: spec.failover.clone(),
+            pending: Vec::new(),
             mode,
         };
         for shard in 0..shards {
@@ -423,7 +429,7 @@ impl Cluster {
             ClusterTimer::ConsumersBack { workload } => self.consumers_back(workload, 1.0, cx),
             ClusterTimer::Drains { surplus } => self.on_drains(surplus, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
-            ClusterTimer::Forked(node) => self.change(node, cx, |node| node.forking = None),
+            ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
             ClusterTimer::Mended => self.mend(cx),
             ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
             ClusterTimer::CutOverDone => self.cutting_over = false,

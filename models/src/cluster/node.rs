@@ -173,7 +173,33 @@ pub struct Promotion {
     pub useless: bool,
 }
 
+/// A change of a node that may put it into another condition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Change {
+    /// Of what its process and host do.
+    Fault(Option<Condition>),
+    /// Of what memory does to it.
+    Trouble(Option<Trouble>),
+    /// It forks, and does nothing else for so long.
+    Forking(Option<SimDuration>),
+    /// Of its stream.
+    Link(Link),
+    /// Its last save failed, and that stops writes; or no longer.
+    SaveFailed(bool),
+}
+
 impl Node {
+    /// The same node with this changed.
+    pub(super) fn apply(&mut self, change: Change) {
+        match change {
+            Change::Fault(fault) => self.fault = fault,
+            Change::Trouble(trouble) => self.trouble = trouble,
+            Change::Forking(forking) => self.forking = forking,
+            Change::Link(link) => self.link = link,
+            Change::SaveFailed(failed) => self.child.failed = failed,
+        }
+    }
+
     /// Its condition: a fault of the process or host first, then what memory does, then its stream.
     pub fn condition(&self) -> Condition {
         match (self.fault, self.trouble) {

@@ -3,7 +3,7 @@
 use sim::SimDuration;
 use sim::quantity::Factor;
 
-use super::node::Link;
+use super::node::{Change, Link};
 use super::tables::Tables;
 use super::{Child, Cluster};
 use crate::event::{ClusterTimer, Cx};
@@ -100,9 +100,7 @@ impl Cluster {
         }
         if self.bus.is_none() {
             self.on_promoted(shard, candidate, cx);
-            for node in self.replicas_of(shard) {
-                self.follow_primary(node, candidate, cx);
-            }
+            self.all_follow(shard, candidate);
             self.settle(cx);
             return Failover::To(candidate);
         }
@@ -239,14 +237,15 @@ impl Cluster {
         let owner = self.owners[shard];
         // A fault from outside says nothing about what a promotion was to cure.
         self.nodes[owner].promoted = None;
-        self.change(owner, cx, |node| node.fault = Some(Condition::Killed));
+        self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
     }
 
     /// The owner of a shard stops answering for a while.
     pub fn hang(&mut self, shard: usize, lasts: SimDuration, cx: &mut Cx) {
         let owner = self.owners[shard];
-        self.change(owner, cx, |node| node.fault = Some(Condition::Hung));
+        self.change(owner, Change::Fault(Some(Condition::Hung)), cx);
+        self.drain(cx);
         self.after(lasts, ClusterTimer::FaultEnds(owner), cx);
         self.settle(cx);
     }
@@ -255,7 +254,8 @@ impl Cluster {
     pub fn lose_host(&mut self, host: usize, lasts: SimDuration, cx: &mut Cx) {
         for node in 0..self.nodes.len() {
             if self.nodes[node].host == host {
-                self.change(node, cx, |node| node.fault = Some(Condition::HostLost));
+                self.change(node, Change::Fault(Some(Condition::HostLost)), cx);
+                self.drain(cx);
                 self.after(lasts, ClusterTimer::HostBack(node), cx);
             }
         }
@@ -266,7 +266,7 @@ impl Cluster {
 
     pub(super) fn end_fault(&mut self, node: usize, cx: &mut Cx) {
         if self.nodes[node].fault == Some(Condition::Hung) {
-            self.change(node, cx, |node| node.fault = None);
+            self.change(node, Change::Fault(None), cx);
         }
     }
 }

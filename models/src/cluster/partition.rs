@@ -46,6 +46,7 @@ impl Cluster {
         self.cut_sentinels(true, cx);
         for node in 0..self.nodes.len() {
             self.reconsider(node, cx);
+            self.drain(cx);
         }
         self.after(lasts, ClusterTimer::Mended, cx);
         self.settle(cx);
@@ -61,6 +62,7 @@ impl Cluster {
         self.cut = None;
         for node in 0..self.nodes.len() {
             self.reconsider(node, cx);
+            self.drain(cx);
         }
         for shard in self.shards() {
             let node = self.owners[shard];
@@ -83,6 +85,7 @@ impl Cluster {
                 self.with_bus(cx, |bus, now, out| {
                     bus.set_reachable(now, from, to, !cut, out)
                 });
+                self.drain(cx);
             }
         }
     }
@@ -106,6 +109,7 @@ impl Cluster {
                     group.set_reachable(now, from, to, !cut, out);
                 }
             });
+            self.drain(cx);
         }
     }
 

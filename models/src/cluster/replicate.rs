@@ -21,7 +21,8 @@
 use sim::SimTime;
 
 use super::Cluster;
-use super::node::{Copying, Due, Link, Parting};
+use super::consequence::Consequence;
+use super::node::{Change, Copying, Due, Link, Parting};
 use crate::event::Cx;
 use crate::moment::What;
 use crate::redis::capability::Condition;
@@ -31,15 +32,6 @@ use demand::answer::Answer;
 use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
-    /// A node's process does something else now: its own stream and its replicas' are concerned.
-    pub(super) fn streams_changed(&mut self, node: usize, cx: &mut Cx) {
-        self.take_writes(self.nodes[node].shard, cx.now);
-        self.reconsider(node, cx);
-        for replica in self.followers(node) {
-            self.reconsider(replica, cx);
-        }
-    }
-
     /// Those who copy `node`, as far as they know.
     pub(super) fn followers(&self, node: usize) -> Vec<usize> {
         let follows = |n: &usize| self.nodes[*n].follows == Some(node);
@@ -125,13 +117,15 @@ impl Cluster {
     fn part(&mut self, replica: usize, why: Parting, cx: &mut Cx) {
         self.note_stream(replica, cx.now);
         let torn = (why == Parting::Gone).then_some(cx.now);
-        self.stand_apart(replica, why, torn, cx);
         let since = cx.now;
         let link = match why {
             Parting::Gone => ReplicaLink::Down { since },
             Parting::Hung | Parting::Cut => ReplicaLink::Silent { since },
         };
-        self.set_link(replica, link, cx);
+        self.then([
+            Consequence::StandApart { replica, why, torn },
+            Consequence::Report { replica, link },
+        ]);
     }
 
     /// Settles how far a running stream has come. What a hung primary had sent still arrives.
@@ -158,6 +152,7 @@ impl Cluster {
         node.lineage.advance_to(offset.max(node.lineage.offset()));
     }
 
+    /// A replica and its primary do not talk.
     pub(super) fn stand_apart(
         &mut self,
         replica: usize,
@@ -172,8 +167,10 @@ impl Cluster {
             lagging: false,
             rejoins: None,
         };
-        self.set_stream(replica, link, cx);
-        self.reconsider(replica, cx);
+        self.then([
+            Consequence::SetStream { replica, link },
+            Consequence::Reconsider(replica),
+        ]);
     }
 
     /// A replica's stream is in another state. Its own process may do something else then, and
@@ -182,7 +179,12 @@ impl Cluster {
         if !matches!(link, Link::Loading(_)) {
             self.nodes[replica].soft_since = None;
         }
-        self.change(replica, cx, |node| node.link = link);
+        self.then([Consequence::StreamSet { replica, link }]);
+        self.change(replica, Change::Link(link), cx);
+    }
+
+    /// Plans what a stream waits for in its new state, unless it is in another one by now.
+    pub(super) fn stream_set(&mut self, replica: usize, link: Link, cx: &mut Cx) {
         if self.nodes[replica].link == link {
             self.plan_stream(replica, cx);
         }
@@ -295,8 +297,14 @@ impl Cluster {
                 lagging: true,
                 rejoins: None,
             };
-            self.set_stream(replica, link, cx);
-            self.set_link(replica, ReplicaLink::Down { since: cx.now }, cx);
+            let down = ReplicaLink::Down { since: cx.now };
+            self.then([
+                Consequence::SetStream { replica, link },
+                Consequence::Report {
+                    replica,
+                    link: down,
+                },
+            ]);
         }
     }
 
@@ -355,8 +363,23 @@ impl Cluster {
             ReplicaLink::Down { since } => ReplicaLink::Down { since },
             ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
         };
-        self.set_link(node, link, cx);
-        self.stand_apart(node, Parting::Gone, Some(cx.now), cx);
+        let (replica, why, torn) = (node, Parting::Gone, Some(cx.now));
+        self.then([
+            Consequence::Report { replica, link },
+            Consequence::StandApart { replica, why, torn },
+            Consequence::Left { node, before },
+            Consequence::Followers(node),
+        ]);
+    }
+
+    /// Of those who copy a shard's old owner, all follow its new one.
+    pub(super) fn all_follow(&mut self, shard: usize, primary: usize) {
+        let replicas = self.replicas_of(shard).into_iter();
+        self.then(replicas.map(|node| Consequence::FollowPrimary { node, primary }));
+    }
+
+    /// A node that has left its primary connects to the new one at once, if it can.
+    pub(super) fn left(&mut self, node: usize, before: Option<usize>, cx: &mut Cx) {
         if matches!(
             self.nodes[node].link,
             Link::Apart {
@@ -368,9 +391,6 @@ impl Cluster {
         }
         if let Some(before) = before {
             self.note_alone(before, cx.now);
-        }
-        for follower in self.followers(node) {
-            self.reconsider(follower, cx);
         }
     }
 

@@ -20,6 +20,7 @@
 
 use sim::{EventKey, SimDuration, SimTime, StreamKey};
 
+use super::node::Change;
 use super::{Cluster, Node};
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::redis::capability::Condition;
@@ -220,7 +221,8 @@ impl Cluster {
                 cx.ledger.say(cx.now, || {
                     format!("{}: a fork blocks it for {about}", self.node_name(node))
                 });
-                self.change(node, cx, |node| node.forking = Some(pause));
+                self.change(node, Change::Forking(Some(pause)), cx);
+                self.drain(cx);
                 self.after(pause, ClusterTimer::Forked(node), cx);
             }
         }
@@ -246,7 +248,7 @@ impl Cluster {
         } else if self.nodes[node].child.failed {
             cx.ledger
                 .say(cx.now, || format!("{}: saved", self.node_name(node)));
-            self.change(node, cx, |node| node.child.failed = false);
+            self.change(node, Change::SaveFailed(false), cx);
         }
     }
 
@@ -280,6 +282,7 @@ impl Cluster {
                 }
                 if feeding.is_some() {
                     self.stop_feeding(node, cx);
+                    self.drain(cx);
                 }
                 true
             }
@@ -425,7 +428,8 @@ impl Cluster {
         let saves = self.saves.as_ref().expect("this node saves");
         let stops = saves.spec.stop_writes_on_bgsave_error
             && matches!(saves.spec.schedule, ScheduleSpec::SavePoints { .. });
-        self.change(node, cx, |node| node.child.failed = stops);
+        self.change(node, Change::SaveFailed(stops), cx);
+        self.drain(cx);
         self.save_at(node, cx.now + RETRY, cx);
     }
 

@@ -8,6 +8,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
+use super::consequence::Consequence;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
@@ -138,6 +139,7 @@ impl Cluster {
                     group.set_sentinel(now, sentinel, process, out);
                 }
             });
+            self.drain(cx);
         }
     }
 
@@ -157,6 +159,7 @@ impl Cluster {
         let mut changed = false;
         for shard in 0..self.sentinels.len() {
             changed |= self.with_sentinels(shard, cx, |group, now, out| group.advance(now, out));
+            self.drain(cx);
         }
         changed
     }
@@ -175,7 +178,7 @@ impl Cluster {
         self.sentinel_event = next.map(|at| (cx.agenda.at(at, event), at));
     }
 
-    /// Does something with a shard's group, then carries out what it decided.
+    /// Does something with a shard's group. What it decided is still to be carried out.
     pub(super) fn with_sentinels(
         &mut self,
         shard: usize,
@@ -188,13 +191,12 @@ impl Cluster {
         let mut effects = SentinelEffects::new();
         f(group, cx.now, &mut effects);
         let changed = !effects.is_empty();
-        for (_, effect) in effects {
-            self.on_sentinel(shard, effect, cx);
-        }
+        let decided = effects.into_iter();
+        self.then(decided.map(|(_, effect)| Consequence::Sentinel(shard, effect)));
         changed
     }
 
-    fn on_sentinel(&mut self, shard: usize, effect: SentinelEffect, cx: &mut Cx) {
+    pub(super) fn on_sentinel(&mut self, shard: usize, effect: SentinelEffect, cx: &mut Cx) {
         self.tell_sentinel_effect(shard, effect, cx);
         match effect {
             SentinelEffect::Promote { node, .. } => {

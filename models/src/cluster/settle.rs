@@ -3,7 +3,8 @@
 use sim::{Dist, SimDuration};
 
 use super::Cluster;
-use super::node::Promotion;
+use super::consequence::Consequence;
+use super::node::{Change, Promotion};
 use super::save::is_gone;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::moment::What;
@@ -21,6 +22,7 @@ const LOADS: u64 = u64::MAX;
 impl Cluster {
     /// Brings every node's condition up to date, and plans the next look at memory and bus.
     pub(super) fn settle(&mut self, cx: &mut Cx) {
+        self.drain(cx);
         let held = self.growth.held_at(cx.now);
         self.settle_tables(held, cx);
         let settled = self.is_settled(cx.now);
@@ -52,20 +54,21 @@ impl Cluster {
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 trouble = self.trouble(node, held, cx.now);
             }
-            self.change(node, cx, |node| {
-                if trouble == Some(Trouble::Killed) {
-                    node.fault = Some(Condition::Killed);
-                } else {
-                    node.trouble = trouble;
-                }
-            });
+            let change = if trouble == Some(Trouble::Killed) {
+                Change::Fault(Some(Condition::Killed))
+            } else {
+                Change::Trouble(trouble)
+            };
+            self.change(node, change, cx);
+            self.drain(cx);
         }
     }
 
-    /// Changes a node, and lets everybody concerned know if its condition is another one then.
-    pub(super) fn change(&mut self, node: usize, cx: &mut Cx, f: impl FnOnce(&mut super::Node)) {
+    /// Changes a node. If that puts it into another condition, everybody concerned is still to
+    /// be told.
+    pub(super) fn change(&mut self, node: usize, change: Change, cx: &mut Cx) {
         let before = self.condition(node);
-        f(&mut self.nodes[node]);
+        self.nodes[node].apply(change);
         let after = self.condition(node);
         if before == after {
             return;
@@ -91,12 +94,13 @@ impl Cluster {
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
         self.process_changed(node, before, after, cx);
-        self.tell_bus(node, after, cx);
-        self.tell_sentinels(node, after, cx);
-        self.tell_provider(node, after, cx);
-        self.streams_changed(node, cx);
-        self.note_useless(node, after, cx);
-        self.look_again(node, cx);
+        let condition = after;
+        self.then([
+            Consequence::Notify { node, condition },
+            Consequence::Streams(node),
+            Consequence::NoteUseless { node, condition },
+            Consequence::LookAgain(node),
+        ]);
     }
 
     pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
@@ -135,7 +139,8 @@ impl Cluster {
         if self.nodes[node].fault != Some(was) {
             return;
         }
-        self.change(node, cx, |node| node.fault = Some(Condition::Loading));
+        self.change(node, Change::Fault(Some(Condition::Loading)), cx);
+        self.drain(cx);
         let share = self.shares[self.nodes[node].shard];
         let held = self.growth.held_at(cx.now);
         self.settle_tables(held, cx);
@@ -171,7 +176,8 @@ impl Cluster {
         if self.nodes[node].fault != Some(Condition::Loading) {
             return;
         }
-        self.change(node, cx, |node| node.fault = None);
+        self.change(node, Change::Fault(None), cx);
+        self.drain(cx);
         if self.nodes[node].known {
             // Its clients come back with their buffers.
             self.nodes[node].loaded = false;
@@ -185,12 +191,12 @@ impl Cluster {
             cx.ledger.say(cx.now, || {
                 format!("{}: what it loads does not fit", self.node_name(node))
             });
-            self.change(node, cx, |node| node.fault = Some(Condition::Killed));
+            self.change(node, Change::Fault(Some(Condition::Killed)), cx);
         }
     }
 
     /// A promotion that was to cure a trouble, and the promoted node has it too.
-    fn note_useless(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
+    pub(super) fn note_useless(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
         let sick = match condition {
             Condition::AtMaxmemory
             | Condition::SaveFailed

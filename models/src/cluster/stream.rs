@@ -240,6 +240,7 @@ impl Cluster {
         for node in self.replicas_of(shard) {
             if self.nodes[node].follows != Some(owner) {
                 self.follow_primary(node, owner, cx);
+                self.drain(cx);
             }
         }
     }

@@ -1,0 +1,108 @@
+//! What follows from a change and is still to be done.
+//!
+//! A change of a node concerns the bus, its stream and its replicas, which may change in turn. Each
+//! puts what it brings about on one list, and the list is worked off from its end: what a change
+//! brings about is done with all that follows from it before the next thing that waited already.
+//!
+//! ```text
+//! change(node) ──► notify control ──► effects: promotions, new primaries ──► streams
+//!    ▲                                                                         │
+//!    └───── streams of the node and of its replicas: another state ◄───────────┘
+//! ```
+//!
+//! Nothing on the list calls [`Cluster::drain`]; what an event does directly calls it where the next
+//! step needs the consequences of the last.
+
+use sim::SimTime;
+
+use super::Cluster;
+use super::node::{Link, Parting};
+use crate::event::Cx;
+use crate::redis::capability::Condition;
+use failover::cluster_bus::{BusEffect, ReplicaLink};
+use failover::sentinel::SentinelEffect;
+
+/// Something that is still to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Consequence {
+    /// Who decides on failovers hears of a node's process.
+    Notify { node: usize, condition: Condition },
+    /// The bus has decided something.
+    Bus(BusEffect),
+    /// The Sentinels of a shard have.
+    Sentinel(usize, SentinelEffect),
+    /// A node's process does something else: its stream and its replicas' are concerned.
+    Streams(usize),
+    /// The streams of a node's replicas are.
+    Followers(usize),
+    /// A replica and its primary may or may not talk any more.
+    Reconsider(usize),
+    /// A replica and its primary do not talk.
+    StandApart {
+        replica: usize,
+        why: Parting,
+        torn: Option<SimTime>,
+    },
+    /// A replica's stream is in another state.
+    SetStream { replica: usize, link: Link },
+    /// It was, and all that follows from it has been done.
+    StreamSet { replica: usize, link: Link },
+    /// Who decides on failovers hears how a replica stands with its primary.
+    Report { replica: usize, link: ReplicaLink },
+    /// A node follows another primary.
+    FollowPrimary { node: usize, primary: usize },
+    /// It has left the one that it followed before.
+    Left { node: usize, before: Option<usize> },
+    /// A promotion that was to cure a condition may prove useless.
+    NoteUseless { node: usize, condition: Condition },
+    /// Clients of a node may look for its shard's owner again.
+    LookAgain(usize),
+}
+
+impl Cluster {
+    /// These follow next, in this order.
+    pub(super) fn then<I>(&mut self, consequences: I)
+    where
+        I: IntoIterator<Item = Consequence, IntoIter: DoubleEndedIterator>,
+    {
+        self.pending.extend(consequences.into_iter().rev());
+    }
+
+    /// Does everything that is still to be done.
+    pub(super) fn drain(&mut self, cx: &mut Cx) {
+        while let Some(next) = self.pending.pop() {
+            self.follow_up(next, cx);
+        }
+    }
+
+    fn follow_up(&mut self, consequence: Consequence, cx: &mut Cx) {
+        match consequence {
+            Consequence::Notify { node, condition } => {
+                self.tell_bus(node, condition, cx);
+                self.tell_sentinels(node, condition, cx);
+                self.tell_provider(node, condition, cx);
+            }
+            Consequence::Bus(effect) => self.on_effect(effect, cx),
+            Consequence::Sentinel(shard, effect) => self.on_sentinel(shard, effect, cx),
+            Consequence::Streams(node) => {
+                self.take_writes(self.nodes[node].shard, cx.now);
+                self.then([Consequence::Reconsider(node), Consequence::Followers(node)]);
+            }
+            Consequence::Followers(node) => {
+                let followers = self.followers(node);
+                self.then(followers.into_iter().map(Consequence::Reconsider));
+            }
+            Consequence::Reconsider(replica) => self.reconsider(replica, cx),
+            Consequence::StandApart { replica, why, torn } => {
+                self.stand_apart(replica, why, torn, cx);
+            }
+            Consequence::SetStream { replica, link } => self.set_stream(replica, link, cx),
+            Consequence::StreamSet { replica, link } => self.stream_set(replica, link, cx),
+            Consequence::Report { replica, link } => self.set_link(replica, link, cx),
+            Consequence::FollowPrimary { node, primary } => self.follow_primary(node, primary, cx),
+            Consequence::Left { node, before } => self.left(node, before, cx),
+            Consequence::NoteUseless { node, condition } => self.note_useless(node, condition, cx),
+            Consequence::LookAgain(node) => self.look_again(node, cx),
+        }
+    }
+}
