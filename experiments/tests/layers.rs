@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
 
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
+    "sim",
     "models/demand",
     "models/failover",
     "models",

@@ -13,8 +13,8 @@
 
 use crate::arrivals::ArrivalTree;
 use crate::cell::{Cell, Detail};
-use crate::crossing::{Amount, ClosedWindows, Term};
 use crate::intensity::Position;
+use crate::term::{Amount, ClosedWindows, Term};
 use crate::time::SimTime;
 
 /// Cells of a path are never deeper than this in practice; more only costs an allocation.

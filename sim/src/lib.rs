@@ -114,6 +114,8 @@ mod opened;
 pub mod quantity;
 mod search;
 pub mod streams;
+mod term;
+mod text;
 pub mod time;
 
 pub use agenda::{Agenda, EventKey};

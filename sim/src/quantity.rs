@@ -16,12 +16,7 @@ mod rate;
 mod ratio;
 mod schema;
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::str::FromStr;
-
-use serde::de::{Deserializer, Error, Visitor};
-
+use crate::text::from_text;
 pub use bytes::Bytes;
 pub use rate::{BytesPerSec, PerSec};
 pub use ratio::{Factor, Probability};
@@ -82,25 +77,6 @@ fn round_to_12_digits(value: f64) -> f64 {
     format!("{value:.11e}")
         .parse()
         .expect("a formatted float is a float")
-}
-
-/// Reads a quantity written as text; all else is refused with `expected`, which shows the form.
-pub(crate) fn from_text<'de, D, T>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: fmt::Display>,
-{
-    struct Text<T>(&'static str, PhantomData<T>);
-    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
-        type Value = T;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
-        }
-        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
-    deserializer.deserialize_str(Text(expected, PhantomData))
 }
 
 #[cfg(test)]

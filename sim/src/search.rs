@@ -14,8 +14,8 @@
 //! a decision needs. Where to cut is a guess from what is known and expected; a bad guess costs
 //! time and changes nothing in the answer.
 
-use crate::crossing::{TERMS_MAX, Term};
 use crate::edge::{Change, Edge};
+use crate::term::{TERMS_MAX, Term};
 use crate::time::{SimDuration, SimTime};
 
 /// The resolution of time.

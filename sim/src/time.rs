@@ -339,7 +339,7 @@ impl fmt::Display for SimTime {
 
 impl<'de> Deserialize<'de> for SimDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SimDuration, D::Error> {
-        crate::quantity::from_text(deserializer, "a duration such as \"500ms\" or \"1.5h\"")
+        crate::text::from_text(deserializer, "a duration such as \"500ms\" or \"1.5h\"")
     }
 }
 
