@@ -27,6 +27,18 @@ pub struct CheckId(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AlertId(u16);
 
+/// A node of a cluster, shard by shard as it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeId(u16);
+
+/// A shard of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShardId(u16);
+
+/// A host on which a cluster's nodes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostId(u16);
+
 fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("a world has fewer than 65,536 parts of a kind")
 }
@@ -67,8 +79,35 @@ impl Id for AlertId {
     }
 }
 
+impl Id for NodeId {
+    fn from_index(index: usize) -> Self {
+        NodeId(narrow(index))
+    }
+    fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Id for ShardId {
+    fn from_index(index: usize) -> Self {
+        ShardId(narrow(index))
+    }
+    fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Id for HostId {
+    fn from_index(index: usize) -> Self {
+        HostId(narrow(index))
+    }
+    fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
 /// Parts of one kind, indexed only by their own id.
-#[derive(Clone, Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Fleet<I, T> {
     parts: Vec<T>,
     kind: PhantomData<I>,
@@ -76,8 +115,21 @@ pub struct Fleet<I, T> {
 
 impl<I: Id, T> Fleet<I, T> {
     /// The ids, in order.
-    pub fn ids(&self) -> impl Iterator<Item = I> + use<I, T> {
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
         (0..self.parts.len()).map(I::from_index)
+    }
+
+    /// As many parts as there are ids, all alike.
+    pub fn alike<J>(ids: &Fleet<I, J>, part: T) -> Fleet<I, T>
+    where
+        T: Clone,
+    {
+        ids.ids().map(|_| part.clone()).collect()
+    }
+
+    /// The parts, in order.
+    pub fn values(&self) -> std::slice::Iter<'_, T> {
+        self.parts.iter()
     }
 
     /// The parts with their ids, in order.
@@ -104,6 +156,29 @@ impl<I: Id, T> Fleet<I, T> {
     /// Is there none?
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+}
+
+impl<I, T> Default for Fleet<I, T> {
+    fn default() -> Self {
+        Fleet {
+            parts: Vec::new(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<I, T: Clone> Clone for Fleet<I, T> {
+    fn clone(&self) -> Self {
+        Fleet {
+            parts: self.parts.clone(),
+            kind: PhantomData,
+        }
+    }
+
+    /// Keeps the memory that it has.
+    fn clone_from(&mut self, other: &Self) {
+        self.parts.clone_from(&other.parts);
     }
 }
 

@@ -18,7 +18,7 @@ pub mod spec;
 use sim::{SimDuration, SimTime, Streams};
 
 use crate::event::{CheckTimer, Cx, Event};
-use crate::ids::{CheckId, ClusterId, Id, ServiceId};
+use crate::ids::{CheckId, ClusterId, Id, ServiceId, ShardId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::streams;
@@ -33,7 +33,7 @@ pub enum Subject {
     /// Any node of a cluster.
     Cluster(ClusterId),
     /// The owner of a shard.
-    Shard(ClusterId, usize),
+    Shard(ClusterId, ShardId),
     /// A service.
     Service(ServiceId),
 }
@@ -51,7 +51,7 @@ pub enum Order {
         /// The cluster.
         cluster: ClusterId,
         /// The shard.
-        shard: usize,
+        shard: ShardId,
         /// Must the candidate pass the check too?
         passing: bool,
     },
@@ -363,7 +363,11 @@ impl Check {
         match self.subjects[subject].subject {
             Subject::Cluster(cluster) => format!("of cluster {}", cluster.index() + 1),
             Subject::Shard(cluster, shard) => {
-                format!("of cluster {} shard {}", cluster.index() + 1, shard + 1)
+                format!(
+                    "of cluster {} shard {}",
+                    cluster.index() + 1,
+                    shard.index() + 1
+                )
             }
             Subject::Service(_) => "of the service".to_owned(),
         }

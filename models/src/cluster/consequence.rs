@@ -16,8 +16,9 @@
 use sim::SimTime;
 
 use super::Cluster;
-use super::node::{Link, Parting};
+use super::replication::{Link, Parting};
 use crate::event::Cx;
+use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::Condition;
 use failover::cluster_bus::{BusEffect, ReplicaLink};
 use failover::sentinel::SentinelEffect;
@@ -26,37 +27,40 @@ use failover::sentinel::SentinelEffect;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Consequence {
     /// Who decides on failovers hears of a node's process.
-    Notify { node: usize, condition: Condition },
+    Notify { node: NodeId, condition: Condition },
     /// The bus has decided something.
     Bus(BusEffect),
     /// The Sentinels of a shard have.
-    Sentinel(usize, SentinelEffect),
+    Sentinel(ShardId, SentinelEffect),
     /// A node's process does something else: its stream and its replicas' are concerned.
-    Streams(usize),
+    Streams(NodeId),
     /// The streams of a node's replicas are.
-    Followers(usize),
+    Followers(NodeId),
     /// A replica and its primary may or may not talk any more.
-    Reconsider(usize),
+    Reconsider(NodeId),
     /// A replica and its primary do not talk.
     StandApart {
-        replica: usize,
+        replica: NodeId,
         why: Parting,
         torn: Option<SimTime>,
     },
     /// A replica's stream is in another state.
-    SetStream { replica: usize, link: Link },
+    SetStream { replica: NodeId, link: Link },
     /// It was, and all that follows from it has been done.
-    StreamSet { replica: usize, link: Link },
+    StreamSet { replica: NodeId, link: Link },
     /// Who decides on failovers hears how a replica stands with its primary.
-    Report { replica: usize, link: ReplicaLink },
+    Report { replica: NodeId, link: ReplicaLink },
     /// A node follows another primary.
-    FollowPrimary { node: usize, primary: usize },
+    FollowPrimary { node: NodeId, primary: NodeId },
     /// It has left the one that it followed before.
-    Left { node: usize, before: Option<usize> },
+    Left {
+        node: NodeId,
+        before: Option<NodeId>,
+    },
     /// A promotion that was to cure a condition may prove useless.
-    NoteUseless { node: usize, condition: Condition },
+    NoteUseless { node: NodeId, condition: Condition },
     /// Clients of a node may look for its shard's owner again.
-    LookAgain(usize),
+    LookAgain(NodeId),
 }
 
 impl Cluster {
@@ -85,11 +89,11 @@ impl Cluster {
             Consequence::Bus(effect) => self.on_effect(effect, cx),
             Consequence::Sentinel(shard, effect) => self.on_sentinel(shard, effect, cx),
             Consequence::Streams(node) => {
-                self.take_writes(self.nodes[node].shard, cx.now);
+                self.take_writes(self.topology[node].shard, cx.now);
                 self.then([Consequence::Reconsider(node), Consequence::Followers(node)]);
             }
             Consequence::Followers(node) => {
-                let followers = self.followers(node);
+                let followers = self.replication.followers(node);
                 self.then(followers.into_iter().map(Consequence::Reconsider));
             }
             Consequence::Reconsider(replica) => self.reconsider(replica, cx),

@@ -29,8 +29,10 @@ use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::consequence::Consequence;
-use super::node::{Change, Copying, Due, Link, Parting};
+use super::node::Change;
+use super::replication::{Copying, Due, Link, Parting};
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::{NodeId, ShardId};
 use crate::moment::What;
 use crate::redis::fork::{Busy, copies_pages_for};
 use crate::redis::replication::{Overflow, overflow};
@@ -39,16 +41,19 @@ use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
     /// How long a full copy of a shard takes now to an empty node that asks alone.
-    pub(super) fn full_sync(&self, shard: usize, now: SimTime) -> SimDuration {
-        let bytes = self.growth.bytes_at(now) * self.shares[shard];
-        sync::full_sync(&self.redis.sync, bytes, self.growth.keys(bytes))
+    pub(super) fn full_sync(&self, shard: ShardId, now: SimTime) -> SimDuration {
+        let bytes = self.dataset.growth.bytes_at(now) * self.topology.shares[shard];
+        sync::full_sync(&self.redis.sync, bytes, self.dataset.growth.keys(bytes))
     }
 
     /// A replica waits for a child of its source; or shares the one that is writing a file.
-    pub(super) fn ask_for_copy(&mut self, replica: usize, cx: &mut Cx) {
-        let source = self.nodes[replica].follows.expect("a replica asks");
+    pub(super) fn ask_for_copy(&mut self, replica: NodeId, cx: &mut Cx) {
+        let source = self.replication[replica].follows.expect("a replica asks");
         let now = cx.now;
-        let shared = self.copies(source).find(|copying| copying.saved > now);
+        let shared = self
+            .replication
+            .copies(source)
+            .find(|copying| copying.saved > now);
         match shared {
             Some(copying) if !self.redis.sync.diskless => {
                 self.share_copy(replica, source, copying, cx);
@@ -58,21 +63,16 @@ impl Cluster {
     }
 
     /// A replica joins those that a file is being written for; one more copy goes over the link.
-    fn share_copy(&mut self, replica: usize, source: usize, copying: Copying, cx: &mut Cx) {
-        let same = |n: &usize| match self.nodes[*n].link {
-            Link::Receiving(other) => other.began == copying.began,
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => false,
+    fn share_copy(&mut self, replica: NodeId, source: NodeId, copying: Copying, cx: &mut Cx) {
+        let same = |n: &NodeId| {
+            let link = self.replication[*n].link;
+            matches!(link, Link::Receiving(other) if other.began == copying.began)
         };
-        let mut sharing = self.followers(source);
+        let mut sharing = self.replication.followers(source);
         sharing.retain(same);
-        let shard = self.nodes[source].shard;
-        let bytes = self.growth.bytes_at(copying.began) * self.shares[shard];
-        let keys = self.growth.keys(bytes);
+        let shard = self.topology[source].shard;
+        let bytes = self.dataset.growth.bytes_at(copying.began) * self.topology.shares[shard];
+        let keys = self.dataset.growth.keys(bytes);
         let copies = 1 + sharing.len();
         let stages = Stages::new(&self.redis.sync, bytes, keys, copies, keys);
         let ends = copying.began + stages.fork + stages.ship;
@@ -85,7 +85,7 @@ impl Cluster {
     }
 
     /// A replica begins to receive a copy.
-    fn begin_copy(&mut self, replica: usize, copying: Copying, stages: Stages, cx: &mut Cx) {
+    fn begin_copy(&mut self, replica: NodeId, copying: Copying, stages: Stages, cx: &mut Cx) {
         let about = stages.total().rounded_to(SimDuration::from_secs(1));
         cx.ledger.say(cx.now, || {
             let name = self.node_name(replica);
@@ -93,50 +93,30 @@ impl Cluster {
         });
         cx.ledger
             .moment(cx.now, What::SyncBegins, &self.node_name(replica));
-        self.nodes[replica].positioned = false;
+        self.replication[replica].positioned = false;
         self.set_stream(replica, Link::Receiving(copying), cx);
     }
 
-    /// The copies of `source` that are being received.
-    fn copies(&self, source: usize) -> impl Iterator<Item = Copying> + '_ {
-        let receiving = move |node: &super::Node| match node.link {
-            Link::Receiving(copying) if node.follows == Some(source) => Some(copying),
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => None,
-        };
-        self.nodes.iter().filter_map(receiving)
-    }
-
-    fn waiting(&self, source: usize) -> Vec<(usize, SimTime)> {
-        let waits = |n: usize| match self.nodes[n].link {
-            Link::Waiting { since } if self.nodes[n].follows == Some(source) => Some((n, since)),
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => None,
-        };
-        (0..self.nodes.len()).filter_map(waits).collect()
-    }
-
     /// When a source forks for those who wait (`shouldStartChildReplication`).
-    pub(super) fn fork_due(&self, source: usize, now: SimTime) -> Option<SimTime> {
-        let oldest = self.waiting(source).iter().map(|(_, since)| *since).min()?;
-        let cron = self.nodes[source].cron;
+    pub(super) fn fork_due(&self, source: NodeId, now: SimTime) -> Option<SimTime> {
+        let oldest = self
+            .replication
+            .waiting(source)
+            .iter()
+            .map(|(_, since)| *since)
+            .min()?;
+        let cron = self.replication[source].cron;
         let spec = &self.redis.sync;
         let delay = if spec.diskless {
             spec.delay
         } else {
             SimDuration::ZERO
         };
-        let child = self.copies(source).map(|copying| copying.saved).max();
+        let child = self
+            .replication
+            .copies(source)
+            .map(|copying| copying.saved)
+            .max();
         let waited = oldest.saturating_add(delay);
         let at = match child.filter(|done| *done > now) {
             Some(done) => cron.from(done.max(waited)),
@@ -148,11 +128,11 @@ impl Cluster {
     }
 
     /// The source forks for all who wait, and hangs for as long as that takes.
-    pub(super) fn fork(&mut self, source: usize, cx: &mut Cx) {
-        let waiting = self.waiting(source);
-        let shard = self.nodes[source].shard;
-        let bytes = self.growth.bytes_at(cx.now) * self.shares[shard];
-        let keys = self.growth.keys(bytes);
+    pub(super) fn fork(&mut self, source: NodeId, cx: &mut Cx) {
+        let waiting = self.replication.waiting(source);
+        let shard = self.topology[source].shard;
+        let bytes = self.dataset.growth.bytes_at(cx.now) * self.topology.shares[shard];
+        let keys = self.dataset.growth.keys(bytes);
         let stages = Stages::new(&self.redis.sync, bytes, keys, waiting.len(), keys);
         let done = cx.now + stages.fork + stages.ship;
         let saved = if self.redis.sync.diskless {
@@ -184,12 +164,12 @@ impl Cluster {
 
     /// How long a shard's owner does nothing but copy huge pages after a fork of so many bytes. A
     /// replica, which executes only the writes, is taken to be as busy.
-    pub(super) fn copies_pages_for(&self, shard: usize, bytes: f64) -> SimDuration {
+    pub(super) fn copies_pages_for(&self, shard: ShardId, bytes: f64) -> SimDuration {
         let copy = self.redis.huge_page_copy.unwrap_or(SimDuration::ZERO);
-        let (commands, writes) = self.commands;
+        let (commands, writes) = self.clients.commands;
         let busy = Busy {
-            commands: commands * self.shares[shard],
-            writes: writes * self.shares[shard],
+            commands: commands * self.topology.shares[shard],
+            writes: writes * self.topology.shares[shard],
             takes: self.redis.command_time.as_secs_f64(),
         };
         copies_pages_for(bytes, busy, copy.as_secs_f64())
@@ -198,7 +178,7 @@ impl Cluster {
     /// The end of a stage, or the instant before it at which the source holds too much.
     pub(super) fn or_cut_off(
         &self,
-        source: usize,
+        source: NodeId,
         copying: Copying,
         stage: Due,
         soft_since: Option<SimTime>,
@@ -215,7 +195,7 @@ impl Cluster {
     /// When a source that holds its stream for a replica from an offset on reaches a limit.
     pub(super) fn held_too_much(
         &self,
-        source: usize,
+        source: NodeId,
         from: u64,
         soft_since: Option<SimTime>,
         within: (SimTime, SimTime),
@@ -230,65 +210,26 @@ impl Cluster {
         Some((at, due))
     }
 
-    /// Bytes beyond its backlog that a source holds for replicas at `now`: of all that wait for the
-    /// same stream the slowest counts, since they share its blocks (replication.c:
-    /// feedReplicationBuffer, from 7.0 on; before, each replica had a buffer of its own).
-    pub(super) fn held_for_replicas(&self, source: usize, now: SimTime) -> f64 {
-        let from = |node: &super::Node| match node.link {
-            _ if node.follows != Some(source) => None,
-            Link::Receiving(copying) | Link::Loading(copying) if !copying.cut_off => {
-                Some(copying.offset)
-            }
-            Link::Apart { torn: None, .. } => Some(node.lineage.offset()),
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => None,
-        };
-        let Some(from) = self.nodes.iter().filter_map(from).min() else {
+    /// Bytes beyond its backlog that a source holds for replicas at `now`.
+    pub(super) fn held_for_replicas(&self, source: NodeId, now: SimTime) -> f64 {
+        let Some(from) = self.replication.held_from(source) else {
             return 0.0;
         };
         let held = self.offset(source, now).saturating_sub(from);
         held.saturating_sub(self.redis.backlog.get()) as f64
     }
 
-    /// Until when that only grows: the first of its replicas has a stage behind it.
-    pub(super) fn holds_until(&self, source: usize) -> Option<SimTime> {
-        let until = |node: &super::Node| match node.link {
-            _ if node.follows != Some(source) => None,
-            Link::Receiving(Copying {
-                stalled: Some(_), ..
-            })
-            | Link::Apart { torn: None, .. } => Some(SimTime::MAX),
-            Link::Receiving(copying) | Link::Loading(copying) => Some(copying.ends),
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::CatchingUp { .. } => None,
-        };
-        self.nodes.iter().filter_map(until).min()
-    }
-
     /// The child that saves for replicas is gone: those that it fed start over.
-    pub(super) fn stop_feeding(&mut self, source: usize, cx: &mut Cx) {
+    pub(super) fn stop_feeding(&mut self, source: NodeId, cx: &mut Cx) {
         cx.ledger.say(cx.now, || {
             let name = self.node_name(source);
             format!("{name}: the kernel has killed the child that saves for its replicas")
         });
-        let fed = |n: &usize| match self.nodes[*n].link {
-            Link::Receiving(copying) => copying.saved > cx.now,
-            Link::None
-            | Link::Streaming
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => false,
+        let fed = |n: &NodeId| {
+            let link = self.replication[*n].link;
+            matches!(link, Link::Receiving(copying) if copying.saved > cx.now)
         };
-        let mut replicas = self.followers(source);
+        let mut replicas = self.replication.followers(source);
         replicas.retain(fed);
         self.then(replicas.into_iter().map(|replica| Consequence::StandApart {
             replica,
@@ -299,8 +240,8 @@ impl Cluster {
 
     /// The source hangs, or goes on: the connection stands, and what it has still to send comes so
     /// much later. A child that writes a file does not wait for it; one that sends through it does.
-    pub(super) fn stall_copy(&mut self, replica: usize, hangs: bool, cx: &mut Cx) {
-        let Link::Receiving(copying) = self.nodes[replica].link else {
+    pub(super) fn stall_copy(&mut self, replica: NodeId, hangs: bool, cx: &mut Cx) {
+        let Link::Receiving(copying) = self.replication[replica].link else {
             unreachable!("only a replica that receives waits for its source");
         };
         let copying = if hangs {
@@ -325,19 +266,25 @@ impl Cluster {
     }
 
     /// A replica has received everything: it frees what it had, and loads.
-    pub(super) fn received(&mut self, replica: usize, copying: Copying, cx: &mut Cx) {
-        let bytes = self.growth.bytes_at(copying.began) * self.shares[self.nodes[replica].shard];
-        let keys = self.growth.keys(bytes);
+    pub(super) fn received(&mut self, replica: NodeId, copying: Copying, cx: &mut Cx) {
+        let bytes = self.dataset.growth.bytes_at(copying.began) * self.topology.share_of(replica);
+        let keys = self.dataset.growth.keys(bytes);
         let stages = Stages::new(&self.redis.sync, bytes, keys, 1, keys);
         let ends = cx.now + stages.flush + stages.load;
         self.set_stream(replica, Link::Loading(Copying { ends, ..copying }), cx);
     }
 
     /// A replica has loaded everything: its link is up, and what was held for it comes.
-    pub(super) fn loaded(&mut self, replica: usize, source: usize, copying: Copying, cx: &mut Cx) {
+    pub(super) fn loaded(
+        &mut self,
+        replica: NodeId,
+        source: NodeId,
+        copying: Copying,
+        cx: &mut Cx,
+    ) {
         self.note_offset(source, cx.now);
-        let history = self.nodes[source].lineage.position().history;
-        let node = &mut self.nodes[replica];
+        let history = self.replication[source].lineage.position().history;
+        let node = &mut self.replication[replica];
         node.lineage.copy(history, copying.offset);
         node.positioned = true;
         node.covered = copying.began;
@@ -358,12 +305,12 @@ impl Cluster {
     }
 
     /// The source holds more for a replica than it may, and ends the connection.
-    pub(super) fn cut_off(&mut self, replica: usize, source: usize, cx: &mut Cx) {
+    pub(super) fn cut_off(&mut self, replica: NodeId, source: NodeId, cx: &mut Cx) {
         cx.ledger.say(cx.now, || {
             let [of, by] = [replica, source].map(|node| self.node_name(node));
             format!("{by}: cuts {of} off, its output buffer is full")
         });
-        match self.nodes[replica].link {
+        match self.replication[replica].link {
             Link::Loading(copying) => {
                 let cut_off = true;
                 let link = Link::Loading(Copying { cut_off, ..copying });
@@ -381,16 +328,18 @@ impl Cluster {
     }
 
     /// A replica applies what was held for it; writes go on arriving meanwhile.
-    pub(super) fn catch_up(&mut self, replica: usize, held: u64, cx: &mut Cx) {
-        let shard = self.nodes[replica].shard;
-        let writes = held as f64 / self.write_size.max(1.0);
-        let busy = self.commands.1 * self.shares[shard] * self.redis.command_time.as_secs_f64();
+    pub(super) fn catch_up(&mut self, replica: NodeId, held: u64, cx: &mut Cx) {
+        let shard = self.topology[replica].shard;
+        let writes = held as f64 / self.replication.write_size.max(1.0);
+        let busy = self.clients.commands.1
+            * self.topology.shares[shard]
+            * self.redis.command_time.as_secs_f64();
         // A replica that could not keep up would belong to a primary that could not either.
         let spare = (1.0 - busy).max(0.01);
         let apply = writes * self.redis.command_time.as_secs_f64() / spare;
         let arrive = held as f64 / self.redis.sync.network.get();
         let link = Link::CatchingUp {
-            from: self.nodes[replica].covered,
+            from: self.replication[replica].covered,
             began: cx.now,
             ends: cx.now + SimDuration::from_secs_f64(apply.max(arrive)),
         };

@@ -8,18 +8,19 @@ use failover::tcp::{DATA_REPEAT, SYN_REPEAT, repeated};
 use sim::SimTime;
 
 use super::Cluster;
-use super::node::{Copying, Due, Link, Parting};
+use super::replication::{Copying, Due, Link, Parting};
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::NodeId;
 use crate::redis::replication::{SECOND, lagging_at};
 
 impl Cluster {
     /// Plans what a replica's stream waits for.
-    pub(super) fn plan_stream(&mut self, replica: usize, cx: &mut Cx) {
-        self.nodes[replica].wait += 1;
+    pub(super) fn plan_stream(&mut self, replica: NodeId, cx: &mut Cx) {
+        self.replication[replica].wait += 1;
         let planned = self.next_due(replica, cx.now);
-        self.nodes[replica].due = planned.map(|(_, due)| due);
+        self.replication[replica].due = planned.map(|(_, due)| due);
         let Some((at, _)) = planned else { return };
-        let wait = self.nodes[replica].wait;
+        let wait = self.replication[replica].wait;
         let timer = ClusterTimer::Stream {
             node: replica,
             wait,
@@ -29,8 +30,8 @@ impl Cluster {
 
     /// Writes are let in or kept out: what fills buffers is planned anew.
     pub(super) fn plan_streams(&mut self, cx: &mut Cx) {
-        for replica in 0..self.nodes.len() {
-            match self.nodes[replica].link {
+        for replica in self.topology.ids() {
+            match self.replication[replica].link {
                 Link::Receiving(_) | Link::Loading(_) | Link::Apart { torn: None, .. } => {
                     self.plan_stream(replica, cx);
                 }
@@ -43,10 +44,10 @@ impl Cluster {
         }
     }
 
-    fn next_due(&self, replica: usize, now: SimTime) -> Option<(SimTime, Due)> {
-        let primary = self.nodes[replica].follows?;
-        let soft_since = self.nodes[replica].soft_since;
-        match self.nodes[replica].link {
+    fn next_due(&self, replica: NodeId, now: SimTime) -> Option<(SimTime, Due)> {
+        let primary = self.replication[replica].follows?;
+        let soft_since = self.replication[replica].soft_since;
+        match self.replication[replica].link {
             Link::None | Link::Streaming => None,
             Link::Apart {
                 rejoins: Some(at), ..
@@ -61,7 +62,10 @@ impl Cluster {
                 ..
             }) => {
                 let silent = since.saturating_add(self.redis.replication.timeout + SECOND);
-                Some((self.nodes[replica].cron.from(silent.max(now)), Due::Tear))
+                Some((
+                    self.replication[replica].cron.from(silent.max(now)),
+                    Due::Tear,
+                ))
             }
             Link::Receiving(copying) => {
                 Some(self.or_cut_off(primary, copying, Due::Received, soft_since, now))
@@ -77,26 +81,26 @@ impl Cluster {
     /// that holds too much; and not counted by it for writes any more.
     fn parted_due(
         &self,
-        replica: usize,
-        primary: usize,
+        replica: NodeId,
+        primary: NodeId,
         since: SimTime,
         lagging: bool,
         now: SimTime,
     ) -> Option<(SimTime, Due)> {
         let rules = &self.redis.replication;
         let silent = since.saturating_add(rules.timeout + SECOND);
-        let runs = |node: &usize| self.condition(*node).streams();
-        let gives_up = |node: usize| self.nodes[node].cron.from(silent);
+        let runs = |node: &NodeId| self.condition(*node).streams();
+        let gives_up = |node: NodeId| self.replication[node].cron.from(silent);
         let tears = [replica, primary].into_iter().filter(runs).map(gives_up);
         let tears = tears.min();
-        let has = self.nodes[replica].lineage.offset();
-        let soft_since = self.nodes[replica].soft_since;
+        let has = self.replication[replica].lineage.offset();
+        let soft_since = self.replication[replica].soft_since;
         let within = (now, tears.unwrap_or(SimTime::MAX));
         let overflows = self.held_too_much(primary, has, soft_since, within);
         let overflows = overflows.filter(|_| runs(&primary));
         let counts = rules.min_replicas.filter(|_| runs(&primary) && !lagging);
         let lags = counts.map(|rule| {
-            let [of, by] = [replica, primary].map(|node| self.nodes[node].cron);
+            let [of, by] = [replica, primary].map(|node| self.replication[node].cron);
             lagging_at(of, by, since, rule.max_lag)
         });
         let lags = lags.map(|at| (at.max(now), Due::Lag));
@@ -106,16 +110,16 @@ impl Cluster {
     }
 
     /// When a replica that was apart finds out that it can talk again.
-    pub(super) fn rejoins(&self, replica: usize, now: SimTime) -> SimTime {
+    pub(super) fn rejoins(&self, replica: NodeId, now: SimTime) -> SimTime {
         let Link::Apart {
             since, why, torn, ..
-        } = self.nodes[replica].link
+        } = self.replication[replica].link
         else {
             unreachable!("only a replica that is apart rejoins");
         };
         match (why, torn) {
             // Refused at once, it tries again each second.
-            (Parting::Gone, _) => self.nodes[replica].cron.from(now),
+            (Parting::Gone, _) => self.replication[replica].cron.from(now),
             (Parting::Hung, _) => now,
             (Parting::Cut, None) => repeated(since, DATA_REPEAT, now),
             (Parting::Cut, Some(torn)) => {

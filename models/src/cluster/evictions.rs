@@ -17,8 +17,9 @@
 
 use sim::SimTime;
 
-use super::{Cluster, Node};
+use super::Cluster;
 use crate::event::Cx;
+use crate::ids::{Fleet, ShardId};
 use crate::layout::ClusterPlan;
 use crate::ledger::Ledger;
 use crate::redis::evict::Pool;
@@ -34,9 +35,9 @@ const TTL: f64 = 86_400.0;
 pub(super) struct Evictions {
     workloads: Vec<Workload>,
     /// Bytes by shard and workload.
-    gone: Vec<Vec<f64>>,
+    gone: Fleet<ShardId, Vec<f64>>,
     /// Shards that have begun.
-    begun: Vec<bool>,
+    begun: Fleet<ShardId, bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ impl Evicted {
 
 impl Evictions {
     /// Nothing yet.
-    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, shards: usize) -> Evictions {
+    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, shards: &Fleet<ShardId, f64>) -> Evictions {
         let workload = |w: &usize| {
             let WorkloadSpec {
                 name,
@@ -90,14 +91,14 @@ impl Evictions {
         };
         let workloads: Vec<Workload> = plan.workloads.iter().map(workload).collect();
         Evictions {
-            gone: vec![vec![0.0; workloads.len()]; shards],
-            begun: vec![false; shards],
+            gone: Fleet::alike(shards, vec![0.0; workloads.len()]),
+            begun: Fleet::alike(shards, false),
             workloads,
         }
     }
 
     /// Bytes that have gone from a shard.
-    pub fn bytes(&self, shard: usize) -> f64 {
+    pub fn bytes(&self, shard: ShardId) -> f64 {
         self.gone[shard].iter().sum()
     }
 }
@@ -106,49 +107,49 @@ impl Cluster {
     /// Says so when a shard's owner begins to evict.
     pub(super) fn tell_evictions(&mut self, cx: &mut Cx) {
         for shard in self.shards() {
-            if self.evictions.begun[shard] || self.beyond(shard, cx.now) <= 0.0 {
+            if self.dataset.evictions.begun[shard] || self.beyond(shard, cx.now) <= 0.0 {
                 continue;
             }
-            self.evictions.begun[shard] = true;
+            self.dataset.evictions.begun[shard] = true;
             cx.ledger.say(cx.now, || {
-                let name = self.node_name(self.owners[shard]);
+                let name = self.node_name(self.topology.owners[shard]);
                 format!("{name}: at maxmemory, begins to evict keys")
             });
         }
     }
 
     /// Puts on record what has been evicted of a shard by now.
-    pub(super) fn record_evictions(&mut self, shard: usize, now: SimTime) {
+    pub(super) fn record_evictions(&mut self, shard: ShardId, now: SimTime) {
         let excess = self.beyond(shard, now);
         if excess <= 0.0 {
             return;
         }
-        let parts = self.growth.parts_at(now);
+        let parts = self.dataset.growth.parts_at(now);
         let pool = |(part, (workload, gone)): (&f64, (&Workload, &f64))| Pool {
-            bytes: (part * self.shares[shard] - gone).max(0.0),
+            bytes: (part * self.topology.shares[shard] - gone).max(0.0),
             uses: workload.commands / part.max(1.0),
             ttl: workload.expires.then_some(TTL),
         };
         let Evictions {
             workloads, gone, ..
-        } = &self.evictions;
+        } = &self.dataset.evictions;
         let known = workloads.iter().zip(&gone[shard]);
         let pools: Vec<Pool> = parts.iter().zip(known).map(pool).collect();
         let evicted = self.redis.maxmemory_policy.evicted(&pools, excess);
-        for (gone, more) in self.evictions.gone[shard].iter_mut().zip(evicted) {
+        for (gone, more) in self.dataset.evictions.gone[shard].iter_mut().zip(evicted) {
             *gone += more;
         }
     }
 
     /// Bytes of a shard beyond what its owner may hold, that have not been put on record.
-    fn beyond(&self, shard: usize, now: SimTime) -> f64 {
-        let owner = self.owners[shard];
-        let Node { memory, .. } = &self.nodes[owner];
+    fn beyond(&self, shard: ShardId, now: SimTime) -> f64 {
+        let owner = self.topology.owners[shard];
+        let memory = &self.topology[owner].memory;
         let Some(limit) = memory.evicts_from(self.load(owner, now)) else {
             return 0.0;
         };
-        let notional = self.growth.bytes_at(now) * self.shares[shard];
-        let recorded = self.evictions.bytes(shard) - memory.gone();
+        let notional = self.dataset.growth.bytes_at(now) * self.topology.shares[shard];
+        let recorded = self.dataset.evictions.bytes(shard) - memory.gone();
         notional - limit - recorded
     }
 
@@ -157,11 +158,17 @@ impl Cluster {
         for shard in self.shards() {
             self.record_evictions(shard, now);
         }
-        let parts = self.growth.parts_at(now);
+        let parts = self.dataset.growth.parts_at(now);
         let mut sum = Evicted::default();
-        for (n, workload) in self.evictions.workloads.iter().enumerate() {
-            let gone: f64 = self.evictions.gone.iter().map(|shard| shard[n]).sum();
-            let keys = (gone / self.growth.bytes_each(n)).round() as u64;
+        for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
+            let gone: f64 = self
+                .dataset
+                .evictions
+                .gone
+                .values()
+                .map(|shard| shard[n])
+                .sum();
+            let keys = (gone / self.dataset.growth.bytes_each(n)).round() as u64;
             let left = if parts[n] > 0.0 {
                 1.0 - gone / parts[n]
             } else {
@@ -181,11 +188,17 @@ impl Cluster {
 
     /// The story of what evictions have come to.
     pub fn tell_evicted(&self, now: SimTime, ledger: &mut Ledger) {
-        for (n, workload) in self.evictions.workloads.iter().enumerate() {
-            let gone: f64 = self.evictions.gone.iter().map(|shard| shard[n]).sum();
+        for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
+            let gone: f64 = self
+                .dataset
+                .evictions
+                .gone
+                .values()
+                .map(|shard| shard[n])
+                .sum();
             if gone > 0.0 {
                 ledger.say(now, || {
-                    let keys = (gone / self.growth.bytes_each(n)).round();
+                    let keys = (gone / self.dataset.growth.bytes_each(n)).round();
                     format!(
                         "{}: {keys} keys have been evicted by the end",
                         workload.name

@@ -14,7 +14,9 @@ use rand::RngExt;
 use sim::SimDuration;
 
 use super::Cluster;
+use super::control::Decider;
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::{Fleet, Id, NodeId, ShardId};
 use crate::redis::capability::Condition;
 use crate::spec::redis::ManagedSpec;
 
@@ -23,26 +25,26 @@ use crate::spec::redis::ManagedSpec;
 pub(super) struct Provider {
     spec: ManagedSpec,
     /// Counts, by shard, the times that its primary stopped or went on.
-    turns: Vec<u32>,
+    turns: Fleet<ShardId, u32>,
 }
 
 impl Provider {
-    pub(super) fn new(spec: &ManagedSpec, shards: usize) -> Provider {
+    pub(super) fn new(spec: &ManagedSpec, shards: &Fleet<ShardId, f64>) -> Provider {
         Provider {
             spec: spec.clone(),
-            turns: vec![0; shards],
+            turns: Fleet::alike(shards, 0),
         }
     }
 }
 
 impl Cluster {
     /// The control plane hears of a node's process.
-    pub(super) fn tell_provider(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
-        let shard = self.nodes[node].shard;
-        let Some(provider) = &mut self.provider else {
+    pub(super) fn tell_provider(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
+        let shard = self.topology[node].shard;
+        let Some(provider) = self.control.provider_mut() else {
             return;
         };
-        if self.owners[shard] != node {
+        if self.topology.owners[shard] != node {
             return;
         }
         provider.turns[shard] += 1;
@@ -51,29 +53,33 @@ impl Cluster {
         }
     }
 
-    fn await_provider(&self, shard: usize, cx: &mut Cx) {
-        let Some(provider) = &self.provider else {
+    fn await_provider(&self, shard: ShardId, cx: &mut Cx) {
+        let Decider::Provider(provider) = &self.control.decider else {
             return;
         };
         let turn = provider.turns[shard];
-        let mut rng = self.bus_key.at(shard as u64, u64::from(turn));
+        let mut rng = self.control.key.at(shard.index() as u64, u64::from(turn));
         let takes = provider.spec.takes.sample(&mut rng);
         self.after(takes, ClusterTimer::Provider { shard, turn }, cx);
     }
 
     /// The control plane acts, unless the primary has answered since.
-    pub(super) fn on_provider(&mut self, shard: usize, turn: u32, cx: &mut Cx) {
-        let Some(provider) = &mut self.provider else {
+    pub(super) fn on_provider(&mut self, shard: ShardId, turn: u32, cx: &mut Cx) {
+        let Some(provider) = self.control.provider_mut() else {
             return;
         };
         if provider.turns[shard] != turn {
             return;
         }
         provider.turns[shard] += 1;
-        let fit = |n: &usize| self.has_data(*n) && self.nodes[*n].capabilities().bus;
+        let fit = |n: &NodeId| self.replication.has_data(*n) && self.capabilities(*n).bus;
         let Some(replica) = self.best_replica(shard, cx.now, fit) else {
             cx.ledger.say(cx.now, || {
-                format!("provider: no replica of {} shard {}", self.name, shard + 1)
+                format!(
+                    "provider: no replica of {} shard {}",
+                    self.plan.name,
+                    shard.index() + 1
+                )
             });
             self.await_provider(shard, cx);
             return;
@@ -83,12 +89,12 @@ impl Cluster {
     }
 
     /// From a promotion until clients can learn of it: what the name's time to live has left.
-    pub(super) fn told_after(&self, shard: usize) -> SimDuration {
-        let Some(provider) = &self.provider else {
+    pub(super) fn told_after(&self, shard: ShardId) -> SimDuration {
+        let Decider::Provider(provider) = &self.control.decider else {
             return SimDuration::ZERO;
         };
-        let draw = self.bus_key.child(1);
-        let mut rng = draw.at(shard as u64, u64::from(provider.turns[shard]));
+        let draw = self.control.key.child(1);
+        let mut rng = draw.at(shard.index() as u64, u64::from(provider.turns[shard]));
         let left: f64 = rng.random();
         provider.spec.dns_ttl.scaled(left)
     }

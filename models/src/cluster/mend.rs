@@ -8,8 +8,8 @@ use super::Cluster;
 use super::node::Change;
 use super::queue::Surplus;
 use crate::event::Cx;
+use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
-use crate::redis::growth::Held;
 use crate::spec::service::Access;
 
 /// An exbibyte: more than any buffer holds.
@@ -18,12 +18,11 @@ const ENDLESS: f64 = (1u64 << 60) as f64;
 impl Cluster {
     /// Shards whose owner, as clients know it, does not take writes by itself; if there is none,
     /// all whose owner refuses for the cluster's sake.
-    pub fn failing_shards(&self) -> Vec<usize> {
-        let asked = |shard: &usize| self.shares[*shard] > 0.0;
-        let shards: Vec<usize> = self.shards().filter(asked).collect();
-        let fails = |reply: fn(&Cluster, usize) -> Reply| {
-            let fails = |shard: &&usize| reply(self, self.known_owner(**shard)) != Reply::Fine;
-            shards.iter().filter(fails).copied().collect::<Vec<usize>>()
+    pub fn failing_shards(&self) -> Vec<ShardId> {
+        let fails = |reply: fn(&Cluster, NodeId) -> Reply| {
+            let fails = |shard: &ShardId| reply(self, self.known_owner(*shard)) != Reply::Fine;
+            let failing = self.topology.asked_shards().filter(fails);
+            failing.collect::<Vec<ShardId>>()
         };
         let by_itself = fails(|cluster, node| cluster.seen(node).writes);
         if by_itself.is_empty() {
@@ -34,10 +33,10 @@ impl Cluster {
     }
 
     /// Shards whose owner, as clients know it, does not serve, although its memory is not to blame.
-    pub fn shards_without_owner(&self, memory_high: f64, now: SimTime) -> Vec<usize> {
-        let faulty = |shard: &usize| {
+    pub fn shards_without_owner(&self, memory_high: f64, now: SimTime) -> Vec<ShardId> {
+        let faulty = |shard: &ShardId| {
             let owner = self.known_owner(*shard);
-            self.nodes[owner].fault.is_some() && self.usage(*shard, now) < memory_high
+            self.topology[owner].fault.is_some() && self.usage(*shard, now) < memory_high
         };
         self.shards().filter(faulty).collect()
     }
@@ -45,44 +44,49 @@ impl Cluster {
     /// The process of the shard's owner, as clients know it, is killed; a supervisor starts it
     /// again, perhaps under a configuration that makes it a replica of itself. Names the node,
     /// unless its host is gone or it is on its way already.
-    pub fn restart_owner(&mut self, shard: usize, read_only: bool, cx: &mut Cx) -> Option<usize> {
+    pub fn restart_owner(
+        &mut self,
+        shard: ShardId,
+        read_only: bool,
+        cx: &mut Cx,
+    ) -> Option<NodeId> {
         let owner = self.known_owner(shard);
-        let fault = self.nodes[owner].fault;
+        let fault = self.topology[owner].fault;
         if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
             return None;
         }
-        self.nodes[owner].read_only = read_only;
+        self.topology[owner].read_only = read_only;
         self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
         Some(owner)
     }
 
     /// Is this node's process down, or reading its data?
-    pub fn is_down(&self, node: usize) -> bool {
-        let fault = self.nodes[node].fault;
+    pub fn is_down(&self, node: NodeId) -> bool {
+        let fault = self.topology[node].fault;
         matches!(fault, Some(Condition::Killed | Condition::Loading))
     }
 
     /// Is this node's process reading its data?
-    pub fn is_loading(&self, node: usize) -> bool {
-        self.nodes[node].fault == Some(Condition::Loading)
+    pub fn is_loading(&self, node: NodeId) -> bool {
+        self.topology[node].fault == Some(Condition::Loading)
     }
 
     /// Servers that have just started ask for the owners, and are told of those that they reach.
     pub fn clients_learn_owners(&mut self, cx: &mut Cx) {
         for shard in self.shards() {
-            self.on_follow(shard, self.owners[shard], cx);
+            self.on_follow(shard, self.topology.owners[shard], cx);
         }
         self.settle(cx);
     }
 
     /// `CONFIG SET maxmemory` on every node that runs; one without a limit keeps none.
     pub fn raise_maxmemory(&mut self, to: Factor, cx: &mut Cx) {
-        for node in &mut self.nodes {
+        for (_, node) in self.topology.nodes.iter_mut() {
             node.memory.raise_maxmemory(to.get());
         }
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: maxmemory is raised", self.name)
+            format!("{} cluster: maxmemory is raised", self.plan.name)
         });
         self.settle(cx);
     }
@@ -97,7 +101,10 @@ impl Cluster {
             limit.soft = raised(limit.soft);
         }
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: replicas' buffer limits are raised", self.name)
+            format!(
+                "{} cluster: replicas' buffer limits are raised",
+                self.plan.name
+            )
         });
         self.plan_streams(cx);
         self.settle(cx);
@@ -105,43 +112,30 @@ impl Cluster {
 
     /// Growth bursts of this workload end.
     pub fn stop_growth(&mut self, workload: usize, cx: &mut Cx) {
-        let steady = self.workloads.len();
-        for (i, surplus) in self.surpluses.iter().enumerate() {
-            if surplus.workload == workload && !surplus.is_backlog() {
-                self.growth.stop(steady + i, cx.now);
-            }
-        }
+        self.dataset.stop_bursts(workload, cx.now);
         self.plan_streams(cx);
         self.settle(cx);
     }
 
     /// A share of a workload's keys is deleted on every shard. Tables stay as large as they are.
     pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
-        let steady = self.workloads.iter().position(|of| *of == workload);
-        let steady = steady.expect("the workload lives here");
-        let surpluses = self.surpluses.iter().enumerate();
-        let surpluses = surpluses.filter(|(_, of)| of.workload == workload);
-        let sources = surpluses.map(|(i, _)| self.workloads.len() + i);
-        let brought = |source| self.growth.brought_by(source, cx.now);
-        let held = std::iter::once(steady).chain(sources).map(brought);
-        let held = held.fold(self.loaded[steady], Held::with);
-        let gone = held.without(self.deleted[steady]).share(share).whole();
-        self.deleted[steady] = self.deleted[steady].with(gone);
-        self.backlogs_lose(workload, share, cx.now);
+        let gone = self.dataset.delete(workload, share, cx.now);
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: {:.0} keys are deleted", self.name, gone.keys)
+            format!(
+                "{} cluster: {:.0} keys are deleted",
+                self.plan.name, gone.keys
+            )
         });
-        self.growth.delete(cx.now, gone);
         self.settle(cx);
     }
 
     /// The growth bursts and backlogs that may hit this cluster, in the order of their trees.
     pub fn name_surpluses(&mut self, surpluses: Vec<Surplus>) {
-        self.surpluses = surpluses;
+        self.dataset.surpluses = surpluses;
     }
 
     /// Are the nodes of this plan still to come?
     pub fn awaits(&self, plan: u32) -> bool {
-        self.plans.awaits(plan)
+        self.resizes.awaits(plan)
     }
 }

@@ -18,11 +18,12 @@
 
 mod bus;
 mod consequence;
+mod control;
 mod copying;
+mod dataset;
 mod due;
 mod evictions;
 mod follow;
-mod make;
 mod managed;
 mod mend;
 mod metrics;
@@ -32,115 +33,63 @@ mod partition;
 mod pressure;
 pub mod queue;
 mod replicate;
+mod replication;
 mod save;
 mod sentinels;
 mod settle;
 mod stream;
 pub mod subscribers;
 mod tables;
+mod topology;
 
-use sim::{EventKey, SimTime, StreamKey};
+use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
-use node::Change;
-pub use node::{Link, Node};
-pub use partition::Cut;
-pub use save::Child;
+pub use topology::Cut;
 
 use crate::event::{ClusterTimer, Cx};
-use crate::ids::ClusterId;
+use crate::ids::{ClusterId, NodeId, ShardId};
 use crate::layout::ClusterPlan;
-use crate::redis::capability::{Condition, Reply};
-use crate::redis::growth::{Adding, Growth, Held};
-use crate::redis::keyspace::SLOT_LINKS;
-use crate::redis::memory::Load;
+use crate::redis::capability::{Capabilities, Condition, Reply};
+use crate::redis::growth::Adding;
+use crate::redis::memory::{Load, Trouble};
+use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
-use crate::spec::{FailoverSpec, RedisSpec, SystemSpec};
+use crate::spec::{RedisSpec, SystemSpec};
 use consequence::Consequence;
+use control::{Control, member};
+use dataset::Dataset;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
-use evictions::Evictions;
-use failover::cluster_bus::{ClusterBus, Member};
-use failover::sentinel::SentinelGroup;
-use follow::Following;
-use make::{commands, nodes, part_of, provider, shares, starts};
-use queue::Surplus;
-use tables::Tables;
+use failover::cluster_bus::ClusterBus;
+use follow::Clients;
+use node::{Change, Node};
+use operate::Resizes;
+use pressure::Watched;
+use replication::{Link, Replication};
+use save::Persistence;
+use topology::Topology;
 
-/// One cluster.
+/// A pause that is shorter delays requests and probes, and nobody takes it for an outage.
+const NOTICEABLE: SimDuration = SimDuration::from_secs(1);
+
+/// One cluster: parts that own what they are about, and what spans them.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     id: ClusterId,
-    /// Its name in traces and charts.
-    pub name: String,
-    /// The workloads on it, by position.
-    pub workloads: Vec<usize>,
-    /// The cell that it serves.
-    pub cell: usize,
-    /// Its name among all random streams.
-    pub entity: u64,
+    /// What it was built from: its name, its workloads, its cell.
+    pub plan: ClusterPlan,
     redis: RedisSpec,
-    nodes: Vec<Node>,
-    /// Share of the datasets in each shard.
-    shares: Vec<f64>,
-    evictions: Evictions,
-    growth: Growth,
-    /// By workload: what it held at the start, and what was deleted of it.
-    loaded: Vec<Held>,
-    deleted: Vec<Held>,
-    /// Growth bursts and backlogs, in the order of their trees.
-    surpluses: Vec<Surplus>,
-    /// The workloads' names.
-    names: Vec<String>,
-    /// The hash tables of each shard.
-    tables: Vec<Tables>,
-    saves: Option<save::Saves>,
-    /// Mean bytes of the string that holds a key's name.
-    key_name: f64,
-    save_key: StreamKey,
-    /// The node that owns each shard, as its majority sees it.
-    owners: Vec<usize>,
-    /// For each shard, losses on record to which clients still add.
-    losses: Vec<Vec<usize>>,
-    /// Histories of writes that there were so far.
-    histories: u32,
-    /// Bytes per second that go into the stream besides those of new keys.
-    other_writes: f64,
-    /// Mean size of a write.
-    write_size: f64,
-    /// Hosts that are cut off from the others at present.
-    cut: Option<Cut>,
-    bus: Option<ClusterBus>,
-    /// By shard; empty if no Sentinel watches.
-    sentinels: Vec<SentinelGroup>,
-    sentinel_event: Option<(EventKey, SimTime)>,
-    provider: Option<managed::Provider>,
-    bus_key: StreamKey,
-    /// What the trace said last of the bus' view.
-    said_ok: bool,
-    bus_event: Option<(EventKey, SimTime)>,
-    memory_event: Option<(EventKey, SimTime)>,
-    /// The state in which all nodes were settled last, unless sizes that matter move with time.
-    settled: Option<pressure::Settled>,
-    /// The bounds that the memory event is for, and the growth's turn in which it was planned.
-    forecast: Option<(pressure::Bounds, u32, Option<SimTime>)>,
-    /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
-    commands: (f64, f64),
-    following: Following,
-    cutting_over: bool,
-    plans: operate::Plans,
-    watched: Vec<Watched>,
-    failover: FailoverSpec,
+    topology: Topology,
+    replication: Replication,
+    persistence: Persistence,
+    dataset: Dataset,
+    clients: Clients,
+    control: Control,
+    resizes: Resizes,
     /// What follows from changes and is still to be done, the next last.
     pending: Vec<Consequence>,
     mode: Mode,
-}
-
-/// A usage at which an observer wants to be woken.
-#[derive(Clone, Copy, Debug)]
-enum Watched {
-    AnyShard(f64),
-    Average(f64),
 }
 
 /// What came of an event, for the world to pass on.
@@ -163,77 +112,35 @@ impl Cluster {
         mode: Mode,
     ) -> Cluster {
         let redis = part_of(&spec.redis, plan.part);
-        let shards = usize::from(redis.shards);
-        let shares = shares(&redis);
-        let starts = starts(spec, plan);
-        let start = starts.iter().copied().fold(Held::default(), Held::with);
-        let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
-        let on_top = if spec.failover.cluster_mode() {
-            SLOT_LINKS
-        } else {
-            0
-        };
-        let nodes = nodes(&redis, plan.node_memory, shards, bus_key);
+        let topology = Topology::new(&plan.name, &redis, plan.node_memory);
         let mut cluster = Cluster {
             id,
-            name: plan.name.clone(),
-            workloads: plan.workloads.clone(),
-            cell: plan.cell,
-            entity: plan.entity(),
-            saves: save::Saves::new(spec, nodes.len()),
-            key_name: make::key_name(spec, plan),
-            save_key,
-            tables: shares.iter().map(table).collect(),
-            evictions: Evictions::new(spec, plan, shards),
-            surpluses: Vec::new(),
-            names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
-            deleted: vec![Held::default(); plan.workloads.len()],
-            loaded: starts.clone(),
-            growth: Growth::new(starts, adding, on_top, mode),
-            owners: make::owners(&redis),
-            losses: vec![Vec::new(); shards],
-            histories: shards as u32,
-            other_writes: stream::other_writes(plan, spec),
-            write_size: stream::write_size(plan, spec),
-            cut: None,
-            bus: None,
-            sentinels: Vec::new(),
-            sentinel_event: None,
-            provider: provider(&spec.failover, shards),
-            bus_key,
-            said_ok: true,
-            bus_event: None,
-            memory_event: None,
-            settled: None,
-            forecast: None,
-            commands: commands(spec, plan),
-            following: Following::new(spec, plan),
-            nodes,
-            shares,
+            plan: plan.clone(),
+            replication: Replication::new(spec, plan, &topology, bus_key),
+            persistence: Persistence::new(spec, plan, &topology, save_key),
+            dataset: Dataset::new(spec, plan, &topology, adding, mode),
+            clients: Clients::new(spec, plan, &topology),
+            control: Control::new(&spec.failover, bus_key),
+            topology,
             redis,
-            cutting_over: false,
-            plans: operate::Plans::default(),
-            watched: Vec::new(),
-            failover: spec.failover.clone(),
+            resizes: Resizes::default(),
             pending: Vec::new(),
             mode,
         };
-        for shard in 0..shards {
+        for shard in cluster.shards() {
             cluster.take_writes(shard, SimTime::ZERO);
         }
-        cluster.bus = cluster.new_bus(SimTime::ZERO);
-        cluster.sentinels = cluster.new_sentinels(SimTime::ZERO);
+        cluster
+            .control
+            .set_up(&cluster.topology, SimTime::ZERO, mode);
         cluster
     }
 
     /// What a client that uses the cluster in this way is told at this instant: it waits while a
     /// node forks, however short that is.
     pub fn answer_at_once(&self, access: Access) -> Answer {
-        let forks = |shard: &usize| {
-            let condition = self.condition(self.known_owner(*shard));
-            condition == Condition::Forking && self.shares[*shard] > 0.0
-        };
-        if self.shards().any(|shard| forks(&shard)) {
+        let forks = |shard| self.condition(self.known_owner(shard)) == Condition::Forking;
+        if self.topology.asked_shards().any(forks) {
             return Answer::Hang;
         }
         self.answer(access)
@@ -241,12 +148,11 @@ impl Cluster {
 
     /// What a client that uses the cluster in this way is told at present.
     pub fn answer(&self, access: Access) -> Answer {
-        if self.cutting_over {
+        if self.clients.cutting_over {
             return Answer::Hang;
         }
         let mut answer = Answer::Ok;
-        // Nobody asks a shard that holds none of the keys.
-        for shard in self.shards().filter(|shard| self.shares[*shard] > 0.0) {
+        for shard in self.topology.asked_shards() {
             match self.reply(self.known_owner(shard), access) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
@@ -257,9 +163,9 @@ impl Cluster {
     }
 
     /// What a client is told that uses one shard of the cluster in this way.
-    pub fn answer_of(&self, shard: usize, access: Access) -> Answer {
+    pub fn answer_of(&self, shard: ShardId, access: Access) -> Answer {
         let owner = self.known_owner(shard);
-        if self.cutting_over || self.condition(owner) == Condition::Forking {
+        if self.clients.cutting_over || self.condition(owner) == Condition::Forking {
             return Answer::Hang;
         }
         match self.reply(owner, access) {
@@ -271,11 +177,11 @@ impl Cluster {
 
     /// The share of keys in each shard.
     pub fn shares(&self) -> &[f64] {
-        &self.shares
+        self.topology.shares.values().as_slice()
     }
 
     /// What `node` replies to a client that takes it for an owner.
-    pub fn reply(&self, node: usize, access: Access) -> Reply {
+    pub fn reply(&self, node: NodeId, access: Access) -> Reply {
         let capabilities = self.seen(node);
         let reply = match access {
             Access::Read => capabilities.reads,
@@ -283,8 +189,8 @@ impl Cluster {
         };
         let reads_anyway =
             |bus: &ClusterBus| access == Access::Read && bus.spec().allow_reads_when_down;
-        let serves = |bus: &ClusterBus| bus.view(Member(node as u16)).ok() || reads_anyway(bus);
-        match (&self.bus, reply) {
+        let serves = |bus: &ClusterBus| bus.view(member(node)).ok() || reads_anyway(bus);
+        match (self.control.bus(), reply) {
             (_, Reply::Silence | Reply::Error(Cause::Refused)) => reply,
             // Looked at before everything else that a node may say (server.c: processCommand);
             // `cluster-allow-reads-when-down` as in cluster.c: getNodeByQuery.
@@ -300,88 +206,81 @@ impl Cluster {
     }
 
     /// Does a node hold itself for a replica?
-    pub fn is_replica(&self, node: usize) -> bool {
-        !self.nodes[node].primary || self.nodes[node].read_only
+    pub fn is_replica(&self, node: NodeId) -> bool {
+        !self.topology[node].primary || self.topology[node].read_only
     }
 
     /// Its shards.
-    pub fn shards(&self) -> std::ops::Range<usize> {
-        0..self.shares.len()
+    pub fn shards(&self) -> impl DoubleEndedIterator<Item = ShardId> + ExactSizeIterator + use<> {
+        self.topology.shards()
     }
 
     /// Its nodes.
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        self.topology.ids()
     }
 
     /// The node that clients and checks hold for the shard's owner.
-    pub fn known_owner(&self, shard: usize) -> usize {
-        let known = self
-            .nodes
-            .iter()
-            .position(|node| node.shard == shard && node.known);
-        known.expect("clients always know some owner of a shard")
+    pub fn known_owner(&self, shard: ShardId) -> NodeId {
+        self.clients.known_owner(&self.topology, shard)
     }
 
     /// Used memory of the shard's owner as a share of its limit.
-    pub fn usage(&self, shard: usize, now: SimTime) -> f64 {
+    pub fn usage(&self, shard: ShardId, now: SimTime) -> f64 {
         self.node_usage(self.known_owner(shard), now)
     }
 
     /// Used memory of a node as a share of its limit.
-    pub fn node_usage(&self, node: usize, now: SimTime) -> f64 {
-        let shard = self.nodes[node].shard;
-        let held = self.growth.held_at(now);
+    pub fn node_usage(&self, node: NodeId, now: SimTime) -> f64 {
+        let shard = self.topology[node].shard;
+        let held = self.dataset.growth.held_at(now);
         let tables = self.tables_at(shard, held, now).bytes();
-        let memory = &self.nodes[node].memory;
+        let memory = &self.topology[node].memory;
         let load = Load {
             tables,
             ..self.load(node, now)
         };
-        memory.used(held.bytes * self.shares[shard], load) / memory.limit()
+        memory.used(held.bytes * self.topology.shares[shard], load) / memory.limit()
     }
 
     /// Used memory over the shards' limits, on average: what a provider's metric shows.
     pub fn usage_average(&self, now: SimTime) -> f64 {
         let sum: f64 = self.shards().map(|shard| self.usage(shard, now)).sum();
-        sum / self.shares.len() as f64
+        sum / self.topology.shares.len() as f64
     }
 
     /// The shard that is fullest by its owner's share of its limit.
-    pub fn fullest_shard(&self, now: SimTime) -> usize {
-        let usage = |shard: &usize| self.usage(*shard, now);
+    pub fn fullest_shard(&self, now: SimTime) -> ShardId {
+        let usage = |shard: &ShardId| self.usage(*shard, now);
         let fullest = self.shards().max_by(|a, b| usage(a).total_cmp(&usage(b)));
         fullest.expect("a cluster has a shard")
     }
 
     /// Bytes of memory that are paid for at present.
     pub fn bytes_paid(&self) -> f64 {
-        self.nodes.iter().map(|node| node.bytes).sum()
+        self.topology.nodes.values().map(|node| node.bytes).sum()
     }
 
     /// A name for a node in traces and charts: the shard is the one that it was made for.
-    pub fn node_name(&self, node: usize) -> String {
-        let per_shard = 1 + usize::from(self.redis.replicas);
-        let letter = char::from(b'a' + (node % per_shard) as u8);
-        format!("{} shard {} node {letter}", self.name, node / per_shard + 1)
+    pub fn node_name(&self, node: NodeId) -> String {
+        self.topology.name_of(node)
     }
 
     /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
     pub fn watch_usage(&mut self, share: f64) {
-        self.watched.push(Watched::AnyShard(share));
+        self.dataset.watched.push(Watched::AnyShard(share));
     }
 
     /// Somebody wants to be woken when the shards' usage is on average this share of their limits.
     pub fn watch_average(&mut self, share: f64) {
-        self.watched.push(Watched::Average(share));
+        self.dataset.watched.push(Watched::Average(share));
     }
 
     /// The trial begins.
     pub fn start(&mut self, cx: &mut Cx) {
-        self.tell_bus_ok(cx);
-        self.tell_sentinels_ok(cx);
-        for node in 0..self.nodes.len() {
-            self.plan_saves(node, self.save_key, cx);
+        self.tell_control_ok(cx);
+        for node in self.topology.ids() {
+            self.plan_saves(node, cx);
         }
         self.settle(cx);
     }
@@ -393,24 +292,13 @@ impl Cluster {
             resized: false,
         };
         match timer {
-            ClusterTimer::Memory => {
-                self.memory_event = None;
-                self.settled = None;
-            }
+            ClusterTimer::Memory => self.dataset.reached(),
             ClusterTimer::Rehashed => {}
-            ClusterTimer::Bus => {
-                self.bus_event = None;
-                news.changed = self.advance_bus(cx);
+            ClusterTimer::Control => {
+                self.control.event = None;
+                news.changed = self.advance_control(cx);
                 if !news.changed {
-                    self.schedule_bus(cx);
-                    return news;
-                }
-            }
-            ClusterTimer::Sentinels => {
-                self.sentinel_event = None;
-                news.changed = self.advance_sentinels(cx);
-                if !news.changed {
-                    self.schedule_sentinels(cx);
+                    self.schedule_control(cx);
                     return news;
                 }
             }
@@ -432,46 +320,76 @@ impl Cluster {
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
             ClusterTimer::Mended => self.mend(cx),
             ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
-            ClusterTimer::CutOverDone => self.cutting_over = false,
+            ClusterTimer::CutOverDone => self.clients.cutting_over = false,
         }
         self.settle(cx);
         news
     }
 
     /// What lies on a node at `now`, its tables as of the last event.
-    fn load(&self, node: usize, now: SimTime) -> Load {
+    fn load(&self, node: NodeId, now: SimTime) -> Load {
         let Node {
             shard,
-            loaded,
             primary,
-            child,
             slow,
             ..
-        } = &self.nodes[node];
-        let (shard, loaded, primary) = (*shard, *loaded, *primary);
-        let (commands, writes) = self.commands;
+        } = &self.topology[node];
+        let loaded = self.clients[node].loaded;
+        let (commands, writes) = self.clients.commands;
         let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
         let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
         let held = self.held_for_replicas(node, now);
         Load {
-            primary,
-            tables: self.tables[shard].bytes(),
+            primary: *primary,
+            tables: self.dataset.tables[*shard].bytes(),
             buffers: slow + held + if loaded { buffers } else { 0.0 },
             uncounted: held,
-            copied: child.copied(now),
-            commands: self.shares[shard] * if loaded { commands } else { writes },
+            copied: self.persistence.children[node].copied(now),
+            commands: self.topology.shares[*shard] * if loaded { commands } else { writes },
         }
     }
 
-    fn condition(&self, node: usize) -> Condition {
-        self.nodes[node].condition()
+    /// A node's condition: a fault of the process or host first, then what memory does, then its
+    /// stream.
+    fn condition(&self, node: NodeId) -> Condition {
+        let at = &self.topology[node];
+        match (at.fault, at.trouble) {
+            (Some(fault), _) => fault,
+            (None, Some(Trouble::Stalls)) => Condition::Stalled,
+            (None, Some(Trouble::Killed)) => Condition::Killed,
+            (None, _) if at.forking.is_some() => Condition::Forking,
+            (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
+                Condition::LoadingCopy
+            }
+            (None, _) if self.persistence.children[node].failed => Condition::SaveFailed,
+            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
+            (None, None) => Condition::Healthy,
+        }
     }
 
-    fn replicas_of(&self, shard: usize) -> Vec<usize> {
-        let owner = self.owners[shard];
-        let is_replica = |n: &usize| self.nodes[*n].shard == shard && *n != owner;
-        (0..self.nodes.len()).filter(is_replica).collect()
+    /// What a node can do for those who ask and wait a moment: a short fork is not noticed.
+    fn capabilities(&self, node: NodeId) -> Capabilities {
+        match (self.condition(node), self.topology[node].forking) {
+            (Condition::Forking, Some(lasts)) if lasts < NOTICEABLE => {
+                Condition::Healthy.capabilities()
+            }
+            (condition, _) => condition.capabilities(),
+        }
+    }
+}
+
+/// What a cluster is made of that has this part of the clients.
+fn part_of(redis: &RedisSpec, part: f64) -> RedisSpec {
+    let share = |clients: u32| (f64::from(clients) * part).ceil() as u32;
+    let pubsub = redis.pubsub.map(|pubsub| PubsubSpec {
+        subscribers: share(pubsub.subscribers),
+        ..pubsub
+    });
+    RedisSpec {
+        connections: share(redis.connections),
+        pubsub,
+        ..redis.clone()
     }
 }

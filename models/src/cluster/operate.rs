@@ -3,22 +3,25 @@
 use sim::SimDuration;
 use sim::quantity::Factor;
 
-use super::node::{Change, Link};
+use super::Cluster;
+use super::control::member;
+use super::node::{Change, Node};
+use super::replication::Link;
+use super::save::Child;
 use super::tables::Tables;
-use super::{Child, Cluster};
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
-use crate::redis::memory::NodeMemory;
-use failover::cluster_bus::{ManualFailover, Member};
+use failover::cluster_bus::ManualFailover;
 
 /// Larger nodes that are being made ready.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Plans {
+pub(super) struct Resizes {
     made: u32,
     pending: Vec<Resize>,
 }
 
-impl Plans {
+impl Resizes {
     /// Are the nodes of this plan still to come?
     pub fn awaits(&self, plan: u32) -> bool {
         self.pending.iter().any(|resize| resize.number == plan)
@@ -29,7 +32,7 @@ impl Plans {
 #[derive(Clone, Debug)]
 struct Resize {
     number: u32,
-    shards: Vec<usize>,
+    shards: Vec<ShardId>,
     factor: Factor,
     interruption: SimDuration,
 }
@@ -49,7 +52,7 @@ pub enum Demand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failover {
     /// This node is promoted, or stands for election.
-    To(usize),
+    To(NodeId),
     /// Sentinel has accepted, and chooses by its own rules.
     BySentinel,
     /// No replica meets the demand.
@@ -72,13 +75,13 @@ impl Failover {
 
 impl Cluster {
     /// Promotes a replica of `shard` that meets the demand, or has it promoted.
-    pub fn fail_over(&mut self, shard: usize, demand: Demand, cx: &mut Cx) -> Failover {
-        let meets = |n: &usize| {
+    pub fn fail_over(&mut self, shard: ShardId, demand: Demand, cx: &mut Cx) -> Failover {
+        let meets = |n: &NodeId| {
             let capabilities = self.seen(*n);
             match demand {
                 Demand::Reachable => {
                     capabilities.tcp == Reply::Fine
-                        && !matches!(self.nodes[*n].link, Link::Loading(_))
+                        && !matches!(self.replication[*n].link, Link::Loading(_))
                 }
                 Demand::Answers => capabilities.ping == Reply::Fine,
                 Demand::UsageBelow(share) => {
@@ -89,7 +92,7 @@ impl Cluster {
         let Some(candidate) = self.best_replica(shard, cx.now, meets) else {
             return Failover::NoCandidate;
         };
-        if !self.sentinels.is_empty() {
+        if self.control.has_sentinels() {
             let accepted = self.ask_sentinels(shard, cx);
             self.settle(cx);
             return if accepted {
@@ -98,7 +101,7 @@ impl Cluster {
                 Failover::Refused
             };
         }
-        if self.bus.is_none() {
+        if self.control.bus().is_none() {
             self.on_promoted(shard, candidate, cx);
             self.all_follow(shard, candidate);
             self.settle(cx);
@@ -107,7 +110,7 @@ impl Cluster {
         // FORCE: the old primary is not asked, since it does not answer; a majority still votes.
         let mut accepted = true;
         self.with_bus(cx, |bus, now, out| {
-            let member = Member(candidate as u16);
+            let member = member(candidate);
             accepted = bus
                 .manual_failover(now, member, ManualFailover::Force, out)
                 .is_ok();
@@ -124,7 +127,7 @@ impl Cluster {
     /// from a replica, and then take over. The number names the plan.
     pub fn plan_resize(
         &mut self,
-        shards: Vec<usize>,
+        shards: Vec<ShardId>,
         factor: Factor,
         provision: SimDuration,
         interruption: SimDuration,
@@ -135,17 +138,17 @@ impl Cluster {
             .map(|shard| self.full_sync(*shard, cx.now))
             .max();
         let copy = copy.expect("a resize names a shard");
-        self.plans.made += 1;
-        let number = self.plans.made;
+        self.resizes.made += 1;
+        let number = self.resizes.made;
         let second = SimDuration::from_secs(1);
         let (ready, copied) = (provision.rounded_to(second), copy.rounded_to(second));
         cx.ledger.say(cx.now, || {
             format!(
                 "{} cluster: larger nodes in {ready}, then a full copy in {copied}",
-                self.name
+                self.plan.name
             )
         });
-        self.plans.pending.push(Resize {
+        self.resizes.pending.push(Resize {
             number,
             shards,
             factor,
@@ -157,74 +160,64 @@ impl Cluster {
 
     /// Gives a plan up.
     pub fn abandon(&mut self, plan: u32) {
-        self.plans.pending.retain(|resize| resize.number != plan);
+        self.resizes.pending.retain(|resize| resize.number != plan);
     }
 
     pub(super) fn on_cut_over(&mut self, plan: u32, cx: &mut Cx) -> bool {
         let Some(found) = self
-            .plans
+            .resizes
             .pending
             .iter()
             .position(|resize| resize.number == plan)
         else {
             return false;
         };
-        let resize = self.plans.pending.remove(found);
+        let resize = self.resizes.pending.remove(found);
         for shard in &resize.shards {
             self.replace_nodes(*shard, resize.factor, cx);
         }
         for shard in self.shards() {
             self.set_up_anew(shard, cx);
         }
-        self.bus = self.new_bus(cx.now);
+        self.control.set_up(&self.topology, cx.now, self.mode);
         self.cut_bus(true, cx);
-        self.tell_bus_ok(cx);
-        self.sentinels = self.new_sentinels(cx.now);
-        self.tell_sentinels_ok(cx);
-        self.cutting_over = true;
+        self.tell_control_ok(cx);
+        self.clients.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: larger nodes take over", self.name)
+            format!("{} cluster: larger nodes take over", self.plan.name)
         });
         true
     }
 
     /// New, larger nodes with all of the shard's data; the first is the primary. The cluster's
     /// state is set up anew, so the bus starts from a healthy one.
-    fn replace_nodes(&mut self, shard: usize, factor: Factor, cx: &mut Cx) {
+    fn replace_nodes(&mut self, shard: ShardId, factor: Factor, cx: &mut Cx) {
         self.record_evictions(shard, cx.now);
-        let gone = self.evictions.bytes(shard);
-        let first = self.nodes.iter().position(|node| node.shard == shard);
-        let first = first.expect("a shard has nodes");
-        for n in 0..self.nodes.len() {
-            let node = &mut self.nodes[n];
-            if node.shard != shard {
-                continue;
-            }
-            node.bytes *= factor.get();
-            node.memory = NodeMemory::new(&self.redis, node.bytes).without(gone);
-            node.fault = None;
-            node.trouble = None;
-            node.child = Child::default();
-            node.slow = None;
-            node.primary = n == first;
-            node.read_only = false;
-            node.known = n == first;
-            node.loaded = false;
-            node.forking = None;
-            node.promoted = None;
-            self.plan_saves(n, self.save_key, cx);
+        let gone = self.dataset.evictions.bytes(shard);
+        let nodes: Vec<NodeId> = self.topology.nodes_of(shard).collect();
+        let first = nodes[0];
+        for n in nodes {
+            let node = &mut self.topology[n];
+            let (host, bytes) = (node.host, node.bytes * factor.get());
+            let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
+            larger.memory = larger.memory.without(gone);
+            *node = larger;
+            self.persistence.children[n] = Child::default();
+            self.plan_saves(n, cx);
         }
-        let held = self.growth.held_at(cx.now).share(self.shares[shard]);
-        self.tables[shard] = Tables::loaded(held, cx.now);
-        self.owners[shard] = first;
+        self.clients.go_to(&self.topology, shard, first);
+        let held = self.dataset.growth.held_at(cx.now);
+        let held = held.share(self.topology.shares[shard]);
+        self.dataset.tables[shard] = Tables::loaded(held, cx.now);
+        self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);
     }
 
     /// The shards whose owner uses at least this share of its limit; the fullest if none does.
-    pub fn shards_from(&self, usage: f64, cx: &Cx) -> Vec<usize> {
-        let mut full: Vec<usize> = self.shards().collect();
+    pub fn shards_from(&self, usage: f64, cx: &Cx) -> Vec<ShardId> {
+        let mut full: Vec<ShardId> = self.shards().collect();
         full.retain(|shard| self.usage(*shard, cx.now) >= usage);
         if full.is_empty() {
             full.push(self.fullest_shard(cx.now));
@@ -233,17 +226,17 @@ impl Cluster {
     }
 
     /// The owner of a shard is killed.
-    pub fn crash(&mut self, shard: usize, cx: &mut Cx) {
-        let owner = self.owners[shard];
+    pub fn crash(&mut self, shard: ShardId, cx: &mut Cx) {
+        let owner = self.topology.owners[shard];
         // A fault from outside says nothing about what a promotion was to cure.
-        self.nodes[owner].promoted = None;
+        self.topology[owner].promoted = None;
         self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
     }
 
     /// The owner of a shard stops answering for a while.
-    pub fn hang(&mut self, shard: usize, lasts: SimDuration, cx: &mut Cx) {
-        let owner = self.owners[shard];
+    pub fn hang(&mut self, shard: ShardId, lasts: SimDuration, cx: &mut Cx) {
+        let owner = self.topology.owners[shard];
         self.change(owner, Change::Fault(Some(Condition::Hung)), cx);
         self.drain(cx);
         self.after(lasts, ClusterTimer::FaultEnds(owner), cx);
@@ -251,9 +244,9 @@ impl Cluster {
     }
 
     /// A host is gone for a while, with every node on it.
-    pub fn lose_host(&mut self, host: usize, lasts: SimDuration, cx: &mut Cx) {
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].host == host {
+    pub fn lose_host(&mut self, host: HostId, lasts: SimDuration, cx: &mut Cx) {
+        for node in self.topology.ids() {
+            if self.topology[node].host == host {
                 self.change(node, Change::Fault(Some(Condition::HostLost)), cx);
                 self.drain(cx);
                 self.after(lasts, ClusterTimer::HostBack(node), cx);
@@ -264,8 +257,8 @@ impl Cluster {
         self.settle(cx);
     }
 
-    pub(super) fn end_fault(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].fault == Some(Condition::Hung) {
+    pub(super) fn end_fault(&mut self, node: NodeId, cx: &mut Cx) {
+        if self.topology[node].fault == Some(Condition::Hung) {
             self.change(node, Change::Fault(None), cx);
         }
     }

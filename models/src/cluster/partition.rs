@@ -9,42 +9,36 @@
 use sim::SimDuration;
 
 use super::Cluster;
+use super::control::member;
+use super::topology::Cut;
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::{HostId, Id, NodeId};
 use crate::redis::capability::{Capabilities, Reply};
-use failover::cluster_bus::Member;
 use failover::sentinel::Party;
-
-/// Hosts that are cut off from all others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The hosts of the smaller side, by number.
-    pub hosts: Vec<usize>,
-    /// Are clients on that side?
-    pub with_clients: bool,
-}
 
 impl Cluster {
     /// The network is cut in two for a while, unless it already is.
     pub fn partition(&mut self, cut: Cut, lasts: SimDuration, cx: &mut Cx) {
-        if self.cut.is_some() {
+        if self.topology.cut.is_some() {
             cx.ledger.say(cx.now, || {
-                format!("{} cluster: the network is cut already", self.name)
+                format!("{} cluster: the network is cut already", self.plan.name)
             });
             return;
         }
         let side = if cut.with_clients { "with" } else { "without" };
         cx.ledger.say(cx.now, || {
-            let hosts: Vec<String> = cut.hosts.iter().map(usize::to_string).collect();
+            let hosts = cut.hosts.iter().map(|host| host.index().to_string());
+            let hosts: Vec<String> = hosts.collect();
             let hosts = hosts.join(", ");
             format!(
                 "{} cluster: hosts {hosts} are cut off, {side} the clients",
-                self.name
+                self.plan.name
             )
         });
-        self.cut = Some(cut);
+        self.topology.cut = Some(cut);
         self.cut_bus(true, cx);
         self.cut_sentinels(true, cx);
-        for node in 0..self.nodes.len() {
+        for node in self.topology.ids() {
             self.reconsider(node, cx);
             self.drain(cx);
         }
@@ -55,20 +49,21 @@ impl Cluster {
     /// The network is whole again: streams and packets come through, clients learn who owns what.
     pub(super) fn mend(&mut self, cx: &mut Cx) {
         cx.ledger.say(cx.now, || {
-            format!("{} cluster: the network is whole again", self.name)
+            format!("{} cluster: the network is whole again", self.plan.name)
         });
         self.cut_bus(false, cx);
         self.cut_sentinels(false, cx);
-        self.cut = None;
-        for node in 0..self.nodes.len() {
+        self.topology.cut = None;
+        for node in self.topology.ids() {
             self.reconsider(node, cx);
             self.drain(cx);
         }
         for shard in self.shards() {
-            let node = self.owners[shard];
+            let node = self.topology.owners[shard];
             // Under Sentinel clients stay with a former primary until it cuts them off.
-            let content = !self.sentinels.is_empty() && self.nodes[self.known_owner(shard)].primary;
-            if !self.nodes[node].known && !content {
+            let known = self.known_owner(shard);
+            let content = self.control.has_sentinels() && self.topology[known].primary;
+            if !self.clients[node].known && !content {
                 self.let_follow(shard, node, SimDuration::ZERO, cx);
             }
         }
@@ -76,12 +71,12 @@ impl Cluster {
 
     /// Tells the bus of a cut, or that it is over.
     pub(super) fn cut_bus(&mut self, cut: bool, cx: &mut Cx) {
-        for from in 0..self.nodes.len() {
-            for to in 0..self.nodes.len() {
-                if self.reaches(from, to) {
+        for from in self.topology.ids() {
+            for to in self.topology.ids() {
+                if self.topology.reaches(from, to) {
                     continue;
                 }
-                let [from, to] = [from, to].map(|node| Member(node as u16));
+                let [from, to] = [from, to].map(member);
                 self.with_bus(cx, |bus, now, out| {
                     bus.set_reachable(now, from, to, !cut, out)
                 });
@@ -92,10 +87,10 @@ impl Cluster {
 
     /// Tells the Sentinels of a cut, or that it is over.
     fn cut_sentinels(&mut self, cut: bool, cx: &mut Cx) {
-        for shard in 0..self.sentinels.len() {
+        for shard in self.shards() {
             let parties = self.parties(shard);
-            let off = |host: usize| self.host_is_cut_off(host);
-            let across = |(a, b): &((Party, usize), (Party, usize))| off(a.1) != off(b.1);
+            let off = |host: HostId| self.topology.is_cut_off(host);
+            let across = |(a, b): &((Party, HostId), (Party, HostId))| off(a.1) != off(b.1);
             let pairs = parties
                 .iter()
                 .flat_map(|a| parties.iter().map(|b| (*a, *b)));
@@ -113,36 +108,10 @@ impl Cluster {
         }
     }
 
-    /// Can these two nodes talk?
-    pub(super) fn reaches(&self, one: usize, other: usize) -> bool {
-        self.is_cut_off(one) == self.is_cut_off(other)
-    }
-
-    /// Can clients talk to a node?
-    pub(super) fn clients_reach(&self, node: usize) -> bool {
-        self.clients_reach_host(self.nodes[node].host)
-    }
-
-    /// Can clients talk to what stands on a host?
-    pub(super) fn clients_reach_host(&self, host: usize) -> bool {
-        let with_clients = self.cut.as_ref().is_none_or(|cut| cut.with_clients);
-        self.cut.is_none() || self.host_is_cut_off(host) == with_clients
-    }
-
-    fn is_cut_off(&self, node: usize) -> bool {
-        self.host_is_cut_off(self.nodes[node].host)
-    }
-
-    fn host_is_cut_off(&self, host: usize) -> bool {
-        self.cut
-            .as_ref()
-            .is_some_and(|cut| cut.hosts.contains(&host))
-    }
-
     /// What a node does for those who ask from where the clients are.
-    pub fn seen(&self, node: usize) -> Capabilities {
-        let can = self.nodes[node].capabilities();
-        if self.clients_reach(node) {
+    pub fn seen(&self, node: NodeId) -> Capabilities {
+        let can = self.capabilities(node);
+        if self.topology.clients_reach(node) {
             return can;
         }
         let silence = Reply::Silence;

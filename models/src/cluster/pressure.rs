@@ -2,12 +2,17 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::Cluster;
+use super::follow::Connected;
+use super::node::Node;
+use super::replication::Stream;
+use super::save::Child;
 use super::tables::Tables;
-use super::{Cluster, Node, Watched};
-use crate::Mode;
 use crate::event::{ClusterTimer, Cx, Event};
+use crate::ids::{Fleet, NodeId, ShardId};
 use crate::redis::growth::{Held, Measure};
 use crate::redis::memory::Trouble;
+use demand::Mode;
 
 /// The next size of each measure at which something happens, if anything does.
 pub(super) type Bounds = [(Measure, Option<f64>); 4];
@@ -15,50 +20,66 @@ pub(super) type Bounds = [(Measure, Option<f64>); 4];
 /// What all nodes were settled in last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Settled {
-    nodes: Vec<Node>,
-    tables: Vec<Tables>,
+    nodes: Fleet<NodeId, Node>,
+    streams: Fleet<NodeId, Stream>,
+    children: Fleet<NodeId, Child>,
+    connected: Fleet<NodeId, Connected>,
+    tables: Fleet<ShardId, Tables>,
     turns: u32,
+}
+
+/// A usage at which an observer wants to be woken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Watched {
+    AnyShard(f64),
+    Average(f64),
 }
 
 impl Cluster {
     /// Nothing has changed since all nodes were settled, and no size that matters is reached yet:
     /// memory does the same to all of them. Opening everything settles them after every event.
     pub(super) fn is_settled(&self, now: SimTime) -> bool {
-        let Some(settled) = &self.settled else {
+        let Some(settled) = &self.dataset.settled else {
             return false;
         };
         self.mode == Mode::Lazy
-            && self.memory_event.is_none_or(|(_, at)| now < at)
-            && settled.turns == self.growth.turns()
-            && settled.nodes == self.nodes
-            && settled.tables == self.tables
+            && self.dataset.event.is_none_or(|(_, at)| now < at)
+            && settled.turns == self.dataset.growth.turns()
+            && settled.nodes == self.topology.nodes
+            && settled.streams == self.replication.streams
+            && settled.children == self.persistence.children
+            && settled.connected == self.clients.connected
+            && settled.tables == self.dataset.tables
     }
 
     /// All nodes are about to be settled: what changes while that is done settles them once more.
     /// Where memory grows with time as well as with keys, sizes at which keys are evicted or saves
     /// matter move, and nodes are settled after every event.
     pub(super) fn note_settled(&mut self) {
-        let moves = |node: usize| {
-            let matters = self.nodes[node].memory.evicts() || self.saves.is_some();
+        let moves = |node: NodeId| {
+            let matters = self.topology[node].memory.evicts() || self.persistence.saves();
             matters && self.grows_until(node).is_some()
         };
-        if (0..self.nodes.len()).any(moves) {
-            self.settled = None;
+        if self.topology.ids().any(moves) {
+            self.dataset.settled = None;
             return;
         }
-        let settled = self.settled.get_or_insert_default();
-        settled.nodes.clone_from(&self.nodes);
-        settled.tables.clone_from(&self.tables);
-        settled.turns = self.growth.turns();
+        let settled = self.dataset.settled.get_or_insert_default();
+        settled.nodes.clone_from(&self.topology.nodes);
+        settled.streams.clone_from(&self.replication.streams);
+        settled.children.clone_from(&self.persistence.children);
+        settled.connected.clone_from(&self.clients.connected);
+        settled.tables.clone_from(&self.dataset.tables);
+        settled.turns = self.dataset.growth.turns();
     }
 
     /// What memory does to a node that belongs to datasets of this size: the worst of it.
-    pub(super) fn trouble(&self, node: usize, held: Held, now: SimTime) -> Option<Trouble> {
-        if self.nodes[node].fault.is_some() {
+    pub(super) fn trouble(&self, node: NodeId, held: Held, now: SimTime) -> Option<Trouble> {
+        if self.topology[node].fault.is_some() {
             return None;
         }
-        let share = self.shares[self.nodes[node].shard];
-        let troubles = self.nodes[node].memory.troubles(self.load(node, now));
+        let share = self.topology.share_of(node);
+        let troubles = self.topology[node].memory.troubles(self.load(node, now));
         let reached = troubles
             .into_iter()
             .flatten()
@@ -70,28 +91,32 @@ impl Cluster {
     pub(super) fn schedule_memory(&mut self, held: Held, cx: &mut Cx) {
         let bounds = self.bounds(held, cx.now);
         let turning = self.turning(cx);
-        let forecast = (bounds, self.growth.turns(), turning);
-        if self.forecast == Some(forecast) {
+        let forecast = (bounds, self.dataset.growth.turns(), turning);
+        if self.dataset.forecast == Some(forecast) {
             return;
         }
-        self.forecast = Some(forecast);
-        if let Some((key, _)) = self.memory_event.take() {
+        self.dataset.forecast = Some(forecast);
+        if let Some((key, _)) = self.dataset.event.take() {
             cx.agenda.cancel(key);
         }
         let reached = |(measure, bound): (Measure, Option<f64>)| {
-            self.growth.when_reaches(measure, bound?, cx.now, cx.end)
+            self.dataset
+                .growth
+                .when_reaches(measure, bound?, cx.now, cx.end)
         };
         let reached = bounds.into_iter().filter_map(reached);
         if let Some(at) = reached.chain(turning).min() {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
-            self.memory_event = Some((cx.agenda.at(at, event), at));
+            self.dataset.event = Some((cx.agenda.at(at, event), at));
         }
     }
 
     /// When something happens to a node whose memory grows with time and not with keys alone, if it
     /// does before that growth ends: found by halving, since until then everything only grows.
     fn turning(&self, cx: &Cx) -> Option<SimTime> {
-        let until = (0..self.nodes.len())
+        let until = self
+            .topology
+            .ids()
             .filter_map(|node| self.grows_until(node))
             .min()?;
         let (mut before, mut after) = (cx.now, until.min(cx.end));
@@ -112,32 +137,36 @@ impl Cluster {
 
     /// Until when a node's memory grows with time: a child copies pages, or buffers fill, of
     /// subscribers or of replicas.
-    fn grows_until(&self, node: usize) -> Option<SimTime> {
-        let Node { child, slow, .. } = &self.nodes[node];
-        let slow = slow.map(|slow| slow.turns());
-        let held = self.holds_until(node);
+    fn grows_until(&self, node: NodeId) -> Option<SimTime> {
+        let child = &self.persistence.children[node];
+        let slow = self.topology[node].slow.map(|slow| slow.turns());
+        let held = self.replication.holds_until(node);
         child.ends().into_iter().chain(slow).chain(held).min()
     }
 
     /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
     fn signs(&self, at: SimTime) -> (Vec<Option<Trouble>>, Vec<bool>) {
-        let held = self.growth.held_at(at);
-        let grows = |node: &usize| self.grows_until(*node).is_some();
-        let nodes = (0..self.nodes.len()).filter(grows);
+        let held = self.dataset.growth.held_at(at);
+        let grows = |node: &NodeId| self.grows_until(*node).is_some();
+        let nodes = self.topology.ids().filter(grows);
         let troubles = nodes.map(|node| self.trouble(node, held, at)).collect();
-        let usage = |shard: usize| {
+        let usage = |shard: ShardId| {
             let owner = self.known_owner(shard);
-            let memory = &self.nodes[owner].memory;
-            let dataset = held.bytes * self.shares[shard];
+            let memory = &self.topology[owner].memory;
+            let dataset = held.bytes * self.topology.shares[shard];
             memory.used(dataset, self.load(owner, at)) / memory.limit()
         };
-        let shown = self.watched.iter().flat_map(|watched| match *watched {
-            Watched::AnyShard(share) => self.shards().map(|s| usage(s) >= share).collect(),
-            Watched::Average(share) => {
-                let sum: f64 = self.shards().map(usage).sum();
-                vec![sum / self.shares.len() as f64 >= share]
-            }
-        });
+        let shown = self
+            .dataset
+            .watched
+            .iter()
+            .flat_map(|watched| match *watched {
+                Watched::AnyShard(share) => self.shards().map(|s| usage(s) >= share).collect(),
+                Watched::Average(share) => {
+                    let sum: f64 = self.shards().map(usage).sum();
+                    vec![sum / self.topology.shares.len() as f64 >= share]
+                }
+            });
         (troubles, shown.collect())
     }
 
@@ -158,7 +187,7 @@ impl Cluster {
             }
         };
         let mut all_awake = false;
-        for watched in &self.watched {
+        for watched in &self.dataset.watched {
             if let Watched::Average(share) = watched {
                 let (size, close) = (
                     self.at_average(*share, 0.0, now),
@@ -171,14 +200,15 @@ impl Cluster {
         }
         for shard in self.shards() {
             // From so much below a size on, doublings of the shard's tables may take it there.
-            let ahead = (self.tables[shard].bytes_ahead() / self.shares[shard]).ceil();
+            let ahead =
+                (self.dataset.tables[shard].bytes_ahead() / self.topology.shares[shard]).ceil();
             let mut awake = all_awake;
-            for node in self.nodes_of(shard) {
+            for node in self.topology.nodes_of(shard) {
                 awake |= self.grows_until(node).is_some();
                 // Tables are enlarged later where keys are evicted.
                 let load = self.load(node, now);
-                if let Some(size) = self.nodes[node].memory.evicts_from(load) {
-                    let size = (size / self.shares[shard]).ceil();
+                if let Some(size) = self.topology[node].memory.evicts_from(load) {
+                    let size = (size / self.topology.shares[shard]).ceil();
                     let close = size - ahead;
                     awake |= close <= held.bytes;
                     add(Measure::Bytes, close);
@@ -201,19 +231,20 @@ impl Cluster {
         bounds
     }
 
-    fn nodes_of(&self, shard: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.nodes.len()).filter(move |node| self.nodes[*node].shard == shard)
-    }
-
     /// Sizes over all shards at which a shard has trouble, or a watched usage.
-    fn thresholds(&self, shard: usize, now: SimTime) -> impl Iterator<Item = (Measure, f64)> + '_ {
-        let over_all = move |size: f64| (size / self.shares[shard]).ceil();
-        let troubles = self.nodes_of(shard).flat_map(move |node| {
-            let troubles = self.nodes[node].memory.troubles(self.load(node, now));
+    fn thresholds(
+        &self,
+        shard: ShardId,
+        now: SimTime,
+    ) -> impl Iterator<Item = (Measure, f64)> + '_ {
+        let over_all = move |size: f64| (size / self.topology.shares[shard]).ceil();
+        let troubles = self.topology.nodes_of(shard).flat_map(move |node| {
+            let troubles = self.topology[node].memory.troubles(self.load(node, now));
             let size = move |(measure, size, _): (Measure, f64, Trouble)| (measure, over_all(size));
             troubles.into_iter().flatten().map(size)
         });
         let watched = self
+            .dataset
             .watched
             .iter()
             .filter_map(move |watched| match *watched {
@@ -226,26 +257,27 @@ impl Cluster {
     }
 
     /// The dataset size over all shards at which a shard's owner uses this share of its limit.
-    fn at_usage(&self, shard: usize, share: f64, now: SimTime) -> f64 {
+    fn at_usage(&self, shard: ShardId, share: f64, now: SimTime) -> f64 {
         let node = self.known_owner(shard);
-        let dataset = self.nodes[node]
+        let dataset = self.topology[node]
             .memory
             .dataset_at_usage(share, self.load(node, now));
-        (dataset / self.shares[shard]).ceil() + 1.0
+        (dataset / self.topology.shares[shard]).ceil() + 1.0
     }
 
     /// The dataset size over all shards at which the owners' usage averages this share, with so
     /// much of the tables' next doublings: usage is linear in it between them, so two points tell.
     fn at_average(&self, share: f64, doublings: f64, now: SimTime) -> f64 {
         let usage = |bytes: f64| -> f64 {
-            let of = |shard: usize| {
+            let of = |shard: ShardId| {
                 let node = self.known_owner(shard);
-                let memory = &self.nodes[node].memory;
-                let more = doublings * self.tables[shard].bytes_ahead();
-                let used = memory.used(bytes * self.shares[shard], self.load(node, now)) + more;
+                let memory = &self.topology[node].memory;
+                let more = doublings * self.dataset.tables[shard].bytes_ahead();
+                let used =
+                    memory.used(bytes * self.topology.shares[shard], self.load(node, now)) + more;
                 used / memory.limit()
             };
-            self.shards().map(of).sum::<f64>() / self.shares.len() as f64
+            self.shards().map(of).sum::<f64>() / self.topology.shares.len() as f64
         };
         let (empty, slope) = (usage(0.0), usage(1e12) - usage(0.0));
         ((share - empty) / slope * 1e12).ceil() + 1.0

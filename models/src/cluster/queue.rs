@@ -15,6 +15,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
+use super::dataset::Dataset;
 use crate::event::{ClusterTimer, Cx};
 use crate::moment::What;
 use crate::redis::growth::Held;
@@ -85,8 +86,8 @@ impl Cluster {
     /// The consumers of a workload's queue do `factor` times their capacity from now on: what has
     /// piled up is worked off.
     pub fn consumers_back(&mut self, workload: usize, factor: f64, cx: &mut Cx) {
-        for i in 0..self.surpluses.len() {
-            if self.surpluses[i].workload == workload {
+        for i in 0..self.dataset.surpluses.len() {
+            if self.dataset.surpluses[i].workload == workload {
                 self.begin_drain(i, factor, cx);
             }
         }
@@ -95,8 +96,8 @@ impl Cluster {
     }
 
     fn begin_drain(&mut self, surplus: usize, factor: f64, cx: &mut Cx) {
-        let source = self.workloads.len() + surplus;
-        let Some(backlog) = &self.surpluses[surplus].backlog else {
+        let source = self.dataset.source_of(surplus);
+        let Some(backlog) = &self.dataset.surpluses[surplus].backlog else {
             return;
         };
         if backlog.begins > cx.now || backlog.drain.is_some() {
@@ -104,9 +105,9 @@ impl Cluster {
         }
         let surplus_rate = backlog.queue.capacity.get() * factor - backlog.queue.jobs.get();
         let gone = backlog.gone;
-        self.growth.stop(source, cx.now);
-        let left = self.growth.brought_by(source, cx.now).without(gone);
-        let name = self.names[self.surpluses[surplus].workload].clone();
+        self.dataset.growth.stop(source, cx.now);
+        let left = self.dataset.growth.brought_by(source, cx.now).without(gone);
+        let name = self.dataset.names[self.dataset.surpluses[surplus].workload].clone();
         cx.ledger.moment(cx.now, What::BacklogDrains, &name);
         if left.keys < 1.0 {
             cx.ledger.moment(cx.now, What::BacklogDone, &name);
@@ -117,28 +118,31 @@ impl Cluster {
         });
         let step = left.share((left.keys / STEPS).ceil() / left.keys);
         let each = SimDuration::from_secs_f64(step.keys / surplus_rate);
-        let backlog = self.surpluses[surplus].backlog.as_mut();
+        let backlog = self.dataset.surpluses[surplus].backlog.as_mut();
         backlog.expect("just seen").drain = Some(Drain { step, each });
         self.after(each, ClusterTimer::Drains { surplus }, cx);
     }
 
     /// One more step of a backlog is done.
     pub(super) fn on_drains(&mut self, surplus: usize, cx: &mut Cx) {
-        let source = self.workloads.len() + surplus;
-        let Surplus { workload, backlog } = &mut self.surpluses[surplus];
+        let source = self.dataset.source_of(surplus);
+        let Surplus { workload, backlog } = &mut self.dataset.surpluses[surplus];
         let workload = *workload;
         let backlog = backlog.as_mut().expect("only backlogs drain");
         let Drain { step, each } = backlog.drain.expect("it drains");
-        let left = self.growth.brought_by(source, cx.now).without(backlog.gone);
+        let left = self
+            .dataset
+            .growth
+            .brought_by(source, cx.now)
+            .without(backlog.gone);
         let last = left.keys <= step.keys;
         let done = if last { left } else { step }.whole();
         backlog.gone = backlog.gone.with(done);
-        let steady = self.workloads.iter().position(|of| *of == workload);
-        let steady = steady.expect("the workload lives here");
-        self.deleted[steady] = self.deleted[steady].with(done);
-        self.growth.delete(cx.now, done);
+        let steady = self.dataset.place_of(workload);
+        self.dataset.deleted[steady] = self.dataset.deleted[steady].with(done);
+        self.dataset.growth.delete(cx.now, done);
         if last {
-            let name = &self.names[workload];
+            let name = &self.dataset.names[workload];
             cx.ledger
                 .say(cx.now, || format!("{name}: the backlog is done"));
             cx.ledger.moment(cx.now, What::BacklogDone, name);
@@ -146,16 +150,18 @@ impl Cluster {
             self.after(each, ClusterTimer::Drains { surplus }, cx);
         }
     }
+}
 
+impl Dataset {
     /// Keys of a workload are deleted, jobs that wait among them.
     pub(super) fn backlogs_lose(&mut self, workload: usize, share: f64, now: SimTime) {
-        let steady = self.workloads.len();
+        let first = self.source_of(0);
         for (i, surplus) in self.surpluses.iter_mut().enumerate() {
             let Some(backlog) = &mut surplus.backlog else {
                 continue;
             };
             if surplus.workload == workload {
-                let left = self.growth.brought_by(steady + i, now);
+                let left = self.growth.brought_by(first + i, now);
                 let gone = left.without(backlog.gone).share(share).whole();
                 backlog.gone = backlog.gone.with(gone);
             }

@@ -22,8 +22,10 @@ use sim::SimTime;
 
 use super::Cluster;
 use super::consequence::Consequence;
-use super::node::{Change, Copying, Due, Link, Parting};
+use super::node::Change;
+use super::replication::{Copying, Due, Link, Parting};
 use crate::event::Cx;
+use crate::ids::{NodeId, ShardId};
 use crate::moment::What;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Lineage, Psync, Why};
@@ -32,26 +34,20 @@ use demand::answer::Answer;
 use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
-    /// Those who copy `node`, as far as they know.
-    pub(super) fn followers(&self, node: usize) -> Vec<usize> {
-        let follows = |n: &usize| self.nodes[*n].follows == Some(node);
-        (0..self.nodes.len()).filter(follows).collect()
-    }
-
-    fn talks(&self, replica: usize, primary: usize) -> bool {
-        self.nodes[primary].primary
+    fn talks(&self, replica: NodeId, primary: NodeId) -> bool {
+        self.topology[primary].primary
             && self.condition(primary).streams()
             && self.condition(replica).streams()
-            && self.reaches(replica, primary)
+            && self.topology.reaches(replica, primary)
     }
 
     /// Can a replica still talk to its primary, or again?
-    pub(super) fn reconsider(&mut self, replica: usize, cx: &mut Cx) {
-        let Some(primary) = self.nodes[replica].follows else {
+    pub(super) fn reconsider(&mut self, replica: NodeId, cx: &mut Cx) {
+        let Some(primary) = self.replication[replica].follows else {
             return;
         };
         let talks = self.talks(replica, primary);
-        match self.nodes[replica].link {
+        match self.replication[replica].link {
             Link::Streaming | Link::CatchingUp { .. } if !talks => {
                 let why = self.parting(replica, primary);
                 self.part(replica, why, cx);
@@ -90,21 +86,21 @@ impl Cluster {
     }
 
     /// Would the two talk if the primary did not hang?
-    fn only_source_hangs(&self, replica: usize, primary: usize) -> bool {
-        self.nodes[primary].primary
+    fn only_source_hangs(&self, replica: NodeId, primary: NodeId) -> bool {
+        self.topology[primary].primary
             && matches!(
                 self.condition(primary),
                 Condition::Hung | Condition::Stalled
             )
             && self.condition(replica).streams()
-            && self.reaches(replica, primary)
+            && self.topology.reaches(replica, primary)
     }
 
-    fn parting(&self, replica: usize, primary: usize) -> Parting {
+    fn parting(&self, replica: NodeId, primary: NodeId) -> Parting {
         let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
         let gone = |condition| matches!(condition, Condition::Killed | Condition::Loading);
         let (of, by) = (self.condition(replica), self.condition(primary));
-        if gone(of) || gone(by) || !self.nodes[primary].primary {
+        if gone(of) || gone(by) || !self.topology[primary].primary {
             Parting::Gone
         } else if hangs(of) || hangs(by) {
             Parting::Hung
@@ -114,7 +110,7 @@ impl Cluster {
     }
 
     /// A stream that ran stops: what the replica has by now is settled.
-    fn part(&mut self, replica: usize, why: Parting, cx: &mut Cx) {
+    fn part(&mut self, replica: NodeId, why: Parting, cx: &mut Cx) {
         self.note_stream(replica, cx.now);
         let torn = (why == Parting::Gone).then_some(cx.now);
         let since = cx.now;
@@ -129,25 +125,26 @@ impl Cluster {
     }
 
     /// Settles how far a running stream has come. What a hung primary had sent still arrives.
-    fn note_stream(&mut self, replica: usize, now: SimTime) {
-        let Some(primary) = self.nodes[replica].follows else {
+    fn note_stream(&mut self, replica: NodeId, now: SimTime) {
+        let Some(primary) = self.replication[replica].follows else {
             return;
         };
-        if self.nodes[replica].link != Link::Streaming {
-            self.nodes[replica].covered = self.covered(replica, now);
+        if self.replication[replica].link != Link::Streaming {
+            self.replication[replica].covered =
+                self.replication.covered(replica, now, self.redis.latency);
             return;
         }
         let arrives = matches!(
             self.condition(primary),
             Condition::Hung | Condition::Stalled
-        ) && self.reaches(replica, primary);
+        ) && self.topology.reaches(replica, primary);
         let covered = if arrives {
             now
         } else {
-            self.covered(replica, now)
+            self.replication.covered(replica, now, self.redis.latency)
         };
         let offset = self.offset(primary, covered);
-        let node = &mut self.nodes[replica];
+        let node = &mut self.replication[replica];
         node.covered = covered.max(node.covered);
         node.lineage.advance_to(offset.max(node.lineage.offset()));
     }
@@ -155,7 +152,7 @@ impl Cluster {
     /// A replica and its primary do not talk.
     pub(super) fn stand_apart(
         &mut self,
-        replica: usize,
+        replica: NodeId,
         why: Parting,
         torn: Option<SimTime>,
         cx: &mut Cx,
@@ -175,68 +172,55 @@ impl Cluster {
 
     /// A replica's stream is in another state. Its own process may do something else then, and
     /// others who wait for the same source may have their turn.
-    pub(super) fn set_stream(&mut self, replica: usize, link: Link, cx: &mut Cx) {
+    pub(super) fn set_stream(&mut self, replica: NodeId, link: Link, cx: &mut Cx) {
         if !matches!(link, Link::Loading(_)) {
-            self.nodes[replica].soft_since = None;
+            self.replication[replica].soft_since = None;
         }
         self.then([Consequence::StreamSet { replica, link }]);
         self.change(replica, Change::Link(link), cx);
     }
 
     /// Plans what a stream waits for in its new state, unless it is in another one by now.
-    pub(super) fn stream_set(&mut self, replica: usize, link: Link, cx: &mut Cx) {
-        if self.nodes[replica].link == link {
+    pub(super) fn stream_set(&mut self, replica: NodeId, link: Link, cx: &mut Cx) {
+        if self.replication[replica].link == link {
             self.plan_stream(replica, cx);
         }
-        let Some(source) = self.nodes[replica].follows else {
+        let Some(source) = self.replication[replica].follows else {
             return;
         };
-        self.note_alone(source, cx.now);
-        for other in self.followers(source) {
-            if other != replica && matches!(self.nodes[other].link, Link::Waiting { .. }) {
+        self.replication.note_alone(source, cx.now);
+        for other in self.replication.followers(source) {
+            if other != replica && matches!(self.replication[other].link, Link::Waiting { .. }) {
                 self.plan_stream(other, cx);
             }
         }
     }
 
-    /// Has a primary any replicas connected? Its backlog's time to live runs while it has none.
-    fn note_alone(&mut self, primary: usize, now: SimTime) {
-        let connected = |n: &usize| match self.nodes[*n].link {
-            Link::None => false,
-            Link::Apart { torn, .. } => torn.is_none(),
-            Link::Streaming
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_)
-            | Link::CatchingUp { .. } => true,
-        };
-        let any = self.followers(primary).iter().any(connected);
-        let node = &mut self.nodes[primary];
-        node.alone = if any { None } else { node.alone.or(Some(now)) };
-    }
-
-    fn set_rejoins(&mut self, replica: usize, at: Option<SimTime>, cx: &mut Cx) {
-        if let Link::Apart { rejoins, .. } = &mut self.nodes[replica].link {
+    fn set_rejoins(&mut self, replica: NodeId, at: Option<SimTime>, cx: &mut Cx) {
+        if let Link::Apart { rejoins, .. } = &mut self.replication[replica].link {
             *rejoins = at;
             self.plan_stream(replica, cx);
         }
     }
 
     /// What a replica's stream waited for is due.
-    pub(super) fn on_stream(&mut self, replica: usize, wait: u32, cx: &mut Cx) {
-        if self.nodes[replica].wait != wait {
+    pub(super) fn on_stream(&mut self, replica: NodeId, wait: u32, cx: &mut Cx) {
+        if self.replication[replica].wait != wait {
             return;
         }
-        let due = self.nodes[replica].due.take().expect("it was planned");
-        let primary = self.nodes[replica].follows.expect("a replica waited");
-        match (due, self.nodes[replica].link) {
+        let due = self.replication[replica]
+            .due
+            .take()
+            .expect("it was planned");
+        let primary = self.replication[replica].follows.expect("a replica waited");
+        match (due, self.replication[replica].link) {
             (Due::Rejoin, Link::Apart { torn: None, .. }) => self.go_on(replica, primary, cx),
             (Due::Rejoin, _) => self.psync(replica, primary, cx),
             (Due::Tear, _) => {
                 cx.ledger.say(cx.now, || {
                     format!("{}: its stream is given up", self.node_name(replica))
                 });
-                match self.nodes[replica].link {
+                match self.replication[replica].link {
                     Link::Receiving(_) => {
                         self.stand_apart(replica, Parting::Hung, Some(cx.now), cx);
                     }
@@ -244,13 +228,13 @@ impl Cluster {
                 }
             }
             (Due::Lag, _) => {
-                if let Link::Apart { lagging, .. } = &mut self.nodes[replica].link {
+                if let Link::Apart { lagging, .. } = &mut self.replication[replica].link {
                     *lagging = true;
                 }
                 self.plan_stream(replica, cx);
             }
             (Due::SoftLimit, _) => {
-                self.nodes[replica].soft_since = Some(cx.now);
+                self.replication[replica].soft_since = Some(cx.now);
                 self.plan_stream(replica, cx);
             }
             (Due::Fork, _) => self.fork(primary, cx),
@@ -269,7 +253,7 @@ impl Cluster {
     }
 
     /// The connection has outlived the silence: what was held for the replica comes now.
-    fn go_on(&mut self, replica: usize, primary: usize, cx: &mut Cx) {
+    fn go_on(&mut self, replica: NodeId, primary: NodeId, cx: &mut Cx) {
         let held = self.held_for(replica, primary, cx.now);
         cx.ledger.say(cx.now, || {
             format!(
@@ -281,15 +265,15 @@ impl Cluster {
     }
 
     /// Bytes of the primary's history that a replica does not have.
-    pub(super) fn held_for(&self, replica: usize, primary: usize, now: SimTime) -> u64 {
-        let has = self.nodes[replica].lineage.offset();
+    pub(super) fn held_for(&self, replica: NodeId, primary: NodeId, now: SimTime) -> u64 {
+        let has = self.replication[replica].lineage.offset();
         let held = self.offset(primary, now).checked_sub(has);
         held.expect("a replica is never ahead of the history that it follows")
     }
 
     /// A silent connection is ended, by whichever side.
-    pub(super) fn tear(&mut self, replica: usize, cx: &mut Cx) {
-        if let Link::Apart { since, why, .. } = self.nodes[replica].link {
+    pub(super) fn tear(&mut self, replica: NodeId, cx: &mut Cx) {
+        if let Link::Apart { since, why, .. } = self.replication[replica].link {
             let link = Link::Apart {
                 since,
                 why,
@@ -309,17 +293,20 @@ impl Cluster {
     }
 
     /// A replica asks to go on where it stands (R2, R3).
-    fn psync(&mut self, replica: usize, primary: usize, cx: &mut Cx) {
+    fn psync(&mut self, replica: NodeId, primary: NodeId, cx: &mut Cx) {
         self.note_offset(primary, cx.now);
         let ttl = self.redis.replication.backlog_ttl;
-        let alone = self.nodes[primary].alone;
+        let alone = self.replication[primary].alone;
         if ttl.as_nanos() > 0 && alone.is_some_and(|since| cx.now - since > ttl) {
-            let history = self.new_history();
-            self.nodes[primary].lineage.forget_backlog(history);
+            let history = self.replication.new_history();
+            self.replication[primary].lineage.forget_backlog(history);
         }
-        let source: Lineage = self.nodes[primary].lineage;
-        let answer = if self.nodes[replica].positioned {
-            source.answer(self.nodes[replica].lineage.position(), self.redis.backlog)
+        let source: Lineage = self.replication[primary].lineage;
+        let answer = if self.replication[replica].positioned {
+            source.answer(
+                self.replication[replica].lineage.position(),
+                self.redis.backlog,
+            )
         } else {
             Psync::Full(Why::OtherHistory)
         };
@@ -331,7 +318,7 @@ impl Cluster {
                         self.node_name(replica)
                     )
                 });
-                self.nodes[replica].lineage.go_on(&source);
+                self.replication[replica].lineage.go_on(&source);
                 self.catch_up(replica, bytes, cx);
             }
             Psync::Full(why) => {
@@ -345,19 +332,19 @@ impl Cluster {
     }
 
     /// A replica follows another primary from now on: it connects at once, and asks to go on there.
-    pub(super) fn follow_primary(&mut self, node: usize, primary: usize, cx: &mut Cx) {
-        let shard = self.nodes[node].shard;
+    pub(super) fn follow_primary(&mut self, node: NodeId, primary: NodeId, cx: &mut Cx) {
+        let shard = self.topology[node].shard;
         self.note_offset(node, cx.now);
         self.note_stream(node, cx.now);
-        let was_primary = std::mem::replace(&mut self.nodes[node].primary, false);
-        let before = self.nodes[node].follows.replace(primary);
-        if was_primary && self.nodes[node].known {
+        let was_primary = std::mem::replace(&mut self.topology[node].primary, false);
+        let before = self.replication[node].follows.replace(primary);
+        if was_primary && self.clients[node].known {
             // From now on it sends its clients on.
-            self.end_losses(shard, cx);
+            self.replication.end_losses(shard, cx);
         }
         self.take_writes(shard, cx.now);
         // `repl_down_since` is set when a connected replica loses its primary, and only then.
-        let link = match self.nodes[node].heard {
+        let link = match self.replication[node].heard {
             _ if was_primary => ReplicaLink::NeverSynced,
             ReplicaLink::Up | ReplicaLink::Silent { .. } => ReplicaLink::Down { since: cx.now },
             ReplicaLink::Down { since } => ReplicaLink::Down { since },
@@ -373,15 +360,15 @@ impl Cluster {
     }
 
     /// Of those who copy a shard's old owner, all follow its new one.
-    pub(super) fn all_follow(&mut self, shard: usize, primary: usize) {
-        let replicas = self.replicas_of(shard).into_iter();
+    pub(super) fn all_follow(&mut self, shard: ShardId, primary: NodeId) {
+        let replicas = self.topology.replicas_of(shard).into_iter();
         self.then(replicas.map(|node| Consequence::FollowPrimary { node, primary }));
     }
 
     /// A node that has left its primary connects to the new one at once, if it can.
-    pub(super) fn left(&mut self, node: usize, before: Option<usize>, cx: &mut Cx) {
+    pub(super) fn left(&mut self, node: NodeId, before: Option<NodeId>, cx: &mut Cx) {
         if matches!(
-            self.nodes[node].link,
+            self.replication[node].link,
             Link::Apart {
                 rejoins: Some(_),
                 ..
@@ -390,61 +377,46 @@ impl Cluster {
             self.set_rejoins(node, Some(cx.now), cx);
         }
         if let Some(before) = before {
-            self.note_alone(before, cx.now);
+            self.replication.note_alone(before, cx.now);
         }
     }
 
     /// A replica is a primary from now on: a new history, from where its stream ended.
-    pub(super) fn become_primary(&mut self, node: usize, cx: &mut Cx) {
+    pub(super) fn become_primary(&mut self, node: NodeId, cx: &mut Cx) {
         self.note_stream(node, cx.now);
-        let history = self.new_history();
-        let shard = self.nodes[node].shard;
-        let promoted = &mut self.nodes[node];
-        if promoted.positioned {
-            promoted.lineage.promote(history);
-        } else {
-            promoted.lineage.restart(history);
-        }
-        promoted.positioned = true;
+        let history = self.replication.new_history();
+        let shard = self.topology[node].shard;
+        self.replication[node].promote(history, cx.now);
+        let promoted = &mut self.topology[node];
         promoted.primary = true;
         promoted.read_only = false;
-        promoted.follows = None;
-        promoted.link = Link::None;
-        promoted.wait += 1;
-        promoted.alone = Some(cx.now);
         self.take_writes(shard, cx.now);
     }
 
-    /// Has a primary enough replicas that answered lately (R10)?
     /// What `WAIT` adds to a write that succeeds: a round trip to the replicas, which the primary
     /// asks for offsets at once (replication.c: waitCommand, replicationRequestAckFromSlaves),
     /// or the whole timeout.
     pub fn waited(&self, wait: WaitSpec) -> Answer {
-        let mut shards = self.shards().filter(|shard| self.shares[*shard] > 0.0);
         let wanted = usize::from(wait.replicas);
-        match shards.all(|shard| self.acknowledging(self.known_owner(shard)) >= wanted) {
-            true => Answer::Late(self.redis.latency * 2),
-            false if wait.short == ShortSpec::Accept => Answer::Late(wait.timeout),
-            false => Answer::Unacknowledged(wait.timeout),
+        let acknowledged = |shard| {
+            let owner = self.known_owner(shard);
+            self.replication.acknowledging(owner) >= wanted
+        };
+        if self.topology.asked_shards().all(acknowledged) {
+            return Answer::Late(self.redis.latency * 2);
+        }
+        match wait.short {
+            ShortSpec::Accept => Answer::Late(wait.timeout),
+            ShortSpec::Fail => Answer::Unacknowledged(wait.timeout),
         }
     }
 
-    /// Replicas that acknowledge a write as soon as they are asked: those whose stream runs.
-    pub(super) fn acknowledging(&self, primary: usize) -> usize {
-        let streams = |n: &&usize| self.nodes[**n].link == Link::Streaming;
-        self.followers(primary).iter().filter(streams).count()
-    }
-
-    pub(super) fn has_good_replicas(&self, primary: usize) -> bool {
+    /// Has a primary enough replicas that answered lately (R10)?
+    pub(super) fn has_good_replicas(&self, primary: NodeId) -> bool {
         let Some(rule) = self.redis.replication.min_replicas else {
             return true;
         };
-        let good = |n: &&usize| match self.nodes[**n].link {
-            Link::Streaming | Link::CatchingUp { .. } => true,
-            Link::Apart { torn, lagging, .. } => torn.is_none() && !lagging,
-            Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
-        };
-        let count = self.followers(primary).iter().filter(good).count();
-        !self.nodes[primary].primary || count >= usize::from(rule.to_write)
+        !self.topology[primary].primary
+            || self.replication.good_replicas(primary) >= usize::from(rule.to_write)
     }
 }

@@ -18,12 +18,14 @@
 //! runs the rate of writes is that at its beginning; a pause too short for anybody's timeout is
 //! not told.
 
-use sim::{EventKey, SimDuration, SimTime, StreamKey};
+use sim::{Dist, EventKey, Factor, SimDuration, SimTime, StreamKey};
 
-use super::node::Change;
-use super::{Cluster, Node};
+use super::Cluster;
+use super::node::{Change, Node};
+use super::topology::Topology;
 use crate::event::{ClusterTimer, Cx, Event};
-use crate::redis::capability::Condition;
+use crate::ids::{ClusterId, Fleet, Id, NodeId, ShardId};
+use crate::layout::ClusterPlan;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::Held;
 use crate::redis::keyspace::{self, OBJECT};
@@ -32,13 +34,16 @@ use crate::spec::SystemSpec;
 use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
 use demand::Mode;
 
+/// Loads draw from this child of the key, saves from those by node.
+const LOADS: u64 = u64::MAX;
+
 /// The saves of a cluster whose nodes make any.
 #[derive(Clone, Debug)]
-pub(super) struct Saves {
+struct Saves {
     spec: PersistenceSpec,
     /// A fork that blocks for less is noticed by nobody.
     patience: SimDuration,
-    plans: Vec<Plan>,
+    plans: Fleet<NodeId, Plan>,
 }
 
 /// When a node saves.
@@ -52,7 +57,7 @@ struct Plan {
 
 /// What the children of a node's process do to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Child {
+pub(super) struct Child {
     /// The one that saves for the node itself.
     saving: Option<Saving>,
     /// The one that saves for replicas.
@@ -76,20 +81,85 @@ struct Saving {
     page: f64,
 }
 
-impl Saves {
-    /// The saves of a cluster with so many nodes; each node's plan is still to be made.
-    pub fn new(spec: &SystemSpec, nodes: usize) -> Option<Saves> {
-        let plan = Plan {
+/// What a cluster's nodes write to disk, and read from it.
+#[derive(Clone, Debug)]
+pub(super) struct Persistence {
+    saves: Option<Saves>,
+    pub children: Fleet<NodeId, Child>,
+    /// How often each node's process has read its data.
+    loads: Fleet<NodeId, u32>,
+    /// Bytes of a key's entry, and on average of the string that holds its name.
+    entry: f64,
+    key_name: f64,
+    /// Its name among all random streams.
+    key: StreamKey,
+}
+
+impl Persistence {
+    /// Nodes without children; each node's plan of saves is still to be made.
+    pub fn new(
+        spec: &SystemSpec,
+        plan: &ClusterPlan,
+        topology: &Topology,
+        key: StreamKey,
+    ) -> Persistence {
+        let on_disk = Plan {
             first: SimTime::ZERO,
             cycle: SimDuration::ZERO,
             due: None,
         };
-        Some(Saves {
-            spec: spec.redis.persistence.clone()?,
+        let saves = |persistence: &PersistenceSpec| Saves {
+            spec: persistence.clone(),
             patience: spec.patience,
-            plans: vec![plan; nodes],
-        })
+            plans: Fleet::alike(&topology.nodes, on_disk),
+        };
+        Persistence {
+            saves: spec.redis.persistence.as_ref().map(saves),
+            children: Fleet::alike(&topology.nodes, Child::default()),
+            loads: Fleet::alike(&topology.nodes, 0),
+            entry: keyspace::entry(spec.failover.cluster_mode()) as f64,
+            key_name: key_name(spec, plan),
+            key,
+        }
     }
+
+    /// Do the nodes save at all?
+    pub fn saves(&self) -> bool {
+        self.saves.is_some()
+    }
+
+    /// What a load takes over its median, drawn for each load of a node.
+    pub fn load_factor(&mut self, node: NodeId, spread: Option<Factor>) -> f64 {
+        let Some(spread) = spread else {
+            return 1.0;
+        };
+        let loads = u64::from(self.loads[node]);
+        self.loads[node] += 1;
+        let second = SimDuration::from_secs(1);
+        let factor = Dist::LogNormal {
+            median: second,
+            p90: second.scaled(spread.get()),
+        };
+        let mut rng = self.key.child(LOADS).at(node.index() as u64, loads);
+        factor.sample(&mut rng).as_secs_f64()
+    }
+
+    /// Plans a node's next save for `at`, and none after the trial's end.
+    fn save_at(&mut self, node: NodeId, at: SimTime, cluster: ClusterId, cx: &mut Cx) {
+        let saves = self.saves.as_mut().expect("this node saves");
+        if let Some(due) = saves.plans[node].due.take() {
+            cx.agenda.cancel(due);
+        }
+        let event = Event::Cluster(cluster, ClusterTimer::SaveDue(node));
+        saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
+    }
+}
+
+/// Mean bytes of the string that holds a key's name.
+fn key_name(spec: &SystemSpec, plan: &ClusterPlan) -> f64 {
+    let length = |w: &usize| spec.workloads[*w].key_length.get();
+    let names = plan.workloads.iter().map(length).map(keyspace::string);
+    names.sum::<u64>() as f64 / plan.workloads.len() as f64
 }
 
 impl Child {
@@ -131,16 +201,21 @@ impl Saving {
 
 impl Cluster {
     /// Puts a node's saves on a grid that begins now.
-    pub(super) fn plan_saves(&mut self, node: usize, key: StreamKey, cx: &mut Cx) {
-        let Some(spec) = self.saves.as_ref().map(|saves| saves.spec.clone()) else {
+    pub(super) fn plan_saves(&mut self, node: NodeId, cx: &mut Cx) {
+        let Some(spec) = self
+            .persistence
+            .saves
+            .as_ref()
+            .map(|saves| saves.spec.clone())
+        else {
             return;
         };
-        let share = self.shares[self.nodes[node].shard];
-        let start = self.growth.held_at(SimTime::ZERO);
+        let share = self.topology.share_of(node);
+        let start = self.dataset.growth.held_at(SimTime::ZERO);
         let each = start.bytes / start.keys.max(1.0);
-        let most = self.nodes[node].memory.limit();
+        let most = self.topology[node].memory.limit();
         let largest = Held::of(most / each.max(1.0), most, false);
-        let writes = self.commands.1 * share;
+        let writes = self.clients.commands.1 * share;
         let due = match &spec.schedule {
             ScheduleSpec::SavePoints { points } => points
                 .iter()
@@ -152,12 +227,13 @@ impl Cluster {
             }
         };
         let cycle = due + self.save_time(largest);
-        let phase = sim::Dist::Uniform {
+        let phase = Dist::Uniform {
             min: SimDuration::ZERO,
             max: cycle,
         };
-        let phase = phase.sample(&mut key.child(node as u64).rng());
-        let saves = self.saves.as_mut().expect("just seen");
+        let key = self.persistence.key.child(node.index() as u64);
+        let phase = phase.sample(&mut key.rng());
+        let saves = self.persistence.saves.as_mut().expect("just seen");
         let plan = &mut saves.plans[node];
         if let Some(due) = plan.due.take() {
             cx.agenda.cancel(due);
@@ -168,52 +244,53 @@ impl Cluster {
 
     /// Sees to it that the next save of each node is not missed if it can matter.
     pub(super) fn schedule_saves(&mut self, held: Held, cx: &mut Cx) {
-        for node in 0..self.nodes.len() {
-            let Some(saves) = &self.saves else { return };
+        for node in self.topology.ids() {
+            let Some(saves) = &self.persistence.saves else {
+                return;
+            };
             if saves.plans[node].due.is_some() || !self.saves_matter(node, held, cx.now) {
                 continue;
             }
             let plan = &saves.plans[node];
             if cx.now < plan.first {
-                self.save_at(node, plan.first, cx);
+                self.persistence.save_at(node, plan.first, self.id, cx);
                 continue;
             }
             let cycles = (cx.now - plan.first).as_nanos() / plan.cycle.as_nanos();
             let last = plan.first + plan.cycle * cycles;
             let next = last + plan.cycle;
             self.find_running(node, last, cx);
-            self.save_at(node, next, cx);
+            self.persistence.save_at(node, next, self.id, cx);
         }
     }
 
     /// A save is due.
-    pub(super) fn on_save_due(&mut self, node: usize, cx: &mut Cx) {
-        let saves = self.saves.as_mut().expect("only saves schedule this");
+    pub(super) fn on_save_due(&mut self, node: NodeId, cx: &mut Cx) {
+        let saves = self
+            .persistence
+            .saves
+            .as_mut()
+            .expect("only saves schedule this");
         saves.plans[node].due = None;
-        let Node {
-            fault,
-            child,
-            forking,
-            ..
-        } = &self.nodes[node];
-        if is_gone(*fault) || child.saving.is_some() || forking.is_some() {
+        let (at, child) = (&self.topology[node], &self.persistence.children[node]);
+        if at.is_gone() || child.saving.is_some() || at.forking.is_some() {
             return;
         }
         let spec = saves.spec.clone();
         let patience = saves.patience;
-        let held = self.growth.held_at(cx.now);
+        let held = self.dataset.growth.held_at(cx.now);
         self.settle_tables(held, cx);
-        let share = self.shares[self.nodes[node].shard];
-        let memory = &self.nodes[node].memory;
+        let share = self.topology.share_of(node);
+        let memory = &self.topology[node].memory;
         let resident = memory.resident(held.bytes * share, self.load(node, cx.now));
         let (available, swap) = memory.host();
         if !fork_succeeds(spec.overcommit, resident, available, swap) {
             self.save_failed(node, "no memory for a fork", cx);
-        } else if cx.now < self.nodes[node].child.disk_full_until {
+        } else if cx.now < self.persistence.children[node].disk_full_until {
             self.save_failed(node, "the disk is full", cx);
         } else {
             self.begin_save(node, cx.now, cx);
-            let shard = self.nodes[node].shard;
+            let shard = self.topology[node].shard;
             let pause = fork_time(resident, self.redis.sync.fork_per_gib)
                 + self.copies_pages_for(shard, resident);
             if pause >= patience {
@@ -229,23 +306,21 @@ impl Cluster {
     }
 
     /// A child may be done.
-    pub(super) fn on_saved(&mut self, node: usize, cx: &mut Cx) {
+    pub(super) fn on_saved(&mut self, node: NodeId, cx: &mut Cx) {
         let is_done = |saving: Saving| saving.ends == cx.now;
-        self.nodes[node]
-            .child
+        self.persistence.children[node]
             .feeding
             .take_if(|feeding| is_done(*feeding));
-        if self.nodes[node]
-            .child
+        if self.persistence.children[node]
             .saving
             .take_if(|saving| is_done(*saving))
             .is_none()
         {
             return;
         }
-        if cx.now < self.nodes[node].child.disk_full_until {
+        if cx.now < self.persistence.children[node].disk_full_until {
             self.save_failed(node, "the disk is full", cx);
-        } else if self.nodes[node].child.failed {
+        } else if self.persistence.children[node].failed {
             cx.ledger
                 .say(cx.now, || format!("{}: saved", self.node_name(node)));
             self.change(node, Change::SaveFailed(false), cx);
@@ -253,15 +328,15 @@ impl Cluster {
     }
 
     /// The kernel would kill the server of a node; if its child goes first, that is all.
-    pub(super) fn child_goes_first(&mut self, node: usize, cx: &mut Cx) -> bool {
+    pub(super) fn child_goes_first(&mut self, node: NodeId, cx: &mut Cx) -> bool {
         let Child {
             saving, feeding, ..
-        } = self.nodes[node].child;
+        } = self.persistence.children[node];
         if saving.is_none() && feeding.is_none() {
             return false;
         }
         let adjusts = |saves: &Saves| saves.spec.oom_score_adj;
-        match victim(self.saves.as_ref().is_some_and(adjusts)) {
+        match victim(self.persistence.saves.as_ref().is_some_and(adjusts)) {
             Victim::Server => {
                 let whom = if saving.is_some() {
                     "its save"
@@ -275,8 +350,8 @@ impl Cluster {
                 false
             }
             Victim::Child => {
-                self.nodes[node].child.saving = None;
-                self.nodes[node].child.feeding = None;
+                self.persistence.children[node].saving = None;
+                self.persistence.children[node].feeding = None;
                 if saving.is_some() {
                     self.save_failed(node, "the kernel has killed the child", cx);
                 }
@@ -290,30 +365,30 @@ impl Cluster {
     }
 
     /// A child that saves for replicas has been forked, and will be done at `ends`.
-    pub(super) fn feed(&mut self, node: usize, ends: SimTime, cx: &mut Cx) {
-        let held = self.growth.held_at(cx.now);
-        let share = self.shares[self.nodes[node].shard];
-        let open = self.growth.open_at(cx.now);
+    pub(super) fn feed(&mut self, node: NodeId, ends: SimTime, cx: &mut Cx) {
+        let held = self.dataset.growth.held_at(cx.now);
+        let share = self.topology.share_of(node);
+        let open = self.dataset.growth.open_at(cx.now);
         let feeding = self.saving(node, held.share(share), (cx.now, ends), open);
-        self.nodes[node].child.feeding = Some(feeding);
+        self.persistence.children[node].feeding = Some(feeding);
         self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
         // What its own save copies matters beside it.
         self.schedule_saves(held, cx);
     }
 
     /// The disk of a shard's owner is full for a while.
-    pub fn fill_disk(&mut self, shard: usize, lasts: SimDuration, cx: &mut Cx) {
-        let owner = self.owners[shard];
-        self.nodes[owner].child.disk_full_until = cx.now + lasts;
+    pub fn fill_disk(&mut self, shard: ShardId, lasts: SimDuration, cx: &mut Cx) {
+        let owner = self.topology.owners[shard];
+        self.persistence.children[owner].disk_full_until = cx.now + lasts;
         cx.ledger
             .say(cx.now, || format!("{}: disk full", self.node_name(owner)));
         self.settle(cx);
     }
 
     /// The dataset size, over all shards, from which on a node's saves matter whatever happens.
-    pub(super) fn saves_matter_from(&self, node: usize, now: SimTime) -> Option<f64> {
-        let saves = self.saves.as_ref()?;
-        let Node { shard, memory, .. } = &self.nodes[node];
+    pub(super) fn saves_matter_from(&self, node: NodeId, now: SimTime) -> Option<f64> {
+        let saves = self.persistence.saves.as_ref()?;
+        let Node { shard, memory, .. } = &self.topology[node];
         let load = self.load(node, now);
         let (available, swap) = memory.host();
         // The most that a save can copy, and the pages' tables.
@@ -328,27 +403,27 @@ impl Cluster {
             resident /= 2.0;
         }
         // Nor may doublings of the tables, which nobody is woken for, take it there unseen.
-        let ahead = self.tables[*shard].bytes_ahead();
+        let ahead = self.dataset.tables[*shard].bytes_ahead();
         let dataset = memory.dataset_at_resident(resident.max(0.0), load) - ahead;
-        Some((dataset / self.shares[*shard]).ceil())
+        Some((dataset / self.topology.shares[*shard]).ceil())
     }
 
-    fn saves_matter(&self, node: usize, held: Held, now: SimTime) -> bool {
-        let child = &self.nodes[node].child;
+    fn saves_matter(&self, node: NodeId, held: Held, now: SimTime) -> bool {
+        let child = &self.persistence.children[node];
         let from = self.saves_matter_from(node, now);
         self.mode == Mode::Eager
             || child.failed
             || now < child.disk_full_until
-            || self.nodes[node].slow.is_some()
+            || self.topology[node].slow.is_some()
             || child.feeding.is_some()
             || from.is_some_and(|from| held.bytes >= from)
     }
 
     /// What the save of the largest dataset can copy.
-    fn largest_copy(&self, node: usize) -> f64 {
-        let held = self.growth.held_at(SimTime::ZERO);
-        let share = self.shares[self.nodes[node].shard];
-        let most = self.nodes[node].memory.limit();
+    fn largest_copy(&self, node: NodeId) -> f64 {
+        let held = self.dataset.growth.held_at(SimTime::ZERO);
+        let share = self.topology.share_of(node);
+        let most = self.topology[node].memory.limit();
         let keys = held.keys * share * most / (held.bytes * share).max(1.0);
         let held = Held::of(keys, most, false);
         let ends = SimTime::ZERO + self.save_time(held);
@@ -358,51 +433,54 @@ impl Cluster {
     }
 
     /// A save that began before anybody was woken for it, if it still runs.
-    fn find_running(&mut self, node: usize, since: SimTime, cx: &mut Cx) {
-        let Node { fault, child, .. } = &self.nodes[node];
-        let alive = !is_gone(*fault) && child.alive_since <= since;
-        let held = self.growth.held_at(since);
-        let share = self.shares[self.nodes[node].shard];
+    fn find_running(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
+        let child = &self.persistence.children[node];
+        let alive = !self.topology[node].is_gone() && child.alive_since <= since;
+        let held = self.dataset.growth.held_at(since);
+        let share = self.topology.share_of(node);
         let ends = since + self.save_time(held.share(share));
         if alive && child.saving.is_none() && ends > cx.now {
             self.begin_save(node, since, cx);
         }
     }
 
-    fn begin_save(&mut self, node: usize, since: SimTime, cx: &mut Cx) {
-        let held = self.growth.held_at(since);
-        let share = self.shares[self.nodes[node].shard];
-        let open = self.growth.open_at(since);
+    fn begin_save(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
+        let held = self.dataset.growth.held_at(since);
+        let share = self.topology.share_of(node);
+        let open = self.dataset.growth.open_at(since);
         let held = held.share(share);
         let ends = since + self.save_time(held);
         let saving = self.saving(node, held, (since, ends), open);
-        self.nodes[node].child.saving = Some(saving);
+        self.persistence.children[node].saving = Some(saving);
         self.after(saving.ends - cx.now, ClusterTimer::Saved(node), cx);
     }
 
     /// The child that saves a shard's data.
     fn saving(
         &self,
-        node: usize,
+        node: NodeId,
         held: Held,
         (since, ends): (SimTime, SimTime),
         open: bool,
     ) -> Saving {
         let huge = |saves: &Saves| saves.spec.transparent_huge_pages;
         let huge = self
+            .persistence
             .saves
             .as_ref()
             .map_or(self.redis.huge_page_copy.is_some(), huge);
-        let entry = keyspace::entry(self.failover.cluster_mode()) as f64;
+        let Persistence {
+            entry, key_name, ..
+        } = self.persistence;
         let object = OBJECT as f64;
-        let value = held.bytes / held.keys.max(1.0) - entry - object - self.key_name;
+        let value = held.bytes / held.keys.max(1.0) - entry - object - key_name;
         let strings = Overwritten {
             keys: held.keys,
             entry,
             object,
             value: value.max(0.0),
         };
-        let writes = self.commands.1 * self.shares[self.nodes[node].shard];
+        let writes = self.clients.commands.1 * self.topology.share_of(node);
         Saving {
             since,
             ends,
@@ -419,32 +497,17 @@ impl Cluster {
         SimDuration::from_secs_f64(seconds)
     }
 
-    fn save_failed(&mut self, node: usize, why: &str, cx: &mut Cx) {
-        if !self.nodes[node].child.failed {
+    fn save_failed(&mut self, node: NodeId, why: &str, cx: &mut Cx) {
+        if !self.persistence.children[node].failed {
             cx.ledger.say(cx.now, || {
                 format!("{}: its save fails, {why}", self.node_name(node))
             });
         }
-        let saves = self.saves.as_ref().expect("this node saves");
+        let saves = self.persistence.saves.as_ref().expect("this node saves");
         let stops = saves.spec.stop_writes_on_bgsave_error
             && matches!(saves.spec.schedule, ScheduleSpec::SavePoints { .. });
         self.change(node, Change::SaveFailed(stops), cx);
         self.drain(cx);
-        self.save_at(node, cx.now + RETRY, cx);
+        self.persistence.save_at(node, cx.now + RETRY, self.id, cx);
     }
-
-    fn save_at(&mut self, node: usize, at: SimTime, cx: &mut Cx) {
-        let saves = self.saves.as_mut().expect("this node saves");
-        if let Some(due) = saves.plans[node].due.take() {
-            cx.agenda.cancel(due);
-        }
-        let event = Event::Cluster(self.id, ClusterTimer::SaveDue(node));
-        saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
-    }
-}
-
-/// Is there no process that could save?
-pub(super) fn is_gone(fault: Option<Condition>) -> bool {
-    use Condition::{HostLost, Killed, Loading};
-    matches!(fault, Some(Killed | Loading | HostLost))
 }

@@ -1,12 +1,12 @@
 //! After every event: what memory does to each node now, who hears of it, and what comes next.
 
-use sim::{Dist, SimDuration};
+use sim::SimDuration;
 
 use super::Cluster;
 use super::consequence::Consequence;
-use super::node::{Change, Promotion};
-use super::save::is_gone;
+use super::node::{Change, Promotion, is_gone};
 use crate::event::{ClusterTimer, Cx, Event};
+use crate::ids::{Id, NodeId};
 use crate::moment::What;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
@@ -16,14 +16,11 @@ use crate::redis::sync;
 use crate::spec::service::Access;
 use demand::answer::Answer;
 
-/// Saves draw from children of the same key by node.
-const LOADS: u64 = u64::MAX;
-
 impl Cluster {
     /// Brings every node's condition up to date, and plans the next look at memory and bus.
     pub(super) fn settle(&mut self, cx: &mut Cx) {
         self.drain(cx);
-        let held = self.growth.held_at(cx.now);
+        let held = self.dataset.growth.held_at(cx.now);
         self.settle_tables(held, cx);
         let settled = self.is_settled(cx.now);
         if !settled {
@@ -33,9 +30,9 @@ impl Cluster {
         }
         self.tell_truth(cx);
         let open = self.answer(Access::Write) == Answer::Ok;
-        let turns = self.growth.turns();
-        self.growth.set_open(cx.now, open);
-        let turned = turns != self.growth.turns();
+        let turns = self.dataset.growth.turns();
+        self.dataset.growth.set_open(cx.now, open);
+        let turned = turns != self.dataset.growth.turns();
         if turned {
             self.plan_streams(cx);
         }
@@ -43,13 +40,12 @@ impl Cluster {
         if turned || !settled {
             self.schedule_memory(held, cx);
         }
-        self.schedule_bus(cx);
-        self.schedule_sentinels(cx);
+        self.schedule_control(cx);
     }
 
     /// What memory does to every node now.
     fn settle_nodes(&mut self, held: Held, cx: &mut Cx) {
-        for node in 0..self.nodes.len() {
+        for node in self.topology.ids() {
             let mut trouble = self.trouble(node, held, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 trouble = self.trouble(node, held, cx.now);
@@ -66,18 +62,24 @@ impl Cluster {
 
     /// Changes a node. If that puts it into another condition, everybody concerned is still to
     /// be told.
-    pub(super) fn change(&mut self, node: usize, change: Change, cx: &mut Cx) {
+    pub(super) fn change(&mut self, node: NodeId, change: Change, cx: &mut Cx) {
         let before = self.condition(node);
-        self.nodes[node].apply(change);
+        match change {
+            Change::Fault(fault) => self.topology[node].fault = fault,
+            Change::Trouble(trouble) => self.topology[node].trouble = trouble,
+            Change::Forking(forking) => self.topology[node].forking = forking,
+            Change::Link(link) => self.replication[node].link = link,
+            Change::SaveFailed(failed) => self.persistence.children[node].failed = failed,
+        }
         let after = self.condition(node);
         if before == after {
             return;
         }
-        if is_gone(self.nodes[node].fault) {
-            self.nodes[node].child.died();
-            self.nodes[node].slow = None;
+        if self.topology[node].is_gone() {
+            self.persistence.children[node].died();
+            self.topology[node].slow = None;
         } else if is_gone(Some(before)) {
-            self.nodes[node].child.lives(cx.now);
+            self.persistence.children[node].lives(cx.now);
         }
         cx.ledger.say(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())
@@ -103,52 +105,24 @@ impl Cluster {
         ]);
     }
 
-    pub(super) fn on_follow(&mut self, shard: usize, node: usize, cx: &mut Cx) {
-        // Nobody tells clients of a node that they cannot reach; they ask again when they can.
-        if self.owners[shard] != node || self.nodes[node].known || !self.clients_reach(node) {
-            return;
-        }
-        cx.ledger.say(cx.now, || {
-            format!("clients follow to {}", self.node_name(node))
-        });
-        for other in 0..self.nodes.len() {
-            if self.nodes[other].shard == shard {
-                self.nodes[other].known = other == node;
-                self.nodes[other].loaded = false;
-            }
-        }
-        self.end_losses(shard, cx);
-        self.take_writes(shard, cx.now);
-        self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
-    }
-
-    pub(super) fn on_ramped(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].known && !self.nodes[node].loaded {
-            self.nodes[node].loaded = true;
-            cx.ledger.say(cx.now, || {
-                format!(
-                    "{}: all clients are back, with their buffers",
-                    self.node_name(node)
-                )
-            });
-        }
-    }
-
     /// A process that was not there, for the reason `was`, starts and reads its data.
-    pub(super) fn on_start(&mut self, node: usize, was: Condition, cx: &mut Cx) {
-        if self.nodes[node].fault != Some(was) {
+    pub(super) fn on_start(&mut self, node: NodeId, was: Condition, cx: &mut Cx) {
+        if self.topology[node].fault != Some(was) {
             return;
         }
         self.change(node, Change::Fault(Some(Condition::Loading)), cx);
         self.drain(cx);
-        let share = self.shares[self.nodes[node].shard];
-        let held = self.growth.held_at(cx.now);
+        let share = self.topology.share_of(node);
+        let held = self.dataset.growth.held_at(cx.now);
         self.settle_tables(held, cx);
         let held = held.share(share);
         let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
-        let takes = takes.scaled(self.load_factor(node));
+        let takes = takes.scaled(
+            self.persistence
+                .load_factor(node, self.redis.sync.load_spread),
+        );
         let load = self.load(node, cx.now);
-        let fits = self.nodes[node].memory.loadable(held.bytes, load);
+        let fits = self.topology[node].memory.loadable(held.bytes, load);
         if fits < 1.0 {
             self.after(takes.scaled(fits), ClusterTimer::LoadKilled(node), cx);
         } else {
@@ -156,38 +130,22 @@ impl Cluster {
         }
     }
 
-    /// What a load takes over its median, drawn for each load of a node.
-    fn load_factor(&mut self, node: usize) -> f64 {
-        let Some(spread) = self.redis.sync.load_spread else {
-            return 1.0;
-        };
-        let loads = u64::from(self.nodes[node].loads);
-        self.nodes[node].loads += 1;
-        let second = SimDuration::from_secs(1);
-        let factor = Dist::LogNormal {
-            median: second,
-            p90: second.scaled(spread.get()),
-        };
-        let mut rng = self.save_key.child(LOADS).at(node as u64, loads);
-        factor.sample(&mut rng).as_secs_f64()
-    }
-
-    pub(super) fn on_loaded(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].fault != Some(Condition::Loading) {
+    pub(super) fn on_loaded(&mut self, node: NodeId, cx: &mut Cx) {
+        if self.topology[node].fault != Some(Condition::Loading) {
             return;
         }
         self.change(node, Change::Fault(None), cx);
         self.drain(cx);
-        if self.nodes[node].known {
+        if self.clients[node].known {
             // Its clients come back with their buffers.
-            self.nodes[node].loaded = false;
+            self.clients[node].loaded = false;
             self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
         }
     }
 
     /// What a process loads does not fit: the kernel kills it again.
-    pub(super) fn on_load_killed(&mut self, node: usize, cx: &mut Cx) {
-        if self.nodes[node].fault == Some(Condition::Loading) {
+    pub(super) fn on_load_killed(&mut self, node: NodeId, cx: &mut Cx) {
+        if self.topology[node].fault == Some(Condition::Loading) {
             cx.ledger.say(cx.now, || {
                 format!("{}: what it loads does not fit", self.node_name(node))
             });
@@ -196,7 +154,7 @@ impl Cluster {
     }
 
     /// A promotion that was to cure a trouble, and the promoted node has it too.
-    pub(super) fn note_useless(&mut self, node: usize, condition: Condition, cx: &mut Cx) {
+    pub(super) fn note_useless(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
         let sick = match condition {
             Condition::AtMaxmemory
             | Condition::SaveFailed
@@ -209,11 +167,11 @@ impl Cluster {
             | Condition::Hung
             | Condition::HostLost => false,
         };
-        let Some(Promotion { useless: false, at }) = self.nodes[node].promoted else {
+        let Some(Promotion { useless: false, at }) = self.topology[node].promoted else {
             return;
         };
         if sick {
-            self.nodes[node].promoted = Some(Promotion { at, useless: true });
+            self.topology[node].promoted = Some(Promotion { at, useless: true });
             cx.ledger.useless_failovers += 1;
             let name = self.node_name(node);
             cx.ledger
@@ -236,21 +194,21 @@ impl Cluster {
             Answer::Hang => ("writes hang".to_owned(), Tone::Bad),
             Answer::Error(cause) => (format!("writes fail: {}", cause.name()), Tone::Bad),
         };
-        let label = format!("{} cluster", self.name);
+        let label = format!("{} cluster", self.plan.name);
         cx.ledger
             .state(cx.now, RowGroup::Truth, &label, &state, tone);
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].shard != 0 {
+        for node in self.topology.ids() {
+            if self.topology[node].shard.index() != 0 {
                 continue;
             }
             let condition = self.condition(node);
-            let role = if self.nodes[node].primary {
+            let role = if self.topology[node].primary {
                 "primary"
             } else {
                 "replica"
             };
             let tone = match condition {
-                Condition::Healthy if self.nodes[node].primary => Tone::Good,
+                Condition::Healthy if self.topology[node].primary => Tone::Good,
                 Condition::Healthy => Tone::Idle,
                 Condition::Loading | Condition::LoadingCopy | Condition::Forking => Tone::Busy,
                 Condition::AtMaxmemory

@@ -16,21 +16,22 @@
 use rand::RngExt;
 use sim::{SimDuration, SimTime, StreamKey};
 
-use super::node::Link;
-use super::{Cluster, Node};
+use super::Cluster;
+use super::node::Node;
+use super::replication::Stream;
 use crate::event::Cx;
+use crate::ids::{Id, NodeId, ShardId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Condition;
-use crate::redis::replication::{Cron, History, Lineage, SECOND};
+use crate::redis::replication::{Cron, SECOND};
 use crate::spec::{SystemSpec, WorkloadSpec};
-use failover::cluster_bus::ReplicaLink;
 
 /// The bus draws from positions of the same stream; phases of crons are a sub-stream of it.
 const CRON: u64 = u64::MAX;
 
 /// A node's `replicationCron`, at a phase of its own.
-pub(super) fn cron(key: StreamKey, node: usize) -> Cron {
-    let phase = key.child(CRON).at(node as u64, 0).random::<f64>();
+pub(super) fn cron(key: StreamKey, node: NodeId) -> Cron {
+    let phase = key.child(CRON).at(node.index() as u64, 0).random::<f64>();
     Cron {
         phase: SimDuration::from_secs_f64(phase * SECOND.as_secs_f64()),
     }
@@ -57,109 +58,75 @@ pub(super) fn write_size(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
 
 impl Cluster {
     /// Bytes of writes to a shard that were accepted by `at`, if writes stay as they are.
-    fn stream(&self, shard: usize, at: SimTime) -> u64 {
-        let share = self.shares[shard];
-        let rate = self.other_writes * share / self.write_size.max(1.0);
-        let writes = (rate * self.growth.open_for(at).as_secs_f64()).floor();
-        (self.growth.added_at(at) * share) as u64 + (writes * self.write_size) as u64
+    fn stream(&self, shard: ShardId, at: SimTime) -> u64 {
+        let share = self.topology.shares[shard];
+        let rate = self.replication.other_writes * share / self.replication.write_size.max(1.0);
+        let writes = (rate * self.dataset.growth.open_for(at).as_secs_f64()).floor();
+        (self.dataset.growth.added_at(at) * share) as u64
+            + (writes * self.replication.write_size) as u64
     }
 
     /// A node's offset at `at`, which is at most a network delay back.
-    pub(super) fn offset(&self, node: usize, at: SimTime) -> u64 {
-        let Node {
-            lineage,
-            taking,
-            shard,
-            ..
-        } = &self.nodes[node];
-        let taken = taking.map_or(0, |mark| self.stream(*shard, at).saturating_sub(mark));
+    pub(super) fn offset(&self, node: NodeId, at: SimTime) -> u64 {
+        let shard = self.topology[node].shard;
+        let Stream {
+            lineage, taking, ..
+        } = &self.replication[node];
+        let taken = taking.map_or(0, |mark| self.stream(shard, at).saturating_sub(mark));
         lineage.offset() + taken
     }
 
     /// Brings a node's lineage up to date.
-    pub(super) fn note_offset(&mut self, node: usize, now: SimTime) {
-        if self.nodes[node].taking.is_some() {
+    pub(super) fn note_offset(&mut self, node: NodeId, now: SimTime) {
+        if self.replication[node].taking.is_some() {
             let offset = self.offset(node, now);
-            let mark = self.stream(self.nodes[node].shard, now);
-            self.nodes[node].lineage.advance_to(offset);
-            self.nodes[node].taking = Some(mark);
+            let mark = self.stream(self.topology[node].shard, now);
+            self.replication[node].lineage.advance_to(offset);
+            self.replication[node].taking = Some(mark);
         }
     }
 
     /// Clients write to one node of the shard from now on: the one that they know, or, if that is a
     /// replica and sends them on, the owner.
-    pub(super) fn take_writes(&mut self, shard: usize, now: SimTime) {
+    pub(super) fn take_writes(&mut self, shard: ShardId, now: SimTime) {
         let known = self.known_owner(shard);
-        let taker = if self.nodes[known].primary {
+        let taker = if self.topology[known].primary {
             known
         } else {
-            self.owners[shard]
+            self.topology.owners[shard]
         };
         let mark = self.stream(shard, now);
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].shard == shard {
+        for node in self.topology.ids() {
+            if self.topology[node].shard == shard {
                 self.note_offset(node, now);
-                self.nodes[node].taking = (node == taker).then_some(mark);
+                self.replication[node].taking = (node == taker).then_some(mark);
             }
-        }
-    }
-
-    /// A name for a new history.
-    pub(super) fn new_history(&mut self) -> History {
-        self.histories += 1;
-        History(self.histories)
-    }
-
-    /// Up to when a replica's data hold what was acknowledged. One that catches up is taken to have
-    /// nothing of it yet: some milliseconds too little, seconds after a full synchronisation.
-    pub(super) fn covered(&self, node: usize, now: SimTime) -> SimTime {
-        match self.nodes[node].link {
-            Link::Streaming => now.saturating_sub(self.redis.latency),
-            Link::CatchingUp { from, .. } => from,
-            Link::None
-            | Link::Apart { .. }
-            | Link::Waiting { .. }
-            | Link::Receiving(_)
-            | Link::Loading(_) => self.nodes[node].covered,
         }
     }
 
     /// The replica of a shard that has most of what was acknowledged, of those that are fit.
     pub(super) fn best_replica(
         &self,
-        shard: usize,
+        shard: ShardId,
         now: SimTime,
-        fit: impl Fn(&usize) -> bool,
-    ) -> Option<usize> {
-        let mut replicas = self.replicas_of(shard);
+        fit: impl Fn(&NodeId) -> bool,
+    ) -> Option<NodeId> {
+        let mut replicas = self.topology.replicas_of(shard);
         replicas.retain(fit);
         // Of equals the first, as `max_by_key` would take the last.
         replicas.reverse();
-        replicas.into_iter().max_by_key(|n| self.covered(*n, now))
-    }
-
-    /// Does a replica hold its primary's data, if not the latest?
-    pub(super) fn has_data(&self, node: usize) -> bool {
-        match self.nodes[node].link {
-            Link::Streaming | Link::CatchingUp { .. } => true,
-            Link::Apart { .. } => self.nodes[node].positioned,
-            Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
-        }
+        let covered = |n: &NodeId| self.replication.covered(*n, now, self.redis.latency);
+        replicas.into_iter().max_by_key(covered)
     }
 
     /// A promotion puts on record what it loses; clients add to it while they write to a former
     /// primary.
-    pub(super) fn lose_writes(&mut self, shard: usize, promoted: usize, cx: &mut Cx) {
-        let from = self.covered(promoted, cx.now);
-        self.losses[shard].push(cx.ledger.lost_acks.len());
+    pub(super) fn lose_writes(&mut self, shard: ShardId, promoted: NodeId, cx: &mut Cx) {
+        let from = self
+            .replication
+            .covered(promoted, cx.now, self.redis.latency);
+        self.replication.loses(shard, cx.ledger.lost_acks.len());
         cx.ledger.lost_acks.push((from, cx.end, self.id));
-    }
-
-    /// No client writes to a former primary of the shard any more.
-    pub(super) fn end_losses(&mut self, shard: usize, cx: &mut Cx) {
-        for loss in self.losses[shard].drain(..) {
-            cx.ledger.lost_acks[loss].1 = cx.now;
-        }
     }
 
     /// A process starts, and does not know where it stood, or it goes on after it hung.
@@ -168,77 +135,62 @@ impl Cluster {
     /// them before it reads from the bus that it was deposed (rule P7): it has diverged.
     pub(super) fn process_changed(
         &mut self,
-        node: usize,
+        node: NodeId,
         before: Condition,
         after: Condition,
         cx: &Cx,
     ) {
         self.note_offset(node, cx.now);
         if matches!(before, Condition::Killed | Condition::HostLost) {
-            let history = self.new_history();
-            self.nodes[node].lineage.restart(history);
-            self.nodes[node].positioned = false;
-            self.nodes[node].heard = ReplicaLink::NeverSynced;
+            let history = self.replication.new_history();
+            self.replication[node].restart(history);
         }
         let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
         if hangs(after) && !hangs(before) {
-            self.nodes[node].queued = self.nodes[node].known;
+            self.replication[node].queued = self.clients[node].known;
         }
-        let Node { primary, shard, .. } = self.nodes[node];
-        let deposed = primary && self.owners[shard] != node;
-        if hangs(before) && after.streams() && deposed && self.nodes[node].queued {
-            let writes = self.commands.1 / self.commands.0.max(1e-9);
+        let Node { primary, shard, .. } = &self.topology[node];
+        let deposed = *primary && self.topology.owners[*shard] != node;
+        if hangs(before) && after.streams() && deposed && self.replication[node].queued {
+            let (commands, writes) = self.clients.commands;
+            let writes = writes / commands.max(1e-9);
             let queued = (f64::from(self.redis.connections) * writes).floor();
-            let offset = self.nodes[node].lineage.offset();
-            let more = (queued * self.write_size) as u64;
-            self.nodes[node].lineage.advance_to(offset + more);
+            let offset = self.replication[node].lineage.offset();
+            let more = (queued * self.replication.write_size) as u64;
+            self.replication[node].lineage.advance_to(offset + more);
         }
     }
 
     /// A replica now belongs to another shard: nothing that it has counts there.
-    pub(super) fn change_shard(&mut self, node: usize, shard: usize, cx: &Cx) {
+    pub(super) fn change_shard(&mut self, node: NodeId, shard: ShardId, cx: &Cx) {
         self.note_offset(node, cx.now);
-        let history = self.new_history();
-        let moved = &mut self.nodes[node];
-        moved.shard = shard;
-        moved.lineage.restart(history);
-        moved.positioned = false;
-        moved.heard = ReplicaLink::NeverSynced;
+        let history = self.replication.new_history();
+        self.topology[node].shard = shard;
+        let moved = &mut self.replication[node];
+        moved.restart(history);
         moved.covered = SimTime::ZERO;
         moved.taking = None;
     }
 
     /// All nodes of a shard hold the same data, in a new history.
-    pub(super) fn copy_all(&mut self, shard: usize, cx: &mut Cx) {
-        self.end_losses(shard, cx);
-        let history = self.new_history();
-        let owner = self.owners[shard];
-        let replicas = self.replicas_of(shard);
+    pub(super) fn copy_all(&mut self, shard: ShardId, cx: &mut Cx) {
+        self.replication.end_losses(shard, cx);
+        let history = self.replication.new_history();
+        let owner = self.topology.owners[shard];
+        let replicas = self.topology.replicas_of(shard);
         for n in replicas.iter().chain([&owner]) {
-            let node = &mut self.nodes[*n];
-            node.lineage = Lineage::new(history);
-            node.follows = (*n != owner).then_some(owner);
-            node.link = if *n == owner {
-                Link::None
-            } else {
-                Link::Streaming
-            };
-            node.positioned = true;
-            node.heard = ReplicaLink::Up;
-            node.covered = cx.now;
-            node.taking = None;
-            node.alone = (*n == owner && replicas.is_empty()).then_some(cx.now);
-            node.soft_since = None;
-            node.wait += 1;
+            let follows = (*n != owner).then_some(owner);
+            let alone = replicas.is_empty();
+            self.replication[*n].set_up_anew(history, follows, alone, cx.now);
         }
         self.take_writes(shard, cx.now);
     }
 
     /// The cluster's state is set up anew: all of a shard follow its owner.
-    pub(super) fn set_up_anew(&mut self, shard: usize, cx: &mut Cx) {
-        let owner = self.owners[shard];
-        for node in self.replicas_of(shard) {
-            if self.nodes[node].follows != Some(owner) {
+    pub(super) fn set_up_anew(&mut self, shard: ShardId, cx: &mut Cx) {
+        let owner = self.topology.owners[shard];
+        for node in self.topology.replicas_of(shard) {
+            if self.replication[node].follows != Some(owner) {
                 self.follow_primary(node, owner, cx);
                 self.drain(cx);
             }

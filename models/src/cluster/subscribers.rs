@@ -4,6 +4,7 @@ use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::{NodeId, ShardId};
 use crate::redis::output::{OutputLimits, SlowSubscribers, message_on_wire};
 
 /// What a slow-subscriber fault asks for.
@@ -23,7 +24,7 @@ pub struct SlowSubscriber {
 
 /// Subscribers of a node that do not read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slow {
+pub(super) struct Slow {
     asked: SlowSubscriber,
     buffers: SlowSubscribers,
     until: SimTime,
@@ -48,8 +49,8 @@ impl Slow {
 
 impl Cluster {
     /// Subscribers of a shard's owner stop reading.
-    pub fn slow_subscribers(&mut self, shard: usize, asked: SlowSubscriber, cx: &mut Cx) {
-        let owner = self.owners[shard];
+    pub fn slow_subscribers(&mut self, shard: ShardId, asked: SlowSubscriber, cx: &mut Cx) {
+        let owner = self.topology.owners[shard];
         cx.ledger.say(cx.now, || {
             let (name, count) = (self.node_name(owner), asked.subscribers);
             format!("{name}: subscribers stop reading ({count})")
@@ -60,14 +61,14 @@ impl Cluster {
     }
 
     /// Something happens to a node's slow subscribers.
-    pub(super) fn on_slow(&mut self, node: usize, cx: &mut Cx) {
-        let Some(slow) = self.nodes[node].slow else {
+    pub(super) fn on_slow(&mut self, node: NodeId, cx: &mut Cx) {
+        let Some(slow) = self.topology[node].slow else {
             return;
         };
         if slow.turns != cx.now {
             return;
         }
-        self.nodes[node].slow = None;
+        self.topology[node].slow = None;
         if cx.now >= slow.until {
             cx.ledger.say(cx.now, || {
                 format!("{}: its subscribers read again", self.node_name(node))
@@ -91,7 +92,7 @@ impl Cluster {
     /// They are connected and do not read for a stretch of time.
     fn listen(
         &mut self,
-        node: usize,
+        node: NodeId,
         asked: SlowSubscriber,
         (since, until): (SimTime, SimTime),
         cx: &mut Cx,
@@ -114,11 +115,11 @@ impl Cluster {
         let evicted = pubsub
             .maxmemory_clients
             .filter(|share| share.get() > 0.0)
-            .zip(self.nodes[node].memory.maxmemory())
+            .zip(self.topology[node].memory.maxmemory())
             .map(|(share, limit)| buffers.evicted(share.get() * limit, others));
         let cut_off = buffers.cut_off(&limits).into_iter().chain(evicted).min();
         let turns = cut_off.map_or(until, |at| at.min(until));
-        self.nodes[node].slow = Some(Slow {
+        self.topology[node].slow = Some(Slow {
             asked,
             buffers,
             until,

@@ -11,6 +11,7 @@ use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::ShardId;
 use crate::redis::growth::{Held, Measure};
 use crate::redis::table::{self, LOAD_MAX, Table};
 use demand::Mode;
@@ -62,8 +63,8 @@ impl Tables {
 
 impl Cluster {
     /// A shard's tables at `now`, with the doublings that nobody was woken for.
-    pub(super) fn tables_at(&self, shard: usize, held: Held, now: SimTime) -> Tables {
-        let mut tables = self.tables[shard];
+    pub(super) fn tables_at(&self, shard: ShardId, held: Held, now: SimTime) -> Tables {
+        let mut tables = self.dataset.tables[shard];
         self.bring_up(&mut tables.main, Measure::Keys, shard, held, now);
         self.bring_up(&mut tables.expires, Measure::Expiring, shard, held, now);
         tables
@@ -85,7 +86,7 @@ impl Cluster {
                 self.after(at - cx.now, ClusterTimer::Rehashed, cx);
             }
             tables.woken_until = next;
-            self.tables[shard] = tables;
+            self.dataset.tables[shard] = tables;
         }
     }
 
@@ -93,10 +94,10 @@ impl Cluster {
     /// can matter by now, else at the third.
     pub(super) fn doublings(
         &self,
-        shard: usize,
+        shard: ShardId,
         awake: bool,
     ) -> impl Iterator<Item = (Measure, f64)> + '_ {
-        let tables = &self.tables[shard];
+        let tables = &self.dataset.tables[shard];
         let bound = move |growing: Growing, measure| {
             let loads = if awake || self.mode == Mode::Eager {
                 [1.0, LOAD_MAX]
@@ -110,16 +111,16 @@ impl Cluster {
     }
 
     /// Keys over all shards from which on this shard's table holds more than `load` a bucket.
-    fn keys_beyond(&self, growing: Growing, load: f64, shard: usize) -> f64 {
+    fn keys_beyond(&self, growing: Growing, load: f64, shard: ShardId) -> f64 {
         let keys = (growing.table.buckets as f64 * load).floor() + 1.0;
-        (keys / self.shares[shard]).ceil()
+        (keys / self.topology.shares[shard]).ceil()
     }
 
     fn bring_up(
         &self,
         growing: &mut Growing,
         measure: Measure,
-        shard: usize,
+        shard: ShardId,
         held: Held,
         now: SimTime,
     ) {
@@ -141,20 +142,23 @@ impl Cluster {
                 return;
             }
             let until = now + SimDuration::from_nanos(1);
-            let at = self.growth.reached(measure, due, growing.seen, until);
+            let at = self
+                .dataset
+                .growth
+                .reached(measure, due, growing.seen, until);
             growing.seen = at.unwrap_or(now);
             growing.table = doubled;
-            let pace = self.commands.1 * self.shares[shard];
+            let pace = self.clients.commands.1 * self.topology.shares[shard];
             growing.moved_at = Some(growing.seen + table::rehash_time(doubled.old, pace));
         }
     }
 
     /// A table is not enlarged beyond `maxmemory` (server.c: dictExpandAllowed).
-    fn may_double(&self, shard: usize, held: Held, doubled: Table, now: SimTime) -> bool {
-        let owner = self.owners[shard];
-        let dataset = held.bytes * self.shares[shard];
+    fn may_double(&self, shard: ShardId, held: Held, doubled: Table, now: SimTime) -> bool {
+        let owner = self.topology.owners[shard];
+        let dataset = held.bytes * self.topology.shares[shard];
         let more = table::bytes(doubled.buckets) as f64;
-        self.nodes[owner]
+        self.topology[owner]
             .memory
             .allows(dataset, self.load(owner, now), more)
     }

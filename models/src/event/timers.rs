@@ -2,6 +2,8 @@
 
 use sim::SimTime;
 
+use crate::ids::{HostId, NodeId, ShardId};
+
 /// What a cluster waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterTimer {
@@ -9,47 +11,45 @@ pub enum ClusterTimer {
     Memory,
     /// A shard's old hash table is empty.
     Rehashed,
-    /// The bus has something to do.
-    Bus,
-    /// The Sentinels have something to do.
-    Sentinels,
+    /// The bus or the Sentinels have something to do.
+    Control,
     /// The provider's control plane has made up its mind about a shard.
     Provider {
         /// The shard.
-        shard: usize,
+        shard: ShardId,
         /// What it had seen of the shard by then.
         turn: u32,
     },
     /// Clients have learnt of a shard's new owner.
     Follow {
         /// The shard.
-        shard: usize,
+        shard: ShardId,
         /// The node that they were told of.
-        node: usize,
+        node: NodeId,
     },
     /// Clients are back on a node with all connections.
-    Ramped(usize),
+    Ramped(NodeId),
     /// A supervisor starts a killed process again.
-    Restart(usize),
+    Restart(NodeId),
     /// A node's host is there again.
-    HostBack(usize),
+    HostBack(NodeId),
     /// A Sentinel's host is there again.
     SentinelBack {
         /// The host.
-        host: usize,
+        host: HostId,
     },
     /// A process has read its data.
-    Loaded(usize),
+    Loaded(NodeId),
     /// A process has read as much as fits.
-    LoadKilled(usize),
+    LoadKilled(NodeId),
     /// A node's save is due.
-    SaveDue(usize),
+    SaveDue(NodeId),
     /// A child is done.
-    Saved(usize),
+    Saved(NodeId),
     /// Something happens to a node's slow subscribers.
-    Slow(usize),
+    Slow(NodeId),
     /// A fault that was to last some time is over.
-    FaultEnds(usize),
+    FaultEnds(NodeId),
     /// Consumers of a workload's queue are back at their pace.
     ConsumersBack {
         /// The workload.
@@ -63,12 +63,12 @@ pub enum ClusterTimer {
     /// A replica's stream has waited long enough.
     Stream {
         /// The replica.
-        node: usize,
+        node: NodeId,
         /// The wait's number; an abandoned one says nothing.
         wait: u32,
     },
     /// A source's `fork` is done.
-    Forked(usize),
+    Forked(NodeId),
     /// The network is whole again.
     Mended,
     /// Larger nodes have their data and take over.

@@ -135,7 +135,7 @@ impl Strike for Burst {
         let name = &self.workload;
         cx.ledger
             .say(cx.now, || format!("the {name} data begins to grow fast"));
-        let row = format!("{} cluster", cluster.name);
+        let row = format!("{} cluster", cluster.plan.name);
         cx.ledger
             .mark(cx.now, &row, || format!("{name} grows fast"));
     }

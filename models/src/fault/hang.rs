@@ -56,6 +56,7 @@ impl Strike for Params {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{read, strike, wrong};
+    use crate::ids::{Id, NodeId};
     use crate::redis::capability::Reply;
 
     const HANG: &str = r#"kind = "hang"
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_fullest_primary_accepts_connections_and_answers_nothing() {
-        let seen = strike(HANG, "log at 00:10:00.000: hang of 3min").seen(0);
+        let seen = strike(HANG, "log at 00:10:00.000: hang of 3min").seen(NodeId::from_index(0));
         assert_eq!(seen.tcp, Reply::Fine);
         assert_eq!(seen.ping, Reply::Silence);
     }

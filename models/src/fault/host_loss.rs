@@ -9,6 +9,7 @@ use super::{Draw, Drawn, FaultKind, Strike, check_target};
 use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::findings::Findings;
+use crate::ids::{HostId, Id};
 use crate::spec::SystemSpec;
 
 /// A host of the cluster is gone without a word, with every node on it, and comes back later:
@@ -58,13 +59,14 @@ impl Strike for Params {
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        cluster.lose_host(usize::from(self.host), self.lasts, cx);
+        cluster.lose_host(HostId::from_index(self.host.into()), self.lasts, cx);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{read, strike, wrong};
+    use crate::ids::{Id, NodeId};
     use crate::redis::capability::Reply;
 
     const LOSS: &str = r#"kind = "host-loss"
@@ -76,8 +78,8 @@ mod tests {
     #[test]
     fn the_node_on_it_is_silent() {
         let cluster = strike(LOSS, "log at 00:10:00.000: host 1 lost for 3min");
-        assert_eq!(cluster.seen(1).tcp, Reply::Silence);
-        assert_eq!(cluster.seen(0).tcp, Reply::Fine);
+        assert_eq!(cluster.seen(NodeId::from_index(1)).tcp, Reply::Silence);
+        assert_eq!(cluster.seen(NodeId::from_index(0)).tcp, Reply::Fine);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::cluster::Cluster;
 use crate::cluster::Cut;
 use crate::event::Cx;
 use crate::findings::Findings;
+use crate::ids::{HostId, Id};
 use crate::spec::SystemSpec;
 
 /// Some hosts of a cluster are cut off from the others for a while, both ways. Nodes on them go
@@ -90,8 +91,9 @@ impl Strike for Params {
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        let host = |host: &u16| HostId::from_index((*host).into());
         let cut = Cut {
-            hosts: self.hosts.iter().map(|host| usize::from(*host)).collect(),
+            hosts: self.hosts.iter().map(host).collect(),
             with_clients: self.clients == SideSpec::Hosts,
         };
         cluster.partition(cut, self.lasts, cx);
@@ -101,6 +103,7 @@ impl Strike for Params {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{read, strike, wrong};
+    use crate::ids::Id;
     use crate::redis::capability::Reply;
 
     const CUT: &str = r#"kind = "partition"
@@ -115,9 +118,9 @@ mod tests {
         let record = "log at 00:10:00.000: hosts [0, 1] cut off for 3min";
         let silent = |cut: &str| {
             let cluster = strike(cut, record);
-            let nodes = 0..cluster.nodes().len();
+            let nodes = cluster.nodes();
             let silent = nodes.filter(|n| cluster.seen(*n).tcp == Reply::Silence);
-            silent.collect::<Vec<usize>>()
+            silent.map(Id::index).collect::<Vec<usize>>()
         };
         assert_eq!(silent(CUT), [0, 1]);
         let inside = CUT.replace("others", "hosts");

@@ -113,7 +113,7 @@ impl Strike for Backlog {
         let name = &self.name;
         cx.ledger
             .say(cx.now, || format!("the consumers of {name} are slow"));
-        let row = format!("{} cluster", cluster.name);
+        let row = format!("{} cluster", cluster.plan.name);
         cx.ledger
             .mark(cx.now, &row, || format!("jobs of {name} pile up"));
         if let Some(lasts) = self.lasts {

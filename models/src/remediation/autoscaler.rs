@@ -124,7 +124,7 @@ impl Autoscaler {
         }
         self.scale = scale;
         self.last_action = Some(cx.now);
-        let entity = self.actions * 1024 + cluster.entity;
+        let entity = self.actions * 1024 + cluster.plan.entity();
         self.actions += 1;
         let mut rng = streams.stream(streams::PROVIDER, entity);
         let provision = self.spec.provision.sample(&mut rng);

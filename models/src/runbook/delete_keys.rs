@@ -54,6 +54,7 @@ mod tests {
 
     use super::super::tests::{Bench, wrong};
     use super::*;
+    use crate::ids::{Id, ShardId};
 
     #[test]
     fn memory_is_free_at_once() {
@@ -64,7 +65,7 @@ mod tests {
         };
         let usage = |bench: &Bench| {
             let (_, cluster) = bench.clusters.iter().next().expect("there is one");
-            cluster.usage(0, SimTime::ZERO)
+            cluster.usage(ShardId::from_index(0), SimTime::ZERO)
         };
         let before = usage(&bench);
         delete("log").take_effect(&mut bench.site());

@@ -70,6 +70,7 @@ impl Remedy for Params {
 mod tests {
     use super::super::tests::{Bench, wrong};
     use super::*;
+    use crate::ids::{Id, NodeId};
 
     #[test]
     fn the_node_that_fails_is_waited_for() {
@@ -79,7 +80,8 @@ mod tests {
         let [pending] = &mut bench.pending[..] else {
             panic!("one node is restarted");
         };
-        assert!(matches!(pending, PendingOperation::Start { node: 0, .. }));
+        let first = NodeId::from_index(0);
+        assert!(matches!(pending, PendingOperation::Start { node, .. } if *node == first));
         assert!(pending.lasts(&bench.clusters));
     }
 

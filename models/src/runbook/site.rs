@@ -6,7 +6,7 @@ use sim::quantity::Factor;
 use super::{Begun, Effect};
 use crate::cluster::Cluster;
 use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet, ServiceId};
+use crate::ids::{ClusterId, Fleet, NodeId, ServiceId, ShardId};
 use crate::service::Service;
 use crate::spec::SystemSpec;
 use demand::Control;
@@ -42,7 +42,7 @@ pub enum PendingOperation {
         /// Of this cluster.
         cluster: ClusterId,
         /// The node.
-        node: usize,
+        node: NodeId,
         /// It has begun to read its data.
         loads: bool,
     },
@@ -74,7 +74,7 @@ impl Site<'_> {
         &mut self,
         factor: Factor,
         takes: SimDuration,
-        shards: impl Fn(&Cluster, &Cx) -> Vec<usize>,
+        shards: impl Fn(&Cluster, &Cx) -> Vec<ShardId>,
     ) -> Begun {
         let interruption = self.system.redis.cut_over;
         for id in &self.concerned {
@@ -106,7 +106,7 @@ impl Site<'_> {
     pub(super) fn home(&self, name: &str) -> (ClusterId, usize) {
         let workload = self.system.workload(name);
         let mut clusters = self.clusters.iter();
-        let home = clusters.find(|(_, cluster)| cluster.workloads.contains(&workload));
+        let home = clusters.find(|(_, cluster)| cluster.plan.workloads.contains(&workload));
         (home.expect("every workload lives on a cluster").0, workload)
     }
 }

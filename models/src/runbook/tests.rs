@@ -6,7 +6,7 @@ use super::{PendingOperation, Remedy, RemedySpec, Site};
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::given::{self, Tables};
-use crate::ids::{ClusterId, Fleet, Id, ServiceId};
+use crate::ids::{ClusterId, Fleet, Id, ServiceId, ShardId};
 use crate::ledger::Ledger;
 use crate::service::{Need, Service};
 use crate::spec::service::{Access, Keys};
@@ -52,8 +52,8 @@ impl Bench {
     /// The primary of the first shard hangs, and writes with it.
     pub fn hang(&mut self) {
         let mut site = self.site();
-        let id = ClusterId::from_index(0);
-        site.clusters[id].hang(0, SimDuration::from_hours(1), &mut site.cx);
+        let (id, shard) = (ClusterId::from_index(0), ShardId::from_index(0));
+        site.clusters[id].hang(shard, SimDuration::from_hours(1), &mut site.cx);
         for (_, service) in site.services.iter_mut() {
             service.refresh(site.clusters, &mut site.cx);
         }

@@ -63,7 +63,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         )
     };
     let scaler = |scaler| {
-        let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.name);
+        let of = |(id, c): (ClusterId, &Cluster)| Autoscaler::new(scaler, id, &c.plan.name);
         clusters.iter().map(of).collect()
     };
     World {
@@ -148,7 +148,7 @@ fn alerts(
         for (i, subject) in subjects.into_iter().enumerate() {
             let id = AlertId::from_index(alerts.len());
             let label = match subject {
-                alert::Subject::Cluster(of) => format!("{}, {}", rule.name, clusters[of].name),
+                alert::Subject::Cluster(of) => format!("{}, {}", rule.name, clusters[of].plan.name),
                 alert::Subject::Service(_) => rule.name.clone(),
             };
             let mut made = Alert::new(id, rule, subject, label, streams, mode);
@@ -187,7 +187,7 @@ fn wire_service(
     let cluster_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
         let workload = workload.expect("validated: services name workloads");
-        let is_it = |c: &Cluster| c.cell == cell && c.workloads.contains(&workload);
+        let is_it = |c: &Cluster| c.plan.cell == cell && c.plan.workloads.contains(&workload);
         let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };

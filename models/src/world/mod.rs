@@ -196,7 +196,7 @@ impl World<'_> {
         let hit = self
             .clusters
             .iter_mut()
-            .find(|(_, c)| c.cell == fault.cell && c.workloads.contains(&fault.workload));
+            .find(|(_, c)| c.plan.cell == fault.cell && c.plan.workloads.contains(&fault.workload));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
         cx.ledger.moment(cx.now, What::Fault, fault.kind);
         fault.strike.strike(cluster, cx);

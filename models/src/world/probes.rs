@@ -8,7 +8,7 @@ use crate::check::{Order, Subject};
 use crate::cluster::Cluster;
 use crate::cluster::operate::Demand;
 use crate::event::{Cx, Event};
-use crate::ids::{CheckId, ClusterId, Fleet, Id, ServiceId};
+use crate::ids::{CheckId, ClusterId, Fleet, Id, NodeId, ServiceId, ShardId};
 use crate::people::Page;
 use crate::redis::capability::Reply;
 use crate::remediation::alert::Sees;
@@ -51,11 +51,11 @@ pub(super) struct Reached<'a> {
 
 impl Reached<'_> {
     /// What the owner of a shard replies, or the best of what any node of a cluster does.
-    fn node(&self, reply: impl Fn(&Cluster, usize) -> Reply) -> Reply {
+    fn node(&self, reply: impl Fn(&Cluster, NodeId) -> Reply) -> Reply {
         match self.subject {
             Subject::Cluster(id) => {
                 let cluster = &self.clusters[id];
-                let replies = (0..cluster.nodes().len()).map(|node| reply(cluster, node));
+                let replies = cluster.nodes().map(|node| reply(cluster, node));
                 let best = replies.min_by_key(|reply| ProbeResult::from(*reply));
                 best.expect("a cluster has nodes")
             }
@@ -68,7 +68,7 @@ impl Reached<'_> {
     }
 
     /// The cluster and the shard whose owner is asked.
-    fn shard(&self) -> (&Cluster, usize) {
+    fn shard(&self) -> (&Cluster, ShardId) {
         match self.subject {
             Subject::Shard(id, shard) => (&self.clusters[id], shard),
             Subject::Cluster(_) | Subject::Service(_) => {

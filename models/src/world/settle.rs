@@ -393,19 +393,19 @@ fn blast(world: &World) -> Vec<BlastMinutes> {
         };
         let mut push = |reached: Reached, name: &str, down: Intervals| {
             rows.push(BlastMinutes {
-                cluster: cluster.name.clone(),
+                cluster: cluster.plan.name.clone(),
                 reached,
                 name: name.to_owned(),
                 down_min: down.total().as_secs_f64() / 60.0 / cells,
             });
         };
         for (place, service) in spec.services.iter().enumerate() {
-            let of_cell = cluster.cell * spec.services.len() + place;
+            let of_cell = cluster.plan.cell * spec.services.len() + place;
             let down = reached(ServiceId::from_index(of_cell));
             push(Reached::Service, &service.name, down);
         }
         for component in &spec.components {
-            let down = members(world, component, cluster.cell).map(|(id, _)| reached(id));
+            let down = members(world, component, cluster.plan.cell).map(|(id, _)| reached(id));
             let down = down.fold(Intervals::new(), |all, one| all.union(&one));
             push(Reached::Component, &component.name, down);
         }

@@ -1,0 +1,177 @@
+//! Who decides on failovers: the bus of the nodes themselves, Sentinels beside them, a provider's
+//! control plane, or nobody.
+
+use sim::{EventKey, SimTime, StreamKey};
+
+use super::managed::Provider;
+use super::topology::Topology;
+use super::{Cluster, bus, sentinels};
+use crate::event::{ClusterTimer, Cx, Event};
+use crate::ids::{Fleet, Id, NodeId, ShardId};
+use crate::outcome::{RowGroup, Tone};
+use crate::spec::FailoverSpec;
+use demand::Mode;
+use failover::cluster_bus::{ClusterBus, Member};
+use failover::sentinel::SentinelGroup;
+
+/// The part of a cluster that decides on failovers.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    pub spec: FailoverSpec,
+    /// Its name among all random streams.
+    pub key: StreamKey,
+    pub decider: Decider,
+    /// The next thing that it does by itself.
+    pub event: Option<(EventKey, SimTime)>,
+    /// What the trace said last of the bus' view.
+    pub said_ok: bool,
+}
+
+/// Who decides.
+#[derive(Clone, Debug)]
+pub(super) enum Decider {
+    /// The nodes themselves.
+    Bus(Box<ClusterBus>),
+    /// A group of Sentinels for each shard.
+    Sentinels(Fleet<ShardId, SentinelGroup>),
+    /// The provider.
+    Provider(Provider),
+    /// Checks and people.
+    Nobody,
+}
+
+impl Control {
+    /// Nobody decides yet.
+    pub fn new(spec: &FailoverSpec, key: StreamKey) -> Control {
+        Control {
+            spec: spec.clone(),
+            key,
+            decider: Decider::Nobody,
+            event: None,
+            said_ok: true,
+        }
+    }
+
+    /// A healthy bus, or healthy groups, of the nodes as they are now. A provider knows what it
+    /// knew.
+    pub fn set_up(&mut self, topology: &Topology, origin: SimTime, mode: Mode) {
+        let key = self.key.child(origin.as_nanos());
+        match (&self.spec, &self.decider) {
+            (FailoverSpec::ClusterBus(spec), _) => {
+                let bus = bus::healthy(spec, topology, (key, origin), mode);
+                self.decider = Decider::Bus(Box::new(bus));
+            }
+            (FailoverSpec::Sentinel(spec), _) => {
+                let groups = sentinels::healthy(spec, topology, (key, origin), mode);
+                self.decider = Decider::Sentinels(groups);
+            }
+            (FailoverSpec::Managed(_), Decider::Provider(_)) => {}
+            (FailoverSpec::Managed(spec), _) => {
+                let provider = Provider::new(spec, &topology.shares);
+                self.decider = Decider::Provider(provider);
+            }
+            (FailoverSpec::Application {} | FailoverSpec::None {}, _) => {}
+        }
+    }
+
+    pub fn bus(&self) -> Option<&ClusterBus> {
+        match &self.decider {
+            Decider::Bus(bus) => Some(bus),
+            Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,
+        }
+    }
+
+    pub fn bus_mut(&mut self) -> Option<&mut ClusterBus> {
+        match &mut self.decider {
+            Decider::Bus(bus) => Some(bus),
+            Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,
+        }
+    }
+
+    /// The Sentinels that watch a shard.
+    pub fn group(&self, shard: ShardId) -> Option<&SentinelGroup> {
+        match &self.decider {
+            Decider::Sentinels(groups) => Some(&groups[shard]),
+            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => None,
+        }
+    }
+
+    pub fn group_mut(&mut self, shard: ShardId) -> Option<&mut SentinelGroup> {
+        match &mut self.decider {
+            Decider::Sentinels(groups) => Some(&mut groups[shard]),
+            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => None,
+        }
+    }
+
+    pub fn provider_mut(&mut self) -> Option<&mut Provider> {
+        match &mut self.decider {
+            Decider::Provider(provider) => Some(provider),
+            Decider::Bus(_) | Decider::Sentinels(_) | Decider::Nobody => None,
+        }
+    }
+
+    /// Do Sentinels decide?
+    pub fn has_sentinels(&self) -> bool {
+        matches!(self.decider, Decider::Sentinels(_))
+    }
+
+    /// When bus or Sentinels do something by themselves next.
+    pub fn next_at(&self) -> Option<SimTime> {
+        match &self.decider {
+            Decider::Bus(bus) => bus.next_at(),
+            Decider::Sentinels(groups) => {
+                let dues = groups.values().filter_map(SentinelGroup::next_at);
+                dues.min()
+            }
+            Decider::Provider(_) | Decider::Nobody => None,
+        }
+    }
+}
+
+impl Cluster {
+    /// Lets bus or Sentinels do what is due; says whether anything came of it.
+    pub(super) fn advance_control(&mut self, cx: &mut Cx) -> bool {
+        let mut changed = self.with_bus(cx, |bus, now, out| bus.advance(now, out));
+        for shard in self.shards() {
+            changed |= self.with_sentinels(shard, cx, |group, now, out| group.advance(now, out));
+            self.drain(cx);
+        }
+        changed
+    }
+
+    /// One pending event for what bus or Sentinels do next.
+    pub(super) fn schedule_control(&mut self, cx: &mut Cx) {
+        let next = self.control.next_at().map(|at| at.max(cx.now));
+        if self.control.event.map(|(_, at)| at) == next {
+            return;
+        }
+        if let Some((key, _)) = self.control.event.take() {
+            cx.agenda.cancel(key);
+        }
+        let event = Event::Cluster(self.id, ClusterTimer::Control);
+        self.control.event = next.map(|at| (cx.agenda.at(at, event), at));
+    }
+
+    /// A bus that starts holds the cluster to be well, and Sentinels every primary.
+    pub(super) fn tell_control_ok(&mut self, cx: &mut Cx) {
+        self.control.said_ok = true;
+        let name = &self.plan.name;
+        let (row, state) = match &self.control.decider {
+            Decider::Bus(_) => (format!("{name} cluster bus"), "cluster ok"),
+            Decider::Sentinels(_) => (format!("{name} sentinels"), "primary ok"),
+            Decider::Provider(_) | Decider::Nobody => return,
+        };
+        let group = RowGroup::Observers;
+        cx.ledger.state(cx.now, group, &row, state, Tone::Good);
+    }
+}
+
+/// What the bus calls a node.
+pub(super) fn member(node: NodeId) -> Member {
+    Member(node.index() as u16)
+}
+
+/// The node that the bus calls so.
+pub(super) fn node_of(member: Member) -> NodeId {
+    NodeId::from_index(member.0.into())
+}

@@ -1,0 +1,129 @@
+//! What a cluster's workloads hold: growth, tables, what was deleted and evicted of it, and the
+//! sizes at which somebody is to be woken.
+
+use sim::{EventKey, SimTime};
+
+use super::evictions::Evictions;
+use super::pressure::{Bounds, Settled, Watched};
+use super::queue::Surplus;
+use super::tables::Tables;
+use super::topology::Topology;
+use crate::ids::{Fleet, ShardId};
+use crate::layout::ClusterPlan;
+use crate::redis::growth::{Adding, Growth, Held};
+use crate::redis::keyspace::SLOT_LINKS;
+use crate::spec::SystemSpec;
+use demand::Mode;
+
+/// The datasets of a cluster, over all shards.
+#[derive(Clone, Debug)]
+pub(super) struct Dataset {
+    pub growth: Growth,
+    /// The workloads on it, by position in the scenario.
+    workloads: Vec<usize>,
+    /// The names of all workloads of the scenario.
+    pub names: Vec<String>,
+    /// By workload on it: what it held at the start, and what was deleted of it.
+    loaded: Vec<Held>,
+    pub deleted: Vec<Held>,
+    /// Growth bursts and backlogs, in the order of their trees.
+    pub surpluses: Vec<Surplus>,
+    /// The hash tables of each shard.
+    pub tables: Fleet<ShardId, Tables>,
+    pub evictions: Evictions,
+    pub watched: Vec<Watched>,
+    /// When a size is reached that matters to somebody.
+    pub event: Option<(EventKey, SimTime)>,
+    /// The state in which all nodes were settled last, unless sizes that matter move with time.
+    pub settled: Option<Settled>,
+    /// The bounds that the event is for, and the growth's turn in which it was planned.
+    pub forecast: Option<(Bounds, u32, Option<SimTime>)>,
+}
+
+impl Dataset {
+    /// What the workloads of `plan` hold at time zero, and how they grow.
+    pub fn new(
+        spec: &SystemSpec,
+        plan: &ClusterPlan,
+        topology: &Topology,
+        adding: Vec<Adding>,
+        mode: Mode,
+    ) -> Dataset {
+        let starts = starts(spec, plan);
+        let start = starts.iter().copied().fold(Held::default(), Held::with);
+        let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
+        let on_top = if spec.failover.cluster_mode() {
+            SLOT_LINKS
+        } else {
+            0
+        };
+        Dataset {
+            workloads: plan.workloads.clone(),
+            names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
+            loaded: starts.clone(),
+            deleted: vec![Held::default(); plan.workloads.len()],
+            surpluses: Vec::new(),
+            tables: topology.shares.values().map(table).collect(),
+            evictions: Evictions::new(spec, plan, &topology.shares),
+            growth: Growth::new(starts, adding, on_top, mode),
+            watched: Vec::new(),
+            event: None,
+            settled: None,
+            forecast: None,
+        }
+    }
+
+    /// A size is reached that matters to somebody: all nodes are to be settled.
+    pub fn reached(&mut self) {
+        self.event = None;
+        self.settled = None;
+    }
+
+    /// Where a workload stands among those that are here.
+    pub fn place_of(&self, workload: usize) -> usize {
+        let place = self.workloads.iter().position(|of| *of == workload);
+        place.expect("the workload lives here")
+    }
+
+    /// Which of the growth's sources a surplus is: they come after the steady ones.
+    pub fn source_of(&self, surplus: usize) -> usize {
+        self.workloads.len() + surplus
+    }
+
+    /// Growth bursts of a workload end.
+    pub fn stop_bursts(&mut self, workload: usize, now: SimTime) {
+        for i in 0..self.surpluses.len() {
+            let surplus = &self.surpluses[i];
+            if surplus.workload == workload && !surplus.is_backlog() {
+                self.growth.stop(self.source_of(i), now);
+            }
+        }
+    }
+
+    /// A share of a workload's keys is deleted, jobs that wait among them: which that is.
+    pub fn delete(&mut self, workload: usize, share: f64, now: SimTime) -> Held {
+        let steady = self.place_of(workload);
+        let of_it = |i: &usize| self.surpluses[*i].workload == workload;
+        let surpluses = (0..self.surpluses.len()).filter(of_it);
+        let sources = std::iter::once(steady).chain(surpluses.map(|i| self.source_of(i)));
+        let brought = sources.map(|source| self.growth.brought_by(source, now));
+        let held = brought.fold(self.loaded[steady], Held::with);
+        let gone = held.without(self.deleted[steady]).share(share).whole();
+        self.deleted[steady] = self.deleted[steady].with(gone);
+        self.backlogs_lose(workload, share, now);
+        self.growth.delete(now, gone);
+        gone
+    }
+}
+
+/// What each of a cluster's workloads holds at the start, in whole keys.
+fn starts(spec: &SystemSpec, plan: &ClusterPlan) -> Vec<Held> {
+    let cluster = spec.failover.cluster_mode();
+    let one = |w: &usize| {
+        let workload = &spec.workloads[*w];
+        let each = workload.bytes_per_key(workload.value_size, cluster);
+        let bytes = (workload.dataset.as_f64() * plan.part) as u64;
+        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
+    };
+    plan.workloads.iter().map(one).collect()
+}

@@ -1,0 +1,401 @@
+//! What each node's stream from its primary is at, and what promotions have lost of it.
+
+use std::ops::{Index, IndexMut};
+
+use sim::{SimDuration, SimTime, StreamKey};
+
+use super::stream;
+use super::topology::Topology;
+use crate::event::Cx;
+use crate::ids::{Fleet, Id, NodeId, ShardId};
+use crate::layout::ClusterPlan;
+use crate::redis::replication::{Cron, History, Lineage};
+use crate::spec::SystemSpec;
+use failover::cluster_bus::ReplicaLink;
+
+/// The streams of writes between a cluster's nodes.
+#[derive(Clone, Debug)]
+pub(super) struct Replication {
+    pub streams: Fleet<NodeId, Stream>,
+    /// For each shard, losses on record to which clients still add.
+    losses: Fleet<ShardId, Vec<usize>>,
+    /// Histories of writes that there were so far.
+    histories: u32,
+    /// Bytes per second that go into the stream besides those of new keys.
+    pub other_writes: f64,
+    /// Mean size of a write.
+    pub write_size: f64,
+}
+
+/// A node's stream of writes, as the one who sends it or gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stream {
+    /// The primary that it copies; none if it is one.
+    pub follows: Option<NodeId>,
+    /// How that goes.
+    pub link: Link,
+    /// What its bus was told of that last.
+    pub heard: ReplicaLink,
+    /// Where its data stand: up to date whenever its stream stands still.
+    pub lineage: Lineage,
+    /// Can it ask to go on from there? Not after a full synchronisation that came to nothing.
+    pub positioned: bool,
+    /// Its data hold all that was acknowledged up to then, unless its stream runs.
+    pub covered: SimTime,
+    /// The shard's stream when the lineage was up to date last, if clients write to this node.
+    pub taking: Option<u64>,
+    /// It hangs, or hung last, with its clients' commands in its sockets.
+    pub queued: bool,
+    /// A primary without replicas, since when.
+    pub alone: Option<SimTime>,
+    /// Its `replicationCron`.
+    pub cron: Cron,
+    /// Since when its source holds more for it than it may for long.
+    pub soft_since: Option<SimTime>,
+    /// What its stream waits for, and the number of that wait; an abandoned one says nothing.
+    pub due: Option<Due>,
+    /// See `due`.
+    pub wait: u32,
+}
+
+/// A replica's stream from its primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It is a primary.
+    None,
+    /// All writes arrive, a network delay later.
+    Streaming,
+    /// Nothing arrives.
+    Apart {
+        /// Since when.
+        since: SimTime,
+        /// Why.
+        why: Parting,
+        /// Since when the connection is gone; before, the primary keeps what it could not send.
+        torn: Option<SimTime>,
+        /// The primary counts it no longer for `min-replicas-to-write`.
+        lagging: bool,
+        /// Both sides can talk again, and will find out then.
+        rejoins: Option<SimTime>,
+    },
+    /// It has asked for a full synchronisation.
+    Waiting {
+        /// When.
+        since: SimTime,
+    },
+    /// The child saves, and sends to it.
+    Receiving(Copying),
+    /// It loads what it has received.
+    Loading(Copying),
+    /// It applies what was held for it meanwhile.
+    CatchingUp {
+        /// Up to when it had the writes as it began.
+        from: SimTime,
+        /// When it began.
+        began: SimTime,
+        /// When it will have them all.
+        ends: SimTime,
+    },
+}
+
+/// A full synchronisation under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Copying {
+    /// When the child was forked: what it saves is of then.
+    pub began: SimTime,
+    /// The source's offset then.
+    pub offset: u64,
+    /// When the child is done.
+    pub saved: SimTime,
+    /// When the present stage ends.
+    pub ends: SimTime,
+    /// Since when the source hangs, and sends nothing.
+    pub stalled: Option<SimTime>,
+    /// The source has cut the replica off, which does not know it yet.
+    pub cut_off: bool,
+}
+
+/// Why a replica and its primary do not talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// One of them hangs; the other's kernel connects and waits.
+    Hung,
+    /// A process is gone, or one of them ended the connection: who connects is told at once.
+    Gone,
+    /// The network between them is cut.
+    Cut,
+}
+
+/// What a replica's stream waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Both can talk again.
+    Rejoin,
+    /// The connection is given up: too long a silence, or too much is held.
+    Tear,
+    /// The primary counts it no longer.
+    Lag,
+    /// The source forks for it, and for all who wait.
+    Fork,
+    /// It has received everything.
+    Received,
+    /// It has loaded everything.
+    Loaded,
+    /// It has all writes.
+    CaughtUp,
+    /// The source holds more for it than it may for long.
+    SoftLimit,
+    /// The source holds more for it than it may.
+    CutOff,
+}
+
+impl Link {
+    /// The copy that it is getting.
+    fn copying(self) -> Option<Copying> {
+        let (Link::Receiving(copying) | Link::Loading(copying)) = self else {
+            return None;
+        };
+        Some(copying)
+    }
+
+    /// Does the connection stand, with what could not be sent held at the primary?
+    fn is_held(self) -> bool {
+        matches!(self, Link::Apart { torn: None, .. })
+    }
+}
+
+impl Stream {
+    /// Its process starts, and does not know where it stood.
+    pub fn restart(&mut self, history: History) {
+        self.lineage.restart(history);
+        self.positioned = false;
+        self.heard = ReplicaLink::NeverSynced;
+    }
+
+    /// It is a primary's from now on: a new history, from where it ended.
+    pub fn promote(&mut self, history: History, now: SimTime) {
+        if self.positioned {
+            self.lineage.promote(history);
+        } else {
+            self.lineage.restart(history);
+        }
+        self.positioned = true;
+        self.follows = None;
+        self.link = Link::None;
+        self.wait += 1;
+        self.alone = Some(now);
+    }
+
+    /// Its node has all of its shard's data, in a new history.
+    pub fn set_up_anew(
+        &mut self,
+        history: History,
+        follows: Option<NodeId>,
+        alone: bool,
+        now: SimTime,
+    ) {
+        self.lineage = Lineage::new(history);
+        self.link = if follows.is_none() {
+            Link::None
+        } else {
+            Link::Streaming
+        };
+        self.positioned = true;
+        self.heard = ReplicaLink::Up;
+        self.covered = now;
+        self.taking = None;
+        self.alone = (follows.is_none() && alone).then_some(now);
+        self.follows = follows;
+        self.soft_since = None;
+        self.wait += 1;
+    }
+}
+
+impl Replication {
+    /// Every replica of `topology` follows its shard's owner, and has all that it has.
+    pub fn new(
+        spec: &SystemSpec,
+        plan: &ClusterPlan,
+        topology: &Topology,
+        key: StreamKey,
+    ) -> Replication {
+        let stream = |node: NodeId| {
+            let shard = topology[node].shard;
+            let owner = topology.owners[shard];
+            let (follows, link) = if node == owner {
+                (None, Link::None)
+            } else {
+                (Some(owner), Link::Streaming)
+            };
+            let history = History(shard.index() as u32);
+            Stream {
+                follows,
+                link,
+                heard: ReplicaLink::Up,
+                lineage: Lineage::new(history),
+                positioned: true,
+                covered: SimTime::ZERO,
+                taking: None,
+                queued: false,
+                alone: (spec.redis.replicas == 0).then_some(SimTime::ZERO),
+                cron: stream::cron(key, node),
+                soft_since: None,
+                due: None,
+                wait: 0,
+            }
+        };
+        Replication {
+            streams: topology.ids().map(stream).collect(),
+            losses: Fleet::alike(&topology.shares, Vec::new()),
+            histories: topology.shares.len() as u32,
+            other_writes: stream::other_writes(plan, spec),
+            write_size: stream::write_size(plan, spec),
+        }
+    }
+
+    /// Those who copy `node`, as far as they know.
+    pub fn followers(&self, node: NodeId) -> Vec<NodeId> {
+        let follows = |n: &NodeId| self[*n].follows == Some(node);
+        self.streams.ids().filter(follows).collect()
+    }
+
+    fn copying_from(&self, source: NodeId) -> impl Iterator<Item = &Stream> + '_ {
+        let streams = self.streams.values();
+        streams.filter(move |stream| stream.follows == Some(source))
+    }
+
+    /// A name for a new history.
+    pub fn new_history(&mut self) -> History {
+        self.histories += 1;
+        History(self.histories)
+    }
+
+    /// Replicas that acknowledge a write as soon as they are asked: those whose stream runs.
+    pub fn acknowledging(&self, primary: NodeId) -> usize {
+        let copies = self.copying_from(primary);
+        copies
+            .filter(|stream| stream.link == Link::Streaming)
+            .count()
+    }
+
+    /// Replicas that have answered a primary lately, as it sees it (R10).
+    pub fn good_replicas(&self, primary: NodeId) -> usize {
+        let good = |stream: &&Stream| match stream.link {
+            Link::Streaming | Link::CatchingUp { .. } => true,
+            Link::Apart { torn, lagging, .. } => torn.is_none() && !lagging,
+            Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
+        };
+        self.copying_from(primary).filter(good).count()
+    }
+
+    /// Has a primary any replicas connected? Its backlog's time to live runs while it has none.
+    pub fn note_alone(&mut self, primary: NodeId, now: SimTime) {
+        let connected = |stream: &Stream| match stream.link {
+            Link::None => false,
+            Link::Apart { torn, .. } => torn.is_none(),
+            Link::Streaming
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_)
+            | Link::CatchingUp { .. } => true,
+        };
+        let any = self.copying_from(primary).any(connected);
+        let alone = &mut self[primary].alone;
+        *alone = if any { None } else { alone.or(Some(now)) };
+    }
+
+    /// The copies of `source` that are being received.
+    pub fn copies(&self, source: NodeId) -> impl Iterator<Item = Copying> + '_ {
+        self.copying_from(source).filter_map(|stream| {
+            let Link::Receiving(copying) = stream.link else {
+                return None;
+            };
+            Some(copying)
+        })
+    }
+
+    /// The replicas that wait for a copy of `source`, and since when.
+    pub fn waiting(&self, source: NodeId) -> Vec<(NodeId, SimTime)> {
+        let waits = |(node, stream): (NodeId, &Stream)| {
+            let Link::Waiting { since } = stream.link else {
+                return None;
+            };
+            (stream.follows == Some(source)).then_some((node, since))
+        };
+        self.streams.iter().filter_map(waits).collect()
+    }
+
+    /// The offset from which on a source holds its stream for replicas, if it does: of all that
+    /// wait for the same stream the slowest counts, since they share its blocks (replication.c:
+    /// feedReplicationBuffer, from 7.0 on; before, each replica had a buffer of its own).
+    pub fn held_from(&self, source: NodeId) -> Option<u64> {
+        let from = |stream: &Stream| match stream.link.copying() {
+            Some(copying) => (!copying.cut_off).then_some(copying.offset),
+            None => stream.link.is_held().then(|| stream.lineage.offset()),
+        };
+        self.copying_from(source).filter_map(from).min()
+    }
+
+    /// Until when what a source holds for replicas only grows: the first of them has a stage behind
+    /// it.
+    pub fn holds_until(&self, source: NodeId) -> Option<SimTime> {
+        let until = |stream: &Stream| match stream.link.copying() {
+            Some(Copying {
+                stalled: Some(_), ..
+            }) => Some(SimTime::MAX),
+            Some(copying) => Some(copying.ends),
+            None => stream.link.is_held().then_some(SimTime::MAX),
+        };
+        self.copying_from(source).filter_map(until).min()
+    }
+
+    /// Up to when a replica's data hold what was acknowledged; `latency` is a network delay. One
+    /// that catches up is taken to have nothing of it yet: some milliseconds too little, seconds
+    /// after a full synchronisation.
+    pub fn covered(&self, node: NodeId, now: SimTime, latency: SimDuration) -> SimTime {
+        match self[node].link {
+            Link::Streaming => now.saturating_sub(latency),
+            Link::CatchingUp { from, .. } => from,
+            Link::None
+            | Link::Apart { .. }
+            | Link::Waiting { .. }
+            | Link::Receiving(_)
+            | Link::Loading(_) => self[node].covered,
+        }
+    }
+
+    /// Does a replica hold its primary's data, if not the latest?
+    pub fn has_data(&self, node: NodeId) -> bool {
+        match self[node].link {
+            Link::Streaming | Link::CatchingUp { .. } => true,
+            Link::Apart { .. } => self[node].positioned,
+            Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
+        }
+    }
+
+    /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it
+    /// while they write to a former primary.
+    pub fn loses(&mut self, shard: ShardId, loss: usize) {
+        self.losses[shard].push(loss);
+    }
+
+    /// No client writes to a former primary of the shard any more.
+    pub fn end_losses(&mut self, shard: ShardId, cx: &mut Cx) {
+        for loss in self.losses[shard].drain(..) {
+            cx.ledger.lost_acks[loss].1 = cx.now;
+        }
+    }
+}
+
+impl Index<NodeId> for Replication {
+    type Output = Stream;
+    fn index(&self, node: NodeId) -> &Stream {
+        &self.streams[node]
+    }
+}
+
+impl IndexMut<NodeId> for Replication {
+    fn index_mut(&mut self, node: NodeId) -> &mut Stream {
+        &mut self.streams[node]
+    }
+}

@@ -1,0 +1,170 @@
+//! Where a cluster's nodes stand, which of them owns which shard, and who reaches whom.
+
+use std::ops::{Index, IndexMut, Range};
+
+use super::node::Node;
+use crate::ids::{Fleet, HostId, Id, NodeId, ShardId};
+use crate::spec::RedisSpec;
+use failover::sentinel;
+
+/// The nodes of a cluster, its shards, and the network between them.
+#[derive(Clone, Debug)]
+pub(super) struct Topology {
+    /// The cluster's name, with which those of its nodes begin.
+    name: String,
+    /// How many nodes each shard was made with.
+    per_shard: usize,
+    hosts: usize,
+    pub nodes: Fleet<NodeId, Node>,
+    /// Share of the datasets in each shard.
+    pub shares: Fleet<ShardId, f64>,
+    /// The node that owns each shard, as its majority sees it.
+    pub owners: Fleet<ShardId, NodeId>,
+    /// Hosts that are cut off from the others at present.
+    pub cut: Option<Cut>,
+}
+
+/// Hosts that are cut off from all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The hosts of the smaller side.
+    pub hosts: Vec<HostId>,
+    /// Are clients on that side?
+    pub with_clients: bool,
+}
+
+impl Topology {
+    /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
+    pub fn new(name: &str, redis: &RedisSpec, node_memory: f64) -> Topology {
+        let per_shard = 1 + usize::from(redis.replicas);
+        let hosts = usize::from(redis.hosts);
+        let shares = shares(redis);
+        let node = |i: usize| {
+            let (shard, host) = (ShardId::from_index(i / per_shard), i % hosts);
+            let memory = (redis, node_memory);
+            let primary = i.is_multiple_of(per_shard);
+            Node::new(shard, HostId::from_index(host), memory, primary)
+        };
+        let first = |shard: ShardId| NodeId::from_index(shard.index() * per_shard);
+        Topology {
+            name: name.to_owned(),
+            per_shard,
+            hosts,
+            nodes: (0..shares.len() * per_shard).map(node).collect(),
+            owners: shares.ids().map(first).collect(),
+            shares,
+            cut: None,
+        }
+    }
+
+    /// All nodes.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        self.nodes.ids()
+    }
+
+    /// All shards.
+    pub fn shards(&self) -> impl DoubleEndedIterator<Item = ShardId> + ExactSizeIterator + use<> {
+        self.shares.ids()
+    }
+
+    /// The shards that hold any of the keys; nobody asks the others.
+    pub fn asked_shards(&self) -> impl Iterator<Item = ShardId> + '_ {
+        self.shards().filter(|shard| self.shares[*shard] > 0.0)
+    }
+
+    /// The share of the datasets that a node holds.
+    pub fn share_of(&self, node: NodeId) -> f64 {
+        self.shares[self[node].shard]
+    }
+
+    /// The nodes of a shard.
+    pub fn nodes_of(&self, shard: ShardId) -> impl Iterator<Item = NodeId> + '_ {
+        self.ids().filter(move |node| self[*node].shard == shard)
+    }
+
+    /// The nodes of a shard that do not own it.
+    pub fn replicas_of(&self, shard: ShardId) -> Vec<NodeId> {
+        let owner = self.owners[shard];
+        self.nodes_of(shard).filter(|node| *node != owner).collect()
+    }
+
+    /// A name for a node in traces and charts: the shard is the one that it was made for.
+    pub fn name_of(&self, node: NodeId) -> String {
+        let (shard, place) = (node.index() / self.per_shard, node.index() % self.per_shard);
+        let letter = char::from(b'a' + place as u8);
+        format!("{} shard {} node {letter}", self.name, shard + 1)
+    }
+
+    /// The nodes that a shard was made with. Under Sentinel no node ever changes its shard.
+    pub fn made_with(&self, shard: ShardId) -> impl Iterator<Item = NodeId> + use<> {
+        let first = shard.index() * self.per_shard;
+        let range: Range<usize> = first..first + self.per_shard;
+        range.map(NodeId::from_index)
+    }
+
+    /// What the Sentinels of its shard call a node.
+    pub fn in_group(&self, node: NodeId) -> sentinel::Node {
+        sentinel::Node((node.index() % self.per_shard) as u16)
+    }
+
+    /// The node that the Sentinels of a shard call so.
+    pub fn of_group(&self, shard: ShardId, node: sentinel::Node) -> NodeId {
+        NodeId::from_index(shard.index() * self.per_shard + usize::from(node.0))
+    }
+
+    /// Where a Sentinel stands: they are dealt round the hosts.
+    pub fn host_of(&self, sentinel: sentinel::Sentinel) -> HostId {
+        HostId::from_index(usize::from(sentinel.0) % self.hosts)
+    }
+
+    /// Can these two nodes talk?
+    pub fn reaches(&self, one: NodeId, other: NodeId) -> bool {
+        let cut_off = |node: NodeId| self.is_cut_off(self[node].host);
+        cut_off(one) == cut_off(other)
+    }
+
+    /// Can clients talk to a node?
+    pub fn clients_reach(&self, node: NodeId) -> bool {
+        self.clients_reach_host(self[node].host)
+    }
+
+    /// Can clients talk to what stands on a host?
+    pub fn clients_reach_host(&self, host: HostId) -> bool {
+        let with_clients = self.cut.as_ref().is_none_or(|cut| cut.with_clients);
+        self.cut.is_none() || self.is_cut_off(host) == with_clients
+    }
+
+    /// Does a host belong to the side that is cut off?
+    pub fn is_cut_off(&self, host: HostId) -> bool {
+        self.cut
+            .as_ref()
+            .is_some_and(|cut| cut.hosts.contains(&host))
+    }
+}
+
+impl Index<NodeId> for Topology {
+    type Output = Node;
+    fn index(&self, node: NodeId) -> &Node {
+        &self.nodes[node]
+    }
+}
+
+impl IndexMut<NodeId> for Topology {
+    fn index_mut(&mut self, node: NodeId) -> &mut Node {
+        &mut self.nodes[node]
+    }
+}
+
+/// The fullest shard's share first, equal parts for the others.
+fn shares(redis: &RedisSpec) -> Fleet<ShardId, f64> {
+    let shards = usize::from(redis.shards);
+    let fullest = redis.fullest_shard.get();
+    let other = if shards > 1 {
+        (1.0 - fullest) / (shards - 1) as f64
+    } else {
+        0.0
+    };
+    (0..shards)
+        .map(|shard| if shard == 0 { fullest } else { other })
+        .collect()
+}
