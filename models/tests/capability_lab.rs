@@ -1,5 +1,5 @@
-//! The capability table against what a real Redis 7.0.15 did at `maxmemory` (see `models/failover/lab`): the
-//! bus and PING here, commands one by one in `memory_lab.rs`.
+//! The capability table against what a real Redis 7.0.15 did at `maxmemory` (see
+//! `models/failover/lab`): the bus and PING here, commands one by one in `memory_lab.rs`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The time of a full synchronisation against what a real Redis 7.0.15 took (see `models/failover/lab`).
+//! The time of a full synchronisation against what a real Redis 7.0.15 took (see
+//! `models/failover/lab`).
 //!
 //! The constants are properties of the machine, so they are measured here, from five of the sixteen
 //! groups of runs, and every group is then compared with the rule:

@@ -1,4 +1,5 @@
-//! The memory model against what a real Redis 7.0.15 held, copied and refused (see `models/failover/lab`).
+//! The memory model against what a real Redis 7.0.15 held, copied and refused (see
+//! `models/failover/lab`).
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! CSV, one row a run ─ sheet.rs, read.rs ─► groups of one setting ─┐
-//!                        setting ─ failover::lab, in parallel ─► runs ┴ judge.rs ─► lines ─ paper.rs
+//!                     setting ─ failover::lab, in parallel ─► runs ┴ judge.rs ─► lines ─ paper.rs
 //! ```
 //!
 //! A line compares one quantity under one setting: medians, 95th percentiles, distributions. The

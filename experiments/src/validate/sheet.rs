@@ -49,7 +49,8 @@ impl Sheet {
                 from: 0,
                 to: 0,
             };
-            let mend = "write a header and one line for each run, as `models/failover/lab/*.csv` have them";
+            let mend = "write a header and one line for each run, as `models/failover/lab/*.csv` \
+                        have them";
             return Err(vec![problem(place, "the file is empty".to_owned(), mend)]);
         }
         let header = records.remove(0).fields;

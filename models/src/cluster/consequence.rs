@@ -10,8 +10,8 @@
 //!    └───── streams of the node and of its replicas: another state ◄───────────┘
 //! ```
 //!
-//! Nothing on the list calls [`Cluster::drain`]; what an event does directly calls it where the next
-//! step needs the consequences of the last.
+//! Nothing on the list calls [`Cluster::drain`]; what an event does directly calls it where the
+//! next step needs the consequences of the last.
 
 use sim::SimTime;
 

@@ -5,10 +5,10 @@
 //! ```
 //!
 //! These are the classes of a jemalloc with a quantum of 16 bytes (the distributions' library; the
-//! measurements in `models/failover/lab` were taken with it). Redis built from its own source tree brings a
-//! jemalloc with a quantum of 8, whose classes below 64 bytes are twice as fine: small structures
-//! then take up to 8 bytes less each. Left out: arenas, thread caches and their metadata, which
-//! show in the resident set and not in `used_memory`.
+//! measurements in `models/failover/lab` were taken with it). Redis built from its own source tree
+//! brings a jemalloc with a quantum of 8, whose classes below 64 bytes are twice as fine: small
+//! structures then take up to 8 bytes less each. Left out: arenas, thread caches and their
+//! metadata, which show in the resident set and not in `used_memory`.
 
 /// Allocations up to here are rounded to a multiple of [`QUANTUM`].
 const QUANTUM_MAX: u64 = 128;

@@ -1,7 +1,8 @@
 //! The measurements that the model is held against, as the laboratory wrote them.
 //!
-//! Where they come from, and what their columns mean: `models/failover/lab/README.md`. C, P and S were there
-//! when the model was built; X were measured afterwards, and nothing was fitted to them.
+//! Where they come from, and what their columns mean: `models/failover/lab/README.md`. C, P
+//! and S were there when the model was built; X were measured afterwards, and nothing was fitted to
+//! them.
 
 /// One file of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

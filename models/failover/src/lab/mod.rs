@@ -2,8 +2,8 @@
 //!
 //! A run boots a deployment of fresh processes, waits until it is healthy, lets one client write
 //! every 10 ms, waits half a second and a random phase, stops or kills a primary, and watches until
-//! writes have been good for a while. What comes out has the columns of `models/failover/lab/*.csv`, so that
-//! simulated runs can be held against measured ones.
+//! writes have been good for a while. What comes out has the columns of
+//! `models/failover/lab/*.csv`, so that simulated runs can be held against measured ones.
 //!
 //! ```text
 //!   Setting ──► a Deployment (cluster.rs, sentinel.rs) ◄── questions ── the client: probe.rs
