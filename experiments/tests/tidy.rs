@@ -118,6 +118,20 @@ fn the_kernel_and_the_paper_know_nothing_of_redis() {
 }
 
 #[test]
+fn the_world_only_routes_events() {
+    let files = sources();
+    let world = files
+        .iter()
+        .find(|(path, _)| path.ends_with("models/src/world/mod.rs"));
+    let (_, text) = world.expect("there is a world");
+    let lines = text.lines().count();
+    assert!(
+        lines <= 300,
+        "{lines} lines: behaviour belongs to the parts"
+    );
+}
+
+#[test]
 fn nothing_is_left_over() {
     // Put together here, so that this file does not find itself.
     let words = [

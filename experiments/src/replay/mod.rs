@@ -17,8 +17,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use sim::{SimTime, Streams};
 
-use crate::builtin::SCENARIOS;
-use crate::document::{Node, Sources, Value, decode, merge::merge, path};
+use crate::builtin::{BuiltIn, SCENARIOS};
+use crate::document::{Node, Sources, Value, decode, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem};
 use crate::rows::manifest::trace_command;
 use crate::scenario::{self, Found};
@@ -57,8 +57,11 @@ impl Kind {
 
 /// The names of the built-in scenarios that can be replayed.
 pub fn built_in() -> Vec<&'static str> {
-    let has = |text: &str| text.contains("\n[replay]\n");
-    let replays = SCENARIOS.iter().filter(|scenario| has(scenario.text));
+    let has = |scenario: &&BuiltIn| {
+        let tree = parse(&mut Sources::default(), scenario.file, scenario.text);
+        is_replay(&tree.expect("a test reads it"))
+    };
+    let replays = SCENARIOS.iter().filter(has);
     replays.map(|scenario| scenario.name).collect()
 }
 

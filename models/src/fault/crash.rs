@@ -1,14 +1,6 @@
 //! A process that is killed.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::dist::Dist;
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// The process of the fullest shard's primary is killed; a supervisor starts it again after
 /// `redis.restart_delay`.
@@ -27,11 +19,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -52,24 +40,13 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, strike, wrong};
-
-    const CRASH: &str = r#"kind = "crash"
-        workload = "log"
-        at = { kind = "constant", value = "10min" }"#;
+    use super::*;
 
     #[test]
     fn the_fullest_primary_is_down() {
-        let cluster = strike(CRASH, "log at 00:10:00.000: crash");
+        let cluster = strike("kind = 'crash'", "crash");
         let mut nodes = cluster.nodes();
         assert!(nodes.next().is_some_and(|first| cluster.is_down(first)));
         assert!(nodes.all(|node| !cluster.is_down(node)));
-    }
-
-    #[test]
-    fn it_names_a_workload() {
-        assert_eq!(wrong(&read(CRASH)), [""; 0]);
-        let other = CRASH.replace("log", "lock");
-        assert_eq!(wrong(&read(&other)), ["fault.workload"]);
     }
 }

@@ -1,19 +1,9 @@
 //! A workload that grows fast for a while.
 
-use rand::RngExt;
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::dist::Dist;
-use sim::quantity::{Bytes, Factor};
-use sim::{ArrivalTree, SimDuration, SimTime};
-
-use super::{Draw, Drawn, FaultKind, Strike};
-use crate::cluster::Cluster;
-use crate::cluster::queue::Surplus;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 use crate::streams;
+use rand::RngExt;
+use sim::quantity::{Bytes, Factor};
 
 /// One workload begins to grow fast: a backlog, a leak, a campaign.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -143,26 +133,30 @@ impl Strike for Burst {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{drawn, read, wrong};
     use super::*;
 
-    const BURST: &str = r#"kind = "growth-burst"
-        starts = { kind = "constant", value = "10min" }
-        reference = "100MiB"
-        fills_in = { kind = "constant", value = "10min" }
-        ends_at = "2x"
-        value_size = "10KiB"
-        workloads = [{ workload = "cache", weight = "1x" }]"#;
+    const BURST: &str = "kind = 'growth-burst'
+        starts = { kind = 'constant', value = '10min' }
+        reference = '100MiB'
+        fills_in = { kind = 'constant', value = '10min' }
+        ends_at = '2x'
+        value_size = '10KiB'
+        workloads = [{ workload = 'cache', weight = '1x' }]";
 
     #[test]
     fn twice_the_reference_arrives() {
-        let fault = drawn(&read(BURST));
-        assert_eq!(fault.at, SimTime::ZERO + SimDuration::from_mins(10));
-        assert_eq!(fault.workload, "cache");
-        let tree = fault.strike.growth().expect("it grows");
-        let reference = f64::from(100 << 20);
-        let sent = tree.total_bytes() as f64 / reference;
+        let fault = read(BURST);
+        let tables = crate::given::tables();
+        let drawn = &draw(&[fault], 1, &tables.system(), &Streams::for_trial(1, 1))[0];
+        assert_eq!(drawn.at, SimTime::ZERO + SimDuration::from_mins(10));
+        assert_eq!(drawn.workload, 1);
+        let tree = drawn.strike.growth().expect("it grows");
+        let sent = tree.total_bytes() as f64 / f64::from(100 << 20);
         assert!((1.95..2.05).contains(&sent), "{sent}");
+        let none = BURST.replace("[{ workload = 'cache', weight = '1x' }]", "[]");
+        assert_eq!(wrong_alone(&none), ["fault.workloads"]);
+        let empty = BURST.replace("10KiB", "0B");
+        assert_eq!(wrong_alone(&empty), ["fault.value_size"]);
     }
 
     #[test]
@@ -174,14 +168,5 @@ mod tests {
         let all = [weight("log", "3x"), weight("cache", "1x")];
         assert_eq!(by_weight(&all, 0.7), "log");
         assert_eq!(by_weight(&all, 0.8), "cache");
-    }
-
-    #[test]
-    fn something_grows() {
-        assert_eq!(wrong(&read(BURST)), [""; 0]);
-        let none = BURST.replace("[{ workload = \"cache\", weight = \"1x\" }]", "[]");
-        assert_eq!(wrong(&read(&none)), ["fault.workloads"]);
-        let empty = BURST.replace("10KiB", "0B");
-        assert_eq!(wrong(&read(&empty)), ["fault.value_size"]);
     }
 }

@@ -1,15 +1,6 @@
 //! A process that answers nothing for a while.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::dist::Dist;
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// The primary of the fullest shard stops answering for a while and then goes on (a stopped
 /// process, a stuck disk). Its connections stay open.
@@ -30,11 +21,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -55,26 +42,14 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, strike, wrong};
+    use super::*;
     use crate::ids::{Id, NodeId};
     use crate::redis::capability::Reply;
 
-    const HANG: &str = r#"kind = "hang"
-        workload = "log"
-        lasts = "3min"
-        at = { kind = "constant", value = "10min" }"#;
-
     #[test]
     fn the_fullest_primary_accepts_connections_and_answers_nothing() {
-        let seen = strike(HANG, "log at 00:10:00.000: hang of 3min").seen(NodeId::from_index(0));
-        assert_eq!(seen.tcp, Reply::Fine);
-        assert_eq!(seen.ping, Reply::Silence);
-    }
-
-    #[test]
-    fn it_names_a_workload() {
-        assert_eq!(wrong(&read(HANG)), [""; 0]);
-        let other = HANG.replace("log", "lock");
-        assert_eq!(wrong(&read(&other)), ["fault.workload"]);
+        let hang = "kind = 'hang'\nlasts = '3min'";
+        let seen = strike(hang, "hang of 3min").seen(NodeId::from_index(0));
+        assert_eq!((seen.tcp, seen.ping), (Reply::Fine, Reply::Silence));
     }
 }

@@ -1,16 +1,7 @@
 //! A host that is gone with everything on it.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::dist::Dist;
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
+use super::*;
 use crate::ids::{HostId, Id};
-use crate::spec::SystemSpec;
 
 /// A host of the cluster is gone without a word, with every node on it, and comes back later:
 /// its processes start anew and read their data. A host that only lost its network is a
@@ -35,11 +26,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -65,27 +52,16 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, strike, wrong};
-    use crate::ids::{Id, NodeId};
+    use super::*;
+    use crate::ids::NodeId;
     use crate::redis::capability::Reply;
-
-    const LOSS: &str = r#"kind = "host-loss"
-        workload = "log"
-        host = 1
-        lasts = "3min"
-        at = { kind = "constant", value = "10min" }"#;
 
     #[test]
     fn the_node_on_it_is_silent() {
-        let cluster = strike(LOSS, "log at 00:10:00.000: host 1 lost for 3min");
+        let loss = "kind = 'host-loss'\nhost = 1\nlasts = '3min'";
+        let cluster = strike(loss, "host 1 lost for 3min");
         assert_eq!(cluster.seen(NodeId::from_index(1)).tcp, Reply::Silence);
         assert_eq!(cluster.seen(NodeId::from_index(0)).tcp, Reply::Fine);
-    }
-
-    #[test]
-    fn a_cluster_has_the_host() {
-        assert_eq!(wrong(&read(LOSS)), [""; 0]);
-        let other = LOSS.replace("host = 1", "host = 9");
-        assert_eq!(wrong(&read(&other)), ["fault.host"]);
+        assert_eq!(wrong(&loss.replace("= 1", "= 9")), ["fault.host"]);
     }
 }

@@ -33,6 +33,8 @@ use crate::findings::Findings;
 use crate::layout::ClusterPlan;
 use crate::spec::SystemSpec;
 use crate::streams;
+#[cfg(test)]
+use tests::{on, read, strike, wrong, wrong_alone};
 
 /// One kind of fault.
 #[allow(missing_docs)] // each file says what its fault is
@@ -183,6 +185,15 @@ fn cell(i: u64, cells: usize, streams: &Streams) -> usize {
 }
 
 impl Draw<'_> {
+    /// A fault that is as it stands in the scenario, but for its instant.
+    fn hits(&mut self, workload: &str, at: &Dist, strike: impl Strike + 'static) -> Drawn {
+        Drawn {
+            workload: workload.to_owned(),
+            at: self.instant(at),
+            strike: Box::new(strike),
+        }
+    }
+
     /// An instant after the trial's start.
     fn instant(&mut self, after: &Dist) -> SimTime {
         SimTime::ZERO + after.sample(&mut self.rng)

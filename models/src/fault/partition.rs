@@ -1,17 +1,8 @@
 //! A network that is cut in two.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::dist::Dist;
-
-use super::{Draw, Drawn, FaultKind, Strike};
-use crate::cluster::Cluster;
+use super::*;
 use crate::cluster::Cut;
-use crate::event::Cx;
-use crate::findings::Findings;
 use crate::ids::{HostId, Id};
-use crate::spec::SystemSpec;
 
 /// Some hosts of a cluster are cut off from the others for a while, both ways. Nodes on them go
 /// on, so no `node-down` is told: for minute 0 of a replay take `fault` or `service-down`.
@@ -36,11 +27,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -102,39 +89,26 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, strike, wrong};
-    use crate::ids::Id;
+    use super::*;
     use crate::redis::capability::Reply;
-
-    const CUT: &str = r#"kind = "partition"
-        workload = "log"
-        hosts = [0, 1]
-        clients = "others"
-        lasts = "3min"
-        at = { kind = "constant", value = "10min" }"#;
 
     #[test]
     fn clients_reach_one_side() {
-        let record = "log at 00:10:00.000: hosts [0, 1] cut off for 3min";
+        let cut = "kind = 'partition'\nhosts = [0, 1]\nclients = 'others'\nlasts = '3min'";
         let silent = |cut: &str| {
-            let cluster = strike(cut, record);
+            let cluster = strike(cut, "hosts [0, 1] cut off for 3min");
             let nodes = cluster.nodes();
             let silent = nodes.filter(|n| cluster.seen(*n).tcp == Reply::Silence);
             silent.map(Id::index).collect::<Vec<usize>>()
         };
-        assert_eq!(silent(CUT), [0, 1]);
-        let inside = CUT.replace("others", "hosts");
-        assert_eq!(silent(&inside), [2, 3, 4, 5, 6, 7, 8]);
-    }
-
-    #[test]
-    fn there_are_hosts_on_both_sides() {
-        assert_eq!(wrong(&read(CUT)), [""; 0]);
+        assert_eq!(silent(cut), [0, 1]);
+        assert_eq!(
+            silent(&cut.replace("others", "hosts")),
+            [2, 3, 4, 5, 6, 7, 8]
+        );
         for hosts in ["[]", "[0, 1, 2, 3, 4, 5, 6, 7, 8]", "[0, 9]"] {
-            let other = CUT.replace("[0, 1]", hosts);
-            assert_eq!(wrong(&read(&other)), ["fault.hosts"], "{hosts}");
+            let wrong = wrong(&cut.replace("[0, 1]", hosts));
+            assert_eq!(wrong, ["fault.hosts"], "{hosts}");
         }
-        let short = CUT.replace("3min", "0s");
-        assert_eq!(wrong(&read(&short)), ["fault.lasts"]);
     }
 }

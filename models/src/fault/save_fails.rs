@@ -1,15 +1,6 @@
 //! A disk that is full: saves fail, and writes may be refused for it.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::dist::Dist;
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// The disk of the fullest shard's primary is full for a while: its saves fail.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -29,11 +20,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -60,16 +47,10 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, wrong};
+    use super::*;
 
     #[test]
     fn the_nodes_save() {
-        let fault = read(
-            r#"kind = "save-fails"
-            workload = "log"
-            lasts = "3min"
-            at = { kind = "constant", value = "10min" }"#,
-        );
-        assert_eq!(wrong(&fault), ["fault.kind"], "nobody saves");
+        assert_eq!(wrong("kind = 'save-fails'\nlasts = '3min'"), ["fault.kind"]);
     }
 }

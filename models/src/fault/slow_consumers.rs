@@ -1,18 +1,8 @@
 //! Consumers of a queue that are slow, so that jobs pile up in Redis.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::dist::Dist;
-use sim::quantity::Factor;
-use sim::{ArrivalTree, SimDuration, SimTime};
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
-use crate::cluster::queue::Surplus;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 use crate::spec::redis::QueueSpec;
+use sim::quantity::Factor;
 
 /// What the consumers of a workload's queue depend on is slow (a database, an API that they
 /// call), so that jobs pile up in Redis. Once they are back at their pace, by themselves or by
@@ -124,32 +114,22 @@ impl Strike for Backlog {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{drawn, read, wrong};
-
-    const SLOW: &str = r#"kind = "slow-consumers"
-        workload = "cache"
-        at = { kind = "constant", value = "10min" }
-        slowdown = "10x"
-        lasts = "20min""#;
+    use super::*;
 
     #[test]
     fn what_is_not_worked_off_piles_up() {
-        let fault = drawn(&read(SLOW));
-        assert_eq!(fault.strike.words(), "slow consumers for 20min");
+        let slow = "kind = 'slow-consumers'\nslowdown = '10x'\nlasts = '20min'";
+        let fault = read(&on("cache", slow));
+        let tables = crate::given::tables();
+        let drawn = &draw(&[fault], 1, &tables.system(), &Streams::for_trial(1, 1))[0];
         // 100 jobs a second come, 15 are done, for 1,200 seconds; four standard deviations.
-        let jobs = fault.strike.growth().expect("it grows").total() as f64;
+        let jobs = drawn.strike.growth().expect("it grows").total() as f64;
         assert!(
             (jobs - 102_000.0).abs() < 4.0 * 102_000.0_f64.sqrt(),
             "{jobs}"
         );
-    }
-
-    #[test]
-    fn the_workload_has_a_queue_that_they_cannot_empty() {
-        assert_eq!(wrong(&read(SLOW)), [""; 0]);
-        let none = SLOW.replace("cache", "log");
-        assert_eq!(wrong(&read(&none)), ["fault.workload"]);
-        let fast = SLOW.replace("10x", "1.2x");
-        assert_eq!(wrong(&read(&fast)), ["fault.slowdown"]);
+        assert_eq!(wrong(slow), ["fault.workload"], "it has no queue");
+        let fast = on("cache", &slow.replace("10x", "1.2x"));
+        assert_eq!(wrong_alone(&fast), ["fault.slowdown"]);
     }
 }

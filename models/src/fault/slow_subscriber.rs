@@ -1,17 +1,8 @@
 //! Subscribers that stop reading: their buffers grow in the node.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::dist::Dist;
-use sim::quantity::{Bytes, PerSec};
-
-use super::{Draw, Drawn, FaultKind, Strike, check_target};
-use crate::cluster::Cluster;
+use super::*;
 use crate::cluster::subscribers::SlowSubscriber;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use sim::quantity::{Bytes, PerSec};
 
 /// Subscribers on the fullest shard's primary stop reading for a while.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,11 +30,7 @@ impl FaultKind for Params {
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        Drawn {
-            workload: self.workload.clone(),
-            at: draw.instant(&self.at),
-            strike: Box::new(self.clone()),
-        }
+        draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -83,19 +70,12 @@ impl Strike for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{read, wrong};
+    use super::*;
 
     #[test]
     fn there_are_subscribers_and_messages() {
-        let fault = read(
-            r#"kind = "slow-subscriber"
-            workload = "log"
-            lasts = "3min"
-            subscribers = 0
-            messages = "10/s"
-            message_size = "1KiB"
-            at = { kind = "constant", value = "10min" }"#,
-        );
-        assert_eq!(wrong(&fault), ["fault.kind", "fault.subscribers"]);
+        let slow = "kind = 'slow-subscriber'\nlasts = '3min'\nsubscribers = 0
+            messages = '10/s'\nmessage_size = '1KiB'";
+        assert_eq!(wrong(slow), ["fault.kind", "fault.subscribers"]);
     }
 }

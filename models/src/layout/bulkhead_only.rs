@@ -1,12 +1,6 @@
 //! Isolation in the services and not in Redis: each need has so many calls at once.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-
-use super::{ClusterPlan, Layout, one_cluster};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// One cluster for all, but every need of every service that has no `bulkhead` gets one. Redis
 /// is as with `shared`, in memory and in price.
@@ -46,18 +40,13 @@ impl Layout for Params {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::given;
 
     #[test]
     fn a_need_has_a_bulkhead_of_some_calls() {
         let of = |calls: Option<u32>| Params { calls, wait: None };
         assert_eq!(of(None).bulkhead(), Some((25, SimDuration::ZERO)));
         assert_eq!(of(Some(3)).bulkhead(), Some((3, SimDuration::ZERO)));
-        let wrong = |calls| {
-            let layout = of(Some(calls));
-            given::tables().wrong(|system, found| layout.check("layout", system, found))
-        };
-        assert_eq!(wrong(1), [""; 0]);
-        assert_eq!(wrong(0), ["layout.calls"]);
+        let check = |s: &SystemSpec, found: &mut Findings| of(Some(0)).check("layout", s, found);
+        assert_eq!(crate::given::tables().wrong(check), ["layout.calls"]);
     }
 }

@@ -6,12 +6,7 @@
 //!
 //! Left out: tenants of different sizes, and tenants that are moved between cells.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Budget, ClusterPlan, Layout};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Tenants over cells of equal size, each with its own services, its own cluster and its part
 /// of every workload. A fault hits one of them.

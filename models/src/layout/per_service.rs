@@ -4,13 +4,8 @@
 //! writes it, else with the first that reads it, and other services reach it there. They still fail
 //! with it; who shares nothing is on its own.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Budget, ClusterPlan, Layout, apart, check_datasets, too_full_apart};
-use crate::findings::Findings;
+use super::*;
 use crate::spec::ServiceSpec;
-use crate::spec::SystemSpec;
 use crate::spec::service::Access;
 
 /// A cluster for every service and the workloads at home with it: those that it is the first

@@ -1,11 +1,6 @@
 //! A cluster for every workload.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Budget, ClusterPlan, Layout, apart, check_datasets, too_full_apart};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// A cluster of its own for every workload, with the memory of the shared nodes dealt out in
 /// proportion to `dataset`.

@@ -1,10 +1,6 @@
 //! One cluster that carries everything: what fails, fails for all.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{ClusterPlan, Layout, one_cluster};
-use crate::spec::SystemSpec;
+use super::*;
 
 /// One cluster for all workloads.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -64,8 +64,8 @@ impl Draws {
             ledger.draw(format!("people: {name}"), took);
         }
         for (i, (step, draws)) in runbook.iter().zip(&self.steps).enumerate() {
-            let name = step.action.remedy().name();
-            let same = |other: &&StepSpec| other.action.remedy().name() == name;
+            let name = step.action.remedy().about().name;
+            let same = |other: &&StepSpec| other.action.remedy().about().name == name;
             let number = runbook[..=i].iter().filter(same).count();
             let decide = draws.decide.unwrap_or(SimDuration::ZERO);
             let (tried, again) = (draws.tried, draws.diagnose_again);
@@ -80,8 +80,8 @@ impl Draws {
 fn steps(spec: &PeopleSpec, streams: &Streams, incident: u64) -> Vec<StepDraws> {
     let key = streams.key(streams::PEOPLE_STEP, incident);
     let one = |(i, step): (usize, &StepSpec)| {
-        let number = step.action.remedy().number();
-        let same = |other: &&StepSpec| other.action.remedy().number() == number;
+        let number = step.action.remedy().about().number;
+        let same = |other: &&StepSpec| other.action.remedy().about().number == number;
         let earlier = spec.runbook[..i].iter().filter(same).count();
         let mut rng = key.at(number, earlier as u64);
         let chance: f64 = rng.random();

@@ -174,7 +174,7 @@ impl People {
         cx.ledger.moment(
             cx.now,
             What::ActionDone,
-            self.spec.runbook[step].action.remedy().name(),
+            self.spec.runbook[step].action.remedy().about().name,
         );
         self.verify(self.draws.steps[step].verify, cx);
     }
@@ -300,10 +300,10 @@ impl People {
     fn begin(&mut self, cx: &mut Cx) -> Option<StepEvent> {
         let step = self.step.expect("a step was chosen");
         let takes = self.draws.steps[step].takes;
-        let action = self.spec.runbook[step].action.remedy();
+        let action = self.spec.runbook[step].action.remedy().about();
         self.stage = Stage::Acting;
-        cx.ledger.moment(cx.now, What::ActionBegins, action.name());
-        self.tell(action.doing(), Tone::Busy, cx);
+        cx.ledger.moment(cx.now, What::ActionBegins, action.name);
+        self.tell(action.doing, Tone::Busy, cx);
         self.wait(takes, PeopleTimer::Effect, cx);
         Some(StepEvent::Begins(step, takes))
     }

@@ -1,12 +1,6 @@
 //! Room made by hand.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Probability;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Delete keys of a workload.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -19,16 +13,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "delete-keys"
-    }
-
-    fn doing(&self) -> &'static str {
-        "deletes keys"
-    }
-
-    fn number(&self) -> u64 {
-        5
+    fn about(&self) -> About {
+        About::new("delete-keys", "deletes keys", 5)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -50,27 +36,13 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use sim::SimTime;
-
-    use super::super::tests::{Bench, wrong};
     use super::*;
-    use crate::ids::{Id, ShardId};
 
     #[test]
     fn memory_is_free_at_once() {
-        let mut bench = Bench::new();
-        let delete = |workload: &str| Params {
-            workload: workload.to_owned(),
-            share: "50%".parse().expect("a share"),
-        };
-        let usage = |bench: &Bench| {
-            let (_, cluster) = bench.clusters.iter().next().expect("there is one");
-            cluster.usage(ShardId::from_index(0), SimTime::ZERO)
-        };
-        let before = usage(&bench);
-        delete("log").take_effect(&mut bench.site());
-        assert!(usage(&bench) < 0.8 * before);
-        assert_eq!(wrong(&delete("log"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&delete("lock"), &bench.tables), ["action.workload"]);
+        let delete = "kind = 'delete-keys'\nworkload = 'log'\nshare = '50%'";
+        let (before, after) = (Bench::new().usage(), took(delete).0.usage());
+        assert!(after < 0.8 * before, "{after} of {before}");
+        assert_eq!(wrong(&delete.replace("log", "lock")), ["action.workload"]);
     }
 }

@@ -1,9 +1,6 @@
 //! A failover by hand.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, Remedy, Site};
+use super::*;
 use crate::cluster::operate::Demand;
 
 /// Promote, for every shard that fails, a replica that answers.
@@ -12,16 +9,8 @@ use crate::cluster::operate::Demand;
 pub struct Params {}
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "fail-over"
-    }
-
-    fn doing(&self) -> &'static str {
-        "fails over"
-    }
-
-    fn number(&self) -> u64 {
-        3
+    fn about(&self) -> About {
+        About::new("fail-over", "fails over", 3)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -40,15 +29,11 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Bench;
     use super::*;
 
     #[test]
     fn a_replica_takes_over_from_a_primary_that_hangs() {
-        let mut bench = Bench::new();
-        bench.hang();
-        Params {}.take_effect(&mut bench.site());
-        let lines = bench.lines();
+        let lines = took("kind = 'fail-over'").0.lines();
         let ordered = |line: &String| line.starts_with("on call: fails over to");
         assert!(lines.iter().any(ordered), "{lines:?}");
     }

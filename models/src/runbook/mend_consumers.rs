@@ -1,12 +1,6 @@
 //! Consumers of a queue at their pace again.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Factor;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 use crate::spec::redis::QueueSpec;
 
 /// The consumers of a workload's queue are back at their pace: slow queries are ended, a
@@ -21,16 +15,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "mend-consumers"
-    }
-
-    fn doing(&self) -> &'static str {
-        "mends what the consumers wait for"
-    }
-
-    fn number(&self) -> u64 {
-        13
+    fn about(&self) -> About {
+        About::new("mend-consumers", "mends what the consumers wait for", 13)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -74,20 +60,16 @@ impl Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
-    fn the_workload_has_a_queue_that_the_consumers_can_empty() {
-        let to = |workload: &str, factor: &str| Params {
-            workload: workload.to_owned(),
-            factor: factor.parse().ok(),
-        };
-        let tables = Bench::new().tables;
-        assert_eq!(wrong(&to("cache", "2x"), &tables), [""; 0]);
-        assert_eq!(wrong(&to("cache", "0.5x"), &tables), ["action.factor"]);
-        for workload in ["log", "lock"] {
-            assert_eq!(wrong(&to(workload, "2x"), &tables), ["action.workload"]);
-        }
+    fn the_workload_has_a_queue_that_they_can_empty() {
+        let mend = "kind = 'mend-consumers'\nworkload = 'cache'";
+        assert_eq!(wrong(mend), [""; 0]);
+        assert_eq!(wrong(&mend.replace("cache", "log")), ["action.workload"]);
+        assert_eq!(
+            wrong(&format!("{mend}\nfactor = '0.5x'")),
+            ["action.factor"]
+        );
     }
 }

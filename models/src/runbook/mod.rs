@@ -31,12 +31,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::Probability;
+use sim::quantity::{Factor, Probability};
 
+use crate::cluster::Cluster;
+use crate::event::Cx;
 use crate::findings::Findings;
 use crate::ids::ClusterId;
 use crate::spec::SystemSpec;
+use demand::Control;
 pub use site::{PendingOperation, Site};
+#[cfg(test)]
+use tests::{Bench, took, wrong};
 
 /// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
 /// go on to the next step if it has not.
@@ -133,14 +138,8 @@ impl RemedySpec {
 
 /// One kind of action.
 pub trait Remedy {
-    /// Its name in a scenario.
-    fn name(&self) -> &'static str;
-
-    /// What people at it are seen doing.
-    fn doing(&self) -> &'static str;
-
-    /// A number for its draws, the same in every design. Never reuse one.
-    fn number(&self) -> u64;
+    /// How it is known.
+    fn about(&self) -> About;
 
     /// People begin it; it takes effect after `takes`.
     fn begin(&self, _site: &mut Site, _takes: SimDuration) -> Begun {
@@ -152,6 +151,27 @@ pub trait Remedy {
 
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}
+}
+
+/// How an action is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its name in a scenario.
+    pub name: &'static str,
+    /// What people at it are seen doing.
+    pub doing: &'static str,
+    /// A number for its draws, the same in every design. Never reuse one.
+    pub number: u64,
+}
+
+impl About {
+    const fn new(name: &'static str, doing: &'static str, number: u64) -> About {
+        About {
+            name,
+            doing,
+            number,
+        }
+    }
 }
 
 /// What the beginning of an action has set off.

@@ -1,12 +1,6 @@
 //! A higher `maxmemory`, on nodes of the same size.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Factor;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Raise `maxmemory` on every node of the clusters concerned, in place, each time that it is
 /// taken. Above the node's memory the node swaps or is killed.
@@ -18,16 +12,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "raise-maxmemory"
-    }
-
-    fn doing(&self) -> &'static str {
-        "raises maxmemory"
-    }
-
-    fn number(&self) -> u64 {
-        4
+    fn about(&self) -> About {
+        About::new("raise-maxmemory", "raises maxmemory", 4)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -55,18 +41,11 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn it_needs_a_limit_and_raises_it() {
-        let mut tables = Bench::new().tables;
-        let by = |to: &str| Params {
-            to: to.parse().expect("a factor"),
-        };
-        assert_eq!(wrong(&by("1.2x"), &tables), ["action"]);
-        tables.redis.maxmemory = "70%".parse().ok();
-        assert_eq!(wrong(&by("1.2x"), &tables), [""; 0]);
-        assert_eq!(wrong(&by("1x"), &tables), ["action.to"]);
+        let wrong = wrong("kind = 'raise-maxmemory'\nto = '1x'");
+        assert_eq!(wrong, ["action.to", "action"]);
     }
 }

@@ -1,12 +1,6 @@
 //! A higher limit on what a primary holds for its replicas.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Factor;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Raise the limit on what a primary holds for a replica (`client-output-buffer-limit`), hard
 /// and soft, on every node of the clusters concerned.
@@ -18,16 +12,12 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "raise-output-limit"
-    }
-
-    fn doing(&self) -> &'static str {
-        "raises the replicas' buffer limit"
-    }
-
-    fn number(&self) -> u64 {
-        14
+    fn about(&self) -> About {
+        About::new(
+            "raise-output-limit",
+            "raises the replicas' buffer limit",
+            14,
+        )
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -55,18 +45,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
-    fn it_needs_a_limit_and_raises_it() {
-        let mut tables = Bench::new().tables;
-        let by = |to: &str| Params {
-            to: to.parse().expect("a factor"),
-        };
-        assert_eq!(wrong(&by("2x"), &tables), [""; 0]);
-        assert_eq!(wrong(&by("1x"), &tables), ["action.to"]);
-        tables.redis.replication.output_limit = None;
-        assert_eq!(wrong(&by("2x"), &tables), ["action"]);
+    fn it_raises_the_limit() {
+        let raise = "kind = 'raise-output-limit'\nto = '2x'";
+        assert_eq!(wrong(raise), [""; 0]);
+        assert_eq!(wrong(&raise.replace('2', "1")), ["action.to"]);
     }
 }

@@ -1,15 +1,6 @@
 //! New nodes for what fails.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::quantity::Factor;
-
-use super::{Begun, Effect, Remedy, Site};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// A new primary and new replicas for every shard that fails, with a full copy, and the
 /// cluster's state reset.
@@ -21,16 +12,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "rebuild"
-    }
-
-    fn doing(&self) -> &'static str {
-        "brings up new nodes"
-    }
-
-    fn number(&self) -> u64 {
-        8
+    fn about(&self) -> About {
+        About::new("rebuild", "brings up new nodes", 8)
     }
 
     fn begin(&self, site: &mut Site, takes: SimDuration) -> Begun {
@@ -54,20 +37,13 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn new_nodes_are_ordered_and_waited_for() {
-        let to = |factor: &str| Params {
-            factor: factor.parse().expect("a factor"),
-        };
-        let mut bench = Bench::new();
-        bench.hang();
-        let begun = to("1x").begin(&mut bench.site(), SimDuration::from_mins(5));
-        assert_eq!(begun, Begun::Nodes);
-        assert_eq!(bench.pending.len(), 1);
-        assert_eq!(wrong(&to("1x"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&to("0.5x"), &bench.tables), ["action.factor"]);
+        let rebuild = "kind = 'rebuild'\nfactor = '1x'";
+        let (bench, effect) = took(rebuild);
+        assert_eq!((bench.pending.len(), effect), (1, Effect::Copying));
+        assert_eq!(wrong(&rebuild.replace("1x", "0.5x")), ["action.factor"]);
     }
 }

@@ -1,15 +1,6 @@
 //! Larger nodes for what is full.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::SimDuration;
-use sim::quantity::{Factor, Probability};
-
-use super::{Begun, Effect, Remedy, Site};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Larger nodes for full shards, with a full copy and a cut-over.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -22,16 +13,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "resize"
-    }
-
-    fn doing(&self) -> &'static str {
-        "brings up larger nodes"
-    }
-
-    fn number(&self) -> u64 {
-        7
+    fn about(&self) -> About {
+        About::new("resize", "brings up larger nodes", 7)
     }
 
     fn begin(&self, site: &mut Site, takes: SimDuration) -> Begun {
@@ -55,21 +38,13 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn new_nodes_are_ordered_and_waited_for() {
-        let to = |factor: &str| Params {
-            factor: factor.parse().expect("a factor"),
-            from: "80%".parse().expect("a share"),
-        };
-        let mut bench = Bench::new();
-        let begun = to("2x").begin(&mut bench.site(), SimDuration::from_mins(5));
-        assert_eq!(begun, Begun::Nodes);
-        assert_eq!(bench.pending.len(), 1);
-        assert!(bench.pending[0].lasts(&bench.clusters));
-        assert_eq!(wrong(&to("2x"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&to("1x"), &bench.tables), ["action.factor"]);
+        let resize = "kind = 'resize'\nfactor = '2x'\nfrom = '80%'";
+        let (bench, effect) = took(resize);
+        assert_eq!((bench.pending.len(), effect), (1, Effect::Copying));
+        assert_eq!(wrong(&resize.replace("2x", "1x")), ["action.factor"]);
     }
 }

@@ -1,11 +1,7 @@
 //! A kill and a start of the Redis processes that fail.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, PendingOperation, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::{FailoverSpec, SystemSpec};
+use super::*;
+use crate::spec::FailoverSpec;
 
 /// Kill the Redis process of every shard that fails and start it again after
 /// `redis.restart_delay`: it reads its data from disk. A process that is dead already is left
@@ -22,16 +18,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "restart-nodes"
-    }
-
-    fn doing(&self) -> &'static str {
-        "restarts nodes"
-    }
-
-    fn number(&self) -> u64 {
-        2
+    fn about(&self) -> About {
+        About::new("restart-nodes", "restarts nodes", 2)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -68,30 +56,17 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
     use crate::ids::{Id, NodeId};
 
     #[test]
     fn the_node_that_fails_is_waited_for() {
-        let mut bench = Bench::new();
-        bench.hang();
-        Params { read_only: false }.take_effect(&mut bench.site());
-        let [pending] = &mut bench.pending[..] else {
-            panic!("one node is restarted");
-        };
+        let (mut bench, _) = took("kind = 'restart-nodes'");
         let first = NodeId::from_index(0);
-        assert!(matches!(pending, PendingOperation::Start { node, .. } if *node == first));
-        assert!(pending.lasts(&bench.clusters));
-    }
-
-    #[test]
-    fn a_cluster_bus_refuses_a_wrong_configuration() {
-        let mut tables = Bench::new().tables;
-        let read_only = Params { read_only: true };
-        assert_eq!(wrong(&read_only, &tables), ["action.read_only"]);
-        assert_eq!(wrong(&Params { read_only: false }, &tables), [""; 0]);
-        tables.failover = FailoverSpec::None {};
-        assert_eq!(wrong(&read_only, &tables), [""; 0]);
+        assert!(matches!(bench.pending[0], PendingOperation::Start { node, .. } if node == first));
+        assert!(bench.pending[0].lasts(&bench.clusters));
+        // A cluster bus refuses a wrong configuration.
+        let wrong = wrong("kind = 'restart-nodes'\nread_only = true");
+        assert_eq!(wrong, ["action.read_only"]);
     }
 }

@@ -1,11 +1,6 @@
 //! New processes for the servers of a service that fails.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, Remedy, Site};
-use crate::ids::ClusterId;
-use demand::Control;
+use super::*;
 
 /// Restart the servers of every service that fails: requests under way are lost, and their
 /// clients connect anew and learn who the primary is.
@@ -14,16 +9,8 @@ use demand::Control;
 pub struct Params {}
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "restart-servers"
-    }
-
-    fn doing(&self) -> &'static str {
-        "restarts servers"
-    }
-
-    fn number(&self) -> u64 {
-        1
+    fn about(&self) -> About {
+        About::new("restart-servers", "restarts servers", 1)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -49,17 +36,11 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Bench;
     use super::*;
 
     #[test]
-    fn only_the_servers_of_a_service_that_fails_are_restarted() {
-        let mut bench = Bench::new();
-        let effect = Params {}.take_effect(&mut bench.site());
-        assert_eq!(effect, Effect::Changed(Vec::new()));
-        assert_eq!(bench.orders(), []);
-        bench.hang();
-        let effect = Params {}.take_effect(&mut bench.site());
+    fn the_servers_of_a_service_that_fails_are_restarted() {
+        let (bench, effect) = took("kind = 'restart-servers'");
         assert_eq!(effect, Effect::Changed(bench.clusters.ids().collect()));
         assert_eq!(bench.orders(), [Control::Restart]);
     }

@@ -1,13 +1,6 @@
 //! More servers: they help where workers are short, and nowhere else.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Factor;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
-use demand::Control;
+use super::*;
 
 /// More servers for a service: more workers, and a longer queue before them.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -20,16 +13,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "scale-servers"
-    }
-
-    fn doing(&self) -> &'static str {
-        "brings up more servers"
-    }
-
-    fn number(&self) -> u64 {
-        12
+    fn about(&self) -> About {
+        About::new("scale-servers", "brings up more servers", 12)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -50,20 +35,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn it_is_ordered_at_the_service() {
-        let scale = |service: &str, factor: &str| Params {
-            service: service.to_owned(),
-            factor: factor.parse().expect("a factor"),
-        };
-        let mut bench = Bench::new();
-        scale("api", "2x").take_effect(&mut bench.site());
-        assert_eq!(bench.orders(), [Control::Scale(2.0)]);
-        assert_eq!(wrong(&scale("api", "1x"), &bench.tables), [""; 0]);
-        let both = ["action.service", "action.factor"];
-        assert_eq!(wrong(&scale("web", "0.5x"), &bench.tables), both);
+        let scale = "kind = 'scale-servers'\nservice = 'api'\nfactor = '2x'";
+        assert_eq!(took(scale).0.orders(), [Control::Scale(2.0)]);
+        assert_eq!(wrong(&scale.replace("2x", "0.5x")), ["action.factor"]);
     }
 }

@@ -1,13 +1,6 @@
 //! Load shedding at the gateway.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-use sim::quantity::Probability;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
-use demand::Control;
+use super::*;
 
 /// The gateway turns a share of a service's requests away.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -20,16 +13,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "shed-load"
-    }
-
-    fn doing(&self) -> &'static str {
-        "sheds load"
-    }
-
-    fn number(&self) -> u64 {
-        9
+    fn about(&self) -> About {
+        About::new("shed-load", "sheds load", 9)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -44,19 +29,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn it_is_ordered_at_the_service() {
-        let shed = |service: &str| Params {
-            service: service.to_owned(),
-            share: "40%".parse().expect("a share"),
-        };
-        let mut bench = Bench::new();
-        shed("api").take_effect(&mut bench.site());
-        assert_eq!(bench.orders(), [Control::Shed(0.4)]);
-        assert_eq!(wrong(&shed("api"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&shed("web"), &bench.tables), ["action.service"]);
+        let shed = "kind = 'shed-load'\nservice = 'api'\nshare = '40%'";
+        assert_eq!(took(shed).0.orders(), [Control::Shed(0.4)]);
+        assert_eq!(wrong(&shed.replace("api", "web")), ["action.service"]);
     }
 }

@@ -1,15 +1,8 @@
 //! The system as the people who operate it can reach it.
 
-use sim::SimDuration;
-use sim::quantity::Factor;
-
-use super::{Begun, Effect};
-use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet, NodeId, ServiceId, ShardId};
+use super::*;
+use crate::ids::{Fleet, NodeId, ServiceId, ShardId};
 use crate::service::Service;
-use crate::spec::SystemSpec;
-use demand::Control;
 
 /// What an action works on.
 pub struct Site<'a> {

@@ -1,11 +1,6 @@
 //! The cause of a burst of growth, undone.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Roll back what made a workload grow: its `growth-burst` faults end.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -16,16 +11,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "stop-growth"
-    }
-
-    fn doing(&self) -> &'static str {
-        "rolls the growth back"
-    }
-
-    fn number(&self) -> u64 {
-        6
+    fn about(&self) -> About {
+        About::new("stop-growth", "rolls the growth back", 6)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -50,18 +37,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn it_names_a_workload() {
-        let stop = |workload: &str| Params {
-            workload: workload.to_owned(),
-        };
-        let mut bench = Bench::new();
-        let effect = stop("log").take_effect(&mut bench.site());
-        assert_eq!(effect, Effect::Changed(bench.clusters.ids().collect()));
-        assert_eq!(wrong(&stop("log"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&stop("lock"), &bench.tables), ["action.workload"]);
+        let stop = "kind = 'stop-growth'\nworkload = 'log'";
+        assert_eq!(wrong(stop), [""; 0]);
+        assert_eq!(wrong(&stop.replace("log", "lock")), ["action.workload"]);
     }
 }

@@ -1,12 +1,6 @@
 //! An end of retries, of people and of programs.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, Remedy, Site};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
-use demand::Control;
+use super::*;
 
 /// Callers of a service are told not to retry, or its clients are.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -17,16 +11,8 @@ pub struct Params {
 }
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "stop-retries"
-    }
-
-    fn doing(&self) -> &'static str {
-        "stops retries"
-    }
-
-    fn number(&self) -> u64 {
-        10
+    fn about(&self) -> About {
+        About::new("stop-retries", "stops retries", 10)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -41,18 +27,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Bench, wrong};
     use super::*;
 
     #[test]
     fn it_is_ordered_at_the_service() {
-        let stop = |service: &str| Params {
-            service: service.to_owned(),
-        };
-        let mut bench = Bench::new();
-        stop("api").take_effect(&mut bench.site());
-        assert_eq!(bench.orders(), [Control::StopRetries]);
-        assert_eq!(wrong(&stop("api"), &bench.tables), [""; 0]);
-        assert_eq!(wrong(&stop("web"), &bench.tables), ["action.service"]);
+        let stop = "kind = 'stop-retries'\nservice = 'api'";
+        assert_eq!(took(stop).0.orders(), [Control::StopRetries]);
+        assert_eq!(wrong(&stop.replace("api", "web")), ["action.service"]);
     }
 }

@@ -1,33 +1,31 @@
 //! A small site for the tests of actions: one cluster, the service `api` and nobody else.
 
-use sim::{Agenda, SimDuration, SimTime};
+use sim::{Agenda, SimTime};
 
-use super::{PendingOperation, Remedy, RemedySpec, Site};
-use crate::cluster::Cluster;
-use crate::event::{Cx, Event};
+use super::*;
+use crate::event::Event;
 use crate::given::{self, Tables};
-use crate::ids::{ClusterId, Fleet, Id, ServiceId, ShardId};
+use crate::ids::{Fleet, Id, ServiceId, ShardId};
 use crate::ledger::Ledger;
 use crate::service::{Need, Service};
 use crate::spec::service::{Access, Keys};
-use demand::Control;
 use demand::answer::AnswerTimeline;
 
 /// What an action works on, from the small world's tables.
 pub(super) struct Bench {
-    pub tables: Tables,
     pub clusters: Fleet<ClusterId, Cluster>,
     pub pending: Vec<PendingOperation>,
+    tables: Tables,
     services: Fleet<ServiceId, Service>,
     agenda: Agenda<Event>,
     ledger: Ledger,
 }
 
 impl Bench {
-    /// All is well.
+    /// The primary of the first shard hangs, and writes with it.
     pub fn new() -> Bench {
         let tables = given::tables();
-        let (id, cluster) = (ClusterId::from_index(0), tables.cluster());
+        let id = ClusterId::from_index(0);
         let need = Need {
             cluster: id,
             access: Access::Write,
@@ -35,33 +33,28 @@ impl Bench {
             spared: false,
             lines: vec![AnswerTimeline::new()],
         };
-        let service = Service::new("api", vec![need], None);
         let mut bench = Bench {
-            tables,
-            clusters: [cluster].into_iter().collect(),
-            services: [service].into_iter().collect(),
+            clusters: [tables.cluster()].into_iter().collect(),
+            services: [Service::new("api", vec![need], None)]
+                .into_iter()
+                .collect(),
             pending: Vec::new(),
             agenda: Agenda::new(),
             ledger: Ledger::new(true),
+            tables,
         };
         let mut site = bench.site();
         site.clusters[id].start(&mut site.cx);
-        bench
-    }
-
-    /// The primary of the first shard hangs, and writes with it.
-    pub fn hang(&mut self) {
-        let mut site = self.site();
-        let (id, shard) = (ClusterId::from_index(0), ShardId::from_index(0));
-        site.clusters[id].hang(shard, SimDuration::from_hours(1), &mut site.cx);
+        site.clusters[id].hang(ShardId::from_index(0), SimDuration::from_hours(1), &mut site.cx);
         for (_, service) in site.services.iter_mut() {
             service.refresh(site.clusters, &mut site.cx);
         }
+        bench
     }
 
     /// The site, in which the cluster is concerned.
-    pub fn site(&mut self) -> Site<'_> {
-        let end = SimTime::ZERO + SimDuration::from_hours(4);
+    fn site(&mut self) -> Site<'_> {
+        let end = SimTime::ZERO + self.tables.horizon;
         Site {
             concerned: self.clusters.ids().collect(),
             clusters: &mut self.clusters,
@@ -78,6 +71,11 @@ impl Bench {
         controls.map(|(_, control)| *control).collect()
     }
 
+    /// How full the first shard is.
+    pub fn usage(&self) -> f64 {
+        self.clusters[ClusterId::from_index(0)].usage(0, SimTime::ZERO)
+    }
+
     /// What the trace says.
     pub fn lines(self) -> Vec<String> {
         let (lines, _) = self.ledger.into_story();
@@ -85,15 +83,23 @@ impl Bench {
     }
 }
 
-/// The keys that are wrong with an action, which stands at `action`.
-pub(super) fn wrong(remedy: &dyn Remedy, tables: &Tables) -> Vec<String> {
-    tables.wrong(|system, found| remedy.check("action", system, found))
+fn read(action: &str) -> RemedySpec {
+    toml::from_str(action).expect("an action")
 }
 
-#[test]
-fn an_action_is_read_by_its_name() {
-    let action = r#"{ kind = "shed-load", service = "api", share = "40%" }"#;
-    let table: toml::Table = format!("action = {action}").parse().expect("it is TOML");
-    let read: RemedySpec = table["action"].clone().try_into().expect("an action");
-    assert_eq!(read.remedy().name(), "shed-load");
+/// The site after an action has begun and taken effect.
+pub(super) fn took(action: &str) -> (Bench, Effect) {
+    let (mut bench, action) = (Bench::new(), read(action));
+    let minute = SimDuration::from_mins(1);
+    action.remedy().begin(&mut bench.site(), minute);
+    let effect = action.remedy().take_effect(&mut bench.site());
+    (bench, effect)
+}
+
+/// The keys that are wrong with an action, which stands at `action`.
+pub(super) fn wrong(action: &str) -> Vec<String> {
+    let check = |system: &SystemSpec, found: &mut Findings| {
+        read(action).remedy().check("action", system, found);
+    };
+    given::tables().wrong(check)
 }

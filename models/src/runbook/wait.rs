@@ -1,9 +1,6 @@
 //! Nothing: people wait and see.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Effect, Remedy, Site};
+use super::*;
 
 /// Do nothing: wait and see. With it a script can fill the time in which people tried what did
 /// not help.
@@ -12,16 +9,8 @@ use super::{Effect, Remedy, Site};
 pub struct Params {}
 
 impl Remedy for Params {
-    fn name(&self) -> &'static str {
-        "wait"
-    }
-
-    fn doing(&self) -> &'static str {
-        "waits"
-    }
-
-    fn number(&self) -> u64 {
-        11
+    fn about(&self) -> About {
+        About::new("wait", "waits", 11)
     }
 
     fn take_effect(&self, _site: &mut Site) -> Effect {
@@ -31,16 +20,12 @@ impl Remedy for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Bench;
     use super::*;
 
     #[test]
     fn nothing_comes_of_it() {
-        let mut bench = Bench::new();
-        bench.hang();
-        let effect = Params {}.take_effect(&mut bench.site());
+        let (bench, effect) = took("kind = 'wait'");
         assert_eq!(effect, Effect::Changed(Vec::new()));
-        assert!(bench.pending.is_empty());
-        assert_eq!(bench.orders(), []);
+        assert_eq!((bench.pending.len(), bench.orders().len()), (0, 0));
     }
 }

@@ -36,12 +36,13 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     for (n, (service, window)) in windows.iter().enumerate() {
         // Populations of one service show the same service.
         if !windows[..n].iter().any(|(before, _)| before == service) {
-            moments.extend(observed(service, window));
+            moments.extend(observed(&world.services[*service].name, window));
         }
     }
     moments.sort_by_key(|moment| moment.at);
     let (trace, mut timeline) = ledger.into_story();
-    timeline.minutes = minutes(&world.spec.signers.service, &windows);
+    timeline.minutes = minutes(world.spec, &windows);
+    let named = |(id, window): (ServiceId, Window)| (world.services[id].name.clone(), window);
     TrialResult {
         outcome,
         components,
@@ -52,7 +53,7 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         blast,
         timeline,
         moments,
-        windows,
+        windows: windows.into_iter().map(named).collect(),
         trace,
         draws,
     }
@@ -275,11 +276,11 @@ fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
     })
 }
 
-/// What each population of each cell met around the outage, with the name of its service there, if
+/// What each population of each cell met around the outage, with its service there, if
 /// there was one and the trial is to be told; those of `[signers]` come first in each cell. Where
 /// attempts go on failing after the outage (who was turned away comes back at once), so does the
 /// window.
-fn windows(world: &World, streams: &Streams) -> Vec<(String, Window)> {
+fn windows(world: &World, streams: &Streams) -> Vec<(ServiceId, Window)> {
     let Some((from, to)) = outage(world).filter(|_| world.ledger.tells()) else {
         return Vec::new();
     };
@@ -301,7 +302,7 @@ fn looked_at(
     world: &World,
     streams: &Streams,
     around: (SimTime, SimTime),
-) -> Vec<(String, Window)> {
+) -> Vec<(ServiceId, Window)> {
     let demand = visitors::demand(world.spec, streams);
     let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
     let mut windows = Vec::new();
@@ -309,25 +310,26 @@ fn looked_at(
         let answers = answers(world, &lost_acks, &lines, cell);
         let demand = visitors::in_cell(world, &demand, cell);
         for (position, population) in demand.populations.iter().enumerate() {
-            let (_, service) = services(world, cell)[population.service];
+            let (service, _) = services(world, cell)[population.service];
             let window = demand::look(&demand, position, &answers, streams, world.end, around);
-            windows.extend(window.map(|window| (service.name.clone(), window)));
+            windows.extend(window.map(|window| (service, window)));
         }
     }
     windows
 }
 
 /// The presses of `[signers]` minute by minute, over all cells: (minute, succeeded, failed).
-fn minutes(service: &str, windows: &[(String, Window)]) -> Vec<(u64, u64, u64)> {
+fn minutes(spec: &WorldSpec, windows: &[(ServiceId, Window)]) -> Vec<(u64, u64, u64)> {
     let mut sums: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
-    let mut cells: Vec<&str> = Vec::new();
-    for (name, window) in windows {
+    let place = visitors::position(spec, &spec.signers.service);
+    let of_service = |id: ServiceId| id.index() % spec.services.len() == place;
+    let mut cells: Vec<ServiceId> = Vec::new();
+    for (service, window) in windows {
         // The first population of a service's cell is that of the signers.
-        let of_service = name == service || name.starts_with(&format!("{service} of cell "));
-        if !of_service || cells.contains(&name.as_str()) {
+        if !of_service(*service) || cells.contains(service) {
             continue;
         }
-        cells.push(name);
+        cells.push(*service);
         for minute in &window.minutes {
             let sum = sums.entry(minute.minute).or_default();
             *sum = (sum.0 + minute.ok, sum.1 + minute.failed);

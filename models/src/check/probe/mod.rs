@@ -13,6 +13,8 @@ mod read_canary;
 mod role;
 mod synthetic;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod write_canary;
 
 use schemars::JsonSchema;
@@ -21,6 +23,8 @@ use serde::Deserialize;
 use crate::findings::Findings;
 use crate::redis::capability::Reply;
 use crate::spec::SystemSpec;
+#[cfg(test)]
+use tests::{Given, REFUSED, Reply::Silence};
 
 /// What is asked.
 #[allow(missing_docs)] // each file says what its probe is
@@ -129,67 +133,5 @@ impl ProbeResult {
             Reply::Fine | Reply::Error(_) if passes() => ProbeResult::Passed,
             Reply::Fine | Reply::Error(_) => ProbeResult::Failed,
         }
-    }
-}
-
-/// A target that says what it is told to, for the tests of probes.
-#[cfg(test)]
-#[derive(Clone, Copy)]
-struct Given {
-    connect: Reply,
-    ping: Reply,
-    read: Reply,
-    write: Reply,
-    replica: bool,
-    memory_share: f64,
-    request: Reply,
-}
-
-#[cfg(test)]
-impl Given {
-    /// A primary that answers everything, and uses half of its memory.
-    const HEALTHY: Given = Given {
-        connect: Reply::Fine,
-        ping: Reply::Fine,
-        read: Reply::Fine,
-        write: Reply::Fine,
-        replica: false,
-        memory_share: 0.5,
-        request: Reply::Fine,
-    };
-
-    /// It answers nothing.
-    const SILENT: Given = Given {
-        connect: Reply::Silence,
-        ping: Reply::Silence,
-        read: Reply::Silence,
-        write: Reply::Silence,
-        request: Reply::Silence,
-        ..Given::HEALTHY
-    };
-}
-
-#[cfg(test)]
-impl Target for Given {
-    fn connect(&self) -> Reply {
-        self.connect
-    }
-    fn ping(&self) -> Reply {
-        self.ping
-    }
-    fn read(&self) -> Reply {
-        self.read
-    }
-    fn write(&self) -> Reply {
-        self.write
-    }
-    fn is_replica(&self) -> bool {
-        self.replica
-    }
-    fn memory_share(&self) -> f64 {
-        self.memory_share
-    }
-    fn request(&self) -> Reply {
-        self.request
     }
 }

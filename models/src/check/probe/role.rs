@@ -1,9 +1,6 @@
 //! ROLE: does the node that clients take for a primary hold itself for one?
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Probe, ProbeResult, Subjects, Target};
+use super::*;
 
 /// Does the node that should be the primary answer ROLE with `master`?
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -26,17 +23,20 @@ impl Probe for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Given;
     use super::*;
 
     #[test]
-    fn a_replica_fails() {
+    fn a_replica_fails_and_who_is_silent_says_nothing() {
         let replica = Given {
             replica: true,
             ..Given::HEALTHY
         };
         assert_eq!(Params {}.ask(&Given::HEALTHY), ProbeResult::Passed);
         assert_eq!(Params {}.ask(&replica), ProbeResult::Failed);
-        assert_eq!(Params {}.ask(&Given::SILENT), ProbeResult::Silence);
+        let hung = Given {
+            ping: Silence,
+            ..replica
+        };
+        assert_eq!(Params {}.ask(&hung), ProbeResult::Silence);
     }
 }

@@ -1,11 +1,6 @@
 //! A whole request through a service, as a robot sends it. It names no node.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::{Probe, ProbeResult, Subjects, Target};
-use crate::findings::Findings;
-use crate::spec::SystemSpec;
+use super::*;
 
 /// Does a whole acceptance, made by a robot, go through the service?
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -36,22 +31,19 @@ impl Probe for Params {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Given;
     use super::*;
-    use crate::redis::capability::Reply;
-    use demand::answer::Cause;
 
     #[test]
-    fn an_error_fails() {
-        let probe = Params {
-            service: "api".to_owned(),
+    fn it_names_a_service_whose_requests_go_through() {
+        let probe = |service: &str| Params {
+            service: service.to_owned(),
         };
         let errs = Given {
-            request: Reply::Error(Cause::Oom),
+            request: REFUSED,
             ..Given::HEALTHY
         };
-        assert_eq!(probe.ask(&Given::HEALTHY), ProbeResult::Passed);
-        assert_eq!(probe.ask(&errs), ProbeResult::Failed);
-        assert_eq!(probe.ask(&Given::SILENT), ProbeResult::Silence);
+        assert_eq!(probe("api").ask(&errs), ProbeResult::Failed);
+        let check = |s: &SystemSpec, found: &mut Findings| probe("web").check("probe", s, found);
+        assert_eq!(crate::given::tables().wrong(check), ["probe.service"]);
     }
 }
