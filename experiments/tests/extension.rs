@@ -169,7 +169,7 @@ fn has_word(line: &str, text: &str) -> bool {
             line[at + text.len()..].chars().next(),
         );
         let ends = text.ends_with(is_name);
-        !before.is_some_and(is_name) && !(ends && after.is_some_and(is_name))
+        !(before.is_some_and(is_name) || ends && after.is_some_and(is_name))
     })
 }
 

@@ -222,7 +222,7 @@ fn callers_vary_on_their_own() {
     };
     let signers = of_signers(&spec, &streams);
     let rates = |intensity: &Intensity| -> Vec<bool> {
-        let rate = |minute| rate_at(&intensity, minutes(minute)) > 2.0;
+        let rate = |minute| rate_at(intensity, minutes(minute)) > 2.0;
         (0..240).map(rate).collect()
     };
     assert_ne!(

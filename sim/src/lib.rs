@@ -80,7 +80,7 @@
 //! * **Order.** Events come out by time, and at the same instant in the order they were scheduled.
 //!   Nothing else decides.
 //! * **Repeatability.** Time is whole nanoseconds and sizes are whole bytes; every draw comes from
-//!    a stream named by (seed, trial, purpose, entity). No clock, address, thread or iteration
+//!   a stream named by (seed, trial, purpose, entity). No clock, address, thread or iteration
 //!   order of a hash table takes part.
 //! * **Coupling.** A draw from a [`Dist`] takes one number and is monotone in it. Two designs that
 //!   share a trial share its luck, and are compared trial by trial.

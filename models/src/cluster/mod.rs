@@ -111,7 +111,7 @@ impl Cluster {
         (bus_key, save_key): (StreamKey, StreamKey),
         mode: Mode,
     ) -> Cluster {
-        let redis = part_of(&spec.redis, plan.part);
+        let redis = part_of(spec.redis, plan.part);
         let topology = Topology::new(&plan.name, &redis, plan.node_memory);
         let mut cluster = Cluster {
             id,
@@ -120,7 +120,7 @@ impl Cluster {
             persistence: Persistence::new(spec, plan, &topology, save_key),
             dataset: Dataset::new(spec, plan, &topology, adding, mode),
             clients: Clients::new(spec, plan, &topology),
-            control: Control::new(&spec.failover, bus_key),
+            control: Control::new(spec.failover, bus_key),
             topology,
             redis,
             resizes: Resizes::default(),

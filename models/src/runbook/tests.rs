@@ -73,7 +73,7 @@ impl Bench {
 
     /// How full the first shard is.
     pub fn usage(&self) -> f64 {
-        self.clusters[ClusterId::from_index(0)].usage(0, SimTime::ZERO)
+        self.clusters[ClusterId::from_index(0)].usage(ShardId::from_index(0), SimTime::ZERO)
     }
 
     /// What the trace says.

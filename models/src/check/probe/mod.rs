@@ -24,7 +24,7 @@ use crate::findings::Findings;
 use crate::redis::capability::Reply;
 use crate::spec::SystemSpec;
 #[cfg(test)]
-use tests::{Given, REFUSED, Reply::Silence};
+use tests::{Given, REFUSED};
 
 /// What is asked.
 #[allow(missing_docs)] // each file says what its probe is

@@ -34,7 +34,7 @@ mod tests {
         assert_eq!(Params {}.ask(&Given::HEALTHY), ProbeResult::Passed);
         assert_eq!(Params {}.ask(&replica), ProbeResult::Failed);
         let hung = Given {
-            ping: Silence,
+            ping: Reply::Silence,
             ..replica
         };
         assert_eq!(Params {}.ask(&hung), ProbeResult::Silence);

@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn a_node_that_hangs_still_accepts() {
         let hung = Given {
-            ping: Silence,
+            ping: Reply::Silence,
             ..Given::HEALTHY
         };
         assert_eq!(Params {}.ask(&hung), ProbeResult::Passed);
