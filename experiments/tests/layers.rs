@@ -29,6 +29,7 @@ fn sources(member: &str) -> Sources {
     let mut files = Sources::new();
     collect(&root, "", &mut files);
     assert!(files.len() > 5, "{member} was found");
+    without_tests(&mut files);
     files
 }
 
@@ -40,6 +41,24 @@ fn collect(directory: &Path, prefix: &str, files: &mut Sources) {
         } else if name.ends_with(".rs") {
             let text = fs::read_to_string(entry.path()).unwrap();
             files.insert(format!("{prefix}{name}"), text);
+        }
+    }
+}
+
+/// Takes out what only test builds have: modules `tests`, and modules of the root under
+/// `cfg(test)`.
+fn without_tests(files: &mut Sources) {
+    let root = files.get("lib.rs").cloned().unwrap_or_default();
+    let declared = root.split("#[cfg(test)]\nmod ").skip(1);
+    let only_tests: Vec<&str> = declared.filter_map(|rest| rest.split(';').next()).collect();
+    files.retain(|path, _| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let module = path.split(['/', '.']).next().unwrap_or(path);
+        name != "tests.rs" && !only_tests.contains(&module)
+    });
+    for text in files.values_mut() {
+        if let Some(at) = text.find("#[cfg(test)]\nmod tests {") {
+            text.truncate(at);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The small world's tables, and a cluster of them, for tests of parts that need no world.
 
 use serde::Deserialize;
-use sim::{SimDuration, Streams};
+use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
 use crate::findings::Findings;
 use crate::ids::{ClusterId, Id};
 use crate::layout::ClusterPlan;
+use crate::redis::growth::Adding;
 use crate::spec::{FailoverSpec, PriceSpec, RedisSpec, ServiceSpec, SystemSpec, WorkloadSpec};
 use crate::streams;
 use demand::Mode;
@@ -57,7 +58,21 @@ impl Tables {
         let key = |purpose| streams.key(purpose, 0);
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let (id, system) = (ClusterId::from_index(0), self.system());
-        Cluster::new(id, &plan, &system, Vec::new(), keys, Mode::Lazy)
+        let end = SimTime::ZERO + self.horizon;
+        let adding = |(w, workload): (usize, &WorkloadSpec)| {
+            let marks = Marks {
+                shape: workload.value_size_shape.get(),
+                mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
+            };
+            let rate = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
+            Adding {
+                tree: ArrivalTree::new(streams.key(streams::GROWTH, w as u64), rate, Some(marks)),
+                expires: workload.expires,
+                workload: w,
+            }
+        };
+        let adding = self.workloads.iter().enumerate().map(adding).collect();
+        Cluster::new(id, &plan, &system, adding, keys, Mode::Lazy)
     }
 
     /// The keys at which a check of this system finds something wrong.

@@ -30,10 +30,10 @@ use std::rc::Rc;
 
 use rand_distr::{Distribution, Poisson};
 
+use crate::cell::opened::{Opened, TreeName};
 use crate::cell::{Cell, Detail, Opener};
 use crate::draws::Gamma;
 use crate::intensity::{Intensity, POSITION_END, Position};
-use crate::opened::{Opened, TreeName};
 use crate::streams::{Rng, StreamKey, Streams};
 use crate::time::SimTime;
 

@@ -110,7 +110,6 @@ mod edge;
 pub mod engine;
 pub mod intensity;
 pub mod intervals;
-mod opened;
 pub mod quantity;
 mod search;
 pub mod streams;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use rand::SeedableRng;
 
-use crate::opened::Opened;
+use crate::cell::opened::Opened;
 
 /// The generator behind every draw: portable, and `rand` promises that its output stays the same.
 pub type Rng = rand::rngs::Xoshiro256PlusPlus;

@@ -117,8 +117,8 @@ struct ReplayArguments {
     /// Print the scorecard as JSON
     #[arg(long)]
     json: bool,
-    /// Directory for the scorecard (CSV, JSON) and each median scripted trial as a picture (SVG) and
-    /// its moments (CSV); those of an earlier run are replaced [default: nothing is written]
+    /// Directory for the scorecard (CSV, JSON) and each median scripted trial as a picture (SVG)
+    /// and its moments (CSV); those of an earlier run are replaced [default: nothing is written]
     #[arg(long, value_name = "DIR", conflicts_with = "what_if")]
     out: Option<PathBuf>,
     /// A fragment of a scenario to merge: the same outage with that change, as paired differences

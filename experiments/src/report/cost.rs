@@ -56,8 +56,8 @@ pub fn figure(material: &Material) -> Option<Figure> {
         heading: "What does it cost to lose fewer?".to_owned(),
         text:
             "Prices are assumptions of the scenario ([price]): put in your own. Costs are those of \
-               the trials, scaled to a month. They include nodes that were enlarged in an incident, \
-               so a month without an incident costs less, and designs that cost the same at the \
+             the trials, scaled to a month. They include nodes that were enlarged in an incident, \
+             so a month without an incident costs less, and designs that cost the same at the \
                start may differ here."
                 .to_owned(),
         chart: Chart::Scatter(chart),

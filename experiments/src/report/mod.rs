@@ -191,8 +191,8 @@ impl Material<'_> {
         place.map_or(Colour::Grey, Colour::nth)
     }
 
-    /// The complete designs that have a colour of their own: the baseline, the best, and in turn, from every
-    /// factor and from the single points, the one change that leaves the least loss.
+    /// The complete designs that have a colour of their own: the baseline, the best, and in turn,
+    /// from every factor and from the single points, the one change that leaves the least loss.
     fn leaders(&self) -> Vec<usize> {
         let lost = |point: &usize| self.summary.designs[*point].mean("lost");
         let points = &self.rows.manifest.points;

@@ -1,5 +1,5 @@
-//! Sentences that qualify the verdict: how much a mean depends on a few trials, what a better design
-//! makes worse, what pairing was worth. They are about the study, not about the best design.
+//! Sentences that qualify the verdict: how much a mean depends on a few trials, what a better
+//! design makes worse, what pairing was worth. They are about the study, not about the best design.
 
 use output::Format;
 
@@ -37,8 +37,8 @@ fn tail(lost: &[f64]) -> Option<String> {
     let median = quantile(lost, 0.5, LEVEL)?.value;
     (worst > 0 && all > 0.0 && share >= TAIL_SHARE).then(|| {
         format!(
-            "The baseline's mean depends on its tail: the {worst} worst of {} trials hold {} of the \
-             loss, and half of the trials lose less than {}.",
+            "The baseline's mean depends on its tail: the {worst} worst of {} trials hold {} of \
+             the loss, and half of the trials lose less than {}.",
             lost.len(),
             Format::Percent(0).number(share),
             count(median).number(median)
@@ -101,8 +101,8 @@ fn failovers(base: &Design) -> Option<String> {
     let (all, useless) = (base.mean("failovers"), base.mean("useless_failovers"));
     (all > 0.0).then(|| {
         format!(
-            "The baseline has {all:.1} promotions per trial, {useless:.1} of them useless (means of \
-             {trials} trials)."
+            "The baseline has {all:.1} promotions per trial, {useless:.1} of them useless (means \
+             of {trials} trials)."
         )
     })
 }

@@ -239,7 +239,8 @@ fn rivals(summary: &Summary) -> Option<String> {
         [] => format!("{first}."),
         few if few.len() <= 3 => format!("{first}. Close behind: {}.", labels(few)),
         many => format!(
-            "{first}. {} others have a probability of 5 % or more: the trials cannot tell them apart.",
+            "{first}. {} others have a probability of 5 % or more: the trials cannot tell them \
+             apart.",
             many.len()
         ),
     })

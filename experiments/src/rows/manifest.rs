@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measures::{Column, columns};
-use crate::runner::{FailedTrial, Ran};
+use crate::rows::ran::{FailedTrial, Ran};
 use crate::study::Plan;
 use models::spec::{AboutSpec, FactSpec};
 

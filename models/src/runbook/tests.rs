@@ -45,7 +45,11 @@ impl Bench {
         };
         let mut site = bench.site();
         site.clusters[id].start(&mut site.cx);
-        site.clusters[id].hang(ShardId::from_index(0), SimDuration::from_hours(1), &mut site.cx);
+        site.clusters[id].hang(
+            ShardId::from_index(0),
+            SimDuration::from_hours(1),
+            &mut site.cx,
+        );
         for (_, service) in site.services.iter_mut() {
             service.refresh(site.clusters, &mut site.cx);
         }

@@ -13,14 +13,16 @@
 //! from the generator named by its level and number: always the same numbers, in any order.
 //! Bytes are integers: a left half gets its share rounded, the right half what remains.
 
+pub(crate) mod opened;
+
 use std::rc::Rc;
 
 use rand::RngExt;
 
 use crate::draws::{Gamma, heads};
 use crate::intensity::{POSITION_BITS, POSITION_END, Position};
-use crate::opened::{Opened, Split};
 use crate::streams::{Rng, StreamKey};
+use opened::{Opened, Split};
 
 /// Cells with at most this many arrivals are drawn one by one.
 pub(crate) const LEAF: usize = 48;
