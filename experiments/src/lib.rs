@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clients;
 pub mod document;
 pub mod error;
+pub mod forms;
 pub mod measures;
 pub mod preset;
 pub mod progress;

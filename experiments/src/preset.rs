@@ -8,11 +8,10 @@
 //! ```
 //!
 //! A preset is a file like any other, with the library's own source files named in it. Mistakes in
-//! what it makes together with the user's keys are told where the user wrote `preset`.
+//! what it makes together with the user's keys are reported where the user wrote `preset`.
 
 use crate::builtin::BuiltIn;
-use crate::document::{Entry, Node, Place, Sources, Value, merge::merge, parse::parse};
-use crate::error::{Problem, suggest};
+use crate::document::{Node, Place, Sources, Value, merge::merge, parse::parse};
 
 /// The libraries.
 pub const CLIENTS: [BuiltIn; 11] = [
@@ -40,52 +39,39 @@ const fn client(name: &'static str, text: &'static str) -> BuiltIn {
     }
 }
 
-/// Puts presets in the place of their names. Names that are not known are told, and any preset
-/// stands in for them, so that other mistakes come to light in the same run.
-pub fn expand(tree: &mut Node) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let Value::Table(root) = &mut tree.value else {
-        return problems;
+/// Puts presets in the place of their names; one that is not known stays.
+pub fn expand(tree: &mut Node) {
+    let services = match &mut tree.value {
+        Value::Table(root) => root.get_mut("service").map(|entry| &mut entry.node.value),
+        Value::Scalar(_) | Value::Array(_) => None,
     };
-    let Some(Entry { node, .. }) = root.get_mut("service") else {
-        return problems;
-    };
-    let Value::Array(services) = &mut node.value else {
-        return problems;
+    let Some(Value::Array(services)) = services else {
+        return;
     };
     for service in services {
-        let Value::Table(service) = &mut service.value else {
-            continue;
-        };
-        if let Some(client) = service.get_mut("client") {
-            problems.extend(expand_client(&mut client.node));
+        if let Value::Table(service) = &mut service.value
+            && let Some(client) = service.get_mut("client")
+        {
+            expand_client(&mut client.node);
         }
     }
-    problems
 }
 
-fn expand_client(client: &mut Node) -> Option<Problem> {
+fn expand_client(client: &mut Node) {
     let Value::Table(table) = &mut client.value else {
-        return None;
+        return;
     };
-    let asked = table.remove("preset")?;
-    let place = asked.node.place;
-    let name = asked.node.text().unwrap_or_default();
-    let known = CLIENTS.iter().find(|known| known.name == name);
-    let problem = known.is_none().then(|| {
-        let names: Vec<&str> = CLIENTS.iter().map(|known| known.name).collect();
-        Problem {
-            place: Some(place),
-            wrong: format!("there is no preset of a client called `{name}`"),
-            mend: suggest(name, &names),
-        }
-    });
-    let mut whole = fragment(known.unwrap_or(&CLIENTS[0]));
-    put_at(&mut whole, place);
+    let asked = table.get("preset").map(|entry| &entry.node);
+    let name = asked.and_then(Node::text).unwrap_or_default();
+    let Some(known) = CLIENTS.iter().find(|known| known.name == name) else {
+        return;
+    };
+    let asked = table.remove("preset").expect("it has a name");
+    let mut whole = fragment(known);
+    put_at(&mut whole, asked.node.place);
     merge(&mut whole, client);
     whole.place = client.place;
     *client = whole;
-    problem
 }
 
 /// What a preset holds.

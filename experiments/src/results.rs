@@ -338,7 +338,7 @@ fn in_use(mut file: File, target: &Path) -> Error {
     };
     Error::Usage {
         wrong: format!("another run{by} writes to {}", target.display()),
-        mend: "wait for it, or name another directory with --out".to_owned(),
+        help: "wait for it, or name another directory with --out".to_owned(),
     }
 }
 
@@ -349,7 +349,7 @@ fn not_ours(directory: &Path, foreign: &Path) -> Error {
             directory.display(),
             foreign.display()
         ),
-        mend: "move it away, or name another directory with --out".to_owned(),
+        help: "move it away, or name another directory with --out".to_owned(),
     }
 }
 

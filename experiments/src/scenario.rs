@@ -4,16 +4,17 @@
 //! input. What a file holds is a tree with places (`document/`) until every fragment is merged.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use models::WorldSpec;
 use sim::Bytes;
 
 use crate::builtin::{BuiltIn, SCENARIOS};
-use crate::document::{Node, Sources, Value, decode, merge::merge, parse::parse, path};
+use crate::document::{Entry, Node, Sources, Value, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
 use crate::preset;
+use crate::schema::check::{Form, gap, typed};
 use crate::series;
 
 /// A document that was found, and where.
@@ -27,36 +28,136 @@ pub struct Found {
     pub root: Node,
 }
 
+/// Why a document could not be read.
+#[derive(Debug)]
+pub enum Unread {
+    /// It is neither built in nor a file.
+    Unknown {
+        /// What was asked for.
+        wrong: String,
+        /// What there is.
+        help: String,
+    },
+    /// The system cannot read it.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not TOML, or names what cannot be read.
+    Wrong(Vec<Problem>),
+}
+
 /// Reads a built-in by its name, else a file by its path, else (`-`) standard input.
 /// A scenario that `extends = "another"` is merged onto that one, by the rules of fragments.
+///
+/// # Errors
+/// If it or what it extends cannot be read, or is not TOML.
 pub fn read(
     sources: &mut Sources,
     asked: &str,
     built_in: &[BuiltIn],
     directory: &Path,
 ) -> Result<Found, Error> {
-    let mut found = read_one(sources, asked, built_in, directory)?;
-    for _ in 0..EXTENDS_MAX {
-        let Value::Table(table) = &mut found.root.value else {
-            return Ok(found);
-        };
-        let Some(extends) = table.remove("extends") else {
-            return Ok(found);
-        };
-        let base = extends.node.text().unwrap_or_default().to_owned();
-        let mut base = read_one(sources, &base, &SCENARIOS, &found.directory)?;
-        sources.set_base(base.root.place.file);
-        merge(&mut base.root, &found.root);
-        found.root = base.root;
-    }
-    Err(Error::Usage {
-        wrong: format!("`{asked}` extends scenarios more than {EXTENDS_MAX} deep"),
-        mend: "does it extend itself?".to_owned(),
+    let read = extended(sources, asked, built_in, directory);
+    read.map_err(|unread| match unread {
+        Unread::Unknown { wrong, help } => Error::Usage { wrong, help },
+        Unread::Io { path, source } => Error::Read {
+            path,
+            source,
+            help: "`outage list` shows what is built in; any other name is a path".to_owned(),
+        },
+        Unread::Wrong(problems) => Error::input(sources, problems),
     })
+}
+
+/// The scenario that another document names, or what is wrong with it; a name that leads nowhere is
+/// reported where it was written.
+///
+/// # Errors
+/// If it or what it extends cannot be read, or is not TOML.
+pub fn read_named(
+    sources: &mut Sources,
+    name: &Node,
+    directory: &Path,
+) -> Result<Found, Vec<Problem>> {
+    let asked = name.text().unwrap_or_default();
+    extended(sources, asked, &SCENARIOS, directory).map_err(|unread| at_name(unread, name))
+}
+
+fn at_name(unread: Unread, name: &Node) -> Vec<Problem> {
+    let (wrong, help) = match unread {
+        Unread::Unknown { wrong, help } => (wrong, help),
+        Unread::Io { path, source } => (
+            format!("cannot read {}: {source}", path.display()),
+            "name a built-in scenario, or a path relative to this file".to_owned(),
+        ),
+        Unread::Wrong(problems) => return problems,
+    };
+    let place = Some(name.place);
+    vec![Problem { place, wrong, help }]
+}
+
+/// A document with all that it extends merged into it.
+fn extended(
+    sources: &mut Sources,
+    asked: &str,
+    built_in: &[BuiltIn],
+    directory: &Path,
+) -> Result<Found, Unread> {
+    let mut found = read_one(sources, asked, built_in, directory)?;
+    let mut directory = found.directory.clone();
+    for _ in 0..EXTENDS_MAX {
+        let Some(Entry { node, .. }) = take_extends(&mut found.root) else {
+            return Ok(found);
+        };
+        let base = match base_of(sources, &node, &directory) {
+            Ok(base) => base,
+            Err(mut problems) => {
+                // What is wrong with this file's own part does not depend on the other.
+                problems.extend(Form::world().problems_of_part(&found.root));
+                return Err(Unread::Wrong(problems));
+            }
+        };
+        directory = base.directory;
+        sources.set_base(base.root.place.file);
+        let place = found.root.place;
+        let mut whole = base.root;
+        merge(&mut whole, &found.root);
+        found.root = Node { place, ..whole };
+    }
+    match take_extends(&mut found.root) {
+        None => Ok(found),
+        Some(extends) => Err(Unread::Wrong(vec![Problem {
+            place: Some(extends.node.place),
+            wrong: format!("`{asked}` extends scenarios more than {EXTENDS_MAX} deep"),
+            help: "does it extend itself?".to_owned(),
+        }])),
+    }
 }
 
 /// Scenarios that extend each other, at most.
 const EXTENDS_MAX: usize = 8;
+
+fn take_extends(root: &mut Node) -> Option<Entry> {
+    match &mut root.value {
+        Value::Table(table) => table.remove("extends"),
+        Value::Scalar(_) | Value::Array(_) => None,
+    }
+}
+
+/// What a document extends, as it stands.
+fn base_of(sources: &mut Sources, name: &Node, directory: &Path) -> Result<Found, Vec<Problem>> {
+    let Some(asked) = name.text() else {
+        return Err(vec![Problem {
+            place: Some(name.place),
+            wrong: "`extends` is not a name".to_owned(),
+            help: "write the name of a built-in scenario or of a file, in quotes".to_owned(),
+        }]);
+    };
+    read_one(sources, asked, &SCENARIOS, directory).map_err(|unread| at_name(unread, name))
+}
 
 /// One document, as it stands.
 fn read_one(
@@ -64,80 +165,111 @@ fn read_one(
     asked: &str,
     built_in: &[BuiltIn],
     directory: &Path,
-) -> Result<Found, Error> {
+) -> Result<Found, Unread> {
+    let found = |name: &str, directory: &Path, root: Node| Found {
+        name: name.to_owned(),
+        directory: directory.to_path_buf(),
+        root,
+    };
     if let Some(known) = built_in.iter().find(|known| known.name == asked) {
         let root = parsed(sources, known.file, known.text, directory)?;
-        return Ok(Found {
-            name: known.name.into(),
-            directory: directory.into(),
-            root,
-        });
+        return Ok(found(known.name, directory, root));
     }
     if asked == "-" {
-        let mut text = String::new();
-        let got = std::io::stdin().read_to_string(&mut text);
-        got.map_err(|source| unreadable(Path::new("standard input"), source))?;
+        let text = unless_unreadable("standard input".into(), read_standard_input())?;
         let root = parsed(sources, "standard input", &text, directory)?;
-        return Ok(Found {
-            name: "stdin".into(),
-            directory: directory.into(),
-            root,
-        });
+        return Ok(found("stdin", directory, root));
     }
     let path = directory.join(asked);
     if !path.exists() && !asked.ends_with(".toml") {
         let names: Vec<&str> = built_in.iter().map(|known| known.name).collect();
         let wrong = format!("`{asked}` is neither built in nor a file");
-        return Err(Error::Usage {
-            wrong,
-            mend: suggest(asked, &names),
-        });
+        let help = suggest(asked, &names);
+        return Err(Unread::Unknown { wrong, help });
     }
-    let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
-    let directory = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let root = parsed(sources, &path.display().to_string(), &text, &directory)?;
-    let name = path
-        .file_stem()
-        .map_or("study".into(), |stem| stem.to_string_lossy().into_owned());
-    Ok(Found {
-        name,
-        directory,
-        root,
-    })
+    let text = unless_unreadable(path.clone(), fs::read_to_string(&path))?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let root = parsed(sources, &path.display().to_string(), &text, directory)?;
+    let stem = path.file_stem();
+    let name = stem.map_or("study".into(), |stem| stem.to_string_lossy());
+    Ok(found(&name, directory, root))
 }
 
-/// The typed scenario, or everything that is wrong with it.
+fn read_standard_input() -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn unless_unreadable(path: PathBuf, read: io::Result<String>) -> Result<String, Unread> {
+    read.map_err(|source| Unread::Io { path, source })
+}
+
+/// The tree of a document, with the series that it names.
+fn parsed(sources: &mut Sources, name: &str, text: &str, directory: &Path) -> Result<Node, Unread> {
+    let mut root = parse(sources, name, text).map_err(Unread::Wrong)?;
+    let problems = series::resolve(sources, &mut root, directory);
+    if problems.is_empty() {
+        Ok(root)
+    } else {
+        Err(Unread::Wrong(problems))
+    }
+}
+
+/// The typed scenario, or everything that is wrong with it: first with its form, and with what it
+/// says only once all of it could be read.
+///
+/// # Errors
+/// Every problem, with its place.
 pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
-    let mut unknown = Vec::new();
-    let tree = &{
-        let mut whole = tree.clone();
-        unknown.extend(preset::expand(&mut whole));
-        if let Value::Table(table) = &mut whole.value {
-            // What a replay is compared with is not of the world.
-            table.remove("replay");
-        }
-        whole
-    };
-    let world: WorldSpec = decode::decode(tree).map_err(|mut problems| {
-        problems.iter_mut().for_each(|p| explain_maxmemory(p, tree));
-        [unknown.clone(), problems].concat()
-    })?;
-    let placed = |problem: models::Problem| {
-        let at = path(&problem.key);
-        let place = tree.place_of(&at).or_else(|| Some(decode::gap(tree, true)));
-        let wrong = format!("`{}`: {}", problem.key, problem.wrong);
-        Problem {
-            place,
-            wrong,
-            mend: problem.mend,
-        }
-    };
-    let senseless = world.problems().into_iter().map(placed);
-    let problems: Vec<Problem> = unknown.into_iter().chain(senseless).collect();
+    let mut tree = tree.clone();
+    if let Value::Table(table) = &mut tree.value {
+        // What a replay is compared with is not of the world.
+        table.remove("replay");
+    }
+    let mut problems = Form::world().problems(&tree);
+    if !problems.is_empty() {
+        problems
+            .iter_mut()
+            .for_each(|p| explain_maxmemory(p, &tree));
+        return Err(problems);
+    }
+    preset::expand(&mut tree);
+    let world: WorldSpec = typed(&tree).map_err(|problem| vec![problem])?;
+    let problems: Vec<Problem> = world
+        .problems()
+        .into_iter()
+        .map(|problem| placed(problem, &tree))
+        .collect();
     if problems.is_empty() {
         Ok(world)
     } else {
         Err(problems)
+    }
+}
+
+/// A problem of the model at the place of its key; of a key that stands in a file that is extended,
+/// at that of a key on which it depends and which the user wrote.
+fn placed(problem: models::Problem, tree: &Node) -> Problem {
+    let place_of = |key: &str| tree.place_of(&path(key));
+    let own = place_of(&problem.key).unwrap_or_else(|| gap(tree, true));
+    let others = problem.depends_on().iter().filter_map(|key| place_of(key));
+    // What overrides another file was read before it.
+    let nearest = others.min_by_key(|place| place.file);
+    let (place, help) = match nearest.filter(|place| place.file < own.file) {
+        Some(place) => {
+            let key = &problem.key;
+            (
+                place,
+                format!("{}; `{key}` stands in another file", problem.help),
+            )
+        }
+        None => (own, problem.help.clone()),
+    };
+    Problem {
+        place: Some(place),
+        wrong: format!("`{}`: {}", problem.key, problem.wrong),
+        help,
     }
 }
 
@@ -161,30 +293,10 @@ fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
         }
         (_, _) => "\"75%\"".to_owned(),
     };
-    problem.mend = format!(
+    problem.help = format!(
         "it is a share of redis.node_memory here, so that it follows when a node is \
          enlarged: write {example}"
     );
-}
-
-/// The tree of a document, with the series that it names.
-fn parsed(sources: &mut Sources, name: &str, text: &str, directory: &Path) -> Result<Node, Error> {
-    let parsed = parse(sources, name, text);
-    let mut root = parsed.map_err(|problems| Error::input(sources, problems))?;
-    let problems = series::resolve(sources, &mut root, directory);
-    match problems.is_empty() {
-        true => Ok(root),
-        false => Err(Error::input(sources, problems)),
-    }
-}
-
-fn unreadable(path: &Path, source: std::io::Error) -> Error {
-    let mend = "`outage list` shows what is built in; any other name is a path".to_owned();
-    Error::Read {
-        path: path.to_path_buf(),
-        source,
-        mend,
-    }
 }
 
 #[cfg(test)]

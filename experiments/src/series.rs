@@ -54,10 +54,11 @@ fn read(sources: &mut Sources, path: &Path, at: Place) -> Result<String, Problem
     let text = fs::read_to_string(path).map_err(|error| Problem {
         place: Some(at),
         wrong: format!("cannot read {}: {error}", path.display()),
-        mend: "name a CSV file relative to this one, with the columns at_s,per_sec".to_owned(),
+        help: "name a CSV file relative to this one, with the columns at_s,per_sec".to_owned(),
     })?;
-    let Err(error) = Series::parse(&text) else {
-        return Ok(text);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let Err(error) = Series::parse(text) else {
+        return Ok(text.to_owned());
     };
     let line_starts = text.split_inclusive('\n').take(error.line - 1);
     let from = line_starts.map(str::len).sum::<usize>();
@@ -71,6 +72,6 @@ fn read(sources: &mut Sources, path: &Path, at: Place) -> Result<String, Problem
     Err(Problem {
         place: Some(place),
         wrong: error.wrong,
-        mend: error.mend,
+        help: error.help,
     })
 }

@@ -54,11 +54,17 @@ impl Source {
     /// Line and column of a byte, both from 1; the column counts characters.
     pub fn line_and_column(&self, byte: usize) -> (usize, usize) {
         let before = &self.text[..self.floor(byte)];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let in_line = &before[self.line_start(byte)..];
         (
             before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
+            in_line.chars().count() + 1,
         )
+    }
+
+    /// The first byte of the line in which a byte stands.
+    pub fn line_start(&self, byte: usize) -> usize {
+        let before = &self.text[..self.floor(byte)];
+        before.rfind('\n').map_or(0, |at| at + 1)
     }
 
     /// The line of this number, from 1, without its end.

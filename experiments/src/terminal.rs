@@ -29,6 +29,11 @@ pub fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// May messages on stderr be dressed in colour?
+pub fn message_colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Columns of the terminal that results go to; a fixed number where there is none.
 pub fn width() -> usize {
     const NARROWEST: usize = 100;

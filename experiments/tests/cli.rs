@@ -296,10 +296,10 @@ fn what_is_not_known_is_answered_with_the_nearest_and_exit_code_2() {
         (&["compare", "study.toml", "--trials", "0"], "--trials"),
         (&["compar"], "compare"),
     ];
-    for (arguments, mend) in cases {
+    for (arguments, help) in cases {
         let output = outage(place.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(stderr(&output).contains(mend), "{}", stderr(&output));
+        assert!(stderr(&output).contains(help), "{}", stderr(&output));
         assert_eq!(stdout(&output), "", "{arguments:?}");
     }
 }

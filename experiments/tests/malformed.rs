@@ -1,4 +1,4 @@
-//! Malformed scenarios and studies: what a user is told, word for word.
+//! Malformed scenarios and studies: what is reported, word for word.
 //!
 //! A case is a small edit of `small.toml` or `study.toml`, so that it shows the mistake and nothing
 //! else and outlives new keys:
@@ -20,46 +20,51 @@ use std::path::{Path, PathBuf};
 use support::{directory, golden, outage, stderr, stdout};
 
 #[test]
-fn every_mistake_is_told_with_file_line_column_and_mend() {
+fn every_mistake_is_reported_with_file_line_column_and_help() {
     let cases = cases();
     assert!(cases.len() >= 20, "{} cases", cases.len());
     for case in cases {
         let place = directory();
         let checked = apply(&fs::read_to_string(&case).unwrap(), place.path());
         let output = outage(place.path(), &["check", &checked]);
-        let (told, case) = (stderr(&output), case.with_extension("txt"));
-        assert_eq!(output.status.code(), Some(2), "{}: {told}", case.display());
+        let (reported, case) = (stderr(&output), case.with_extension("txt"));
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{}: {reported}",
+            case.display()
+        );
         assert_eq!(stdout(&output), "", "{}: results only", case.display());
-        let problems = told.matches("error: ").count();
-        let places = told
+        let problems = reported.matches("error: ").count();
+        let places = reported
             .lines()
             .filter(|line| line.trim_start().starts_with("--> "))
             .count();
-        let mends = told
+        let helps = reported
             .lines()
-            .filter(|line| line.trim_start().starts_with("= "))
+            .filter(|line| line.trim_start().starts_with("= help: "))
             .count();
         assert!(
-            problems > 0 && problems == places && places == mends,
-            "{told}"
+            problems > 0 && problems == places && places == helps,
+            "{reported}"
         );
-        golden(&case, &told);
+        golden(&case, &reported);
     }
 }
 
 #[test]
-fn comparing_and_tracing_tell_the_same_mistakes() {
+fn comparing_and_tracing_report_the_same_mistakes() {
     let place = directory();
     let edit = "@ small.toml\n- shards = 3\n+ shard = 3\n";
     apply(edit, place.path());
-    let told = stderr(&outage(place.path(), &["check", "study.toml"]));
-    assert!(told.contains("--> small.toml:"), "{told}");
+    let reported = stderr(&outage(place.path(), &["check", "study.toml"]));
+    assert!(reported.contains("--> small.toml:"), "{reported}");
     assert_eq!(
-        told,
+        reported,
         stderr(&outage(place.path(), &["compare", "study.toml"]))
     );
     let traced = outage(place.path(), &["trace", "small.toml", "--trial", "1"]);
-    assert_eq!(told, stderr(&traced));
+    assert_eq!(reported, stderr(&traced));
     assert_eq!(traced.status.code(), Some(2));
     assert!(!place.path().join("results").exists(), "nothing was begun");
 }

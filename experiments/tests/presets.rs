@@ -50,6 +50,6 @@ fn keys_beside_a_preset_count_first() {
 #[test]
 fn an_unknown_preset_is_answered_with_the_nearest() {
     let problems = with(r#"preset = "jedis-66""#).expect_err("there is none");
-    assert!(problems[0].mend.contains("jedis-6"), "{:?}", problems[0]);
+    assert!(problems[0].help.contains("jedis-6"), "{:?}", problems[0]);
     assert!(problems[0].place.is_some());
 }

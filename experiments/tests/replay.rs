@@ -7,8 +7,8 @@ use std::process::Output;
 
 use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
+use experiments::forms::replay::Selector;
 use experiments::replay::judge::{Line, blind, scripted};
-use experiments::replay::spec::Selector;
 use experiments::replay::{Kind, Replay, built_in, trials};
 use models::moment::{Moment, What};
 use sim::{SimDuration, SimTime};

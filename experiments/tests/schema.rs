@@ -8,8 +8,8 @@ use std::path::Path;
 use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
 use experiments::document::parse::parse;
+use experiments::forms::replay::ReplaySpec;
 use experiments::replay::judge::{scripted, total_of};
-use experiments::replay::spec::ReplaySpec;
 use experiments::replay::{Kind, Replay, trials};
 use experiments::schema::keys::{self, Key, Shape};
 use experiments::schema::{file, markdown, whole};
@@ -170,7 +170,7 @@ For example \"5%\", \"99.9%\".
     assert_eq!(stdout(&told), expected);
     let inside = outage(place.path(), &["schema", "replay.scripted.people.notice"]);
     assert!(stdout(&inside).contains("log-normal"));
-    for (key, mend) in [
+    for (key, help) in [
         ("redis.maxmemry", "did you mean `maxmemory`?"),
         ("fault.crush", "did you mean `crash`?"),
         ("replay.check.is.form", "did you mean `from`?"),
@@ -178,7 +178,7 @@ For example \"5%\", \"99.9%\".
         let wrong = outage(place.path(), &["schema", key]);
         assert_eq!(wrong.status.code(), Some(2), "{key}");
         assert_eq!(stdout(&wrong), "");
-        assert!(stderr(&wrong).contains(mend), "{}", stderr(&wrong));
+        assert!(stderr(&wrong).contains(help), "{}", stderr(&wrong));
     }
 }
 

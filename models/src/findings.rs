@@ -10,10 +10,65 @@ pub struct Problem {
     /// What is wrong.
     pub wrong: String,
     /// What to write instead.
-    pub mend: String,
+    pub help: String,
 }
 
-/// Collects findings, so that a user mends them in one go and not one a run.
+/// Keys whose value must fit those of others, each without its places in arrays. If one of these is
+/// wrong, the user may have written any of them.
+const TOGETHER: [(&str, &[&str]); 20] = [
+    ("redis.hosts", &["redis.replicas"]),
+    ("redis.shards", &["redis.replicas", "layout"]),
+    ("redis.system_reserve", &["redis.node_memory"]),
+    ("redis.fullest_shard", &["redis.shards"]),
+    ("redis.maxmemory_policy", &["redis.maxmemory"]),
+    (
+        "redis.node_memory",
+        &[
+            "layout",
+            "workload",
+            "redis.shards",
+            "redis.fullest_shard",
+            "redis.fragmentation",
+        ],
+    ),
+    (
+        "redis.replication.min_replicas.to_write",
+        &["redis.replicas"],
+    ),
+    ("redis.pubsub.maxmemory_clients", &["redis.maxmemory"]),
+    ("workload.dataset", &["layout"]),
+    ("service.wait.replicas", &["redis.replicas"]),
+    ("service.spool", &["health_check"]),
+    ("health_check.actions", &["redis.replicas"]),
+    ("people.look", &["alert"]),
+    (
+        "people.runbook.action",
+        &["redis.maxmemory", "redis.replication.output_limit"],
+    ),
+    ("people.runbook.action.read_only", &["failover"]),
+    ("fault.host", &["redis.hosts"]),
+    ("fault.hosts", &["redis.hosts"]),
+    ("fault.kind", &["redis.persistence", "redis.pubsub"]),
+    ("fault.slowdown", &["workload"]),
+    ("health_check.interval", &["horizon"]),
+];
+
+impl Problem {
+    /// The keys beside its own on which it depends.
+    pub fn depends_on(&self) -> &'static [&'static str] {
+        let pieces = self.key.split(|c| c == '[' || c == ']');
+        let key: String = pieces.step_by(2).collect();
+        let found = TOGETHER.iter().find(|(of, _)| *of == key);
+        match (found, key.rsplit('.').next()) {
+            (Some((_, others)), _) => others,
+            (None, Some("workload")) => &["workload"],
+            (None, Some("service" | "services")) => &["service"],
+            (None, _) => &[],
+        }
+    }
+}
+
+/// Collects findings, so that a user fixes them in one go and not one a run.
 #[derive(Default)]
 pub struct Findings(Vec<Problem>);
 
@@ -23,13 +78,13 @@ impl Findings {
         self.0
     }
 
-    /// `wrong` at `key` unless it is fine; `mend` says what to write instead.
-    pub fn unless(&mut self, fine: bool, key: impl Into<String>, wrong: &str, mend: &str) {
+    /// `wrong` at `key` unless it is fine; `help` says what to write instead.
+    pub fn unless(&mut self, fine: bool, key: impl Into<String>, wrong: &str, help: &str) {
         if !fine {
             self.0.push(Problem {
                 key: key.into(),
                 wrong: wrong.into(),
-                mend: mend.into(),
+                help: help.into(),
             });
         }
     }
@@ -44,20 +99,22 @@ impl Findings {
     /// A sentence that says what is wrong and, behind a semicolon, what to write instead.
     pub fn sentence(&mut self, key: impl Into<String>, text: &str) {
         let general = "give values that make sense together";
-        let (wrong, mend) = text.split_once("; ").unwrap_or((text, general));
+        let (wrong, help) = text.split_once("; ").unwrap_or((text, general));
         self.0.push(Problem {
             key: key.into(),
             wrong: wrong.to_owned(),
-            mend: mend.to_owned(),
+            help: help.to_owned(),
         });
     }
 
     /// A name must be one of those that are known; `what` says of what.
     pub fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
-        if !known.contains(&name) {
+        // Of two by one name, one may have been meant to have this one: that is reported.
+        let twice = (1..known.len()).any(|i| known[..i].contains(&known[i]));
+        if !known.contains(&name) && !twice {
             let wrong = format!("there is no {what} called `{name}`");
-            let mend = format!("name one of: {}", known.join(", "));
-            self.0.push(Problem { key, wrong, mend });
+            let help = format!("name one of: {}", known.join(", "));
+            self.0.push(Problem { key, wrong, help });
         }
     }
 
@@ -66,11 +123,11 @@ impl Findings {
         for (i, name) in names.iter().enumerate() {
             if names[..i].contains(name) {
                 let wrong = format!("`{name}` is used twice");
-                let mend = "give every one a name of its own".to_owned();
+                let help = "give every one a name of its own".to_owned();
                 self.0.push(Problem {
                     key: format!("{key}[{i}].name"),
                     wrong,
-                    mend,
+                    help,
                 });
             }
         }

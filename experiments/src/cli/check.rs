@@ -4,48 +4,72 @@ use std::path::Path;
 
 use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::replay::{Replay, is_replay};
-use crate::scenario;
-use crate::study::{Study, is_study};
+use crate::scenario::{self, Found};
+use crate::study::{Plan, Study, is_study};
 use crate::terminal;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage check my-study.toml       # mistakes with their lines, and how to correct them
+  outage check my-study.toml       # mistakes with their lines, and how to fix them
   outage check incident-2020       # the built-in study
   outage check - < scenario.toml   # from standard input";
 
 /// Prints what was found, or the mistakes.
 pub fn run(file: &str) -> super::Done {
+    terminal::result(&summary(file)?);
+    Ok(0)
+}
+
+/// What a scenario or study holds.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn summary(file: &str) -> Result<String, Error> {
     let mut sources = Sources::default();
     let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();
     let found = scenario::read(&mut sources, file, &built_in, Path::new(""))?;
-    if !is_study(&found.root) {
-        let replay = is_replay(&found.root).then(|| Replay::of(found.clone()));
-        let told = match replay.transpose() {
-            Ok(None) => String::new(),
-            Ok(Some(replay)) => format!(", a replay with {} checks", replay.spec.checks.len()),
-            Err(problems) => return Err(Error::input(&sources, problems)),
-        };
-        let world = scenario::world(&found.root).map_err(|p| Error::input(&sources, p))?;
-        let (workloads, services) = (world.workloads.len(), world.services.len());
-        terminal::result(&format!(
-            "fine: scenario `{}`: {}\n  {workloads} workloads, {services} services, {} health \
-             checks, {} faults, horizon {}{told}\n",
-            found.name,
-            world.about.title,
-            world.health_checks.len(),
-            world.faults.len(),
-            world.horizon
-        ));
-        for doubt in world.doubts() {
-            terminal::result(&format!("  note: {doubt}\n"));
-        }
-        return Ok(0);
+    if is_study(&found.root) {
+        let plan = Study::load(&mut sources, &found)?.plan;
+        return Ok(of_study(&plan));
     }
-    let plan = Study::load(&mut sources, &found)?.plan;
+    of_scenario(found).map_err(|problems| Error::input(&sources, problems))
+}
+
+fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
+    let name = found.name.clone();
+    let mut problems = Vec::new();
+    let checks = match is_replay(&found.root).then(|| Replay::of(found.clone())) {
+        None => String::new(),
+        Some(Ok(replay)) => format!(", a replay with {} checks", replay.spec.checks.len()),
+        Some(Err(wrong)) => {
+            problems.extend(wrong);
+            String::new()
+        }
+    };
+    let world = match scenario::world(&found.root) {
+        Ok(world) if problems.is_empty() => world,
+        Ok(_) => return Err(problems),
+        Err(wrong) => return Err([problems, wrong].concat()),
+    };
+    let (workloads, services) = (world.workloads.len(), world.services.len());
+    let mut text = format!(
+        "fine: scenario `{name}`: {}\n  {workloads} workloads, {services} services, {} health \
+         checks, {} faults, horizon {}{checks}\n",
+        world.about.title,
+        world.health_checks.len(),
+        world.faults.len(),
+        world.horizon
+    );
+    for doubt in world.doubts() {
+        text.push_str(&format!("  note: {doubt}\n"));
+    }
+    Ok(text)
+}
+
+fn of_study(plan: &Plan) -> String {
     let mut text = format!(
         "fine: {} design points, {} trials each, seed {}, scenario `{}` ({})\n",
         plan.points.len(),
@@ -65,6 +89,5 @@ pub fn run(file: &str) -> super::Done {
         text.push_str(&format!("  and: {}\n", point.label));
     }
     text.push_str(&format!("  baseline: {}\n", plan.points[0].label));
-    terminal::result(&text);
-    Ok(0)
+    text
 }

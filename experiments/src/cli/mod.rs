@@ -1,6 +1,6 @@
 //! The command line: what can be asked, and which file answers.
 
-mod check;
+pub mod check;
 mod clients;
 mod compare;
 mod interrupt;
@@ -191,7 +191,7 @@ fn pool(threads: Option<u64>) -> Result<rayon::ThreadPool, Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| Error::Usage {
         wrong: format!("threads could not be started: {error}"),
-        mend: "ask for fewer with --threads".to_owned(),
+        help: "ask for fewer with --threads".to_owned(),
     })
 }
 
@@ -215,7 +215,7 @@ pub fn run() -> u8 {
     match done {
         Ok(code) => code,
         Err(error) => {
-            terminal::message(&error.to_string());
+            terminal::message(&error.text(terminal::message_colour()));
             error.exit_code()
         }
     }

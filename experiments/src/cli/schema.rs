@@ -24,7 +24,7 @@ pub fn run(arguments: &SchemaArguments) -> super::Done {
             known(&keys, path)?;
             let schema = schema::at(path).ok_or_else(|| Error::Usage {
                 wrong: format!("`{path}` names a kind and no key"),
-                mend: "leave the kind out, or ask without --json".to_owned(),
+                help: "leave the kind out, or ask without --json".to_owned(),
             });
             let json = serde_json::to_string_pretty(&schema?).expect("a schema is plain");
             format!("{json}\n")
@@ -48,7 +48,7 @@ fn known<'a>(keys: &'a [keys::Key], path: &str) -> Result<keys::Found<'a>, Error
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         Error::Usage {
             wrong: format!("`{step}` in `{path}` is no key of a scenario"),
-            mend: suggest(&step, &known),
+            help: suggest(&step, &known),
         }
     })
 }

@@ -86,7 +86,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
             let wrong = format!("`{}` is a scenario and has no design points", found.name);
             return Err(Error::Usage {
                 wrong,
-                mend: "leave --point out".to_owned(),
+                help: "leave --point out".to_owned(),
             });
         }
         return scenario_of(sources, found, arguments.scripted);
@@ -97,7 +97,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
                 "`{}` is a study: no report gives the times of its people",
                 found.name
             ),
-            mend: "leave --scripted out".to_owned(),
+            help: "leave --scripted out".to_owned(),
         });
     }
     let mut study = Study::load(sources, &found)?;
@@ -108,7 +108,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
         .position(|label| *label == asked)
         .ok_or_else(|| Error::Usage {
             wrong: format!("study `{}` has no point `{asked}`", study.plan.name),
-            mend: suggest(asked, &labels),
+            help: suggest(asked, &labels),
         })?;
     let label = format!("study {}, design {}", study.plan.name, labels[place]);
     Ok(Subject {
@@ -127,7 +127,7 @@ fn scenario_of(sources: &Sources, found: Found, scripted: bool) -> Result<Subjec
         (false, true) => {
             return Err(Error::Usage {
                 wrong: format!("`{name}` has no [replay] table, so nothing is scripted"),
-                mend: "leave --scripted out".to_owned(),
+                help: "leave --scripted out".to_owned(),
             });
         }
         (false, false) => ("", scenario::world(&found.root).map_err(wrong)?),

@@ -1,14 +1,13 @@
 //! TOML with places: every key and value remembers the file and the bytes it was written in.
 //!
 //! ```text
-//! text ──parse.rs──► Node ──merge.rs──► Node ──decode.rs──► a typed value, or problems with places
+//! text ──parse.rs──► Node ──merge.rs──► Node ──schema/check──► a typed value, or problems with places
 //! ```
 //!
 //! A study merges fragments of one file into tables of another before anything is typed. Because
 //! each [`Node`] keeps its own [`Place`], a mistake inside a fragment is reported where the
 //! fragment was written, and one in the base where the base was written.
 
-pub mod decode;
 pub mod merge;
 pub mod parse;
 
@@ -140,6 +139,32 @@ impl Node {
             node = next;
         }
         place
+    }
+
+    /// Calls `each` with every child and the path to it.
+    pub fn for_each_child(
+        &self,
+        path: &mut Vec<Step>,
+        mut each: impl FnMut(&Node, &mut Vec<Step>),
+    ) {
+        let mut visit = |step: Step, child: &Node| {
+            path.push(step);
+            each(child, path);
+            path.pop();
+        };
+        match &self.value {
+            Value::Scalar(_) => {}
+            Value::Array(elements) => {
+                for (index, child) in elements.iter().enumerate() {
+                    visit(Step::Index(index), child);
+                }
+            }
+            Value::Table(table) => {
+                for (key, entry) in table {
+                    visit(Step::Key(key.clone()), &entry.node);
+                }
+            }
+        }
     }
 
     /// The value without its places.

@@ -7,6 +7,8 @@ use crate::error::Problem;
 
 /// Reads a document and keeps its text for messages.
 pub fn parse(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Vec<Problem>> {
+    // A byte order mark says nothing about UTF-8, and would move every place behind it.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let file = sources.add(name, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reading = Reading {
@@ -47,11 +49,11 @@ impl Reading {
         }
     }
 
-    /// The parser says `what is wrong, expected ...`: the second half is the mend.
+    /// The parser says `what is wrong, expected ...`: the second half is the help.
     fn refuse(&mut self, span: std::ops::Range<usize>, message: &str) {
         let place = Some(self.place(span));
         let quotes = message.starts_with("string values must be quoted");
-        let (wrong, mend) = match message.split_once(", expected ") {
+        let (wrong, help) = match message.split_once(", expected ") {
             Some((_, _)) if quotes => (
                 "text stands without quotes".to_owned(),
                 "put it in quotes, such as \"500ms\"".to_owned(),
@@ -62,10 +64,10 @@ impl Reading {
             }
             None => (
                 message.to_owned(),
-                "mend the TOML (https://toml.io)".to_owned(),
+                "correct the TOML (https://toml.io)".to_owned(),
             ),
         };
-        self.problems.push(Problem { place, wrong, mend });
+        self.problems.push(Problem { place, wrong, help });
     }
 
     fn table(&mut self, table: &DeTable<'_>) -> Table {
@@ -135,6 +137,6 @@ mod tests {
         let text = "a = 5m\nb = 1\nb = 2\nc = 99999999999999999999\n";
         let problems = parse(&mut sources, "a.toml", text).unwrap_err();
         assert_eq!(problems.len(), 3, "{problems:?}");
-        assert!(problems[0].mend.contains("quotes"), "{problems:?}");
+        assert!(problems[0].help.contains("quotes"), "{problems:?}");
     }
 }

@@ -8,9 +8,9 @@ use models::TrialResult;
 use serde::Serialize;
 use sim::{SimDuration, SimTime};
 
-use super::spec::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
 use super::{Kind, Replay, Watch, onset, trials};
 use crate::error::Error;
+use crate::forms::replay::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
 use crate::stats::estimate::average;
 use crate::stats::quantile;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use models::TrialResult;
 
-use super::spec::{Check, ReplaySpec, Selector};
+use crate::forms::replay::{Check, ReplaySpec, Selector};
 
 /// A sentence for each moment that comes in no trial, though a check waits for it.
 pub fn missing(spec: &ReplaySpec, told: &[TrialResult]) -> Vec<String> {

@@ -8,21 +8,20 @@
 
 pub mod judge;
 pub mod missing;
-pub mod spec;
 
 use std::path::Path;
 
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
 use rayon::prelude::*;
-use serde::Deserialize;
 use sim::{SimTime, Streams};
 
 use crate::builtin::{BuiltIn, SCENARIOS};
-use crate::document::{Node, Sources, Value, decode, merge::merge, parse::parse, path};
+use crate::document::{Node, Sources, Value, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem};
+use crate::forms::replay::{Check, CheckSpec, Fragments, ReplayFile, ReplaySpec, take_fragments};
 use crate::rows::manifest::trace_command;
 use crate::scenario::{self, Found};
-use spec::{Check, CheckSpec, Fragments, ReplaySpec};
+use crate::schema::check::Form;
 
 /// A scenario that can be replayed.
 #[derive(Clone, Debug)]
@@ -76,7 +75,7 @@ impl Replay {
             let name = &found.name;
             return Err(Error::Usage {
                 wrong: format!("`{name}` has no [replay] table"),
-                mend: format!(
+                help: format!(
                     "replay one of {}, or add the table: experiments/scenarios/README.md says how",
                     built_in().join(", ")
                 ),
@@ -95,11 +94,11 @@ impl Replay {
         if let Value::Table(table) = &mut alone.value {
             table.retain(|key, _| key == "replay");
             if let Some(entry) = table.get_mut("replay") {
-                fragments = spec::take_fragments(&mut entry.node);
+                fragments = take_fragments(&mut entry.node);
             }
         }
         let mut problems = wrong_worlds(&found.root, &fragments);
-        let spec = match decode::decode::<ReplayFile>(&alone) {
+        let spec = match Form::replay().decode::<ReplayFile>(&alone) {
             Ok(file) => file.replay,
             Err(more) => return Err([problems, more].concat()),
         };
@@ -132,12 +131,6 @@ impl Replay {
 /// Can this scenario be replayed?
 pub fn is_replay(scenario: &Node) -> bool {
     scenario.entry("replay").is_some()
-}
-
-/// The table in its place, so that mistakes are told with their whole path.
-#[derive(Deserialize)]
-struct ReplayFile {
-    replay: ReplaySpec,
 }
 
 fn world(
@@ -184,7 +177,7 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
                 ..
             }
         );
-        let (wrong, mend) = match (compares, with) {
+        let (wrong, help) = match (compares, with) {
             (true, _) if !bounded => (
                 "compares, and every result would do",
                 "give it `at_least` or `at_most`, such as \"0.5x\"",
@@ -202,7 +195,7 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
         Some(Problem {
             place: file.place_of(&path(&format!("replay.check[{n}].is"))),
             wrong: format!("`replay.check[{n}]` {wrong}"),
-            mend: mend.to_owned(),
+            help: help.to_owned(),
         })
     };
     spec.checks.iter().enumerate().filter_map(wrong).collect()

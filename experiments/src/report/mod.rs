@@ -36,9 +36,9 @@ use output::{Chart, Colour, Footer, Table, TextOptions};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::forms::study::Objective;
 use crate::rows::manifest::Manifest;
 use crate::rows::read::Rows;
-use crate::study::file::Objective;
 use story::Story;
 use summary::Summary;
 

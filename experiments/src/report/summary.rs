@@ -6,13 +6,13 @@
 
 use serde::ser::{Serialize, Serializer};
 
+use crate::forms::study::{Objective, Statistic};
 use crate::rows::read::Rows;
 use crate::stats::bootstrap::{REPLICAS, Replicas, bca, replicate};
 use crate::stats::estimate::{average, never_seen_at_most};
 use crate::stats::family::{holm, simultaneous};
 use crate::stats::paired::{Difference, compare, differences};
 use crate::stats::{Estimate, LEVEL, Quantile, amount, mean, quantile};
-use crate::study::file::{Objective, Statistic};
 
 /// A design may lose this share of the baseline's loss more than the best and still count as no
 /// worse: a margin below what a decision turns on.

@@ -6,9 +6,9 @@ use output::Format;
 use super::notes;
 use super::summary::{Against, Design, Effect, Share, Standing, Summary};
 use super::words::{change_words, count, less};
+use crate::forms::study::Amount;
 use crate::rows::read::Rows;
 use crate::stats::Estimate;
-use crate::study::file::Amount;
 
 /// The sentences, the answer first.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {

@@ -132,7 +132,7 @@ pub fn read(path: &Path) -> Result<Vec<BlastRow>, Error> {
     let text = fs::read(path).map_err(|source| Error::Read {
         path: path.to_path_buf(),
         source,
-        mend: "name a directory that `outage compare` has written".to_owned(),
+        help: "name a directory that `outage compare` has written".to_owned(),
     })?;
     let rows = csv::Reader::from_reader(text.as_slice()).into_deserialize();
     rows.map(|row| {

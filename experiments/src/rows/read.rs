@@ -37,7 +37,7 @@ impl Rows {
         let text = fs::read_to_string(&path).map_err(|source| Error::Read {
             path: path.clone(),
             source,
-            mend: "name a directory that `outage compare` has written".to_owned(),
+            help: "name a directory that `outage compare` has written".to_owned(),
         })?;
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|error| corrupt(&path, error.line() as u64, error.to_string()))?;

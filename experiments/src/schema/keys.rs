@@ -2,6 +2,18 @@
 
 use serde_json::Value;
 
+/// The form of an integer.
+pub const WHOLE: &str = "whole number";
+
+/// The form of any number.
+pub const NUMBER: &str = "number";
+
+/// The form of a truth value.
+pub const TRUTH: &str = "true or false";
+
+/// The form of a text without a form of its own.
+pub const TEXT: &str = "text";
+
 /// One key of a table.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -11,6 +23,8 @@ pub struct Key {
     pub required: bool,
     /// What it means.
     pub meaning: String,
+    /// Why there is a limit to it, if there is.
+    pub limit: Option<String>,
     /// What stands there.
     pub shape: Shape,
 }
@@ -52,8 +66,13 @@ pub struct Kind {
 
 /// The definition that a reference names.
 pub fn definition<'a>(root: &'a Value, reference: &str) -> &'a Value {
-    let name = reference.trim_start_matches("#/$defs/");
-    &root["$defs"][name.replace("%20", " ")]
+    let named = root.pointer(&definition_pointer(reference));
+    named.expect("a reference names a definition")
+}
+
+/// The JSON pointer to the definition that a reference names.
+pub fn definition_pointer(reference: &str) -> String {
+    reference.trim_start_matches('#').replace("%20", " ")
 }
 
 /// The keys of a whole scenario.
@@ -71,6 +90,7 @@ fn keys_of(root: &Value, table: &Value) -> Vec<Key> {
         name: name.clone(),
         required: required(name),
         meaning: meaning(root, schema),
+        limit: schema["x-limit"].as_str().map(str::to_owned),
         shape: shape(root, schema),
     };
     properties
@@ -112,16 +132,17 @@ fn shape_of(root: &Value, schema: &Value, name: &str) -> Shape {
     if schema.get("enum").is_some() {
         return Shape::Words(words(schema));
     }
-    match schema["type"].as_str() {
+    let plain = schema["type"].as_str().or(schema["type"][0].as_str());
+    match plain {
         Some("array") => Shape::List(Box::new(shape(root, &schema["items"]))),
         Some("object") if schema.get("properties").is_some() => Shape::Table(keys_of(root, schema)),
         Some("object") => Shape::Fragment,
         Some(plain) => {
             let form = match (plain, name) {
-                ("integer", _) => "whole number",
-                ("number", _) => "number",
-                ("boolean", _) => "true or false",
-                (_, "") => "text",
+                ("integer", _) => WHOLE,
+                ("number", _) => NUMBER,
+                ("boolean", _) => TRUTH,
+                (_, "") => TEXT,
                 (_, name) => name,
             };
             let examples = schema["examples"].as_array();
@@ -178,6 +199,14 @@ impl Shape {
                 other => format!("array of: {}", other.name()),
             },
             Shape::Fragment => "part of a scenario".to_owned(),
+        }
+    }
+
+    /// Is it a table?
+    pub fn is_table(&self) -> bool {
+        match self {
+            Shape::Table(_) | Shape::Kinds(_) | Shape::Fragment => true,
+            Shape::Plain { .. } | Shape::Words(_) | Shape::List(_) => false,
         }
     }
 

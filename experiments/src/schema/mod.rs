@@ -3,24 +3,28 @@
 //!
 //! ```text
 //! models::WorldSpec, ReplaySpec ──schemars──► whole() ──► file(): what one file may leave out
-//!                                               │
-//!                                               └──► keys.rs ──► text.rs (a terminal), markdown.rs
+//!                                               ├──► keys.rs ──► text.rs (a terminal), markdown.rs
+//!                                               └──► check/: every mistake in a document
 //! ```
 //!
 //! A file that `extends` another may leave out whatever that one has, in tables; an array replaces
 //! the other's, so what stands in it is whole.
 
+pub mod check;
 pub mod keys;
+mod limits;
 pub mod markdown;
 pub mod text;
 
 use models::WorldSpec;
+use models::spec::limits::{LIMITS, Limit, STUDY_LIMITS};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::builtin::SCENARIOS;
+use crate::forms::replay::{ReplayFile, ReplaySpec};
+use crate::forms::study::StudyFile;
 use crate::preset::CLIENTS;
-use crate::replay::spec::ReplaySpec;
 
 /// The schema of a complete scenario, whatever it extends merged into it.
 pub fn whole() -> Value {
@@ -67,7 +71,43 @@ pub fn whole() -> Value {
     world["title"] = json!("A scenario of outage");
     world["description"] = json!("A TOML file: snake_case keys, every quantity with its unit.");
     tidy(&mut world);
+    limits::keys(&mut world, &LIMITS);
+    limits::quantities(&mut world);
     world
+}
+
+/// The schema of a scenario in which every `extends` is merged and the `[replay]` table is not
+/// looked at.
+fn world() -> Value {
+    let mut world = whole();
+    let properties = world["properties"].as_object_mut().expect("a table");
+    properties.retain(|key, _| key != "extends" && key != "replay");
+    // A preset stands for all keys that are not given.
+    let client = world["$defs"]["ClientSpec"].as_object_mut();
+    let client = client.expect("a table");
+    let all = client.remove("required").expect("some are");
+    client.insert("if".to_owned(), json!({ "required": ["preset"] }));
+    client.insert("else".to_owned(), json!({ "required": all }));
+    world
+}
+
+/// The schema of a `[replay]` table in an otherwise empty document, its fragments taken out.
+fn replay() -> Value {
+    let settings = SchemaSettings::draft2020_12().into_generator();
+    let mut replay = of::<ReplayFile>(settings);
+    tidy(&mut replay);
+    let of_replay = |limit: &&Limit| limit.key.starts_with("replay.");
+    limits::keys(&mut replay, LIMITS.iter().filter(of_replay));
+    replay
+}
+
+/// The schema of a study file.
+pub fn study() -> Value {
+    let settings = SchemaSettings::draft2020_12().into_generator();
+    let mut study = of::<StudyFile>(settings);
+    tidy(&mut study);
+    limits::keys(&mut study, &STUDY_LIMITS);
+    study
 }
 
 /// The schema of a scenario file, for editors: a table of a file that extends another may leave
@@ -188,7 +228,9 @@ fn tidy(schema: &mut Value) {
                 table.extend(only);
             }
         }
-        table.remove("format");
+        if table.remove("format") == Some(json!("uint32")) {
+            table.entry("maximum").or_insert(json!(u32::MAX));
+        }
         if let Some(Value::String(text)) = table.get_mut("description") {
             *text = paragraphs(text);
         }

@@ -9,19 +9,18 @@
 //! fastest, then single points in the order of the file. Every fragment is merged before anything
 //! is typed, so every knob of a scenario can be varied without a line of code.
 
-pub mod file;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use models::WorldSpec;
+use models::spec::limits::DESIGNS_MAX;
 use sha2::{Digest, Sha256};
 
-use crate::builtin::SCENARIOS;
-use crate::document::{Node, Sources, Step, decode::decode, merge, path};
-use crate::error::{Error, Problem, listed, render, suggest};
+use crate::document::{Node, Sources, Step, merge, path};
+use crate::error::{Error, Problem, listed, suggest};
+use crate::forms::study::{Amount, FactorFile, Objective, PointFile, StudyFile};
 use crate::measures::{FIXED_COLUMNS, MEASURES};
-use crate::scenario::{Found, read, world};
-use file::{Amount, Objective, PointFile, StudyFile};
+use crate::scenario::{Found, read_named, world};
+use crate::schema::check::Form;
 
 /// A study whose points are merged but not yet typed.
 #[derive(Clone, Debug)]
@@ -78,70 +77,75 @@ pub struct Study {
 }
 
 impl Study {
-    /// Reads, merges and types every design point, or tells everything that is wrong.
+    /// Reads, merges and types every design point, or reports everything that is wrong.
+    ///
+    /// # Errors
+    /// If anything is wrong with the study, its scenario or any design.
     pub fn load(sources: &mut Sources, found: &Found) -> Result<Study, Error> {
-        let plan = plan(sources, found)?;
-        let mut worlds = Vec::new();
-        let mut problems = Vec::new();
-        for point in &plan.points {
-            match world(&point.tree) {
-                Ok(world) => worlds.push(world),
-                Err(wrong) => problems.extend(wrong),
+        let drafted = draft(sources, found).and_then(|(plan, mut problems)| {
+            let (worlds, wrong) = worlds(&plan.points);
+            problems.extend(wrong);
+            if problems.is_empty() {
+                Ok(Study { plan, worlds })
+            } else {
+                Err(problems)
             }
-        }
-        match problems.is_empty() {
-            true => Ok(Study { plan, worlds }),
-            false => Err(Error::input(sources, problems)),
-        }
+        });
+        drafted.map_err(|problems| Error::input(sources, problems))
     }
 }
 
 /// Reads a study and its scenario, and merges every design point.
+///
+/// # Errors
+/// If anything is wrong with the study itself; then also what is wrong with its designs.
 pub fn plan(sources: &mut Sources, found: &Found) -> Result<Plan, Error> {
-    let file: StudyFile =
-        decode(&found.root).map_err(|problems| Error::input(sources, problems))?;
-    let mut findings = Findings {
-        root: &found.root,
-        problems: Vec::new(),
+    let drafted = draft(sources, found).and_then(|(plan, mut problems)| {
+        if problems.is_empty() {
+            return Ok(plan);
+        }
+        problems.extend(worlds(&plan.points).1);
+        Err(problems)
+    });
+    drafted.map_err(|problems| Error::input(sources, problems))
+}
+
+/// The designs that can be made out, and what is wrong with the study; or, if none can be, what is
+/// wrong with the study and its scenario.
+fn draft(sources: &mut Sources, found: &Found) -> Result<(Plan, Vec<Problem>), Vec<Problem>> {
+    let base = found
+        .root
+        .get("scenario")
+        .filter(|name| name.text().is_some());
+    let base = base.map(|name| read_named(sources, name, &found.directory));
+    let typed = Form::study().decode::<StudyFile>(&found.root);
+    let (file, base) = match (typed, base) {
+        (Ok(file), Some(Ok(base))) => (file, base),
+        (typed, base) => {
+            let mut problems = typed.map_or_else(|wrong| wrong, |file| findings(found, &file));
+            problems.extend(match base {
+                Some(Ok(base)) => Form::world().problems_of_part(&base.root),
+                Some(Err(wrong)) => wrong,
+                None => Vec::new(),
+            });
+            return Err(problems);
+        }
     };
-    findings.check(&file);
-    if !findings.problems.is_empty() {
-        return Err(with_scenario(sources, found, &file, findings.problems));
-    }
-    let base = base_of(sources, found, &file)?;
+    let mut problems = findings(found, &file);
     let factors: Vec<Factor> = file.factors.iter().map(Factor::of).collect();
+    if let Err(problem) = countable(found, &factors, file.points.len()) {
+        problems.extend(problem);
+        problems.extend(Form::world().problems_of_part(&base.root));
+        return Err(problems);
+    }
     let mut merging = Merging {
         found: &found.root,
         unset: BTreeMap::new(),
     };
-    let mut points = Vec::new();
-    for levels in factorial(&factors, &file.baseline) {
-        let tree = merging.point(&base.root, &levels, None);
-        let label = label(&factors, &levels);
-        points.push(PlannedPoint {
-            label,
-            levels,
-            single: false,
-            tree,
-        });
-    }
-    for (number, point) in file.points.iter().enumerate() {
-        let levels = numbers(&factors, &point.levels);
-        let tree = merging.point(&base.root, &levels, Some(number));
-        points.push(PlannedPoint {
-            label: point.name.clone(),
-            levels,
-            single: true,
-            tree,
-        });
-    }
-    let mut idle = merging.idle(&base.root);
-    if !idle.is_empty() {
-        let wrong = points.iter().filter_map(|point| world(&point.tree).err());
-        idle.extend(wrong.flatten());
-        return Err(Error::input(sources, idle));
-    }
-    Ok(Plan {
+    let points = points(&mut merging, &base.root, &factors, &file);
+    problems.extend(merging.idle(&base.root));
+    problems.extend(same_names(found, &points));
+    let plan = Plan {
         name: found.name.clone(),
         title: file.title,
         scenario: base.name,
@@ -151,59 +155,132 @@ pub fn plan(sources: &mut Sources, found: &Found) -> Result<Plan, Error> {
         factors,
         objectives: file.objectives,
         points,
-    })
+    };
+    Ok((plan, problems))
 }
 
-/// The problems of the study, with those of its scenario and of every level's fragment: a study
-/// whose points cannot be made out still says all that is wrong with what they are made of.
-fn with_scenario(
-    sources: &mut Sources,
-    found: &Found,
+/// The combinations of all levels and the single designs; without those whose levels are not known.
+fn points(
+    merging: &mut Merging<'_>,
+    base: &Node,
+    factors: &[Factor],
     file: &StudyFile,
-    mut problems: Vec<Problem>,
-) -> Error {
-    let base = match base_of(sources, found, file) {
-        Ok(base) => base.root,
-        Err(Error::Input(told)) => {
-            return Error::Input(format!("{}\n\n{told}", render(sources, problems)));
+) -> Vec<PlannedPoint> {
+    let mut points = Vec::new();
+    for levels in factorial(factors, &file.baseline) {
+        let tree = merging.point(base, &levels, None);
+        let label = label(factors, &levels);
+        points.push(PlannedPoint {
+            label,
+            levels,
+            single: false,
+            tree,
+        });
+    }
+    for (number, point) in file.points.iter().enumerate() {
+        let Some(levels) = numbers(factors, &point.levels) else {
+            continue;
+        };
+        let tree = merging.point(base, &levels, Some(number));
+        points.push(PlannedPoint {
+            label: point.name.clone(),
+            levels,
+            single: true,
+            tree,
+        });
+    }
+    points
+}
+
+/// A design is known by its name in tables, charts and rows. Those of single designs were compared
+/// with each other before.
+fn same_names(found: &Found, points: &[PlannedPoint]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for point in points {
+        let is_new = !names.contains(&point.label);
+        if !point.single {
+            names.insert(&point.label);
         }
-        Err(other) => return other,
-    };
-    problems.extend(world(&base).err().unwrap_or_default());
-    let mut merging = Merging {
-        found: &found.root,
-        unset: BTreeMap::new(),
-    };
-    for (factor, of) in file.factors.iter().enumerate() {
-        for level in 0..of.levels.len() {
-            let mut tree = base.clone();
-            let at = path(&format!("factor[{factor}].level[{level}]"));
-            merging.apply(&mut tree, &at, vec![0, factor, level]);
-            problems.extend(decode::<WorldSpec>(&tree).err().unwrap_or_default());
+        if is_new {
+            continue;
+        }
+        let written = found.root.get("point").and_then(Node::array);
+        let named = written.unwrap_or_default().iter().filter(|_| point.single);
+        let mut named = named.filter_map(|design| design.get("name"));
+        let name = named.find(|name| name.text() == Some(&point.label));
+        problems.push(Problem {
+            place: name.map_or_else(|| found.root.place_of(&path("factor")), |n| Some(n.place)),
+            wrong: format!("two designs are named `{}`", point.label),
+            help: match points[0].label == point.label {
+                true => {
+                    "the baseline comes first without being listed: take this one out, or \
+                         give it another name"
+                }
+                false => "give one of them another name",
+            }
+            .to_owned(),
+        });
+    }
+    problems
+}
+
+/// Can the designs be counted? Each factor has a level, and they are not too many.
+fn countable(found: &Found, factors: &[Factor], single: usize) -> Result<(), Option<Problem>> {
+    if factors.iter().any(|factor| factor.levels.is_empty()) {
+        return Err(None);
+    }
+    let levels = factors.iter().map(|factor| factor.levels.len());
+    let all = levels.fold(1_usize, usize::saturating_mul);
+    let all = all.saturating_add(single);
+    if all <= DESIGNS_MAX {
+        return Ok(());
+    }
+    Err(Some(Problem {
+        place: found.root.place_of(&path("factor")),
+        wrong: format!("the study has {all} designs, and at most {DESIGNS_MAX} can be compared"),
+        help: "take factors or levels out, or write single designs as [[point]]".to_owned(),
+    }))
+}
+
+/// The typed scenario of every design, and what is wrong with them: each mistake once, however
+/// many designs have it.
+fn worlds(points: &[PlannedPoint]) -> (Vec<WorldSpec>, Vec<Problem>) {
+    let mut worlds = Vec::new();
+    let mut found: Vec<(Problem, usize)> = Vec::new();
+    for (number, point) in points.iter().enumerate() {
+        let problems = match world(&point.tree) {
+            Ok(world) => {
+                worlds.push(world);
+                continue;
+            }
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            // Another design may word the same mistake with other figures.
+            let key = |problem: &Problem| problem.wrong.split('`').nth(1).map(str::to_owned);
+            let known = found.iter().any(|(before, design)| {
+                *design != number && before.place == problem.place && key(before) == key(&problem)
+            });
+            if !known {
+                found.push((problem, number));
+            }
         }
     }
-    Error::input(sources, problems)
+    (
+        worlds,
+        found.into_iter().map(|(problem, _)| problem).collect(),
+    )
 }
 
-fn base_of(sources: &mut Sources, found: &Found, file: &StudyFile) -> Result<Found, Error> {
-    let base = read(sources, &file.scenario, &SCENARIOS, &found.directory);
-    base.map_err(|error| match error {
-        Error::Usage { wrong, mend } => {
-            let place = found.root.place_of(&path("scenario"));
-            Error::input(sources, vec![Problem { place, wrong, mend }])
-        }
-        Error::Read {
-            path: missing,
-            source,
-            ..
-        } => {
-            let place = found.root.place_of(&path("scenario"));
-            let wrong = format!("cannot read {}: {source}", missing.display());
-            let mend = "name a built-in scenario, or a path relative to this file".to_owned();
-            Error::input(sources, vec![Problem { place, wrong, mend }])
-        }
-        other => other,
-    })
+/// What types cannot say about a study file.
+fn findings(found: &Found, file: &StudyFile) -> Vec<Problem> {
+    let mut findings = Findings {
+        root: &found.root,
+        problems: Vec::new(),
+    };
+    findings.check(file);
+    findings.problems
 }
 
 /// Does this document look like a study, rather than a scenario?
@@ -222,15 +299,15 @@ pub fn not_a_study(asked: &str) -> Error {
     } else {
         asked
     };
-    let mend = format!(
+    let help = format!(
         "write a study.toml here with title, scenario = \"{scenario}\" (a path from the study's \
          own folder), trials, seed and at least one [[factor]]"
     );
-    Error::Usage { wrong, mend }
+    Error::Usage { wrong, help }
 }
 
 impl Factor {
-    fn of(file: &file::FactorFile) -> Factor {
+    fn of(file: &FactorFile) -> Factor {
         let levels = file.levels.iter().map(|level| level.name.clone()).collect();
         Factor {
             name: file.name.clone(),
@@ -250,23 +327,18 @@ fn factorial(factors: &[Factor], baseline: &BTreeMap<String, String>) -> Vec<Vec
             })
             .collect();
     }
-    let first = numbers(factors, baseline);
-    combinations.retain(|levels| *levels != first);
-    combinations.insert(0, first);
+    if let Some(first) = numbers(factors, baseline) {
+        combinations.retain(|levels| *levels != first);
+        combinations.insert(0, first);
+    }
     combinations
 }
 
-/// The levels' numbers; the names were checked before.
-fn numbers(factors: &[Factor], names: &BTreeMap<String, String>) -> Vec<usize> {
+/// The levels' numbers, if every factor has one that is known.
+fn numbers(factors: &[Factor], names: &BTreeMap<String, String>) -> Option<Vec<usize>> {
     let number = |factor: &Factor| {
-        let name = names
-            .get(&factor.name)
-            .expect("every factor's level was checked");
-        factor
-            .levels
-            .iter()
-            .position(|level| level == name)
-            .expect("the level was checked")
+        let name = names.get(&factor.name)?;
+        factor.levels.iter().position(|level| level == name)
     };
     factors.iter().map(number).collect()
 }
@@ -353,7 +425,7 @@ impl Merging<'_> {
             Problem {
                 place: self.found.place_of(at),
                 wrong: format!("there is no `{key}` to take away in any design"),
-                mend: suggest(key, &known),
+                help: suggest(key, &known),
             }
         })
         .collect()
@@ -367,12 +439,12 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn add(&mut self, at: &str, wrong: String, mend: impl Into<String>) {
+    fn add(&mut self, at: &str, wrong: String, help: impl Into<String>) {
         let place = self.root.place_of(&path(at));
         self.problems.push(Problem {
             place,
             wrong,
-            mend: mend.into(),
+            help: help.into(),
         });
     }
 
@@ -479,11 +551,11 @@ impl Findings<'_> {
                     let place = if at_top { "factor" } else { at };
                     let wrong = format!("`{at}` names no level of factor `{name}`");
                     let words = listed(&known);
-                    let mend = match at {
+                    let help = match at {
                         "baseline" => format!("add `{name} = …` under [baseline], one of {words}"),
                         _ => format!("add `{name} = …` to its levels, one of {words}"),
                     };
-                    self.add(place, wrong, mend);
+                    self.add(place, wrong, help);
                 }
             }
         }

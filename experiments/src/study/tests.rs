@@ -144,11 +144,11 @@ fn wrong_names_are_told_with_their_place_and_the_nearest() {
             "relative to this file",
         ),
     ];
-    for (from, to, place, mend) in cases {
+    for (from, to, place, help) in cases {
         let told = planned(&STUDY.replacen(from, to, 1)).unwrap_err();
         assert!(
-            told.contains(place) && told.contains(mend),
-            "{place}, {mend}:\n{told}"
+            told.contains(place) && told.contains(help),
+            "{place}, {help}:\n{told}"
         );
     }
 }

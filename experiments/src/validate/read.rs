@@ -42,7 +42,7 @@ pub fn groups(files: &[String]) -> Result<Vec<Group>, Error> {
         let text = fs::read_to_string(file).map_err(|source| Error::Read {
             path: file.into(),
             source,
-            mend: "name a CSV file of measurements; without one the built-in ones are judged"
+            help: "name a CSV file of measurements; without one the built-in ones are judged"
                 .to_owned(),
         })?;
         sources.add(file, text);

@@ -67,7 +67,7 @@ impl<'a> Columns<'a> {
         self.problems.push(Problem {
             place: Some(self.record.field(number).place),
             wrong: format!("column `{column}` holds `{text}`"),
-            mend: format!("expected {expected}"),
+            help: format!("expected {expected}"),
         });
     }
 
@@ -148,7 +148,7 @@ impl<'a> Columns<'a> {
             (None, None) => self.problems.push(Problem {
                 place: Some(self.record.place()),
                 wrong: "neither `node_timeout_ms` nor `down_after_ms` has a value".to_owned(),
-                mend: "a Cluster's row has the first, a Sentinel's the second".to_owned(),
+                help: "a Cluster's row has the first, a Sentinel's the second".to_owned(),
             }),
             (Some(_), None) | (None, Some(_)) => {}
         }
@@ -166,7 +166,7 @@ impl<'a> Columns<'a> {
             self.problems.push(Problem {
                 place: Some(self.record.place()),
                 wrong: format!("{nodes} nodes are more than are simulated"),
-                mend: format!("leave out rows of more than {NODES_MAX} nodes"),
+                help: format!("leave out rows of more than {NODES_MAX} nodes"),
             });
         }
         ClusterSetting {

@@ -49,9 +49,8 @@ impl Sheet {
                 from: 0,
                 to: 0,
             };
-            let mend = "write a header and one line for each run, as `models/failover/lab/*.csv` \
-                        have them";
-            return Err(vec![problem(place, "the file is empty".to_owned(), mend)]);
+            let help = "write a header and one line for each run, as models/failover/lab/*.csv do";
+            return Err(vec![problem(place, "the file is empty".to_owned(), help)]);
         }
         let header = records.remove(0).fields;
         let sheet = Sheet {
@@ -93,8 +92,8 @@ impl Sheet {
             let near = crate::error::nearest(name, known)?;
             Some(format!("is `{near}` meant for `{name}`?"))
         });
-        let mend = near.unwrap_or_else(|| suggest("", wanted).replace("known", "expected"));
-        problem(place, wrong, &mend)
+        let help = near.unwrap_or_else(|| suggest("", wanted).replace("known", "expected"));
+        problem(place, wrong, &help)
     }
 
     fn problems(&self, end: usize) -> Vec<Problem> {
@@ -111,8 +110,8 @@ impl Sheet {
             let last = record.fields[found.min(columns + 1) - 1].place;
             if found != columns {
                 let wrong = format!("this line has {found} fields, and the header has {columns}");
-                let mend = "write one field for each column; leave it empty if there is no value";
-                problems.push(problem(last, wrong, mend));
+                let help = "write one field for each column; leave it empty if there is no value";
+                problems.push(problem(last, wrong, help));
             }
         }
         if self.records.is_empty() {
@@ -144,11 +143,11 @@ impl Record {
     }
 }
 
-fn problem(place: Place, wrong: String, mend: &str) -> Problem {
+fn problem(place: Place, wrong: String, help: &str) -> Problem {
     Problem {
         place: Some(place),
         wrong,
-        mend: mend.to_owned(),
+        help: help.to_owned(),
     }
 }
 

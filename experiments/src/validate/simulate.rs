@@ -35,6 +35,6 @@ pub fn simulate(
     let runs: Result<Vec<LabRun>, _> = (1..=order.runs).into_par_iter().map(one).collect();
     runs.map_err(|error| Error::Usage {
         wrong: format!("`{words}` cannot be simulated: {error}"),
-        mend: "leave its rows out".to_owned(),
+        help: "leave its rows out".to_owned(),
     })
 }

@@ -12,6 +12,7 @@ use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
+use crate::spec::limits::NODE_MEMORY_MAX;
 use failover::cluster_bus::ManualFailover;
 
 /// Larger nodes that are being made ready.
@@ -199,7 +200,9 @@ impl Cluster {
         let first = nodes[0];
         for n in nodes {
             let node = &mut self.topology[n];
-            let (host, bytes) = (node.host, node.bytes * factor.get());
+            // Enlarged again and again, a node becomes the largest that there is.
+            let largest = NODE_MEMORY_MAX.as_f64().max(node.bytes);
+            let (host, bytes) = (node.host, (node.bytes * factor.get()).min(largest));
             let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
             larger.memory = larger.memory.without(gone);
             *node = larger;

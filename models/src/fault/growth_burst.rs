@@ -29,6 +29,15 @@ impl FaultKind for Params {
         "growth-burst"
     }
 
+    fn adds_data(&self) -> bool {
+        true
+    }
+
+    fn added(&self) -> Option<(f64, f64)> {
+        let bytes = self.reference.as_f64() * self.ends_at.get();
+        Some((bytes, self.value_size.as_f64().max(1.0)))
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let system = draw.system;
         let starts = SimTime::ZERO + self.starts.sample(&mut draw.rng);

@@ -72,6 +72,16 @@ pub trait FaultKind {
     /// Its name in a scenario.
     fn name(&self) -> &'static str;
 
+    /// Does it add data to a workload?
+    fn adds_data(&self) -> bool {
+        false
+    }
+
+    /// Bytes of values that it adds in all, and in each key, if its own keys say so.
+    fn added(&self) -> Option<(f64, f64)> {
+        None
+    }
+
     /// What it is in one trial.
     fn draw(&self, draw: &mut Draw) -> Drawn;
 

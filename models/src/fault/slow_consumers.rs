@@ -25,6 +25,10 @@ impl FaultKind for Params {
         "slow-consumers"
     }
 
+    fn adds_data(&self) -> bool {
+        true
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let at = draw.instant(&self.at);
         let position = draw.system.workload(&self.workload);

@@ -6,7 +6,13 @@
 //!
 //! Left out: tenants of different sizes, and tenants that are moved between cells.
 
-use super::*;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Budget, ClusterPlan, Layout};
+use crate::findings::Findings;
+use crate::spec::SystemSpec;
+use crate::spec::limits::CELLS_MAX;
 
 /// Tenants over cells of equal size, each with its own services, its own cluster and its part
 /// of every workload. A fault hits one of them.
@@ -18,9 +24,6 @@ pub struct Params {
     /// What is held equal when the layout is compared with the shared one.
     budget: Budget,
 }
-
-/// Cells at most; every one has services, clusters and signers of its own.
-const COUNT_MAX: u16 = 64;
 
 impl Layout for Params {
     fn place(&self, system: &SystemSpec) -> Vec<ClusterPlan> {
@@ -42,9 +45,9 @@ impl Layout for Params {
 
     fn check(&self, key: &str, _system: &SystemSpec, found: &mut Findings) {
         found.unless(
-            (1..=COUNT_MAX).contains(&self.count),
+            (1..=CELLS_MAX).contains(&self.count),
             format!("{key}.count"),
-            &format!("a trial has 1 to {COUNT_MAX} cells"),
+            &format!("a trial has 1 to {CELLS_MAX} cells"),
             "give a number in between, such as 4",
         );
     }

@@ -42,7 +42,7 @@ pub struct PeopleSpec {
     /// Memory use of a shard, over its limit, that people act on although nothing fails.
     pub memory_high: Probability,
     /// What they do, one step after the other until nothing fails; at the end they look for the
-    /// cause again and start over. Absent: they only watch, and nothing is mended.
+    /// cause again and start over. Absent: they only watch, and nothing is repaired.
     #[serde(default)]
     pub runbook: Vec<StepSpec>,
 }

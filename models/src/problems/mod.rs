@@ -1,4 +1,4 @@
-//! What types cannot say about a scenario: every finding at once, each with its key and its mend.
+//! What types cannot say about a scenario: every finding at once, each with its key and its help.
 
 mod alerts;
 mod doubts;
@@ -6,6 +6,7 @@ mod layout;
 mod people;
 mod replication;
 mod signers;
+mod size;
 mod traffic;
 
 use sim::SimDuration;
@@ -26,6 +27,7 @@ impl WorldSpec {
             "a trial of no length shows nothing",
             "give a positive duration such as \"2d\"",
         );
+        self.check_size(&mut found);
         self.check_workloads(&mut found);
         self.check_redis(&mut found);
         self.check_layout(&mut found);
@@ -150,12 +152,12 @@ impl WorldSpec {
             FailoverSpec::Application {} | FailoverSpec::None {} => {}
         }
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
-        for (key, wrong, mend) in persistence {
-            found.unless(false, format!("redis.persistence.{key}"), wrong, mend);
+        for (key, wrong, help) in persistence {
+            found.unless(false, format!("redis.persistence.{key}"), wrong, help);
         }
         let limited = redis.maxmemory.is_some();
-        for (key, wrong, mend) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
-            found.unless(false, format!("redis.pubsub.{key}"), wrong, mend);
+        for (key, wrong, help) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
+            found.unless(false, format!("redis.pubsub.{key}"), wrong, help);
         }
     }
 

@@ -25,14 +25,6 @@ impl WorldSpec {
             "replicas would give their primary up all the time",
             "give at least \"1s\"; Redis ships \"60s\"",
         );
-        if let Some(limit) = rules.output_limit {
-            found.unless(
-                limit.hard.get() > 0 || limit.soft.get() > 0,
-                "redis.replication.output_limit",
-                "neither limit limits anything",
-                "give a hard or a soft limit, or leave the key out for none",
-            );
-        }
         if let Some(rule) = rules.min_replicas {
             found.unless(
                 rule.to_write >= 1 && rule.to_write <= self.redis.replicas,

@@ -28,6 +28,7 @@ use sim::SimDuration;
 use super::evict::Evictable;
 use super::growth::Measure;
 use crate::spec::RedisSpec;
+use crate::spec::limits::NODE_MEMORY_MAX;
 use crate::spec::redis::MaxmemoryPolicy;
 
 /// What a server without data or clients takes: measured on Redis 7.0.15 (`used_memory_startup`).
@@ -145,9 +146,10 @@ impl NodeMemory {
         self.maxmemory
     }
 
-    /// `maxmemory`, if set, becomes this multiple of itself.
+    /// `maxmemory`, if set, becomes this multiple of itself, up to what a machine can have.
     pub fn raise_maxmemory(&mut self, to: f64) {
-        self.maxmemory = self.maxmemory.map(|limit| limit * to);
+        let raised = |limit: f64| (limit * to).min(NODE_MEMORY_MAX.as_f64().max(limit));
+        self.maxmemory = self.maxmemory.map(raised);
     }
 
     /// Are keys evicted rather than writes refused?

@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod autoscaler;
 pub mod clock;
+pub mod limits;
 pub mod persistence;
 pub mod price;
 pub mod redis;

@@ -98,8 +98,8 @@ impl PersistenceSpec {
         match &self.schedule {
             ScheduleSpec::SavePoints { points } => {
                 if points.is_empty() {
-                    let mend = "give at least one point, or leave redis.persistence out";
-                    found.push(("schedule.points", "nothing would ever be saved", mend));
+                    let help = "give at least one point, or leave redis.persistence out";
+                    found.push(("schedule.points", "nothing would ever be saved", help));
                 }
                 if points.iter().any(|point| point.changes == 0) {
                     let wrong = "without a change there is nothing to save";
@@ -109,8 +109,8 @@ impl PersistenceSpec {
             ScheduleSpec::AppendOnly { rewrite_growth } => {
                 if rewrite_growth.get() <= 0.0 {
                     let wrong = "the file would be rewritten without an end";
-                    let mend = "give a factor above 0x such as \"1x\" (100 per cent)";
-                    found.push(("schedule.rewrite_growth", wrong, mend));
+                    let help = "give a factor above 0x such as \"1x\" (100 per cent)";
+                    found.push(("schedule.rewrite_growth", wrong, help));
                 }
             }
         }
@@ -125,8 +125,8 @@ impl PubsubSpec {
         let (hard, soft) = (self.hard_limit.get(), self.soft_limit.get());
         if hard > 0 && soft > hard {
             let wrong = "the hard limit cuts off before this one is reached";
-            let mend = "give at most hard_limit, or \"0B\" for no limit";
-            found.push(("soft_limit", wrong, mend));
+            let help = "give at most hard_limit, or \"0B\" for no limit";
+            found.push(("soft_limit", wrong, help));
         }
         if self.maxmemory_clients.is_some() && !maxmemory {
             let wrong = "there is no maxmemory of which it could be a share";

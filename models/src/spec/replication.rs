@@ -17,7 +17,8 @@ pub struct ReplicationSpec {
     /// ever. Redis ships 1h.
     pub backlog_ttl: SimDuration,
     /// `client-output-buffer-limit replica`: what a primary holds for one replica before it cuts
-    /// the replica off; absent: no limit (`replica 0 0 0`). Redis ships 256MiB, 64MiB, 60s.
+    /// the replica off; absent, or all zero (`replica 0 0 0`): no limit. Redis ships 256MiB, 64MiB,
+    /// 60s.
     pub output_limit: Option<OutputLimitSpec>,
     /// `min-replicas-to-write` and `min-replicas-max-lag`; absent: off, as Redis ships.
     pub min_replicas: Option<MinReplicasSpec>,

@@ -3,6 +3,7 @@
 //! Everything that is given multiplies (see [`crate::traffic`]). `[signers]`, every `[[product]]`
 //! and every `[[caller]]` take the same keys.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -98,14 +99,14 @@ enum Stamp {
 
 /// What is wrong with a series, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {wrong}; {mend}")]
+#[error("line {line}: {wrong}; {help}")]
 pub struct SeriesError {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong.
     pub wrong: String,
     /// What to write instead.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Series {
@@ -129,9 +130,9 @@ impl Series {
             ["at", "per_sec"] => true,
             _ => {
                 let wrong = format!("the columns are `{}`", columns.join(","));
-                let mend = "name them `at_s,per_sec` (seconds from the trial's start) or \
+                let help = "name them `at_s,per_sec` (seconds from the trial's start) or \
                             `at,per_sec` (dates and times)";
-                return Err(error(header.map_or(1, |(line, _)| line), wrong, mend));
+                return Err(error(header.map_or(1, |(line, _)| line), wrong, help));
             }
         };
         let mut rows: Vec<(Stamp, f64)> = Vec::new();
@@ -203,6 +204,9 @@ impl Stamp {
     }
 }
 
+/// Later than any trial ends: some 30 years.
+const SECONDS_MAX: f64 = 1e9;
+
 fn row(line: usize, text: &str, stamped: bool) -> Result<(Stamp, f64), SeriesError> {
     let Some((at, rate)) = text
         .split_once(',')
@@ -225,13 +229,11 @@ fn row(line: usize, text: &str, stamped: bool) -> Result<(Stamp, f64), SeriesErr
         )
     })?;
     if !stamped {
-        let seconds = number(at).ok_or_else(|| {
-            let wrong = format!("`{at}` is not a time in seconds");
-            error(
-                line,
-                wrong,
-                "write seconds from the trial's start as a number, such as 60",
-            )
+        let seconds = number(at).filter(|seconds| *seconds <= SECONDS_MAX);
+        let seconds = seconds.ok_or_else(|| {
+            let wrong = format!("`{at}` is not a time in seconds within 30 years");
+            let help = "write seconds from the trial's start as a number, such as 60";
+            error(line, wrong, help)
         })?;
         return Ok((Stamp::Since(SimDuration::from_secs_f64(seconds)), rate));
     }
@@ -258,9 +260,17 @@ fn split_zone(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn error(line: usize, wrong: String, mend: &str) -> SeriesError {
-    let mend = mend.to_owned();
-    SeriesError { line, wrong, mend }
+fn error(line: usize, wrong: String, help: &str) -> SeriesError {
+    let help = help.to_owned();
+    SeriesError { line, wrong, help }
+}
+
+impl FromStr for Series {
+    type Err = SeriesError;
+
+    fn from_str(text: &str) -> Result<Series, SeriesError> {
+        Series::parse(text)
+    }
 }
 
 impl TryFrom<String> for Series {
@@ -314,6 +324,7 @@ mod tests {
         assert_eq!(wrong("at_s,per_sec\n0,-1"), 2);
         assert_eq!(wrong("at_s,per_sec\n-5,1"), 2);
         assert_eq!(wrong("at_s,per_sec\n0,inf"), 2);
+        assert_eq!(wrong("at_s,per_sec\n0,1\n1e300,1"), 3);
         assert_eq!(wrong("at,per_sec\n2020-06-02 00:00,1\n2020-06-02,1"), 3);
         assert_eq!(
             wrong("at,per_sec\n2020-06-02 00:00,1\n2020-06-03 00:00Z,1"),

@@ -1,13 +1,15 @@
 //! Mistakes of every sort, in a small world with tagged tables, units and arrays.
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use sim::SimDuration;
 
-use super::super::{Sources, parse::parse};
 use super::*;
-use crate::error::render;
+use crate::document::{Sources, parse::parse};
+use crate::error::Report;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only decoded")]
 struct World {
@@ -18,7 +20,7 @@ struct World {
     mode: Mode,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only decoded")]
 struct Redis {
@@ -27,7 +29,7 @@ struct Redis {
     maxmemory: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[allow(dead_code, reason = "only decoded")]
 enum Fault {
@@ -38,7 +40,7 @@ enum Fault {
     Crash {},
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only decoded")]
 struct Weight {
@@ -46,7 +48,7 @@ struct Weight {
     weight: u32,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     Lazy,
@@ -55,33 +57,44 @@ enum Mode {
 
 const FINE: &str = "horizon = \"1d\"\nmode = \"lazy\"\n[redis]\nshards = 3\ntimeout = \"1s\"\n";
 
-fn told(text: &str) -> String {
+fn form() -> Form {
+    let settings = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = settings.into_root_schema_for::<World>().to_value();
+    crate::schema::tidy(&mut schema);
+    Form::of(schema)
+}
+
+fn problems(text: &str) -> String {
     let mut sources = Sources::default();
     let root = parse(&mut sources, "w.toml", text).unwrap();
-    let problems = decode::<World>(&root).unwrap_err();
-    render(&sources, problems)
+    let problems = form().decode::<World>(&root).unwrap_err();
+    Report::of(&sources, problems).to_string()
 }
 
 #[track_caller]
-fn tells(text: &str, expected: &[&str]) {
-    let told = told(text);
+fn says(text: &str, expected: &[&str]) {
+    let found = problems(text);
     for part in expected {
-        assert!(told.contains(part), "`{part}` is not in:\n{told}");
+        assert!(found.contains(part), "`{part}` is not in:\n{found}");
     }
-    assert_eq!(told.matches("error:").count(), expected.len() / 3, "{told}");
+    assert_eq!(
+        found.matches("error:").count(),
+        expected.len() / 3,
+        "{found}"
+    );
 }
 
 #[test]
 fn what_is_fine_decodes() {
     let mut sources = Sources::default();
     let root = parse(&mut sources, "w.toml", FINE).unwrap();
-    assert_eq!(decode::<World>(&root).unwrap().redis.shards, 3);
+    assert_eq!(form().decode::<World>(&root).unwrap().redis.shards, 3);
 }
 
 #[test]
 fn an_unknown_key_is_named_with_its_nearest() {
     let text = FINE.replace("shards", "shard");
-    tells(
+    says(
         &text,
         &[
             "w.toml:4:1",
@@ -94,7 +107,7 @@ fn an_unknown_key_is_named_with_its_nearest() {
 #[test]
 fn a_key_of_the_top_in_a_table_is_sent_there() {
     let text = "mode = \"lazy\"\n[redis]\nshards = 3\ntimeout = \"1s\"\nhorizon = \"1d\"\n";
-    tells(
+    says(
         text,
         &[
             "w.toml:5:1",
@@ -105,9 +118,9 @@ fn a_key_of_the_top_in_a_table_is_sent_there() {
 }
 
 #[test]
-fn a_bare_number_is_told_its_unit_even_inside_a_tagged_table() {
+fn a_bare_number_lacks_its_unit_even_inside_a_tagged_table() {
     let fault = "[[fault]]\nkind = \"burst\"\nweights = []\nstarts = 5\n";
-    tells(
+    says(
         &format!("{FINE}{fault}"),
         &[
             "w.toml:9:10",
@@ -121,7 +134,7 @@ fn a_bare_number_is_told_its_unit_even_inside_a_tagged_table() {
 fn several_mistakes_come_to_light_together() {
     let fault = "[[fault]]\nkind = \"burst\"\nstart = \"1s\"\nweights = [{ name = 1 }]\n";
     let text = format!("{FINE}{fault}").replace("\"1s\"\n[[", "\"1x\"\n[[");
-    tells(
+    says(
         &text,
         &[
             "w.toml:5:11",
@@ -143,7 +156,7 @@ fn several_mistakes_come_to_light_together() {
 #[test]
 fn words_are_listed() {
     let text = FINE.replace("\"lazy\"", "3");
-    tells(
+    says(
         &text,
         &[
             "w.toml:2:8",
@@ -152,7 +165,7 @@ fn words_are_listed() {
         ],
     );
     let text = FINE.replace("lazy", "layz");
-    tells(
+    says(
         &text,
         &[
             "w.toml:2:8",
@@ -161,7 +174,7 @@ fn words_are_listed() {
         ],
     );
     let text = format!("{FINE}[[fault]]\nkind = \"crsh\"\n");
-    tells(
+    says(
         &text,
         &[
             "w.toml:7:8",
@@ -174,7 +187,7 @@ fn words_are_listed() {
 #[test]
 fn a_missing_table_points_at_the_end_of_the_file() {
     let text = "horizon = \"1d\"\nmode = \"lazy\"\n";
-    tells(
+    says(
         text,
         &[
             "w.toml:2:14",

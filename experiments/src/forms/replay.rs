@@ -17,6 +17,14 @@ use sim::{Probability, SimDuration, SimTime};
 
 use crate::document::{Node, Value};
 
+/// The table in its place, so that mistakes are reported with their whole path.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayFile {
+    /// The table.
+    pub replay: ReplaySpec,
+}
+
 /// The `[replay]` table, but for its fragments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

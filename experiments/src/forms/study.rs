@@ -29,14 +29,16 @@
 //! at_most = "10min"
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use sim::SimDuration;
 
 /// A study file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StudyFile {
     /// One line.
@@ -62,7 +64,7 @@ pub struct StudyFile {
 }
 
 /// One thing that is varied.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactorFile {
     /// Its name: a column of the rows.
@@ -73,13 +75,14 @@ pub struct FactorFile {
 }
 
 /// One value of a factor.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LevelFile {
     /// Its name, in tables and charts.
     pub name: String,
     /// The fragment; read from the tree, where it keeps its places.
     #[serde(default, rename = "set")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub _set: toml::Table,
     /// Keys to take away first, as dotted paths.
     #[serde(default)]
@@ -87,7 +90,7 @@ pub struct LevelFile {
 }
 
 /// One design beside the full factorial.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PointFile {
     /// Its name, in tables and charts.
@@ -97,6 +100,7 @@ pub struct PointFile {
     pub levels: BTreeMap<String, String>,
     /// The fragment, merged after those of the levels.
     #[serde(default, rename = "set")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub _set: toml::Table,
     /// Keys to take away first, as dotted paths.
     #[serde(default)]
@@ -104,7 +108,7 @@ pub struct PointFile {
 }
 
 /// What a design should keep.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
     /// The column of the rows.
@@ -116,7 +120,7 @@ pub struct Objective {
 }
 
 /// What is taken of the trials of a design.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Statistic {
     /// The mean.
@@ -155,6 +159,21 @@ impl Statistic {
             Statistic::Median => "median",
             Statistic::P95 => "p95",
         }
+    }
+}
+
+impl JsonSchema for Amount {
+    fn schema_name() -> Cow<'static, str> {
+        "bound".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "number"],
+            "pattern": "",
+            "description": "A duration for a measure in seconds, a number for any other.",
+            "examples": ["10min", 100],
+        })
     }
 }
 

@@ -1,0 +1,5 @@
+//! What stands in a file, as types: studies, and what a replay compares. That of a scenario is
+//! [`models::WorldSpec`].
+
+pub mod replay;
+pub mod study;
