@@ -56,7 +56,7 @@ const TOGETHER: [(&str, &[&str]); 20] = [
 impl Problem {
     /// The keys beside its own on which it depends.
     pub fn depends_on(&self) -> &'static [&'static str] {
-        let pieces = self.key.split(|c| c == '[' || c == ']');
+        let pieces = self.key.split(['[', ']']);
         let key: String = pieces.step_by(2).collect();
         let found = TOGETHER.iter().find(|(of, _)| *of == key);
         match (found, key.rsplit('.').next()) {

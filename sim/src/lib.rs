@@ -112,6 +112,7 @@ pub mod intensity;
 pub mod intervals;
 pub mod quantity;
 mod search;
+mod stream_key;
 pub mod streams;
 mod term;
 mod text;

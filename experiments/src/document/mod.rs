@@ -1,7 +1,7 @@
 //! TOML with places: every key and value remembers the file and the bytes it was written in.
 //!
 //! ```text
-//! text ──parse.rs──► Node ──merge.rs──► Node ──schema/check──► a typed value, or problems with places
+//! text ──parse.rs──► Node ──merge.rs──► Node ──schema/check──► a value, or problems with places
 //! ```
 //!
 //! A study merges fragments of one file into tables of another before anything is typed. Because

@@ -20,7 +20,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::Problem;
-use crate::document::{Place, Sources};
+use crate::sources::{Place, Sources};
 
 /// Problems that are drawn at once.
 const PROBLEMS_MAX: usize = 20;

@@ -41,7 +41,7 @@ const MEMORY: &str = "each one is simulated by itself";
 const TABLE: &str = "more cannot be told apart in a table";
 
 /// The bounds of single keys.
-pub const LIMITS: [Limit; 36] = [
+pub const LIMITS: [Limit; 35] = [
     limit(
         "redis.shards",
         PRIMARIES_MAX,
@@ -63,11 +63,6 @@ pub const LIMITS: [Limit; 36] = [
         "redis.persistence.schedule.save-points.points",
         100,
         "the first that is due counts",
-    ),
-    limit(
-        "layout.count",
-        CELLS_MAX as u64,
-        "each cell has services and clusters of its own",
     ),
     limit("failover.sentinel.sentinels", 100, MEMORY),
     limit(

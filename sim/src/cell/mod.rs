@@ -21,7 +21,7 @@ use rand::RngExt;
 
 use crate::draws::{Gamma, heads};
 use crate::intensity::{POSITION_BITS, POSITION_END, Position};
-use crate::streams::{Rng, StreamKey};
+use crate::stream_key::{Rng, StreamKey};
 use opened::{Opened, Split};
 
 /// Cells with at most this many arrivals are drawn one by one.

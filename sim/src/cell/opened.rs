@@ -16,7 +16,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::cell::{Cell, Leaf};
-use crate::streams::StreamKey;
+use crate::stream_key::StreamKey;
 
 /// Most halvings that are kept.
 const SPLITS_MAX: usize = 1 << 16;

@@ -15,7 +15,8 @@ use crate::document::{Entry, Node, Place, Step, Value, dotted};
 use crate::error::{Problem, listed, nearest, suggest};
 use crate::schema::limits::grouped;
 
-/// Reads a quantity of a kind, and says what is wrong and, behind a semicolon, what to write instead.
+/// Reads a quantity of a kind, and says what is wrong and, behind a semicolon, what to write
+/// instead.
 pub type Read = fn(&str, &str) -> Result<(), String>;
 
 /// The kinds of quantities that are written as text, by their names in the schema.
