@@ -5,6 +5,12 @@
 //! drawn from a seed that is the case's number. `MUTATIONS=20000` tries more of them,
 //! `MUTATIONS_FROM=1234 MUTATIONS=1` tries case 1234 again and prints what it checked.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the test limits how long a check takes"
+)]
+#![allow(clippy::print_stdout, reason = "a test says how much it has tried")]
+
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
