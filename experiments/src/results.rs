@@ -296,7 +296,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Err(in_use(file, target)),
                 Err(TryLockError::Error(source)) => return Err(refused(target, source)),
             }
-            // Whoever held it may have removed the file after we had opened it.
+            // The other run may have removed the file after we had opened it.
             if is_at(&file, path) {
                 let _ = file.set_len(0);
                 let _ = write!(file, "{}", std::process::id());

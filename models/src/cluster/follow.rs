@@ -85,7 +85,7 @@ impl Following {
     }
 }
 
-/// The clients of a cluster: what they ask for, and whom they take for the owners.
+/// The clients of a cluster: what they ask for, and which nodes they take for owners.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.

@@ -47,7 +47,7 @@ impl Form {
         Form { validator, keys }
     }
 
-    /// A whole scenario, whatever it extends merged into it, without its `[replay]` table.
+    /// A whole scenario, merged with what it extends, without its `[replay]` table.
     pub fn world() -> &'static Form {
         &WORLD
     }
