@@ -2,7 +2,7 @@
 //!
 //! | for editors | for the validator | so that |
 //! | --- | --- | --- |
-//! | `oneOf` tables with a `kind` | if `kind` is `x`, the keys of `x` | only the chosen kind reports |
+//! | `oneOf` tables with a `kind` | if `kind` is `x`, the keys of `x` | only that kind reports |
 //! | `oneOf` words | `enum` | one error lists all words |
 //! | a `pattern` of a quantity | the code that reads it, as a `format` | its own message is shown |
 
