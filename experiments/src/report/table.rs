@@ -13,8 +13,9 @@ lost: requests lost per trial, mean (95 % interval), median and 95th percentile 
 mean against the baseline, trial by trial (95 % intervals that hold for all designs together) · \
 down: mean time in which no request could succeed · detect: median time from the start of an \
 outage to the first page or automatic action (share of trials that had both); 0 s: before the \
-outage · failovers: promotions per trial (useless, false) · a month: what the trials cost, scaled to 730 \
-hours; nodes that were enlarged in an incident are included, so a month without one costs less";
+outage · failovers: promotions per trial (useless, false) · a month: what the trials cost, \
+scaled to 730 hours; nodes that were enlarged in an incident are included, so a month without \
+one costs less";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
