@@ -8,7 +8,7 @@
 use rand::RngExt;
 use rand_distr::{Distribution, Open01, StandardNormal};
 
-use crate::streams::Rng;
+use crate::stream_key::Rng;
 
 /// Up to here fair coins are tossed 64 at a time; beyond, a normal candidate is quicker.
 const TOSSES_MAX: u64 = 1024;
