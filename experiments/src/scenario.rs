@@ -258,11 +258,13 @@ fn placed(problem: models::Problem, tree: &Node) -> Problem {
     let nearest = others.min_by_key(|place| place.file);
     let (place, help) = match nearest.filter(|place| place.file < own.file) {
         Some(place) => {
-            let key = &problem.key;
-            (
-                place,
-                format!("{}; `{key}` stands in another file", problem.help),
-            )
+            let (key, help) = (&problem.key, &problem.help);
+            let own = match key.split_once('[') {
+                Some((table, _)) => format!("write your own here, or `{table} = []` for none"),
+                None => String::from("write your own here"),
+            };
+            let elsewhere = "stands in a file that this one builds on";
+            (place, format!("{help}; `{key}` {elsewhere}: {own}"))
         }
         None => (own, problem.help.clone()),
     };

@@ -311,7 +311,8 @@ fn a_check_notes_what_keeps_a_failover_from_happening_and_where_a_fault_comes_fr
     let hosts = ("hosts = 2", "hosts = 3");
     let fine = stdout(&check(&[(none, &sentinel), hosts]));
     assert!(fine.contains("fine") && !fine.contains("note"), "{fine}");
-    let inherited = "this stands in the file that yours extends";
+    let inherited =
+        "stands in a file that this one builds on: write your own here, or `fault = []`";
     let fault = TEMPLATE.find("[[fault]]").map(|at| &TEMPLATE[at..]);
     let fault = fault
         .and_then(|text| text.split_once("\n\n"))
