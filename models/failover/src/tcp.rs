@@ -1,4 +1,5 @@
-//! TCP as far as failover notices it: how long Linux waits before it sends something again.
+//! TCP as far as failover notices it: who cannot reach whom, what waits for that, and how long
+//! Linux waits before it sends something again.
 //!
 //! `TCP_TIMEOUT_INIT` (1 s) for a connection request and `TCP_RTO_MIN` (0.2 s) for data, each
 //! doubling, never above `TCP_RTO_MAX` (120 s).
@@ -26,6 +27,156 @@ pub fn repeated(sent: SimTime, first: SimDuration, healed: SimTime) -> SimTime {
         attempt += 1;
     }
     at
+}
+
+/// Ways that are cut. The way from one party to another and the way back are two.
+#[derive(Clone, Debug)]
+pub struct Cuts {
+    parties: usize,
+    /// By sender and receiver; empty until the first cut.
+    cut: Vec<bool>,
+    count: usize,
+}
+
+impl Cuts {
+    /// No cut between so many parties.
+    pub fn new(parties: usize) -> Cuts {
+        Cuts {
+            parties,
+            cut: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Cuts a way, or heals it.
+    pub fn set(&mut self, from: usize, to: usize, cut: bool) {
+        if cut == self.is_cut(from, to) {
+            return;
+        }
+        if self.cut.is_empty() {
+            self.cut = vec![false; self.parties * self.parties];
+        }
+        self.cut[from * self.parties + to] = cut;
+        self.count = if cut { self.count + 1 } else { self.count - 1 };
+    }
+
+    /// Whether the way from one to the other is cut.
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.count > 0 && self.cut[from * self.parties + to]
+    }
+
+    /// Whether everybody reaches everybody.
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// What was sent into cuts and waits with the senders' kernels, one channel for each direction of a
+/// connection. `C` names a channel, `M` is a message.
+#[derive(Clone, Debug)]
+pub struct Stalled<C, M> {
+    channels: Vec<Channel<C, M>>,
+    /// How many of them hold something.
+    busy: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Channel<C, M> {
+    name: C,
+    waiting: Vec<M>,
+    attempt: u32,
+}
+
+/// What came of a repeat.
+#[derive(Clone, Debug)]
+pub enum Repeat<M> {
+    /// The way is still cut: the next repeat comes after this.
+    After(SimDuration),
+    /// Everything gets through, in this order.
+    Through(Vec<M>),
+}
+
+impl<C, M> Default for Stalled<C, M> {
+    fn default() -> Stalled<C, M> {
+        Stalled {
+            channels: Vec::new(),
+            busy: 0,
+        }
+    }
+}
+
+impl<C: Copy + PartialEq, M> Stalled<C, M> {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.busy == 0
+    }
+
+    /// Holds a message behind those that wait on its channel already, or because the way is `cut`;
+    /// else gives it back. If it is the first, the channel's number is returned: it is to be
+    /// repeated after [`DATA_REPEAT`].
+    pub fn hold(&mut self, name: C, message: M, cut: bool) -> Result<Option<usize>, M> {
+        let mut channels = self.channels.iter_mut();
+        if let Some(channel) = channels.find(|c| c.name == name && !c.waiting.is_empty()) {
+            channel.waiting.push(message);
+            return Ok(None);
+        }
+        if !cut {
+            return Err(message);
+        }
+        let channel = Channel {
+            name,
+            waiting: vec![message],
+            attempt: 0,
+        };
+        self.busy += 1;
+        let free = self.channels.iter().position(|c| c.waiting.is_empty());
+        let Some(number) = free else {
+            self.channels.push(channel);
+            return Ok(Some(self.channels.len() - 1));
+        };
+        self.channels[number] = channel;
+        Ok(Some(number))
+    }
+
+    /// The name of a channel.
+    pub fn name(&self, channel: usize) -> C {
+        self.channels[channel].name
+    }
+
+    /// Whether anything waits on a channel.
+    pub fn holds(&self, channel: usize) -> bool {
+        !self.channels[channel].waiting.is_empty()
+    }
+
+    /// A channel tries again.
+    pub fn repeat(&mut self, channel: usize, cut: bool) -> Repeat<M> {
+        if !cut {
+            return Repeat::Through(self.give_up(channel));
+        }
+        let channel = &mut self.channels[channel];
+        channel.attempt += 1;
+        Repeat::After(backoff(DATA_REPEAT, channel.attempt))
+    }
+
+    /// Takes what waits on a channel.
+    pub fn give_up(&mut self, channel: usize) -> Vec<M> {
+        let waiting = std::mem::take(&mut self.channels[channel].waiting);
+        self.busy -= usize::from(!waiting.is_empty());
+        waiting
+    }
+
+    /// Takes everything that waits.
+    pub fn clear(&mut self) -> Vec<M> {
+        self.busy = 0;
+        let channels = self.channels.drain(..);
+        channels.flat_map(|channel| channel.waiting).collect()
+    }
+
+    /// The channels on which something waits, each with its name and messages.
+    pub fn waiting(&self) -> impl Iterator<Item = (C, &[M])> {
+        let busy = self.channels.iter().filter(|c| !c.waiting.is_empty());
+        busy.map(|c| (c.name, &c.waiting[..]))
+    }
 }
 
 #[cfg(test)]

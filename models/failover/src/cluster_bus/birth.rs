@@ -14,9 +14,11 @@ use super::ClusterBus;
 use super::dict::NodeTable;
 use super::dormancy::Dormancy;
 use super::effect::{Process, ReplicaLink};
-use super::ids::{Member, Shard, ShardSet};
+use super::ids::{Member, Shard, members};
 use super::network::{Event, Network};
-use super::node::{Election, Manual, Node, Outbox, Peer, Todo};
+use super::node::{Election, Manual, Node, Outbox, Seen, Todo, below};
+use super::packet::Stationery;
+use super::peers::Peers;
 use super::process::FIRST_CRON;
 use super::spec::{ClusterBusSpec, MemberInit, Role, layout_problems};
 use super::ticks::{Need, Ticks};
@@ -43,6 +45,7 @@ impl ClusterBus {
         let mut bus = ClusterBus::laid_out(spec, layout, key, origin);
         for node in &mut bus.nodes {
             node.process = Process::Running;
+            bus.network.set_dead(node.me, false);
             node.ok = true;
             node.size = node.owner.len();
             node.first_update = 1;
@@ -81,24 +84,27 @@ impl ClusterBus {
     ) -> ClusterBus {
         let problems = layout_problems(layout);
         assert!(problems.is_empty(), "a checked layout: {problems:?}");
-        let members = u16::try_from(layout.len()).expect("at most 65535 members");
-        let draw = |use_: u64, bound: u64| {
-            let mut node = blank_node(Member(0), layout, key);
-            node.rng = key.at(use_, 0);
-            node.below(bound)
-        };
+        let draw = |use_: u64, bound: u64| below(&mut key.at(use_, 0), bound);
         let clock_offset = CLOCK_BASE + SimDuration::from_nanos(draw(DRAW_CLOCK, 1_000_000_000));
-        let names = (0..u64::from(members))
-            .map(|m| draw(DRAW_NAME + m, u64::MAX))
+        let names = members(layout.len())
+            .map(|m| draw(DRAW_NAME + u64::from(m.0), u64::MAX))
             .collect();
-        let nodes = (0..members)
-            .map(|m| blank_node(Member(m), layout, key))
+        let blank = blank_node(layout, key);
+        let nodes = members(layout.len())
+            .map(|me| Node {
+                me,
+                no_failover: layout[me.index()].no_failover,
+                ..blank.clone()
+            })
             .collect();
         let now = origin + clock_offset;
         ClusterBus {
             dormancy: Dormancy::new(&spec, now, key),
             network: Network::new(layout.len(), now),
             outbox: Outbox::default(),
+            all_recheck: false,
+            stationery: Stationery::default(),
+            node_timeout: spec.node_timeout_ms(),
             spec,
             key,
             clock_offset,
@@ -126,23 +132,30 @@ impl Node {
     }
 }
 
-/// A member that knows the layout and has never run.
-fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
-    let shards = layout.iter().filter(|m| m.role == Role::Primary).count();
+/// A member, no matter which, that knows the layout and has never run.
+fn blank_node(layout: &[MemberInit], key: StreamKey) -> Node {
+    let mut primaries: Vec<(Shard, Member)> = members(layout.len())
+        .filter(|m| layout[m.index()].role == Role::Primary)
+        .map(|m| (layout[m.index()].shard, m))
+        .collect();
+    primaries.sort_unstable();
     let mut node = Node {
-        me,
+        me: Member(0),
         process: Process::Dead,
         incarnation: 0,
-        no_failover: layout[me.index()].no_failover,
+        no_failover: false,
         rng: key.rng(),
         ticks: Ticks::starting(1, SimTime::ZERO + FIRST_CRON, key.rng()),
         planned: SimTime::MAX,
-        need: Need { number: 1, ms: 0 },
-        peers: layout.iter().map(|m| Peer::new(m.no_failover)).collect(),
-        table: NodeTable::draw(0, &mut key.rng()),
-        owner: vec![None; shards],
-        unclaimed: ShardSet::EMPTY,
-        current_epoch: shards as u64,
+        need: Need {
+            number: 1,
+            at: SimTime::ZERO,
+        },
+        peers: Peers::new(layout.len()),
+        table: NodeTable::default(),
+        owner: vec![None; primaries.len()],
+        unclaimed: Vec::new(),
+        current_epoch: primaries.len() as u64,
         last_vote_epoch: 0,
         size: 1,
         ok: false,
@@ -160,24 +173,24 @@ fn blank_node(me: Member, layout: &[MemberInit], key: StreamKey) -> Node {
         unsent: Vec::new(),
         inbox: Vec::new(),
         recheck: false,
+        rests: false,
+        header: None,
+        watch_due: 0,
+        cron_saw: 0,
+        orphans: Seen::default(),
+        tally: Seen::default(),
     };
-    node.become_incarnation(0, key);
-    let primary_of = |shard: Shard| {
-        let position = layout
-            .iter()
-            .position(|m| m.shard == shard && m.role == Role::Primary);
-        Member(u16::try_from(position.expect("each shard has one")).expect("at most 65535"))
-    };
-    for (member, init) in node.members().zip(layout) {
-        let epoch = u64::from(init.shard.0) + 1;
+    for (member, init) in members(layout.len()).zip(layout) {
         if init.role == Role::Replica {
-            node.peer_mut(member).primary = false;
-            node.attach(member, primary_of(init.shard));
+            node.peers.set_role(member, false);
+            node.attach(member, primaries[init.shard.index()].1);
         }
-        node.peer_mut(member).config_epoch = epoch;
+        node.peers.set_no_failover(member, init.no_failover);
+        let epoch = u64::from(init.shard.0) + 1;
+        node.peers.set_config_epoch(member, epoch);
     }
-    for shard in (0..shards).map(|s| Shard(u16::try_from(s).expect("at most 128"))) {
-        node.assign(shard, Some(primary_of(shard)));
+    for (shard, primary) in primaries {
+        node.assign(shard, Some(primary));
     }
     node
 }

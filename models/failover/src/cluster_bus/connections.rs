@@ -6,8 +6,8 @@
 use super::effect::{Process, ReplicaLink};
 use super::ids::Member;
 use super::network::Event;
-use super::node::Link;
 use super::packet::{LinkName, Packet, PacketKind};
+use super::peers::Link;
 use super::{BusEffects, ClusterBus};
 use crate::tcp::{SYN_REPEAT, backoff};
 
@@ -36,10 +36,15 @@ impl ClusterBus {
             Event::Repeat { channel } => {
                 let (link, peer) = self.network.channel(channel);
                 let node = &self.nodes[link.owner.index()];
-                let lives = node.peer(peer).link.number() == Some(link.number);
-                self.network.repeat(channel, lives, &self.spec);
+                let lives = node.peers.link(peer).number() == Some(link.number);
+                for lost in self.network.repeat(channel, lives, &self.spec) {
+                    self.stationery.recycle(lost);
+                }
             }
-            Event::Start { member } => self.start(member, Process::Running, out),
+            Event::Start { member } => {
+                self.start(member, Process::Running, out);
+                self.recheck_all();
+            }
             Event::Boundary { number } => self.cross_boundary(number, out),
             Event::Replication { position } => self.replay_replication(position, out),
             Event::Acknowledged { from, to, number } => {
@@ -53,7 +58,7 @@ impl ClusterBus {
     /// A connection request reaches `to`, or does not.
     pub(super) fn try_connect(&mut self, to: Member, link: LinkName, attempt: u32) {
         let LinkName { owner, number } = link;
-        if self.nodes[owner.index()].peer(to).link.number() != Some(number) {
+        if self.nodes[owner.index()].peers.link(to).number() != Some(number) {
             return;
         }
         let round_trip = self.spec.latency * 2;
@@ -96,7 +101,7 @@ impl ClusterBus {
         let Link::Connecting {
             number: current,
             since,
-        } = node.peer(to).link
+        } = node.peers.link(to)
         else {
             return;
         };
@@ -106,23 +111,22 @@ impl ClusterBus {
         if !node.process.reads() {
             // It finds the connection when it goes on; here it makes a new one then, a round trip
             // later.
-            node.peer_mut(to).link = Link::Closed;
+            node.peers.set_link(to, Link::Closed);
             return;
         }
-        node.peer_mut(to).link = Link::Open {
+        let open = Link::Open {
             number,
             since,
             incarnation,
         };
-        let (now, ready): (Vec<Packet>, Vec<Packet>) =
-            node.unsent.drain(..).partition(|p| p.link != link);
-        node.unsent = now;
+        node.peers.set_link(to, open);
+        let ready: Vec<Box<Packet>> = node.unsent.extract_if(.., |p| p.link == link).collect();
         self.act(owner, out, |node, cx| {
             cx.out.packets.extend(ready);
-            let waiting_since = node.peer(to).ping_sent;
+            let waiting_since = node.peers.ping_sent(to);
             node.send(to, PacketKind::Ping, cx);
             if waiting_since != 0 {
-                node.peer_mut(to).ping_sent = waiting_since;
+                node.peers.set_ping_sent(to, waiting_since);
             }
             node.recheck = true;
         });
@@ -130,19 +134,20 @@ impl ClusterBus {
 
     fn reset(&mut self, link: LinkName, to: Member, out: &mut BusEffects) {
         let node = &mut self.nodes[link.owner.index()];
-        if node.peer(to).link.number() != Some(link.number) {
+        if node.peers.link(to).number() != Some(link.number) {
             return;
         }
-        node.peer_mut(to).link = Link::Closed;
-        node.unsent.retain(|p| p.link != link);
+        node.peers.set_link(to, Link::Closed);
+        for packet in node.unsent.extract_if(.., |p| p.link == link) {
+            self.stationery.recycle(packet);
+        }
         node.recheck = true;
         if node.process.turns() {
             self.act(link.owner, out, |_, _| ());
         }
     }
 
-    fn arrive(&mut self, index: u32, out: &mut BusEffects) {
-        let packet = self.network.take(index);
+    fn arrive(&mut self, packet: Box<Packet>, out: &mut BusEffects) {
         let (from, to, link) = (packet.from, packet.to, packet.link);
         let receiver = &mut self.nodes[to.index()];
         if link.owner == from {
@@ -154,9 +159,11 @@ impl ClusterBus {
                     self.network
                         .schedule(at, Event::Reset { owner, number, to });
                 }
+                self.stationery.recycle(packet);
                 return;
             }
-        } else if !receiver.peer(from).link.is_open(link.number) {
+        } else if !receiver.peers.link(from).is_open(link.number) {
+            self.stationery.recycle(packet);
             return;
         }
         if receiver.process.reads() {
@@ -166,10 +173,9 @@ impl ClusterBus {
         }
     }
 
-    pub(super) fn deliver(&mut self, mut packet: Packet, out: &mut BusEffects) {
+    pub(super) fn deliver(&mut self, packet: Box<Packet>, out: &mut BusEffects) {
         self.act(packet.to, out, |node, cx| node.receive(&packet, cx));
-        packet.gossip.clear();
-        self.outbox.spare.push(packet.gossip);
+        self.stationery.recycle(packet);
     }
 
     /// The world's word on replication, applied at its time.
@@ -183,9 +189,12 @@ impl ClusterBus {
         let node = &mut self.nodes[member.index()];
         node.offset = offset;
         node.replica_link = link;
+        node.peers.note_change();
         if node.manual.end != 0 && node.process.turns() {
             node.todo.manual = true;
             self.act(member, out, |_, _| ());
+        } else if node.rests {
+            self.plan_cron(member);
         }
     }
 }

@@ -13,7 +13,7 @@ use sim::Rng;
 use super::ids::Member;
 
 /// One process' table of nodes, itself among them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct NodeTable {
     /// In table order, which is also the order in which crons walk the nodes.
     members: Vec<Member>,
@@ -46,6 +46,16 @@ impl NodeTable {
         let (start, length) = self.buckets[((high * self.buckets.len() as u64) >> 32) as usize];
         let entry = ((low * u64::from(length)) >> 32) as u32;
         self.members[(start + entry) as usize]
+    }
+
+    /// All nodes, in table order.
+    pub(super) fn members(&self) -> impl ExactSizeIterator<Item = Member> + '_ {
+        self.members.iter().copied()
+    }
+
+    /// Whether it has yet to be drawn.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     pub(super) fn get(&self, position: usize) -> Member {

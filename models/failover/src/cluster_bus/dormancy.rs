@@ -20,7 +20,8 @@ use sim::{SimDuration, SimTime, StreamKey};
 use super::effect::{Process, ReplicaLink};
 use super::ids::Member;
 use super::network::Event;
-use super::node::{Link, Node, Peer};
+use super::node::Node;
+use super::peers::Link;
 use super::spec::ClusterBusSpec;
 use super::ticks::{Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
@@ -119,6 +120,9 @@ impl ClusterBus {
     /// Handles everything that is due before `now`.
     pub(super) fn catch_up(&mut self, now: SimTime, out: &mut BusEffects) {
         let until = now + self.clock_offset;
+        if until > self.network.now() {
+            self.recheck_all();
+        }
         while self.network.next_due().is_some_and(|due| due < until) {
             let event = self.network.pop_due(until).expect("it is due");
             self.handle(event, out);
@@ -139,7 +143,8 @@ impl ClusterBus {
         if settled && self.dormancy.eager {
             self.rebuild(number);
         } else if settled {
-            self.network.restart_at(self.network.now());
+            self.restart_at(self.network.now());
+            self.all_recheck = false;
             self.dormancy.awake = false;
         } else {
             let at = self.dormancy.at(number + 1);
@@ -149,45 +154,58 @@ impl ClusterBus {
         let _ = out;
     }
 
+    /// Forgets everything that is under way and goes (back) to `time`.
+    fn restart_at(&mut self, time: SimTime) {
+        let mut lost = self.network.restart_at(time);
+        for node in &mut self.nodes {
+            // What the kernel holds for a process that does not read is thrown away too.
+            lost.append(&mut node.inbox);
+            lost.append(&mut node.unsent);
+            node.planned = SimTime::MAX;
+        }
+        for packet in lost {
+            self.stationery.recycle(packet);
+        }
+    }
+
     /// The one state that follows from boundary `number` and a settled cluster.
     fn rebuild(&mut self, number: u64) {
         let boundary = self.dormancy.at(number);
         let from = boundary - self.dormancy.run_up;
-        self.network.restart_at(from);
+        self.restart_at(from);
         for (at, member, offset, link) in &self.dormancy.replication {
             if *at < boundary {
-                self.nodes[member.index()].offset = *offset;
-                self.nodes[member.index()].replica_link = *link;
+                let node = &mut self.nodes[member.index()];
+                node.offset = *offset;
+                node.replica_link = *link;
+                node.peers.note_change();
             }
         }
         let gone: Vec<bool> = self.nodes.iter().map(|n| !n.process.turns()).collect();
         let incarnations: Vec<u32> = self.nodes.iter().map(|n| n.incarnation).collect();
         let key = self.key;
         for node in self.nodes.iter_mut().filter(|n| n.process.turns()) {
+            if node.table.is_empty() {
+                node.become_incarnation(node.incarnation, key);
+            }
             let stream = key.child(u64::from(node.me.0));
             node.rng = stream.at(DRAW_STRETCH, number);
             let late = stream.at(DRAW_LATENESS, number);
             let number = 1 + node.below(10);
             let phase = SimDuration::from_nanos(node.below(100_000_000));
             node.ticks = Ticks::starting(number, from + phase, late);
-            node.forget_pings(ms_of(from), &self.spec, &gone, &incarnations);
+            node.forget_pings(ms_of(from), self.node_timeout, &gone, &incarnations);
         }
         for node in &mut self.nodes {
             if !node.process.turns() {
-                // What its kernel holds for it is thrown away, so its connections are too.
-                node.peers
-                    .iter_mut()
-                    .for_each(|peer| peer.link = Link::Closed);
+                // Packets to it are thrown away, so its connections are too.
+                node.peers.open_contacts();
+                node.peers.close_links();
             }
-            node.inbox.clear();
-            node.unsent.clear();
-            node.planned = SimTime::MAX;
-            node.recheck = true;
         }
         self.dormancy.awake = true;
-        for member in self.members() {
-            self.plan_cron(member);
-        }
+        self.all_recheck = true;
+        self.recheck_all();
         let mut nothing = BusEffects::new();
         while self.network.next_due().is_some_and(|due| due < boundary) {
             let event = self.network.pop_due(boundary).expect("it is due");
@@ -204,18 +222,23 @@ impl ClusterBus {
     }
 
     /// Whether nothing can change by itself.
-    fn settled(&self) -> bool {
-        let Some(first) = self.nodes.iter().find(|n| n.process.turns()) else {
+    fn settled(&mut self) -> bool {
+        if !self.nodes.iter().any(|n| n.process.turns()) {
             return self.network.is_whole();
-        };
+        }
         let copying = self.nodes.iter().any(|n| n.process == Process::LoadingCopy);
-        let mut running = self.nodes.iter().filter(|n| n.process.turns());
+        if copying || !self.network.is_whole() {
+            return false;
+        }
         let ms = ms_of(self.network.now());
-        !copying
-            && self.network.is_whole()
-            && running.all(|n| {
-                n.agrees_with(first) && n.is_idle(&self.spec, ms) && self.flags_are_final(n)
-            })
+        let spec = &self.spec;
+        let mut running = self.nodes.iter_mut().filter(|n| n.process.turns());
+        if !running.all(|n| n.is_idle(spec, ms)) {
+            return false;
+        }
+        let mut running = self.nodes.iter().filter(|n| n.process.turns());
+        let first = running.clone().next();
+        running.all(|n| first.is_some_and(|f| n.agrees_with(f)) && self.flags_are_final(n))
     }
 
     /// Whether this node's flags are the ones that it will keep.
@@ -223,14 +246,14 @@ impl ClusterBus {
         let running = |member: Member| self.nodes[member.index()].process.turns();
         let voters = node
             .members()
-            .filter(|m| running(*m) && node.peer(*m).votes())
+            .filter(|m| running(*m) && node.peers.votes(*m))
             .count();
         let no_majority = voters < node.quorum();
-        node.members().zip(&node.peers).all(|(member, peer)| {
+        node.members().all(|member| {
             if running(member) {
-                !peer.fail && !peer.pfail
+                !node.peers.failing(member)
             } else {
-                peer.fail || (peer.pfail && no_majority)
+                node.peers.fail(member) || (node.peers.pfail(member) && no_majority)
             }
         })
     }
@@ -241,60 +264,50 @@ impl Node {
     fn forget_pings(
         &mut self,
         ms: u64,
-        spec: &ClusterBusSpec,
+        node_timeout: u64,
         gone: &[bool],
         incarnations: &[u32],
     ) {
-        let node_timeout = spec.node_timeout_ms();
         let longest = (node_timeout / 2)
             .min(1000 * (self.peers.len() as u64 - 1))
             .max(1);
         let long_ago = ms - 10 * node_timeout;
+        self.peers.open_contacts();
+        self.watch_due = 0;
         for member in self.others() {
             let age = self.below(longest);
             self.link_serial += 1;
-            let number = self.link_serial;
-            let incarnation = incarnations[member.index()];
-            let peer = self.peer_mut(member);
-            peer.reports.clear();
-            if gone[member.index()] {
-                peer.link = Link::Closed;
-                peer.ping_sent = long_ago;
-                peer.pong_received = long_ago;
-                peer.data_received = long_ago;
-            } else {
-                peer.link = Link::Open {
-                    number,
+            let (mut link, mut ping_sent, mut heard) = (Link::Closed, long_ago, long_ago);
+            if !gone[member.index()] {
+                link = Link::Open {
+                    number: self.link_serial,
                     since: long_ago,
-                    incarnation,
+                    incarnation: incarnations[member.index()],
                 };
-                peer.ping_sent = 0;
-                peer.pong_received = ms - age;
-                peer.data_received = ms - age;
+                (ping_sent, heard) = (0, ms - age);
             }
+            self.peers.forget_reports(member);
+            self.peers.set_link(member, link);
+            self.peers.set_ping_sent(member, ping_sent);
+            self.peers.set_pong_received(member, heard);
+            self.peers.set_data_received(member, heard);
         }
     }
 
     fn agrees_with(&self, other: &Node) -> bool {
-        let same = |a: &Peer, b: &Peer| {
-            a.replica_of == b.replica_of
-                && a.slots == b.slots
-                && (a.slots.is_empty() || a.config_epoch == b.config_epoch)
-                && a.fail == b.fail
-        };
         self.owner == other.owner
             && self.unclaimed == other.unclaimed
             && self.current_epoch == other.current_epoch
-            && self.peers.iter().zip(&other.peers).all(|(a, b)| same(a, b))
+            && self.peers.agree_with(&other.peers)
     }
 
     /// No delay runs and no candidacy is possible.
-    fn is_idle(&self, spec: &ClusterBusSpec, ms: u64) -> bool {
+    fn is_idle(&mut self, spec: &ClusterBusSpec, ms: u64) -> bool {
         let stands = self.my_primary().is_some_and(|primary| {
-            let peer = self.peer(primary);
-            peer.fail && !peer.slots.is_empty() && !self.no_failover && !self.too_old(spec, ms)
+            let replaces = self.peers.fail(primary) && self.peers.has_slots(primary);
+            replaces && !self.no_failover && !self.too_old(spec, ms)
         });
-        let counted = self.peers.iter().filter(|p| p.pfail).count() == self.pfail_counted;
+        let counted = self.peers.suspects() == self.pfail_counted;
         let born = self.first_update != 0;
         let waits = self.manual.end != 0 || self.update_due.is_some() || !counted || !born;
         !stands && !waits && !self.may_soon_migrate(spec)

@@ -11,9 +11,9 @@
 //! and 782 for Valkey 8.
 
 use super::effect::{BusEffect, ReplicaLink};
-use super::ids::{Member, ShardSet};
-use super::node::{Cx, Node, Peer};
-use super::packet::{Packet, PacketKind};
+use super::ids::Member;
+use super::node::{Cx, Node};
+use super::packet::{Header, PacketKind};
 use super::spec::{ClusterBusSpec, Version};
 use super::ticks::{instant_of, ms_of};
 
@@ -32,7 +32,7 @@ impl Node {
         if !by_hand && self.too_old(cx.spec, cx.ms) {
             return;
         }
-        let timeout = (2 * cx.spec.node_timeout_ms()).max(2000) as i64;
+        let timeout = vote_timeout(cx.node_timeout);
         if auth_age > 2 * timeout {
             self.schedule_election(primary, cx);
             return;
@@ -53,9 +53,26 @@ impl Node {
     /// The primary to replace, if the preconditions hold (rule E1).
     fn candidacy(&self, by_hand: bool) -> Option<Member> {
         let primary = self.my_primary()?;
-        let master = self.peer(primary);
-        let wanted = (master.fail && !self.no_failover) || by_hand;
-        (wanted && !master.slots.is_empty()).then_some(primary)
+        let wanted = (self.peers.fail(primary) && !self.no_failover) || by_hand;
+        (wanted && self.peers.has_slots(primary)).then_some(primary)
+    }
+
+    /// When a cron next has anything to do for an election, if nothing changes until then; `None`
+    /// if at once.
+    pub(super) fn election_due(&self, spec: &ClusterBusSpec, ms: u64) -> Option<u64> {
+        if self.candidacy(false).is_none() || self.too_old(spec, ms) {
+            return Some(u64::MAX);
+        }
+        let timeout = vote_timeout(spec.node_timeout_ms());
+        let auth_age = ms as i64 - self.election.time as i64;
+        let wins = self.election.sent && self.election.count >= self.quorum();
+        if auth_age < 0 && !self.election.sent {
+            Some(self.election.time)
+        } else if auth_age > 2 * timeout || (auth_age <= timeout && (!self.election.sent || wins)) {
+            None
+        } else {
+            Some(self.election.time + 2 * timeout as u64 + 1)
+        }
     }
 
     /// Rule E2, in Redis' whole seconds.
@@ -101,34 +118,32 @@ impl Node {
             at,
             rank,
         });
-        for sibling in self.siblings(primary) {
-            self.send(sibling, PacketKind::Pong, cx);
+        let siblings: Vec<Member> = self.peers.replicas_of(primary).collect();
+        for sibling in siblings {
+            if sibling != self.me {
+                self.send(sibling, PacketKind::Pong, cx);
+            }
         }
-    }
-
-    fn siblings(&self, primary: Member) -> Vec<Member> {
-        self.replicas_of(primary)
-            .map(|(m, _)| m)
-            .filter(|m| *m != self.me)
-            .collect()
     }
 
     /// Rule E4: how many siblings hold more of the primary's data.
     fn rank(&self, primary: Member, cx: &Cx) -> u32 {
         let mine = (self.offset, cx.names[self.me.index()]);
-        let better = |(member, peer): &(Member, &Peer)| {
-            if *member == self.me || peer.no_failover {
+        let better = |member: &Member| {
+            if *member == self.me || self.peers.no_failover(*member) {
                 return false;
             }
+            let offset = self.peers.offset(*member);
             match cx.spec.version {
-                Version::Redis70 => peer.offset > self.offset,
+                Version::Redis70 => offset > self.offset,
                 Version::Valkey8 => {
                     let name = cx.names[member.index()];
-                    peer.offset > mine.0 || (peer.offset == mine.0 && name < mine.1)
+                    offset > mine.0 || (offset == mine.0 && name < mine.1)
                 }
             }
         };
-        u32::try_from(self.replicas_of(primary).filter(better).count()).expect("at most 65535")
+        let replicas = self.peers.replicas_of(primary);
+        u32::try_from(replicas.filter(better).count()).expect("at most 65535")
     }
 
     fn update_rank(&mut self, primary: Member, cx: &mut Cx) {
@@ -157,12 +172,8 @@ impl Node {
             by: self.me,
             epoch: self.current_epoch,
         });
-        self.broadcast(
-            PacketKind::AuthRequest {
-                force: self.manual.end != 0,
-            },
-            cx,
-        );
+        let force = self.manual.end != 0;
+        self.broadcast(&PacketKind::AuthRequest { force }, cx);
         self.todo.save = true;
         self.todo.update_state = true;
     }
@@ -171,7 +182,8 @@ impl Node {
     fn take_over(&mut self, cx: &mut Cx) {
         let epoch = self.election.epoch;
         let me = self.me;
-        self.peer_mut(me).config_epoch = self.peer(me).config_epoch.max(epoch);
+        let epoch = self.peers.config_epoch(me).max(epoch);
+        self.peers.set_config_epoch(me, epoch);
         self.replace_primary(cx);
     }
 
@@ -180,9 +192,8 @@ impl Node {
         let Some(old) = self.my_primary() else { return };
         let me = self.me;
         self.set_primary(me);
-        let taken: ShardSet = self.peer(old).slots;
-        let epoch = self.peer(me).config_epoch;
-        for shard in taken.iter() {
+        let epoch = self.peers.config_epoch(me);
+        for shard in self.shards_of(old) {
             self.assign(shard, Some(me));
             cx.effect(BusEffect::Promoted {
                 member: me,
@@ -203,32 +214,36 @@ impl Node {
     }
 
     /// Rule E6. A refusal says nothing.
-    pub(super) fn consider_vote(&mut self, packet: &Packet, force: bool, cx: &mut Cx) {
-        let (candidate, header) = (packet.from, &packet.header);
-        if !self.myself().votes()
+    pub(super) fn consider_vote(
+        &mut self,
+        candidate: Member,
+        header: &Header,
+        force: bool,
+        cx: &mut Cx,
+    ) {
+        if !self.peers.votes(self.me)
             || header.current_epoch < self.current_epoch
             || self.last_vote_epoch == self.current_epoch
         {
             return;
         }
-        let Some(primary) = self.peer(candidate).replica_of else {
+        let Some(primary) = self.peers.replica_of(candidate) else {
             return;
         };
-        let failed = self.peer(primary).fail || force;
-        let spacing = 2 * cx.spec.node_timeout_ms();
-        if !failed || cx.ms - self.peer(primary).voted_time < spacing {
+        let failed = self.peers.fail(primary) || force;
+        let voted_time = self.peers.rare(primary).map_or(0, |rare| rare.voted_time);
+        if !failed || cx.ms - voted_time < 2 * cx.node_timeout {
             return;
         }
-        let outdated = header.slots.iter().any(|shard| {
-            !self.unclaimed.contains(shard)
-                && self.owner[shard.index()]
-                    .is_some_and(|owner| self.peer(owner).config_epoch > header.config_epoch)
+        let newer = |owner| self.peers.config_epoch(owner) > header.config_epoch;
+        let outdated = header.shards.iter().any(|shard| {
+            !self.unclaimed.contains(shard) && self.owner[shard.index()].is_some_and(newer)
         });
         if outdated {
             return;
         }
         self.last_vote_epoch = self.current_epoch;
-        self.peer_mut(primary).voted_time = cx.ms;
+        self.peers.rare_mut(primary).voted_time = cx.ms;
         self.todo.save = true;
         self.send(candidate, PacketKind::AuthAck, cx);
         cx.effect(BusEffect::Vote {
@@ -237,4 +252,9 @@ impl Node {
             epoch: self.current_epoch,
         });
     }
+}
+
+/// For how long after its start an election counts votes, in milliseconds.
+fn vote_timeout(node_timeout: u64) -> i64 {
+    (2 * node_timeout).max(2000) as i64
 }

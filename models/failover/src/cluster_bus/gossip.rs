@@ -12,15 +12,15 @@
 
 use super::effect::BusEffect;
 use super::ids::Member;
-use super::node::{Cx, Link, Node};
+use super::node::{Cx, Node};
 use super::packet::{Gossip, PacketKind};
 use super::spec::Version;
 
 impl Node {
-    /// Fills the gossip section of one PING or PONG.
-    pub(super) fn gossip_into(&mut self, gossip: &mut Vec<Gossip>) {
-        gossip.clear();
+    /// Fills the gossip section of one PING or PONG. `named` is all false before and after.
+    pub(super) fn gossip_into(&mut self, gossip: &mut Vec<Gossip>, named: &mut Vec<bool>) {
         let nodes = self.peers.len();
+        named.resize(nodes, false);
         let mut fresh = nodes.saturating_sub(2);
         let wanted = (nodes / 10).max(3).min(fresh);
         for _ in 0..wanted * 3 {
@@ -28,110 +28,98 @@ impl Node {
                 break;
             }
             let about = self.table.pick(&mut self.rng);
-            let peer = self.peer(about);
-            if about == self.me || peer.pfail {
+            if about == self.me || self.peers.pfail(about) {
                 continue;
             }
-            if peer.link == Link::Closed && peer.slots.is_empty() {
+            if !self.peers.is_linked(about) && !self.peers.has_slots(about) {
                 fresh -= 1;
                 continue;
             }
-            if gossip.iter().any(|entry| entry.about == about) {
-                continue;
-            }
-            gossip.push(self.gossip_about(about));
-            fresh -= 1;
-        }
-        let mut suspects = self.pfail_counted;
-        for position in 0..self.table.len() {
-            if suspects == 0 {
-                break;
-            }
-            let about = self.table.get(position);
-            if self.peer(about).pfail {
+            if !std::mem::replace(&mut named[about.index()], true) {
                 gossip.push(self.gossip_about(about));
-                suspects -= 1;
+                fresh -= 1;
             }
         }
+        for entry in &*gossip {
+            named[entry.about.index()] = false;
+        }
+        let suspects = self.table.members().filter(|m| self.peers.pfail(*m));
+        gossip.extend(
+            suspects
+                .take(self.pfail_counted)
+                .map(|m| self.gossip_about(m)),
+        );
     }
 
     fn gossip_about(&self, about: Member) -> Gossip {
-        let peer = self.peer(about);
+        let pong_s = self.peers.pong_received(about) / 1000;
         Gossip {
             about,
-            failing: peer.pfail || peer.fail,
-            pong_s: peer.pong_received / 1000,
+            failing: self.peers.failing(about),
+            pong_s: u32::try_from(pong_s).expect("fewer than 2^32 seconds"),
         }
     }
 
     /// Takes in the gossip section of a packet from `sender`.
     pub(super) fn hear_gossip(&mut self, sender: Member, gossip: &[Gossip], cx: &mut Cx) {
         for entry in gossip {
-            if self.may_report(sender, cx) && entry.about != self.me {
-                if entry.failing {
-                    self.add_report(entry.about, sender, cx);
-                    self.fail_if_majority(entry.about, cx);
-                } else {
-                    self.delete_report(entry.about, sender, cx);
-                }
+            if entry.failing || self.peers.is_reported(entry.about) {
+                self.hear_report(sender, entry, cx);
             }
-            if !entry.failing && self.peer(entry.about).ping_sent == 0 {
+            if !entry.failing && !self.peers.is_pinged(entry.about) {
                 self.pick_up_pong(entry, cx);
             }
         }
     }
 
+    /// Keeps or drops what `sender` reports about a third node.
+    fn hear_report(&mut self, sender: Member, entry: &Gossip, cx: &mut Cx) {
+        let about = entry.about;
+        if !self.may_report(sender, cx) || about == self.me {
+            return;
+        }
+        if entry.failing {
+            self.peers.add_report(about, sender, cx.ms);
+            self.fail_if_majority(about, cx);
+        } else if self.peers.drop_reports(about, |by, _| by != sender) > 0 {
+            self.reports_about(about, cx);
+        }
+    }
+
     fn may_report(&self, sender: Member, cx: &Cx) -> bool {
         match cx.spec.version {
-            Version::Redis70 => self.peer(sender).primary,
-            Version::Valkey8 => self.peer(sender).votes(),
+            Version::Redis70 => self.peers.is_primary(sender),
+            Version::Valkey8 => self.peers.votes(sender),
         }
     }
 
     /// Rule C4: somebody else had a PONG from it later than this node did, to the whole second.
     fn pick_up_pong(&mut self, entry: &Gossip, cx: &Cx) {
-        let pong = entry.pong_s * 1000;
-        if pong <= cx.ms + 500
-            && pong > self.peer(entry.about).pong_received
+        let pong = u64::from(entry.pong_s) * 1000;
+        if pong > self.peers.pong_received(entry.about)
+            && pong <= cx.ms + 500
             && self.reports_about(entry.about, cx) == 0
         {
-            self.peer_mut(entry.about).pong_received = pong;
-        }
-    }
-
-    fn add_report(&mut self, about: Member, sender: Member, cx: &Cx) {
-        let reports = &mut self.peer_mut(about).reports;
-        match reports.iter_mut().find(|(reporter, _)| *reporter == sender) {
-            Some((_, time)) => *time = cx.ms,
-            None => reports.push((sender, cx.ms)),
-        }
-    }
-
-    fn delete_report(&mut self, about: Member, sender: Member, cx: &Cx) {
-        let reports = &mut self.peer_mut(about).reports;
-        let before = reports.len();
-        reports.retain(|(reporter, _)| *reporter != sender);
-        if reports.len() < before {
-            self.reports_about(about, cx);
+            self.peers.set_pong_received(entry.about, pong);
         }
     }
 
     /// Reports that still count: two node timeouts after the last refresh they are dropped.
     fn reports_about(&mut self, about: Member, cx: &Cx) -> usize {
-        let validity = 2 * cx.spec.node_timeout_ms();
-        let reports = &mut self.peer_mut(about).reports;
-        reports.retain(|(_, time)| cx.ms - time <= validity);
-        reports.len()
+        let validity = 2 * cx.node_timeout;
+        self.peers
+            .drop_reports(about, |_, time| cx.ms - time <= validity);
+        self.peers.reports(about)
     }
 
     /// Rules C12 and C13.
     fn fail_if_majority(&mut self, about: Member, cx: &mut Cx) {
-        if !self.peer(about).pfail || self.peer(about).fail {
+        if !self.peers.pfail(about) || self.peers.fail(about) {
             return;
         }
         let own = match cx.spec.version {
             Version::Redis70 => self.is_primary(),
-            Version::Valkey8 => self.myself().votes(),
+            Version::Valkey8 => self.peers.votes(self.me),
         };
         if self.reports_about(about, cx) + usize::from(own) >= self.quorum() {
             self.declare_failed(about, cx);
@@ -141,15 +129,13 @@ impl Node {
     /// Flags a node as failed and tells everybody.
     pub(super) fn declare_failed(&mut self, about: Member, cx: &mut Cx) {
         self.flag_failed(about, true, cx);
-        self.broadcast(PacketKind::Fail { about }, cx);
+        self.broadcast(&PacketKind::Fail { about }, cx);
     }
 
     pub(super) fn flag_failed(&mut self, about: Member, declared: bool, cx: &mut Cx) {
-        let ms = cx.ms;
-        let peer = self.peer_mut(about);
-        peer.pfail = false;
-        peer.fail = true;
-        peer.fail_time = ms;
+        self.peers.set_pfail(about, false);
+        self.peers.set_fail(about, true);
+        self.peers.rare_mut(about).fail_time = cx.ms;
         self.todo.update_state = true;
         self.recheck = true;
         cx.effect(BusEffect::Fail {

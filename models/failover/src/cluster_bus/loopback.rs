@@ -51,14 +51,14 @@ struct Line {
     pinged_until: SimTime,
     /// Until then nothing more is sent.
     unacknowledged_until: SimTime,
-    waiting: Vec<Packet>,
+    waiting: Vec<Box<Packet>>,
 }
 
 /// Whether a packet may go.
 #[derive(Debug)]
 pub(super) enum Passage {
     /// It may.
-    Goes(Packet),
+    Goes(Box<Packet>),
     /// It is kept, with others if this is not the first, until then.
     Waits { until: SimTime, first: bool },
 }
@@ -68,7 +68,7 @@ impl Loopback {
     /// receiver's process reads, so that it would answer at once.
     pub(super) fn admit(
         &mut self,
-        packet: Packet,
+        packet: Box<Packet>,
         at: SimTime,
         answers: bool,
         round_trip: SimDuration,
@@ -104,7 +104,7 @@ impl Loopback {
         at: SimTime,
         answers: bool,
         round_trip: SimDuration,
-    ) -> Vec<Packet> {
+    ) -> Vec<Box<Packet>> {
         let line = self.lines.get_mut(&(from, to));
         let Some(line) = line.filter(|line| line.number == number) else {
             return Vec::new();
@@ -115,9 +115,10 @@ impl Loopback {
         waiting
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        self.lines.clear();
+    /// Forgets everything; returns the packets that waited.
+    pub(super) fn clear(&mut self) -> Vec<Box<Packet>> {
+        let lines = std::mem::take(&mut self.lines);
+        lines.into_values().flat_map(|line| line.waiting).collect()
     }
 }
 
@@ -135,31 +136,21 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ids::ShardSet;
-    use super::super::packet::{Header, LinkName};
+    use super::super::packet::LinkName;
     use super::*;
 
     const ROUND_TRIP: SimDuration = SimDuration::from_micros(500);
 
-    fn packet(kind: PacketKind, number: u32) -> Packet {
+    fn packet(kind: &PacketKind, number: u32) -> Box<Packet> {
         let owner = Member(0);
-        Packet {
+        Box::new(Packet {
             from: owner,
             to: Member(1),
             link: LinkName { owner, number },
             incarnation: 1,
-            kind,
-            header: Header {
-                current_epoch: 1,
-                config_epoch: 1,
-                slots: ShardSet::EMPTY,
-                replica_of: None,
-                offset: 0,
-                no_failover: false,
-                paused: false,
-            },
-            gossip: Vec::new(),
-        }
+            kind: kind.clone(),
+            ..Packet::default()
+        })
     }
 
     /// Writes these at these milliseconds, to a receiver that reads or not; until when the last one
@@ -169,7 +160,7 @@ mod tests {
         let mut waits = None;
         for (kind, at_ms) in written {
             let at = SimTime::ZERO + SimDuration::from_millis(*at_ms);
-            waits = match loopback.admit(packet(*kind, 1), at, answers, ROUND_TRIP) {
+            waits = match loopback.admit(packet(kind, 1), at, answers, ROUND_TRIP) {
                 Passage::Goes(_) => None,
                 Passage::Waits { until, .. } => Some(until),
             };
@@ -216,7 +207,7 @@ mod tests {
         let mut loopback = Loopback::default();
         let at = |ms: u64| SimTime::ZERO + SimDuration::from_millis(ms);
         for (kind, ms) in [(Ping, 500), (ASK, 1000), (Pong, 1002), (FAIL, 1010)] {
-            loopback.admit(packet(kind, 1), at(ms), true, ROUND_TRIP);
+            loopback.admit(packet(&kind, 1), at(ms), true, ROUND_TRIP);
         }
         let ends = (Member(0), Member(1));
         assert!(
@@ -228,9 +219,9 @@ mod tests {
             loopback.release(ends, 1, at(1043), true, ROUND_TRIP).len(),
             2
         );
-        loopback.admit(packet(Ping, 1), at(1500), true, ROUND_TRIP);
-        loopback.admit(packet(ASK, 1), at(2000), true, ROUND_TRIP);
-        let on_a_new_one = loopback.admit(packet(Pong, 2), at(2002), true, ROUND_TRIP);
+        loopback.admit(packet(&Ping, 1), at(1500), true, ROUND_TRIP);
+        loopback.admit(packet(&ASK, 1), at(2000), true, ROUND_TRIP);
+        let on_a_new_one = loopback.admit(packet(&Pong, 2), at(2002), true, ROUND_TRIP);
         assert!(matches!(on_a_new_one, Passage::Goes(_)));
     }
 }

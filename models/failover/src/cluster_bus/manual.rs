@@ -9,7 +9,7 @@
 //! `src/cluster.c`, Redis 7.0.15; Valkey pull request 1067.
 
 use super::effect::{BusEffect, ManualFailover, ManualFailoverError};
-use super::node::{Cx, Link, Node, Todo};
+use super::node::{Cx, Node};
 use super::packet::{Packet, PacketKind};
 use super::spec::Version;
 use super::ticks::instant_of;
@@ -27,8 +27,8 @@ impl Node {
         let Some(primary) = self.my_primary() else {
             return Err(ManualFailoverError::NotAReplica);
         };
-        let peer = self.peer(primary);
-        if kind == ManualFailover::Plain && (peer.fail || peer.link == Link::Closed) {
+        let down = self.peers.fail(primary) || !self.peers.is_linked(primary);
+        if kind == ManualFailover::Plain && down {
             return Err(ManualFailoverError::PrimaryDown);
         }
         self.reset_manual(cx);
@@ -50,12 +50,11 @@ impl Node {
 
     /// A new epoch without asking anybody, unless this node already has the greatest.
     fn bump_config_epoch(&mut self) {
-        let greatest = self.peers.iter().map(|p| p.config_epoch).max().unwrap_or(0);
-        let greatest = greatest.max(self.current_epoch);
-        let mine = self.myself().config_epoch;
+        let greatest = self.peers.config_epoch_max().max(self.current_epoch);
+        let mine = self.peers.config_epoch(self.me);
         if mine == 0 || mine != greatest {
             self.current_epoch += 1;
-            self.peers[self.me.index()].config_epoch = self.current_epoch;
+            self.peers.set_config_epoch(self.me, self.current_epoch);
             self.todo.save = true;
         }
     }
@@ -63,7 +62,7 @@ impl Node {
     /// MFSTART at the primary: pause writes and tell the replica where they stopped.
     pub(super) fn start_manual_as_primary(&mut self, packet: &Packet, cx: &mut Cx) {
         let replica = packet.from;
-        if self.peer(replica).replica_of != Some(self.me) {
+        if self.peers.replica_of(replica) != Some(self.me) {
             return;
         }
         self.reset_manual(cx);
@@ -100,7 +99,10 @@ impl Node {
     /// went to disk, which what was sent meanwhile has to wait for.
     pub(super) fn before_sleep(&mut self, cx: &mut Cx) -> bool {
         let mut saved = false;
-        for _ in 0..8 {
+        for _ in 0..=8 {
+            if self.todo.is_empty() {
+                return saved;
+            }
             let todo = std::mem::take(&mut self.todo);
             if todo.manual {
                 if self.my_primary().is_some() {
@@ -114,15 +116,6 @@ impl Node {
                 self.update_state(cx);
             }
             saved |= todo.save;
-            let Todo {
-                failover,
-                manual,
-                update_state,
-                save,
-            } = self.todo;
-            if !(failover || manual || update_state || save) {
-                return saved;
-            }
         }
         unreachable!("the event loop's duties end after a few rounds")
     }

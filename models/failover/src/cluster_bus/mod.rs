@@ -54,7 +54,8 @@
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
 //! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,
 //! `connections`, on one machine `loopback` · the picks of nodes `dict` · the pace of crons `ticks`
-//! · sleeping while all is well `dormancy`. Each file names the Redis source behind it.
+//! · what is due when `queue` · sleeping while nothing happens `dormancy`. Each file names the Redis
+//! source behind it.
 //!
 //! Left out, with the way it biases results: handshakes of new nodes (MEET, FORGET: a cluster that
 //! is rebuilt is a new bus); slots that move between shards; processing time inside the event loop
@@ -75,7 +76,9 @@ mod manual;
 mod network;
 mod node;
 mod packet;
+mod peers;
 mod process;
+mod queue;
 mod receive;
 mod slots;
 mod spec;
@@ -84,14 +87,18 @@ mod view;
 
 pub use effect::{BusEffect, ManualFailover, ManualFailoverError, Process, ReplicaLink};
 pub use ids::{Member, Shard};
-pub use spec::{ClusterBusSpec, MemberInit, Role, Version, layout_problems};
+pub use spec::{
+    ClusterBusSpec, MEMBERS_MAX, MemberInit, PRIMARIES_MAX, Role, Version, layout_problems,
+};
 pub use view::{Health, View};
 
 use sim::{SimDuration, SimTime, StreamKey};
 
 use dormancy::Dormancy;
 use network::Network;
-use node::{Cx, Link, Node, Outbox};
+use node::{Cx, Node, Outbox};
+use packet::Stationery;
+use peers::Link;
 use ticks::ms_of;
 
 /// What happened, each at its instant, in order.
@@ -101,6 +108,8 @@ pub type BusEffects = Vec<(SimTime, BusEffect)>;
 #[derive(Clone, Debug)]
 pub struct ClusterBus {
     spec: ClusterBusSpec,
+    /// The node timeout in milliseconds.
+    node_timeout: u64,
     key: StreamKey,
     /// What to add to the world's time to get the cluster's clock (`network::Network::now`): far
     /// from zero, as a Unix time is, and at a random place within its second.
@@ -110,19 +119,26 @@ pub struct ClusterBus {
     network: Network,
     dormancy: Dormancy,
     outbox: Outbox,
+    stationery: Stationery,
+    /// All members are to look again at what their crons are needed for.
+    all_recheck: bool,
 }
 
 impl ClusterBus {
     /// When the bus next has something to do; never, while it is dormant.
     pub fn next_at(&self) -> Option<SimTime> {
-        self.network
-            .next_due()
-            .map(|due| due.saturating_sub(self.clock_offset))
+        let due = if self.all_recheck {
+            Some(self.network.now())
+        } else {
+            self.network.next_due()
+        };
+        due.map(|due| due.saturating_sub(self.clock_offset))
     }
 
     /// Handles everything that is due until `now`, and at it.
     pub fn advance(&mut self, now: SimTime, out: &mut BusEffects) {
         let until = now + self.clock_offset;
+        self.recheck_all();
         while let Some(event) = self.network.pop_due(until) {
             self.handle(event, out);
         }
@@ -147,7 +163,7 @@ impl ClusterBus {
 
     /// Members of this cluster.
     pub fn members(&self) -> impl Iterator<Item = Member> + use<> {
-        (0..u16::try_from(self.nodes.len()).expect("at most 65535 members")).map(Member)
+        ids::members(self.nodes.len())
     }
 
     /// Lets a member act: one turn of its event loop, with the cron at its end if that is due. Then
@@ -164,8 +180,10 @@ impl ClusterBus {
             now,
             ms: ms_of(now),
             spec: &self.spec,
+            node_timeout: self.node_timeout,
             names: &self.names,
             out: &mut self.outbox,
+            stationery: &mut self.stationery,
         };
         let turns = node.process.turns();
         if turns {
@@ -186,9 +204,22 @@ impl ClusterBus {
             let at = self.network.now() - self.clock_offset;
             out.push((at, effect.shifted_back(self.clock_offset)));
         }
-        for (to, link) in std::mem::take(&mut self.outbox.connects) {
-            self.try_connect(to, link, 0);
+        if !self.outbox.connects.is_empty() {
+            let connects = std::mem::take(&mut self.outbox.connects);
+            for (to, link) in &connects {
+                self.try_connect(*to, *link, 0);
+            }
+            self.outbox.connects = connects;
+            self.outbox.connects.clear();
         }
+        if !self.outbox.packets.is_empty() {
+            self.send_all(member, saved);
+        }
+        self.plan_cron(member);
+    }
+
+    /// Sends the packets in the outbox; those of a member that wrote `nodes.conf` wait for the disk.
+    fn send_all(&mut self, member: Member, saved: bool) {
         let delay = if saved {
             self.spec.config_save
         } else {
@@ -197,18 +228,20 @@ impl ClusterBus {
         for mut packet in self.outbox.packets.drain(..) {
             let node = &mut self.nodes[member.index()];
             if packet.link.owner == member {
-                match node.peer(packet.to).link {
+                match node.peers.link(packet.to) {
                     Link::Open { incarnation, .. } => packet.incarnation = incarnation,
                     Link::Connecting { .. } => {
                         node.unsent.push(packet);
                         continue;
                     }
-                    Link::Closed => continue,
+                    Link::Closed => {
+                        self.stationery.recycle(packet);
+                        continue;
+                    }
                 }
             }
             let answers = self.nodes[packet.to.index()].process.reads();
             self.network.send(packet, delay, answers, &self.spec);
         }
-        self.plan_cron(member);
     }
 }

@@ -13,24 +13,22 @@
 //! each doubling. Left out: full socket buffers (a hung node gets one packet of 3 kB per node
 //! timeout and peer, plus a few broadcasts), and lost single packets.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use sim::{SimDuration, SimTime};
 
 use super::ids::Member;
 use super::loopback::{Loopback, Passage};
 use super::packet::{LinkName, Packet};
+use super::queue::Queue;
 use super::spec::ClusterBusSpec;
-use crate::tcp::{DATA_REPEAT, backoff};
+use crate::tcp::{Cuts, DATA_REPEAT, Repeat, Stalled};
 
 /// What is due at some instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) enum Event {
     /// A member's crons are looked at.
     Crons { member: Member },
-    /// The packet with this number in the pool arrives.
-    Arrival { packet: u32 },
+    /// A packet arrives.
+    Arrival { packet: Box<Packet> },
     /// A connection request arrives or is repeated.
     Connect {
         owner: Member,
@@ -52,7 +50,7 @@ pub(super) enum Event {
         to: Member,
     },
     /// A stalled channel tries again.
-    Repeat { channel: u32 },
+    Repeat { channel: usize },
     /// A process starts (`ClusterBus::boot`).
     Start { member: Member },
     /// The boundary with this number between two stretches of time.
@@ -71,43 +69,26 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     now: SimTime,
-    queue: BinaryHeap<Reverse<(SimTime, u64, Event)>>,
-    sequence: u64,
-    pool: Vec<Option<Packet>>,
-    free: Vec<u32>,
-    members: usize,
-    /// Whether packets from one member (row) to another (column) are lost.
-    cut: Vec<bool>,
-    cuts: usize,
-    channels: Vec<Channel>,
+    queue: Queue,
+    cuts: Cuts,
+    /// Whether a member has no process, so that it refuses connections.
+    dead: Vec<bool>,
+    /// Packets that one end of a connection has sent into a cut.
+    stalled: Stalled<(Member, Member, LinkName), Box<Packet>>,
     /// No packet leaves a member before an earlier one.
     departed: Vec<SimTime>,
     /// How packets wait for acknowledgements, if they do.
     loopback: Option<Loopback>,
 }
 
-/// Packets that one end of a connection has sent into a cut.
-#[derive(Clone, Debug)]
-struct Channel {
-    from: Member,
-    to: Member,
-    link: LinkName,
-    waiting: Vec<Packet>,
-    attempt: u32,
-}
-
 impl Network {
     pub(super) fn new(members: usize, now: SimTime) -> Network {
         Network {
             now,
-            queue: BinaryHeap::new(),
-            sequence: 0,
-            pool: Vec::new(),
-            free: Vec::new(),
-            members,
-            cut: vec![false; members * members],
-            cuts: 0,
-            channels: Vec::new(),
+            queue: Queue::new(members),
+            cuts: Cuts::new(members),
+            dead: vec![true; members],
+            stalled: Stalled::default(),
             departed: vec![SimTime::ZERO; members],
             loopback: None,
         }
@@ -131,71 +112,83 @@ impl Network {
         self.now = time;
     }
 
-    /// Forgets everything that is under way and goes (back) to `time`.
-    pub(super) fn restart_at(&mut self, time: SimTime) {
-        self.queue.clear();
-        self.pool.clear();
-        self.free.clear();
-        self.channels.clear();
+    /// Forgets everything that is under way and goes (back) to `time`; returns the packets.
+    pub(super) fn restart_at(&mut self, time: SimTime) -> Vec<Box<Packet>> {
+        let mut packets = self.queue.clear();
+        packets.extend(self.stalled.clear());
         self.departed.fill(SimTime::ZERO);
         if let Some(loopback) = &mut self.loopback {
-            loopback.clear();
+            packets.extend(loopback.clear());
         }
         self.now = time;
+        packets
     }
 
     pub(super) fn next_due(&self) -> Option<SimTime> {
-        self.queue.peek().map(|Reverse((due, _, _))| *due)
+        self.queue.next_due()
     }
 
     pub(super) fn pop_due(&mut self, until: SimTime) -> Option<Event> {
-        if self.next_due()? > until {
-            return None;
-        }
-        let Reverse((due, _, event)) = self.queue.pop()?;
-        self.reach(due);
+        let (due, event) = self.queue.pop(until)?;
+        self.now = due;
         Some(event)
     }
 
     pub(super) fn schedule(&mut self, at: SimTime, event: Event) {
         assert!(at >= self.now, "an event lies ahead");
-        self.queue.push(Reverse((at, self.sequence, event)));
-        self.sequence += 1;
+        self.queue.schedule(at, event);
+    }
+
+    /// The agenda looks at a member's crons at `at` and, until then, no more.
+    pub(super) fn plan_crons(&mut self, member: Member, at: SimTime) {
+        assert!(at >= self.now, "an event lies ahead");
+        self.queue.plan_crons(member, at);
+    }
+
+    pub(super) fn cancel_crons(&mut self, member: Member) {
+        self.queue.cancel_crons(member);
+    }
+
+    pub(super) fn set_dead(&mut self, member: Member, dead: bool) {
+        self.dead[member.index()] = dead;
+    }
+
+    /// Whether a connection from one to the other would be refused at once.
+    pub(super) fn refuses(&self, from: Member, to: Member) -> bool {
+        self.dead[to.index()] && !self.is_cut(from, to) && !self.is_cut(to, from)
     }
 
     pub(super) fn set_cut(&mut self, from: Member, to: Member, cut: bool) {
-        let cell = &mut self.cut[from.index() * self.members + to.index()];
-        if *cell != cut {
-            *cell = cut;
-            self.cuts = if cut { self.cuts + 1 } else { self.cuts - 1 };
-        }
+        self.cuts.set(from.index(), to.index(), cut);
     }
 
     pub(super) fn is_cut(&self, from: Member, to: Member) -> bool {
-        self.cut[from.index() * self.members + to.index()]
+        self.cuts.is_cut(from.index(), to.index())
     }
 
     /// No cut, and nothing held back by an earlier one.
     pub(super) fn is_whole(&self) -> bool {
-        self.cuts == 0 && self.channels.iter().all(|c| c.waiting.is_empty())
+        self.cuts.is_none() && self.stalled.is_empty()
     }
 
     /// Sends a packet; `answers` says whether its receiver reads it at once.
     pub(super) fn send(
         &mut self,
-        packet: Packet,
+        packet: Box<Packet>,
         delay: SimDuration,
         answers: bool,
         spec: &ClusterBusSpec,
     ) {
-        let (from, to, number) = (packet.from, packet.to, packet.link.number);
-        let passage = match &mut self.loopback {
-            Some(loopback) if packet.link.owner == from => {
-                loopback.admit(packet, self.now + delay, answers, spec.latency * 2)
-            }
-            Some(_) | None => Passage::Goes(packet),
+        let Some(loopback) = &mut self.loopback else {
+            self.put_through(packet, delay, spec);
+            return;
         };
-        match passage {
+        if packet.link.owner != packet.from {
+            self.put_through(packet, delay, spec);
+            return;
+        }
+        let (from, to, number) = (packet.from, packet.to, packet.link.number);
+        match loopback.admit(packet, self.now + delay, answers, spec.latency * 2) {
             Passage::Goes(packet) => self.put_through(packet, delay, spec),
             Passage::Waits { until, first: true } => {
                 self.schedule(until, Event::Acknowledged { from, to, number });
@@ -221,89 +214,55 @@ impl Network {
         }
     }
 
-    fn put_through(&mut self, packet: Packet, delay: SimDuration, spec: &ClusterBusSpec) {
-        let (from, to, link) = (packet.from, packet.to, packet.link);
-        let stalled = self
-            .channels
-            .iter_mut()
-            .find(|c| c.from == from && c.to == to && c.link == link && !c.waiting.is_empty());
-        if let Some(channel) = stalled {
-            channel.waiting.push(packet);
-        } else if self.is_cut(from, to) {
-            self.stall(packet);
-        } else {
+    fn put_through(&mut self, packet: Box<Packet>, delay: SimDuration, spec: &ClusterBusSpec) {
+        let (from, to) = (packet.from, packet.to);
+        if self.is_whole() {
             self.dispatch(packet, delay, spec);
+            return;
+        }
+        let channel = (from, to, packet.link);
+        let cut = self.is_cut(from, to);
+        match self.stalled.hold(channel, packet, cut) {
+            Ok(None) => {}
+            Ok(Some(channel)) => {
+                self.schedule(self.now + DATA_REPEAT, Event::Repeat { channel });
+            }
+            Err(packet) => self.dispatch(packet, delay, spec),
         }
     }
 
-    fn dispatch(&mut self, packet: Packet, delay: SimDuration, spec: &ClusterBusSpec) {
+    fn dispatch(&mut self, packet: Box<Packet>, delay: SimDuration, spec: &ClusterBusSpec) {
         let departed = &mut self.departed[packet.from.index()];
         *departed = (self.now + delay).max(*departed);
-        let at = *departed + spec.latency;
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                self.pool.push(None);
-                u32::try_from(self.pool.len() - 1).expect("fewer than 2^32 packets under way")
-            }
-        };
-        self.pool[index as usize] = Some(packet);
-        self.schedule(at, Event::Arrival { packet: index });
+        self.queue.deliver(*departed + spec.latency, packet);
     }
 
-    fn stall(&mut self, packet: Packet) {
-        let channel = Channel {
-            from: packet.from,
-            to: packet.to,
-            link: packet.link,
-            waiting: vec![packet],
-            attempt: 0,
-        };
-        let position = match self.channels.iter().position(|c| c.waiting.is_empty()) {
-            Some(position) => {
-                self.channels[position] = channel;
-                position
-            }
-            None => {
-                self.channels.push(channel);
-                self.channels.len() - 1
-            }
-        };
-        let channel = u32::try_from(position).expect("few channels");
-        self.schedule(self.now + DATA_REPEAT, Event::Repeat { channel });
-    }
-
-    /// A stalled channel tries again: everything gets through, or it waits twice as long.
-    pub(super) fn repeat(&mut self, position: u32, link_lives: bool, spec: &ClusterBusSpec) {
-        let channel = &mut self.channels[position as usize];
+    /// A stalled channel tries again: everything gets through, or it waits twice as long. Returns
+    /// the packets that are lost because their link is gone.
+    pub(super) fn repeat(
+        &mut self,
+        channel: usize,
+        link_lives: bool,
+        spec: &ClusterBusSpec,
+    ) -> Vec<Box<Packet>> {
         if !link_lives {
-            channel.waiting.clear();
-            return;
+            return self.stalled.give_up(channel);
         }
-        let (from, to) = (channel.from, channel.to);
-        if self.is_cut(from, to) {
-            let channel = &mut self.channels[position as usize];
-            channel.attempt += 1;
-            let wait = backoff(DATA_REPEAT, channel.attempt);
-            self.schedule(self.now + wait, Event::Repeat { channel: position });
-            return;
+        let (from, to, _) = self.stalled.name(channel);
+        match self.stalled.repeat(channel, self.is_cut(from, to)) {
+            Repeat::After(wait) => self.schedule(self.now + wait, Event::Repeat { channel }),
+            Repeat::Through(packets) => {
+                for packet in packets {
+                    self.dispatch(packet, SimDuration::ZERO, spec);
+                }
+            }
         }
-        let waiting = std::mem::take(&mut self.channels[position as usize].waiting);
-        for packet in waiting {
-            self.dispatch(packet, SimDuration::ZERO, spec);
-        }
+        Vec::new()
     }
 
     /// Which link a stalled channel belongs to, and who is at its other end.
-    pub(super) fn channel(&self, position: u32) -> (LinkName, Member) {
-        let Channel { from, to, link, .. } = self.channels[position as usize];
+    pub(super) fn channel(&self, channel: usize) -> (LinkName, Member) {
+        let (from, to, link) = self.stalled.name(channel);
         (link, if link.owner == from { to } else { from })
-    }
-
-    pub(super) fn take(&mut self, index: u32) -> Packet {
-        self.free.push(index);
-        self.pool[index as usize]
-            .take()
-            .expect("a packet arrives once")
     }
 }

@@ -10,8 +10,9 @@ use sim::{Rng, SimTime};
 
 use super::dict::NodeTable;
 use super::effect::{BusEffect, Process, ReplicaLink};
-use super::ids::{Member, Shard, ShardSet};
-use super::packet::{Gossip, Header, LinkName, Packet, PacketKind};
+use super::ids::{Member, Shard, members};
+use super::packet::{Header, HeaderId, LinkName, Packet, PacketKind, Stationery};
+use super::peers::Peers;
 use super::spec::ClusterBusSpec;
 use super::ticks::{Need, Ticks};
 
@@ -28,13 +29,14 @@ pub(super) struct Node {
     /// When the agenda next looks at this node's crons, and which it waits for.
     pub planned: SimTime,
     pub need: Need,
-    /// The other nodes and this one, by member.
-    pub peers: Vec<Peer>,
+    /// What it thinks of every node.
+    pub peers: Peers,
+    /// Empty until the node first runs.
     pub table: NodeTable,
     /// Who owns each shard's slots.
     pub owner: Vec<Option<Member>>,
-    /// Slots whose owner no longer claims them (`owner_not_claiming_slot`).
-    pub unclaimed: ShardSet,
+    /// Slots whose owner no longer claims them (`owner_not_claiming_slot`), in ascending order.
+    pub unclaimed: Vec<Shard>,
     pub current_epoch: u64,
     pub last_vote_epoch: u64,
     /// Primaries with slots, as of the last look at the cluster's state.
@@ -56,50 +58,28 @@ pub(super) struct Node {
     pub replica_link: ReplicaLink,
     pub link_serial: u32,
     /// What to send once a connection stands.
-    pub unsent: Vec<Packet>,
+    pub unsent: Vec<Box<Packet>>,
     /// Packets that the kernel holds for a hung process.
-    pub inbox: Vec<Packet>,
+    pub inbox: Vec<Box<Packet>>,
     /// Something changed that may call for an earlier cron.
     pub recheck: bool,
+    /// So may any change since the last cron: crons are left out as long as nothing changes.
+    pub rests: bool,
+    /// The header that it last sent.
+    pub header: Option<HeaderId>,
+    /// No peer is due to be watched before this.
+    pub watch_due: u64,
+    /// What the last cron saw, at which count of changes (`Peers::changes`).
+    pub cron_saw: u32,
+    pub orphans: Seen<super::cron::Orphans>,
+    pub tally: Seen<super::slots::Tally>,
 }
 
-/// One node's opinion of another (or of itself, for role and slots).
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub primary: bool,
-    pub replica_of: Option<Member>,
-    pub pfail: bool,
-    pub fail: bool,
-    pub no_failover: bool,
-    /// An orphan worth a replica (`CLUSTER_NODE_MIGRATE_TO`).
-    pub migrate_to: bool,
-    pub slots: ShardSet,
-    pub config_epoch: u64,
-    pub ping_sent: u64,
-    pub pong_received: u64,
-    pub data_received: u64,
-    pub fail_time: u64,
-    pub voted_time: u64,
-    pub orphaned_time: u64,
-    pub offset: u64,
-    /// Which primaries report it as failing, and when they last did.
-    pub reports: Vec<(Member, u64)>,
-    pub link: Link,
-}
-
-/// The outbound link to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    Closed,
-    Connecting {
-        number: u32,
-        since: u64,
-    },
-    Open {
-        number: u32,
-        since: u64,
-        incarnation: u32,
-    },
+/// Something that was worked out, and at which count of changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen<T> {
+    pub at: u32,
+    pub value: T,
 }
 
 /// A replica's candidacy (`failover_auth_*`). 7.0 never clears it.
@@ -136,19 +116,22 @@ pub(super) struct Cx<'a> {
     /// `now` as Redis' clock shows it.
     pub ms: u64,
     pub spec: &'a ClusterBusSpec,
+    /// The node timeout in milliseconds.
+    pub node_timeout: u64,
     /// Random node names, by member, for Redis' comparisons by node id.
     pub names: &'a [u64],
     pub out: &'a mut Outbox,
+    pub stationery: &'a mut Stationery,
 }
 
 /// What a node wants to happen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
-    pub packets: Vec<Packet>,
+    pub packets: Vec<Box<Packet>>,
     pub connects: Vec<(Member, LinkName)>,
     pub effects: Vec<BusEffect>,
-    /// Emptied gossip lists, to be used again.
-    pub spare: Vec<Vec<Gossip>>,
+    /// Which members a list of gossip already names, while it is filled.
+    pub named: Vec<bool>,
 }
 
 impl Cx<'_> {
@@ -157,70 +140,19 @@ impl Cx<'_> {
     }
 }
 
-impl Peer {
-    pub(super) fn new(no_failover: bool) -> Peer {
-        Peer {
-            primary: true,
-            replica_of: None,
-            pfail: false,
-            fail: false,
-            no_failover,
-            migrate_to: false,
-            slots: ShardSet::EMPTY,
-            config_epoch: 0,
-            ping_sent: 0,
-            pong_received: 0,
-            data_received: 0,
-            fail_time: 0,
-            voted_time: 0,
-            orphaned_time: 0,
-            offset: 0,
-            reports: Vec::new(),
-            link: Link::Closed,
-        }
-    }
-
-    /// A primary that counts for majorities.
-    pub(super) fn votes(&self) -> bool {
-        self.primary && !self.slots.is_empty()
-    }
-}
-
-impl Link {
-    pub(super) fn number(self) -> Option<u32> {
-        match self {
-            Link::Closed => None,
-            Link::Connecting { number, .. } | Link::Open { number, .. } => Some(number),
-        }
-    }
-
-    pub(super) fn is_open(self, wanted: u32) -> bool {
-        match self {
-            Link::Closed | Link::Connecting { .. } => false,
-            Link::Open { number, .. } => number == wanted,
-        }
+impl Todo {
+    pub(super) fn is_empty(self) -> bool {
+        !(self.failover || self.manual || self.update_state || self.save)
     }
 }
 
 impl Node {
-    pub(super) fn peer(&self, member: Member) -> &Peer {
-        &self.peers[member.index()]
-    }
-
-    pub(super) fn peer_mut(&mut self, member: Member) -> &mut Peer {
-        &mut self.peers[member.index()]
-    }
-
-    pub(super) fn myself(&self) -> &Peer {
-        self.peer(self.me)
-    }
-
     pub(super) fn is_primary(&self) -> bool {
-        self.myself().primary
+        self.peers.is_primary(self.me)
     }
 
     pub(super) fn my_primary(&self) -> Option<Member> {
-        self.myself().replica_of
+        self.peers.replica_of(self.me)
     }
 
     pub(super) fn quorum(&self) -> usize {
@@ -228,7 +160,7 @@ impl Node {
     }
 
     pub(super) fn members(&self) -> impl Iterator<Item = Member> + use<> {
-        (0..u16::try_from(self.peers.len()).expect("at most 65535 members")).map(Member)
+        members(self.peers.len())
     }
 
     /// All members but this one.
@@ -237,38 +169,64 @@ impl Node {
         self.members().filter(move |member| *member != me)
     }
 
-    /// The members that this node holds for replicas of `primary`.
-    pub(super) fn replicas_of(&self, primary: Member) -> impl Iterator<Item = (Member, &Peer)> {
-        self.members()
-            .zip(&self.peers)
-            .filter(move |(_, peer)| peer.replica_of == Some(primary))
-    }
-
     /// A draw from 0 to `bound` - 1, as `random() % bound`.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.rng.next_u64()) * u128::from(bound)) >> 64) as u64
+        below(&mut self.rng, bound)
     }
 
-    fn header(&self) -> Header {
-        let myself = self.myself();
-        let claimed = match myself.replica_of {
-            Some(primary) => self.peer(primary),
-            None => myself,
-        };
-        Header {
+    /// The shards of which it believes `member` to be the owner.
+    pub(super) fn shards_of(&self, member: Member) -> Vec<Shard> {
+        let mut shards = Vec::with_capacity(self.peers.owned(member));
+        if self.peers.has_slots(member) {
+            let owned = (0_u16..).zip(&self.owner);
+            let owned = owned.filter(|(_, owner)| **owner == Some(member));
+            shards.extend(owned.map(|(shard, _)| Shard(shard)));
+        }
+        shards
+    }
+
+    /// Whether these are all the shards of `member`.
+    pub(super) fn owns_exactly(&self, member: Member, shards: &[Shard]) -> bool {
+        let owner = Some(member);
+        self.peers.owned(member) == shards.len()
+            && shards.iter().all(|s| self.owner[s.index()] == owner)
+    }
+
+    /// The header of what this node sends now: the last one if nothing has changed.
+    fn header(&mut self, cx: &mut Cx) -> HeaderId {
+        let replica_of = self.my_primary();
+        let claimed = replica_of.unwrap_or(self.me);
+        let paused = self.is_primary() && self.manual.end != 0;
+        let config_epoch = self.peers.config_epoch(claimed);
+        if let Some(id) = self.header {
+            let last = cx.stationery.header(id);
+            if last.current_epoch == self.current_epoch
+                && last.config_epoch == config_epoch
+                && last.replica_of == replica_of
+                && last.offset == self.offset
+                && last.paused == paused
+                && self.owns_exactly(claimed, &last.shards)
+            {
+                return cx.stationery.share(id);
+            }
+            cx.stationery.release(id);
+        }
+        let id = cx.stationery.publish(Header {
             current_epoch: self.current_epoch,
-            config_epoch: claimed.config_epoch,
-            slots: claimed.slots,
-            replica_of: myself.replica_of,
+            config_epoch,
+            shards: self.shards_of(claimed),
+            replica_of,
             offset: self.offset,
             no_failover: self.no_failover,
-            paused: myself.primary && self.manual.end != 0,
-        }
+            paused,
+        });
+        self.header = Some(id);
+        cx.stationery.share(id)
     }
 
     /// Sends on this node's own link to `to`, if there is one.
     pub(super) fn send(&mut self, to: Member, kind: PacketKind, cx: &mut Cx) {
-        if let Some(number) = self.peer(to).link.number() {
+        if let Some(number) = self.peers.link(to).number() {
             let link = LinkName {
                 owner: self.me,
                 number,
@@ -279,72 +237,64 @@ impl Node {
 
     /// Sends on a given link: its owner's packet, or an answer to its owner.
     pub(super) fn send_on(&mut self, link: LinkName, to: Member, kind: PacketKind, cx: &mut Cx) {
-        let mut gossip = cx.out.spare.pop().unwrap_or_default();
-        match kind {
-            PacketKind::Ping | PacketKind::Pong => self.gossip_into(&mut gossip),
-            PacketKind::Fail { .. }
-            | PacketKind::AuthRequest { .. }
-            | PacketKind::AuthAck
-            | PacketKind::ManualStart
-            | PacketKind::Update { .. } => {}
+        let mut packet = cx.stationery.packet();
+        if matches!(kind, PacketKind::Ping | PacketKind::Pong) {
+            self.gossip_into(&mut packet.gossip, &mut cx.out.named);
         }
         if kind == PacketKind::Ping && link.owner == self.me {
-            self.peer_mut(to).ping_sent = cx.ms;
+            self.peers.set_ping_sent(to, cx.ms);
         }
-        let header = self.header();
-        let incarnation = 0; // known when it leaves
-        let packet = Packet {
-            from: self.me,
-            to,
-            link,
-            incarnation,
-            kind,
-            header,
-            gossip,
-        };
+        packet.from = self.me;
+        packet.to = to;
+        packet.link = link;
+        packet.incarnation = 0; // known when it leaves
+        packet.kind = kind;
+        packet.header = self.header(cx);
         cx.out.packets.push(packet);
     }
 
     /// Sends on every link (`clusterBroadcastMessage`).
-    pub(super) fn broadcast(&mut self, kind: PacketKind, cx: &mut Cx) {
+    pub(super) fn broadcast(&mut self, kind: &PacketKind, cx: &mut Cx) {
         for to in self.others() {
-            self.send(to, kind, cx);
+            self.send(to, kind.clone(), cx);
         }
     }
 
     /// Moves a shard's slots to `owner` in this node's map.
     pub(super) fn assign(&mut self, shard: Shard, owner: Option<Member>) {
         if let Some(old) = self.owner[shard.index()] {
-            self.peer_mut(old).slots.remove(shard);
+            self.peers.lose(old);
         }
         self.owner[shard.index()] = owner;
         let Some(new) = owner else { return };
-        let first = self.peer(new).slots.is_empty();
-        self.peer_mut(new).slots.insert(shard);
+        let first = !self.peers.has_slots(new);
+        self.peers.gain(new);
         // A primary with its first slots is worth a replica if the others have some (issue 3043).
-        let others_have_replicas = self
-            .peers
-            .iter()
-            .any(|p| !p.primary && p.replica_of.is_some());
-        if first && others_have_replicas {
-            self.peer_mut(new).migrate_to = true;
+        if first && self.peers.any_replica() {
+            self.peers.set_migrate_to(new, true);
         }
     }
 
     /// Makes `replica` a copy of `primary` in this node's view (`clusterNodeAddSlave`).
     pub(super) fn attach(&mut self, replica: Member, primary: Member) {
         self.detach(replica);
-        self.peer_mut(replica).replica_of = Some(primary);
-        self.peer_mut(primary).migrate_to = true;
+        self.peers.set_replica_of(replica, Some(primary));
+        self.peers.set_migrate_to(primary, true);
     }
 
     /// The reverse (`clusterNodeRemoveSlave`).
     pub(super) fn detach(&mut self, replica: Member) {
-        let Some(primary) = self.peer_mut(replica).replica_of.take() else {
+        let Some(primary) = self.peers.replica_of(replica) else {
             return;
         };
-        if self.replicas_of(primary).next().is_none() {
-            self.peer_mut(primary).migrate_to = false;
+        self.peers.set_replica_of(replica, None);
+        if self.peers.replicas_of(primary).next().is_none() {
+            self.peers.set_migrate_to(primary, false);
         }
     }
+}
+
+/// A draw from 0 to `bound` - 1.
+pub(super) fn below(rng: &mut Rng, bound: u64) -> u64 {
+    ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }

@@ -14,7 +14,7 @@ use sim::{SimDuration, SimTime};
 use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
 use super::ids::Member;
 use super::network::Event;
-use super::node::{Election, Link, Manual, Peer, Todo};
+use super::node::{Election, Manual, Todo};
 use super::ticks::{Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
 
@@ -88,7 +88,7 @@ impl ClusterBus {
         }
         self.wake(now, out);
         self.network.set_cut(from, to, !reachable);
-        self.recheck_all();
+        self.all_recheck = true;
     }
 
     /// Keeps a member's replication state true: its offset and, for a replica, its stream. Needed
@@ -114,13 +114,14 @@ impl ClusterBus {
         let node = &self.nodes[member.index()];
         let replaces = node
             .my_primary()
-            .is_some_and(|primary| node.peer(primary).fail);
+            .is_some_and(|primary| node.peers.fail(primary));
         if self.dormant() && !replaces {
             self.dormancy
                 .remember(now + self.clock_offset, member, offset, link);
         } else {
             // A replica of a failed primary may stand from now on.
             self.wake(now, out);
+            self.recheck_all();
             self.note_replication(member, offset, link, out);
         }
     }
@@ -137,21 +138,20 @@ impl ClusterBus {
             return Err(ManualFailoverError::NotRunning);
         }
         self.wake(now, out);
+        self.recheck_all();
         self.act(replica, out, |node, cx| node.command_failover(kind, cx))
     }
 
     fn die(&mut self, member: Member, out: &mut BusEffects) {
+        self.enter(member, Process::Dead);
         let node = &mut self.nodes[member.index()];
-        node.process = Process::Dead;
-        node.planned = SimTime::MAX;
-        node.inbox.clear();
-        node.unsent.clear();
-        node.todo = Todo::default();
-        for peer in &mut node.peers {
-            peer.link = Link::Closed;
+        for packet in node.inbox.drain(..).chain(node.unsent.drain(..)) {
+            self.stationery.recycle(packet);
         }
+        node.todo = Todo::default();
+        node.peers.close_links();
         for owner in self.members().filter(|m| *m != member) {
-            let Some(number) = self.nodes[owner.index()].peer(member).link.number() else {
+            let Some(number) = self.nodes[owner.index()].peers.link(member).number() else {
                 continue;
             };
             if !self.network.is_cut(member, owner) {
@@ -177,24 +177,11 @@ impl ClusterBus {
     /// A new process with the old one's `nodes.conf`.
     pub(super) fn start(&mut self, member: Member, process: Process, out: &mut BusEffects) {
         let now = self.network.now();
-        let ms = ms_of(now);
+        self.enter(member, process);
         let node = &mut self.nodes[member.index()];
-        node.process = process;
         node.become_incarnation(node.incarnation + 1, self.key);
-        for peer in &mut node.peers {
-            *peer = Peer {
-                ping_sent: 0,
-                pong_received: if peer.pong_received == 0 { 0 } else { ms },
-                data_received: 0,
-                fail_time: if peer.fail { ms } else { 0 },
-                voted_time: 0,
-                orphaned_time: 0,
-                offset: 0,
-                reports: Vec::new(),
-                link: Link::Closed,
-                ..peer.clone()
-            };
-        }
+        node.peers.forget_contacts(ms_of(now));
+        node.watch_due = 0;
         node.election = Election::default();
         node.manual = Manual::default();
         node.replica_link = match node.incarnation {
@@ -213,17 +200,39 @@ impl ClusterBus {
         if process.turns() {
             self.act(member, out, |_, _| ());
         }
-        self.recheck_all();
+        self.all_recheck = true;
+    }
+
+    /// A member's process is in another state; the agenda looks at the crons of one that turns.
+    fn enter(&mut self, member: Member, process: Process) {
+        let node = &mut self.nodes[member.index()];
+        node.process = process;
+        self.network.set_dead(member, process == Process::Dead);
+        if !process.turns() {
+            node.planned = SimTime::MAX;
+            self.network.cancel_crons(member);
+        }
+    }
+
+    /// What the crons of others are needed for may have changed: somebody can be connected to, or
+    /// no longer can. Once for all changes of one instant.
+    pub(super) fn recheck_all(&mut self) {
+        if std::mem::take(&mut self.all_recheck) {
+            for member in self.members() {
+                self.nodes[member.index()].recheck = true;
+                self.plan_cron(member);
+            }
+        }
     }
 
     /// From one living state to another: crons and packets stop, or go on.
     fn change_pace(&mut self, member: Member, old: Process, new: Process, out: &mut BusEffects) {
+        self.recheck_all();
         let now = self.network.now();
+        self.enter(member, new);
         let node = &mut self.nodes[member.index()];
-        node.process = new;
         if old.turns() && !new.turns() {
             node.ticks.skip_until(now, node.need);
-            node.planned = SimTime::MAX;
         }
         if !old.turns() && new.turns() {
             node.ticks.sleep(now);
@@ -234,11 +243,14 @@ impl ClusterBus {
             self.act(member, out, |node, cx| {
                 for packet in &queued {
                     let mine = packet.link.owner == member;
-                    if !mine || node.peer(packet.from).link.is_open(packet.link.number) {
+                    if !mine || node.peers.link(packet.from).is_open(packet.link.number) {
                         node.receive(packet, cx);
                     }
                 }
             });
+            for packet in queued {
+                self.stationery.recycle(packet);
+            }
         }
     }
 }

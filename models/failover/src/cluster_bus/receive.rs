@@ -5,7 +5,7 @@
 //! epochs, gossip.
 
 use super::effect::BusEffect;
-use super::ids::Member;
+use super::ids::{Member, Shard};
 use super::node::{Cx, Node};
 use super::packet::{Header, Packet, PacketKind};
 
@@ -13,23 +13,39 @@ impl Node {
     /// Handles one packet.
     pub(super) fn receive(&mut self, packet: &Packet, cx: &mut Cx) {
         let sender = packet.from;
-        self.peer_mut(sender).data_received = cx.ms;
-        self.hear_header(sender, &packet.header);
-        match packet.kind {
+        self.peers.set_data_received(sender, cx.ms);
+        let stamp = cx.stationery.stamp(packet.header);
+        let gossips = matches!(packet.kind, PacketKind::Ping | PacketKind::Pong);
+        if gossips && self.manual.end == 0 && self.peers.has_heard(sender, stamp) {
+            if packet.kind == PacketKind::Ping {
+                self.send_on(packet.link, sender, PacketKind::Pong, cx);
+            }
+            self.hear_life(packet, cx);
+            self.hear_gossip(sender, &packet.gossip, cx);
+        } else {
+            let header = cx.stationery.header(packet.header).clone();
+            self.hear_header(sender, &header);
+            self.hear_kind(packet, &header, stamp, cx);
+        }
+    }
+
+    fn hear_kind(&mut self, packet: &Packet, header: &Header, stamp: u32, cx: &mut Cx) {
+        let sender = packet.from;
+        match &packet.kind {
             PacketKind::Ping => {
                 self.send_on(packet.link, sender, PacketKind::Pong, cx);
-                self.hear_config(packet, cx);
+                self.hear_config(packet, header, stamp, cx);
             }
-            PacketKind::Pong => self.hear_config(packet, cx),
+            PacketKind::Pong => self.hear_config(packet, header, stamp, cx),
             PacketKind::Fail { about } => {
-                if about != self.me && !self.peer(about).fail {
-                    self.flag_failed(about, false, cx);
+                if *about != self.me && !self.peers.fail(*about) {
+                    self.flag_failed(*about, false, cx);
                 }
             }
-            PacketKind::AuthRequest { force } => self.consider_vote(packet, force, cx),
+            PacketKind::AuthRequest { force } => self.consider_vote(sender, header, *force, cx),
             PacketKind::AuthAck => {
-                let valid = packet.header.current_epoch >= self.election.epoch;
-                if self.peer(sender).votes() && valid {
+                let valid = header.current_epoch >= self.election.epoch;
+                if self.peers.votes(sender) && valid {
                     self.election.count += 1;
                     self.todo.failover = true;
                 }
@@ -38,13 +54,13 @@ impl Node {
             PacketKind::Update {
                 about,
                 config_epoch,
-                slots,
+                shards,
             } => {
-                if self.peer(about).config_epoch < config_epoch {
-                    self.set_primary(about);
-                    self.peer_mut(about).config_epoch = config_epoch;
+                if self.peers.config_epoch(*about) < *config_epoch {
+                    self.set_primary(*about);
+                    self.peers.set_config_epoch(*about, *config_epoch);
                     self.todo.save = true;
-                    self.adopt_slots(about, config_epoch, slots, cx);
+                    self.adopt_slots(*about, *config_epoch, shards, cx);
                 }
             }
         }
@@ -53,56 +69,62 @@ impl Node {
     fn hear_header(&mut self, sender: Member, header: &Header) {
         self.current_epoch = self.current_epoch.max(header.current_epoch);
         let paused_primary = header.paused && self.my_primary() == Some(sender);
-        let peer = self.peer_mut(sender);
-        if header.config_epoch > peer.config_epoch {
-            peer.config_epoch = header.config_epoch;
+        if header.config_epoch > self.peers.config_epoch(sender) {
+            self.peers.set_config_epoch(sender, header.config_epoch);
             self.todo.save = true;
         }
-        self.peer_mut(sender).offset = header.offset;
+        self.peers.set_offset(sender, header.offset);
         if paused_primary && self.manual.end != 0 && self.manual.primary_offset.is_none() {
             self.manual.primary_offset = Some(header.offset);
             self.todo.manual = true;
         }
     }
 
-    /// PING and PONG: liveness, role, slots, gossip.
-    fn hear_config(&mut self, packet: &Packet, cx: &mut Cx) {
-        let (sender, header) = (packet.from, &packet.header);
-        self.peer_mut(sender).no_failover = header.no_failover;
-        if packet.kind == PacketKind::Pong && packet.link.owner == self.me {
-            self.hear_answer(sender, cx);
-        }
+    /// PING and PONG: liveness, role, slots, gossip. A header that changes nothing and needs no
+    /// answer is remembered: until a role, a claim or an epoch changes it is not looked at again.
+    fn hear_config(&mut self, packet: &Packet, header: &Header, stamp: u32, cx: &mut Cx) {
+        let sender = packet.from;
+        let changes = self.peers.config_changes();
+        self.peers.set_no_failover(sender, header.no_failover);
+        self.hear_life(packet, cx);
         self.hear_role(sender, header);
-        self.hear_slots(sender, header, cx);
+        let quiet = self.hear_slots(sender, header, cx);
         self.resolve_collision(sender, header, cx);
+        if quiet && changes == self.peers.config_changes() {
+            self.peers.note_heard(sender, stamp);
+        }
         self.hear_gossip(sender, &packet.gossip, cx);
+    }
+
+    fn hear_life(&mut self, packet: &Packet, cx: &mut Cx) {
+        if packet.kind == PacketKind::Pong && packet.link.owner == self.me {
+            self.hear_answer(packet.from, cx);
+        }
     }
 
     /// A PONG on this node's own link: the only thing that stops the detector.
     fn hear_answer(&mut self, sender: Member, cx: &mut Cx) {
-        let ms = cx.ms;
-        let peer = self.peer_mut(sender);
-        peer.pong_received = ms;
-        peer.ping_sent = 0;
-        if peer.pfail {
-            peer.pfail = false;
+        self.peers.set_pong_received(sender, cx.ms);
+        self.peers.set_ping_sent(sender, 0);
+        self.watch_due = self.watch_due.min(cx.ms + cx.node_timeout / 2 + 1);
+        if self.peers.pfail(sender) {
+            self.peers.set_pfail(sender, false);
             self.todo.update_state = true;
             self.recheck = true;
             cx.effect(BusEffect::PfailCleared {
                 by: self.me,
                 of: sender,
             });
-        } else if peer.fail {
+        } else if self.peers.fail(sender) {
             self.clear_failure_if_needed(sender, cx);
         }
     }
 
     /// Rule C15 (`clearNodeFailureIfNeeded`).
     fn clear_failure_if_needed(&mut self, member: Member, cx: &mut Cx) {
-        let undo_after = 2 * cx.spec.node_timeout_ms();
-        let peer = self.peer_mut(member);
-        if !peer.votes() || cx.ms - peer.fail_time > undo_after {
-            peer.fail = false;
+        let fail_time = self.peers.rare(member).map_or(0, |rare| rare.fail_time);
+        if !self.peers.votes(member) || cx.ms - fail_time > 2 * cx.node_timeout {
+            self.peers.set_fail(member, false);
             self.todo.update_state = true;
             self.recheck = true;
             cx.effect(BusEffect::FailCleared {
@@ -117,17 +139,16 @@ impl Node {
             self.set_primary(sender);
             return;
         };
-        if self.peer(sender).primary {
-            for shard in self.peer(sender).slots.iter() {
+        if self.peers.is_primary(sender) {
+            for shard in self.shards_of(sender) {
                 self.assign(shard, None);
             }
-            let peer = self.peer_mut(sender);
-            peer.primary = false;
-            peer.migrate_to = false;
+            self.peers.set_role(sender, false);
+            self.peers.set_migrate_to(sender, false);
             self.todo.update_state = true;
             self.recheck = true;
         }
-        if self.peer(sender).replica_of != Some(primary) {
+        if self.peers.replica_of(sender) != Some(primary) {
             self.attach(sender, primary);
             self.recheck = true;
         }
@@ -135,65 +156,72 @@ impl Node {
 
     /// `clusterSetNodeAsMaster`.
     pub(super) fn set_primary(&mut self, member: Member) {
-        if self.peer(member).primary {
+        if self.peers.is_primary(member) {
             return;
         }
-        if self.peer(member).replica_of.is_some() {
+        if self.peers.replica_of(member).is_some() {
             self.detach(member);
-            self.peer_mut(member).migrate_to |= member != self.me;
+            if member != self.me {
+                self.peers.set_migrate_to(member, true);
+            }
         }
-        self.peer_mut(member).primary = true;
+        self.peers.set_role(member, true);
         self.todo.update_state = true;
         self.recheck = true;
     }
 
-    fn hear_slots(&mut self, sender: Member, header: &Header, cx: &mut Cx) {
-        let claimant = if self.peer(sender).primary {
+    /// Returns whether the sender claims what it should; if not, it may have been told so.
+    fn hear_slots(&mut self, sender: Member, header: &Header, cx: &mut Cx) -> bool {
+        let claimant = if self.peers.is_primary(sender) {
             Some(sender)
         } else {
-            self.peer(sender).replica_of
+            self.peers.replica_of(sender)
         };
-        if claimant.is_none_or(|claimant| self.peer(claimant).slots == header.slots) {
-            return;
+        if claimant.is_none_or(|claimant| self.owns_exactly(claimant, &header.shards)) {
+            return true;
         }
-        if self.peer(sender).primary {
-            self.adopt_slots(sender, header.config_epoch, header.slots, cx);
+        if self.peers.is_primary(sender) {
+            self.adopt_slots(sender, header.config_epoch, &header.shards, cx);
         }
-        for shard in header.slots.iter() {
+        for shard in &header.shards {
             let Some(owner) = self.owner[shard.index()] else {
                 continue;
             };
             if owner == sender || self.unclaimed.contains(shard) {
                 continue;
             }
-            let config_epoch = self.peer(owner).config_epoch;
+            let config_epoch = self.peers.config_epoch(owner);
             if config_epoch > header.config_epoch {
-                let slots = self.peer(owner).slots.without(self.unclaimed);
+                let claimed = |s: &Shard| !self.unclaimed.contains(s);
+                let shards = self.shards_of(owner).into_iter().filter(claimed).collect();
                 self.send(
                     sender,
                     PacketKind::Update {
                         about: owner,
                         config_epoch,
-                        slots,
+                        shards,
                     },
                     cx,
                 );
                 break;
             }
         }
+        false
     }
 
     /// Two primaries with one configuration epoch: the one with the smaller name takes a new one.
     fn resolve_collision(&mut self, sender: Member, header: &Header, cx: &Cx) {
-        let both_primaries = self.is_primary() && self.peer(sender).primary;
-        let mine = self.myself().config_epoch;
-        if !both_primaries || header.config_epoch != mine || self.peer(sender).config_epoch != mine
+        let both_primaries = self.is_primary() && self.peers.is_primary(sender);
+        let mine = self.peers.config_epoch(self.me);
+        if !both_primaries
+            || header.config_epoch != mine
+            || self.peers.config_epoch(sender) != mine
         {
             return;
         }
         if cx.names[sender.index()] > cx.names[self.me.index()] {
             self.current_epoch += 1;
-            self.peers[self.me.index()].config_epoch = self.current_epoch;
+            self.peers.set_config_epoch(self.me, self.current_epoch);
             self.todo.save = true;
         }
     }

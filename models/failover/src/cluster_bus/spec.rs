@@ -8,7 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 
-use super::ids::{SHARDS_MAX, Shard};
+use super::ids::Shard;
+
+/// The most primaries of one Redis Cluster: its authors recommend no more nodes than about that.
+pub const PRIMARIES_MAX: usize = 1000;
+
+/// The most members of one Redis Cluster here, primaries and replicas.
+pub const MEMBERS_MAX: usize = 4000;
 
 /// One Redis Cluster's configuration, the same on all of its nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -119,16 +125,16 @@ pub fn layout_problems(layout: &[MemberInit]) -> Vec<String> {
     if shards == 0 {
         problems.push("a cluster has at least one member".to_owned());
     }
-    if shards > SHARDS_MAX || layout.len() > usize::from(u16::MAX) {
+    if shards > PRIMARIES_MAX || layout.len() > MEMBERS_MAX {
         problems.push(format!(
-            "a cluster has at most {SHARDS_MAX} shards and 65535 members"
+            "a cluster has at most {PRIMARIES_MAX} primaries and {MEMBERS_MAX} members"
         ));
     }
-    for shard in 0..shards {
-        let primaries = layout
-            .iter()
-            .filter(|m| usize::from(m.shard.0) == shard && m.role == Role::Primary)
-            .count();
+    let mut primaries = vec![0; shards];
+    for member in layout.iter().filter(|m| m.role == Role::Primary) {
+        primaries[usize::from(member.shard.0)] += 1;
+    }
+    for (shard, primaries) in primaries.into_iter().enumerate() {
         if primaries != 1 {
             problems.push(format!(
                 "shard {shard} has {primaries} primaries; it needs exactly one"

@@ -29,9 +29,7 @@
 use rand::Rng as _;
 use sim::{Rng, SimDuration, SimTime};
 
-use super::effect::Process;
 use super::ids::Member;
-use super::network::Event;
 use super::{BusEffects, ClusterBus};
 
 /// The timer's period, the cron's own work, and what a wait overshoots.
@@ -43,6 +41,10 @@ const MILLISECOND: u64 = 1_000_000;
 const LATE_NS: u64 = 1_000_000;
 /// What rounding, slack and scheduler can add to one period at the most.
 const LATE_MAX: SimDuration = SimDuration::from_micros(2_070);
+/// From one tick to the next, at the least.
+const PER_TICK: SimDuration = SimDuration::from_micros(100_030);
+/// The same at the most, in milliseconds, rounded up.
+pub(super) const PERIOD_MAX_MS: u64 = 103;
 
 /// One process' event loop, as far as its cron is concerned.
 #[derive(Clone, Debug)]
@@ -58,11 +60,19 @@ pub(super) struct Ticks {
     rng: Rng,
 }
 
-/// What a node's next cron of interest is: tick `number`, or the first tick whose clock shows `ms`.
+/// What a node's next cron of interest is: tick `number`, or the first tick not before `at`, which
+/// is a whole millisecond of Redis' clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Need {
     pub number: u64,
-    pub ms: u64,
+    pub at: SimTime,
+}
+
+impl Need {
+    /// Whether tick `number` is of interest if it runs at `now`.
+    pub(super) fn is_met(self, number: u64, now: SimTime) -> bool {
+        number >= self.number || now >= self.at
+    }
 }
 
 impl Ticks {
@@ -95,12 +105,13 @@ impl Ticks {
 
     /// Ticks that run before `now` are over. They had nothing to do.
     pub(super) fn skip_until(&mut self, now: SimTime, need: Need) {
-        loop {
+        while self.due < now {
             let at = self.fires_at();
             if at >= now {
                 return;
             }
-            assert!(!self.meets(need, at), "no tick of interest is skipped");
+            let missed = need.is_met(self.next(), at);
+            assert!(!missed, "no tick of interest is skipped");
             self.tick(at);
         }
     }
@@ -127,27 +138,31 @@ impl Ticks {
         Some(self.number)
     }
 
-    /// Whether the next tick, if it runs at `at`, is one of interest.
-    pub(super) fn meets(&self, need: Need, at: SimTime) -> bool {
-        self.next() >= need.number || ms_of(at) >= need.ms
+    /// When to look again, if that is before `planned`: when the next tick runs if that is of
+    /// interest, else not later than the first one that may be.
+    pub(super) fn look_before(&self, planned: SimTime, need: Need) -> Option<SimTime> {
+        if planned <= self.due {
+            return None;
+        }
+        let next = self.fires_at();
+        let at = if need.is_met(self.next(), next) {
+            next
+        } else {
+            self.due + PER_TICK * self.skippable(need)
+        };
+        (at < planned).then_some(at)
     }
 
-    /// When to look again: when the next tick runs if that is of interest, else not later than the
-    /// first one that may be.
-    pub(super) fn look_at(&self, need: Need) -> SimTime {
-        let next = self.fires_at();
-        if self.meets(need, next) {
-            return next;
-        }
+    /// How many ticks from the next one on are of no interest for certain, 1 at least.
+    fn skippable(&self, need: Need) -> u64 {
         let by_number = need.number - self.next();
-        let per_tick = PERIOD + WORK;
-        let latest = |ticks: u64| self.due + per_tick * ticks + LATE_MAX * (ticks + 1);
-        let gap = instant_of(need.ms).saturating_since(self.due).as_nanos();
-        let mut by_time = (gap / (per_tick + LATE_MAX).as_nanos()).max(1);
-        while by_time < by_number && latest(by_time) < instant_of(need.ms) {
+        let latest = |ticks: u64| self.due + PER_TICK * ticks + LATE_MAX * (ticks + 1);
+        let gap = need.at.saturating_since(self.due).as_nanos();
+        let mut by_time = (gap / (PER_TICK + LATE_MAX).as_nanos()).max(1);
+        while by_time < by_number && latest(by_time) < need.at {
             by_time += 1;
         }
-        self.due + per_tick * by_number.min(by_time)
+        by_number.min(by_time)
     }
 }
 
@@ -168,7 +183,7 @@ impl ClusterBus {
     pub(super) fn look_at_crons(&mut self, member: Member, out: &mut BusEffects) {
         let now = self.network.now();
         let node = &mut self.nodes[member.index()];
-        if node.planned != now || !node.process.turns() {
+        if !node.process.turns() {
             return;
         }
         node.planned = SimTime::MAX;
@@ -183,39 +198,27 @@ impl ClusterBus {
     /// Has the agenda look at a member's crons in time, also if something changed that may call for
     /// an earlier one than was planned.
     pub(super) fn plan_cron(&mut self, member: Member) {
-        if !self.nodes[member.index()].process.turns() {
+        let now = self.network.now();
+        let node = &mut self.nodes[member.index()];
+        if !node.process.turns() {
             return;
         }
-        let (now, node) = (self.network.now(), &mut self.nodes[member.index()]);
         node.ticks.skip_until(now, node.need);
-        if node.recheck {
-            let need = self.nodes[member.index()].next_need(
-                |to: Member| {
-                    self.nodes[to.index()].process == Process::Dead
-                        && !self.network.is_cut(member, to)
-                        && !self.network.is_cut(to, member)
-                },
-                &self.spec,
-            );
-            let node = &mut self.nodes[member.index()];
-            node.recheck = false;
-            node.need = need;
+        if node.is_stirred() {
+            self.set_need(member);
         }
         let node = &mut self.nodes[member.index()];
-        let at = node.ticks.look_at(node.need);
-        if at < node.planned {
+        if let Some(at) = node.ticks.look_before(node.planned, node.need) {
             node.planned = at;
-            self.network.schedule(at, Event::Crons { member });
+            self.network.plan_crons(member, at);
         }
     }
 
-    /// What the crons of others are needed for may have changed: somebody can be connected to, or
-    /// no longer can.
-    pub(super) fn recheck_all(&mut self) {
-        for member in self.members() {
-            self.nodes[member.index()].recheck = true;
-            self.plan_cron(member);
-        }
+    fn set_need(&mut self, member: Member) {
+        let (now, network) = (self.network.now(), &self.network);
+        let refuses = |to: Member| network.refuses(member, to);
+        let node = &mut self.nodes[member.index()];
+        node.need = node.next_need(refuses, ms_of(now), &self.spec, &self.names);
     }
 }
 
@@ -228,7 +231,7 @@ mod tests {
     const START: SimTime = SimTime::from_nanos(5_000_000_000);
     const NEVER: Need = Need {
         number: u64::MAX,
-        ms: u64::MAX,
+        at: SimTime::MAX,
     };
 
     fn ticks() -> Ticks {
@@ -261,14 +264,14 @@ mod tests {
             let (mut lazy, mut eager) = (ticks(), ticks());
             let need = Need {
                 number: 40,
-                ms: wanted_ms,
+                at: instant_of(wanted_ms),
             };
-            while !eager.meets(need, eager.fires_at()) {
+            while !need.is_met(eager.next(), eager.fires_at()) {
                 eager.tick(eager.fires_at());
             }
             let mut looks = 0;
             loop {
-                let at = lazy.look_at(need);
+                let at = lazy.look_before(SimTime::MAX, need).expect("a time");
                 lazy.skip_until(at, need);
                 looks += 1;
                 if lazy.fires_at() == at {

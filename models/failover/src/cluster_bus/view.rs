@@ -45,10 +45,9 @@ impl<'a> View<'a> {
 
     /// The flag that this node puts on `member`.
     pub fn health(&self, member: Member) -> Health {
-        let peer = self.node.peer(member);
-        if peer.fail {
+        if self.node.peers.fail(member) {
             Health::Fail
-        } else if peer.pfail {
+        } else if self.node.peers.pfail(member) {
             Health::Pfail
         } else {
             Health::Ok
@@ -57,7 +56,7 @@ impl<'a> View<'a> {
 
     /// Whom `member` copies, or `None` if this node holds it for a primary.
     pub fn replica_of(&self, member: Member) -> Option<Member> {
-        self.node.peer(member).replica_of
+        self.node.peers.replica_of(member)
     }
 
     /// Whether the node counts itself a primary.
@@ -72,11 +71,6 @@ impl<'a> View<'a> {
 
     /// The configuration epoch that this node knows of `member`.
     pub fn config_epoch(&self, member: Member) -> u64 {
-        self.node.peer(member).config_epoch
-    }
-
-    /// Whether the node holds back writes for a manual failover.
-    pub fn pauses_writes(&self) -> bool {
-        self.node.manual.replica.is_some()
+        self.node.peers.config_epoch(member)
     }
 }
