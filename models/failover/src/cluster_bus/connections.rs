@@ -41,10 +41,7 @@ impl ClusterBus {
                     self.stationery.recycle(lost);
                 }
             }
-            Event::Start { member } => {
-                self.start(member, Process::Running, out);
-                self.recheck_all();
-            }
+            Event::Start { member } => self.start(member, Process::Running, out),
             Event::Boundary { number } => self.cross_boundary(number, out),
             Event::Replication { position } => self.replay_replication(position, out),
             Event::Acknowledged { from, to, number } => {

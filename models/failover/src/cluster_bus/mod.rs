@@ -218,7 +218,7 @@ impl ClusterBus {
         self.plan_cron(member);
     }
 
-    /// Sends the packets in the outbox; those of a member that wrote `nodes.conf` wait for the disk.
+    /// Sends the packets in the outbox; a member that wrote `nodes.conf` (`saved`) is late by that.
     fn send_all(&mut self, member: Member, saved: bool) {
         let delay = if saved {
             self.spec.config_save

@@ -201,6 +201,7 @@ impl ClusterBus {
             self.act(member, out, |_, _| ());
         }
         self.all_recheck = true;
+        self.recheck_all();
     }
 
     /// A member's process is in another state; the agenda looks at the crons of one that turns.
