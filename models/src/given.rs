@@ -1,5 +1,7 @@
 //! The small world's tables, and a cluster of them, for tests of parts that need no world.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
@@ -72,7 +74,7 @@ impl Tables {
             }
         };
         let adding = self.workloads.iter().enumerate().map(adding).collect();
-        Cluster::new(id, &plan, &system, adding, keys, Mode::Lazy)
+        Cluster::new(id, &plan, &system, adding, keys, Rc::default(), Mode::Lazy)
     }
 
     /// The keys at which a check of this system finds something wrong.

@@ -120,7 +120,7 @@ impl ArrivalTree {
         intensity: Intensity,
         marks: Option<Marks>,
     ) -> ArrivalTree {
-        let tree = ArrivalTree::build(streams.opened(), key, intensity, marks);
+        let tree = ArrivalTree::build(streams.shared(), key, intensity, marks);
         tree.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -137,7 +137,7 @@ impl ArrivalTree {
         intensity: Intensity,
         marks: Option<Marks>,
     ) -> Result<ArrivalTree, ArrivalError> {
-        ArrivalTree::build(Rc::new(Opened::new()), key, intensity, marks)
+        ArrivalTree::build(Rc::default(), key, intensity, marks)
     }
 
     fn build(

@@ -5,9 +5,11 @@
 //! re-deals another. A [`StreamKey`] can also be asked for the generator of a single position, such
 //! as one cell of an arrival tree, at the cost of a few multiplications.
 
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 
-use crate::cell::opened::Opened;
 use crate::stream_key::mix;
 pub use crate::stream_key::{Rng, StreamKey};
 
@@ -15,13 +17,22 @@ pub use crate::stream_key::{Rng, StreamKey};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Purpose(pub u32);
 
-/// All randomness of one trial. Clones share what has been drawn of its arrival trees, if that is
-/// kept at all.
+/// All randomness of one trial. Clones share what follows from it alone, if that is kept at all.
 #[derive(Clone, Debug)]
 pub struct Streams {
     seed: u64,
     trial: u64,
-    opened: Option<Rc<Opened>>,
+    kept: Option<Rc<Kept>>,
+}
+
+/// What has been worked out for a trial, one entry for each type.
+#[derive(Default)]
+struct Kept(RefCell<Vec<Rc<dyn Any>>>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} kept", self.0.borrow().len())
+    }
 }
 
 impl Streams {
@@ -30,24 +41,33 @@ impl Streams {
         Streams {
             seed,
             trial,
-            opened: None,
+            kept: None,
         }
     }
 
-    /// The same streams, which keep what is drawn of arrival trees for all that share them: for
-    /// the designs that meet this trial one after the other. No answer depends on it.
+    /// The same streams, which keep what is worked out for all that share them: for the designs that
+    /// meet this trial one after the other. No answer depends on it.
     pub fn kept(&self) -> Streams {
-        let opened = self.opened.clone();
+        let kept = self.kept.clone();
         Streams {
-            opened: opened.or_else(|| Some(Rc::new(Opened::new()))),
+            kept: Some(kept.unwrap_or_default()),
             ..*self
         }
     }
 
-    /// What has been drawn of the trial's arrival trees; nothing yet if it is not kept.
-    pub(crate) fn opened(&self) -> Rc<Opened> {
-        let opened = self.opened.clone();
-        opened.unwrap_or_else(|| Rc::new(Opened::new()))
+    /// What has been worked out of this type: such as cells of arrival trees. New if nothing has, or
+    /// if these streams keep nothing.
+    pub fn shared<T: Any + Default>(&self) -> Rc<T> {
+        let Some(Kept(kept)) = self.kept.as_deref() else {
+            return Rc::default();
+        };
+        let mut kept = kept.borrow_mut();
+        let found = kept.iter().find_map(|one| Rc::clone(one).downcast().ok());
+        found.unwrap_or_else(|| {
+            let new = Rc::<T>::default();
+            kept.push(Rc::clone(&new) as Rc<dyn Any>);
+            new
+        })
     }
 
     /// The key of the stream for `purpose` and `entity` (a host, a workload, a class of signers).

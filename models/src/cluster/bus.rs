@@ -14,17 +14,18 @@ use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use demand::Mode;
 use failover::cluster_bus::{
-    BusEffect, BusEffects, ClusterBus, ClusterBusSpec, Member, MemberInit, Process, ReplicaLink,
-    Role, Shard,
+    BusEffect, BusEffects, BusHistories, ClusterBusSpec, Member, MemberInit, Process, ReplicaLink,
+    Role, Shard, SharedBus,
 };
 
 /// A healthy bus of the nodes as they are now.
 pub(super) fn healthy(
     spec: &ClusterBusSpec,
     topology: &Topology,
-    (key, origin): (StreamKey, SimTime),
+    histories: &BusHistories,
+    birth: (StreamKey, SimTime),
     mode: Mode,
-) -> ClusterBus {
+) -> SharedBus {
     let member = |node: &Node| MemberInit {
         shard: Shard(node.shard.index() as u16),
         role: if node.primary {
@@ -35,11 +36,7 @@ pub(super) fn healthy(
         no_failover: false,
     };
     let layout: Vec<MemberInit> = topology.nodes.values().map(member).collect();
-    let mut bus = ClusterBus::new(spec.clone(), &layout, key, origin);
-    if mode == Mode::Eager {
-        bus.set_eager();
-    }
-    bus
+    SharedBus::new(histories, spec, layout, birth, mode == Mode::Eager)
 }
 
 impl Cluster {
@@ -73,7 +70,7 @@ impl Cluster {
     pub(super) fn with_bus(
         &mut self,
         cx: &mut Cx,
-        f: impl FnOnce(&mut ClusterBus, SimTime, &mut BusEffects),
+        f: impl FnOnce(&mut SharedBus, SimTime, &mut BusEffects),
     ) -> bool {
         let Some(bus) = self.control.bus_mut() else {
             return false;

@@ -1,6 +1,8 @@
 //! Who decides on failovers: the bus of the nodes themselves, Sentinels beside them, a provider's
 //! control plane, or nobody.
 
+use std::rc::Rc;
+
 use sim::{EventKey, SimTime, StreamKey};
 
 use super::managed::Provider;
@@ -11,7 +13,7 @@ use crate::ids::{Fleet, Id, NodeId, ShardId};
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::FailoverSpec;
 use demand::Mode;
-use failover::cluster_bus::{ClusterBus, Member};
+use failover::cluster_bus::{BusHistories, Member, SharedBus};
 use failover::sentinel::SentinelGroup;
 
 /// The part of a cluster that decides on failovers.
@@ -21,6 +23,8 @@ pub(super) struct Control {
     /// Its name among all random streams.
     pub key: StreamKey,
     pub decider: Decider,
+    /// What the designs of a trial share of their buses.
+    histories: Rc<BusHistories>,
     /// The next thing that it does by itself.
     pub event: Option<(EventKey, SimTime)>,
     /// What the trace said last of the bus' view.
@@ -31,7 +35,7 @@ pub(super) struct Control {
 #[derive(Clone, Debug)]
 pub(super) enum Decider {
     /// The nodes themselves.
-    Bus(Box<ClusterBus>),
+    Bus(SharedBus),
     /// A group of Sentinels for each shard.
     Sentinels(Fleet<ShardId, SentinelGroup>),
     /// The provider.
@@ -42,11 +46,12 @@ pub(super) enum Decider {
 
 impl Control {
     /// Nobody decides yet.
-    pub fn new(spec: &FailoverSpec, key: StreamKey) -> Control {
+    pub fn new(spec: &FailoverSpec, key: StreamKey, histories: Rc<BusHistories>) -> Control {
         Control {
             spec: spec.clone(),
             key,
             decider: Decider::Nobody,
+            histories,
             event: None,
             said_ok: true,
         }
@@ -58,8 +63,8 @@ impl Control {
         let key = self.key.child(origin.as_nanos());
         match (&self.spec, &self.decider) {
             (FailoverSpec::ClusterBus(spec), _) => {
-                let bus = bus::healthy(spec, topology, (key, origin), mode);
-                self.decider = Decider::Bus(Box::new(bus));
+                let bus = bus::healthy(spec, topology, &self.histories, (key, origin), mode);
+                self.decider = Decider::Bus(bus);
             }
             (FailoverSpec::Sentinel(spec), _) => {
                 let groups = sentinels::healthy(spec, topology, (key, origin), mode);
@@ -74,14 +79,14 @@ impl Control {
         }
     }
 
-    pub fn bus(&self) -> Option<&ClusterBus> {
+    pub fn bus(&self) -> Option<&SharedBus> {
         match &self.decider {
             Decider::Bus(bus) => Some(bus),
             Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,
         }
     }
 
-    pub fn bus_mut(&mut self) -> Option<&mut ClusterBus> {
+    pub fn bus_mut(&mut self) -> Option<&mut SharedBus> {
         match &mut self.decider {
             Decider::Bus(bus) => Some(bus),
             Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,

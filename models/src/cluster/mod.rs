@@ -42,6 +42,8 @@ pub mod subscribers;
 mod tables;
 mod topology;
 
+use std::rc::Rc;
+
 use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
@@ -61,7 +63,7 @@ use control::{Control, member};
 use dataset::Dataset;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
-use failover::cluster_bus::ClusterBus;
+use failover::cluster_bus::{BusHistories, SharedBus};
 use follow::Clients;
 use node::{Change, Node};
 use operate::Resizes;
@@ -109,6 +111,7 @@ impl Cluster {
         spec: &SystemSpec,
         adding: Vec<Adding>,
         (bus_key, save_key): (StreamKey, StreamKey),
+        histories: Rc<BusHistories>,
         mode: Mode,
     ) -> Cluster {
         let redis = part_of(spec.redis, plan.part);
@@ -120,7 +123,7 @@ impl Cluster {
             persistence: Persistence::new(spec, plan, &topology, save_key),
             dataset: Dataset::new(spec, plan, &topology, adding, mode),
             clients: Clients::new(spec, plan, &topology),
-            control: Control::new(spec.failover, bus_key),
+            control: Control::new(spec.failover, bus_key, histories),
             topology,
             redis,
             resizes: Resizes::default(),
@@ -188,8 +191,8 @@ impl Cluster {
             Access::Write => capabilities.writes,
         };
         let reads_anyway =
-            |bus: &ClusterBus| access == Access::Read && bus.spec().allow_reads_when_down;
-        let serves = |bus: &ClusterBus| bus.view(member(node)).ok() || reads_anyway(bus);
+            |bus: &SharedBus| access == Access::Read && bus.spec().allow_reads_when_down;
+        let serves = |bus: &SharedBus| bus.ok(member(node)) || reads_anyway(bus);
         match (self.control.bus(), reply) {
             (_, Reply::Silence | Reply::Error(Cause::Refused)) => reply,
             // Looked at before everything else that a node may say (server.c: processCommand);

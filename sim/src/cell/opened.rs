@@ -64,16 +64,18 @@ pub(crate) struct Table<T> {
 /// A tree's number, and a cell's: the root is 1, and the halves of cell n are 2n and 2n + 1.
 type CellName = (u64, u64);
 
-impl Opened {
+impl Default for Opened {
     /// Nothing yet.
-    pub fn new() -> Opened {
+    fn default() -> Opened {
         Opened {
             trees: RefCell::default(),
             splits: RefCell::new(Table::new(SPLITS_MAX)),
             leaves: RefCell::new(Table::new(LEAVES_MAX)),
         }
     }
+}
 
+impl Opened {
     /// The number of a tree; trees of one name share theirs.
     pub fn number(&self, name: TreeName) -> u64 {
         let mut trees = self.trees.borrow_mut();
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn trees_of_one_name_share_a_number() {
-        let opened = Opened::new();
+        let opened = Opened::default();
         let name = |count| TreeName {
             key: crate::Streams::for_trial(1, 1).key(crate::Purpose(1), 1),
             count,

@@ -234,10 +234,7 @@ impl Node {
     ) -> Option<(Member, u64)> {
         let wanted = |m: &Member| self.peers.has_slots(*m) && self.is_orphan(*m, working);
         let target = self.table.members().find(wanted)?;
-        let since = self
-            .peers
-            .rare(target)
-            .map_or(0, |rare| rare.orphaned_time);
+        let since = self.peers.rare(target).map_or(0, |rare| rare.orphaned_time);
         let chosen = self.is_chosen(orphans, working, names);
         chosen.then_some((target, since + MIGRATION_DELAY_MS + 1))
     }

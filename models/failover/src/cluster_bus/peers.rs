@@ -126,7 +126,9 @@ impl Peers {
         self.replica_of == other.replica_of
             && self.owned == other.owned
             && self.flags.iter().zip(&other.flags).all(same_fail)
-            && epochs.zip(&self.owned).all(|((a, b), owned)| *owned == 0 || a == b)
+            && epochs
+                .zip(&self.owned)
+                .all(|((a, b), owned)| *owned == 0 || a == b)
     }
 
     pub(super) fn len(&self) -> usize {

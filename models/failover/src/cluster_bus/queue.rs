@@ -122,7 +122,10 @@ impl Queue {
     pub(super) fn pop(&mut self, until: SimTime) -> Option<(SimTime, Event)> {
         let (cron, member) = self.crons[1];
         let arrival = self.arrivals.front().map_or(NEVER.0, |(key, _)| *key);
-        let other = self.others.peek().map_or(NEVER.0, |Reverse(entry)| entry.key);
+        let other = self
+            .others
+            .peek()
+            .map_or(NEVER.0, |Reverse(entry)| entry.key);
         let next = cron.min(arrival).min(other);
         if next.0 > until || next == NEVER.0 {
             return None;

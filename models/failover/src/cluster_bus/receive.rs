@@ -213,9 +213,7 @@ impl Node {
     fn resolve_collision(&mut self, sender: Member, header: &Header, cx: &Cx) {
         let both_primaries = self.is_primary() && self.peers.is_primary(sender);
         let mine = self.peers.config_epoch(self.me);
-        if !both_primaries
-            || header.config_epoch != mine
-            || self.peers.config_epoch(sender) != mine
+        if !both_primaries || header.config_epoch != mine || self.peers.config_epoch(sender) != mine
         {
             return;
         }

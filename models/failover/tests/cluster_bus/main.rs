@@ -5,3 +5,4 @@ mod drive;
 mod elections;
 mod random_worlds;
 mod rules;
+mod shared;
