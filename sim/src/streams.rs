@@ -45,8 +45,8 @@ impl Streams {
         }
     }
 
-    /// The same streams, which keep what is worked out for all that share them: for the designs that
-    /// meet this trial one after the other. No answer depends on it.
+    /// The same streams, which keep what is worked out for all that share them: for the designs
+    /// that meet this trial one after the other. No answer depends on it.
     pub fn kept(&self) -> Streams {
         let kept = self.kept.clone();
         Streams {
@@ -55,8 +55,8 @@ impl Streams {
         }
     }
 
-    /// What has been worked out of this type: such as cells of arrival trees. New if nothing has, or
-    /// if these streams keep nothing.
+    /// What has been worked out of this type: such as cells of arrival trees. New if nothing has,
+    /// or if these streams keep nothing.
     pub fn shared<T: Any + Default>(&self) -> Rc<T> {
         let Some(Kept(kept)) = self.kept.as_deref() else {
             return Rc::default();

@@ -36,15 +36,8 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         let key = |purpose| streams.key(purpose, plan.entity());
         let keys = (key(streams::BUS), key(streams::SAVE_PHASE));
         let id = ClusterId::from_index(i);
-        let mut cluster = Cluster::new(
-            id,
-            plan,
-            &system,
-            trees,
-            keys,
-            streams.shared(),
-            options.mode,
-        );
+        let buses = streams.shared();
+        let mut cluster = Cluster::new(id, plan, &system, trees, keys, buses, options.mode);
         watch(&mut cluster, spec);
         // In the order of their trees.
         let hits = faults.iter().filter(|fault| fault.hits(plan));

@@ -54,8 +54,8 @@
 //! `gossip` · C6, C9, C15, E8, E9 `receive` · E1-E7 and the stale election timer `election` · P1-P4
 //! `slots` · P5-P8 `process` · manual failover `manual` · connections and lost packets `network`,
 //! `connections`, on one machine `loopback` · the picks of nodes `dict` · the pace of crons `ticks`
-//! · what is due when `queue` · sleeping while nothing happens `dormancy` · one bus for all designs of
-//! a trial `shared`. Each file names the Redis source behind it.
+//! · what is due when `queue` · sleeping while nothing happens `dormancy` · one bus for all designs
+//! of a trial `shared`. Each file names the Redis source behind it.
 //!
 //! Left out, with the way it biases results: handshakes of new nodes (MEET, FORGET: a cluster that
 //! is rebuilt is a new bus); slots that move between shards; processing time inside the event loop

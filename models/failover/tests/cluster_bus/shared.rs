@@ -104,7 +104,7 @@ fn a_shared_bus_says_what_a_bus_of_its_own_says() {
             let mut script = earlier[..common].to_vec();
             let mut at = script.last().map_or(SimTime::ZERO, |(at, _)| *at);
             for _ in 0..rng.random_range(0..12) {
-                at = at + SimDuration::from_millis(rng.random_range(0..20_000));
+                at += SimDuration::from_millis(rng.random_range(0..20_000));
                 script.push((at, deed(members, at, &mut rng)));
             }
             let mut own = ClusterBus::new(spec.clone(), &layout, key, SimTime::ZERO);
