@@ -9,10 +9,12 @@
 //! `H` is what the library waits: timeouts, further tries and pauses added up. The table has the
 //! simulated times beside that arithmetic; `experiments/scenarios/clients.toml` is the service.
 
+use std::sync::atomic::AtomicBool;
+
 use demand::answer::Cause;
 use models::moment::What;
 use models::spec::service::ClientSpec;
-use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
+use models::{Mode, RunOptions, TrialResult, WorldSpec};
 use output::{Cell, Column, Format, Table};
 use serde::Serialize;
 use sim::{SimDuration, SimTime, Streams};
@@ -21,6 +23,7 @@ use crate::builtin::BuiltIn;
 use crate::document::{Entry, Node, Sources, Value, parse::parse};
 use crate::error::Error;
 use crate::preset::CLIENTS;
+use crate::runner::{Failure, Limits, simulate};
 use crate::scenario::world;
 
 /// The service that every library is put into.
@@ -51,35 +54,43 @@ pub struct Row {
     pub arithmetic: String,
 }
 
-/// One row for each library and fault.
-///
-/// # Errors
-/// If a trial cannot be simulated.
-pub fn rows(trials: u64, seed: u64) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
+/// One row for each library and fault, and the trials that failed: they cost their row.
+pub fn rows(trials: u64, seed: u64, limits: &Limits) -> (Vec<Row>, Vec<Error>) {
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for preset in &CLIENTS {
         for fault in ["hung", "killed"] {
             let spec = spec(preset.name, fault);
-            let mut told = Vec::new();
-            for trial in 1..=trials {
-                let options = RunOptions {
-                    mode: Mode::Lazy,
-                    story: true,
-                };
-                let streams = Streams::for_trial(seed, trial);
-                let result = run_trial(&spec, &streams, &options);
-                told.push(result.map_err(|error| Error::Trial {
-                    point: format!("{} / {fault}", preset.name),
-                    trial,
-                    wrong: error.to_string(),
-                    replay: "the table could not be made".to_owned(),
-                    bug: true,
-                })?);
+            match told(&spec, trials, seed, limits) {
+                Ok(told) => rows.push(row(preset.name, fault, &spec, &told)),
+                Err((trial, failure)) => {
+                    let point = format!("{} / {fault}", preset.name);
+                    failed.push(failure.of_trial(&point, trial, None));
+                }
             }
-            rows.push(row(preset.name, fault, &spec, &told));
         }
     }
-    Ok(rows)
+    (rows, failed)
+}
+
+/// All trials of one world, or the first that failed.
+fn told(
+    spec: &WorldSpec,
+    trials: u64,
+    seed: u64,
+    limits: &Limits,
+) -> Result<Vec<TrialResult>, (u64, Failure)> {
+    let options = RunOptions {
+        mode: Mode::Lazy,
+        story: true,
+    };
+    // Nobody stops it: a signal ends the program.
+    let stop = AtomicBool::new(false);
+    let one = |trial| {
+        let streams = Streams::for_trial(seed, trial);
+        let told = simulate(spec, &streams, &options, limits, &stop);
+        told.map_err(|failure| (trial, failure))
+    };
+    (1..=trials).map(one).collect()
 }
 
 /// The table for people.

@@ -23,6 +23,9 @@ pub struct Problem {
     pub help: String,
 }
 
+/// The exit code when trials failed: what the others yielded is complete.
+pub const TRIALS_FAILED: u8 = 3;
+
 /// Why a command ended without its result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,7 +76,7 @@ pub enum Error {
         wrong: String,
     },
     /// A trial ended without an outcome.
-    #[error("error: trial {trial} of `{point}` failed: {wrong}\n  = see it happen: {replay}")]
+    #[error("error: trial {trial} of `{point}` failed: {wrong}{}", told(replay.as_deref()))]
     Trial {
         /// The design point.
         point: String,
@@ -81,10 +84,8 @@ pub enum Error {
         trial: u64,
         /// What went wrong.
         wrong: String,
-        /// The command that replays it.
-        replay: String,
-        /// It is the program's mistake, not the user's.
-        bug: bool,
+        /// The command that replays it, unless that is what failed.
+        replay: Option<String>,
     },
     /// Interrupted before two trials had been run under every design.
     #[error(
@@ -95,6 +96,12 @@ pub enum Error {
     /// Interrupted before anything was done.
     #[error("interrupted before anything was done")]
     Interrupted,
+}
+
+fn told(replay: Option<&str>) -> String {
+    replay.map_or_else(String::new, |replay| {
+        format!("\n  = see it happen: {replay}")
+    })
 }
 
 impl Error {
@@ -122,14 +129,13 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::NothingKept | Error::Interrupted => 130,
-            Error::Trial { bug: true, .. } => 101,
+            Error::Trial { .. } => TRIALS_FAILED,
             Error::Input(_)
             | Error::Usage { .. }
             | Error::Read { .. }
             | Error::Write(_)
             | Error::Rows { .. }
-            | Error::Corrupt { .. }
-            | Error::Trial { bug: false, .. } => 2,
+            | Error::Corrupt { .. } => 2,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! design that fails again and again is given up after [`FAILED_MAX`] trials.
 
 mod caught;
+mod trial;
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +19,13 @@ use std::sync::{Mutex, PoisonError};
 
 use models::TrialResult;
 use models::outcome::BlastMinutes;
+pub use models::spec::limits::FAILED_MAX;
 use rayon::prelude::*;
 use sim::Streams;
 
 pub use crate::rows::ran::{FailedTrial, Ran};
 pub use caught::{caught, install_hook};
+pub use trial::{Failure, Limits, simulate};
 
 use crate::error::Error;
 use crate::progress::Progress;
@@ -32,9 +35,6 @@ use crate::study::Plan;
 
 /// With fewer complete trials nothing has an interval: there is nothing to report.
 pub const TRIALS_MIN: u64 = 2;
-
-/// A design with this many failed trials is not run any further.
-pub const FAILED_MAX: usize = 20;
 
 /// Jobs in a block, about.
 const JOBS_A_BLOCK: u64 = 1024;
@@ -60,15 +60,6 @@ pub struct Sink {
     pub products: Spool,
     /// What becomes `blast_radius.csv`.
     pub blast: BlastSums,
-}
-
-/// Why a trial has no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The user has interrupted.
-    Stopped,
-    /// The trial panicked, ended with an error or reached a limit.
-    Failed(String),
 }
 
 /// What one job yields: rows as text, and the loss for the progress.

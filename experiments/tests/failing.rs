@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
-use support::{command, directory, stderr, stdout};
+use support::{CROWD, command, directory, outage, stderr, stdout};
 
 /// The small study, with trials that panic as `OUTAGE_TEST_PANIC` asks.
 fn study(place: &Path, panics: &str) -> Output {
@@ -142,4 +142,80 @@ fn a_design_without_a_single_trial_is_nowhere_a_zero() {
         assert!(rows_of(place.path(), design).is_empty());
         assert!(read(place.path(), "report.html").contains("Which trials failed?"));
     }
+}
+
+/// The small study with one more design, which more people visit than it can serve.
+fn with_crowd() -> tempfile::TempDir {
+    let place = directory();
+    let study = place.path().join("study.toml");
+    let text = fs::read_to_string(&study).unwrap();
+    fs::write(&study, text.replace("[[objective]]", CROWD)).unwrap();
+    place
+}
+
+#[test]
+fn a_trial_that_reaches_a_limit_costs_its_row_and_says_which_limit_and_how_to_see_it() {
+    for (option, limit) in [("--trial-events", "300000"), ("--trial-memory", "256KiB")] {
+        let place = with_crowd();
+        let arguments = ["compare", "study.toml", "--out", "out", option, limit];
+        let output = outage(place.path(), &arguments);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert!(told.contains("trial 1 of `crowd` failed: it reached the limit of "));
+        assert!(told.contains(&format!("({option} sets it)")), "{told}");
+        assert!(rows_of(place.path(), "crowd").is_empty());
+        assert_eq!(rows_of(place.path(), "larger nodes").len(), 4);
+        let replay = told
+            .lines()
+            .find_map(|line| line.split_once("see it happen: "));
+        let (_, replay) = replay.expect("every failure has its command");
+        let words = shell_words::split(replay).unwrap();
+        let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let again = outage(place.path(), &words);
+        assert_eq!(again.status.code(), Some(3), "{}", stderr(&again));
+        assert!(stderr(&again).contains(&format!("({option} sets it)")));
+    }
+}
+
+#[test]
+fn a_trial_may_take_only_so_long() {
+    let place = directory();
+    let arguments = [
+        "compare",
+        "study.toml",
+        "--out",
+        "out",
+        "--trial-time",
+        "1ns",
+    ];
+    let output = outage(place.path(), &arguments);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("the limit of 1ns of running time"), "{told}");
+    assert!(told.contains("(--trial-time sets it)"), "{told}");
+}
+
+#[test]
+fn a_client_whose_trial_fails_is_missing_from_the_table_and_no_other_is() {
+    let place = directory();
+    let whole = outage(place.path(), &["clients", "--trials", "1", "--json"]);
+    let arguments = [
+        "clients",
+        "--trials",
+        "1",
+        "--json",
+        "--trial-events",
+        "20000",
+    ];
+    let output = outage(place.path(), &arguments);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let rows = |output: &Output| -> Vec<Value> { serde_json::from_str(&stdout(output)).unwrap() };
+    let (all, kept) = (rows(&whole), rows(&output));
+    let failed = stderr(&output).matches("(--trial-events sets it)").count();
+    assert!(!kept.is_empty() && failed > 0);
+    assert_eq!(kept.len() + failed, all.len());
+    assert!(
+        kept.iter().all(|row| all.contains(row)),
+        "as without a limit"
+    );
 }

@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{command, directory, outage, stderr};
+use support::{CROWD, command, directory, outage, stderr};
 
 /// Starts a study in `out`.
 fn start(place: &Path, arguments: &[&str]) -> Child {
@@ -178,4 +178,29 @@ fn a_second_signal_ends_a_run_at_once() {
         !place.path().join("out.partial").exists(),
         "it kept nothing"
     );
+}
+
+#[test]
+fn an_interruption_ends_a_trial_that_would_take_hours() {
+    let place = directory();
+    let study = place.path().join("study.toml");
+    let text = fs::read_to_string(&study).unwrap();
+    fs::write(&study, text.replace("[[objective]]", CROWD)).unwrap();
+    for (number, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        // Without an interruption every trial of the crowd would end after ten minutes.
+        let mut child = start(place.path(), &["--trial-time", "10min"]);
+        while !place.path().join(".out.new").exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it goes on");
+            thread::yield_now();
+        }
+        signal(&child, number);
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "how long it takes is what is tested"
+        )]
+        let signalled = std::time::Instant::now();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let took = signalled.elapsed();
+        assert!(took.as_secs() < 60, "it ended after {took:?}");
+    }
 }

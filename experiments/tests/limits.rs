@@ -130,6 +130,10 @@ fn the_reference_states_every_limit() {
     for limit in LIMITS {
         assert!(reference.contains(limit.why), "{}", limit.key);
     }
+    for option in ["--trial-events", "--trial-memory", "--trial-time"] {
+        assert!(reference.contains(option), "{option}");
+    }
+    assert!(reference.contains("20 failed trials"));
     for limit in QUANTITIES {
         let stated = format!("At most {}.", limit.most);
         assert!(reference.contains(&stated), "{stated}");

@@ -331,3 +331,41 @@ const BUS: &str = "kind = \"cluster-bus\"\nversion = \"redis-7.0\"\nnode_timeout
 const SENTINEL: &str = "kind = \"sentinel\"\nsentinels = 3\nquorum = 2\ndown_after = \"30s\"\n\
     failover_timeout = \"3min\"\nparallel_syncs = 1\nmaster_reboot_down_after = \"0s\"\n\
     latency = \"250us\"\nconfig_save = \"3ms\"";
+
+#[test]
+fn a_trial_that_fails_costs_its_mode_and_is_told_with_the_command_that_replays_it() {
+    let (place, _) = written(&[]);
+    let limit = ["--trial-events", "2000"];
+    let asked = ["replay", "outage.toml", "--trials", "3", "--out", "into"];
+    let output = outage(place.path(), &[&asked[..], &limit].concat());
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    for (mode, option) in [("scripted", " --scripted"), ("blind", "")] {
+        let failed = format!("trial 1 of `outage, {mode}` failed: it reached the limit");
+        assert!(told.contains(&failed), "{told}");
+        let command = format!("--trial 1 --seed 1 --trial-events 2000{option}\n");
+        assert!(told.contains(&command), "{told}");
+    }
+    let trace = ["trace", "outage.toml", "--trial", "1", "--scripted"];
+    let again = outage(place.path(), &[&trace[..], &limit].concat());
+    assert_eq!(again.status.code(), Some(3), "{}", stderr(&again));
+}
+
+#[test]
+fn a_directory_holds_one_replay_as_a_whole_and_nothing_of_anybody_else() {
+    let (place, _) = written(&[]);
+    let into = place.path().join("into");
+    let asked = ["replay", "outage.toml", "--trials", "2", "--out", "into"];
+    let first = outage(place.path(), &asked);
+    assert!(first.status.code().is_some_and(|code| code < 2));
+    let before = into.join("another-timeline.svg");
+    std::fs::write(&before, "of an earlier replay").expect("the directory is ours");
+    let second = outage(place.path(), &asked);
+    assert_eq!(second.status.code(), first.status.code());
+    assert!(!before.exists() && into.join("outage-timeline.svg").exists());
+    std::fs::write(into.join("thesis.txt"), "years of work").expect("the directory is ours");
+    let third = outage(place.path(), &asked);
+    assert_eq!(third.status.code(), Some(2));
+    assert!(stderr(&third).contains("thesis.txt"), "{}", stderr(&third));
+    assert!(into.join("thesis.txt").exists());
+}

@@ -44,6 +44,15 @@ impl Ledger {
         }
     }
 
+    /// Bytes that it takes, without the texts.
+    pub fn memory(&self) -> usize {
+        let lines = self.story.as_ref().map_or(0, |story| story.lines.len());
+        self.detections.len() * size_of::<SimTime>()
+            + self.lost_acks.len() * size_of::<(SimTime, SimTime, ClusterId)>()
+            + self.moments.len() * size_of::<Moment>()
+            + lines * size_of::<(SimTime, String)>()
+    }
+
     /// Is the trial to be told?
     pub fn tells(&self) -> bool {
         self.story.is_some()

@@ -40,7 +40,7 @@ pub mod world;
 pub use demand::Mode;
 pub use findings::Problem;
 pub use outcome::{ComponentDowntime, Timeline, TrialOutcome, TrialResult};
-pub use trial::{TrialError, run_trial};
+pub use trial::{run_trial, run_trial_within};
 pub use world::WorldSpec;
 
 /// How a trial is to be run.

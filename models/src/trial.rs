@@ -1,37 +1,63 @@
 //! One trial, from its specification to its row: build, run, settle.
 
-use sim::{Agenda, EngineError, SimTime, Streams, run};
+use sim::budget::CHECK_EVERY;
+use sim::quantity::Bytes;
+use sim::{Agenda, Budget, BudgetError, EngineError, SimTime, Streams, run};
 
 use crate::RunOptions;
+use crate::event::Event;
 use crate::outcome::TrialResult;
-use crate::world;
-use crate::world::WorldSpec;
+use crate::spec::limits::{TRIAL_EVENTS, TRIAL_MEMORY};
+use crate::world::{self, World, WorldSpec};
 
-/// Why a trial could not be finished.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TrialError {
-    /// The event limit was reached.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-/// More events than any trial of a sensible scenario needs.
-const EVENT_LIMIT: u64 = 200_000_000;
-
-/// Runs one trial of a validated scenario.
+/// Runs one trial of a validated scenario, within the limits of events and memory that hold unless
+/// somebody says otherwise.
 ///
 /// # Errors
-/// If the trial needs more events than any sensible scenario.
+/// If it exceeds one of them.
 pub fn run_trial(
     spec: &WorldSpec,
     streams: &Streams,
     options: &RunOptions,
-) -> Result<TrialResult, TrialError> {
+) -> Result<TrialResult, BudgetError> {
+    let budget = Budget::new(TRIAL_EVENTS, TRIAL_MEMORY, &|| None);
+    run_trial_within(spec, streams, options, &budget)
+}
+
+/// The same within `budget`: events of the infrastructure and of the visits that are opened add up.
+///
+/// # Errors
+/// If the budget is used up.
+pub fn run_trial_within(
+    spec: &WorldSpec,
+    streams: &Streams,
+    options: &RunOptions,
+    budget: &Budget,
+) -> Result<TrialResult, BudgetError> {
     let streams = &streams.kept();
-    let end = SimTime::ZERO + spec.horizon;
     let mut world = world::world(spec, streams, options);
     let mut agenda = Agenda::new();
     world.start(&mut agenda);
-    run(&mut world, &mut agenda, end, EVENT_LIMIT)?;
-    Ok(world::settle(world, streams, options.mode))
+    run_world(&mut world, &mut agenda, budget)?;
+    world::settle(world, streams, options.mode, budget)
+}
+
+/// Runs the infrastructure to the end of the trial.
+fn run_world(
+    world: &mut World,
+    agenda: &mut Agenda<Event>,
+    budget: &Budget,
+) -> Result<(), BudgetError> {
+    let end: SimTime = world.end;
+    loop {
+        let (events, ended) = match run(world, agenda, end, CHECK_EVERY) {
+            Ok(summary) => (summary.events, true),
+            Err(EngineError::EventLimit { limit, .. }) => (limit, false),
+        };
+        let pending = agenda.len() * size_of::<Event>() + world.ledger.memory();
+        budget.spend(events, agenda.now(), || Bytes::new(pending as u64))?;
+        if ended {
+            return Ok(());
+        }
+    }
 }

@@ -95,6 +95,7 @@
 //! | to | see |
 //! | --- | --- |
 //! | schedule, cancel, and run | [`agenda`], [`engine`] |
+//! | end a run that takes too much | [`budget`] |
 //! | draw | [`streams`], [`dist`] |
 //! | write quantities in files | [`time`], [`quantity`] |
 //! | count arrivals of a Poisson process | [`arrivals`], [`crossing`] |
@@ -102,6 +103,7 @@
 
 pub mod agenda;
 pub mod arrivals;
+pub mod budget;
 mod cell;
 pub mod crossing;
 pub mod dist;
@@ -120,6 +122,7 @@ pub mod time;
 
 pub use agenda::{Agenda, EventKey};
 pub use arrivals::{Arrival, ArrivalError, ArrivalTree, Marks};
+pub use budget::{Budget, BudgetError, Halt};
 pub use crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
 pub use dist::{Dist, DistError};
 pub use engine::{EngineError, Model, RunSummary, run};

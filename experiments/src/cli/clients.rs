@@ -1,6 +1,7 @@
 //! `outage clients`: what each client library makes of a primary that hangs or is killed.
 
 use crate::clients::{rows, table};
+use crate::error::TRIALS_FAILED;
 use crate::terminal;
 
 use super::ClientsArguments;
@@ -14,7 +15,7 @@ Examples:
 
 /// Prints the table.
 pub fn run(arguments: &ClientsArguments) -> super::Done {
-    let rows = rows(arguments.trials, arguments.seed)?;
+    let (rows, failed) = rows(arguments.trials, arguments.seed, &arguments.limits.limits());
     if arguments.json {
         let text = serde_json::to_string_pretty(&rows).expect("rows are plain");
         terminal::result(&format!("{text}\n"));
@@ -22,5 +23,8 @@ pub fn run(arguments: &ClientsArguments) -> super::Done {
         let text = table(&rows).to_text(&output::TextOptions::plain());
         terminal::result(&text.expect("cells fit their columns"));
     }
-    Ok(0)
+    for error in &failed {
+        terminal::message(&error.to_string());
+    }
+    Ok(if failed.is_empty() { 0 } else { TRIALS_FAILED })
 }

@@ -1,17 +1,18 @@
 //! `outage compare`: run a study, keep its rows, and say what they show.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use models::{Mode, RunOptions, run_trial};
+use models::{Mode, RunOptions};
 use output::write_all;
 use sim::Streams;
 
+use super::CompareArguments;
 use super::interrupt::Interrupt;
 use super::test_panic::TestPanic;
-use super::{CompareArguments, TRIALS_FAILED};
 use crate::builtin::STUDIES;
 use crate::document::Sources;
-use crate::error::Error;
+use crate::error::{Error, TRIALS_FAILED};
 use crate::progress::Progress;
 use crate::report::{self, Composed, story::Story};
 use crate::results::{Contents, Results};
@@ -19,7 +20,7 @@ use crate::rows::blast::{self, BlastSums};
 use crate::rows::manifest::{Asked, FailedEntry, Manifest, basis};
 use crate::rows::read::Rows;
 use crate::rows::write::{Spool, components_header, outcomes_header, products_header};
-use crate::runner::{self, Failure, Order, Ran, Sink, caught};
+use crate::runner::{self, Limits, Order, Ran, Sink};
 use crate::scenario;
 use crate::study::{Plan, Study, is_study, not_a_study};
 use crate::terminal;
@@ -41,13 +42,15 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
     let study = Study::load(&mut sources, &found)?;
     let default = || PathBuf::from("results").join(&study.plan.name);
     let target = arguments.out.clone().unwrap_or_else(default);
+    let limits = arguments.limits.limits();
     let asked = Asked {
         name: &arguments.study,
         seed: arguments.seed.unwrap_or(study.plan.seed),
         trials: arguments.trials.unwrap_or(study.plan.trials),
+        limits: &limits.options(),
     };
-    let results = Results::claim(&target, &CONTENTS)?;
     let interrupt = Interrupt::heed();
+    let results = Results::claim(&target, &CONTENTS)?;
     let ran = match simulate(arguments, &study, &asked, &results, &interrupt) {
         Err(error @ Error::NothingKept) => {
             terminal::message(&error.to_string());
@@ -59,7 +62,8 @@ pub fn run(arguments: &CompareArguments) -> super::Done {
         terminal::message("interrupted: writing what is finished; once more keeps nothing");
     }
     let manifest = Manifest::of(&study.plan, basis(&study.worlds[0].about), &asked, &ran);
-    let report = compose(&study, &manifest, results.directory())?;
+    let within = (&limits, interrupt.stop());
+    let report = compose(&study, &manifest, results.directory(), within)?;
     let place = match manifest.interrupted {
         true => results.keep_part()?,
         false => results.publish().map(|()| target.clone())?,
@@ -121,11 +125,12 @@ fn simulate(
         Mode::Lazy
     };
     let options = RunOptions { mode, story: false };
+    let limits = arguments.limits.limits();
     let test_panic = TestPanic::from_environment();
     let trial = |point: usize, number: u64, streams: &Streams| {
         test_panic.meet(&plan.points[point].label, number);
-        let result = run_trial(&study.worlds[point], streams, &options);
-        result.map_err(|error| Failure::Failed(error.to_string()))
+        let world = &study.worlds[point];
+        runner::simulate(world, streams, &options, &limits, order.stop)
     };
     let directory = results.directory();
     let mut sink = Sink {
@@ -159,11 +164,16 @@ fn keep(sink: &mut Sink, plan: &Plan, labels: &[String], directory: &Path) -> Re
 }
 
 /// Writes what the rows show.
-fn compose(study: &Study, manifest: &Manifest, directory: &Path) -> Result<Composed, Error> {
+fn compose(
+    study: &Study,
+    manifest: &Manifest,
+    directory: &Path,
+    limits: (&Limits, &AtomicBool),
+) -> Result<Composed, Error> {
     let bytes = output::json::value(manifest)?;
     write_all(directory, &[("manifest.json", &bytes)])?;
     let rows = Rows::read(directory)?;
-    let story = tell_typical(study, &rows);
+    let story = tell_typical(study, &rows, limits);
     let report = report::compose(&rows, story.as_ref(), &study.plan.objectives)?;
     let files: Vec<(&str, &[u8])> = report
         .files
@@ -176,17 +186,21 @@ fn compose(study: &Study, manifest: &Manifest, directory: &Path) -> Result<Compo
 
 /// Runs the typical trial of the baseline once more, for its story. A report without it is better
 /// than none.
-fn tell_typical(study: &Study, rows: &Rows) -> Option<Story> {
+fn tell_typical(
+    study: &Study,
+    rows: &Rows,
+    (limits, stop): (&Limits, &AtomicBool),
+) -> Option<Story> {
     let trial = report::story::typical(rows)?;
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
     };
     let streams = Streams::for_trial(rows.manifest.seed, trial);
-    let told = caught(|| run_trial(&study.worlds[0], &streams, &options));
+    let told = runner::simulate(&study.worlds[0], &streams, &options, limits, stop);
     Some(Story {
         trial,
-        timeline: told.ok()?.ok()?.timeline,
+        timeline: told.ok()?.timeline,
     })
 }
 

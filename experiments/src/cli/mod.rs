@@ -15,7 +15,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use models::spec::limits::{TRIAL_EVENTS, TRIAL_MEMORY, TRIAL_TIME};
+use sim::SimDuration;
+use sim::quantity::Bytes;
+
 use crate::error::Error;
+use crate::runner::Limits;
 use crate::{runner, terminal};
 
 /// Discrete-event simulation of outages of services that depend on Redis.
@@ -87,6 +92,8 @@ struct CompareArguments {
     /// Simulate every request instead of counting quiet periods: slow, same bytes (a test)
     #[arg(long)]
     eager: bool,
+    #[command(flatten)]
+    limits: LimitArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -101,6 +108,8 @@ struct ClientsArguments {
     /// Print the rows as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    limits: LimitArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,6 +133,8 @@ struct ReplayArguments {
     /// A fragment of a scenario to merge: the same outage with that change, as paired differences
     #[arg(long, value_name = "FILE")]
     what_if: Option<String>,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// Trials of each mode [default: 50 scripted, 300 blind, 200 for what-if]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     trials: Option<u64>,
@@ -163,6 +174,8 @@ struct TraceArguments {
     /// With the reported times of people, if the scenario is a replay
     #[arg(long)]
     scripted: bool,
+    #[command(flatten)]
+    limits: LimitArguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -183,6 +196,31 @@ struct ValidateArguments {
     /// Number of threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
+}
+
+/// What each trial may use; the defaults stand in `models/src/spec/limits.rs`.
+#[derive(Debug, clap::Args)]
+struct LimitArguments {
+    /// Events of a trial, at most; a trial that needs more fails
+    #[arg(long, value_name = "N", default_value_t = TRIAL_EVENTS,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    trial_events: u64,
+    /// Memory for the events, visits and requests of a trial
+    #[arg(long, value_name = "SIZE", default_value_t = TRIAL_MEMORY)]
+    trial_memory: Bytes,
+    /// Running time of a trial; unlike the other limits it depends on the machine
+    #[arg(long, value_name = "SPAN", default_value_t = TRIAL_TIME)]
+    trial_time: SimDuration,
+}
+
+impl LimitArguments {
+    fn limits(&self) -> Limits {
+        Limits {
+            events: self.trial_events,
+            memory: self.trial_memory,
+            time: self.trial_time,
+        }
+    }
 }
 
 /// The threads that simulate.
@@ -241,9 +279,6 @@ fn refuse(refusal: &clap::Error) -> u8 {
         }
     }
 }
-
-/// The exit code of a study that is finished, but for trials that failed.
-const TRIALS_FAILED: u8 = 3;
 
 /// The result of a command: an exit code, or an error that knows its own.
 type Done = Result<u8, Error>;

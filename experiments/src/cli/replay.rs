@@ -1,7 +1,7 @@
 //! `outage replay`: public outages, compared with what was reported.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use models::TrialResult;
 use output::chart::Caption;
@@ -11,13 +11,16 @@ use sim::SimTime;
 use super::ReplayArguments;
 use super::interrupt::Interrupt;
 use crate::document::{Node, Sources};
-use crate::error::Error;
+use crate::error::{Error, TRIALS_FAILED};
 use crate::forms::replay::MeasureSpec;
 use crate::progress::Bar;
 use crate::replay::judge::{Line, blind, measured, scripted, total_of};
 use crate::replay::missing::missing;
 use crate::replay::{Kind, Replay, Watch, built_in, onset, trials};
 use crate::report::story::chart;
+use crate::results::{Contents, Results};
+use crate::rows::manifest::trace_command;
+use crate::runner::Limits;
 use crate::scenario;
 use crate::stats::{LEVEL, paired};
 use crate::terminal;
@@ -31,47 +34,72 @@ Examples:
 
 /// Replays one scenario, or all that are built in.
 pub fn run(arguments: &ReplayArguments) -> super::Done {
-    let mut sources = Sources::default();
     let interrupt = Interrupt::heed();
+    let results = arguments.out.as_deref();
+    let results = results.map(|target| Results::claim(target, &CONTENTS));
+    let results = results.transpose()?;
+    let mut told = Told::default();
+    let ended = all(arguments, interrupt.stop(), &mut told);
+    let interrupted = matches!(ended, Err(Error::Interrupted));
+    match ended {
+        Err(error @ Error::Interrupted) if told.lines.is_empty() => {
+            terminal::message(&error.to_string());
+            return Ok(interrupt.exit_code());
+        }
+        Ok(()) | Err(Error::Interrupted) => tell(arguments, &told)?,
+        Err(error) => return Err(error),
+    }
+    if let (Some(results), Some(target)) = (results, &arguments.out) {
+        let place = keep(results, &told, interrupted)?.unwrap_or_else(|| target.clone());
+        terminal::message(&format!("written to {}", place.display()));
+    }
+    if interrupted {
+        let count = told.lines.len();
+        terminal::message(&format!("interrupted: {count} checks were judged before"));
+        return Ok(interrupt.exit_code());
+    }
+    Ok(match told.failed {
+        true => TRIALS_FAILED,
+        false => u8::from(told.lines.iter().any(|line| !line.pass)),
+    })
+}
+
+/// Everything that is asked for, one after the other. A trial that fails costs the mode of its
+/// scenario, and no other.
+fn all(arguments: &ReplayArguments, stop: &AtomicBool, told: &mut Told) -> Result<(), Error> {
+    let mut sources = Sources::default();
     let names: Vec<&str> = match arguments.scenario.as_str() {
         "all" => built_in(),
         one => vec![one],
     };
-    let mut told = Told::default();
     for name in names {
         let replay = Replay::load(&mut sources, name)?;
         if let Some(file) = &arguments.what_if {
             let fragment = scenario::read(&mut sources, file, &[], Path::new(""))?.root;
-            let text = what_if(&replay, &sources, &fragment, (arguments, interrupt.stop()))?;
-            told.text.push_str(&text);
+            let text = what_if(&replay, &sources, &fragment, (arguments, stop));
+            if let Some(text) = told.unless_failed(text)? {
+                told.text.push_str(&text);
+            }
             continue;
         }
         for kind in kinds(arguments) {
-            match judged(
-                &replay,
-                kind,
-                (arguments, interrupt.stop()),
-                &sources,
-                &mut told,
-            ) {
-                Err(error @ Error::Interrupted) if told.lines.is_empty() => {
-                    terminal::message(&error.to_string());
-                    return Ok(interrupt.exit_code());
-                }
-                Err(Error::Interrupted) => {
-                    tell(arguments, &told)?;
-                    let count = told.lines.len();
-                    let kept = format!("interrupted: {count} checks were judged before");
-                    terminal::message(&kept);
-                    return Ok(interrupt.exit_code());
-                }
-                other => other?,
-            }
+            let judged = judged(&replay, kind, (arguments, stop), &sources, told);
+            told.unless_failed(judged)?;
         }
     }
-    tell(arguments, &told)?;
-    Ok(u8::from(told.lines.iter().any(|line| !line.pass)))
+    Ok(())
 }
+
+/// What a replay leaves in its directory.
+const CONTENTS: Contents = Contents {
+    mark: "scorecard.json",
+    is_ours: |path| {
+        let name = path.to_str().unwrap_or_default();
+        let of_trial = ["-timeline.svg", "-timeline.csv"];
+        ["scorecard.csv", "scorecard.json"].contains(&name)
+            || of_trial.iter().any(|end| name.ends_with(end))
+    },
+};
 
 /// What there is to tell so far.
 #[derive(Default)]
@@ -83,28 +111,49 @@ struct Told {
     missing: Vec<String>,
     /// For `--out`.
     files: Vec<(String, Vec<u8>)>,
+    /// Did a trial fail?
+    failed: bool,
+}
+
+impl Told {
+    /// What a mode of a scenario yields; nothing if one of its trials failed, which is said.
+    fn unless_failed<T>(&mut self, yielded: Result<T, Error>) -> Result<Option<T>, Error> {
+        match yielded {
+            Err(error @ Error::Trial { .. }) => {
+                terminal::message(&error.to_string());
+                self.failed = true;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
 }
 
 /// The trials that somebody waits for.
 struct Waiting<'a> {
     bar: Bar,
     stop: &'a AtomicBool,
+    limits: Limits,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(what: &str, runs: u64, stop: &'a AtomicBool) -> Waiting<'a> {
+    fn new(what: &str, runs: u64, stop: &'a AtomicBool, limits: Limits) -> Waiting<'a> {
         let mut bar = Bar::new("trials", runs);
         match terminal::watched() {
             true => bar.tell(what),
             false => terminal::message(&format!("{what}: simulating")),
         }
-        Waiting { bar, stop }
+        Waiting { bar, stop, limits }
     }
 }
 
 impl Watch for Waiting<'_> {
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    fn stop(&self) -> &AtomicBool {
+        self.stop
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn run_ended(&self) {
@@ -138,8 +187,10 @@ fn judged(
         Kind::Blind => 1,
     };
     let what = format!("{}, {}", replay.name, kind.name());
-    let waiting = Waiting::new(&what, count * worlds, stop);
-    let told = trials(&replay.name, &world, arguments.seed, count, &waiting)?;
+    let limits = arguments.limits.limits();
+    let waiting = Waiting::new(&what, count * worlds, stop, limits);
+    let told = trials(&what, &world, arguments.seed, count, &waiting);
+    let told = told.map_err(|error| with_command(error, replay, kind, arguments))?;
     if kind == Kind::Scripted || arguments.blind {
         let name = &replay.name;
         let sentences = missing(&replay.spec, &told).into_iter();
@@ -162,27 +213,64 @@ fn judged(
     Ok(())
 }
 
-/// Prints what was found out, and writes it where it was asked for.
-fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
-    let json = serde_json::to_string_pretty(&told.lines).expect("lines are plain");
-    let json = format!("{json}\n");
-    if let Some(directory) = &arguments.out {
-        let mut card = csv::Writer::from_writer(Vec::new());
-        for line in &told.lines {
-            card.serialize(line).expect("lines are plain");
-        }
-        let card = card.into_inner().expect("a vector takes everything");
-        let mut files = vec![
-            ("scorecard.csv", card.as_slice()),
-            ("scorecard.json", json.as_bytes()),
-        ];
-        let more = told.files.iter();
-        files.extend(more.map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
-        write_all(directory, &files)?;
-        terminal::message(&format!("written to {}", directory.display()));
+/// A failed trial with the command that replays it.
+fn with_command(error: Error, replay: &Replay, kind: Kind, arguments: &ReplayArguments) -> Error {
+    let Error::Trial {
+        point,
+        trial,
+        wrong,
+        replay: None,
+    } = error
+    else {
+        return error;
+    };
+    let asked = match arguments.scenario.as_str() {
+        "all" => replay.name.as_str(),
+        one => one,
+    };
+    let mut options = arguments.limits.limits().options();
+    if kind == Kind::Scripted {
+        options.push("--scripted".to_owned());
     }
+    Error::Trial {
+        point,
+        trial,
+        wrong,
+        replay: Some(trace_command(asked, trial, arguments.seed, None, &options)),
+    }
+}
+
+/// The scorecard as JSON.
+fn as_json(lines: &[Line]) -> String {
+    let json = serde_json::to_string_pretty(lines).expect("lines are plain");
+    format!("{json}\n")
+}
+
+/// Writes what was found out; what was interrupted goes beside the target, and it is said where.
+fn keep(results: Results, told: &Told, interrupted: bool) -> Result<Option<PathBuf>, Error> {
+    let json = as_json(&told.lines);
+    let mut card = csv::Writer::from_writer(Vec::new());
+    for line in &told.lines {
+        card.serialize(line).expect("lines are plain");
+    }
+    let card = card.into_inner().expect("a vector takes everything");
+    let mut files = vec![
+        ("scorecard.csv", card.as_slice()),
+        ("scorecard.json", json.as_bytes()),
+    ];
+    let more = told.files.iter();
+    files.extend(more.map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
+    write_all(results.directory(), &files)?;
+    match interrupted {
+        true => results.keep_part().map(Some),
+        false => results.publish().map(|()| None),
+    }
+}
+
+/// Prints what was found out.
+fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
     if arguments.json {
-        terminal::result(&json);
+        terminal::result(&as_json(&told.lines));
         return Ok(());
     }
     let mut text = told.text.clone();
@@ -333,7 +421,8 @@ fn what_if(
     };
     let count = arguments.trials.unwrap_or(200);
     let what = format!("{}, {}", replay.name, kind.name());
-    let waiting = Waiting::new(&what, count * 2, stop);
+    let limits = arguments.limits.limits();
+    let waiting = Waiting::new(&what, count * 2, stop, limits);
     let simulate = |with: Option<&Node>| {
         let world = replay.world(kind, with);
         let world = world.map_err(|problems| Error::input(sources, problems))?;

@@ -1,8 +1,9 @@
 //! `outage trace`: one trial as text, every line with its time on two clocks.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use models::{Mode, RunOptions, WorldSpec, run_trial};
+use models::{Mode, RunOptions, WorldSpec};
 use sim::{SimTime, Streams};
 
 use super::TraceArguments;
@@ -12,6 +13,7 @@ use crate::document::Sources;
 use crate::error::{Error, suggest};
 use crate::replay::{Kind, Replay, is_replay};
 use crate::report::story::onset;
+use crate::runner::{Failure, caught, simulate};
 use crate::scenario::{self, Found};
 use crate::study::{Study, is_study};
 use crate::terminal;
@@ -28,19 +30,19 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let mut sources = Sources::default();
     let subject = subject(&mut sources, arguments)?;
     let seed = arguments.seed.unwrap_or(subject.seed);
-    TestPanic::from_environment().meet(&subject.design, arguments.trial);
+    let (design, limits) = (&subject.design, arguments.limits.limits());
+    let met = caught(|| TestPanic::from_environment().meet(design, arguments.trial));
     let streams = Streams::for_trial(seed, arguments.trial);
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
     };
-    let told = run_trial(&subject.spec, &streams, &options).map_err(|error| Error::Trial {
-        point: subject.label.clone(),
-        trial: arguments.trial,
-        wrong: error.to_string(),
-        replay: "the trace could not be made".to_owned(),
-        bug: false,
-    })?;
+    // Nobody stops it: a signal ends the program.
+    let stop = AtomicBool::new(false);
+    let told = met
+        .map_err(Failure::Failed)
+        .and_then(|()| simulate(&subject.spec, &streams, &options, &limits, &stop))
+        .map_err(|failure| failure.of_trial(&subject.label, arguments.trial, None))?;
     let zero = onset(&told.timeline);
     let mut text = format!(
         "{}, trial {}, seed {seed}\n",

@@ -10,8 +10,9 @@ pub mod judge;
 pub mod missing;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
+use models::{Mode, RunOptions, TrialResult, WorldSpec};
 use rayon::prelude::*;
 use sim::{SimTime, Streams};
 
@@ -19,7 +20,7 @@ use crate::builtin::{BuiltIn, SCENARIOS};
 use crate::document::{Node, Sources, Value, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem};
 use crate::forms::replay::{Check, CheckSpec, Fragments, ReplayFile, ReplaySpec, take_fragments};
-use crate::rows::manifest::trace_command;
+use crate::runner::{Limits, simulate};
 use crate::scenario::{self, Found};
 use crate::schema::check::Form;
 
@@ -201,10 +202,10 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
     spec.checks.iter().enumerate().filter_map(wrong).collect()
 }
 
-/// Trials of one world, from 1 on; each with its story.
+/// Trials of one world, from 1 on; each with its story. All are run, whatever becomes of others.
 ///
 /// # Errors
-/// If a trial cannot be finished.
+/// If trials fail: the first of them. If they are stopped.
 pub fn trials(
     label: &str,
     world: &WorldSpec,
@@ -217,35 +218,37 @@ pub fn trials(
         story: true,
     };
     let one = |trial: u64| {
-        if watch.stopped() {
+        let stop = watch.stop();
+        if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         let streams = Streams::for_trial(seed, trial);
-        let told = run_trial(world, &streams, &options).map_err(|error| Error::Trial {
-            point: label.to_owned(),
-            trial,
-            wrong: error.to_string(),
-            replay: trace_command(label, trial, seed, None),
-            bug: false,
-        });
+        let told = simulate(world, &streams, &options, &watch.limits(), stop);
         watch.run_ended();
-        told
+        told.map_err(|failure| failure.of_trial(label, trial, None))
     };
-    (1..=count).into_par_iter().map(one).collect()
+    // Collected as they are first: which error comes back does not depend on who was faster.
+    let told: Vec<Result<TrialResult, Error>> = (1..=count).into_par_iter().map(one).collect();
+    told.into_iter().collect()
 }
 
 /// Whoever waits for trials. Called from any thread.
 pub trait Watch: Sync {
-    /// Shall no further trial begin?
-    fn stopped(&self) -> bool;
+    /// Set when the trials are no longer wanted.
+    fn stop(&self) -> &AtomicBool;
+    /// What each trial may use.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
     /// One more trial has ended.
     fn run_ended(&self);
 }
 
 /// Nobody in particular: everything runs to its end.
 impl Watch for () {
-    fn stopped(&self) -> bool {
-        false
+    fn stop(&self) -> &AtomicBool {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        &NEVER
     }
 
     fn run_ended(&self) {}

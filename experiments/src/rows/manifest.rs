@@ -32,6 +32,9 @@ pub struct Manifest {
     pub interrupted: bool,
     /// What was given to the command: a built-in name or a path.
     pub asked_for: String,
+    /// Options that set limits of a trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// The command that makes the same rows again.
     pub command: String,
     /// What the scenario rests on.
@@ -113,6 +116,8 @@ pub struct Asked<'a> {
     pub seed: u64,
     /// Trials of each point.
     pub trials: u64,
+    /// Options that set limits of a trial.
+    pub limits: &'a [String],
 }
 
 impl Manifest {
@@ -133,7 +138,12 @@ impl Manifest {
             unit: column.unit().to_owned(),
             what: column.what(),
         };
-        let Asked { name, seed, trials } = *asked;
+        let Asked {
+            name,
+            seed,
+            trials,
+            limits,
+        } = *asked;
         let failed = |failed: &FailedTrial| {
             let label = &plan.points[failed.point].label;
             let trial = failed.trial;
@@ -141,7 +151,7 @@ impl Manifest {
                 point: label.clone(),
                 trial,
                 wrong: failed.wrong.clone(),
-                replay: trace_command(name, trial, seed, Some(label)),
+                replay: trace_command(name, trial, seed, Some(label), limits),
             }
         };
         Manifest {
@@ -156,7 +166,8 @@ impl Manifest {
             trials: ran.trials,
             interrupted: ran.trials < trials,
             asked_for: name.to_owned(),
-            command: compare_command(name, ran.trials, seed),
+            limits: limits.to_vec(),
+            command: compare_command(name, ran.trials, seed, limits),
             basis,
             factors: plan.factors.iter().map(factor).collect(),
             points: plan.points.iter().enumerate().map(point).collect(),
@@ -172,28 +183,36 @@ impl Manifest {
 
     /// The command that runs the whole study, if it was interrupted.
     pub fn whole_command(&self) -> String {
-        compare_command(&self.asked_for, self.trials_asked, self.seed)
+        compare_command(&self.asked_for, self.trials_asked, self.seed, &self.limits)
     }
 
     /// The command that tells a trial of the baseline.
     pub fn trace_command(&self, trial: u64) -> String {
-        trace_command(&self.asked_for, trial, self.seed, None)
+        trace_command(&self.asked_for, trial, self.seed, None, &self.limits)
     }
 }
 
 /// A command that a shell reads as it is meant, whatever names it holds.
-pub fn trace_command(name: &str, trial: u64, seed: u64, design: Option<&str>) -> String {
+pub fn trace_command(
+    name: &str,
+    trial: u64,
+    seed: u64,
+    design: Option<&str>,
+    limits: &[String],
+) -> String {
     let (name, trial, seed) = (file(name), trial.to_string(), seed.to_string());
     let mut words = vec!["outage", "trace", &name, "--trial", &trial, "--seed", &seed];
     words.extend(design.into_iter().flat_map(|design| ["--point", design]));
+    words.extend(limits.iter().map(String::as_str));
     shell_words::join(words)
 }
 
-fn compare_command(name: &str, trials: u64, seed: u64) -> String {
+fn compare_command(name: &str, trials: u64, seed: u64, limits: &[String]) -> String {
     let (name, trials, seed) = (file(name), trials.to_string(), seed.to_string());
-    shell_words::join([
+    let words = [
         "outage", "compare", &name, "--trials", &trials, "--seed", &seed,
-    ])
+    ];
+    shell_words::join(words.into_iter().chain(limits.iter().map(String::as_str)))
 }
 
 /// A file whose name begins like an option is given by its path.
@@ -226,14 +245,14 @@ mod tests {
     #[test]
     fn commands_are_read_by_a_shell_as_they_are_meant() {
         let design = "it's; $(rm) \"a\" / b";
-        let command = trace_command("my study.toml", 3, 7, Some(design));
+        let command = trace_command("my study.toml", 3, 7, Some(design), &[]);
         let words = shell_words::split(&command).unwrap();
         assert_eq!(words[2], "my study.toml");
         assert_eq!(words.last().unwrap(), design);
         assert_eq!(
-            trace_command("a", 1, 2, None),
-            "outage trace a --trial 1 --seed 2"
+            trace_command("a", 1, 2, None, &["--trial-time".into(), "5s".into()]),
+            "outage trace a --trial 1 --seed 2 --trial-time 5s"
         );
-        assert!(compare_command("-x.toml", 2, 1).starts_with("outage compare ./-x.toml "));
+        assert!(compare_command("-x.toml", 2, 1, &[]).starts_with("outage compare ./-x.toml "));
     }
 }

@@ -111,6 +111,7 @@ fn run_in(
             name: "toy",
             seed: 1,
             trials: 700,
+            limits: &[],
         },
         &ran,
     );

@@ -1,5 +1,7 @@
 //! The keys of a scenario as a document: `experiments/scenarios/REFERENCE.md`.
 
+use models::spec::limits::{FAILED_MAX, TRIAL_EVENTS, TRIAL_MEMORY, TRIAL_TIME};
+
 use super::keys::{Key, Kind, Shape};
 
 const HEAD: &str = "\
@@ -37,9 +39,32 @@ pub fn reference(keys: &[Key]) -> String {
         text.push_str("\n### distribution\n\nOf durations, by its `kind`.\n\n");
         kinds(&mut text, "", shape.kinds(), 3, &mut told);
     }
+    text.push_str(&limits());
     let mut clean = text.trim_end().to_owned();
     clean.push('\n');
     clean
+}
+
+/// What a trial may use, and what becomes of it beyond.
+fn limits() -> String {
+    let events = TRIAL_EVENTS / 1_000_000;
+    format!(
+        "## Limits of a trial
+
+| limit | unless set | option |
+| --- | --- | --- |
+| events, those of opened visits among them | {events} million | `--trial-events` |
+| memory for what is kept of them at one instant | {TRIAL_MEMORY} | `--trial-memory` |
+| running time | {TRIAL_TIME} | `--trial-time` |
+
+A trial that reaches a limit has no row, like one that panics. All other rows are kept, its design
+is ranked nowhere, the command that replays it is printed, and the exit code is 3. A design with
+{FAILED_MAX} failed trials is not run any further.
+
+Events and memory are counted by the simulator: the same trials fail on every machine. Running time
+depends on the machine, and so do results in which a trial has reached its limit.
+"
+    )
 }
 
 /// The keys or words of what was described, and under which title.

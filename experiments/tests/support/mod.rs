@@ -20,6 +20,15 @@ pub fn directory() -> TempDir {
     place
 }
 
+/// A design whose service has too many visitors for a whole year, to be put before the objectives
+/// of the small study. A trial of it would take hours.
+pub const CROWD: &str = "[[point]]
+name = \"crowd\"
+levels = { check = \"ping\", layout = \"shared\" }
+set = { horizon = \"360d\", signers = { visits = \"20000/s\" } }
+
+[[objective]]";
+
 /// The binary, to be run in `directory`.
 pub fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_outage"));

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
     Answers, BackoffGrowth, Breaker, Class, Client, Demand, DemandOutcome, Inside, Mode, Need,
-    Population, Service, evaluate, look,
+    Population, Service, Window,
 };
-use sim::{Dist, Intensity, SimDuration, SimTime, Streams};
+use sim::{Budget, Dist, Intensity, SimDuration, SimTime, Streams};
 
 const ROUNDS: u64 = 200;
 
@@ -65,7 +65,7 @@ fn opened(demand: &Demand, timeline: &AnswerTimeline, horizon: SimTime) -> Durat
     let around = (at_minute(600), at_minute(720));
     let answers = [answers(timeline)];
     let streams = Streams::for_trial(7, 0);
-    timed(|| look(demand, 0, &answers, &streams, horizon, around)).1
+    timed(|| look(demand, &answers, &streams, horizon, around)).1
 }
 
 fn day() {
@@ -259,4 +259,43 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
             classes: (0..classes as usize).map(class).collect(),
         }],
     }
+}
+
+/// Without a limit.
+fn evaluate(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    mode: Mode,
+) -> DemandOutcome {
+    let outcome = demand::evaluate(
+        demand,
+        answers,
+        streams,
+        horizon,
+        mode,
+        &Budget::unlimited(),
+    );
+    outcome.expect("there is no limit")
+}
+
+/// Without a limit.
+fn look(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    around: (SimTime, SimTime),
+) -> Option<Window> {
+    let window = demand::look(
+        demand,
+        0,
+        answers,
+        streams,
+        horizon,
+        around,
+        &Budget::unlimited(),
+    );
+    window.expect("there is no limit")
 }

@@ -202,6 +202,12 @@ impl DueList {
         })
     }
 
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        let entries: usize = self.lanes.iter().map(VecDeque::len).sum();
+        (entries + self.heap.len()) * size_of::<Entry>()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty() && self.lanes.iter().all(VecDeque::is_empty)
     }

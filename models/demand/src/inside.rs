@@ -192,6 +192,17 @@ impl<'a> Interior<'a> {
         }
     }
 
+    /// Bytes that attempts take, and what they wait for.
+    pub fn memory(&self) -> usize {
+        let tickets = self.needs.iter().map(|need| {
+            let hanging: usize = need.hanging.iter().map(Vec::len).sum();
+            need.queue.len() + hanging
+        });
+        self.attempts.slots.len() * size_of::<Option<Attempt>>()
+            + self.timers.len() * size_of::<Timer>()
+            + tickets.sum::<usize>() * size_of::<Ticket>()
+    }
+
     /// When the surroundings change next.
     pub fn change_at(&self) -> SimTime {
         self.changes

@@ -15,7 +15,7 @@
 //! the server is there when the next answer comes. A stretch whose condition does not hold is
 //! played, and the condition is tried again after each batch of arrivals.
 
-use sim::{SimDuration, SimTime};
+use sim::{Budget, BudgetError, SimDuration, SimTime};
 
 use crate::answer::Answer;
 use crate::fate::Fate;
@@ -32,7 +32,7 @@ const BATCH_MAX: f64 = 8192.0;
 
 impl Scene<'_> {
     /// Passes from the start to the horizon. Whatever begins in `[open.0, open.1)` is played.
-    pub fn pass(&mut self, open: (SimTime, SimTime)) {
+    pub fn pass(&mut self, open: (SimTime, SimTime), budget: &Budget) -> Result<(), BudgetError> {
         let mut fresh = Vec::new();
         while self.now < self.horizon {
             let next = self.changes.get(self.span + 1);
@@ -50,17 +50,24 @@ impl Scene<'_> {
             let ahead = cuts.into_iter().filter(|cut| *cut > self.now);
             let end = ahead.fold(self.horizon, SimTime::min);
             let countable = !(open.0..open.1).contains(&self.now);
-            self.pass_stretch(end, countable, &mut fresh);
+            self.pass_stretch(end, countable, &mut fresh, budget)?;
         }
         self.end();
         for caller in &mut self.callers {
             caller.close(self.horizon);
         }
+        Ok(())
     }
 
     /// Passes to `end`; the answer stays the same until then. What is not `countable` is played,
     /// and shows whether the condition kept its promise.
-    fn pass_stretch(&mut self, end: SimTime, countable: bool, fresh: &mut Vec<Fresh>) {
+    fn pass_stretch(
+        &mut self,
+        end: SimTime,
+        countable: bool,
+        fresh: &mut Vec<Fresh>,
+        budget: &Budget,
+    ) -> Result<(), BudgetError> {
         let condition = self.condition(end);
         let mut determined_from = None;
         let mut batch = BATCH_FIRST;
@@ -75,12 +82,13 @@ impl Scene<'_> {
             let settled = condition.is_none() || determined_from.is_some();
             let to = self.batch_end(end, if settled { BATCH_MAX } else { batch });
             self.gather(to, fresh);
-            self.play(fresh, to);
+            self.play(fresh, to, budget)?;
             batch = (batch * 2.0).min(BATCH_MAX);
         }
         if let (Some(condition), Some(from)) = (condition, determined_from) {
             self.assert_calm(&condition, from);
         }
+        Ok(())
     }
 
     /// Panics if the pool took part in anything since `from`, when it was excluded.
@@ -272,7 +280,8 @@ mod tests {
             controls: &[],
         };
         let mut scene = scene(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
-        scene.pass((hour(24), hour(24)));
+        let open = (hour(24), hour(24));
+        scene.pass(open, &Budget::unlimited()).unwrap();
         scene.played
     }
 

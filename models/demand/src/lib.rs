@@ -18,7 +18,7 @@
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
 //! several services, and signers on one visit who use two windows.
 
-use sim::{SimTime, Streams};
+use sim::{Budget, BudgetError, SimTime, Streams};
 
 pub mod answer;
 mod attempt;
@@ -73,6 +73,9 @@ pub enum Mode {
 /// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
 /// `answers` holds one entry per service of `demand`.
 ///
+/// # Errors
+/// If `budget` is used up.
+///
 /// # Panics
 /// If `answers` do not fit the services, or a population or service makes no sense (no worker, a
 /// gateway that waits no time, a visit without a press).
@@ -82,7 +85,8 @@ pub fn evaluate(
     streams: &Streams,
     horizon: SimTime,
     mode: Mode,
-) -> DemandOutcome {
+    budget: &Budget,
+) -> Result<DemandOutcome, BudgetError> {
     assert_eq!(demand.services.len(), answers.len(), "one per service");
     let open = match mode {
         Mode::Lazy => (horizon, horizon),
@@ -92,7 +96,7 @@ pub fn evaluate(
     let mut spools = Vec::new();
     for (service, answers) in answers.iter().enumerate() {
         let mut scene = scene(demand, service, *answers, streams, horizon);
-        scene.pass(open);
+        scene.pass(open, budget)?;
         if mode == Mode::Eager {
             assert!(
                 scene.callers.iter().all(Caller::all_accounted),
@@ -108,14 +112,17 @@ pub fn evaluate(
         spools.push(scene.spool);
     }
     let known = |outcome: Option<_>| outcome.expect("every population has a service");
-    DemandOutcome {
+    Ok(DemandOutcome {
         populations: populations.into_iter().map(known).collect(),
         spools,
-    }
+    })
 }
 
 /// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
 /// whole of them: for the chart of a single trial, and for whoever compares it with a report.
+///
+/// # Errors
+/// If `budget` is used up.
 pub fn look(
     demand: &Demand,
     population: usize,
@@ -123,7 +130,8 @@ pub fn look(
     streams: &Streams,
     horizon: SimTime,
     (from, to): (SimTime, SimTime),
-) -> Option<Window> {
+    budget: &Budget,
+) -> Result<Option<Window>, BudgetError> {
     let service = demand.populations[population].service;
     let mut scene = scene(demand, service, answers[service], streams, horizon);
     let to = to.min(horizon);
@@ -133,8 +141,8 @@ pub fn look(
     scene.strip = Some(Strip::new(population, from, to));
     // Presses of the first minute may belong to visits that began before it.
     let open_from = Strip::start(from).saturating_sub(life_max);
-    scene.pass((open_from, Strip::end(to)));
-    scene.strip.map(Strip::into_window)
+    scene.pass((open_from, Strip::end(to)), budget)?;
+    Ok(scene.strip.map(Strip::into_window))
 }
 
 /// The service at position `service` with all who come to it, at the start.

@@ -201,6 +201,13 @@ impl Pool {
         self.in_order.len() + self.out_of_order.len() + self.held
     }
 
+    /// Bytes that workers and queue take.
+    pub fn memory(&self) -> usize {
+        let busy = self.in_order.len() + self.out_of_order.len();
+        let waiting = self.queue.len() + self.given_up.len();
+        busy * size_of::<Busy>() + waiting * size_of::<Waiting>()
+    }
+
     pub fn nobody_waits(&self) -> bool {
         self.queue.is_empty() && self.given_up.is_empty()
     }

@@ -12,7 +12,9 @@
 //! stretch cannot count (lazy, see `lazy.rs`): it plays whom it is given. Order at one instant is
 //! pool, then what is due, then fresh arrivals by class, and never hangs on what else is opened.
 
-use sim::SimTime;
+use sim::budget::CHECK_EVERY;
+use sim::quantity::Bytes;
+use sim::{Budget, BudgetError, SimTime};
 
 use crate::answer::{Answer, Cause};
 use crate::attempt::{Ended, Ending, gave_up, serve, span_at};
@@ -68,9 +70,15 @@ pub(super) struct Fresh {
 impl<'a> Scene<'a> {
     /// Plays everything before `until`: what is in play, and the `fresh` arrivals, which are in
     /// order of time and class.
-    pub fn play(&mut self, fresh: &[Fresh], until: SimTime) {
+    pub fn play(
+        &mut self,
+        fresh: &[Fresh],
+        until: SimTime,
+        budget: &Budget,
+    ) -> Result<(), BudgetError> {
         let mut fresh = fresh.iter();
         let mut next = fresh.next();
+        let mut to_check = CHECK_EVERY;
         loop {
             let fresh_at = next.map_or(until, |fresh| fresh.at);
             let due_at = self.due.next_at();
@@ -92,9 +100,23 @@ impl<'a> Scene<'a> {
                 self.arrive(arrival);
                 next = fresh.next();
             }
+            to_check -= 1;
+            if to_check == 0 {
+                budget.spend(CHECK_EVERY, at, || self.memory())?;
+                to_check = CHECK_EVERY;
+            }
         }
         self.now = until;
         self.span = span_at(self.changes, self.span, until);
+        // The batch itself counts: one without events is no step for free.
+        budget.spend(CHECK_EVERY - to_check + 1, until, || self.memory())
+    }
+
+    /// What everybody in play takes: visits, what is due to them, and attempts under way.
+    fn memory(&self) -> Bytes {
+        let interior = self.interior.as_ref().map_or(0, Interior::memory);
+        let bytes = self.in_play.memory() + self.due.memory() + self.pool.memory() + interior;
+        Bytes::new(bytes as u64)
     }
 
     /// Ends the play at the horizon: what is still in the queue is not resolved.

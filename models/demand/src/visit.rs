@@ -111,6 +111,11 @@ impl InPlay {
         &self.slots[slot as usize]
     }
 
+    /// Bytes that they take.
+    pub fn memory(&self) -> usize {
+        self.slots.len() * size_of::<Visit>() + self.free.len() * size_of::<u32>()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.free.len() == self.slots.len()
     }

@@ -2,12 +2,12 @@
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Mode, Need,
-    Population, Service, evaluate,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback,
+    Inside, Mode, Need, Population, Service,
 };
 use rand::RngExt;
 use sim::dist::Dist;
-use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
+use sim::{Budget, Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
 
 const WORLDS: u64 = 1500;
 
@@ -466,4 +466,23 @@ fn lazy_and_eager_agree_whatever_requests_share() {
             world.demand,
         );
     }
+}
+
+/// Without a limit.
+fn evaluate(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    mode: Mode,
+) -> DemandOutcome {
+    let outcome = demand::evaluate(
+        demand,
+        answers,
+        streams,
+        horizon,
+        mode,
+        &Budget::unlimited(),
+    );
+    outcome.expect("there is no limit")
 }

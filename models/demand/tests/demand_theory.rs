@@ -4,9 +4,9 @@
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
     ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, Tally,
-    evaluate, look,
+    Window,
 };
-use sim::{ArrivalTree, Intensity, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, Budget, Intensity, SimDuration, SimTime, Streams};
 
 const NS: SimDuration = SimDuration::from_nanos(1);
 
@@ -311,7 +311,7 @@ fn observed_minutes_are_those_of_the_chart() {
     for trial in 0..50 {
         let streams = Streams::for_trial(3, trial);
         let window = (at(0.0), at(3600.0));
-        let chart = look(&demand, 0, &answers, &streams, at(3600.0), window)
+        let chart = look(&demand, &answers, &streams, at(3600.0), window)
             .expect("a window")
             .minutes;
         let is_down = chart
@@ -326,7 +326,7 @@ fn observed_minutes_are_those_of_the_chart() {
         assert_eq!(outcome.populations[0].tally.failed_attempts(), failed);
         // A part of the chart is that part of the whole.
         let part = (at(1800.0), at(2400.0));
-        let part = look(&demand, 0, &answers, &streams, at(3600.0), part)
+        let part = look(&demand, &answers, &streams, at(3600.0), part)
             .expect("a window")
             .minutes;
         assert_eq!(part, chart[30..40]);
@@ -361,4 +361,43 @@ fn acknowledged_and_lost_are_the_captures_in_the_window() {
             first + returned + fresh
         );
     }
+}
+
+/// Without a limit.
+fn evaluate(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    mode: Mode,
+) -> DemandOutcome {
+    let outcome = demand::evaluate(
+        demand,
+        answers,
+        streams,
+        horizon,
+        mode,
+        &Budget::unlimited(),
+    );
+    outcome.expect("there is no limit")
+}
+
+/// Without a limit.
+fn look(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    around: (SimTime, SimTime),
+) -> Option<Window> {
+    let window = demand::look(
+        demand,
+        0,
+        answers,
+        streams,
+        horizon,
+        around,
+        &Budget::unlimited(),
+    );
+    window.expect("there is no limit")
 }

@@ -3,11 +3,11 @@
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Mode, Need,
-    Population, Service, Tally, evaluate,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback,
+    Inside, Mode, Need, Population, Service, Tally,
 };
 use sim::dist::Dist;
-use sim::{Intensity, SimDuration, SimTime, Streams};
+use sim::{Budget, Intensity, SimDuration, SimTime, Streams};
 
 const HORIZON_S: f64 = 7200.0;
 
@@ -331,4 +331,23 @@ fn an_overload_ends_below_a_load_and_never_above() {
     assert!(stuck(50.0, 60.0));
     // Far below saturation, and a trigger that is over before anybody presses again does nothing.
     assert!(!stuck(50.0, 2.0));
+}
+
+/// Without a limit.
+fn evaluate(
+    demand: &Demand,
+    answers: &[Answers],
+    streams: &Streams,
+    horizon: SimTime,
+    mode: Mode,
+) -> DemandOutcome {
+    let outcome = demand::evaluate(
+        demand,
+        answers,
+        streams,
+        horizon,
+        mode,
+        &Budget::unlimited(),
+    );
+    outcome.expect("there is no limit")
 }

@@ -186,6 +186,20 @@ pub const QUANTITIES: [QuantityLimit; 6] = [
 /// A trial: a year, in which an outage that nobody ends can be simulated.
 pub const HORIZON_MAX: SimDuration = SimDuration::from_days(366);
 
+/// Events of a trial, those of opened visits among them, unless `--trial-events` says otherwise.
+pub const TRIAL_EVENTS: u64 = 200_000_000;
+
+/// What a trial may keep of events, visits and requests at one instant, unless `--trial-memory`
+/// says otherwise.
+pub const TRIAL_MEMORY: Bytes = Bytes::from_mib(256);
+
+/// A design with this many failed trials is not run any further.
+pub const FAILED_MAX: usize = 20;
+
+/// Running time of a trial, unless `--trial-time` says otherwise: generous, since whether it is
+/// reached depends on the machine.
+pub const TRIAL_TIME: SimDuration = SimDuration::from_hours(1);
+
 /// Probes and scrapes of all checks and alerts in a trial.
 pub const LOOKS_MAX: f64 = 1e8;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sim::{Intervals, SimDuration, SimTime, Streams};
+use sim::{Budget, BudgetError, Intervals, SimDuration, SimTime, Streams};
 
 use super::{World, WorldSpec, visitors};
 use crate::check::spec::{ActionSpec, CheckSpec};
@@ -22,13 +22,21 @@ use demand::answer::AnswerTimeline;
 use demand::{self, Answers, Population, Tally, Window};
 
 /// The result of a world that has come to its end.
-pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
+///
+/// # Errors
+/// If `budget` is used up.
+pub fn settle(
+    mut world: World,
+    streams: &Streams,
+    mode: Mode,
+    budget: &Budget,
+) -> Result<TrialResult, BudgetError> {
     let evicted = evicted(&mut world);
-    let (products, replays) = counted(&world, streams, mode);
+    let (products, replays) = counted(&world, streams, mode, budget)?;
     let outcome = row(&world, &products, &replays, &evicted);
     let components = components(&world);
     let blast = blast(&world);
-    let windows = windows(&world, streams);
+    let windows = windows(&world, streams, budget)?;
     tell_replays(&mut world, &replays);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
@@ -43,7 +51,7 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
     let (trace, mut timeline) = ledger.into_story();
     timeline.minutes = minutes(world.spec, &windows);
     let named = |(id, window): (ServiceId, Window)| (world.services[id].name.clone(), window);
-    TrialResult {
+    Ok(TrialResult {
         outcome,
         components,
         products: match products.len() {
@@ -56,7 +64,7 @@ pub fn settle(mut world: World, streams: &Streams, mode: Mode) -> TrialResult {
         windows: windows.into_iter().map(named).collect(),
         trace,
         draws,
-    }
+    })
 }
 
 /// The flat row.
@@ -146,13 +154,17 @@ impl Counted {
     }
 }
 
+/// How each service's spool was emptied.
+type Replays = Vec<(ServiceId, Replay)>;
+
 /// What became of the signers of every product, counted against what the services of every cell
 /// answered; those of `[signers]` come first. And how each service's spool was emptied.
 fn counted(
     world: &World,
     streams: &Streams,
     mode: Mode,
-) -> (Vec<Counted>, Vec<(ServiceId, Replay)>) {
+    budget: &Budget,
+) -> Result<(Vec<Counted>, Replays), BudgetError> {
     let cells = world.cells;
     let demand = visitors::demand(world.spec, streams);
     let lines = lines(world);
@@ -171,7 +183,7 @@ fn counted(
         let (start, end) = (SimTime::ZERO, world.end);
         let answers = answers(world, &lost_acks, &lines, cell);
         let demand = visitors::in_cell(world, &demand, cell);
-        let outcome = demand::evaluate(&demand, &answers, streams, end, mode);
+        let outcome = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
         for (((id, service), spec), openings) in spools.zip(&outcome.spools) {
             if let Some(spool) = spec.spool {
@@ -191,7 +203,7 @@ fn counted(
             product.downtime_observed_s += observed / cells as f64;
         }
     }
-    (products, replays)
+    Ok((products, replays))
 }
 
 /// When spools were empty, in the story.
@@ -276,23 +288,26 @@ fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
     })
 }
 
+/// What services show, and whose window it is.
+type Windows = Vec<(ServiceId, Window)>;
+
 /// What each population of each cell met around the outage, with its service there, if
 /// there was one and the trial is to be told; those of `[signers]` come first in each cell. Where
 /// attempts go on failing after the outage (who was turned away comes back at once), so does the
 /// window.
-fn windows(world: &World, streams: &Streams) -> Vec<(ServiceId, Window)> {
+fn windows(world: &World, streams: &Streams, budget: &Budget) -> Result<Windows, BudgetError> {
     let Some((from, to)) = outage(world).filter(|_| world.ledger.tells()) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let to = to.unwrap_or(world.end).min(from + STRIP_MAX);
     let from = from.saturating_sub(STRIP_MARGIN);
     let mut margin = STRIP_MARGIN;
     loop {
         let until = to.saturating_add(margin);
-        let windows = looked_at(world, streams, (from, until));
+        let windows = looked_at(world, streams, (from, until), budget)?;
         let fails_on = windows.iter().any(|(_, window)| fails_to_the_end(window));
         if !fails_on || until >= world.end || margin >= STRIP_MAX {
-            return windows;
+            return Ok(windows);
         }
         margin = margin * 2;
     }
@@ -302,7 +317,8 @@ fn looked_at(
     world: &World,
     streams: &Streams,
     around: (SimTime, SimTime),
-) -> Vec<(ServiceId, Window)> {
+    budget: &Budget,
+) -> Result<Windows, BudgetError> {
     let demand = visitors::demand(world.spec, streams);
     let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
     let mut windows = Vec::new();
@@ -311,11 +327,12 @@ fn looked_at(
         let demand = visitors::in_cell(world, &demand, cell);
         for (position, population) in demand.populations.iter().enumerate() {
             let (service, _) = services(world, cell)[population.service];
-            let window = demand::look(&demand, position, &answers, streams, world.end, around);
+            let end = world.end;
+            let window = demand::look(&demand, position, &answers, streams, end, around, budget)?;
             windows.extend(window.map(|window| (service, window)));
         }
     }
-    windows
+    Ok(windows)
 }
 
 /// The presses of `[signers]` minute by minute, over all cells: (minute, succeeded, failed).
