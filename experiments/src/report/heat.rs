@@ -15,10 +15,15 @@ pub fn figures(material: &Material) -> Vec<Figure> {
     let factors = material.rows.manifest.factors.len();
     let pairs =
         (0..factors).flat_map(|first| (first + 1..factors).map(move |second| (first, second)));
-    pairs
-        .take(PAIRS_MAX)
-        .map(|(down, along)| figure(material, down, along))
-        .collect()
+    let pairs = pairs.take(PAIRS_MAX);
+    let mut figures: Vec<Figure> = Vec::new();
+    for (down, along) in pairs {
+        let mut figure = figure(material, down, along);
+        let others: Vec<&str> = figures.iter().map(|figure| figure.file.as_str()).collect();
+        figure.file = distinct(figure.file, &others);
+        figures.push(figure);
+    }
+    figures
 }
 
 fn figure(material: &Material, down: usize, along: usize) -> Figure {
@@ -74,8 +79,8 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
     Figure {
         file: format!(
             "heat-{}-{}",
-            slug(&row_factor.name),
-            slug(&column_factor.name)
+            slug(&row_factor.name, down),
+            slug(&column_factor.name, along)
         ),
         heading: format!("Where is the cliff: {name}?"),
         text: String::new(),
@@ -96,8 +101,11 @@ fn others(manifest: &Manifest, drawn: &[usize]) -> String {
         .collect()
 }
 
-/// A name that every file system accepts.
-fn slug(name: &str) -> String {
+/// Characters of a factor that its file name keeps, at most.
+const SLUG_MAX: usize = 40;
+
+/// A name that every file system accepts; in another script, the number of the factor.
+fn slug(name: &str, factor: usize) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() {
             c.to_ascii_lowercase()
@@ -105,5 +113,35 @@ fn slug(name: &str) -> String {
             '-'
         }
     };
-    name.chars().map(plain).collect()
+    let slug: String = name.chars().map(plain).take(SLUG_MAX).collect();
+    if slug.chars().any(|c| c.is_ascii_alphanumeric()) {
+        slug
+    } else {
+        format!("factor-{}", factor + 1)
+    }
+}
+
+/// A name that no other figure has, by a number if need be.
+fn distinct(name: String, others: &[&str]) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|name| !others.contains(&name.as_str()));
+    free.expect("numbers do not end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_has_a_name_of_its_own_that_file_systems_accept() {
+        assert_eq!(slug("Health check", 0), "health-check");
+        assert_eq!(slug("名前", 0), "factor-1");
+        assert_eq!(slug("配置", 1), "factor-2");
+        assert_eq!(slug(&"long ".repeat(24), 0).len(), SLUG_MAX);
+        let file = |name: &str, others: &[&str]| distinct(name.to_owned(), others);
+        assert_eq!(file("heat-a-b", &[]), "heat-a-b");
+        assert_eq!(file("heat-a-b", &["heat-a-b"]), "heat-a-b-2");
+        assert_eq!(file("heat-a-b", &["heat-a-b", "heat-a-b-2"]), "heat-a-b-3");
+    }
 }
