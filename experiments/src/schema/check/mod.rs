@@ -195,7 +195,8 @@ fn find_fractions(
     });
 }
 
-/// Text that a terminal would obey or hide is refused wherever it stands.
+/// Text that a terminal would obey or hide is refused wherever it stands, and a name that a
+/// spreadsheet would compute: names stand in all tables of results.
 fn find_hidden(node: &Node, path: &mut Vec<Step>, problems: &mut Vec<Problem>) {
     let breaks = |c: char| matches!(c, '\n' | '\r' | '\t');
     let is_name = path.last() == Some(&Step::Key("name".to_owned()));
@@ -211,8 +212,21 @@ fn find_hidden(node: &Node, path: &mut Vec<Step>, problems: &mut Vec<Problem>) {
             ),
             help: "take it out: a terminal would obey it or hide it".to_owned(),
         });
+    } else if let Some(text) = node.text().filter(|text| is_name && is_formula(text)) {
+        problems.push(Problem {
+            place: Some(node.place),
+            wrong: format!("`{}` begins like a formula: `{text}`", dotted(path)),
+            help: "begin with something other than =, +, - or @: a spreadsheet would compute it"
+                .to_owned(),
+        });
     }
     node.for_each_child(path, |child, path| find_hidden(child, path, problems));
+}
+
+/// Would a spreadsheet compute this? A number is what it looks like.
+fn is_formula(text: &str) -> bool {
+    let begins = text.trim_start().starts_with(['=', '+', '-', '@']);
+    begins && text.trim().parse::<f64>().is_err()
 }
 
 /// The typed value of a document whose form is right.
