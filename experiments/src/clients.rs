@@ -1,5 +1,5 @@
-//! What each client library makes of a primary that hangs, and of one that is killed: when the
-//! service's pool of workers is empty, and when it serves again.
+//! What happens with each client library when a primary hangs or is killed: when the service's pool
+//! of workers is empty, and when it serves again.
 //!
 //! ```text
 //!  a request holds a worker for H          workers W, requests a second r
@@ -12,7 +12,7 @@
 use std::sync::atomic::AtomicBool;
 
 use demand::answer::Cause;
-use models::moment::What;
+use models::moment::MomentKind;
 use models::spec::service::ClientSpec;
 use models::{Mode, RunOptions, TrialResult, WorldSpec};
 use output::{Cell, Column, Format, Table};
@@ -33,7 +33,7 @@ const SCENARIO: BuiltIn = BuiltIn {
     text: include_str!("../scenarios/clients.toml"),
 };
 
-/// What one library makes of one fault; medians over the trials, times from the fault on.
+/// The result for one library and one fault: medians over the trials, times from the fault on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// The preset.
@@ -157,7 +157,10 @@ fn spec(preset: &str, fault: &str) -> WorldSpec {
 fn row(client: &'static str, fault: &'static str, spec: &WorldSpec, told: &[TrialResult]) -> Row {
     let since = |of: &dyn Fn(&TrialResult) -> Option<SimTime>| {
         let times = told.iter().filter_map(|result| {
-            let struck = result.moments.iter().find(|m| m.what == What::Fault)?;
+            let struck = result
+                .moments
+                .iter()
+                .find(|m| m.kind == MomentKind::Fault)?;
             Some((of(result)?.saturating_since(struck.at)).as_secs_f64())
         });
         median(times.collect(), told.len())
@@ -171,7 +174,10 @@ fn row(client: &'static str, fault: &'static str, spec: &WorldSpec, told: &[Tria
         .then_some(fills);
     let arithmetic = arithmetic(spec, held, fills);
     let promoted = |result: &TrialResult| {
-        let found = result.moments.iter().find(|m| m.what == What::Promoted);
+        let found = result
+            .moments
+            .iter()
+            .find(|m| m.kind == MomentKind::Promoted);
         found.map(|moment| moment.at)
     };
     let window = |result: &TrialResult| result.windows.first().map(|(_, window)| window.clone());

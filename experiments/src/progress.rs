@@ -68,7 +68,7 @@ impl Bar {
     }
 
     /// Time to say how far this is, and what it is at.
-    pub fn tell(&mut self, what: &str) {
+    pub fn show(&mut self, what: &str) {
         let elapsed = self.bar.elapsed();
         let rate = self.bar.position() as f64 / elapsed.as_secs_f64().max(1e-3);
         let rate = speed(rate);
@@ -134,8 +134,8 @@ impl Progress {
     }
 
     /// Some trials were added: time to say so.
-    pub fn tell(&mut self) {
-        self.bar.tell(&self.headline().unwrap_or_default());
+    pub fn show(&mut self) {
+        self.bar.show(&self.headline().unwrap_or_default());
     }
 
     /// Takes the bar away.

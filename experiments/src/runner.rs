@@ -63,7 +63,7 @@ pub struct Sink {
 }
 
 /// What one job yields: rows as text, and the loss for the progress.
-struct Yield {
+struct JobResult {
     outcome: Vec<u8>,
     components: Vec<u8>,
     products: Vec<u8>,
@@ -73,7 +73,7 @@ struct Yield {
 
 /// How one job ended.
 enum Ended {
-    Row(Yield),
+    Row(JobResult),
     Failed(String),
     /// Its design had been given up before.
     GivenUp,
@@ -124,7 +124,7 @@ where
             let of_points = ran.rows.iter_mut().zip(&lost);
             of_points.for_each(|(rows, lost)| *rows += u64::from(lost.is_some()));
         }
-        progress.tell();
+        progress.show();
         ran.trials += whole as u64;
         if (whole as u64) < asked {
             break;
@@ -181,7 +181,7 @@ where
 {
     let job = || {
         let result = trial(point, number, streams)?;
-        Ok(Yield {
+        Ok(JobResult {
             outcome: outcome_row(plan, point, number, &result.outcome),
             components: component_rows(plan, point, number, &result.components),
             products: product_rows(plan, point, number, &result.products),
@@ -234,7 +234,7 @@ impl Failures {
         first: u64,
         points: usize,
         failed: &mut Vec<FailedTrial>,
-    ) -> Vec<Option<Yield>> {
+    ) -> Vec<Option<JobResult>> {
         let mut rows = Vec::with_capacity(block.len());
         for (place, ended) in block.into_iter().enumerate() {
             let (trial, point) = (first + (place / points) as u64, place % points);
@@ -266,12 +266,12 @@ impl Shared {
     }
 }
 
-fn keep(sink: &mut Sink, points: usize, rows: &[Option<Yield>]) -> Result<(), Error> {
+fn keep(sink: &mut Sink, points: usize, rows: &[Option<JobResult>]) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
     let of = |point: usize| rows.iter().skip(point).step_by(points).flatten();
-    let gather = |text: fn(&Yield) -> &[u8]| -> Vec<Vec<u8>> {
+    let gather = |text: fn(&JobResult) -> &[u8]| -> Vec<Vec<u8>> {
         (0..points)
             .map(|point| of(point).flat_map(text).copied().collect())
             .collect()

@@ -1,9 +1,9 @@
 //! Recorded series: `recorded = "series.csv"` in a scenario or a fragment becomes the file's text.
 //!
 //! The model reads no files, so this happens while a document is loaded, before anything is merged:
-//! a path is relative to the document that names it, a mistake is told at its line of the CSV file,
-//! and what the file holds is part of the scenario's hash. A text of several lines is a series
-//! itself and is left as it is.
+//! a path is relative to the document that names it, a mistake is reported at its line of the CSV
+//! file, and what the file holds is part of the scenario's hash. A text of several lines is a
+//! series itself and is left as it is.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::error::Problem;
 /// The key, wherever it stands.
 const KEY: &str = "recorded";
 
-/// Puts the text of every series in the place of its file's name, or tells what is wrong.
+/// Puts the text of every series in the place of its file's name, or reports what is wrong.
 pub fn resolve(sources: &mut Sources, root: &mut Node, directory: &Path) -> Vec<Problem> {
     let mut problems = Vec::new();
     visit(sources, root, directory, &mut problems);

@@ -19,7 +19,7 @@ pub fn result(text: &str) {
     }
 }
 
-/// Writes a line for people to stderr. If nobody listens there, nobody can be told.
+/// Writes a line for people to stderr; a failure to write is ignored.
 pub fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

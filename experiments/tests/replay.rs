@@ -10,7 +10,7 @@ use experiments::document::Sources;
 use experiments::forms::replay::Selector;
 use experiments::replay::judge::{Line, blind, scripted};
 use experiments::replay::{Kind, Replay, built_in, trials};
-use models::moment::{Moment, What};
+use models::moment::{Moment, MomentKind};
 use sim::{SimDuration, SimTime};
 use support::{golden, outage, stderr, stdout};
 
@@ -49,37 +49,37 @@ fn ran(changes: &[(&str, &str)], arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_selector_chooses_by_what_whom_place_and_onset() {
+fn a_selector_chooses_by_event_subject_place_and_onset() {
     let at = |s: u64| SimTime::ZERO + SimDuration::from_secs(s);
-    let moment = |s, what, whom: &str| Moment {
+    let moment = |s, kind, subject: &str| Moment {
         at: at(s),
-        what,
-        whom: whom.to_owned(),
+        kind,
+        subject: subject.to_owned(),
     };
     let moments = [
-        moment(5, What::ServiceUp, "api"),
-        moment(10, What::ServiceDown, "api"),
-        moment(20, What::ServiceDown, "web"),
-        moment(30, What::ServiceUp, "api"),
-        moment(40, What::ServiceUp, "api of cell 2"),
-        moment(50, What::ServiceUp, "web"),
+        moment(5, MomentKind::ServiceUp, "api"),
+        moment(10, MomentKind::ServiceDown, "api"),
+        moment(20, MomentKind::ServiceDown, "web"),
+        moment(30, MomentKind::ServiceUp, "api"),
+        moment(40, MomentKind::ServiceUp, "api of cell 2"),
+        moment(50, MomentKind::ServiceUp, "web"),
     ];
     let find = |text: &str| {
         let selector: Selector = toml::from_str(text).expect("a selector");
         selector.find(&moments, Some(at(10)))
     };
-    assert_eq!(find("what = 'service-up'"), Some(at(5)));
-    assert_eq!(find("what = 'service-up'\nlast = true"), Some(at(50)));
-    assert_eq!(find("what = 'service-up'\nnth = 3"), Some(at(40)));
-    assert_eq!(find("what = 'service-up'\nnth = 5"), None);
-    let after = "what = 'service-up'\nafter_onset = true";
+    assert_eq!(find("event = 'service-up'"), Some(at(5)));
+    assert_eq!(find("event = 'service-up'\nlast = true"), Some(at(50)));
+    assert_eq!(find("event = 'service-up'\nnth = 3"), Some(at(40)));
+    assert_eq!(find("event = 'service-up'\nnth = 5"), None);
+    let after = "event = 'service-up'\nafter_onset = true";
     assert_eq!(find(after), Some(at(30)));
     assert_eq!(find(&format!("{after}\nwhom = 'web'")), Some(at(50)));
     assert_eq!(
         find(&format!("{after}\nwhom = 'api'\nlast = true")),
         Some(at(40))
     );
-    assert_eq!(find("what = 'promoted'"), None);
+    assert_eq!(find("event = 'promoted'"), None);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn an_interval_holds_within_a_tenth_or_two_minutes_and_a_blind_total_between_per
     assert!(low < high && high < never[2].reported);
 }
 
-const CHECK: &str = "is = { kind = \"interval\", from = { what = \"alert-fires\" }, \
-    to = { what = \"service-down\" }, reported = \"15min\" }";
+const CHECK: &str = "expect = { kind = \"interval\", from = { event = \"alert-fires\" }, \
+    to = { event = \"service-down\" }, reported = \"15min\" }";
 
 #[test]
 fn counts_shares_and_comparisons_hold_within_their_bounds() {
@@ -117,7 +117,7 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     };
     let count = |low: u32, high: u32| {
         with(&format!(
-            "is = {{ kind = \"count\", of = {{ what = \"service-down\" }}, \
+            "expect = {{ kind = \"count\", moment = {{ event = \"service-down\" }}, \
              low = {low}, high = {high} }}"
         ))
     };
@@ -125,15 +125,15 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     assert!(count(1, 2).0 && !count(2, 3).0 && !count(0, 0).0);
     let share = |low: &str, high: &str| {
         with(&format!(
-            "is = {{ kind = \"failing-share\", service = \"api\", from = {{ what = \"paged\" }}, \
-             to = {{ what = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
+            "expect = {{ kind = \"failing-share\", service = \"api\", from = {{ event = \"paged\" }}, \
+             to = {{ event = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
         ))
     };
     // Nobody is paged without an alert that reaches anybody, so there is no such moment.
     assert_eq!(share("0%", "100%"), (false, None));
     let compare = |bounds: &str, fragment: &str| {
         with(&format!(
-            "is = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
+            "expect = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
         ))
     };
     let same = compare("at_least = \"1x\", at_most = \"1x\"", "{}");
@@ -167,8 +167,8 @@ fn the_command_prints_a_card_and_its_exit_code_says_whether_all_holds() {
 fn mistakes_are_told_with_exit_code_2() {
     for (from, to, told) in [
         (
-            "what = \"service-down\"",
-            "what = \"servic-down\"",
+            "event = \"service-down\"",
+            "event = \"servic-down\"",
             "service-down",
         ),
         ("[replay]  ", "[replays]  ", "replay"),
@@ -176,7 +176,7 @@ fn mistakes_are_told_with_exit_code_2() {
         ("reported = \"15min\"", "reported = \"15\"", "unit"),
         (
             CHECK,
-            "is = { kind = \"compare\", measure = \"lost\" }",
+            "expect = { kind = \"compare\", measure = \"lost\" }",
             "at_least",
         ),
     ] {
@@ -227,7 +227,7 @@ fn the_card_and_the_trial_in_the_middle_are_written_where_asked() {
     assert_eq!(read("scorecard.csv").lines().count(), 1 + checks);
     assert!(read("outage-timeline.svg").starts_with("<svg"));
     let moments = read("outage-timeline.csv");
-    assert!(moments.starts_with("scenario,trial,at_s,minute,whom,what\n"));
+    assert!(moments.starts_with("scenario,trial,at_s,minute,subject,event\n"));
     assert!(
         moments.contains(",0.000,"),
         "minute 0 is a moment: {moments}"
@@ -250,8 +250,8 @@ fn every_scenario_with_a_replay_table_is_among_all() {
 #[test]
 fn a_moment_that_never_comes_is_named_with_those_that_do() {
     let (from, to) = (
-        "to = { what = \"service-down\" }",
-        "\"service-down\", whom = \"shop\"",
+        "to = { event = \"service-down\" }",
+        "\"service-down\", subject = \"shop\"",
     );
     let wrong = ran(
         &[(from, &format!("to = {{ what = {to} }}"))],

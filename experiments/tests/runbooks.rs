@@ -7,7 +7,7 @@ use std::path::Path;
 use experiments::builtin::SCENARIOS;
 use experiments::document::{Sources, merge::merge, parse::parse};
 use experiments::scenario::{read, world};
-use models::moment::What;
+use models::moment::MomentKind;
 use models::{Mode, RunOptions, WorldSpec, run_trial};
 use sim::Streams;
 
@@ -30,8 +30,8 @@ fn actions(spec: &WorldSpec) -> Vec<String> {
     };
     let result = run_trial(spec, &Streams::for_trial(2020, 81), &options).expect("it ends");
     let begins = result.moments.into_iter();
-    let begins = begins.filter(|moment| moment.what == What::ActionBegins);
-    begins.map(|moment| moment.whom).collect()
+    let begins = begins.filter(|moment| moment.kind == MomentKind::ActionBegins);
+    begins.map(|moment| moment.subject).collect()
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Findings {
         });
     }
 
-    /// A name must be one of those that are known; `what` says of what.
+    /// A name must be one of those that are known; `kind` says of what.
     pub fn known(&mut self, key: String, what: &str, name: &str, known: &[&str]) {
         // Of two by one name, one may have been meant to have this one: that is reported.
         let twice = (1..known.len()).any(|i| known[..i].contains(&known[i]));

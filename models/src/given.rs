@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::findings::Findings;
 use crate::ids::{ClusterId, Id};
 use crate::layout::ClusterPlan;
-use crate::redis::growth::Adding;
+use crate::redis::growth::GrowthSource;
 use crate::spec::{FailoverSpec, PriceSpec, RedisSpec, ServiceSpec, SystemSpec, WorkloadSpec};
 use crate::streams;
 use demand::Mode;
@@ -67,7 +67,7 @@ impl Tables {
                 mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
             };
             let rate = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
-            Adding {
+            GrowthSource {
                 tree: ArrivalTree::new(streams.key(streams::GROWTH, w as u64), rate, Some(marks)),
                 expires: workload.expires,
                 workload: w,

@@ -1,4 +1,4 @@
-//! Ground truth as it happens: counts for the row, and, if the trial is to be told, its story.
+//! Ground truth as it happens: counts for the row and, if tracing is on, the story of the trial.
 //!
 //! Components write here and nobody reads during a trial: what a component may know comes to it
 //! through probes, pages and events.
@@ -6,7 +6,7 @@
 use sim::SimTime;
 
 use crate::ids::ClusterId;
-use crate::moment::{Moment, What};
+use crate::moment::{Moment, MomentKind};
 use crate::outcome::{Mark, RowGroup, Span, Timeline, TimelineRow, Tone};
 
 /// Where components write what really happens.
@@ -22,7 +22,7 @@ pub struct Ledger {
     pub detections: Vec<SimTime>,
     /// Windows of acknowledged writes that a failover lost, with the cluster concerned.
     pub lost_acks: Vec<(SimTime, SimTime, ClusterId)>,
-    /// Moments of note, in time order; only if the trial is to be told.
+    /// Moments of note, in time order; only if tracing is on.
     pub moments: Vec<Moment>,
     /// Named draws of the environment, for the test that every design meets the same.
     pub draws: Vec<(String, String)>,
@@ -53,21 +53,21 @@ impl Ledger {
             + lines * size_of::<(SimTime, String)>()
     }
 
-    /// Is the trial to be told?
-    pub fn tells(&self) -> bool {
+    /// Is tracing on?
+    pub fn is_tracing(&self) -> bool {
         self.story.is_some()
     }
 
-    /// A moment of note: what happened to whom.
-    pub fn moment(&mut self, at: SimTime, what: What, whom: &str) {
-        if self.tells() {
-            let whom = whom.to_owned();
-            self.moments.push(Moment { at, what, whom });
+    /// A moment of note: its kind and its subject.
+    pub fn moment(&mut self, at: SimTime, kind: MomentKind, subject: &str) {
+        if self.is_tracing() {
+            let subject = subject.to_owned();
+            self.moments.push(Moment { at, kind, subject });
         }
     }
 
     /// A line of the trace; the text is only made if somebody will read it.
-    pub fn say(&mut self, at: SimTime, text: impl FnOnce() -> String) {
+    pub fn trace(&mut self, at: SimTime, text: impl FnOnce() -> String) {
         if let Some(story) = &mut self.story {
             story.lines.push((at, text()));
         }

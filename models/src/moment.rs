@@ -1,5 +1,5 @@
 //! Moments of note, as data: what a replay compares with a public report, and alerts and people's
-//! steps are measured by. The trace tells the same in sentences; nobody parses those.
+//! steps are measured by. The trace says the same in sentences, which nothing parses.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,15 +7,16 @@ use sim::{SimDuration, SimTime};
 
 use demand::Window;
 
-/// Something happened to somebody at an instant.
+/// An event of note at an instant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Moment {
     /// When.
     pub at: SimTime,
     /// What.
-    pub what: What,
-    /// To whom: a node, a cluster, a service, an alert, an action, by its name in the scenario.
-    pub whom: String,
+    pub kind: MomentKind,
+    /// Its subject: a node, a cluster, a service, an alert or an action, by its name in the
+    /// scenario.
+    pub subject: String,
 }
 
 /// What happened. The names are those that `[[replay.check]]` uses.
@@ -23,72 +24,72 @@ pub struct Moment {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
-    /// A fault of the scenario strikes; whom: its kind, such as `crash`.
+pub enum MomentKind {
+    /// A fault of the scenario strikes; subject: its kind, such as `crash`.
     Fault,
-    /// A node does not serve as it should any more; whom: the node, such as `shared shard 1 node a`
-    /// (its cluster, shard and letter; `a` was the primary at the start). Again with each change of
-    /// its trouble: killed, then loading; and at each fork that blocks it.
+    /// A node no longer serves as it should; subject: the node, such as `shared shard 1 node a`
+    /// (its cluster, shard and letter; `a` was the primary at the start). It happens again with
+    /// each change of condition (killed, then loading) and with each fork that blocks the node.
     NodeDown,
-    /// A node is healthy again; whom: the node.
+    /// A node is healthy again; subject: the node.
     NodeUp,
-    /// A replica is promoted; whom: the node.
+    /// A replica is promoted; subject: the node.
     Promoted,
-    /// A promotion has not helped: the new primary has the same trouble; whom: the node.
+    /// A promotion did not help: the new primary has the same trouble; subject: the node.
     PromotionUseless,
-    /// A full synchronisation begins; whom: the replica.
+    /// A full resync begins; subject: the replica.
     SyncBegins,
-    /// A full synchronisation is done; whom: the replica.
+    /// A full resync is done; subject: the replica.
     SyncDone,
-    /// A service ceases to capture or answer: no request that comes now can succeed; whom: the
-    /// service. Errors that only some requests meet, or that come later from full queues, are
+    /// A service stops capturing or answering: no request that arrives now can succeed; subject:
+    /// the service. Errors that only some requests meet, or that come later from full queues, are
     /// `errors-begin`.
     ServiceDown,
-    /// A service captures or answers again; whom: the service. Requests may still fail in queues
+    /// A service captures or answers again; subject: the service. Requests may still fail in queues
     /// that are full: see `errors-end`.
     ServiceUp,
-    /// A request finds no free worker of the service for the first time; whom: the service. It is
-    /// about workers, not about a client's pool of connections.
+    /// A request finds no free worker of the service for the first time; subject: the service. It
+    /// is about workers, not about a client's pool of connections.
     PoolEmpty,
-    /// The first minute in which at least one attempt in ten fails; whom: the service.
+    /// The first minute in which at least 10 % of attempts fail; subject: the service.
     ErrorsBegin,
-    /// The first minute in which at least nine attempts in ten fail; whom: the service.
+    /// The first minute in which at least 90 % of attempts fail; subject: the service.
     ErrorsHigh,
-    /// The minute after a run of minutes in which at least nine attempts in ten fail; whom: the
+    /// The minute after a run of minutes in which at least 90 % of attempts fail; subject: the
     /// service.
     ErrorsEase,
-    /// The minute after a run of minutes in which at least one attempt in ten fails; whom: the
+    /// The minute after a run of minutes in which at least 10 % of attempts fail; subject: the
     /// service.
     ErrorsEnd,
-    /// A service captures in its spool from now on; whom: the service.
+    /// A service captures in its spool from now on; subject: the service.
     SpoolOpens,
-    /// It writes to Redis again, and the replay of the spool begins; whom: the service.
+    /// It writes to Redis again, and the replay of the spool begins; subject: the service.
     SpoolCloses,
-    /// The last write of a spool is replayed; whom: the service.
+    /// The last write of a spool is replayed; subject: the service.
     SpoolEmpty,
-    /// The consumers of a queue are back at their pace; whom: the workload.
+    /// The consumers of a queue are back at full speed; subject: the workload.
     BacklogDrains,
-    /// The last job of a backlog is done; whom: the workload.
+    /// The last job of a backlog is worked off; subject: the workload.
     BacklogDone,
-    /// A health check's verdict is down; whom: the check, such as `ping check`, `write canary`.
+    /// A health check's verdict is down; subject: the check, such as `ping check`, `write canary`.
     CheckDown,
-    /// An alert rule fires, whether or not its page is heard; whom: the rule's name.
+    /// An alert rule fires, whether or not its page reaches anybody; subject: the rule's name.
     AlertFires,
-    /// Somebody is paged; whom: who or what paged.
+    /// Somebody is paged; subject: who or what paged.
     Paged,
-    /// Somebody notices without a page; whom: `on call`.
+    /// Somebody notices without a page; subject: `on call`.
     Noticed,
-    /// Somebody is at work; whom: `on call`.
+    /// Somebody has started to work on it; subject: `on call`.
     Acknowledged,
-    /// The cause is known and a step is chosen by it; whom: `on call`.
+    /// The cause is known and a step is chosen by it; subject: `on call`.
     CauseKnown,
-    /// People begin a step of the runbook; whom: its action, such as `fail-over`.
+    /// People begin a step of the runbook; subject: its action, such as `fail-over`.
     ActionBegins,
-    /// New nodes exist, and the data is copied to them; whom: `on call`.
+    /// New nodes exist, and the data is copied to them; subject: `on call`.
     CopyBegins,
-    /// A step has taken effect; whom: its action.
+    /// A step has taken effect; subject: its action.
     ActionDone,
-    /// People hold it for over; whom: `on call`.
+    /// People consider it over; subject: `on call`.
     StoodDown,
 }
 
@@ -96,17 +97,17 @@ pub enum What {
 /// minute in which nobody came says nothing.
 pub fn observed(service: &str, window: &Window) -> Vec<Moment> {
     let mut moments = Vec::new();
-    let mut add = |at: SimTime, what: What| {
-        let whom = service.to_owned();
-        moments.push(Moment { at, what, whom });
+    let mut add = |at: SimTime, kind: MomentKind| {
+        let subject = service.to_owned();
+        moments.push(Moment { at, kind, subject });
     };
     if let Some(at) = window.crowded_from {
-        add(at, What::PoolEmpty);
+        add(at, MomentKind::PoolEmpty);
     }
     let start = |minute: u64| SimTime::ZERO + SimDuration::from_mins(minute);
     for (least, begins, ends) in [
-        (SOME, What::ErrorsBegin, What::ErrorsEnd),
-        (MOST, What::ErrorsHigh, What::ErrorsEase),
+        (SOME, MomentKind::ErrorsBegin, MomentKind::ErrorsEnd),
+        (MOST, MomentKind::ErrorsHigh, MomentKind::ErrorsEase),
     ] {
         let mut failing = false;
         for minute in window
@@ -136,39 +137,39 @@ const SOME: f64 = 0.1;
 /// A share of failing attempts that leaves next to nothing.
 const MOST: f64 = 0.9;
 
-impl What {
+impl MomentKind {
     /// The name in a scenario file and in results.
     pub const fn name(self) -> &'static str {
         match self {
-            What::Fault => "fault",
-            What::NodeDown => "node-down",
-            What::NodeUp => "node-up",
-            What::Promoted => "promoted",
-            What::PromotionUseless => "promotion-useless",
-            What::SyncBegins => "sync-begins",
-            What::SyncDone => "sync-done",
-            What::ServiceDown => "service-down",
-            What::ServiceUp => "service-up",
-            What::PoolEmpty => "pool-empty",
-            What::ErrorsBegin => "errors-begin",
-            What::ErrorsHigh => "errors-high",
-            What::ErrorsEase => "errors-ease",
-            What::ErrorsEnd => "errors-end",
-            What::SpoolOpens => "spool-opens",
-            What::SpoolCloses => "spool-closes",
-            What::SpoolEmpty => "spool-empty",
-            What::BacklogDrains => "backlog-drains",
-            What::BacklogDone => "backlog-done",
-            What::CheckDown => "check-down",
-            What::AlertFires => "alert-fires",
-            What::Paged => "paged",
-            What::Noticed => "noticed",
-            What::Acknowledged => "acknowledged",
-            What::CauseKnown => "cause-known",
-            What::ActionBegins => "action-begins",
-            What::CopyBegins => "copy-begins",
-            What::ActionDone => "action-done",
-            What::StoodDown => "stood-down",
+            MomentKind::Fault => "fault",
+            MomentKind::NodeDown => "node-down",
+            MomentKind::NodeUp => "node-up",
+            MomentKind::Promoted => "promoted",
+            MomentKind::PromotionUseless => "promotion-useless",
+            MomentKind::SyncBegins => "sync-begins",
+            MomentKind::SyncDone => "sync-done",
+            MomentKind::ServiceDown => "service-down",
+            MomentKind::ServiceUp => "service-up",
+            MomentKind::PoolEmpty => "pool-empty",
+            MomentKind::ErrorsBegin => "errors-begin",
+            MomentKind::ErrorsHigh => "errors-high",
+            MomentKind::ErrorsEase => "errors-ease",
+            MomentKind::ErrorsEnd => "errors-end",
+            MomentKind::SpoolOpens => "spool-opens",
+            MomentKind::SpoolCloses => "spool-closes",
+            MomentKind::SpoolEmpty => "spool-empty",
+            MomentKind::BacklogDrains => "backlog-drains",
+            MomentKind::BacklogDone => "backlog-done",
+            MomentKind::CheckDown => "check-down",
+            MomentKind::AlertFires => "alert-fires",
+            MomentKind::Paged => "paged",
+            MomentKind::Noticed => "noticed",
+            MomentKind::Acknowledged => "acknowledged",
+            MomentKind::CauseKnown => "cause-known",
+            MomentKind::ActionBegins => "action-begins",
+            MomentKind::CopyBegins => "copy-begins",
+            MomentKind::ActionDone => "action-done",
+            MomentKind::StoodDown => "stood-down",
         }
     }
 }

@@ -5,7 +5,7 @@ use sim::{Intervals, SimDuration, SimTime};
 use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
 use demand::Control;
@@ -110,7 +110,7 @@ impl Service {
         self.passable.set(cx.now, or_spool(passable));
         let before = self.noticed.at(cx.now);
         self.noticed.set(cx.now, answer);
-        if cx.ledger.tells() {
+        if cx.ledger.is_tracing() {
             self.tell(answer, before, cx);
         }
         answer.captures()
@@ -131,12 +131,13 @@ impl Service {
             Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
         };
         if answer != before {
-            cx.ledger.say(cx.now, || format!("{}: {state}", self.name));
+            cx.ledger
+                .trace(cx.now, || format!("{}: {state}", self.name));
         }
         if answer.captures() != before.captures() {
             let what = match answer.captures() {
-                true => What::ServiceUp,
-                false => What::ServiceDown,
+                true => MomentKind::ServiceUp,
+                false => MomentKind::ServiceDown,
             };
             cx.ledger.moment(cx.now, what, &self.name);
         }
@@ -170,12 +171,12 @@ impl Service {
             return;
         }
         let (verb, what) = match open {
-            true => ("opens", What::SpoolOpens),
-            false => ("closes", What::SpoolCloses),
+            true => ("opens", MomentKind::SpoolOpens),
+            false => ("closes", MomentKind::SpoolCloses),
         };
         cx.ledger.moment(cx.now, what, &self.name);
         cx.ledger
-            .say(cx.now, || format!("{}: {verb} the spool", self.name));
+            .trace(cx.now, || format!("{}: {verb} the spool", self.name));
         cx.ledger
             .mark(cx.now, &self.name, || format!("spool {verb}"));
         self.spool = open;

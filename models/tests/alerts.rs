@@ -2,7 +2,7 @@
 
 mod support;
 
-use models::moment::What;
+use models::moment::MomentKind;
 use models::{Mode, TrialResult, streams};
 use sim::{Dist, SimDuration, SimTime, Streams};
 use support::{small_world, trial};
@@ -48,8 +48,8 @@ fn run(changes: &[(&str, &str)], rules: &str) -> TrialResult {
     lazy
 }
 
-fn times(result: &TrialResult, what: What) -> Vec<SimTime> {
-    let found = result.moments.iter().filter(|m| m.what == what);
+fn times(result: &TrialResult, what: MomentKind) -> Vec<SimTime> {
+    let found = result.moments.iter().filter(|m| m.kind == what);
     found.map(|m| m.at).collect()
 }
 
@@ -79,21 +79,32 @@ fn a_node_that_is_down_for_long_enough_pages() {
     let result = run(&[], &rule(down, "2min", ""));
     let seen = scrape_from(second(600));
     let expected = seen + SimDuration::from_mins(2);
-    assert_eq!(times(&result, What::AlertFires), [expected]);
-    assert_eq!(times(&result, What::Paged), [expected]);
-    let acknowledged = times(&result, What::Acknowledged);
+    assert_eq!(times(&result, MomentKind::AlertFires), [expected]);
+    assert_eq!(times(&result, MomentKind::Paged), [expected]);
+    let acknowledged = times(&result, MomentKind::Acknowledged);
     assert_eq!(acknowledged, [expected + SimDuration::from_mins(1)]);
     let result = run(&[], &rule(down, "31min", ""));
-    assert_eq!(times(&result, What::AlertFires), [], "it is back by then");
+    assert_eq!(
+        times(&result, MomentKind::AlertFires),
+        [],
+        "it is back by then"
+    );
 }
 
 #[test]
 fn a_shard_without_a_primary_pages_at_the_next_scrape() {
     let result = run(&[], &rule(r#"{ kind = "no-primary" }"#, "0s", ""));
-    assert_eq!(times(&result, What::AlertFires), [scrape_from(second(600))]);
+    assert_eq!(
+        times(&result, MomentKind::AlertFires),
+        [scrape_from(second(600))]
+    );
     let promoted = [("failover", r#"{ kind = "application" }"#)];
     let result = run(&promoted, &rule(r#"{ kind = "no-primary" }"#, "0s", ""));
-    assert_eq!(times(&result, What::AlertFires).len(), 1, "nobody promotes");
+    assert_eq!(
+        times(&result, MomentKind::AlertFires).len(),
+        1,
+        "nobody promotes"
+    );
 }
 
 #[test]
@@ -101,9 +112,12 @@ fn errors_count_by_their_share_in_the_window() {
     // From 10:00 on everything fails: 20 % of five minutes after one.
     let metric = r#"{ kind = "errors", service = "api", threshold = "20%", window = "5min" }"#;
     let result = run(&[], &rule(metric, "0s", ""));
-    assert_eq!(times(&result, What::AlertFires), [scrape_from(second(660))]);
-    let cause = result.moments.iter().find(|m| m.what == What::Paged);
-    assert_eq!(cause.unwrap().whom, "rule");
+    assert_eq!(
+        times(&result, MomentKind::AlertFires),
+        [scrape_from(second(660))]
+    );
+    let cause = result.moments.iter().find(|m| m.kind == MomentKind::Paged);
+    assert_eq!(cause.unwrap().subject, "rule");
 }
 
 #[test]
@@ -113,7 +127,10 @@ fn a_budget_burns_over_both_windows() {
         long = "1h", short = "5min" }"#;
     let metric = metric.replace('\n', " ");
     let result = run(&[], &rule(&metric, "0s", ""));
-    assert_eq!(times(&result, What::AlertFires), [scrape_from(second(960))]);
+    assert_eq!(
+        times(&result, MomentKind::AlertFires),
+        [scrape_from(second(960))]
+    );
     // Over by 40:00, it has left the short window at 45:00, and the rule is quiet though the hour
     // is as bad as ever.
     let quiet = |span: &&models::outcome::Span| span.state == "quiet";
@@ -129,7 +146,7 @@ fn memory_counts_from_its_crossing_on() {
     let fires = |threshold: &str, hold: &str| {
         let metric = format!("{{ kind = \"memory\", threshold = \"{threshold}\" }}");
         let result = run(&[BURST], &rule(&metric, hold, ""));
-        times(&result, What::AlertFires)[0]
+        times(&result, MomentKind::AlertFires)[0]
     };
     // 1700 MiB in 2 h and two keys of 10 KiB a second, 40 % of it on the fullest shard, of 914 MiB:
     // 20 % of the limit in 183 / (5.67 + 0.47) min.
@@ -149,12 +166,15 @@ const BURST: (&str, &str) = (
 #[test]
 fn the_forecast_fires_as_long_before_the_limit_as_it_looks_ahead() {
     let full = r#"{ kind = "memory", threshold = "100%" }"#;
-    let full = times(&run(&[BURST], &rule(full, "0s", "")), What::AlertFires)[0];
+    let full = times(
+        &run(&[BURST], &rule(full, "0s", "")),
+        MomentKind::AlertFires,
+    )[0];
     let ahead = |within: &str| {
         let metric =
             format!("{{ kind = \"memory-forecast\", window = \"10min\", within = \"{within}\" }}");
         let result = run(&[BURST], &rule(&metric, "0s", ""));
-        let fires = times(&result, What::AlertFires)[0];
+        let fires = times(&result, MomentKind::AlertFires)[0];
         (full - fires).as_secs_f64() / 60.0
     };
     for (within, minutes) in [("10min", 10.0), ("30min", 30.0)] {
@@ -171,22 +191,22 @@ fn a_rule_that_is_missed_or_blind_pages_nobody() {
     let down = r#"{ kind = "node-down" }"#;
     let missed = rule(down, "0s", "").replace("missed = \"0%\"", "missed = \"100%\"");
     let result = run(&[], &missed);
-    assert_eq!(times(&result, What::AlertFires).len(), 1);
-    assert_eq!(times(&result, What::Paged), []);
+    assert_eq!(times(&result, MomentKind::AlertFires).len(), 1);
+    assert_eq!(times(&result, MomentKind::Paged), []);
     let result = run(&[], &rule(down, "0s", ", blind = \"100%\""));
-    assert_eq!(times(&result, What::AlertFires), []);
+    assert_eq!(times(&result, MomentKind::AlertFires), []);
     // A gap from 5:00 to 25:00 hides the beginning only.
     let gap = ", blind_from = \"5min\", blind_for = \"20min\"";
     let result = run(&[], &rule(down, "0s", gap));
     assert_eq!(
-        times(&result, What::AlertFires),
+        times(&result, MomentKind::AlertFires),
         [scrape_from(second(1500))]
     );
     // One from 11:30 on interrupts the two minutes.
     let gap = ", blind_from = \"690s\", blind_for = \"20min\"";
     let result = run(&[], &rule(down, "2min", gap));
     let expected = scrape_from(second(690 + 1200)) + SimDuration::from_mins(2);
-    assert_eq!(times(&result, What::AlertFires), [expected]);
+    assert_eq!(times(&result, MomentKind::AlertFires), [expected]);
 }
 
 #[test]
@@ -196,18 +216,24 @@ fn a_false_alarm_costs_an_acknowledgement_and_a_look() {
     let quiet = [("fault", "[]"), ("horizon", r#""4h""#)];
     let result = run(&quiet, &rules);
     let (fires, paged) = (
-        times(&result, What::AlertFires),
-        times(&result, What::Paged),
+        times(&result, MomentKind::AlertFires),
+        times(&result, MomentKind::Paged),
     );
     assert!(!fires.is_empty(), "about two in four hours");
     assert_eq!(fires, paged);
     assert_eq!(result.outcome.downtime_true_s, 0.0);
     let minute = SimDuration::from_mins(1);
-    assert_eq!(times(&result, What::Acknowledged)[0], fires[0] + minute);
-    assert_eq!(times(&result, What::StoodDown)[0], fires[0] + minute * 6);
+    assert_eq!(
+        times(&result, MomentKind::Acknowledged)[0],
+        fires[0] + minute
+    );
+    assert_eq!(
+        times(&result, MomentKind::StoodDown)[0],
+        fires[0] + minute * 6
+    );
     // They come whatever the design.
     let other = [("fault", "[]"), ("redis.shards", "5")];
-    assert_eq!(times(&run(&other, &rules), What::AlertFires), fires);
+    assert_eq!(times(&run(&other, &rules), MomentKind::AlertFires), fires);
 }
 
 #[test]
@@ -217,13 +243,13 @@ fn false_alarms_of_the_last_day_make_people_slow() {
     let late = HANG_LATE;
     let waits = |fatigue: &str| {
         let result = run(&[late, ("people.fatigue", fatigue)], &rules);
-        let down = times(&result, What::ServiceDown)[0];
+        let down = times(&result, MomentKind::ServiceDown)[0];
         let page = scrape_from(down);
-        let false_before = times(&result, What::Paged)
+        let false_before = times(&result, MomentKind::Paged)
             .iter()
             .filter(|at| **at < page)
             .count();
-        let acknowledged = times(&result, What::Acknowledged);
+        let acknowledged = times(&result, MomentKind::Acknowledged);
         let at = acknowledged.into_iter().find(|at| *at > page).unwrap();
         ((at - page).as_secs_f64() / 60.0, false_before)
     };

@@ -85,7 +85,7 @@ fn a_volatile_policy_spares_what_never_expires_until_nothing_else_is_left() {
     let said = lines(&fast);
     let begins = said
         .iter()
-        .position(|line| line.contains("begins to evict"));
+        .position(|line| line.contains("starts to evict"));
     let refuses = said.iter().position(|line| line.contains("refuses writes"));
     assert!(
         begins.expect("it evicts") < refuses.expect("it runs dry"),

@@ -1,4 +1,4 @@
-//! The time of a full synchronisation against what a real Redis 7.0.15 took (see
+//! The time of a full resync against what a real Redis 7.0.15 took (see
 //! `models/failover/lab`).
 //!
 //! The constants are properties of the machine, so they are measured here, from five of the sixteen

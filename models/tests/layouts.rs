@@ -2,7 +2,7 @@
 
 mod support;
 
-use models::moment::{Moment, What};
+use models::moment::{Moment, MomentKind};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
 use support::{small_world, story_world, trial};
@@ -325,17 +325,17 @@ fn a_cell_starts_as_full_as_the_shared_cluster_and_fills_as_fast() {
     ];
     let filled = |layout: &str| {
         let result = trial(&with(&changes, layout), 1, Mode::Lazy);
-        let down = |moment: &&Moment| moment.what == What::ServiceDown;
+        let down = |moment: &&Moment| moment.kind == MomentKind::ServiceDown;
         let first = result.moments.iter().find(down).expect("it fills up");
-        let mut whom: Vec<&str> = result
+        let mut subject: Vec<&str> = result
             .moments
             .iter()
             .filter(down)
-            .map(|m| &*m.whom)
+            .map(|m| &*m.subject)
             .collect();
-        whom.sort_unstable();
-        whom.dedup();
-        (first.at.as_secs_f64(), whom.len())
+        subject.sort_unstable();
+        subject.dedup();
+        (first.at.as_secs_f64(), subject.len())
     };
     let (shared, services) = filled("{ kind = \"shared\" }");
     assert_eq!(services, 1);

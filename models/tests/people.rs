@@ -3,7 +3,7 @@
 
 mod support;
 
-use models::moment::What;
+use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 use sim::{SimDuration, SimTime};
 use support::{lines, small_world, trial};
@@ -54,19 +54,19 @@ fn run(changes: &[(&str, &str)], runbook: &[String]) -> TrialResult {
 
 /// When this happened first.
 #[track_caller]
-fn first(result: &TrialResult, what: What, whom: &str) -> SimTime {
-    let mut found = times(result, what, whom);
+fn first(result: &TrialResult, what: MomentKind, subject: &str) -> SimTime {
+    let mut found = times(result, what, subject);
     assert!(
         !found.is_empty(),
-        "no {what:?} of {whom}: {:?}",
+        "no {what:?} of {subject}: {:?}",
         lines(result)
     );
     found.remove(0)
 }
 
-fn times(result: &TrialResult, what: What, whom: &str) -> Vec<SimTime> {
+fn times(result: &TrialResult, what: MomentKind, subject: &str) -> Vec<SimTime> {
     let moments = result.moments.iter();
-    let found = moments.filter(|moment| moment.what == what && moment.whom == whom);
+    let found = moments.filter(|moment| moment.kind == what && moment.subject == subject);
     found.map(|moment| moment.at).collect()
 }
 
@@ -78,14 +78,14 @@ fn mins(n: u64) -> SimDuration {
 #[track_caller]
 fn helps(result: &TrialResult, action: &str) {
     let (begins, done) = (
-        first(result, What::ActionBegins, action),
-        first(result, What::ActionDone, action),
+        first(result, MomentKind::ActionBegins, action),
+        first(result, MomentKind::ActionDone, action),
     );
-    let up = times(result, What::ServiceUp, "api");
+    let up = times(result, MomentKind::ServiceUp, "api");
     let within = |at: &SimTime| begins < *at && *at <= done + SimDuration::from_secs(2);
     assert!(up.iter().any(within), "{up:?} {begins} {done}");
-    assert_eq!(times(result, What::ActionBegins, action).len(), 1);
-    let told = times(result, What::StoodDown, "on call");
+    assert_eq!(times(result, MomentKind::ActionBegins, action).len(), 1);
+    let told = times(result, MomentKind::StoodDown, "on call");
     assert_eq!(told, [done + mins(1)], "verified, and gone");
 }
 
@@ -96,8 +96,8 @@ fn restarted_servers_learn_the_owners_anew() {
     let helped = run(&changes, &[step(r#"{ kind = "restart-servers" }"#)]);
     helps(&helped, "restart-servers");
     let waited = run(&changes, &[step(r#"{ kind = "wait" }"#)]);
-    let up = first(&waited, What::ServiceUp, "api");
-    assert!(up > first(&helped, What::ServiceUp, "api") + mins(60));
+    let up = first(&waited, MomentKind::ServiceUp, "api");
+    assert!(up > first(&helped, MomentKind::ServiceUp, "api") + mins(60));
 }
 
 const CLUSTER_BUS: &str = r#"{ kind = "cluster-bus", version = "redis-7.0", node_timeout = "5s",
@@ -113,9 +113,9 @@ const STUBBORN: &str = r#"[{ name = "api", workers = 64, queue_limit = 4096,
 #[test]
 fn restarted_servers_do_not_mend_redis() {
     let result = run(&[HANG], &[step(r#"{ kind = "restart-servers" }"#)]);
-    let restarts = times(&result, What::ActionDone, "restart-servers");
+    let restarts = times(&result, MomentKind::ActionDone, "restart-servers");
     assert!(restarts.len() > 5, "again and again: {restarts:?}");
-    let up = first(&result, What::ServiceUp, "api");
+    let up = first(&result, MomentKind::ServiceUp, "api");
     assert_eq!(
         up,
         SimTime::ZERO + mins(190),
@@ -127,8 +127,8 @@ fn restarted_servers_do_not_mend_redis() {
 fn a_restarted_node_that_hung_reads_its_data_and_serves() {
     let result = run(&[HANG], &[step(r#"{ kind = "restart-nodes" }"#)]);
     helps(&result, "restart-nodes");
-    let begins = first(&result, What::ActionBegins, "restart-nodes");
-    let up = first(&result, What::ServiceUp, "api");
+    let begins = first(&result, MomentKind::ActionBegins, "restart-nodes");
+    let up = first(&result, MomentKind::ServiceUp, "api");
     let waits = up - (begins + mins(1));
     let delay = SimDuration::from_secs(5);
     assert!(waits > delay, "it is started again, and reads: {waits}");
@@ -170,15 +170,15 @@ fn a_failover_of_a_full_shard_is_useless() {
 fn a_higher_limit_lets_writes_in_at_once() {
     let action = r#"{ kind = "raise-maxmemory", to = "1.2x" }"#;
     let result = run(&[FULL], &[step(action)]);
-    let done = first(&result, What::ActionDone, "raise-maxmemory");
-    assert_eq!(first(&result, What::ServiceUp, "api"), done);
+    let done = first(&result, MomentKind::ActionDone, "raise-maxmemory");
+    assert_eq!(first(&result, MomentKind::ServiceUp, "api"), done);
 }
 
 #[test]
 fn a_limit_above_the_memory_ends_in_a_stall() {
     let action = r#"{ kind = "raise-maxmemory", to = "10x" }"#;
     let result = run(&[FULL], &[step(action)]);
-    let raised = first(&result, What::ActionDone, "raise-maxmemory");
+    let raised = first(&result, MomentKind::ActionDone, "raise-maxmemory");
     let stalls = |(at, line): &&(SimTime, String)| *at > raised && line.contains("stalled");
     assert!(result.trace.iter().any(|line| stalls(&line)));
 }
@@ -187,12 +187,12 @@ fn a_limit_above_the_memory_ends_in_a_stall() {
 fn deleted_keys_make_room_and_growth_goes_on() {
     let action = r#"{ kind = "delete-keys", workload = "log", share = "20%" }"#;
     let result = run(&[FULL], &[step(action)]);
-    let done = times(&result, What::ActionDone, "delete-keys");
-    assert_eq!(first(&result, What::ServiceUp, "api"), done[0]);
+    let done = times(&result, MomentKind::ActionDone, "delete-keys");
+    assert_eq!(first(&result, MomentKind::ServiceUp, "api"), done[0]);
     assert!(done.len() > 1, "it fills up again, and is emptied again");
     let nothing = r#"{ kind = "delete-keys", workload = "log", share = "0%" }"#;
     let result = run(&[FULL], &[step(nothing)]);
-    assert!(times(&result, What::ServiceUp, "api").is_empty());
+    assert!(times(&result, MomentKind::ServiceUp, "api").is_empty());
 }
 
 /// Pages at half of the limit, and names it.
@@ -228,8 +228,8 @@ fn larger_nodes_take_over_with_their_data() {
     let result = run(&[FULL], &[step(action)]);
     helps(&result, "resize");
     let (begins, done) = (
-        first(&result, What::ActionBegins, "resize"),
-        first(&result, What::ActionDone, "resize"),
+        first(&result, MomentKind::ActionBegins, "resize"),
+        first(&result, MomentKind::ActionDone, "resize"),
     );
     assert!(done > begins + mins(1), "the copy comes on top");
 }
@@ -248,17 +248,20 @@ fn a_step_that_has_not_helped_is_followed_by_the_next_and_the_list_by_itself() {
         &[HANG],
         &[wait, again, step(r#"{ kind = "restart-servers" }"#)],
     );
-    let down = first(&result, What::ServiceDown, "api");
+    let down = first(&result, MomentKind::ServiceDown, "api");
     let at = |minutes: &[u64]| minutes.iter().map(|m| down + mins(*m)).collect::<Vec<_>>();
     // 1 notice, 1 acknowledge, 2 diagnose; 1 takes, 1 verify; then 2 diagnose again.
-    let waits = times(&result, What::ActionBegins, "wait");
+    let waits = times(&result, MomentKind::ActionBegins, "wait");
     assert_eq!(waits[..2], at(&[4, 6])[..]);
-    let restarts = times(&result, What::ActionBegins, "restart-servers");
+    let restarts = times(&result, MomentKind::ActionBegins, "restart-servers");
     assert_eq!(restarts[0], down + mins(10));
     // Over again, after a diagnosis by people who know the system by now.
     assert_eq!(waits[2], down + mins(13));
-    assert_eq!(times(&result, What::Noticed, "on call"), at(&[1]));
-    assert_eq!(times(&result, What::Acknowledged, "on call"), at(&[2]));
+    assert_eq!(times(&result, MomentKind::Noticed, "on call"), at(&[1]));
+    assert_eq!(
+        times(&result, MomentKind::Acknowledged, "on call"),
+        at(&[2])
+    );
 }
 
 #[test]
@@ -266,14 +269,14 @@ fn a_decision_takes_its_time_and_is_dropped_when_all_is_well() {
     let wait = step(r#"{ kind = "fail-over" }"#);
     let decide = r#"decide = { kind = "constant", value = "7min" }, action"#;
     let result = run(&[HANG], &[wait.replace("action", decide)]);
-    let down = first(&result, What::ServiceDown, "api");
-    let begins = first(&result, What::ActionBegins, "fail-over");
+    let down = first(&result, MomentKind::ServiceDown, "api");
+    let begins = first(&result, MomentKind::ActionBegins, "fail-over");
     assert_eq!(begins, down + mins(11));
     let short = (HANG.0, &*HANG.1.replace("3h", "10min"));
     let result = run(&[short], &[wait.replace("action", decide)]);
-    assert!(times(&result, What::ActionBegins, "fail-over").is_empty());
+    assert!(times(&result, MomentKind::ActionBegins, "fail-over").is_empty());
     assert_eq!(
-        times(&result, What::StoodDown, "on call"),
+        times(&result, MomentKind::StoodDown, "on call"),
         [down + mins(11)]
     );
 }
@@ -286,7 +289,7 @@ fn conditions_and_chances_leave_steps_out() {
     let taken = |condition: &str| {
         let runbook = [only(condition), step(r#"{ kind = "restart-nodes" }"#)];
         let result = run(&[HANG], &runbook);
-        !times(&result, What::ActionBegins, "fail-over").is_empty()
+        !times(&result, MomentKind::ActionBegins, "fail-over").is_empty()
     };
     for (condition, expected) in [
         (r#"when = ["unnamed"]"#, true),
@@ -305,11 +308,16 @@ fn conditions_and_chances_leave_steps_out() {
 fn who_has_no_runbook_watches_until_it_is_over() {
     let result = run(&[HANG], &[]);
     assert_eq!(
-        first(&result, What::ServiceUp, "api"),
+        first(&result, MomentKind::ServiceUp, "api"),
         SimTime::ZERO + mins(190)
     );
-    assert!(result.moments.iter().all(|m| m.what != What::ActionBegins));
-    assert_eq!(times(&result, What::StoodDown, "on call").len(), 1);
+    assert!(
+        result
+            .moments
+            .iter()
+            .all(|m| m.kind != MomentKind::ActionBegins)
+    );
+    assert_eq!(times(&result, MomentKind::StoodDown, "on call").len(), 1);
 }
 
 #[test]
@@ -325,7 +333,8 @@ fn the_hour_of_day_decides_how_soon_somebody_comes() {
         let mut changes = ALONE.to_vec();
         changes.extend([HANG, ("people", &*people)]);
         let result = trial(&small_world(&changes), 2, Mode::Lazy);
-        first(&result, What::Acknowledged, "on call") - first(&result, What::Noticed, "on call")
+        first(&result, MomentKind::Acknowledged, "on call")
+            - first(&result, MomentKind::Noticed, "on call")
     };
     assert_eq!(acknowledged(&hour("\"3x\"", 0)), mins(3));
     assert_eq!(acknowledged(&hour("\"3x\"", 1)), mins(1));

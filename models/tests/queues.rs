@@ -2,7 +2,7 @@
 
 mod support;
 
-use models::moment::What;
+use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 use sim::Bytes;
 use support::{small_world, trial};
@@ -34,15 +34,15 @@ fn slow(fault: &str, people: &str, mode: Mode) -> TrialResult {
     trial(&world, 1, mode)
 }
 
-fn minute(result: &TrialResult, what: What) -> f64 {
-    let found = result.moments.iter().find(|moment| moment.what == what);
+fn minute(result: &TrialResult, what: MomentKind) -> f64 {
+    let found = result.moments.iter().find(|moment| moment.kind == what);
     let at = found
         .unwrap_or_else(|| panic!("{} happens", what.name()))
         .at;
     at.as_secs_f64() / 60.0
 }
 
-const MEND: &str = r#"{ action = { kind = "mend-consumers", workload = "cache" },
+const RESTORE: &str = r#"{ action = { kind = "restore-consumers", workload = "cache" },
     takes = { kind = "constant", value = "2min" } }"#;
 
 /// Jobs a second that pile up, and those by which consumers at their pace outrun what comes in.
@@ -54,8 +54,8 @@ fn a_backlog_takes_as_long_to_drain_as_it_took_to_fill_times_the_rates() {
     let lasts = r#", lasts = "5min""#;
     let result = slow(lasts, "", Mode::Lazy);
     let (back, done) = (
-        minute(&result, What::BacklogDrains),
-        minute(&result, What::BacklogDone),
+        minute(&result, MomentKind::BacklogDrains),
+        minute(&result, MomentKind::BacklogDone),
     );
     assert_eq!(back, 65.0);
     let expected = 5.0 * FILLS / DRAINS;
@@ -69,8 +69,8 @@ fn a_backlog_takes_as_long_to_drain_as_it_took_to_fill_times_the_rates() {
 
 #[test]
 fn redis_is_full_when_the_rates_say_so_and_serves_as_soon_as_jobs_are_taken_out() {
-    let result = slow("", MEND, Mode::Lazy);
-    let full = minute(&result, What::ServiceDown);
+    let result = slow("", RESTORE, Mode::Lazy);
+    let full = minute(&result, MomentKind::ServiceDown);
     // What is free after an hour of 2 keys a second (clients and tables take 10 MiB), over what
     // a job takes, at the rate of the backlog.
     let world = small_world(&[]);
@@ -78,11 +78,14 @@ fn redis_is_full_when_the_rates_say_so_and_serves_as_soon_as_jobs_are_taken_out(
     let free = 1536.0 - 900.0 - 10.0 - 2.0 * 3600.0 * job;
     let expected = 60.0 + free / job / (FILLS + 2.0) / 60.0;
     assert!((full - expected).abs() < 0.2, "{full:.2} of {expected:.2}");
-    let mended = minute(&result, What::BacklogDrains);
+    let mended = minute(&result, MomentKind::BacklogDrains);
     assert!((mended - full - 25.0).abs() < 0.1, "{mended:.2}");
-    let again = minute(&result, What::ServiceUp);
+    let again = minute(&result, MomentKind::ServiceUp);
     assert!(again - mended < 1.0, "{again:.2} after {mended:.2}");
-    let (took, filled) = (minute(&result, What::BacklogDone) - mended, full - 60.0);
+    let (took, filled) = (
+        minute(&result, MomentKind::BacklogDone) - mended,
+        full - 60.0,
+    );
     let expected = filled * FILLS / DRAINS;
     assert!(
         (took / expected - 1.0).abs() < 0.03,
@@ -92,14 +95,14 @@ fn redis_is_full_when_the_rates_say_so_and_serves_as_soon_as_jobs_are_taken_out(
 
 #[test]
 fn twice_the_consumers_drain_four_times_as_fast() {
-    let twice = MEND.replace(" },\n", ", factor = \"2x\" },\n");
-    assert_ne!(twice, MEND);
-    let drains = |mend: &str| {
-        let result = slow("", mend, Mode::Lazy);
-        minute(&result, What::BacklogDone) - minute(&result, What::BacklogDrains)
+    let twice = RESTORE.replace(" },\n", ", factor = \"2x\" },\n");
+    assert_ne!(twice, RESTORE);
+    let drains = |help: &str| {
+        let result = slow("", help, Mode::Lazy);
+        minute(&result, MomentKind::BacklogDone) - minute(&result, MomentKind::BacklogDrains)
     };
     // 300 - 100 jobs a second in place of 150 - 100.
-    let (once, twice) = (drains(MEND), drains(&twice));
+    let (once, twice) = (drains(RESTORE), drains(&twice));
     assert!((once / twice - 4.0).abs() < 0.05, "{once} and {twice} min");
 }
 
@@ -107,12 +110,12 @@ fn twice_the_consumers_drain_four_times_as_fast() {
 fn deleting_keys_takes_its_part_of_the_backlog() {
     let delete = r#"{ action = { kind = "delete-keys", workload = "cache", share = "50%" },
         takes = { kind = "constant", value = "1s" } }, "#;
-    let mend = MEND.replace(" },\n", " }, follows_up = true,\n");
+    let step = RESTORE.replace(" },\n", " }, follows_up = true,\n");
     let drains = |runbook: &str| {
         let result = slow("", runbook, Mode::Lazy);
-        minute(&result, What::BacklogDone) - minute(&result, What::BacklogDrains)
+        minute(&result, MomentKind::BacklogDone) - minute(&result, MomentKind::BacklogDrains)
     };
-    let (whole, half) = (drains(MEND), drains(&format!("{delete}{mend}")));
+    let (whole, half) = (drains(RESTORE), drains(&format!("{delete}{step}")));
     // For a minute and more, until the step that follows up, jobs come in again.
     let more = 3.1 * FILLS / DRAINS;
     let expected = whole / 2.0 + more;
@@ -121,7 +124,7 @@ fn deleting_keys_takes_its_part_of_the_backlog() {
 
 #[test]
 fn lazy_is_eager_with_a_queue() {
-    for (fault, people) in [("", MEND), (r#", lasts = "8min""#, "")] {
+    for (fault, people) in [("", RESTORE), (r#", lasts = "8min""#, "")] {
         assert_eq!(
             slow(fault, people, Mode::Lazy),
             slow(fault, people, Mode::Eager)

@@ -14,7 +14,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use models::moment::What;
+use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
 use models::spec::service::SpoolSpec;
@@ -146,8 +146,8 @@ fn random_worlds_are_worth_looking_at() {
     fn told(result: &TrialResult, words: &str) -> bool {
         result.trace.iter().any(|(_, line)| line.contains(words))
     }
-    fn happened(result: &TrialResult, what: What) -> bool {
-        result.moments.iter().any(|moment| moment.what == what)
+    fn happened(result: &TrialResult, what: MomentKind) -> bool {
+        result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
     let seen: [(&str, u64, Seen); 20] = [
@@ -155,23 +155,27 @@ fn random_worlds_are_worth_looking_at() {
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
         ("a spool in use", 10, |r| r.outcome.spooled > 0),
-        ("one replayed", 10, |r| happened(r, What::SpoolEmpty)),
+        ("one replayed", 10, |r| happened(r, MomentKind::SpoolEmpty)),
         ("one not yet", 3, |r| r.outcome.spool_left > 0),
         ("lost visits", 10, |r| r.outcome.lost > 0),
         ("an election", 10, |r| told(r, "asks for votes")),
-        ("a full copy", 10, |r| {
-            told(r, "full synchronisation begins")
-        }),
+        ("a full copy", 10, |r| told(r, "full resync begins")),
         ("a fork that blocks", 10, |r| told(r, "a fork blocks it")),
         ("a full disk", 10, |r| told(r, "disk full")),
-        ("a failed save", 10, |r| told(r, "its save fails")),
+        ("a failed save", 10, |r| told(r, "its save failed")),
         ("a good one after it", 1, |r| told(r, ": saved")),
         ("too many copied pages", 1, |r| told(r, "pages copied for")),
         ("slow subscribers", 10, |r| told(r, "stop reading")),
-        ("an alert that fired", 40, |r| happened(r, What::AlertFires)),
-        ("an action done", 40, |r| happened(r, What::ActionDone)),
+        ("an alert that fired", 40, |r| {
+            happened(r, MomentKind::AlertFires)
+        }),
+        ("an action done", 40, |r| {
+            happened(r, MomentKind::ActionDone)
+        }),
         ("a backlog", 10, |r| told(r, "consumers of cache are slow")),
-        ("one worked off", 5, |r| happened(r, What::BacklogDone)),
+        ("one worked off", 5, |r| {
+            happened(r, MomentKind::BacklogDone)
+        }),
         ("cut off", 10, |r| told(r, "subscribers are cut off")),
     ];
     let mut worlds = [0; 20];
@@ -376,7 +380,7 @@ fn monitoring(rng: &mut Rng) -> Vec<Change> {
         "{ kind = \"fail-over\" }",
         "{ kind = \"delete-keys\", workload = \"log\", share = \"30%\" }",
         "{ kind = \"stop-growth\", workload = \"log\" }",
-        "{ kind = \"mend-consumers\", workload = \"cache\" }",
+        "{ kind = \"restore-consumers\", workload = \"cache\" }",
         "{ kind = \"scale-servers\", service = \"api\", factor = \"2x\" }",
         "{ kind = \"resize\", factor = \"2x\", from = \"80%\" }",
         "{ kind = \"rebuild\", factor = \"1.5x\" }",

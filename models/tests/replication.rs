@@ -56,7 +56,7 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
         (lost - expected).abs() < 4.0 * expected.sqrt(),
         "{lost} of {expected}"
     );
-    assert_eq!(said(&result, "its own writes diverge"), 1);
+    assert_eq!(said(&result, "its own writes divergedd"), 1);
     // When the network is mended makes no difference to what had been taken.
     let later = cut_off("55s", "hosts", "");
     assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);
@@ -101,7 +101,7 @@ fn copied_from_a_source_that_hangs(diskless: bool, hang: &str) -> (Vec<f64>, Vec
         lines.map(|(at, _)| at.as_secs_f64()).collect()
     };
     (
-        at("full synchronisation begins"),
+        at("full resync begins"),
         at("shared shard 1 node b: in sync"),
     )
 }
@@ -156,8 +156,9 @@ fn a_service_that_waits_for_a_replica_loses_nothing_to_a_cut() {
         );
         trial(&story_world(&story), 3, mode)
     };
-    let wait =
-        |short: &str| format!(r#"wait = {{ replicas = 1, timeout = "100ms", short = "{short}" }}"#);
+    let wait = |short: &str| {
+        format!(r#"wait = {{ replicas = 1, timeout = "100ms", on_timeout = "{short}" }}"#)
+    };
     let unacknowledged =
         |result: &TrialResult| result.outcome.failed[Cause::Unacknowledged as usize];
     let hasty = cut("", Mode::Lazy);
@@ -223,7 +224,7 @@ fn a_deposed_primary_that_hung_goes_on_only_if_nobody_wrote_to_it() {
             said(&result, &format!("{node}partial synchronisation")),
             said(
                 &result,
-                &format!("{node}asks for a full synchronisation: its own writes"),
+                &format!("{node}requests a full resync: its own writes"),
             ),
         )
     };
@@ -325,7 +326,7 @@ fn replicas_that_ask_together_share_a_child_and_one_that_is_late_waits() {
     let begins: Vec<_> = result
         .trace
         .iter()
-        .filter(|(_, line)| line.contains("full synchronisation begins"))
+        .filter(|(_, line)| line.contains("full resync begins"))
         .collect();
     assert_eq!(begins.len(), 2, "{:?}", result.trace);
     assert_eq!(begins[0].0, begins[1].0, "one child for both");
@@ -410,7 +411,7 @@ fn in_random_worlds_offsets_hold_and_opening_everything_changes_nothing() {
             trial(&spec, seed, Mode::Eager),
             "world {seed}:\n{story}"
         );
-        full += said(&result, "full synchronisation begins");
+        full += said(&result, "full resync begins");
         partial += said(&result, "partial synchronisation");
         lost += result.outcome.acked_lost;
     }

@@ -4,7 +4,7 @@
 mod support;
 
 use models::TrialOutcome;
-use models::moment::What;
+use models::moment::MomentKind;
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult};
 use sim::quantity::PerSec;
@@ -29,8 +29,8 @@ fn told(result: &TrialResult, after: &str) -> u64 {
     words.filter_map(|word| word.parse::<u64>().ok()).sum()
 }
 
-fn times(result: &TrialResult, what: What) -> Vec<SimTime> {
-    let moments = result.moments.iter().filter(|moment| moment.what == what);
+fn times(result: &TrialResult, what: MomentKind) -> Vec<SimTime> {
+    let moments = result.moments.iter().filter(|moment| moment.kind == what);
     moments.map(|moment| moment.at).collect()
 }
 
@@ -56,10 +56,10 @@ fn everything_that_the_spool_took_is_replayed() {
 /// From closings to empty spools, all added up; `None` if a spool was opened before it was empty.
 fn replaying(result: &TrialResult) -> Option<f64> {
     let (closes, empty) = (
-        times(result, What::SpoolCloses),
-        times(result, What::SpoolEmpty),
+        times(result, MomentKind::SpoolCloses),
+        times(result, MomentKind::SpoolEmpty),
     );
-    let opens = times(result, What::SpoolOpens);
+    let opens = times(result, MomentKind::SpoolOpens);
     let apart = opens.iter().zip(&empty).all(|(_, empty)| {
         let open = opens.iter().filter(|at| *at <= empty).count();
         let closed = closes.iter().filter(|at| *at <= empty).count();

@@ -1,4 +1,4 @@
-//! Outages told in a few lines, each with its trace kept beside it and reviewed like code.
+//! Outages described in a few lines, each with its trace kept beside it and reviewed like code.
 //!
 //! A story is a TOML file in `tests/stories`: what it changes of `tests/worlds/small.toml` (tables
 //! are merged, all else is replaced), which trial is told, and sentences that must come in this

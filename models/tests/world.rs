@@ -267,7 +267,7 @@ fn a_disk_that_fills_while_a_child_writes_fails_that_save_in_both_ways() {
         assert!(
             lines(&lazy)
                 .iter()
-                .any(|line| line.contains("its save fails"))
+                .any(|line| line.contains("its save failed"))
         );
         assert_eq!(lazy, trial(&spec, number, Mode::Eager), "trial {number}");
     }

@@ -1,4 +1,4 @@
-//! The paper: tables, charts and reports. Pure data in, bytes out; one function writes files.
+//! Tables, charts and reports. Pure data in, bytes out; one function writes files.
 //!
 //! ```text
 //! Table ──► text, Markdown, CSV, HTML          table.rs + text.rs, markdown.rs, csv.rs, html.rs

@@ -89,7 +89,7 @@ fn dressed(line: &str, dress: &str, options: &TextOptions) -> String {
 }
 
 /// A column's natural width, and the least that leaves every word and number in one piece.
-struct Wish {
+struct ColumnWidth {
     natural: usize,
     least: usize,
     words: bool,
@@ -98,13 +98,13 @@ struct Wish {
 /// The natural widths where they fit. Where not, words wrap first as long as they stay readable,
 /// then intervals go under their values, then words wrap as far as they can.
 fn column_widths(table: &Table, limit: usize) -> Vec<usize> {
-    let wishes: Vec<Wish> = (0..table.columns.len())
+    let wanted: Vec<ColumnWidth> = (0..table.columns.len())
         .map(|index| wish(table, index))
         .collect();
-    let mut widths: Vec<usize> = wishes.iter().map(|wish| wish.natural).collect();
+    let mut widths: Vec<usize> = wanted.iter().map(|wish| wish.natural).collect();
     let room = limit.saturating_sub(GAP * widths.len().saturating_sub(1));
     shrink(&mut widths, room, |index| {
-        if wishes[index].words {
+        if wanted[index].words {
             READABLE
         } else {
             usize::MAX
@@ -112,25 +112,25 @@ fn column_widths(table: &Table, limit: usize) -> Vec<usize> {
     });
     while widths.iter().sum::<usize>() > room {
         let stackable = (0..widths.len())
-            .filter(|&index| !wishes[index].words && widths[index] > wishes[index].least);
-        match stackable.max_by_key(|&index| widths[index] - wishes[index].least) {
-            Some(index) => widths[index] = wishes[index].least,
+            .filter(|&index| !wanted[index].words && widths[index] > wanted[index].least);
+        match stackable.max_by_key(|&index| widths[index] - wanted[index].least) {
+            Some(index) => widths[index] = wanted[index].least,
             None => break,
         }
     }
-    shrink(&mut widths, room, |index| wishes[index].least);
-    give_back(&mut widths, &wishes, room);
+    shrink(&mut widths, room, |index| wanted[index].least);
+    give_back(&mut widths, &wanted, room);
     widths
 }
 
-fn wish(table: &Table, index: usize) -> Wish {
+fn wish(table: &Table, index: usize) -> ColumnWidth {
     let mut texts = vec![table.columns[index].heading()];
     texts.extend(table.rows.iter().map(|row| unbroken(&row[index])));
     let natural = texts.iter().map(|text| columns(text)).max().unwrap_or(0);
     let word = |text: &String| text.split(' ').map(columns).max().unwrap_or(0);
     let longest = texts.iter().map(word).max().unwrap_or(0);
     let words = table.columns[index].align == Align::Left;
-    Wish {
+    ColumnWidth {
         natural,
         least: longest.clamp(NARROWEST, 28).min(natural),
         words,
@@ -149,8 +149,8 @@ fn shrink(widths: &mut [usize], room: usize, floor: impl Fn(usize) -> usize) {
 }
 
 /// Words take what room is left.
-fn give_back(widths: &mut [usize], wishes: &[Wish], room: usize) {
-    for (index, wish) in wishes.iter().enumerate().filter(|(_, wish)| wish.words) {
+fn give_back(widths: &mut [usize], wanted: &[ColumnWidth], room: usize) {
+    for (index, wish) in wanted.iter().enumerate().filter(|(_, wish)| wish.words) {
         let left = room.saturating_sub(widths.iter().sum());
         widths[index] = (widths[index] + left).min(wish.natural);
     }

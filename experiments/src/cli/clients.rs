@@ -1,4 +1,4 @@
-//! `outage clients`: what each client library makes of a primary that hangs or is killed.
+//! `outage clients`: compares client libraries while a primary hangs or is killed.
 
 use crate::clients::{rows, table};
 use crate::error::TRIALS_FAILED;

@@ -173,7 +173,7 @@ fn compose(
     let bytes = output::json::value(manifest)?;
     write_all(directory, &[("manifest.json", &bytes)])?;
     let rows = Rows::read(directory)?;
-    let story = tell_typical(study, &rows, limits);
+    let story = trace_typical(study, &rows, limits);
     let report = report::compose(&rows, story.as_ref(), &study.plan.objectives)?;
     let files: Vec<(&str, &[u8])> = report
         .files
@@ -186,7 +186,7 @@ fn compose(
 
 /// Runs the typical trial of the baseline once more, for its story. A report without it is better
 /// than none.
-fn tell_typical(
+fn trace_typical(
     study: &Study,
     rows: &Rows,
     (limits, stop): (&Limits, &AtomicBool),

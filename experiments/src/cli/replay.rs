@@ -38,35 +38,39 @@ pub fn run(arguments: &ReplayArguments) -> super::Done {
     let results = arguments.out.as_deref();
     let results = results.map(|target| Results::claim(target, &CONTENTS));
     let results = results.transpose()?;
-    let mut told = Told::default();
-    let ended = all(arguments, interrupt.stop(), &mut told);
+    let mut output = ReplayOutput::default();
+    let ended = all(arguments, interrupt.stop(), &mut output);
     let interrupted = matches!(ended, Err(Error::Interrupted));
     match ended {
-        Err(error @ Error::Interrupted) if told.lines.is_empty() => {
+        Err(error @ Error::Interrupted) if output.lines.is_empty() => {
             terminal::message(&error.to_string());
             return Ok(interrupt.exit_code());
         }
-        Ok(()) | Err(Error::Interrupted) => tell(arguments, &told)?,
+        Ok(()) | Err(Error::Interrupted) => print_output(arguments, &output)?,
         Err(error) => return Err(error),
     }
     if let (Some(results), Some(target)) = (results, &arguments.out) {
-        let place = keep(results, &told, interrupted)?.unwrap_or_else(|| target.clone());
+        let place = keep(results, &output, interrupted)?.unwrap_or_else(|| target.clone());
         terminal::message(&format!("written to {}", place.display()));
     }
     if interrupted {
-        let count = told.lines.len();
+        let count = output.lines.len();
         terminal::message(&format!("interrupted: {count} checks were judged before"));
         return Ok(interrupt.exit_code());
     }
-    Ok(match told.failed {
+    Ok(match output.failed {
         true => TRIALS_FAILED,
-        false => u8::from(told.lines.iter().any(|line| !line.pass)),
+        false => u8::from(output.lines.iter().any(|line| !line.pass)),
     })
 }
 
 /// Everything that is asked for, one after the other. A trial that fails costs the mode of its
 /// scenario, and no other.
-fn all(arguments: &ReplayArguments, stop: &AtomicBool, told: &mut Told) -> Result<(), Error> {
+fn all(
+    arguments: &ReplayArguments,
+    stop: &AtomicBool,
+    output: &mut ReplayOutput,
+) -> Result<(), Error> {
     let mut sources = Sources::default();
     let names: Vec<&str> = match arguments.scenario.as_str() {
         "all" => built_in(),
@@ -77,14 +81,14 @@ fn all(arguments: &ReplayArguments, stop: &AtomicBool, told: &mut Told) -> Resul
         if let Some(file) = &arguments.what_if {
             let fragment = scenario::read(&mut sources, file, &[], Path::new(""))?.root;
             let text = what_if(&replay, &sources, &fragment, (arguments, stop));
-            if let Some(text) = told.unless_failed(text)? {
-                told.text.push_str(&text);
+            if let Some(text) = output.unless_failed(text)? {
+                output.text.push_str(&text);
             }
             continue;
         }
         for kind in kinds(arguments) {
-            let judged = judged(&replay, kind, (arguments, stop), &sources, told);
-            told.unless_failed(judged)?;
+            let judged = judged(&replay, kind, (arguments, stop), &sources, output);
+            output.unless_failed(judged)?;
         }
     }
     Ok(())
@@ -101,9 +105,9 @@ const CONTENTS: Contents = Contents {
     },
 };
 
-/// What there is to tell so far.
+/// The output so far.
 #[derive(Default)]
-struct Told {
+struct ReplayOutput {
     /// Stories of single trials, and differences.
     text: String,
     lines: Vec<Line>,
@@ -115,7 +119,7 @@ struct Told {
     failed: bool,
 }
 
-impl Told {
+impl ReplayOutput {
     /// What a mode of a scenario yields; nothing if one of its trials failed, which is said.
     fn unless_failed<T>(&mut self, yielded: Result<T, Error>) -> Result<Option<T>, Error> {
         match yielded {
@@ -140,7 +144,7 @@ impl<'a> Waiting<'a> {
     fn new(what: &str, runs: u64, stop: &'a AtomicBool, limits: Limits) -> Waiting<'a> {
         let mut bar = Bar::new("trials", runs);
         match terminal::watched() {
-            true => bar.tell(what),
+            true => bar.show(what),
             false => terminal::message(&format!("{what}: simulating")),
         }
         Waiting { bar, stop, limits }
@@ -173,7 +177,7 @@ fn judged(
     kind: Kind,
     (arguments, stop): (&ReplayArguments, &AtomicBool),
     sources: &Sources,
-    into: &mut Told,
+    into: &mut ReplayOutput,
 ) -> Result<(), Error> {
     let world = replay.world(kind, None);
     let world = world.map_err(|problems| Error::input(sources, problems))?;
@@ -189,26 +193,27 @@ fn judged(
     let what = format!("{}, {}", replay.name, kind.name());
     let limits = arguments.limits.limits();
     let waiting = Waiting::new(&what, count * worlds, stop, limits);
-    let told = trials(&what, &world, arguments.seed, count, &waiting);
-    let told = told.map_err(|error| with_command(error, replay, kind, arguments))?;
+    let output = trials(&what, &world, arguments.seed, count, &waiting);
+    let output = output.map_err(|error| with_command(error, replay, kind, arguments))?;
     if kind == Kind::Scripted || arguments.blind {
         let name = &replay.name;
-        let sentences = missing(&replay.spec, &told).into_iter();
+        let sentences = missing(&replay.spec, &output).into_iter();
         into.missing
             .extend(sentences.map(|sentence| format!("{name}: {sentence}")));
     }
     match kind {
         Kind::Scripted => {
-            let lines = scripted(replay, arguments.seed, &told, &waiting)?;
+            let lines = scripted(replay, arguments.seed, &output, &waiting)?;
             into.lines.extend(lines);
             if arguments.scenario != "all" {
-                into.text.push_str(&story(replay, &told));
+                into.text.push_str(&story(replay, &output));
             }
             if arguments.out.is_some() {
-                into.files.extend(pictured(replay, &told, arguments.seed)?);
+                into.files
+                    .extend(pictured(replay, &output, arguments.seed)?);
             }
         }
-        Kind::Blind => into.lines.push(blind(replay, &told)),
+        Kind::Blind => into.lines.push(blind(replay, &output)),
     }
     Ok(())
 }
@@ -247,10 +252,14 @@ fn as_json(lines: &[Line]) -> String {
 }
 
 /// Writes what was found out; what was interrupted goes beside the target, and it is said where.
-fn keep(results: Results, told: &Told, interrupted: bool) -> Result<Option<PathBuf>, Error> {
-    let json = as_json(&told.lines);
+fn keep(
+    results: Results,
+    output: &ReplayOutput,
+    interrupted: bool,
+) -> Result<Option<PathBuf>, Error> {
+    let json = as_json(&output.lines);
     let mut card = csv::Writer::from_writer(Vec::new());
-    for line in &told.lines {
+    for line in &output.lines {
         card.serialize(line).expect("lines are plain");
     }
     let card = card.into_inner().expect("a vector takes everything");
@@ -258,7 +267,7 @@ fn keep(results: Results, told: &Told, interrupted: bool) -> Result<Option<PathB
         ("scorecard.csv", card.as_slice()),
         ("scorecard.json", json.as_bytes()),
     ];
-    let more = told.files.iter();
+    let more = output.files.iter();
     files.extend(more.map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
     write_all(results.directory(), &files)?;
     match interrupted {
@@ -268,17 +277,17 @@ fn keep(results: Results, told: &Told, interrupted: bool) -> Result<Option<PathB
 }
 
 /// Prints what was found out.
-fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
+fn print_output(arguments: &ReplayArguments, output: &ReplayOutput) -> Result<(), Error> {
     if arguments.json {
-        terminal::result(&as_json(&told.lines));
+        terminal::result(&as_json(&output.lines));
         return Ok(());
     }
-    let mut text = told.text.clone();
-    if !told.lines.is_empty() {
-        let card = scorecard(&told.lines).to_text(&TextOptions::plain());
+    let mut text = output.text.clone();
+    if !output.lines.is_empty() {
+        let card = scorecard(&output.lines).to_text(&TextOptions::plain());
         text.push_str(&card.expect("cells fit their columns"));
     }
-    for sentence in &told.missing {
+    for sentence in &output.missing {
         text.push_str(&format!("{sentence}\n"));
     }
     terminal::result(&text);
@@ -288,10 +297,10 @@ fn tell(arguments: &ReplayArguments, told: &Told) -> Result<(), Error> {
 /// The trial in the middle as a picture, and its moments as rows.
 fn pictured(
     replay: &Replay,
-    told: &[TrialResult],
+    output: &[TrialResult],
     seed: u64,
 ) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let Some((number, middle)) = middle(replay, told) else {
+    let Some((number, middle)) = middle(replay, output) else {
         return Ok(Vec::new());
     };
     let name = &replay.name;
@@ -301,13 +310,13 @@ fn pictured(
         format!("Scripted trial {number}: its total is the median"),
         format!(
             "n = {} trials · seed {seed} · v{}",
-            told.len(),
+            output.len(),
             env!("CARGO_PKG_VERSION")
         ),
     );
     let chart = chart(&middle.timeline, caption, (zero, "minute 0 of the report"));
     let mut rows = csv::Writer::from_writer(Vec::new());
-    rows.write_record(["scenario", "trial", "at_s", "minute", "whom", "what"])
+    rows.write_record(["scenario", "trial", "at_s", "minute", "subject", "event"])
         .expect("a vector takes everything");
     for moment in &middle.moments {
         let row = [
@@ -315,8 +324,8 @@ fn pictured(
             number.to_string(),
             format!("{:.3}", moment.at.as_secs_f64()),
             format!("{:.3}", minutes_from(zero, moment.at)),
-            moment.whom.clone(),
-            moment.what.name().to_owned(),
+            moment.subject.clone(),
+            moment.kind.name().to_owned(),
         ];
         rows.write_record(row).expect("a vector takes everything");
     }
@@ -328,9 +337,9 @@ fn pictured(
 }
 
 /// The trial whose total is the median, and its number.
-fn middle<'a>(replay: &Replay, told: &'a [TrialResult]) -> Option<(usize, &'a TrialResult)> {
+fn middle<'a>(replay: &Replay, output: &'a [TrialResult]) -> Option<(usize, &'a TrialResult)> {
     let total = |trial: &TrialResult| total_of(&replay.spec, trial).unwrap_or(f64::MAX);
-    let mut by_total: Vec<(usize, &TrialResult)> = told.iter().enumerate().collect();
+    let mut by_total: Vec<(usize, &TrialResult)> = output.iter().enumerate().collect();
     by_total.sort_by(|a, b| total(a.1).total_cmp(&total(b.1)));
     let (place, trial) = by_total.get(by_total.len() / 2)?;
     Some((place + 1, trial))
@@ -350,9 +359,9 @@ fn kinds(arguments: &ReplayArguments) -> Vec<Kind> {
     }
 }
 
-/// What happened to whom in the trial whose total is the median, by minutes of the report.
-fn story(replay: &Replay, told: &[TrialResult]) -> String {
-    let Some((_, middle)) = middle(replay, told) else {
+/// The moments of the trial whose total is the median, by minutes of the report.
+fn story(replay: &Replay, output: &[TrialResult]) -> String {
+    let Some((_, middle)) = middle(replay, output) else {
         return String::new();
     };
     let zero = onset(&replay.spec, middle).unwrap_or(SimTime::ZERO);
@@ -360,8 +369,8 @@ fn story(replay: &Replay, told: &[TrialResult]) -> String {
     let mut before: Option<(String, usize)> = None;
     for moment in &middle.moments {
         let at = minutes_from(zero, moment.at);
-        let what = format!("{}: {}", moment.whom, moment.what.name());
-        // What repeats is told twice, and then counted.
+        let what = format!("{}: {}", moment.subject, moment.kind.name());
+        // What repeats is shown twice and then counted.
         match &mut before {
             Some((same, count)) if *same == what => *count += 1,
             Some(_) | None => before = Some((what.clone(), 1)),
@@ -435,9 +444,9 @@ fn what_if(
         (MeasureSpec::Downtime, "min of downtime", 60.0),
         (MeasureSpec::Total, "min in total", 60.0),
     ] {
-        let values = |told: &[TrialResult]| -> Vec<f64> {
+        let values = |output: &[TrialResult]| -> Vec<f64> {
             let of = |trial: &TrialResult| measured(&replay.spec, measure, trial) / scale;
-            told.iter().map(of).collect()
+            output.iter().map(of).collect()
         };
         let (before, after) = (values(&as_it_was), values(&otherwise));
         let Some(difference) = paired::compare(&before, &after, LEVEL) else {

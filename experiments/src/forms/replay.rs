@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! [replay]
-//! onset = { what = "service-down", whom = "api" }            minute 0 of the report
-//! total = { reported = "100min", to = { what = "errors-end", whom = "api", last = true } }
+//! onset = { event = "service-down", subject = "api" }            minute 0 of the report
+//! total = { reported = "100min", to = { event = "errors-end", subject = "api", last = true } }
 //! [replay.scripted]                  a fragment: people's times as the report gives them
 //! [[replay.check]]
 //! name = "the copy"
-//! is = { kind = "interval", from = {..}, to = {..}, reported = "14min" }
+//! expect = { kind = "interval", from = {..}, to = {..}, reported = "14min" }
 //! ```
 
-use models::moment::{Moment, What};
+use models::moment::{Moment, MomentKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::{Probability, SimDuration, SimTime};
@@ -29,13 +29,12 @@ pub struct ReplayFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
-    /// Minute 0 of the report: the moment from which it counts. All intervals of the scorecard's
-    /// story are told from it.
+    /// Minute 0 of the report. All times of the scorecard's story count from it.
     pub onset: Selector,
     /// The whole of the outage: the one figure by which a blind replay is judged, and a scripted
     /// one too.
     pub total: TotalSpec,
-    /// What else is compared, in scripted replays; absent: only the total.
+    /// Further comparisons in scripted replays; absent: only the total.
     #[serde(default, rename = "check")]
     pub checks: Vec<CheckSpec>,
 }
@@ -44,11 +43,11 @@ pub struct ReplaySpec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
-    /// What happened. `outage schema replay.onset.what` explains each.
-    pub what: What,
-    /// To whom: a part of the name of the node, service, rule or action; absent: to anybody.
-    /// `outage trace` and `outage replay` print moments with the names.
-    pub whom: Option<String>,
+    /// What happened. `outage schema replay.onset.event` explains each.
+    pub event: MomentKind,
+    /// The subject: a part of the name of the node, service, rule or action; absent: any. `outage
+    /// trace` and `outage replay` print moments with the names.
+    pub subject: Option<String>,
     /// Which of those that fit, counted from 1; absent: the first.
     pub nth: Option<u32>,
     /// Take the last of those that fit, in place of `nth`; absent: no.
@@ -83,7 +82,7 @@ pub struct CheckSpec {
     /// Its name in the scorecard: what should hold, in words.
     pub name: String,
     /// What is compared, by its `kind`.
-    pub is: Check,
+    pub expect: Check,
 }
 
 /// What is compared: medians over trials.
@@ -105,7 +104,7 @@ pub enum Check {
     /// How often something happens in a trial, in the median.
     Count {
         /// The moments that are counted; `nth` and `last` mean nothing here.
-        of: Selector,
+        moment: Selector,
         /// How often at least; 0 if it may not happen at all.
         low: u32,
         /// How often at most; absent: any number.
@@ -131,11 +130,11 @@ pub enum Check {
     Compare {
         /// What is compared.
         measure: MeasureSpec,
-        /// The mean of the other trials is at least this multiple of the mean of these; absent: it
-        /// may be as small as it likes. One of `at_least` and `at_most` must be given.
+        /// The mean of the other trials is at least this multiple of the mean of these; absent: no
+        /// lower bound. One of `at_least` and `at_most` must be given.
         at_least: Option<sim::Factor>,
-        /// The mean of the other trials is at most this multiple of the mean of these; absent: it
-        /// may be as large as it likes.
+        /// The mean of the other trials is at most this multiple of the mean of these; absent: no
+        /// upper bound.
         at_most: Option<sim::Factor>,
     },
 }
@@ -186,9 +185,10 @@ impl Selector {
         moments: &'a [Moment],
         onset: Option<SimTime>,
     ) -> impl Iterator<Item = SimTime> + 'a {
-        let whom = self.whom.as_deref().unwrap_or("");
+        let subject = self.subject.as_deref().unwrap_or("");
         let from = onset.filter(|_| self.after_onset).unwrap_or_default();
-        let is = move |m: &&Moment| m.what == self.what && m.whom.contains(whom) && m.at >= from;
+        let is =
+            move |m: &&Moment| m.kind == self.event && m.subject.contains(subject) && m.at >= from;
         moments.iter().filter(is).map(|moment| moment.at)
     }
 }

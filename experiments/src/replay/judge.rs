@@ -58,7 +58,7 @@ pub fn scripted(
         totals,
     )];
     for (n, check) in replay.spec.checks.iter().enumerate() {
-        lines.push(match &check.is {
+        lines.push(match &check.expect {
             Check::Interval {
                 from,
                 to,
@@ -68,9 +68,9 @@ pub fn scripted(
                 let values = values(told, |trial| between(&replay.spec, from, to, trial));
                 interval(replay, &check.name, *reported, *within, values)
             }
-            Check::Count { of, low, high } => {
+            Check::Count { moment, low, high } => {
                 let count = |trial: &TrialResult| {
-                    Some(of.count(&trial.moments, onset(&replay.spec, trial)) as f64)
+                    Some(moment.count(&trial.moments, onset(&replay.spec, trial)) as f64)
                 };
                 let bounds = (Some(f64::from(*low)), high.map(f64::from));
                 range(replay, &check.name, bounds, values(told, count))

@@ -16,13 +16,13 @@ pub fn missing(spec: &ReplaySpec, told: &[TrialResult]) -> Vec<String> {
 }
 
 fn sentence(key: &str, selector: &Selector, told: &[TrialResult]) -> String {
-    let what = selector.what;
+    let what = selector.event;
     let moments = told.iter().flat_map(|trial| &trial.moments);
-    let whom = moments.filter(|moment| moment.what == what);
-    let whom: BTreeSet<&str> = whom.map(|moment| moment.whom.as_str()).collect();
-    match (&selector.whom, whom.is_empty()) {
+    let subject = moments.filter(|moment| moment.kind == what);
+    let subject: BTreeSet<&str> = subject.map(|moment| moment.subject.as_str()).collect();
+    match (&selector.subject, subject.is_empty()) {
         (Some(asked), false) => {
-            let names: Vec<&str> = whom.into_iter().collect();
+            let names: Vec<&str> = subject.into_iter().collect();
             format!(
                 "`{key}`: no `{}` is about \"{asked}\"; there are some about: {}",
                 what.name(),
@@ -41,13 +41,13 @@ fn selectors(spec: &ReplaySpec) -> Vec<(String, &Selector)> {
     }
     found.push(("replay.total.to".to_owned(), &spec.total.to));
     for (n, check) in spec.checks.iter().enumerate() {
-        let key = |end: &str| format!("replay.check[{n}].is.{end}");
-        match &check.is {
+        let key = |end: &str| format!("replay.check[{n}].expect.{end}");
+        match &check.expect {
             Check::Interval { from, to, .. } | Check::FailingShare { from, to, .. } => {
                 found.push((key("from"), from));
                 found.push((key("to"), to));
             }
-            Check::Count { of, low, .. } if *low > 0 => found.push((key("of"), of)),
+            Check::Count { moment, low, .. } if *low > 0 => found.push((key("moment"), moment)),
             Check::Count { .. } | Check::Compare { .. } => {}
         }
     }

@@ -169,9 +169,9 @@ fn wrong_worlds(scenario: &Node, fragments: &Fragments) -> Vec<Problem> {
 fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec<Problem> {
     let wrong = |(n, check): (usize, &CheckSpec)| {
         let with = fragments.with.get(n).is_some_and(Option::is_some);
-        let compares = matches!(check.is, Check::Compare { .. });
+        let compares = matches!(check.expect, Check::Compare { .. });
         let bounded = !matches!(
-            check.is,
+            check.expect,
             Check::Compare {
                 at_least: None,
                 at_most: None,
@@ -190,7 +190,7 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
             ),
             (false, true) => (
                 "has another world (`with`), and does not compare",
-                "take `with` out, or write is = { kind = \"compare\", … }",
+                "take `with` out, or write expect = { kind = \"compare\", … }",
             ),
         };
         Some(Problem {
@@ -244,7 +244,7 @@ pub trait Watch: Sync {
     fn run_ended(&self);
 }
 
-/// Nobody in particular: everything runs to its end.
+/// A no-op observer.
 impl Watch for () {
     fn stop(&self) -> &AtomicBool {
         static NEVER: AtomicBool = AtomicBool::new(false);

@@ -3,14 +3,14 @@
 use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 use output::{Estimate, Format};
 
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 use crate::rows::blast::BlastRow;
 
 /// The matrix: the clusters of every layout that differs, down; services and components, along.
 /// None if there is only one cluster: its failure reaches everything.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let rows = &material.rows.blast;
-    let layouts = layouts(material);
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let rows = &context.rows.blast;
+    let layouts = layouts(context);
     let clusters: usize = layouts.iter().map(|(_, clusters)| clusters.len()).sum();
     if clusters < 2 {
         return None;
@@ -35,9 +35,9 @@ pub fn figure(material: &Material) -> Option<Figure> {
     let mut names = Vec::new();
     let mut cells = Vec::new();
     for (point, clusters) in &layouts {
-        let of = &material.rows.manifest.points[*point].label;
+        let of = &context.rows.manifest.points[*point].label;
         for cluster in clusters {
-            names.push(format!("{}: {cluster}", material.short_label(*point)));
+            names.push(format!("{}: {cluster}", context.short_label(*point)));
             cells.push(
                 columns
                     .iter()
@@ -52,7 +52,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
             title,
             "Mean time per trial, 95 % interval, in which a service or component was down because \
              that cluster failed; in cells, weighted by their share of the tenants",
-            material.footer.line(),
+            context.footer.line(),
         ),
         column_name: "what was down".to_owned(),
         columns: columns
@@ -79,12 +79,12 @@ pub fn figure(material: &Material) -> Option<Figure> {
 }
 
 /// The designs whose clusters nobody before them has, one change to the baseline at a time.
-fn layouts<'a>(material: &'a Material) -> Vec<(usize, Vec<&'a str>)> {
+fn layouts<'a>(context: &'a ReportContext) -> Vec<(usize, Vec<&'a str>)> {
     let mut layouts: Vec<(usize, Vec<&str>)> = Vec::new();
-    for point in material.one_change_at_a_time() {
-        let label = &material.rows.manifest.points[point].label;
+    for point in context.one_change_at_a_time() {
+        let label = &context.rows.manifest.points[point].label;
         let mut clusters: Vec<&str> = Vec::new();
-        for row in material.rows.blast.iter().filter(|row| row.point == *label) {
+        for row in context.rows.blast.iter().filter(|row| row.point == *label) {
             if !clusters.contains(&row.cluster.as_str()) {
                 clusters.push(&row.cluster);
             }

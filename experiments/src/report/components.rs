@@ -4,13 +4,13 @@ use output::chart::{Axis, BarRow, Bars, Caption, Chart, Segment};
 use output::{Colour, Format};
 
 use super::words::drawn;
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 use crate::stats::{LEVEL, amount};
 
 /// The chart; none if the scenario lists no components, or no design is complete.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let rows = material.rows;
-    let points = material.one_change_at_a_time();
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let rows = context.rows;
+    let points = context.one_change_at_a_time();
     if rows.components.is_empty() || points.is_empty() {
         return None;
     }
@@ -18,7 +18,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
         amount(rows.downtime(component, point), LEVEL).map(|estimate| drawn(&estimate))
     };
     let bar = |point: usize| BarRow {
-        label: material.short_label(point),
+        label: context.short_label(point),
         values: (0..rows.components.len())
             .map(|component| downtime(component, point))
             .collect(),
@@ -33,7 +33,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
             "Which components go down, and for how long?",
             "Mean time in which no request could succeed, 95 % interval. Shown: the baseline, one \
              change at a time, and the best design",
-            material.footer.line(),
+            context.footer.line(),
         ),
         axis: Axis::linear("downtime per trial", Format::Duration),
         segments: rows.components.iter().enumerate().map(segment).collect(),

@@ -4,12 +4,12 @@ use output::Format;
 use output::chart::{Axis, Caption, Chart, Point, Scatter};
 
 use super::words::drawn;
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 
 /// The chart; none if no design is complete.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let designs = &material.summary.designs;
-    let complete = material.rows.complete();
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let designs = &context.summary.designs;
+    let complete = context.rows.complete();
     if complete.is_empty() {
         return None;
     }
@@ -33,7 +33,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
     let points = complete.iter().copied();
     let points = points.filter(|point| !twin(*point)).map(|point| Point {
         label: designs[point].label.clone(),
-        colour: material.colour(point),
+        colour: context.colour(point),
         x: drawn(&cost(point)),
         y: drawn(&designs[point].lost().mean),
         dominated: dominated(point),
@@ -43,7 +43,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
             "What does it cost to lose fewer?",
             "Mean over the trials with 95 % interval. Grey: another design is at least as good on \
              both axes and better on one",
-            material.footer.line(),
+            context.footer.line(),
         ),
         x: Axis::linear("cost per month, as simulated", Format::Money('$')),
         y: Axis::linear("lost requests per trial", Format::Count),

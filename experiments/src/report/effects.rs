@@ -4,11 +4,11 @@ use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 use output::{Colour, Format};
 
 use super::words::{change_words, drawn};
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 
 /// The chart; none for a study without factors.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let effects = &material.summary.effects;
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let effects = &context.summary.effects;
     if effects.iter().all(|effect| effect.difference.is_none()) {
         return None;
     }
@@ -40,7 +40,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
             "What does each choice save on average?",
             "Mean loss over all designs with that level. Right: against the same designs with the \
              baseline's level, 95 % intervals that hold for all levels together",
-            material.footer.line(),
+            context.footer.line(),
         ),
         value: Axis::linear("lost requests per trial", Format::Count),
         difference: Some(Axis::linear(

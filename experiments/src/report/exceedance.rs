@@ -3,18 +3,18 @@
 use output::Format;
 use output::chart::{Axis, Caption, Chart, Lines, Series, Shape};
 
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 
 /// The chart; none where no trial lost anything.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let series: Vec<Series> = material
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let series: Vec<Series> = context
         .leaders()
         .into_iter()
         .map(|point| Series {
-            label: material.short_label(point),
-            colour: material.colour(point),
+            label: context.short_label(point),
+            colour: context.colour(point),
             shape: Shape::Step,
-            points: curve(material.rows.values("lost", point)),
+            points: curve(context.rows.values("lost", point)),
             bands: Vec::new(),
         })
         .filter(|series| series.points.len() > 1)
@@ -26,7 +26,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
         caption: Caption::new(
             "How likely is a larger loss?",
             "Share of trials that lose more than x requests (loss exceedance); logarithmic x",
-            material.footer.line(),
+            context.footer.line(),
         ),
         x: Axis::log("lost requests in one trial", Format::Count),
         y: Axis::linear("share of trials that lose more", Format::Percent(0)),

@@ -4,21 +4,21 @@ use output::Format;
 use output::chart::{Axis, Caption, Chart, HeatCell, HeatMap, Palette};
 
 use super::words::drawn;
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 use crate::rows::manifest::Manifest;
 
 /// Pairs of factors that are drawn, at most.
 const PAIRS_MAX: usize = 3;
 
 /// One chart per pair of factors.
-pub fn figures(material: &Material) -> Vec<Figure> {
-    let factors = material.rows.manifest.factors.len();
+pub fn figures(context: &ReportContext) -> Vec<Figure> {
+    let factors = context.rows.manifest.factors.len();
     let pairs =
         (0..factors).flat_map(|first| (first + 1..factors).map(move |second| (first, second)));
     let pairs = pairs.take(PAIRS_MAX);
     let mut figures: Vec<Figure> = Vec::new();
     for (down, along) in pairs {
-        let mut figure = figure(material, down, along);
+        let mut figure = figure(context, down, along);
         let others: Vec<&str> = figures.iter().map(|figure| figure.file.as_str()).collect();
         figure.file = distinct(figure.file, &others);
         figures.push(figure);
@@ -26,8 +26,8 @@ pub fn figures(material: &Material) -> Vec<Figure> {
     figures
 }
 
-fn figure(material: &Material, down: usize, along: usize) -> Figure {
-    let manifest = &material.rows.manifest;
+fn figure(context: &ReportContext, down: usize, along: usize) -> Figure {
+    let manifest = &context.rows.manifest;
     let (row_factor, column_factor) = (&manifest.factors[down], &manifest.factors[along]);
     let cell = |row: usize, column: usize| {
         let mut levels = manifest.points[0].levels.clone();
@@ -39,7 +39,7 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         if !manifest.is_complete(point) {
             return None;
         }
-        let design = &material.summary.designs[point];
+        let design = &context.summary.designs[point];
         let judged = &design.objectives;
         Some(HeatCell {
             value: drawn(&design.lost().mean),
@@ -56,7 +56,7 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         .collect();
     let others = others(manifest, &[down, along]);
     let name = format!("{} × {}", row_factor.name, column_factor.name);
-    let has_objective = material
+    let has_objective = context
         .summary
         .designs
         .iter()
@@ -65,7 +65,7 @@ fn figure(material: &Material, down: usize, along: usize) -> Figure {
         caption: Caption::new(
             format!("Lost requests by {name}"),
             format!("Mean per trial with 95 % interval{others}"),
-            material.footer.line(),
+            context.footer.line(),
         ),
         column_name: column_factor.name.clone(),
         columns: column_factor.levels.clone(),

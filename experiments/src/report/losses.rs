@@ -4,17 +4,17 @@ use output::chart::{Axis, Caption, Chart, DotInterval, DotRow, Order};
 
 use super::summary::Standing;
 use super::words::{change_words, count, drawn, less};
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 
 /// With more designs than this only the leading ones are drawn.
 const ROWS_MAX: usize = 12;
 
 /// The chart; none if no design is complete.
-pub fn figure(material: &Material) -> Option<Figure> {
-    let designs = &material.summary.designs;
-    let complete = material.rows.complete();
+pub fn figure(context: &ReportContext) -> Option<Figure> {
+    let designs = &context.summary.designs;
+    let complete = context.rows.complete();
     let all = complete.len() <= ROWS_MAX;
-    let mut order = if all { complete } else { material.leaders() };
+    let mut order = if all { complete } else { context.leaders() };
     // The baseline stays on top, as it does everywhere; the others follow, smallest loss first.
     let lost = |point: &usize| designs[*point].mean("lost");
     order.sort_by(|a, b| (*a != 0).cmp(&(*b != 0)).then(lost(a).total_cmp(&lost(b))));
@@ -23,9 +23,9 @@ pub fn figure(material: &Material) -> Option<Figure> {
     let row = |point: usize| DotRow {
         label: match all {
             true => designs[point].label.clone(),
-            false => material.short_label(point),
+            false => context.short_label(point),
         },
-        colour: material.colour(point),
+        colour: context.colour(point),
         value: Some(drawn(&designs[point].lost().mean)),
         difference: designs[point]
             .against_baseline
@@ -40,7 +40,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
     };
     let chart = DotInterval {
         caption: Caption::new(
-            title(material),
+            title(context),
             format!(
                 "Mean over the trials with 95 % interval. Right: paired difference to the \
                  baseline, with intervals that hold for all designs together{}",
@@ -50,7 +50,7 @@ pub fn figure(material: &Material) -> Option<Figure> {
                     ". The table has all designs"
                 }
             ),
-            material.footer.line(),
+            context.footer.line(),
         ),
         value: Axis::linear("lost requests per trial", size),
         difference: (designs.len() > 1).then(|| Axis::linear("difference to the baseline", size)),
@@ -72,13 +72,13 @@ pub fn figure(material: &Material) -> Option<Figure> {
     })
 }
 
-fn title(material: &Material) -> String {
-    let Some(best) = material.summary.best else {
+fn title(context: &ReportContext) -> String {
+    let Some(best) = context.summary.best else {
         return "Trials of the baseline failed, so nothing is ranked".to_owned();
     };
-    let best = &material.summary.designs[best];
+    let best = &context.summary.designs[best];
     let change = best.against_baseline.and_then(|against| against.change);
-    match (material.summary.standing, change) {
+    match (context.summary.standing, change) {
         (Standing::BaselineIncomplete, _) => unreachable!("then there is no best"),
         (Standing::NobodyCame, _) => "No visits arrived, so nothing could be lost".to_owned(),
         (Standing::NoOutage, _) => "No trial of the baseline had an outage".to_owned(),

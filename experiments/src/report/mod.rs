@@ -61,7 +61,7 @@ struct Figure {
 }
 
 /// What every figure draws from.
-struct Material<'a> {
+struct ReportContext<'a> {
     rows: &'a Rows,
     summary: &'a Summary,
     footer: Footer,
@@ -82,7 +82,7 @@ pub fn compose(
     objectives: &[Objective],
 ) -> Result<Composed, Error> {
     let summary = summary::summarise(rows, objectives);
-    let material = Material {
+    let context = ReportContext {
         rows,
         summary: &summary,
         footer: footer(rows),
@@ -95,7 +95,7 @@ pub fn compose(
         summary: &summary,
     };
     let json = String::from_utf8(output::json::value(&json)?).expect("JSON is text");
-    let figures = figures(&material, story);
+    let figures = figures(&context, story);
     let mut files = vec![
         ("summary.csv".to_owned(), table::csv(rows, &summary)),
         ("summary.json".to_owned(), json.clone().into_bytes()),
@@ -106,7 +106,7 @@ pub fn compose(
             figure.chart.to_svg()?.into_bytes(),
         ));
     }
-    let page = page::page(&material, &figures, &table, &verdict, &json);
+    let page = page::page(&context, &figures, &table, &verdict, &json);
     files.push(("report.html".to_owned(), page.to_html()?.into_bytes()));
     Ok(Composed {
         files,
@@ -117,16 +117,16 @@ pub fn compose(
 }
 
 /// The figures, in the order of the report.
-fn figures(material: &Material, story: Option<&Story>) -> Vec<Figure> {
+fn figures(context: &ReportContext, story: Option<&Story>) -> Vec<Figure> {
     let mut figures = Vec::new();
-    figures.extend(losses::figure(material));
-    figures.extend(effects::figure(material));
-    figures.extend(heat::figures(material));
-    figures.extend(components::figure(material));
-    figures.extend(blast_radius::figure(material));
-    figures.extend(story.map(|story| timeline::figure(material, story)));
-    figures.extend(cost::figure(material));
-    figures.extend(exceedance::figure(material));
+    figures.extend(losses::figure(context));
+    figures.extend(effects::figure(context));
+    figures.extend(heat::figures(context));
+    figures.extend(components::figure(context));
+    figures.extend(blast_radius::figure(context));
+    figures.extend(story.map(|story| timeline::figure(context, story)));
+    figures.extend(cost::figure(context));
+    figures.extend(exceedance::figure(context));
     figures
 }
 
@@ -184,7 +184,7 @@ fn footer(rows: &Rows) -> Footer {
     }
 }
 
-impl Material<'_> {
+impl ReportContext<'_> {
     /// The colour of a design in every chart: one of its own for each leader, grey for the rest.
     fn colour(&self, point: usize) -> Colour {
         let place = self.leaders().iter().position(|leader| *leader == point);
@@ -243,7 +243,7 @@ impl Material<'_> {
         complete
     }
 
-    /// The name of a design in a chart of [`Material::one_change_at_a_time`]: what is changed.
+    /// The name of a design in a chart of [`ReportContext::one_change_at_a_time`]: what is changed.
     fn short_label(&self, point: usize) -> String {
         let entry = &self.rows.manifest.points[point];
         let base = &self.rows.manifest.points[0];

@@ -14,13 +14,13 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let base = &summary.designs[0];
     let mut sentences: Vec<String> = Vec::new();
     if !base.incomplete {
-        sentences.extend(tail(rows.values("lost", 0)));
-        sentences.extend(worse_components(rows));
+        sentences.extend(tail_note(rows.values("lost", 0)));
+        sentences.extend(worse_components_note(rows));
     }
-    sentences.extend(failovers(base));
-    sentences.extend(twice(summary));
-    sentences.extend(summary.best.and_then(|best| replayed(rows, best)));
-    sentences.extend(pairing(summary));
+    sentences.extend(failovers_note(base));
+    sentences.extend(duplicate_captures_note(summary));
+    sentences.extend(summary.best.and_then(|best| spool_replay_note(rows, best)));
+    sentences.extend(pairing_note(summary));
     sentences
 }
 
@@ -28,7 +28,7 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
 const TAIL_SHARE: f64 = 0.1;
 
 /// A mean that rests on a few trials is far from what a typical trial loses.
-fn tail(lost: &[f64]) -> Option<String> {
+fn tail_note(lost: &[f64]) -> Option<String> {
     let worst = lost.len() / 100;
     let mut sorted = lost.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
@@ -50,15 +50,15 @@ fn tail(lost: &[f64]) -> Option<String> {
 const LONGER: f64 = 0.005;
 
 /// Components that one change to the baseline makes worse, although fewer requests are lost.
-fn worse_components(rows: &Rows) -> Option<String> {
+fn worse_components_note(rows: &Rows) -> Option<String> {
     let mut found: Vec<String> = Vec::new();
     for point in one_change(rows) {
-        let longer: Vec<String> = (0..rows.components.len())
-            .filter_map(|component| longer(rows, component, point))
+        let longer_downtime: Vec<String> = (0..rows.components.len())
+            .filter_map(|component| longer_downtime(rows, component, point))
             .collect();
-        if !longer.is_empty() {
+        if !longer_downtime.is_empty() {
             let label = &rows.manifest.points[point].label;
-            found.push(format!("under {label} {}", longer.join(" and ")));
+            found.push(format!("under {label} {}", longer_downtime.join(" and ")));
         }
     }
     (!found.is_empty()).then(|| {
@@ -78,7 +78,7 @@ fn one_change(rows: &Rows) -> impl Iterator<Item = usize> + '_ {
         .filter(|point| rows.manifest.is_complete(*point))
 }
 
-fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
+fn longer_downtime(rows: &Rows, component: usize, point: usize) -> Option<String> {
     let (before, after) = (rows.downtime(component, 0), rows.downtime(component, point));
     let difference = compare(before, after, LEVEL)?.mean;
     let mean = before.iter().sum::<f64>() / before.len() as f64;
@@ -93,7 +93,7 @@ fn longer(rows: &Rows, component: usize, point: usize) -> Option<String> {
     })
 }
 
-fn failovers(base: &Design) -> Option<String> {
+fn failovers_note(base: &Design) -> Option<String> {
     if base.incomplete {
         return None;
     }
@@ -108,7 +108,7 @@ fn failovers(base: &Design) -> Option<String> {
 }
 
 /// A request that seemed to fail may have been executed: its retry is captured a second time.
-fn twice(summary: &Summary) -> Option<String> {
+fn duplicate_captures_note(summary: &Summary) -> Option<String> {
     let best = summary.best?;
     let mean = |design: &Design| design.mean("captured_twice");
     let number = |design: &Design| count(mean(design)).number(mean(design));
@@ -127,7 +127,7 @@ fn twice(summary: &Summary) -> Option<String> {
 }
 
 /// Spooled requests are safe, but readers do not find them until they are replayed.
-fn replayed(rows: &Rows, best: usize) -> Option<String> {
+fn spool_replay_note(rows: &Rows, best: usize) -> Option<String> {
     let took = rows.defined("spool_replay_s", best);
     let median = quantile(&took, 0.5, LEVEL)?.value;
     let left = rows.values("spool_left", best);
@@ -144,7 +144,7 @@ fn replayed(rows: &Rows, best: usize) -> Option<String> {
 const WORTH_LITTLE: f64 = 1.5;
 
 /// What it was worth that all designs met the same trials.
-fn pairing(summary: &Summary) -> Option<String> {
+fn pairing_note(summary: &Summary) -> Option<String> {
     let alone = |design: &Design| design.against_baseline.map(|against| against.alone);
     let complete = summary.designs.iter().filter(|design| !design.incomplete);
     let alone: Vec<Difference> = complete.filter_map(alone).collect();
@@ -184,14 +184,14 @@ mod tests {
     #[test]
     fn a_mean_that_rests_on_its_tail_is_said_to() {
         let mut lost = vec![100.0; 200];
-        assert_eq!(tail(&lost), None, "no trial stands out");
+        assert_eq!(tail_note(&lost), None, "no trial stands out");
         (lost[7], lost[90]) = (5_000.0, 5_000.0);
-        let told = tail(&lost).expect("two trials hold a third");
+        let told = tail_note(&lost).expect("two trials hold a third");
         assert!(
             told.contains("the 2 worst of 200 trials hold 34 %"),
             "{told}"
         );
         assert!(told.contains("less than 100."), "{told}");
-        assert_eq!(tail(&[0.0; 200]), None, "nothing has no tail");
+        assert_eq!(tail_note(&[0.0; 200]), None, "nothing has no tail");
     }
 }

@@ -2,18 +2,18 @@
 
 use output::{Cell, Column, Format, Report, Section, Table};
 
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 use crate::rows::manifest::Manifest;
 
 /// The page as data.
 pub fn page(
-    material: &Material,
+    context: &ReportContext,
     figures: &[Figure],
     table: &Table,
     verdict: &[String],
     json: &str,
 ) -> Report {
-    let manifest = &material.rows.manifest;
+    let manifest = &context.rows.manifest;
     let mut facts = vec![
         ("Scenario".to_owned(), manifest.scenario.clone()),
         ("Designs".to_owned(), manifest.points.len().to_string()),
@@ -59,7 +59,7 @@ pub fn page(
         verdict: verdict.to_vec(),
         facts,
         sections,
-        footer: material.footer.clone(),
+        footer: context.footer.clone(),
         raw_json: Some(json.to_owned()),
     }
 }

@@ -211,7 +211,7 @@ pub struct Judged {
     pub objective: Objective,
     /// What the design has.
     pub value: Option<f64>,
-    /// Kept, missed, or `None` where the interval cannot tell.
+    /// Met, missed, or `None` where the interval does not decide.
     pub kept: Option<bool>,
 }
 

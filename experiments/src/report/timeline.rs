@@ -4,17 +4,17 @@ use output::chart::Caption;
 use sim::SimTime;
 
 use super::story::{Story, chart, onset};
-use super::{Figure, Material};
+use super::{Figure, ReportContext};
 
 /// The chart.
-pub fn figure(material: &Material, story: &Story) -> Figure {
+pub fn figure(context: &ReportContext, story: &Story) -> Figure {
     let caption = Caption::new(
         "What happened in a typical outage of the baseline, and who noticed?",
         format!(
             "Trial {} of {}: its time to recover is closest to the median",
-            story.trial, material.rows.manifest.points[0].label
+            story.trial, context.rows.manifest.points[0].label
         ),
-        material.footer.line(),
+        context.footer.line(),
     );
     let zero = onset(&story.timeline).unwrap_or(SimTime::ZERO);
     let zero = (zero, "the first service stops answering");
@@ -25,7 +25,7 @@ pub fn figure(material: &Material, story: &Story) -> Figure {
             "The rows under \"truth\" show what each node could really do, those under \
              \"observers\" what others believed at that time. `{}` prints the same trial event by \
              event.",
-            material.rows.manifest.trace_command(story.trial)
+            context.rows.manifest.trace_command(story.trial)
         ),
         chart: chart(&story.timeline, caption, zero),
     }

@@ -82,7 +82,7 @@ pub fn judge(groups: &[Group], order: Order, bar: &mut Bar) -> Result<Vec<Line>,
         let (setting, phases) = (&group.setting, &group.phases);
         let runs = simulate(setting, phases, &group.words, order, bar)?;
         lines.extend(compare(group, &runs));
-        bar.tell(&group.words);
+        bar.show(&group.words);
     }
     Ok(lines)
 }

@@ -30,7 +30,7 @@ pub struct Field {
 }
 
 impl Sheet {
-    /// Reads a file of the sources, or tells what is wrong with its shape.
+    /// Reads a file of the sources, or reports what is wrong with its shape.
     pub fn read(sources: &Sources, file: usize) -> Result<Sheet, Vec<Problem>> {
         let text = &sources.file(file).text;
         let mut reader = csv::ReaderBuilder::new()

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Demand, DemandOutcome, Inside, Mode, Need,
-    Population, Service, Window,
+    Answers, BackoffGrowth, Breaker, Class, Client, Demand, DemandOutcome, Mode, Need, Population,
+    Service, ServiceModel, Window,
 };
 use sim::{Budget, Dist, Intensity, SimDuration, SimTime, Streams};
 
@@ -105,7 +105,7 @@ fn with_an_inside() {
         open_for: SimDuration::from_secs(60),
         half_open: 10,
     });
-    demand.services[0].inside = Some(Inside {
+    demand.services[0].inside = Some(ServiceModel {
         work: Some(Dist::Exponential {
             mean: demand.services[0].service_time,
         }),

@@ -1,5 +1,4 @@
-//! What a request would be told: the interface between the infrastructure and the people who use
-//! it.
+//! What a request would get: the interface between the infrastructure and the users of it.
 //!
 //! The infrastructure (nodes, failover, checks, people who fix) is simulated event by event and
 //! leaves one [`AnswerTimeline`] per service: a step function of time. Demand (signers and machine

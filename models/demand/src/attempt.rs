@@ -68,19 +68,19 @@ pub(super) fn serve(
         if changes[span].1.executes() {
             now = now.saturating_add(service.service_time);
             if now >= deadline {
-                return gave_up(deadline);
+                return given_up_at(deadline);
             }
             span = span_at(changes, span, now);
         }
         let cause = match changes[span].1 {
             Answer::Late(after) if now.saturating_add(after) >= deadline => {
-                return gave_up(deadline);
+                return given_up_at(deadline);
             }
             Answer::Late(after) => return ended(now + after, Ending::Captured),
             Answer::Unacknowledged(after) => {
                 now = now.saturating_add(after);
                 if now >= deadline {
-                    return gave_up(deadline);
+                    return given_up_at(deadline);
                 }
                 Cause::Unacknowledged
             }
@@ -94,7 +94,7 @@ pub(super) fn serve(
                     .command_timeout
                     .map_or(SimTime::MAX, |timeout| now.saturating_add(timeout));
                 if deadline <= changes_at.min(times_out) {
-                    return gave_up(deadline);
+                    return given_up_at(deadline);
                 }
                 if changes_at <= times_out {
                     now = changes_at;
@@ -111,7 +111,7 @@ pub(super) fn serve(
         retries_left -= 1;
         now = now.saturating_add(client.backoff);
         if now >= deadline {
-            return gave_up(deadline);
+            return given_up_at(deadline);
         }
         span = span_at(changes, span, now);
     }
@@ -137,7 +137,7 @@ pub(super) fn span_at(changes: &[(SimTime, Answer)], mut span: usize, at: SimTim
 }
 
 /// The gateway's own answer.
-pub(super) fn gave_up(deadline: SimTime) -> Ended {
+pub(super) fn given_up_at(deadline: SimTime) -> Ended {
     ended(deadline, Ending::Failed(Cause::GatewayTimeout))
 }
 

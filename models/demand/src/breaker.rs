@@ -24,7 +24,7 @@ use crate::population::Breaker;
 
 /// A breaker at work.
 #[derive(Clone, Debug)]
-pub(super) struct Fuse {
+pub(super) struct CircuitBreaker {
     kind: Breaker,
     state: State,
     /// The last outcomes: true for a failure. By count only.
@@ -50,9 +50,9 @@ enum State {
 /// Buckets of a window of time.
 const BUCKETS: u64 = 10;
 
-impl Fuse {
-    pub fn new(kind: Breaker) -> Fuse {
-        Fuse {
+impl CircuitBreaker {
+    pub fn new(kind: Breaker) -> CircuitBreaker {
+        CircuitBreaker {
             kind,
             state: State::Closed,
             last: VecDeque::new(),
@@ -65,7 +65,7 @@ impl Fuse {
     }
 
     /// Would a call be let through at `now`?
-    pub fn lets(&self, now: SimTime) -> bool {
+    pub fn allows(&self, now: SimTime) -> bool {
         match self.state {
             State::Closed => true,
             State::Open { until } => now >= until,
@@ -127,7 +127,7 @@ impl Fuse {
     /// Closed, and as it would be after nothing but successes for as long as it looks back: calls
     /// that succeed need not be told.
     pub fn clean(&self, now: SimTime) -> bool {
-        let Fuse { state, last, .. } = self;
+        let CircuitBreaker { state, last, .. } = self;
         if *state != State::Closed || self.failures > 0 {
             return false;
         }
@@ -266,12 +266,17 @@ mod tests {
     }
 
     /// Calls every 10 ms that fail while `fails`; the instants at which one was let through.
-    fn calls(fuse: &mut Fuse, from: u64, to: u64, fails: impl Fn(u64) -> bool) -> Vec<u64> {
+    fn calls(
+        breaker: &mut CircuitBreaker,
+        from: u64,
+        to: u64,
+        fails: impl Fn(u64) -> bool,
+    ) -> Vec<u64> {
         let mut through = Vec::new();
         for ms in (from..to).step_by(10) {
-            if fuse.lets(at(ms)) {
-                fuse.enter(at(ms));
-                fuse.record(at(ms), fails(ms));
+            if breaker.allows(at(ms)) {
+                breaker.enter(at(ms));
+                breaker.record(at(ms), fails(ms));
                 through.push(ms);
             }
         }
@@ -280,60 +285,60 @@ mod tests {
 
     #[test]
     fn by_count_it_opens_at_half_of_the_last_hundred() {
-        let mut fuse = Fuse::new(Breaker::Count {
+        let mut breaker = CircuitBreaker::new(Breaker::Count {
             window: 100,
             share: 0.5,
             open_for: SimDuration::from_secs(60),
             half_open: 10,
         });
         // Nothing is judged before a hundred calls; then 50 of 100 have to fail.
-        assert!(!fuse.clean(at(0)));
-        assert_eq!(calls(&mut fuse, 0, 1000, |_| false).len(), 100);
-        assert!(fuse.clean(at(1000)));
-        let through = calls(&mut fuse, 1000, 2000, |_| true);
-        assert_eq!((through.len(), fuse.opened), (50, 1));
+        assert!(!breaker.clean(at(0)));
+        assert_eq!(calls(&mut breaker, 0, 1000, |_| false).len(), 100);
+        assert!(breaker.clean(at(1000)));
+        let through = calls(&mut breaker, 1000, 2000, |_| true);
+        assert_eq!((through.len(), breaker.opened), (50, 1));
         // Opened by the call at 1,490; ten trials from 61,490 on, which fail, and again.
-        let trials = calls(&mut fuse, 2000, 70_000, |_| true);
-        assert_eq!((trials.len(), trials[0], fuse.opened), (10, 61_490, 2));
-        let trials = calls(&mut fuse, 70_000, 130_000, |_| false);
+        let trials = calls(&mut breaker, 2000, 70_000, |_| true);
+        assert_eq!((trials.len(), trials[0], breaker.opened), (10, 61_490, 2));
+        let trials = calls(&mut breaker, 70_000, 130_000, |_| false);
         assert_eq!(trials[0], 61_580 + 60_000);
-        assert_eq!(fuse.state, State::Closed);
+        assert_eq!(breaker.state, State::Closed);
     }
 
     #[test]
     fn by_time_it_needs_calls_enough_and_tries_one() {
-        let mut fuse = Fuse::new(Breaker::Time {
+        let mut breaker = CircuitBreaker::new(Breaker::Time {
             window: SimDuration::from_secs(10),
             calls_min: 20,
             share: 0.5,
             open_for: SimDuration::from_secs(5),
         });
-        let through = calls(&mut fuse, 0, 1000, |_| true);
+        let through = calls(&mut breaker, 0, 1000, |_| true);
         assert_eq!(
-            (through.len(), fuse.opened),
+            (through.len(), breaker.opened),
             (20, 1),
             "the twentieth call opens it"
         );
-        let trials = calls(&mut fuse, 1000, 12_000, |_| true);
+        let trials = calls(&mut breaker, 1000, 12_000, |_| true);
         assert_eq!(trials, [5190, 10_190]);
-        let through = calls(&mut fuse, 12_000, 16_000, |_| false);
+        let through = calls(&mut breaker, 12_000, 16_000, |_| false);
         assert_eq!(through[0], 15_190);
-        assert!(fuse.clean(at(16_000)));
+        assert!(breaker.clean(at(16_000)));
     }
 
     #[test]
     fn in_a_row_it_stays_open_longer_each_time() {
-        let mut fuse = Fuse::new(Breaker::Consecutive {
+        let mut breaker = CircuitBreaker::new(Breaker::Consecutive {
             failures: 5,
             open_for: SimDuration::from_secs(30),
         });
-        let mixed = calls(&mut fuse, 0, 1010, |ms| ms % 50 != 0);
+        let mixed = calls(&mut breaker, 0, 1010, |ms| ms % 50 != 0);
         assert_eq!(
-            (mixed.len(), fuse.opened),
+            (mixed.len(), breaker.opened),
             (101, 0),
             "four in a row are too few"
         );
-        let through = calls(&mut fuse, 1010, 200_000, |_| true);
+        let through = calls(&mut breaker, 1010, 200_000, |_| true);
         // Five, then one trial after 30, 60, 90 s.
         assert_eq!(through[..5], [1010, 1020, 1030, 1040, 1050]);
         assert_eq!(through[5..], [31_050, 91_050, 181_050]);

@@ -1,6 +1,6 @@
 //! A class of callers in one trial: its arrivals, and what has become of them so far.
 //!
-//! Each first visit is accounted for once: played in the scene, counted with its stretch, or left
+//! Each first visit is accounted for once: simulated, counted with its stretch, or left
 //! over at the end, which means that it was captured at once in a healthy stretch that nobody had
 //! to count:
 //!

@@ -12,17 +12,17 @@ use sim::{SimDuration, SimTime};
 use crate::attempt::Ending;
 use crate::caller::Caller;
 use crate::fate::Fate;
-use crate::inside::Interior;
+use crate::inside::ServiceState;
 use crate::outcome::Tally;
-use crate::scene::Scene;
+use crate::service_sim::ServiceSim;
 use crate::spool;
-use crate::visit::Who;
+use crate::visit::VisitId;
 
-impl Scene<'_> {
+impl ServiceSim<'_> {
     /// Counts what is determined between now and `end`: visits that begin and end in between.
     pub fn count_until(&mut self, end: SimTime) {
-        let interior = self.interior.as_ref();
-        let looks_back = interior.map_or(SimDuration::ZERO, Interior::looks_back);
+        let service_state = self.service_state.as_ref();
+        let looks_back = service_state.map_or(SimDuration::ZERO, ServiceState::looks_back);
         for class in 0..self.callers.len() {
             let fate = self.fates_now()[class].clone();
             let caller = &mut self.callers[class];
@@ -43,7 +43,7 @@ impl Scene<'_> {
     }
 
     /// Counts one signer who comes back within a counted stretch.
-    pub fn count_return(&mut self, who: Who) {
+    pub fn count_return(&mut self, who: VisitId) {
         let fate = self.fates_now()[who.class].clone();
         self.put_by(&fate, 1);
         let caller = &mut self.callers[who.class];

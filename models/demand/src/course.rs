@@ -19,12 +19,12 @@
 use sim::{SimDuration, SimTime};
 
 use crate::answer::{Answer, Cause};
-use crate::attempt::{Ended, Ending, gave_up};
-use crate::inside::{Attempt, Change, Draw, Interior, Phase};
+use crate::attempt::{Ended, Ending, given_up_at};
+use crate::inside::{Attempt, Change, Draw, Phase, ServiceState};
 use crate::pool::Busy;
 use crate::population::Control;
-use crate::scene::Scene;
-use crate::visit::{Press, Who};
+use crate::service_sim::ServiceSim;
+use crate::visit::{Press, VisitId};
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,70 +35,79 @@ enum Step {
     Stays,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> ServiceSim<'a> {
     /// The inside of the service; only called where there is one.
-    pub(super) fn inner(&mut self) -> &mut Interior<'a> {
-        self.interior.as_mut().expect("the service has an inside")
+    pub(super) fn inner(&mut self) -> &mut ServiceState<'a> {
+        self.service_state
+            .as_mut()
+            .expect("the service has an inside")
     }
 
     /// Is this press turned away at the door?
-    pub fn is_shed(&self, who: Who, press: u32) -> bool {
-        let Some(interior) = &self.interior else {
+    pub fn is_shed(&self, who: VisitId, press: u32) -> bool {
+        let Some(service_state) = &self.service_state else {
             return false;
         };
-        interior.shed > 0.0 && interior.draw(who, Draw::Shed(press)) < interior.shed
+        service_state.shed > 0.0 && service_state.draw(who, Draw::Shed(press)) < service_state.shed
     }
 
     /// How an attempt ends that a worker takes up at `now`, if that is plain to see: everything
     /// answers, and nothing changes while it is worked on.
-    pub fn foreseen(&mut self, now: SimTime, press: &Press, who: Who) -> Option<Ended> {
+    pub fn foreseen(&mut self, now: SimTime, press: &Press, who: VisitId) -> Option<Ended> {
         let deadline = press.at.saturating_add(self.service.gateway_timeout);
         let work = self.work(who, press.number);
         let ends = now.saturating_add(work);
-        let interior = self.inner();
-        if ends >= deadline || interior.change_at() <= ends {
+        let service_state = self.inner();
+        if ends >= deadline || service_state.change_at() <= ends {
             return None;
         }
-        let how = match interior.spool {
+        let how = match service_state.spool {
             true => Ending::Spooled,
-            false if !interior.answers() => return None,
+            false if !service_state.answers() => return None,
             false => Ending::Captured,
         };
         if how == Ending::Captured {
             let quiet = |need: &crate::inside::NeedState| {
-                need.calls == 0 && need.fuse.as_ref().is_none_or(|fuse| fuse.clean(now))
+                need.calls == 0
+                    && need
+                        .breaker
+                        .as_ref()
+                        .is_none_or(|breaker| breaker.clean(now))
             };
-            if !interior.needs.iter().all(quiet) {
+            if !service_state.needs.iter().all(quiet) {
                 return None;
             }
-            for fuse in interior
+            for breaker in service_state
                 .needs
                 .iter_mut()
-                .filter_map(|need| need.fuse.as_mut())
+                .filter_map(|need| need.breaker.as_mut())
             {
-                fuse.record(now, false);
+                breaker.record(now, false);
             }
         }
         Some(Ended { at: ends, how })
     }
 
     /// What a press takes when everything answers.
-    fn work(&self, who: Who, press: u32) -> SimDuration {
-        let interior = self.interior.as_ref().expect("the service has an inside");
-        match &interior.spec.work {
+    fn work(&self, who: VisitId, press: u32) -> SimDuration {
+        let service_state = self
+            .service_state
+            .as_ref()
+            .expect("the service has an inside");
+        match &service_state.spec.work {
             None => self.service.service_time,
-            Some(dist) => dist.quantile(interior.draw(who, Draw::Work(press))),
+            Some(dist) => dist.quantile(service_state.draw(who, Draw::Work(press))),
         }
     }
 
     /// A worker takes up an attempt whose end is not known. Somebody waits for it, unless it was
     /// given up in the queue.
-    pub fn begin(&mut self, press: Press, who: Who, awaited: bool) {
+    pub fn begin(&mut self, press: Press, who: VisitId, awaited: bool) {
         self.pool.hold();
         let deadline = press.at.saturating_add(self.service.gateway_timeout);
-        let interior = self.inner();
-        let number = interior.attempts.number();
-        let slot = interior.attempts.insert(Attempt {
+        let service_state = self.inner();
+        let number = service_state.attempts.number();
+        let slot = service_state.attempts.insert(Attempt {
             press,
             who,
             deadline,
@@ -119,20 +128,20 @@ impl<'a> Scene<'a> {
 
     /// When something happens inside.
     pub fn inside_at(&self) -> SimTime {
-        self.interior
+        self.service_state
             .as_ref()
-            .map_or(SimTime::MAX, Interior::next_at)
+            .map_or(SimTime::MAX, ServiceState::next_at)
     }
 
     /// What happens inside now.
     pub fn meet_inside(&mut self) {
         let now = self.now;
-        let interior = self.inner();
-        let timer = interior.timers.peek().map(|timer| timer.0);
+        let service_state = self.inner();
+        let timer = service_state.timers.peek().map(|timer| timer.0);
         match timer.filter(|timer| timer.at <= now) {
-            Some(timer) if !timer.later || interior.change_at() > now => {
-                interior.timers.pop();
-                if let Some(slot) = interior.attempts.valid(timer.ticket) {
+            Some(timer) if !timer.later || service_state.change_at() > now => {
+                service_state.timers.pop();
+                if let Some(slot) = service_state.attempts.valid(timer.ticket) {
                     match timer.later {
                         true => self.on_timer(slot),
                         false => self.on_deadline(slot),
@@ -140,7 +149,7 @@ impl<'a> Scene<'a> {
                 }
             }
             Some(_) | None => {
-                let change = interior.take_change();
+                let change = service_state.take_change();
                 self.on_change(change);
             }
         }
@@ -149,8 +158,8 @@ impl<'a> Scene<'a> {
 
     /// Deadlines and changes that are due now: the first of all that happens at an instant.
     pub fn meet_changes(&mut self) {
-        while let Some(interior) = &self.interior
-            && interior.change_at() <= self.now
+        while let Some(service_state) = &self.service_state
+            && service_state.change_at() <= self.now
         {
             self.meet_inside();
         }
@@ -172,14 +181,20 @@ impl<'a> Scene<'a> {
     /// Would all calls of an attempt be executed, as far as the service can tell?
     fn seems_fine(&mut self, attempt: &Attempt) -> bool {
         let now = self.now;
-        let interior = self.inner();
-        if interior.spool || interior.answers() && interior.needs.iter().all(|n| n.fuse.is_none()) {
+        let service_state = self.inner();
+        if service_state.spool
+            || service_state.answers() && service_state.needs.iter().all(|n| n.breaker.is_none())
+        {
             return true;
         }
-        (0..interior.needs.len()).all(|need| {
-            let shard = interior.shard(attempt.who, need);
-            let need = &interior.needs[need];
-            need.answers[shard].executes() && need.fuse.as_ref().is_none_or(|fuse| fuse.lets(now))
+        (0..service_state.needs.len()).all(|need| {
+            let shard = service_state.shard(attempt.who, need);
+            let need = &service_state.needs[need];
+            need.answers[shard].executes()
+                && need
+                    .breaker
+                    .as_ref()
+                    .is_none_or(|breaker| breaker.allows(now))
         })
     }
 
@@ -213,17 +228,21 @@ impl<'a> Scene<'a> {
     /// One call, as far as the door of the need.
     fn call(&mut self, slot: u32, need: usize) -> Step {
         let now = self.now;
-        let interior = self.inner();
-        let Attempt { who, press, .. } = *interior.attempts.at(slot);
-        let hits = interior.needs[need].hits(now);
-        if interior.needs[need].down_since.is_some()
+        let service_state = self.inner();
+        let Attempt { who, press, .. } = *service_state.attempts.at(slot);
+        let hits = service_state.needs[need].hits(now);
+        if service_state.needs[need].down_since.is_some()
             && hits > 0.0
-            && interior.draw(who, Draw::Hit(press.number, need)) < hits
+            && service_state.draw(who, Draw::Hit(press.number, need)) < hits
         {
             return Step::Through;
         }
-        let state = &interior.needs[need];
-        if state.fuse.as_ref().is_some_and(|fuse| !fuse.lets(now)) {
+        let state = &service_state.needs[need];
+        if state
+            .breaker
+            .as_ref()
+            .is_some_and(|breaker| !breaker.allows(now))
+        {
             return self.failed(slot, need, Cause::BreakerOpen);
         }
         if let Some((limit, wait)) = state.spec.permits
@@ -232,8 +251,8 @@ impl<'a> Scene<'a> {
             if wait == SimDuration::ZERO {
                 return self.failed(slot, need, Cause::PoolFull);
             }
-            let ticket = interior.enter(slot, Phase::Queues, now.saturating_add(wait));
-            interior.needs[need].queue.push_back(ticket);
+            let ticket = service_state.enter(slot, Phase::Queues, now.saturating_add(wait));
+            service_state.needs[need].queue.push_back(ticket);
             return Step::Stays;
         }
         self.let_in(slot, need)
@@ -242,21 +261,21 @@ impl<'a> Scene<'a> {
     /// There is room for a call; the breaker may have opened while it waited for that.
     fn let_in(&mut self, slot: u32, need: usize) -> Step {
         let now = self.now;
-        let fuse = self.inner().needs[need].fuse.as_ref();
-        if fuse.is_some_and(|fuse| !fuse.lets(now)) {
+        let breaker = self.inner().needs[need].breaker.as_ref();
+        if breaker.is_some_and(|breaker| !breaker.allows(now)) {
             return self.failed(slot, need, Cause::BreakerOpen);
         }
         let (command, connect) = (
             self.service.client.command_timeout,
             self.inner().spec.connect_timeout,
         );
-        let interior = self.inner();
-        let who = interior.attempts.at(slot).who;
-        let shard = interior.shard(who, need);
-        let state = &mut interior.needs[need];
+        let service_state = self.inner();
+        let who = service_state.attempts.at(slot).who;
+        let shard = service_state.shard(who, need);
+        let state = &mut service_state.needs[need];
         state.calls += 1;
-        if let Some(fuse) = &mut state.fuse {
-            fuse.enter(now);
+        if let Some(breaker) = &mut state.breaker {
+            breaker.enter(now);
         }
         let late = |after: SimDuration| now.saturating_add(after);
         match state.answers[shard] {
@@ -265,15 +284,15 @@ impl<'a> Scene<'a> {
                 Step::Through
             }
             Answer::Late(after) => {
-                interior.enter(slot, Phase::Late { enough: true }, late(after));
+                service_state.enter(slot, Phase::Late { enough: true }, late(after));
                 Step::Stays
             }
             Answer::Unacknowledged(after) => {
-                interior.enter(slot, Phase::Late { enough: false }, late(after));
+                service_state.enter(slot, Phase::Late { enough: false }, late(after));
                 Step::Stays
             }
-            Answer::Error(Cause::Refused) if interior.spec.offline_queue.is_some() => {
-                let until = interior.spec.offline_queue.map_or(now, late);
+            Answer::Error(Cause::Refused) if service_state.spec.offline_queue.is_some() => {
+                let until = service_state.spec.offline_queue.map_or(now, late);
                 self.wait_for(slot, (need, shard), until, Cause::Refused)
             }
             Answer::Error(cause) => {
@@ -297,9 +316,9 @@ impl<'a> Scene<'a> {
         until: SimTime,
         cause: Cause,
     ) -> Step {
-        let interior = self.inner();
-        let ticket = interior.enter(slot, Phase::Hangs { cause }, until);
-        interior.needs[need].hanging[shard].push(ticket);
+        let service_state = self.inner();
+        let ticket = service_state.enter(slot, Phase::Hangs { cause }, until);
+        service_state.needs[need].hanging[shard].push(ticket);
         Step::Stays
     }
 
@@ -308,14 +327,14 @@ impl<'a> Scene<'a> {
         let now = self.now;
         let state = &mut self.inner().needs[need];
         state.calls -= 1;
-        match (&mut state.fuse, failed) {
-            (Some(fuse), Some(failed)) => fuse.record(now, failed),
-            (Some(fuse), None) => fuse.forget(),
+        match (&mut state.breaker, failed) {
+            (Some(breaker), Some(failed)) => breaker.record(now, failed),
+            (Some(breaker), None) => breaker.forget(),
             (None, _) => {}
         }
     }
 
-    /// Whoever waits to be let in where there is room.
+    /// Admits queued calls while permits are free.
     fn let_in_all(&mut self) {
         let needs = self.inner().needs.len();
         for need in 0..needs {
@@ -345,23 +364,24 @@ impl<'a> Scene<'a> {
         let retried = self.service.client.retries_on.contains(&cause);
         let retries = self.service.client.retries;
         let backoff = self.service.client.backoff;
-        let interior = self.inner();
-        let attempt = *interior.attempts.at(slot);
+        let service_state = self.inner();
+        let attempt = *service_state.attempts.at(slot);
         let room = attempt.retrying
-            || (interior.spec.retries_at_once).is_none_or(|limit| interior.retrying < limit);
-        if retried && attempt.tries < retries && room && !interior.retries_stopped {
-            let pause = interior.pause(&attempt, backoff);
-            interior.retrying += u32::from(!attempt.retrying);
-            let trying = interior.attempts.at(slot);
+            || (service_state.spec.retries_at_once)
+                .is_none_or(|limit| service_state.retrying < limit);
+        if retried && attempt.tries < retries && room && !service_state.retries_stopped {
+            let pause = service_state.pause(&attempt, backoff);
+            service_state.retrying += u32::from(!attempt.retrying);
+            let trying = service_state.attempts.at(slot);
             (trying.tries, trying.retrying) = (attempt.tries + 1, true);
-            interior.enter(slot, Phase::Pauses, now.saturating_add(pause));
+            service_state.enter(slot, Phase::Pauses, now.saturating_add(pause));
             return Step::Stays;
         }
-        let state = &mut interior.needs[need];
+        let state = &mut service_state.needs[need];
         if let Some(store) = &mut state.store
             && let Some(ends) = store.enter(now)
         {
-            interior.enter(slot, Phase::Stored, ends);
+            service_state.enter(slot, Phase::Stored, ends);
             return Step::Stays;
         }
         if state.spec.optional {
@@ -421,7 +441,7 @@ impl<'a> Scene<'a> {
             self.remove(slot);
         }
         self.in_play.at(press.visit).open -= 1;
-        self.answered(press, gave_up(now));
+        self.answered(press, given_up_at(now));
         self.conclude_if_over(press.visit);
     }
 
@@ -440,10 +460,10 @@ impl<'a> Scene<'a> {
     /// Takes an attempt off its worker, and off whatever it was calling.
     fn remove(&mut self, slot: u32) {
         let now = self.now;
-        let interior = self.inner();
-        interior.disturbed_at = now;
-        let attempt = interior.attempts.remove(slot);
-        interior.retrying -= u32::from(attempt.retrying);
+        let service_state = self.inner();
+        service_state.disturbed_at = now;
+        let attempt = service_state.attempts.remove(slot);
+        service_state.retrying -= u32::from(attempt.retrying);
         match attempt.phase {
             Phase::Hangs { .. } | Phase::Late { .. } => self.call_ends(attempt.need, None),
             Phase::Works { .. } | Phase::Queues | Phase::Pauses | Phase::Stored => {}
@@ -499,7 +519,7 @@ impl<'a> Scene<'a> {
         for left in waiting {
             self.waited_for(left.press(), lost);
         }
-        self.inner().start_anew();
+        self.inner().reset();
     }
 
     /// The horizon: what is under way is not resolved.

@@ -16,13 +16,13 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use sim::{SimDuration, SimTime};
 
-use crate::visit::{Visit, Who};
+use crate::visit::{Visit, VisitId};
 
 /// What is due to happen to a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// It begins: a blocked signer comes back.
-    Return(Who),
+    Return(VisitId),
     /// The signer of the visit in this slot presses again.
     Press(u32),
     /// The signer has waited for this press of this visit as long as they will, or the gateway has.
@@ -83,7 +83,7 @@ impl DueList {
                 .map(|node| node.saturating_sub(size as u32))
                 .collect(),
         };
-        (0..size).for_each(|lane| list.play_off(lane));
+        (0..size).for_each(|lane| list.replay_lane(lane));
         list
     }
 
@@ -93,7 +93,7 @@ impl DueList {
         self.heads[self.earlier[1] as usize]
     }
 
-    pub fn push_return(&mut self, at: SimTime, who: Who) {
+    pub fn push_return(&mut self, at: SimTime, who: VisitId) {
         self.push(0, at, (who, 0), RETURN, 0);
     }
 
@@ -103,12 +103,19 @@ impl DueList {
         self.push(lane, at, (visit.who, visit.presses), PRESS, slot);
     }
 
-    /// The signer of the visit in `slot` ceases at `at` to wait for the newest press.
+    /// The user of the visit in `slot` stops waiting for the newest attempt at `at`.
     pub fn push_loses_patience(&mut self, at: SimTime, visit: &Visit, slot: u32) {
         self.push(3, at, (visit.who, visit.presses), LOSES_PATIENCE, slot);
     }
 
-    fn push(&mut self, lane: usize, at: SimTime, (who, press): (Who, u32), kind: u64, slot: u32) {
+    fn push(
+        &mut self,
+        lane: usize,
+        at: SimTime,
+        (who, press): (VisitId, u32),
+        kind: u64,
+        slot: u32,
+    ) {
         let round = (who.round as u64) << (PRESS_BITS + 2);
         let entry = Entry {
             at,
@@ -129,7 +136,7 @@ impl DueList {
         }
     }
 
-    /// What is due first. `offset` tells how long after the first visit a round of a class begins.
+    /// What is due first. `offset` is the time from the first visit to a round of a class.
     pub fn pop(&mut self, offset: impl Fn(usize, usize) -> SimDuration) -> (SimTime, Due) {
         let first = self.earlier[1] as usize;
         let entry = match self.lanes.get_mut(first) {
@@ -142,7 +149,7 @@ impl DueList {
             RETURN => {
                 let class = (entry.who >> INDEX_BITS) as usize;
                 let round = (entry.what >> (PRESS_BITS + 2)) as usize;
-                Due::Return(Who {
+                Due::Return(VisitId {
                     class,
                     index: entry.who & ((1 << INDEX_BITS) - 1),
                     arrived: entry.at - offset(class, round),
@@ -159,11 +166,11 @@ impl DueList {
     /// The head of `lane` has changed.
     fn set_head(&mut self, lane: usize) {
         self.heads[lane] = self.head(lane).map_or(SimTime::MAX, |head| head.at);
-        self.play_off(lane);
+        self.replay_lane(lane);
     }
 
     /// Decides the matches from `lane` up to the root, or to one that another lane still wins.
-    fn play_off(&mut self, lane: usize) {
+    fn replay_lane(&mut self, lane: usize) {
         let mut first = lane;
         let mut node = self.heads.len() + lane;
         while node > 1 {
@@ -218,7 +225,7 @@ mod tests {
     use super::*;
 
     fn visit(class: usize, index: u64, presses: u32) -> Visit {
-        let who = Who {
+        let who = VisitId {
             class,
             index,
             arrived: SimTime::ZERO,

@@ -18,15 +18,15 @@ use rand::distr::Open01;
 use sim::{SimDuration, SimTime, StreamKey, Streams};
 
 use crate::answer::{Answer, AnswerTimeline, Cause};
-use crate::breaker::Fuse;
-use crate::population::{Answers, Control, Fallback, Inside, Need, Population};
+use crate::breaker::CircuitBreaker;
+use crate::population::{Answers, Control, Fallback, Need, Population, ServiceModel};
 use crate::streams;
-use crate::visit::{Press, Who};
+use crate::visit::{Press, VisitId};
 
-/// The inside of one service in one trial.
+/// The state of one service in one trial.
 #[derive(Clone, Debug)]
-pub(super) struct Interior<'a> {
-    pub spec: &'a Inside,
+pub(super) struct ServiceState<'a> {
+    pub spec: &'a ServiceModel,
     pub needs: Vec<NeedState>,
     /// Is the spool open?
     pub spool: bool,
@@ -58,7 +58,7 @@ pub(super) struct NeedState {
     pub connected: Vec<bool>,
     /// Since when a shard does not answer as it should.
     pub down_since: Option<SimTime>,
-    pub fuse: Option<Fuse>,
+    pub breaker: Option<CircuitBreaker>,
     /// Calls under way.
     pub calls: u32,
     /// Attempts that wait to be let in, in order.
@@ -111,7 +111,7 @@ pub(super) struct Timer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub press: Press,
-    pub who: Who,
+    pub who: VisitId,
     pub deadline: SimTime,
     /// Has nobody given it up?
     pub awaited: bool,
@@ -157,14 +157,14 @@ pub(super) struct Attempts {
     numbers: u64,
 }
 
-impl<'a> Interior<'a> {
+impl<'a> ServiceState<'a> {
     /// At time zero. `populations` lists population and number of each class that comes here.
     pub fn new(
-        spec: &'a Inside,
+        spec: &'a ServiceModel,
         answers: &Answers<'a>,
         classes: &[(&Population, usize)],
         streams: &Streams,
-    ) -> Interior<'a> {
+    ) -> ServiceState<'a> {
         let single = [Need::single()];
         let needs = if spec.needs.is_empty() {
             &single
@@ -176,7 +176,7 @@ impl<'a> Interior<'a> {
                 .key(streams::CALLS, population.entity)
                 .child(*number as u64)
         };
-        Interior {
+        ServiceState {
             spec,
             needs: needs.iter().map(NeedState::new).collect(),
             spool: false,
@@ -254,9 +254,9 @@ impl<'a> Interior<'a> {
     }
 
     /// The servers have been restarted.
-    pub fn start_anew(&mut self) {
+    pub fn reset(&mut self) {
         for need in &mut self.needs {
-            need.fuse = need.spec.breaker.map(Fuse::new);
+            need.breaker = need.spec.breaker.map(CircuitBreaker::new);
             need.queue.clear();
             for (connected, answer) in need.connected.iter_mut().zip(&need.answers) {
                 *connected = *answer != Answer::Hang;
@@ -266,12 +266,15 @@ impl<'a> Interior<'a> {
 
     /// How long before a change visits must be played that succeed.
     pub fn looks_back(&self) -> SimDuration {
-        let fuses = self.needs.iter().filter_map(|need| need.fuse.as_ref());
-        fuses.map(Fuse::looks_back).max().unwrap_or_default()
+        let breakers = self.needs.iter().filter_map(|need| need.breaker.as_ref());
+        breakers
+            .map(CircuitBreaker::looks_back)
+            .max()
+            .unwrap_or_default()
     }
 
     /// A number in (0, 1) that belongs to an attempt or visit and to what it is for.
-    pub fn draw(&self, who: Who, what: Draw) -> f64 {
+    pub fn draw(&self, who: VisitId, what: Draw) -> f64 {
         let number = match what {
             Draw::Shard(need) => need as u64,
             Draw::Work(press) => 1 << 60 | (who.round as u64) << 32 | u64::from(press),
@@ -287,7 +290,7 @@ impl<'a> Interior<'a> {
     }
 
     /// The shard of a need in which a visit's key lies.
-    pub fn shard(&self, who: Who, need: usize) -> usize {
+    pub fn shard(&self, who: VisitId, need: usize) -> usize {
         let shards = &self.needs[need].spec.shards;
         if shards.len() <= 1 {
             return 0;
@@ -362,7 +365,7 @@ impl NeedState {
             answers: vec![Answer::Ok; shards],
             connected: vec![true; shards],
             down_since: None,
-            fuse: spec.breaker.map(Fuse::new),
+            breaker: spec.breaker.map(CircuitBreaker::new),
             calls: 0,
             queue: VecDeque::new(),
             hanging: vec![Vec::new(); shards],
@@ -372,7 +375,9 @@ impl NeedState {
 
     fn plain(&self, now: SimTime) -> bool {
         let idle = |store: &Store| store.idle(now);
-        self.fuse.as_ref().is_none_or(|fuse| fuse.clean(now))
+        self.breaker
+            .as_ref()
+            .is_none_or(|breaker| breaker.clean(now))
             && self.store.as_ref().is_none_or(idle)
             && self.calls == 0
     }
@@ -498,7 +503,7 @@ impl Attempts {
         let mut slots: Vec<u32> = under_way.collect();
         slots.sort_by_key(|slot| {
             let attempt = self.slots[*slot as usize].as_ref().expect("under way");
-            let Who {
+            let VisitId {
                 class,
                 index,
                 round,
@@ -515,7 +520,7 @@ impl Attempts {
 }
 
 /// Everything that changes, in time order: what people do before answers at one instant.
-fn changes(spec: &Inside, answers: &Answers) -> Vec<(SimTime, Change)> {
+fn changes(spec: &ServiceModel, answers: &Answers) -> Vec<(SimTime, Change)> {
     let mut changes: Vec<(SimTime, Change)> = Vec::new();
     for (at, control) in answers.controls {
         changes.push((*at, Change::Control(*control)));

@@ -19,10 +19,10 @@ use sim::{Budget, BudgetError, SimDuration, SimTime};
 
 use crate::answer::Answer;
 use crate::fate::Fate;
-use crate::inside::Interior;
+use crate::inside::ServiceState;
 use crate::proof::Condition;
-use crate::scene::{Fresh, Scene};
-use crate::visit::Who;
+use crate::service_sim::{Fresh, ServiceSim};
+use crate::visit::VisitId;
 
 /// Expected arrivals in the first batch of a stretch that might become determined; doubled each
 /// time, so that neither a short wait nor a long one costs much.
@@ -30,7 +30,7 @@ const BATCH_FIRST: f64 = 64.0;
 /// Expected arrivals in a batch at most: enough that finding the place in each tree is cheap.
 const BATCH_MAX: f64 = 8192.0;
 
-impl Scene<'_> {
+impl ServiceSim<'_> {
     /// Passes from the start to the horizon. Whatever begins in `[open.0, open.1)` is played.
     pub fn pass(&mut self, open: (SimTime, SimTime), budget: &Budget) -> Result<(), BudgetError> {
         let mut fresh = Vec::new();
@@ -38,9 +38,9 @@ impl Scene<'_> {
             let next = self.changes.get(self.span + 1);
             self.meet_changes();
             let inside = self
-                .interior
+                .service_state
                 .as_ref()
-                .map_or(SimTime::MAX, Interior::change_at);
+                .map_or(SimTime::MAX, ServiceState::change_at);
             let cuts = [
                 next.map_or(self.horizon, |next| next.0),
                 inside,
@@ -82,7 +82,7 @@ impl Scene<'_> {
             let settled = condition.is_none() || determined_from.is_some();
             let to = self.batch_end(end, if settled { BATCH_MAX } else { batch });
             self.gather(to, fresh);
-            self.play(fresh, to, budget)?;
+            self.expand(fresh, to, budget)?;
             batch = (batch * 2.0).min(BATCH_MAX);
         }
         if let (Some(condition), Some(from)) = (condition, determined_from) {
@@ -119,10 +119,10 @@ impl Scene<'_> {
     /// The answer that all requests meet now, if it is one and the same; of a service with an
     /// inside only if everything answers.
     fn answer_now(&self) -> Option<Answer> {
-        match &self.interior {
+        match &self.service_state {
             None => Some(self.changes[self.span].1),
-            Some(interior) => {
-                (interior.answers() && interior.spec.work.is_none()).then_some(Answer::Ok)
+            Some(service_state) => {
+                (service_state.answers() && service_state.spec.work.is_none()).then_some(Answer::Ok)
             }
         }
     }
@@ -141,8 +141,8 @@ impl Scene<'_> {
         if condition.free_worker && !self.pool.nobody_waits() {
             return false;
         }
-        let interior = self.interior.as_ref();
-        if interior.is_some_and(|interior| !interior.plain(self.now)) {
+        let service_state = self.service_state.as_ref();
+        if service_state.is_some_and(|service_state| !service_state.plain(self.now)) {
             return false;
         }
         // Visits that began later are ordinary: nothing kept them from their closed form.
@@ -151,7 +151,7 @@ impl Scene<'_> {
             Some(self.changes[self.span].0),
             waited_at,
             self.refused_at,
-            interior.map(|interior| interior.disturbed_at),
+            service_state.map(|service_state| service_state.disturbed_at),
         ];
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
@@ -204,7 +204,7 @@ impl Scene<'_> {
                 let offset = caller.offsets[round];
                 for (from, to) in caller.returning_within(round, from, to) {
                     caller.arrivals.for_each(from, to, |arrival| {
-                        let who = Who {
+                        let who = VisitId {
                             class,
                             index: arrival.index,
                             arrived: arrival.at,
@@ -215,7 +215,7 @@ impl Scene<'_> {
                 }
             }
         }
-        self.played += fresh.len() as u64;
+        self.expanded += fresh.len() as u64;
         // Each class is in order already: a stable sort merges the runs.
         fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
     }
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::answer::AnswerTimeline;
     use crate::population::{Answers, Class, Client, Demand, Population, Service};
-    use crate::scene;
+    use crate::service_sim;
 
     /// 20 visits a second for a day at a service with so many workers and places in the queue.
     fn demand(workers: u32, queue_limit: u32, command_timeout: Option<SimDuration>) -> Demand {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     /// First visits played when the service hangs from 10:00 to 12:00.
-    fn played(demand: &Demand) -> u64 {
+    fn expanded(demand: &Demand) -> u64 {
         let mut timeline = AnswerTimeline::new();
         let hour = |h| SimTime::ZERO + SimDuration::from_hours(h);
         timeline.set(hour(10), Answer::Hang);
@@ -279,26 +279,26 @@ mod tests {
             needs: &[],
             controls: &[],
         };
-        let mut scene = scene(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
+        let mut service_sim = service_sim(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
         let open = (hour(24), hour(24));
-        scene.pass(open, &Budget::unlimited()).unwrap();
-        scene.played
+        service_sim.pass(open, &Budget::unlimited()).unwrap();
+        service_sim.expanded
     }
 
     #[test]
     fn only_those_who_may_see_the_end_of_the_hang_are_played() {
         let (hang, day) = (2 * 3600 * 20, 24 * 3600 * 20);
         // Lives of 40 seconds before the end, and the backlog.
-        assert!(played(&demand(512, 8192, None)) < 60 * 20);
-        assert!(played(&demand(100_000, 0, None)) < 60 * 20);
+        assert!(expanded(&demand(512, 8192, None)) < 60 * 20);
+        assert!(expanded(&demand(100_000, 0, None)) < 60 * 20);
         // A crowd that may not fit is played as long as it may not: the hang, and little more.
-        let overflowing = played(&demand(512, 600, None));
+        let overflowing = expanded(&demand(512, 600, None));
         assert!(overflowing.abs_diff(hang) < hang / 50, "{overflowing}");
         // Attempts that time out after two seconds find a free worker among 512, not among 40.
         let timeout = Some(SimDuration::from_secs(2));
-        assert!(played(&demand(512, 8192, timeout)) < 60 * 20);
-        assert!(played(&demand(40, 8192, timeout)) > hang - hang / 50);
+        assert!(expanded(&demand(512, 8192, timeout)) < 60 * 20);
+        assert!(expanded(&demand(40, 8192, timeout)) > hang - hang / 50);
         // One worker is close to its limit at any time.
-        assert!(played(&demand(1, 8192, None)) >= day / 2);
+        assert!(expanded(&demand(1, 8192, None)) >= day / 2);
     }
 }

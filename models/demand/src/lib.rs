@@ -11,7 +11,7 @@
 //!
 //! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
 //! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`). What is left are
-//! the transitions; they are played request by request (`scene.rs`, `signer.rs`, `pool.rs`,
+//! the transitions; they are played request by request (`service_sim.rs`, `signer.rs`, `pool.rs`,
 //! `attempt.rs`).
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
@@ -36,7 +36,7 @@ mod outcome;
 mod pool;
 mod population;
 mod proof;
-mod scene;
+mod service_sim;
 mod signer;
 mod spool;
 pub mod streams;
@@ -45,19 +45,19 @@ mod visit;
 
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Inside, Need,
-    Population, Service,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Need, Population,
+    Service, ServiceModel,
 };
 pub use spool::Opening;
 pub use strip::{Minute, Window};
 
 use caller::Caller;
 use due::DueList;
-use inside::Interior;
+use inside::ServiceState;
 use pool::Pool;
-use scene::Scene;
+use service_sim::ServiceSim;
 use strip::Strip;
-use visit::InPlay;
+use visit::ActiveVisits;
 
 pub use streams::ARRIVALS;
 
@@ -95,21 +95,21 @@ pub fn evaluate(
     let mut populations: Vec<Option<PopulationOutcome>> = vec![None; demand.populations.len()];
     let mut spools = Vec::new();
     for (service, answers) in answers.iter().enumerate() {
-        let mut scene = scene(demand, service, *answers, streams, horizon);
-        scene.pass(open, budget)?;
+        let mut service_sim = service_sim(demand, service, *answers, streams, horizon);
+        service_sim.pass(open, budget)?;
         if mode == Mode::Eager {
             assert!(
-                scene.callers.iter().all(Caller::all_accounted),
+                service_sim.callers.iter().all(Caller::all_accounted),
                 "all played"
             );
         }
         for (position, population) in demand.populations.iter().enumerate() {
             if population.service == service {
                 let objective = population.objective;
-                populations[position] = Some(outcome(&mut scene, position, objective));
+                populations[position] = Some(outcome(&mut service_sim, position, objective));
             }
         }
-        spools.push(scene.spool);
+        spools.push(service_sim.spool);
     }
     let known = |outcome: Option<_>| outcome.expect("every population has a service");
     Ok(DemandOutcome {
@@ -133,26 +133,26 @@ pub fn look(
     budget: &Budget,
 ) -> Result<Option<Window>, BudgetError> {
     let service = demand.populations[population].service;
-    let mut scene = scene(demand, service, answers[service], streams, horizon);
+    let mut service_sim = service_sim(demand, service, answers[service], streams, horizon);
     let to = to.min(horizon);
-    let lives = scene.callers.iter();
-    let lives = lives.map(|caller| caller.class.life_max(scene.service));
+    let lives = service_sim.callers.iter();
+    let lives = lives.map(|caller| caller.class.life_max(service_sim.service));
     let life_max = lives.max().unwrap_or_default();
-    scene.strip = Some(Strip::new(population, from, to));
+    service_sim.strip = Some(Strip::new(population, from, to));
     // Presses of the first minute may belong to visits that began before it.
     let open_from = Strip::start(from).saturating_sub(life_max);
-    scene.pass((open_from, Strip::end(to)), budget)?;
-    Ok(scene.strip.map(Strip::into_window))
+    service_sim.pass((open_from, Strip::end(to)), budget)?;
+    Ok(service_sim.strip.map(Strip::into_window))
 }
 
 /// The service at position `service` with all who come to it, at the start.
-fn scene<'a>(
+fn service_sim<'a>(
     demand: &'a Demand,
     service: usize,
     answers: Answers<'a>,
     streams: &Streams,
     horizon: SimTime,
-) -> Scene<'a> {
+) -> ServiceSim<'a> {
     let spec = &demand.services[service];
     assert!(spec.workers >= 1, "a service has a worker");
     assert!(
@@ -170,8 +170,9 @@ fn scene<'a>(
     }
     let due = DueList::new(callers.len());
     let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
-    let interior = |inside: &'a Inside| Interior::new(inside, &answers, &classes, streams);
-    Scene {
+    let service_state =
+        |inside: &'a ServiceModel| ServiceState::new(inside, &answers, &classes, streams);
+    ServiceSim {
         service: spec,
         changes: answers.timeline.changes(),
         spool: spool::openings(answers.timeline.changes(), horizon),
@@ -179,15 +180,15 @@ fn scene<'a>(
         horizon,
         callers,
         pool: Pool::new(spec.workers, spec.queue_limit),
-        interior: spec.inside.as_ref().map(interior),
-        in_play: InPlay::default(),
+        service_state: spec.inside.as_ref().map(service_state),
+        in_play: ActiveVisits::default(),
         due,
         now: SimTime::ZERO,
         span: 0,
         waited_at: None,
         refused_at: None,
         fates: Vec::new(),
-        played: 0,
+        expanded: 0,
         strip: None,
     }
 }
@@ -201,15 +202,15 @@ fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Populat
     here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
 }
 
-/// What became of the population at `position`, once the scene has passed.
-fn outcome(scene: &mut Scene, position: usize, objective: f64) -> PopulationOutcome {
-    let callers = scene.callers.iter_mut();
+/// What became of the population at `position`, once the simulation has passed.
+fn outcome(service_sim: &mut ServiceSim, position: usize, objective: f64) -> PopulationOutcome {
+    let callers = service_sim.callers.iter_mut();
     let mut callers: Vec<&mut Caller> = callers.filter(|c| c.population == position).collect();
     let mut tally = Tally::default();
     callers.iter().for_each(|caller| tally.add(&caller.tally));
     tally.assert_adds_up();
     PopulationOutcome {
         tally,
-        minutes_observed_down: observed::minutes_down(&mut callers, objective, scene.horizon),
+        minutes_observed_down: observed::minutes_down(&mut callers, objective, service_sim.horizon),
     }
 }

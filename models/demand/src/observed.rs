@@ -7,7 +7,7 @@
 //!                             anybody came at all
 //! ```
 //!
-//! Only first presses of first visits count: an observer's synthetic acceptance does not retry
+//! Only first presses of first visits count: an observer's synthetic request does not retry
 //! either. An attempt belongs to the minute in which it arrived.
 
 use sim::{SimDuration, SimTime};

@@ -15,7 +15,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use sim::SimTime;
 
-use crate::visit::{Press, Who};
+use crate::visit::{Press, VisitId};
 
 /// Workers and queue.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub(super) struct Waiting {
     /// When its visit began.
     pub visit_began: SimTime,
     /// Whose it is, the slot of the visit, and the number of the press.
-    pub who: Who,
+    pub who: VisitId,
     pub visit: u32,
     pub press: u32,
 }
@@ -70,7 +70,7 @@ impl Waiting {
 
 /// What an attempt finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum Admission {
     Worker,
     Queue,
     Full,
@@ -99,17 +99,17 @@ impl Pool {
 
     /// What an attempt that arrives at `now` finds. All that [`Pool::next_at`] announced up to
     /// `now` has been dealt with, so whoever waits still does.
-    pub fn room(&mut self, now: SimTime) -> Room {
+    pub fn room(&mut self, now: SimTime) -> Admission {
         if self.queue.is_empty() && self.given_up.is_empty() {
             self.release(now);
             if self.busy() < self.workers {
-                return Room::Worker;
+                return Admission::Worker;
             }
         }
         if self.queue.len() + self.given_up.len() < self.queue_limit {
-            Room::Queue
+            Admission::Queue
         } else {
-            Room::Full
+            Admission::Full
         }
     }
 

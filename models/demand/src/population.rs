@@ -79,12 +79,12 @@ pub struct Service {
     pub client: Client,
     /// What is inside it beyond workers and a queue; absent: nothing that one request could notice
     /// of another.
-    pub inside: Option<Inside>,
+    pub inside: Option<ServiceModel>,
 }
 
 /// What requests of one service share besides its workers, and what is drawn for each.
 #[derive(Clone, Debug)]
-pub struct Inside {
+pub struct ServiceModel {
     /// What a request takes when Redis answers, drawn for each; absent: the service time.
     pub work: Option<Dist>,
     /// Does a request that the gateway has given up go on all the same? Its worker is then held
@@ -226,7 +226,7 @@ pub struct Answers<'a> {
     pub timeline: &'a AnswerTimeline,
     /// Spans `[from, to)` in which acknowledged writes were lost later; disjoint.
     pub lost_acks: &'a [(SimTime, SimTime)],
-    /// For each need of [`Inside::needs`], the answers of its shards.
+    /// For each need of [`ServiceModel::needs`], the answers of its shards.
     pub needs: &'a [Vec<AnswerTimeline>],
     /// What people did to the service, in time order.
     pub controls: &'a [(SimTime, Control)],

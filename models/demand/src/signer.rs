@@ -14,11 +14,11 @@
 use sim::SimTime;
 
 use crate::attempt::{Ended, Ending};
-use crate::scene::Scene;
+use crate::service_sim::ServiceSim;
 use crate::spool;
-use crate::visit::{Press, Who, Write};
+use crate::visit::{Press, VisitId, Write};
 
-impl Scene<'_> {
+impl ServiceSim<'_> {
     /// Books the answer to an attempt, whoever still waits for it.
     pub fn answered(&mut self, press: Press, ended: Ended) {
         let visit = self.in_play.at(press.visit);
@@ -108,7 +108,7 @@ impl Scene<'_> {
     }
 
     /// A visit has ended without a write: the signer comes back, or does not.
-    pub fn send_away(&mut self, who: Who) {
+    pub fn send_away(&mut self, who: VisitId) {
         let caller = &mut self.callers[who.class];
         caller.blocked_from = caller.blocked_from.min(who.arrived);
         let Some(offset) = caller.offsets.get(who.round + 1) else {
@@ -121,7 +121,7 @@ impl Scene<'_> {
             return;
         }
         let round = who.round + 1;
-        self.due.push_return(at, Who { round, ..who });
+        self.due.push_return(at, VisitId { round, ..who });
     }
 
     /// This press of this visit has been waited for as long as it will be: patience has run out, or

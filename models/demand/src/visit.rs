@@ -14,7 +14,7 @@ use sim::SimTime;
 /// One visit in play.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visit {
-    pub who: Who,
+    pub who: VisitId,
     /// The first press of this visit.
     pub began: SimTime,
     /// Presses so far.
@@ -33,7 +33,7 @@ pub(super) struct Visit {
 
 /// A signer on one of their visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Who {
+pub(super) struct VisitId {
     /// The position of the class among all that come to the service.
     pub class: usize,
     /// The place among the arrivals of the class.
@@ -62,7 +62,7 @@ pub(super) struct Write {
 }
 
 impl Visit {
-    pub fn new(who: Who, began: SimTime) -> Visit {
+    pub fn new(who: VisitId, began: SimTime) -> Visit {
         Visit {
             who,
             began,
@@ -81,14 +81,14 @@ impl Visit {
     }
 }
 
-/// The visits in play; a slot is used again when its visit is over.
+/// The active visits; a slot is used again when its visit is over.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InPlay {
+pub(super) struct ActiveVisits {
     slots: Vec<Visit>,
     free: Vec<u32>,
 }
 
-impl InPlay {
+impl ActiveVisits {
     pub fn insert(&mut self, visit: Visit) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = visit;

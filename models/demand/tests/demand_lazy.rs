@@ -2,8 +2,8 @@
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback,
-    Inside, Mode, Need, Population, Service,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback, Mode,
+    Need, Population, Service, ServiceModel,
 };
 use rand::RngExt;
 use sim::dist::Dist;
@@ -261,8 +261,8 @@ fn any_world(seed: u64) -> World {
 }
 
 /// An inside without anything that one request could notice of another.
-fn empty_inside() -> Inside {
-    Inside {
+fn empty_inside() -> ServiceModel {
+    ServiceModel {
         work: None,
         runs_on: false,
         connect_timeout: None,
@@ -302,7 +302,7 @@ fn any_breaker(rng: &mut Rng) -> Option<Breaker> {
 }
 
 /// An inside with anything in it, answers of its shards, and people who meddle.
-fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
+fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Controls) {
     let fallback = Fallback {
         workers: pick(rng, &[1, 4, 50]),
         takes: span(rng, 0.05, 3.0),
@@ -323,7 +323,7 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (Inside, Shards, Controls) {
     };
     let needs: Vec<Need> = (0..3).map(|_| need()).collect();
     let count = rng.random_range(1..=needs.len());
-    let inside = Inside {
+    let inside = ServiceModel {
         work: pick(
             rng,
             &[

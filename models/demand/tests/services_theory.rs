@@ -3,8 +3,8 @@
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback,
-    Inside, Mode, Need, Population, Service, Tally,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback, Mode,
+    Need, Population, Service, ServiceModel, Tally,
 };
 use sim::dist::Dist;
 use sim::{Budget, Intensity, SimDuration, SimTime, Streams};
@@ -20,7 +20,7 @@ fn at(s: f64) -> SimTime {
 }
 
 /// A service that never fills up, visited once by each of `rate` signers a second.
-fn demand(rate: f64, presses_max: u32, inside: Inside) -> Demand {
+fn demand(rate: f64, presses_max: u32, inside: ServiceModel) -> Demand {
     Demand {
         services: vec![Service {
             name: "api".to_owned(),
@@ -55,8 +55,8 @@ fn demand(rate: f64, presses_max: u32, inside: Inside) -> Demand {
     }
 }
 
-fn inside(needs: Vec<Need>) -> Inside {
-    Inside {
+fn inside(needs: Vec<Need>) -> ServiceModel {
+    ServiceModel {
         work: None,
         runs_on: false,
         connect_timeout: None,

@@ -19,7 +19,7 @@ use sim::{SimDuration, SimTime, Streams};
 
 use crate::event::{CheckTimer, Cx, Event};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId, ShardId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::streams;
 use demand::Mode;
@@ -238,7 +238,7 @@ impl Check {
         let before = std::mem::replace(&mut self.subjects[subject].passed[observer], passed);
         if before != passed {
             let about = self.about(subject);
-            cx.ledger.say(cx.now, || {
+            cx.ledger.trace(cx.now, || {
                 let result = if passed { "passes" } else { "fails" };
                 format!("{} {about}: probe {result}", self.name())
             });
@@ -308,7 +308,7 @@ impl Check {
             let why = if cooling {
                 "cooling down"
             } else {
-                "everything looks bad"
+                "every node looks bad"
             };
             let retry = CheckTimer::Retry { subject };
             let wait = watched.last_failover.map_or(guard.cool_down, |at| {
@@ -320,7 +320,7 @@ impl Check {
             // The guard is asked again and again: the trace tells each answer once.
             if watched.held.replace(why) != Some(why) {
                 let about = self.about(subject);
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("{} {about}: no failover, {why}", self.name())
                 });
             }
@@ -376,11 +376,11 @@ impl Check {
     fn record_verdict(&self, subject: usize, down: bool, cx: &mut Cx) {
         let about = self.about(subject);
         let verdict = if down { "DOWN" } else { "up" };
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!("{} {about}: verdict {verdict}", self.name())
         });
         if down {
-            cx.ledger.moment(cx.now, What::CheckDown, self.name());
+            cx.ledger.moment(cx.now, MomentKind::CheckDown, self.name());
         }
         let any_down = self.subjects.iter().any(|watched| watched.down);
         let (state, tone) = if any_down {

@@ -19,9 +19,9 @@ pub struct CheckSpec {
     pub timeout: SimDuration,
     /// How answers become a verdict, up or down.
     pub judge: JudgeSpec,
-    /// What a verdict of down sets off, all of these; `[]`: nothing, it is only told.
+    /// What a verdict of down triggers, all of these; `[]`: nothing, it is only reported.
     pub actions: Vec<ActionSpec>,
-    /// What holds failovers of this check back.
+    /// What limits the failovers of this check.
     pub guard: GuardSpec,
 }
 

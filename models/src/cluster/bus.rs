@@ -9,7 +9,7 @@ use super::node::{Node, Promotion};
 use super::topology::Topology;
 use crate::event::Cx;
 use crate::ids::{Id, NodeId, ShardId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use demand::Mode;
@@ -41,7 +41,7 @@ pub(super) fn healthy(
 
 impl Cluster {
     /// The bus hears of a node's process from that process' own standstill.
-    pub(super) fn tell_bus(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
+    pub(super) fn notify_bus(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
         let process = match condition {
             Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => Process::Running,
             Condition::Loading => Process::Loading,
@@ -63,7 +63,7 @@ impl Cluster {
         self.with_bus(cx, |bus, now, out| {
             bus.set_replication(now, member, offset, link, out)
         });
-        self.tell_sentinels_link(replica, link, cx);
+        self.notify_sentinels_of_link(replica, link, cx);
     }
 
     /// Does something with the bus. What it decided is still to be carried out.
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     pub(super) fn on_effect(&mut self, effect: BusEffect, cx: &mut Cx) {
-        self.tell_effect(&effect, cx);
+        self.trace_bus_effect(&effect, cx);
         match effect {
             BusEffect::Promoted { member, shard, .. } => {
                 self.on_promoted(ShardId::from_index(shard.0.into()), node_of(member), cx);
@@ -147,22 +147,22 @@ impl Cluster {
             useless: false,
         });
         let name = self.node_name(node);
-        cx.ledger.say(cx.now, || format!("{name}: promoted"));
+        cx.ledger.trace(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
-        cx.ledger.moment(cx.now, What::Promoted, &name);
+        cx.ledger.moment(cx.now, MomentKind::Promoted, &name);
         // Under Sentinel clients follow when one of the Sentinels names the node.
         if !self.control.has_sentinels() {
-            let told = self.told_after(shard);
+            let told = self.notified_at(shard);
             self.let_follow(shard, node, told, cx);
         }
     }
 
     /// What the bus says and does, for the trace and the observers' rows.
-    fn tell_effect(&mut self, effect: &BusEffect, cx: &mut Cx) {
+    fn trace_bus_effect(&mut self, effect: &BusEffect, cx: &mut Cx) {
         if let BusEffect::ClusterState { of, ok } = *effect {
-            self.tell_state(of, ok, cx);
+            self.trace_state(of, ok, cx);
         }
-        if !cx.ledger.tells() {
+        if !cx.ledger.is_tracing() {
             return;
         }
         let row = format!("{} cluster bus", self.plan.name);
@@ -171,7 +171,7 @@ impl Cluster {
         let counts = |member: Member| self.topology[node_of(member)].primary;
         match *effect {
             BusEffect::Pfail { by, of } if counts(by) => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("bus: {} suspects {}", name(by), name(of))
                 });
                 let (group, tone) = (RowGroup::Observers, Tone::Doubtful);
@@ -182,14 +182,14 @@ impl Cluster {
                 of,
                 declared: true,
             } => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("bus: {} declares {} failed", name(by), name(of))
                 });
                 cx.ledger
                     .state(cx.now, RowGroup::Observers, &row, "FAIL", Tone::Bad);
             }
             BusEffect::ElectionStarted { by, epoch } => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("bus: {} asks for votes, epoch {epoch}", name(by))
                 });
             }
@@ -197,7 +197,7 @@ impl Cluster {
                 member,
                 new_primary,
             } => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!(
                         "bus: {} becomes a replica of {}",
                         name(member),
@@ -206,7 +206,7 @@ impl Cluster {
                 });
             }
             BusEffect::ManualFailoverTimedOut { member } => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("bus: {} was not elected in time", name(member))
                 });
             }
@@ -227,7 +227,7 @@ impl Cluster {
     }
 
     /// The first primary to change its mind about the cluster is told.
-    fn tell_state(&mut self, of: Member, ok: bool, cx: &mut Cx) {
+    fn trace_state(&mut self, of: Member, ok: bool, cx: &mut Cx) {
         if !self.topology[node_of(of)].primary || self.control.said_ok == ok {
             return;
         }
@@ -237,7 +237,7 @@ impl Cluster {
         } else {
             ("down", Tone::Bad)
         };
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let first = self.node_name(node_of(of));
             format!("bus: the cluster is {says}, first seen by {first}")
         });

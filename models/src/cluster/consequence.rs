@@ -16,7 +16,7 @@
 use sim::SimTime;
 
 use super::Cluster;
-use super::replication::{Link, Parting};
+use super::replication::{DisconnectCause, Link};
 use crate::event::Cx;
 use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::Condition;
@@ -39,10 +39,10 @@ pub(super) enum Consequence {
     /// A replica and its primary may or may not talk any more.
     Reconsider(NodeId),
     /// A replica and its primary do not talk.
-    StandApart {
+    Disconnect {
         replica: NodeId,
-        why: Parting,
-        torn: Option<SimTime>,
+        why: DisconnectCause,
+        closed_at: Option<SimTime>,
     },
     /// A replica's stream is in another state.
     SetStream { replica: NodeId, link: Link },
@@ -82,9 +82,9 @@ impl Cluster {
     fn follow_up(&mut self, consequence: Consequence, cx: &mut Cx) {
         match consequence {
             Consequence::Notify { node, condition } => {
-                self.tell_bus(node, condition, cx);
-                self.tell_sentinels(node, condition, cx);
-                self.tell_provider(node, condition, cx);
+                self.notify_bus(node, condition, cx);
+                self.notify_sentinels(node, condition, cx);
+                self.notify_provider(node, condition, cx);
             }
             Consequence::Bus(effect) => self.on_effect(effect, cx),
             Consequence::Sentinel(shard, effect) => self.on_sentinel(shard, effect, cx),
@@ -97,8 +97,12 @@ impl Cluster {
                 self.then(followers.into_iter().map(Consequence::Reconsider));
             }
             Consequence::Reconsider(replica) => self.reconsider(replica, cx),
-            Consequence::StandApart { replica, why, torn } => {
-                self.stand_apart(replica, why, torn, cx);
+            Consequence::Disconnect {
+                replica,
+                why,
+                closed_at,
+            } => {
+                self.disconnect(replica, why, closed_at, cx);
             }
             Consequence::SetStream { replica, link } => self.set_stream(replica, link, cx),
             Consequence::StreamSet { replica, link } => self.stream_set(replica, link, cx),
@@ -106,7 +110,7 @@ impl Cluster {
             Consequence::FollowPrimary { node, primary } => self.follow_primary(node, primary, cx),
             Consequence::Left { node, before } => self.left(node, before, cx),
             Consequence::NoteUseless { node, condition } => self.note_useless(node, condition, cx),
-            Consequence::LookAgain(node) => self.look_again(node, cx),
+            Consequence::LookAgain(node) => self.rediscover(node, cx),
         }
     }
 }

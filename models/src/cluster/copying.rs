@@ -1,4 +1,4 @@
-//! Full synchronisations: who waits, who shares a child, who is cut off and starts over.
+//! Full resyncs: who waits, who shares a child, who is cut off and starts over.
 //!
 //! ```text
 //! Waiting     until the oldest has waited repl-diskless-sync-delay, or the child is done (R6, R9)
@@ -30,10 +30,10 @@ use sim::{SimDuration, SimTime};
 use super::Cluster;
 use super::consequence::Consequence;
 use super::node::Change;
-use super::replication::{Copying, Due, Link, Parting};
+use super::replication::{Copying, DisconnectCause, Due, Link};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::redis::fork::{Busy, copies_pages_for};
 use crate::redis::replication::{Overflow, overflow};
 use crate::redis::sync::{self, Stages};
@@ -87,12 +87,12 @@ impl Cluster {
     /// A replica begins to receive a copy.
     fn begin_copy(&mut self, replica: NodeId, copying: Copying, stages: Stages, cx: &mut Cx) {
         let about = stages.total().rounded_to(SimDuration::from_secs(1));
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let name = self.node_name(replica);
-            format!("{name}: full synchronisation begins, {about}")
+            format!("{name}: full resync begins, {about}")
         });
         cx.ledger
-            .moment(cx.now, What::SyncBegins, &self.node_name(replica));
+            .moment(cx.now, MomentKind::SyncBegins, &self.node_name(replica));
         self.replication[replica].positioned = false;
         self.set_stream(replica, Link::Receiving(copying), cx);
     }
@@ -221,7 +221,7 @@ impl Cluster {
 
     /// The child that saves for replicas is gone: those that it fed start over.
     pub(super) fn stop_feeding(&mut self, source: NodeId, cx: &mut Cx) {
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let name = self.node_name(source);
             format!("{name}: the kernel has killed the child that saves for its replicas")
         });
@@ -231,10 +231,10 @@ impl Cluster {
         };
         let mut replicas = self.replication.followers(source);
         replicas.retain(fed);
-        self.then(replicas.into_iter().map(|replica| Consequence::StandApart {
+        self.then(replicas.into_iter().map(|replica| Consequence::Disconnect {
             replica,
-            why: Parting::Gone,
-            torn: Some(cx.now),
+            why: DisconnectCause::Gone,
+            closed_at: Some(cx.now),
         }));
     }
 
@@ -291,10 +291,14 @@ impl Cluster {
         if copying.cut_off {
             // It was connected for a moment.
             let link = ReplicaLink::Down { since: cx.now };
-            let (why, torn) = (Parting::Gone, Some(cx.now));
+            let (why, closed_at) = (DisconnectCause::Gone, Some(cx.now));
             self.then([
                 Consequence::Report { replica, link },
-                Consequence::StandApart { replica, why, torn },
+                Consequence::Disconnect {
+                    replica,
+                    why,
+                    closed_at,
+                },
             ]);
             return;
         }
@@ -306,9 +310,9 @@ impl Cluster {
 
     /// The source holds more for a replica than it may, and ends the connection.
     pub(super) fn cut_off(&mut self, replica: NodeId, source: NodeId, cx: &mut Cx) {
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let [of, by] = [replica, source].map(|node| self.node_name(node));
-            format!("{by}: cuts {of} off, its output buffer is full")
+            format!("{by}: disconnects {of}, its output buffer limit is exceeded")
         });
         match self.replication[replica].link {
             Link::Loading(copying) => {
@@ -316,13 +320,13 @@ impl Cluster {
                 let link = Link::Loading(Copying { cut_off, ..copying });
                 self.set_stream(replica, link, cx);
             }
-            Link::Apart { .. } => self.tear(replica, cx),
+            Link::Down { .. } => self.close_connection(replica, cx),
             Link::None
             | Link::Streaming
             | Link::Waiting { .. }
             | Link::Receiving(_)
             | Link::CatchingUp { .. } => {
-                self.stand_apart(replica, Parting::Gone, Some(cx.now), cx);
+                self.disconnect(replica, DisconnectCause::Gone, Some(cx.now), cx);
             }
         }
     }

@@ -5,12 +5,12 @@ use sim::{EventKey, SimTime};
 
 use super::evictions::Evictions;
 use super::pressure::{Bounds, Settled, Watched};
-use super::queue::Surplus;
+use super::queue::ExtraGrowth;
 use super::tables::Tables;
 use super::topology::Topology;
 use crate::ids::{Fleet, ShardId};
 use crate::layout::ClusterPlan;
-use crate::redis::growth::{Adding, Growth, Held};
+use crate::redis::growth::{DatasetSize, Growth, GrowthSource};
 use crate::redis::keyspace::SLOT_LINKS;
 use crate::spec::SystemSpec;
 use demand::Mode;
@@ -24,10 +24,10 @@ pub(super) struct Dataset {
     /// The names of all workloads of the scenario.
     pub names: Vec<String>,
     /// By workload on it: what it held at the start, and what was deleted of it.
-    loaded: Vec<Held>,
-    pub deleted: Vec<Held>,
+    loaded: Vec<DatasetSize>,
+    pub deleted: Vec<DatasetSize>,
     /// Growth bursts and backlogs, in the order of their trees.
-    pub surpluses: Vec<Surplus>,
+    pub surpluses: Vec<ExtraGrowth>,
     /// The hash tables of each shard.
     pub tables: Fleet<ShardId, Tables>,
     pub evictions: Evictions,
@@ -46,11 +46,14 @@ impl Dataset {
         spec: &SystemSpec,
         plan: &ClusterPlan,
         topology: &Topology,
-        adding: Vec<Adding>,
+        adding: Vec<GrowthSource>,
         mode: Mode,
     ) -> Dataset {
         let starts = starts(spec, plan);
-        let start = starts.iter().copied().fold(Held::default(), Held::with);
+        let start = starts
+            .iter()
+            .copied()
+            .fold(DatasetSize::default(), DatasetSize::with);
         let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
         let on_top = if spec.failover.cluster_mode() {
             SLOT_LINKS
@@ -61,7 +64,7 @@ impl Dataset {
             workloads: plan.workloads.clone(),
             names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
             loaded: starts.clone(),
-            deleted: vec![Held::default(); plan.workloads.len()],
+            deleted: vec![DatasetSize::default(); plan.workloads.len()],
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),
@@ -101,13 +104,13 @@ impl Dataset {
     }
 
     /// A share of a workload's keys is deleted, jobs that wait among them: which that is.
-    pub fn delete(&mut self, workload: usize, share: f64, now: SimTime) -> Held {
+    pub fn delete(&mut self, workload: usize, share: f64, now: SimTime) -> DatasetSize {
         let steady = self.place_of(workload);
         let of_it = |i: &usize| self.surpluses[*i].workload == workload;
         let surpluses = (0..self.surpluses.len()).filter(of_it);
         let sources = std::iter::once(steady).chain(surpluses.map(|i| self.source_of(i)));
         let brought = sources.map(|source| self.growth.brought_by(source, now));
-        let held = brought.fold(self.loaded[steady], Held::with);
+        let held = brought.fold(self.loaded[steady], DatasetSize::with);
         let gone = held.without(self.deleted[steady]).share(share).whole();
         self.deleted[steady] = self.deleted[steady].with(gone);
         self.backlogs_lose(workload, share, now);
@@ -117,13 +120,13 @@ impl Dataset {
 }
 
 /// What each of a cluster's workloads holds at the start, in whole keys.
-fn starts(spec: &SystemSpec, plan: &ClusterPlan) -> Vec<Held> {
+fn starts(spec: &SystemSpec, plan: &ClusterPlan) -> Vec<DatasetSize> {
     let cluster = spec.failover.cluster_mode();
     let one = |w: &usize| {
         let workload = &spec.workloads[*w];
         let each = workload.bytes_per_key(workload.value_size, cluster);
         let bytes = (workload.dataset.as_f64() * plan.part) as u64;
-        Held::of((bytes / each) as f64, bytes as f64, workload.expires)
+        DatasetSize::of((bytes / each) as f64, bytes as f64, workload.expires)
     };
     plan.workloads.iter().map(one).collect()
 }

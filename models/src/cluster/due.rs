@@ -8,7 +8,7 @@ use failover::tcp::{DATA_REPEAT, SYN_REPEAT, repeated};
 use sim::SimTime;
 
 use super::Cluster;
-use super::replication::{Copying, Due, Link, Parting};
+use super::replication::{Copying, DisconnectCause, Due, Link};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::NodeId;
 use crate::redis::replication::{SECOND, lagging_at};
@@ -32,14 +32,20 @@ impl Cluster {
     pub(super) fn plan_streams(&mut self, cx: &mut Cx) {
         for replica in self.topology.ids() {
             match self.replication[replica].link {
-                Link::Receiving(_) | Link::Loading(_) | Link::Apart { torn: None, .. } => {
+                Link::Receiving(_)
+                | Link::Loading(_)
+                | Link::Down {
+                    closed_at: None, ..
+                } => {
                     self.plan_stream(replica, cx);
                 }
                 Link::None
                 | Link::Streaming
                 | Link::Waiting { .. }
                 | Link::CatchingUp { .. }
-                | Link::Apart { torn: Some(_), .. } => {}
+                | Link::Down {
+                    closed_at: Some(_), ..
+                } => {}
             }
         }
     }
@@ -49,12 +55,15 @@ impl Cluster {
         let soft_since = self.replication[replica].soft_since;
         match self.replication[replica].link {
             Link::None | Link::Streaming => None,
-            Link::Apart {
-                rejoins: Some(at), ..
+            Link::Down {
+                reconnects_at: Some(at),
+                ..
             } => Some((at, Due::Rejoin)),
-            Link::Apart { torn: Some(_), .. } => None,
-            Link::Apart { since, lagging, .. } => {
-                self.parted_due(replica, primary, since, lagging, now)
+            Link::Down {
+                closed_at: Some(_), ..
+            } => None,
+            Link::Down { since, lagging, .. } => {
+                self.reconnect_due(replica, primary, since, lagging, now)
             }
             Link::Waiting { .. } => self.fork_due(primary, now).map(|at| (at, Due::Fork)),
             Link::Receiving(Copying {
@@ -79,7 +88,7 @@ impl Cluster {
 
     /// A silent connection: given up after `repl-timeout` by whoever runs, or cut off by a primary
     /// that holds too much; and not counted by it for writes any more.
-    fn parted_due(
+    fn reconnect_due(
         &self,
         replica: NodeId,
         primary: NodeId,
@@ -111,22 +120,25 @@ impl Cluster {
 
     /// When a replica that was apart finds out that it can talk again.
     pub(super) fn rejoins(&self, replica: NodeId, now: SimTime) -> SimTime {
-        let Link::Apart {
-            since, why, torn, ..
+        let Link::Down {
+            since,
+            why,
+            closed_at,
+            ..
         } = self.replication[replica].link
         else {
             unreachable!("only a replica that is apart rejoins");
         };
-        match (why, torn) {
+        match (why, closed_at) {
             // Refused at once, it tries again each second.
-            (Parting::Gone, _) => self.replication[replica].cron.from(now),
-            (Parting::Hung, _) => now,
-            (Parting::Cut, None) => repeated(since, DATA_REPEAT, now),
-            (Parting::Cut, Some(torn)) => {
+            (DisconnectCause::Gone, _) => self.replication[replica].cron.from(now),
+            (DisconnectCause::Hung, _) => now,
+            (DisconnectCause::Cut, None) => repeated(since, DATA_REPEAT, now),
+            (DisconnectCause::Cut, Some(closed_at)) => {
                 // Each request to connect is repeated until it is given up for a new one.
                 let gives_up = self.redis.replication.timeout + SECOND;
-                let tries = (now - torn).as_nanos() / gives_up.as_nanos();
-                let begun = torn + gives_up * tries;
+                let tries = (now - closed_at).as_nanos() / gives_up.as_nanos();
+                let begun = closed_at + gives_up * tries;
                 repeated(begun, SYN_REPEAT, now).min(begun + gives_up)
             }
         }

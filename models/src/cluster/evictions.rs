@@ -104,16 +104,16 @@ impl Evictions {
 }
 
 impl Cluster {
-    /// Says so when a shard's owner begins to evict.
-    pub(super) fn tell_evictions(&mut self, cx: &mut Cx) {
+    /// Says so when a shard's owner starts to evict.
+    pub(super) fn trace_evictions(&mut self, cx: &mut Cx) {
         for shard in self.shards() {
             if self.dataset.evictions.begun[shard] || self.beyond(shard, cx.now) <= 0.0 {
                 continue;
             }
             self.dataset.evictions.begun[shard] = true;
-            cx.ledger.say(cx.now, || {
+            cx.ledger.trace(cx.now, || {
                 let name = self.node_name(self.topology.owners[shard]);
-                format!("{name}: at maxmemory, begins to evict keys")
+                format!("{name}: at maxmemory, starts to evict keys")
             });
         }
     }
@@ -187,7 +187,7 @@ impl Cluster {
     }
 
     /// The story of what evictions have come to.
-    pub fn tell_evicted(&self, now: SimTime, ledger: &mut Ledger) {
+    pub fn trace_evicted(&self, now: SimTime, ledger: &mut Ledger) {
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
             let gone: f64 = self
                 .dataset
@@ -197,7 +197,7 @@ impl Cluster {
                 .map(|shard| shard[n])
                 .sum();
             if gone > 0.0 {
-                ledger.say(now, || {
+                ledger.trace(now, || {
                     let keys = (gone / self.dataset.growth.bytes_each(n)).round();
                     format!(
                         "{}: {keys} keys have been evicted by the end",

@@ -172,7 +172,7 @@ impl Cluster {
         told: SimDuration,
         cx: &mut Cx,
     ) {
-        if let Some(delay) = self.finds_out(shard, cx) {
+        if let Some(delay) = self.discovery_delay(shard, cx) {
             let timer = ClusterTimer::Follow { shard, node };
             self.after(told + delay, timer, cx);
         }
@@ -187,8 +187,8 @@ impl Cluster {
         {
             return;
         }
-        cx.ledger.say(cx.now, || {
-            format!("clients follow to {}", self.node_name(node))
+        cx.ledger.trace(cx.now, || {
+            format!("clients switch to {}", self.node_name(node))
         });
         self.clients.go_to(&self.topology, shard, node);
         self.replication.end_losses(shard, cx);
@@ -199,9 +199,9 @@ impl Cluster {
     pub(super) fn on_ramped(&mut self, node: NodeId, cx: &mut Cx) {
         if self.clients[node].known && !self.clients[node].loaded {
             self.clients[node].loaded = true;
-            cx.ledger.say(cx.now, || {
+            cx.ledger.trace(cx.now, || {
                 format!(
-                    "{}: all clients are back, with their buffers",
+                    "{}: all clients have reconnected, with their buffers",
                     self.node_name(node)
                 )
             });
@@ -209,7 +209,7 @@ impl Cluster {
     }
 
     /// The node that clients know does something else now: they may look again.
-    pub(super) fn look_again(&mut self, node: NodeId, cx: &mut Cx) {
+    pub(super) fn rediscover(&mut self, node: NodeId, cx: &mut Cx) {
         let shard = self.topology[node].shard;
         let owner = self.topology.owners[shard];
         if self.clients.following.rule.is_some() && self.clients[node].known && owner != node {
@@ -218,7 +218,7 @@ impl Cluster {
     }
 
     /// How soon clients of a shard know its owner; `None` if nothing makes them look.
-    fn finds_out(&self, shard: ShardId, cx: &Cx) -> Option<SimDuration> {
+    fn discovery_delay(&self, shard: ShardId, cx: &Cx) -> Option<SimDuration> {
         let Following {
             takes,
             rule,

@@ -39,7 +39,7 @@ impl Provider {
 
 impl Cluster {
     /// The control plane hears of a node's process.
-    pub(super) fn tell_provider(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
+    pub(super) fn notify_provider(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
         let shard = self.topology[node].shard;
         let Some(provider) = self.control.provider_mut() else {
             return;
@@ -74,7 +74,7 @@ impl Cluster {
         provider.turns[shard] += 1;
         let fit = |n: &NodeId| self.replication.has_data(*n) && self.capabilities(*n).bus;
         let Some(replica) = self.best_replica(shard, cx.now, fit) else {
-            cx.ledger.say(cx.now, || {
+            cx.ledger.trace(cx.now, || {
                 format!(
                     "provider: no replica of {} shard {}",
                     self.plan.name,
@@ -89,7 +89,7 @@ impl Cluster {
     }
 
     /// From a promotion until clients can learn of it: what the name's time to live has left.
-    pub(super) fn told_after(&self, shard: ShardId) -> SimDuration {
+    pub(super) fn notified_at(&self, shard: ShardId) -> SimDuration {
         let Decider::Provider(provider) = &self.control.decider else {
             return SimDuration::ZERO;
         };

@@ -37,9 +37,9 @@ impl Cluster {
 
     /// The datasets' size, over all shards, at which some shard's owner reaches its limit.
     pub fn dataset_at_limit(&self, now: SimTime) -> f64 {
-        let held = self.dataset.growth.held_at(now);
+        let dataset_size = self.dataset.growth.size_at(now);
         let size = |shard: ShardId| {
-            let tables = self.tables_at(shard, held, now).bytes();
+            let tables = self.tables_at(shard, dataset_size, now).bytes();
             self.limit_with_tables(shard, tables, now)
         };
         self.topology

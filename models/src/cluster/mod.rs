@@ -25,13 +25,13 @@ mod due;
 mod evictions;
 mod follow;
 mod managed;
-mod mend;
 mod metrics;
 mod node;
 pub mod operate;
 mod partition;
 mod pressure;
 pub mod queue;
+mod repair;
 mod replicate;
 mod replication;
 mod save;
@@ -47,13 +47,13 @@ use std::rc::Rc;
 use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
-pub use topology::Cut;
+pub use topology::NetworkCut;
 
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{ClusterId, NodeId, ShardId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Capabilities, Condition, Reply};
-use crate::redis::growth::Adding;
+use crate::redis::growth::GrowthSource;
 use crate::redis::memory::{Load, Trouble};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
@@ -94,9 +94,9 @@ pub struct Cluster {
     mode: Mode,
 }
 
-/// What came of an event, for the world to pass on.
+/// Effects of an event that the world passes on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
+pub struct ClusterEffects {
     /// What clients are told, or what observers can see, may have changed.
     pub changed: bool,
     /// Larger nodes have taken over.
@@ -109,7 +109,7 @@ impl Cluster {
         id: ClusterId,
         plan: &ClusterPlan,
         spec: &SystemSpec,
-        adding: Vec<Adding>,
+        adding: Vec<GrowthSource>,
         (bus_key, save_key): (StreamKey, StreamKey),
         histories: Rc<BusHistories>,
         mode: Mode,
@@ -236,14 +236,14 @@ impl Cluster {
     /// Used memory of a node as a share of its limit.
     pub fn node_usage(&self, node: NodeId, now: SimTime) -> f64 {
         let shard = self.topology[node].shard;
-        let held = self.dataset.growth.held_at(now);
-        let tables = self.tables_at(shard, held, now).bytes();
+        let dataset_size = self.dataset.growth.size_at(now);
+        let tables = self.tables_at(shard, dataset_size, now).bytes();
         let memory = &self.topology[node].memory;
         let load = Load {
             tables,
             ..self.load(node, now)
         };
-        memory.used(held.bytes * self.topology.shares[shard], load) / memory.limit()
+        memory.used(dataset_size.bytes * self.topology.shares[shard], load) / memory.limit()
     }
 
     /// Used memory over the shards' limits, on average: what a provider's metric shows.
@@ -289,8 +289,8 @@ impl Cluster {
     }
 
     /// An event of this cluster's own.
-    pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> News {
-        let mut news = News {
+    pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> ClusterEffects {
+        let mut effects = ClusterEffects {
             changed: true,
             resized: false,
         };
@@ -299,10 +299,10 @@ impl Cluster {
             ClusterTimer::Rehashed => {}
             ClusterTimer::Control => {
                 self.control.event = None;
-                news.changed = self.advance_control(cx);
-                if !news.changed {
+                effects.changed = self.advance_control(cx);
+                if !effects.changed {
                     self.schedule_control(cx);
-                    return news;
+                    return effects;
                 }
             }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
@@ -321,12 +321,12 @@ impl Cluster {
             ClusterTimer::Drains { surplus } => self.on_drains(surplus, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
-            ClusterTimer::Mended => self.mend(cx),
-            ClusterTimer::CutOver { plan } => news.resized = self.on_cut_over(plan, cx),
+            ClusterTimer::PartitionHealed => self.heal_partition(cx),
+            ClusterTimer::CutOver { plan } => effects.resized = self.on_cut_over(plan, cx),
             ClusterTimer::CutOverDone => self.clients.cutting_over = false,
         }
         self.settle(cx);
-        news
+        effects
     }
 
     /// What lies on a node at `now`, its tables as of the last event.
@@ -343,12 +343,12 @@ impl Cluster {
         let connections = f64::from(self.redis.connections + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
-        let held = self.held_for_replicas(node, now);
+        let dataset_size = self.held_for_replicas(node, now);
         Load {
             primary: *primary,
             tables: self.dataset.tables[*shard].bytes(),
-            buffers: slow + held + if loaded { buffers } else { 0.0 },
-            uncounted: held,
+            buffers: slow + dataset_size + if loaded { buffers } else { 0.0 },
+            uncounted: dataset_size,
             copied: self.persistence.children[node].copied(now),
             commands: self.topology.shares[*shard] * if loaded { commands } else { writes },
         }

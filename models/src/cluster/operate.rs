@@ -68,7 +68,7 @@ impl Failover {
         match self {
             Failover::To(node) => format!("fails over to {}", cluster.node_name(node)),
             Failover::BySentinel => "has Sentinel fail over".to_owned(),
-            Failover::NoCandidate => "no replica is fit to take over".to_owned(),
+            Failover::NoCandidate => "no replica can take over".to_owned(),
             Failover::Refused => "the failover is refused".to_owned(),
         }
     }
@@ -143,7 +143,7 @@ impl Cluster {
         let number = self.resizes.made;
         let second = SimDuration::from_secs(1);
         let (ready, copied) = (provision.rounded_to(second), copy.rounded_to(second));
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!(
                 "{} cluster: larger nodes in {ready}, then a full copy in {copied}",
                 self.plan.name
@@ -178,14 +178,14 @@ impl Cluster {
             self.replace_nodes(*shard, resize.factor, cx);
         }
         for shard in self.shards() {
-            self.set_up_anew(shard, cx);
+            self.reset_topology(shard, cx);
         }
         self.control.set_up(&self.topology, cx.now, self.mode);
         self.cut_bus(true, cx);
         self.tell_control_ok(cx);
         self.clients.cutting_over = true;
         self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!("{} cluster: larger nodes take over", self.plan.name)
         });
         true
@@ -210,9 +210,9 @@ impl Cluster {
             self.plan_saves(n, cx);
         }
         self.clients.go_to(&self.topology, shard, first);
-        let held = self.dataset.growth.held_at(cx.now);
-        let held = held.share(self.topology.shares[shard]);
-        self.dataset.tables[shard] = Tables::loaded(held, cx.now);
+        let dataset_size = self.dataset.growth.size_at(cx.now);
+        let dataset_size = dataset_size.share(self.topology.shares[shard]);
+        self.dataset.tables[shard] = Tables::loaded(dataset_size, cx.now);
         self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
         self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);

@@ -10,28 +10,28 @@ use sim::SimDuration;
 
 use super::Cluster;
 use super::control::member;
-use super::topology::Cut;
+use super::topology::NetworkCut;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, Id, NodeId};
 use crate::redis::capability::{Capabilities, Reply};
 use failover::sentinel::Party;
 
 impl Cluster {
-    /// The network is cut in two for a while, unless it already is.
-    pub fn partition(&mut self, cut: Cut, lasts: SimDuration, cx: &mut Cx) {
+    /// Partitions the network for a while, unless it already is.
+    pub fn partition(&mut self, cut: NetworkCut, lasts: SimDuration, cx: &mut Cx) {
         if self.topology.cut.is_some() {
-            cx.ledger.say(cx.now, || {
-                format!("{} cluster: the network is cut already", self.plan.name)
+            cx.ledger.trace(cx.now, || {
+                format!("{} cluster: already partitioned", self.plan.name)
             });
             return;
         }
         let side = if cut.with_clients { "with" } else { "without" };
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let hosts = cut.hosts.iter().map(|host| host.index().to_string());
             let hosts: Vec<String> = hosts.collect();
             let hosts = hosts.join(", ");
             format!(
-                "{} cluster: hosts {hosts} are cut off, {side} the clients",
+                "{} cluster: partition, hosts {hosts} are cut off {side} the clients",
                 self.plan.name
             )
         });
@@ -42,14 +42,14 @@ impl Cluster {
             self.reconsider(node, cx);
             self.drain(cx);
         }
-        self.after(lasts, ClusterTimer::Mended, cx);
+        self.after(lasts, ClusterTimer::PartitionHealed, cx);
         self.settle(cx);
     }
 
-    /// The network is whole again: streams and packets come through, clients learn who owns what.
-    pub(super) fn mend(&mut self, cx: &mut Cx) {
-        cx.ledger.say(cx.now, || {
-            format!("{} cluster: the network is whole again", self.plan.name)
+    /// The partition heals: streams and packets come through, clients learn the owners.
+    pub(super) fn heal_partition(&mut self, cx: &mut Cx) {
+        cx.ledger.trace(cx.now, || {
+            format!("{} cluster: the partition has healed", self.plan.name)
         });
         self.cut_bus(false, cx);
         self.cut_sentinels(false, cx);

@@ -10,7 +10,7 @@ use super::save::Child;
 use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Fleet, NodeId, ShardId};
-use crate::redis::growth::{Held, Measure};
+use crate::redis::growth::{DatasetSize, Measure};
 use crate::redis::memory::Trouble;
 use demand::Mode;
 
@@ -74,7 +74,12 @@ impl Cluster {
     }
 
     /// What memory does to a node that belongs to datasets of this size: the worst of it.
-    pub(super) fn trouble(&self, node: NodeId, held: Held, now: SimTime) -> Option<Trouble> {
+    pub(super) fn trouble(
+        &self,
+        node: NodeId,
+        dataset_size: DatasetSize,
+        now: SimTime,
+    ) -> Option<Trouble> {
         if self.topology[node].fault.is_some() {
             return None;
         }
@@ -83,13 +88,13 @@ impl Cluster {
         let reached = troubles
             .into_iter()
             .flatten()
-            .filter(|(measure, size, _)| held.measure(*measure) >= (size / share).ceil());
+            .filter(|(measure, size, _)| dataset_size.measure(*measure) >= (size / share).ceil());
         reached.map(|(_, _, trouble)| trouble).max()
     }
 
     /// The next instant at which memory matters to a node or to an observer.
-    pub(super) fn schedule_memory(&mut self, held: Held, cx: &mut Cx) {
-        let bounds = self.bounds(held, cx.now);
+    pub(super) fn schedule_memory(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
+        let bounds = self.bounds(dataset_size, cx.now);
         let turning = self.turning(cx);
         let forecast = (bounds, self.dataset.growth.turns(), turning);
         if self.dataset.forecast == Some(forecast) {
@@ -140,20 +145,27 @@ impl Cluster {
     fn grows_until(&self, node: NodeId) -> Option<SimTime> {
         let child = &self.persistence.children[node];
         let slow = self.topology[node].slow.map(|slow| slow.turns());
-        let held = self.replication.holds_until(node);
-        child.ends().into_iter().chain(slow).chain(held).min()
+        let dataset_size = self.replication.holds_until(node);
+        child
+            .ends()
+            .into_iter()
+            .chain(slow)
+            .chain(dataset_size)
+            .min()
     }
 
     /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
     fn signs(&self, at: SimTime) -> (Vec<Option<Trouble>>, Vec<bool>) {
-        let held = self.dataset.growth.held_at(at);
+        let dataset_size = self.dataset.growth.size_at(at);
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
-        let troubles = nodes.map(|node| self.trouble(node, held, at)).collect();
+        let troubles = nodes
+            .map(|node| self.trouble(node, dataset_size, at))
+            .collect();
         let usage = |shard: ShardId| {
             let owner = self.known_owner(shard);
             let memory = &self.topology[owner].memory;
-            let dataset = held.bytes * self.topology.shares[shard];
+            let dataset = dataset_size.bytes * self.topology.shares[shard];
             memory.used(dataset, self.load(owner, at)) / memory.limit()
         };
         let shown = self
@@ -171,7 +183,7 @@ impl Cluster {
     }
 
     /// The next sizes of the datasets, over all shards, at which something happens.
-    fn bounds(&self, held: Held, now: SimTime) -> Bounds {
+    fn bounds(&self, dataset_size: DatasetSize, now: SimTime) -> Bounds {
         let mut bounds = [
             Measure::Bytes,
             Measure::Lasting,
@@ -180,7 +192,7 @@ impl Cluster {
         ]
         .map(|measure| (measure, None));
         let mut add = |measure: Measure, size: f64| {
-            if size > held.measure(measure) {
+            if size > dataset_size.measure(measure) {
                 let found = bounds.iter_mut().find(|(m, _)| *m == measure);
                 let (_, bound) = found.expect("every measure has a bound");
                 *bound = Some(bound.map_or(size, |lowest: f64| lowest.min(size)));
@@ -193,7 +205,7 @@ impl Cluster {
                     self.at_average(*share, 0.0, now),
                     self.at_average(*share, 1.0, now),
                 );
-                all_awake |= close <= held.bytes && size > held.bytes;
+                all_awake |= close <= dataset_size.bytes && size > dataset_size.bytes;
                 add(Measure::Bytes, size);
                 add(Measure::Bytes, close);
             }
@@ -210,7 +222,7 @@ impl Cluster {
                 if let Some(size) = self.topology[node].memory.evicts_from(load) {
                     let size = (size / self.topology.shares[shard]).ceil();
                     let close = size - ahead;
-                    awake |= close <= held.bytes;
+                    awake |= close <= dataset_size.bytes;
                     add(Measure::Bytes, close);
                     add(Measure::Bytes, size + 1.0);
                 }
@@ -221,7 +233,8 @@ impl Cluster {
             for (measure, size) in self.thresholds(shard, now) {
                 add(measure, size);
                 let close = size - ahead;
-                awake |= close <= held.measure(measure) && size > held.measure(measure);
+                awake |=
+                    close <= dataset_size.measure(measure) && size > dataset_size.measure(measure);
                 add(measure, close);
             }
             for (measure, size) in self.doublings(shard, awake) {

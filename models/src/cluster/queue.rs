@@ -17,8 +17,8 @@ use sim::{SimDuration, SimTime};
 use super::Cluster;
 use super::dataset::Dataset;
 use crate::event::{ClusterTimer, Cx};
-use crate::moment::What;
-use crate::redis::growth::Held;
+use crate::moment::MomentKind;
+use crate::redis::growth::DatasetSize;
 use crate::spec::redis::QueueSpec;
 
 /// Steps in which a backlog is worked off.
@@ -26,7 +26,7 @@ const STEPS: f64 = 64.0;
 
 /// What a workload gets beyond its steady growth, from one tree.
 #[derive(Clone, Debug)]
-pub struct Surplus {
+pub struct ExtraGrowth {
     /// The workload, by position in the scenario.
     pub workload: usize,
     backlog: Option<Backlog>,
@@ -37,35 +37,35 @@ struct Backlog {
     queue: QueueSpec,
     begins: SimTime,
     /// What was worked off, or deleted.
-    gone: Held,
+    gone: DatasetSize,
     /// How it is being worked off.
     drain: Option<Drain>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Drain {
-    step: Held,
+    step: DatasetSize,
     each: SimDuration,
 }
 
-impl Surplus {
+impl ExtraGrowth {
     /// A growth burst: it stays.
-    pub fn burst(workload: usize) -> Surplus {
-        Surplus {
+    pub fn burst(workload: usize) -> ExtraGrowth {
+        ExtraGrowth {
             workload,
             backlog: None,
         }
     }
 
     /// Jobs that pile up from this instant on.
-    pub fn backlog(workload: usize, queue: QueueSpec, begins: SimTime) -> Surplus {
+    pub fn backlog(workload: usize, queue: QueueSpec, begins: SimTime) -> ExtraGrowth {
         let backlog = Backlog {
             queue,
             begins,
-            gone: Held::default(),
+            gone: DatasetSize::default(),
             drain: None,
         };
-        Surplus {
+        ExtraGrowth {
             workload,
             backlog: Some(backlog),
         }
@@ -108,13 +108,16 @@ impl Cluster {
         self.dataset.growth.stop(source, cx.now);
         let left = self.dataset.growth.brought_by(source, cx.now).without(gone);
         let name = self.dataset.names[self.dataset.surpluses[surplus].workload].clone();
-        cx.ledger.moment(cx.now, What::BacklogDrains, &name);
+        cx.ledger.moment(cx.now, MomentKind::BacklogDrains, &name);
         if left.keys < 1.0 {
-            cx.ledger.moment(cx.now, What::BacklogDone, &name);
+            cx.ledger.moment(cx.now, MomentKind::BacklogDone, &name);
             return;
         }
-        cx.ledger.say(cx.now, || {
-            format!("{name}: consumers are back, {:.0} jobs wait", left.keys)
+        cx.ledger.trace(cx.now, || {
+            format!(
+                "{name}: consumers are back, {:.0} jobs are waiting",
+                left.keys
+            )
         });
         let step = left.share((left.keys / STEPS).ceil() / left.keys);
         let each = SimDuration::from_secs_f64(step.keys / surplus_rate);
@@ -126,7 +129,7 @@ impl Cluster {
     /// One more step of a backlog is done.
     pub(super) fn on_drains(&mut self, surplus: usize, cx: &mut Cx) {
         let source = self.dataset.source_of(surplus);
-        let Surplus { workload, backlog } = &mut self.dataset.surpluses[surplus];
+        let ExtraGrowth { workload, backlog } = &mut self.dataset.surpluses[surplus];
         let workload = *workload;
         let backlog = backlog.as_mut().expect("only backlogs drain");
         let Drain { step, each } = backlog.drain.expect("it drains");
@@ -144,8 +147,8 @@ impl Cluster {
         if last {
             let name = &self.dataset.names[workload];
             cx.ledger
-                .say(cx.now, || format!("{name}: the backlog is done"));
-            cx.ledger.moment(cx.now, What::BacklogDone, name);
+                .trace(cx.now, || format!("{name}: the backlog is worked off"));
+            cx.ledger.moment(cx.now, MomentKind::BacklogDone, name);
         } else {
             self.after(each, ClusterTimer::Drains { surplus }, cx);
         }

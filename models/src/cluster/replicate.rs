@@ -23,33 +23,33 @@ use sim::SimTime;
 use super::Cluster;
 use super::consequence::Consequence;
 use super::node::Change;
-use super::replication::{Copying, Due, Link, Parting};
+use super::replication::{Copying, DisconnectCause, Due, Link};
 use crate::event::Cx;
 use crate::ids::{NodeId, ShardId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::redis::capability::Condition;
-use crate::redis::replication::{Lineage, Psync, Why};
-use crate::spec::service::{ShortSpec, WaitSpec};
+use crate::redis::replication::{FullResyncReason, Lineage, Psync};
+use crate::spec::service::{OnTimeoutSpec, WaitSpec};
 use demand::answer::Answer;
 use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
-    fn talks(&self, replica: NodeId, primary: NodeId) -> bool {
+    fn connected(&self, replica: NodeId, primary: NodeId) -> bool {
         self.topology[primary].primary
             && self.condition(primary).streams()
             && self.condition(replica).streams()
             && self.topology.reaches(replica, primary)
     }
 
-    /// Can a replica still talk to its primary, or again?
+    /// Re-evaluates the replication link after either end changed.
     pub(super) fn reconsider(&mut self, replica: NodeId, cx: &mut Cx) {
         let Some(primary) = self.replication[replica].follows else {
             return;
         };
-        let talks = self.talks(replica, primary);
+        let connected = self.connected(replica, primary);
         match self.replication[replica].link {
-            Link::Streaming | Link::CatchingUp { .. } if !talks => {
-                let why = self.parting(replica, primary);
+            Link::Streaming | Link::CatchingUp { .. } if !connected => {
+                let why = self.disconnect_cause(replica, primary);
                 self.part(replica, why, cx);
             }
             Link::Receiving(copying) if self.only_source_hangs(replica, primary) => {
@@ -59,21 +59,21 @@ impl Cluster {
             }
             Link::Receiving(Copying {
                 stalled: Some(_), ..
-            }) if talks => self.stall_copy(replica, false, cx),
+            }) if connected => self.stall_copy(replica, false, cx),
             Link::Loading(_) if self.only_source_hangs(replica, primary) => {}
-            Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) if !talks => {
+            Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) if !connected => {
                 // What was copied so far is lost with the connection.
-                let why = self.parting(replica, primary);
-                self.stand_apart(replica, why, Some(cx.now), cx);
+                let why = self.disconnect_cause(replica, primary);
+                self.disconnect(replica, why, Some(cx.now), cx);
             }
-            Link::Apart { torn: None, .. }
-                if !talks && self.parting(replica, primary) == Parting::Gone =>
-            {
-                self.tear(replica, cx);
+            Link::Down {
+                closed_at: None, ..
+            } if !connected && self.disconnect_cause(replica, primary) == DisconnectCause::Gone => {
+                self.close_connection(replica, cx);
             }
-            Link::Apart { rejoins, .. } if talks != rejoins.is_some() => {
-                let at = talks.then(|| self.rejoins(replica, cx.now));
-                self.set_rejoins(replica, at, cx);
+            Link::Down { reconnects_at, .. } if connected != reconnects_at.is_some() => {
+                let at = connected.then(|| self.rejoins(replica, cx.now));
+                self.set_reconnect(replica, at, cx);
             }
             Link::None
             | Link::Streaming
@@ -81,7 +81,7 @@ impl Cluster {
             | Link::Waiting { .. }
             | Link::Receiving(_)
             | Link::Loading(_)
-            | Link::Apart { .. } => {}
+            | Link::Down { .. } => {}
         }
     }
 
@@ -96,30 +96,34 @@ impl Cluster {
             && self.topology.reaches(replica, primary)
     }
 
-    fn parting(&self, replica: NodeId, primary: NodeId) -> Parting {
+    fn disconnect_cause(&self, replica: NodeId, primary: NodeId) -> DisconnectCause {
         let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
         let gone = |condition| matches!(condition, Condition::Killed | Condition::Loading);
         let (of, by) = (self.condition(replica), self.condition(primary));
         if gone(of) || gone(by) || !self.topology[primary].primary {
-            Parting::Gone
+            DisconnectCause::Gone
         } else if hangs(of) || hangs(by) {
-            Parting::Hung
+            DisconnectCause::Hung
         } else {
-            Parting::Cut
+            DisconnectCause::Cut
         }
     }
 
     /// A stream that ran stops: what the replica has by now is settled.
-    fn part(&mut self, replica: NodeId, why: Parting, cx: &mut Cx) {
+    fn part(&mut self, replica: NodeId, why: DisconnectCause, cx: &mut Cx) {
         self.note_stream(replica, cx.now);
-        let torn = (why == Parting::Gone).then_some(cx.now);
+        let closed_at = (why == DisconnectCause::Gone).then_some(cx.now);
         let since = cx.now;
         let link = match why {
-            Parting::Gone => ReplicaLink::Down { since },
-            Parting::Hung | Parting::Cut => ReplicaLink::Silent { since },
+            DisconnectCause::Gone => ReplicaLink::Down { since },
+            DisconnectCause::Hung | DisconnectCause::Cut => ReplicaLink::Silent { since },
         };
         self.then([
-            Consequence::StandApart { replica, why, torn },
+            Consequence::Disconnect {
+                replica,
+                why,
+                closed_at,
+            },
             Consequence::Report { replica, link },
         ]);
     }
@@ -150,19 +154,19 @@ impl Cluster {
     }
 
     /// A replica and its primary do not talk.
-    pub(super) fn stand_apart(
+    pub(super) fn disconnect(
         &mut self,
         replica: NodeId,
-        why: Parting,
-        torn: Option<SimTime>,
+        why: DisconnectCause,
+        closed_at: Option<SimTime>,
         cx: &mut Cx,
     ) {
-        let link = Link::Apart {
+        let link = Link::Down {
             since: cx.now,
             why,
-            torn,
+            closed_at,
             lagging: false,
-            rejoins: None,
+            reconnects_at: None,
         };
         self.then([
             Consequence::SetStream { replica, link },
@@ -196,9 +200,9 @@ impl Cluster {
         }
     }
 
-    fn set_rejoins(&mut self, replica: NodeId, at: Option<SimTime>, cx: &mut Cx) {
-        if let Link::Apart { rejoins, .. } = &mut self.replication[replica].link {
-            *rejoins = at;
+    fn set_reconnect(&mut self, replica: NodeId, at: Option<SimTime>, cx: &mut Cx) {
+        if let Link::Down { reconnects_at, .. } = &mut self.replication[replica].link {
+            *reconnects_at = at;
             self.plan_stream(replica, cx);
         }
     }
@@ -214,21 +218,26 @@ impl Cluster {
             .expect("it was planned");
         let primary = self.replication[replica].follows.expect("a replica waited");
         match (due, self.replication[replica].link) {
-            (Due::Rejoin, Link::Apart { torn: None, .. }) => self.go_on(replica, primary, cx),
+            (
+                Due::Rejoin,
+                Link::Down {
+                    closed_at: None, ..
+                },
+            ) => self.go_on(replica, primary, cx),
             (Due::Rejoin, _) => self.psync(replica, primary, cx),
             (Due::Tear, _) => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("{}: its stream is given up", self.node_name(replica))
                 });
                 match self.replication[replica].link {
                     Link::Receiving(_) => {
-                        self.stand_apart(replica, Parting::Hung, Some(cx.now), cx);
+                        self.disconnect(replica, DisconnectCause::Hung, Some(cx.now), cx);
                     }
-                    _ => self.tear(replica, cx),
+                    _ => self.close_connection(replica, cx),
                 }
             }
             (Due::Lag, _) => {
-                if let Link::Apart { lagging, .. } = &mut self.replication[replica].link {
+                if let Link::Down { lagging, .. } = &mut self.replication[replica].link {
                     *lagging = true;
                 }
                 self.plan_stream(replica, cx);
@@ -243,9 +252,9 @@ impl Cluster {
             (Due::CutOff, _) => self.cut_off(replica, primary, cx),
             (Due::CaughtUp, _) => {
                 cx.ledger
-                    .say(cx.now, || format!("{}: in sync", self.node_name(replica)));
+                    .trace(cx.now, || format!("{}: in sync", self.node_name(replica)));
                 cx.ledger
-                    .moment(cx.now, What::SyncDone, &self.node_name(replica));
+                    .moment(cx.now, MomentKind::SyncDone, &self.node_name(replica));
                 self.set_stream(replica, Link::Streaming, cx);
             }
             (due, link) => unreachable!("{due:?} was not planned for {link:?}"),
@@ -255,7 +264,7 @@ impl Cluster {
     /// The connection has outlived the silence: what was held for the replica comes now.
     fn go_on(&mut self, replica: NodeId, primary: NodeId, cx: &mut Cx) {
         let held = self.held_for(replica, primary, cx.now);
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!(
                 "{}: its stream goes on, {held} bytes late",
                 self.node_name(replica)
@@ -272,14 +281,14 @@ impl Cluster {
     }
 
     /// A silent connection is ended, by whichever side.
-    pub(super) fn tear(&mut self, replica: NodeId, cx: &mut Cx) {
-        if let Link::Apart { since, why, .. } = self.replication[replica].link {
-            let link = Link::Apart {
+    pub(super) fn close_connection(&mut self, replica: NodeId, cx: &mut Cx) {
+        if let Link::Down { since, why, .. } = self.replication[replica].link {
+            let link = Link::Down {
                 since,
                 why,
-                torn: Some(cx.now),
+                closed_at: Some(cx.now),
                 lagging: true,
-                rejoins: None,
+                reconnects_at: None,
             };
             let down = ReplicaLink::Down { since: cx.now };
             self.then([
@@ -308,11 +317,11 @@ impl Cluster {
                 self.redis.backlog,
             )
         } else {
-            Psync::Full(Why::OtherHistory)
+            Psync::Full(FullResyncReason::OtherHistory)
         };
         match answer {
             Psync::Partial(bytes) => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!(
                         "{}: partial synchronisation, {bytes} bytes",
                         self.node_name(replica)
@@ -322,9 +331,9 @@ impl Cluster {
                 self.catch_up(replica, bytes, cx);
             }
             Psync::Full(why) => {
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     let (name, why) = (self.node_name(replica), why.words());
-                    format!("{name}: asks for a full synchronisation: {why}")
+                    format!("{name}: requests a full resync: {why}")
                 });
                 self.ask_for_copy(replica, cx);
             }
@@ -350,10 +359,14 @@ impl Cluster {
             ReplicaLink::Down { since } => ReplicaLink::Down { since },
             ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
         };
-        let (replica, why, torn) = (node, Parting::Gone, Some(cx.now));
+        let (replica, why, closed_at) = (node, DisconnectCause::Gone, Some(cx.now));
         self.then([
             Consequence::Report { replica, link },
-            Consequence::StandApart { replica, why, torn },
+            Consequence::Disconnect {
+                replica,
+                why,
+                closed_at,
+            },
             Consequence::Left { node, before },
             Consequence::Followers(node),
         ]);
@@ -369,12 +382,12 @@ impl Cluster {
     pub(super) fn left(&mut self, node: NodeId, before: Option<NodeId>, cx: &mut Cx) {
         if matches!(
             self.replication[node].link,
-            Link::Apart {
-                rejoins: Some(_),
+            Link::Down {
+                reconnects_at: Some(_),
                 ..
             }
         ) {
-            self.set_rejoins(node, Some(cx.now), cx);
+            self.set_reconnect(node, Some(cx.now), cx);
         }
         if let Some(before) = before {
             self.replication.note_alone(before, cx.now);
@@ -405,9 +418,9 @@ impl Cluster {
         if self.topology.asked_shards().all(acknowledged) {
             return Answer::Late(self.redis.latency * 2);
         }
-        match wait.short {
-            ShortSpec::Accept => Answer::Late(wait.timeout),
-            ShortSpec::Fail => Answer::Unacknowledged(wait.timeout),
+        match wait.on_timeout {
+            OnTimeoutSpec::Accept => Answer::Late(wait.timeout),
+            OnTimeoutSpec::Fail => Answer::Unacknowledged(wait.timeout),
         }
     }
 

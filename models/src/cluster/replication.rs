@@ -38,7 +38,7 @@ pub(super) struct Stream {
     pub heard: ReplicaLink,
     /// Where its data stand: up to date whenever its stream stands still.
     pub lineage: Lineage,
-    /// Can it ask to go on from there? Not after a full synchronisation that came to nothing.
+    /// Can it ask to go on from there? Not after a full resync that came to nothing.
     pub positioned: bool,
     /// Its data hold all that was acknowledged up to then, unless its stream runs.
     pub covered: SimTime,
@@ -66,19 +66,19 @@ pub(super) enum Link {
     /// All writes arrive, a network delay later.
     Streaming,
     /// Nothing arrives.
-    Apart {
+    Down {
         /// Since when.
         since: SimTime,
         /// Why.
-        why: Parting,
+        why: DisconnectCause,
         /// Since when the connection is gone; before, the primary keeps what it could not send.
-        torn: Option<SimTime>,
+        closed_at: Option<SimTime>,
         /// The primary counts it no longer for `min-replicas-to-write`.
         lagging: bool,
         /// Both sides can talk again, and will find out then.
-        rejoins: Option<SimTime>,
+        reconnects_at: Option<SimTime>,
     },
-    /// It has asked for a full synchronisation.
+    /// It has asked for a full resync.
     Waiting {
         /// When.
         since: SimTime,
@@ -98,7 +98,7 @@ pub(super) enum Link {
     },
 }
 
-/// A full synchronisation under way.
+/// A full resync under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copying {
     /// When the child was forked: what it saves is of then.
@@ -115,9 +115,9 @@ pub(super) struct Copying {
     pub cut_off: bool,
 }
 
-/// Why a replica and its primary do not talk.
+/// Why a replica and its primary are disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parting {
+pub(super) enum DisconnectCause {
     /// One of them hangs; the other's kernel connects and waits.
     Hung,
     /// A process is gone, or one of them ended the connection: who connects is told at once.
@@ -160,7 +160,13 @@ impl Link {
 
     /// Does the connection stand, with what could not be sent held at the primary?
     fn is_held(self) -> bool {
-        matches!(self, Link::Apart { torn: None, .. })
+        matches!(
+            self,
+            Link::Down {
+                closed_at: None,
+                ..
+            }
+        )
     }
 }
 
@@ -187,7 +193,7 @@ impl Stream {
     }
 
     /// Its node has all of its shard's data, in a new history.
-    pub fn set_up_anew(
+    pub fn reset_topology(
         &mut self,
         history: History,
         follows: Option<NodeId>,
@@ -282,7 +288,9 @@ impl Replication {
     pub fn good_replicas(&self, primary: NodeId) -> usize {
         let good = |stream: &&Stream| match stream.link {
             Link::Streaming | Link::CatchingUp { .. } => true,
-            Link::Apart { torn, lagging, .. } => torn.is_none() && !lagging,
+            Link::Down {
+                closed_at, lagging, ..
+            } => closed_at.is_none() && !lagging,
             Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
         };
         self.copying_from(primary).filter(good).count()
@@ -292,7 +300,7 @@ impl Replication {
     pub fn note_alone(&mut self, primary: NodeId, now: SimTime) {
         let connected = |stream: &Stream| match stream.link {
             Link::None => false,
-            Link::Apart { torn, .. } => torn.is_none(),
+            Link::Down { closed_at, .. } => closed_at.is_none(),
             Link::Streaming
             | Link::Waiting { .. }
             | Link::Receiving(_)
@@ -351,13 +359,13 @@ impl Replication {
 
     /// Up to when a replica's data hold what was acknowledged; `latency` is a network delay. One
     /// that catches up is taken to have nothing of it yet: some milliseconds too little, seconds
-    /// after a full synchronisation.
+    /// after a full resync.
     pub fn covered(&self, node: NodeId, now: SimTime, latency: SimDuration) -> SimTime {
         match self[node].link {
             Link::Streaming => now.saturating_sub(latency),
             Link::CatchingUp { from, .. } => from,
             Link::None
-            | Link::Apart { .. }
+            | Link::Down { .. }
             | Link::Waiting { .. }
             | Link::Receiving(_)
             | Link::Loading(_) => self[node].covered,
@@ -368,7 +376,7 @@ impl Replication {
     pub fn has_data(&self, node: NodeId) -> bool {
         match self[node].link {
             Link::Streaming | Link::CatchingUp { .. } => true,
-            Link::Apart { .. } => self[node].positioned,
+            Link::Down { .. } => self[node].positioned,
             Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
         }
     }

@@ -27,7 +27,7 @@ use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{ClusterId, Fleet, Id, NodeId, ShardId};
 use crate::layout::ClusterPlan;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
-use crate::redis::growth::Held;
+use crate::redis::growth::DatasetSize;
 use crate::redis::keyspace::{self, OBJECT};
 use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
 use crate::spec::SystemSpec;
@@ -194,8 +194,8 @@ impl Saving {
     fn copied(&self, now: SimTime) -> f64 {
         let Saving { strings, page, .. } = self;
         let writes = self.writes * now.saturating_since(self.since).as_secs_f64();
-        let held = strings.keys * (strings.entry + strings.object + strings.value);
-        page_tables(held) + strings.copied(writes, *page)
+        let dataset_size = strings.keys * (strings.entry + strings.object + strings.value);
+        page_tables(dataset_size) + strings.copied(writes, *page)
     }
 }
 
@@ -211,10 +211,10 @@ impl Cluster {
             return;
         };
         let share = self.topology.share_of(node);
-        let start = self.dataset.growth.held_at(SimTime::ZERO);
+        let start = self.dataset.growth.size_at(SimTime::ZERO);
         let each = start.bytes / start.keys.max(1.0);
         let most = self.topology[node].memory.limit();
-        let largest = Held::of(most / each.max(1.0), most, false);
+        let largest = DatasetSize::of(most / each.max(1.0), most, false);
         let writes = self.clients.commands.1 * share;
         let due = match &spec.schedule {
             ScheduleSpec::SavePoints { points } => points
@@ -243,12 +243,12 @@ impl Cluster {
     }
 
     /// Sees to it that the next save of each node is not missed if it can matter.
-    pub(super) fn schedule_saves(&mut self, held: Held, cx: &mut Cx) {
+    pub(super) fn schedule_saves(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for node in self.topology.ids() {
             let Some(saves) = &self.persistence.saves else {
                 return;
             };
-            if saves.plans[node].due.is_some() || !self.saves_matter(node, held, cx.now) {
+            if saves.plans[node].due.is_some() || !self.saves_matter(node, dataset_size, cx.now) {
                 continue;
             }
             let plan = &saves.plans[node];
@@ -278,11 +278,11 @@ impl Cluster {
         }
         let spec = saves.spec.clone();
         let patience = saves.patience;
-        let held = self.dataset.growth.held_at(cx.now);
-        self.settle_tables(held, cx);
+        let dataset_size = self.dataset.growth.size_at(cx.now);
+        self.settle_tables(dataset_size, cx);
         let share = self.topology.share_of(node);
         let memory = &self.topology[node].memory;
-        let resident = memory.resident(held.bytes * share, self.load(node, cx.now));
+        let resident = memory.resident(dataset_size.bytes * share, self.load(node, cx.now));
         let (available, swap) = memory.host();
         if !fork_succeeds(spec.overcommit, resident, available, swap) {
             self.save_failed(node, "no memory for a fork", cx);
@@ -295,8 +295,8 @@ impl Cluster {
                 + self.copies_pages_for(shard, resident);
             if pause >= patience {
                 let about = pause.rounded_to(SimDuration::from_millis(1));
-                cx.ledger.say(cx.now, || {
-                    format!("{}: a fork blocks it for {about}", self.node_name(node))
+                cx.ledger.trace(cx.now, || {
+                    format!("{}: blocked by a fork for {about}", self.node_name(node))
                 });
                 self.change(node, Change::Forking(Some(pause)), cx);
                 self.drain(cx);
@@ -321,8 +321,9 @@ impl Cluster {
         if cx.now < self.persistence.children[node].disk_full_until {
             self.save_failed(node, "the disk is full", cx);
         } else if self.persistence.children[node].failed {
-            cx.ledger
-                .say(cx.now, || format!("{}: saved", self.node_name(node)));
+            cx.ledger.trace(cx.now, || {
+                format!("{}: save finished", self.node_name(node))
+            });
             self.change(node, Change::SaveFailed(false), cx);
         }
     }
@@ -338,14 +339,14 @@ impl Cluster {
         let adjusts = |saves: &Saves| saves.spec.oom_score_adj;
         match victim(self.persistence.saves.as_ref().is_some_and(adjusts)) {
             Victim::Server => {
-                let whom = if saving.is_some() {
+                let subject = if saving.is_some() {
                     "its save"
                 } else {
                     "its replicas"
                 };
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     let name = self.node_name(node);
-                    format!("{name}: pages copied for {whom} reach the limit")
+                    format!("{name}: pages copied for {subject} reach the limit")
                 });
                 false
             }
@@ -366,14 +367,14 @@ impl Cluster {
 
     /// A child that saves for replicas has been forked, and will be done at `ends`.
     pub(super) fn feed(&mut self, node: NodeId, ends: SimTime, cx: &mut Cx) {
-        let held = self.dataset.growth.held_at(cx.now);
+        let dataset_size = self.dataset.growth.size_at(cx.now);
         let share = self.topology.share_of(node);
         let open = self.dataset.growth.open_at(cx.now);
-        let feeding = self.saving(node, held.share(share), (cx.now, ends), open);
+        let feeding = self.saving(node, dataset_size.share(share), (cx.now, ends), open);
         self.persistence.children[node].feeding = Some(feeding);
         self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
         // What its own save copies matters beside it.
-        self.schedule_saves(held, cx);
+        self.schedule_saves(dataset_size, cx);
     }
 
     /// The disk of a shard's owner is full for a while.
@@ -381,7 +382,7 @@ impl Cluster {
         let owner = self.topology.owners[shard];
         self.persistence.children[owner].disk_full_until = cx.now + lasts;
         cx.ledger
-            .say(cx.now, || format!("{}: disk full", self.node_name(owner)));
+            .trace(cx.now, || format!("{}: disk full", self.node_name(owner)));
         self.settle(cx);
     }
 
@@ -408,7 +409,7 @@ impl Cluster {
         Some((dataset / self.topology.shares[*shard]).ceil())
     }
 
-    fn saves_matter(&self, node: NodeId, held: Held, now: SimTime) -> bool {
+    fn saves_matter(&self, node: NodeId, dataset_size: DatasetSize, now: SimTime) -> bool {
         let child = &self.persistence.children[node];
         let from = self.saves_matter_from(node, now);
         self.mode == Mode::Eager
@@ -416,18 +417,18 @@ impl Cluster {
             || now < child.disk_full_until
             || self.topology[node].slow.is_some()
             || child.feeding.is_some()
-            || from.is_some_and(|from| held.bytes >= from)
+            || from.is_some_and(|from| dataset_size.bytes >= from)
     }
 
     /// What the save of the largest dataset can copy.
     fn largest_copy(&self, node: NodeId) -> f64 {
-        let held = self.dataset.growth.held_at(SimTime::ZERO);
+        let dataset_size = self.dataset.growth.size_at(SimTime::ZERO);
         let share = self.topology.share_of(node);
         let most = self.topology[node].memory.limit();
-        let keys = held.keys * share * most / (held.bytes * share).max(1.0);
-        let held = Held::of(keys, most, false);
-        let ends = SimTime::ZERO + self.save_time(held);
-        let saving = self.saving(node, held, (SimTime::ZERO, ends), true);
+        let keys = dataset_size.keys * share * most / (dataset_size.bytes * share).max(1.0);
+        let dataset_size = DatasetSize::of(keys, most, false);
+        let ends = SimTime::ZERO + self.save_time(dataset_size);
+        let saving = self.saving(node, dataset_size, (SimTime::ZERO, ends), true);
         let writes = saving.writes * (saving.ends - saving.since).as_secs_f64();
         saving.strings.copied(writes, saving.page)
     }
@@ -436,21 +437,21 @@ impl Cluster {
     fn find_running(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
         let child = &self.persistence.children[node];
         let alive = !self.topology[node].is_gone() && child.alive_since <= since;
-        let held = self.dataset.growth.held_at(since);
+        let dataset_size = self.dataset.growth.size_at(since);
         let share = self.topology.share_of(node);
-        let ends = since + self.save_time(held.share(share));
+        let ends = since + self.save_time(dataset_size.share(share));
         if alive && child.saving.is_none() && ends > cx.now {
             self.begin_save(node, since, cx);
         }
     }
 
     fn begin_save(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
-        let held = self.dataset.growth.held_at(since);
+        let dataset_size = self.dataset.growth.size_at(since);
         let share = self.topology.share_of(node);
         let open = self.dataset.growth.open_at(since);
-        let held = held.share(share);
-        let ends = since + self.save_time(held);
-        let saving = self.saving(node, held, (since, ends), open);
+        let dataset_size = dataset_size.share(share);
+        let ends = since + self.save_time(dataset_size);
+        let saving = self.saving(node, dataset_size, (since, ends), open);
         self.persistence.children[node].saving = Some(saving);
         self.after(saving.ends - cx.now, ClusterTimer::Saved(node), cx);
     }
@@ -459,7 +460,7 @@ impl Cluster {
     fn saving(
         &self,
         node: NodeId,
-        held: Held,
+        dataset_size: DatasetSize,
         (since, ends): (SimTime, SimTime),
         open: bool,
     ) -> Saving {
@@ -473,9 +474,9 @@ impl Cluster {
             entry, key_name, ..
         } = self.persistence;
         let object = OBJECT as f64;
-        let value = held.bytes / held.keys.max(1.0) - entry - object - key_name;
+        let value = dataset_size.bytes / dataset_size.keys.max(1.0) - entry - object - key_name;
         let strings = Overwritten {
-            keys: held.keys,
+            keys: dataset_size.keys,
             entry,
             object,
             value: value.max(0.0),
@@ -491,16 +492,17 @@ impl Cluster {
     }
 
     /// How long a child writes.
-    fn save_time(&self, held: Held) -> SimDuration {
+    fn save_time(&self, dataset_size: DatasetSize) -> SimDuration {
         let sync = &self.redis.sync;
-        let seconds = held.keys / sync.save_keys.get() + held.bytes / sync.save_bytes.get();
+        let seconds =
+            dataset_size.keys / sync.save_keys.get() + dataset_size.bytes / sync.save_bytes.get();
         SimDuration::from_secs_f64(seconds)
     }
 
     fn save_failed(&mut self, node: NodeId, why: &str, cx: &mut Cx) {
         if !self.persistence.children[node].failed {
-            cx.ledger.say(cx.now, || {
-                format!("{}: its save fails, {why}", self.node_name(node))
+            cx.ledger.trace(cx.now, || {
+                format!("{}: its save failed: {why}", self.node_name(node))
             });
         }
         let saves = self.persistence.saves.as_ref().expect("this node saves");

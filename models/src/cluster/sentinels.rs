@@ -3,7 +3,7 @@
 //! Each shard's primary is watched by a group of its own; Sentinel `i` of every group stands on the
 //! cluster's host `i` (dealt round), beside the data nodes there. Clients ask the Sentinels for the
 //! address: they follow when the first of them, the leader, names the promoted node, or when the
-//! old primary is told to copy and so cuts them off.
+//! old primary is reconfigured to copy and so cuts them off.
 
 use sim::{SimDuration, SimTime, StreamKey};
 
@@ -58,7 +58,7 @@ pub(super) fn healthy(
 
 impl Cluster {
     /// The Sentinels see what a node's process does now.
-    pub(super) fn tell_sentinels(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
+    pub(super) fn notify_sentinels(&mut self, node: NodeId, condition: Condition, cx: &mut Cx) {
         let process = match condition {
             Condition::Healthy
             | Condition::AtMaxmemory
@@ -80,7 +80,7 @@ impl Cluster {
             | Condition::Killed
             | Condition::HostLost => PingReply::Pong,
         };
-        self.tell_truth_of(node, cx, |truth| NodeTruth {
+        self.trace_truth_of(node, cx, |truth| NodeTruth {
             process,
             ping,
             ..truth
@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// The Sentinels' INFO shows how a replica's stream stands.
-    pub(super) fn tell_sentinels_link(
+    pub(super) fn notify_sentinels_of_link(
         &mut self,
         replica: NodeId,
         link: cluster_bus::ReplicaLink,
@@ -103,14 +103,14 @@ impl Cluster {
             cluster_bus::ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
         };
         let offset = self.replication[replica].lineage.offset();
-        self.tell_truth_of(replica, cx, |truth| NodeTruth {
+        self.trace_truth_of(replica, cx, |truth| NodeTruth {
             link,
             offset,
             ..truth
         });
     }
 
-    fn tell_truth_of(
+    fn trace_truth_of(
         &mut self,
         node: NodeId,
         cx: &mut Cx,
@@ -175,7 +175,7 @@ impl Cluster {
     }
 
     pub(super) fn on_sentinel(&mut self, shard: ShardId, effect: SentinelEffect, cx: &mut Cx) {
-        self.tell_sentinel_effect(shard, effect, cx);
+        self.trace_sentinel_effect(shard, effect, cx);
         match effect {
             SentinelEffect::Promote { node, .. } => {
                 let node = self.topology.of_group(shard, node);
@@ -195,9 +195,9 @@ impl Cluster {
                 }
             }
             SentinelEffect::PromotedSeen { by, node } => {
-                self.tell_clients(shard, by, node, cx);
+                self.notify_clients(shard, by, node, cx);
             }
-            SentinelEffect::SwitchMaster { by, to, .. } => self.tell_clients(shard, by, to, cx),
+            SentinelEffect::SwitchMaster { by, to, .. } => self.notify_clients(shard, by, to, cx),
             SentinelEffect::Sdown { .. }
             | SentinelEffect::SdownCleared { .. }
             | SentinelEffect::Odown { .. }
@@ -218,7 +218,7 @@ impl Cluster {
     }
 
     /// Clients hear of a new primary from a Sentinel, if they reach it.
-    fn tell_clients(&mut self, shard: ShardId, by: Sentinel, to: Node, cx: &mut Cx) {
+    fn notify_clients(&mut self, shard: ShardId, by: Sentinel, to: Node, cx: &mut Cx) {
         let node = self.topology.of_group(shard, to);
         if self.topology.clients_reach_host(self.topology.host_of(by)) {
             self.let_follow(shard, node, SimDuration::ZERO, cx);
@@ -238,7 +238,7 @@ impl Cluster {
     }
 
     /// What the Sentinels say and do, for the trace and the observers' rows.
-    fn tell_sentinel_effect(&self, shard: ShardId, effect: SentinelEffect, cx: &mut Cx) {
+    fn trace_sentinel_effect(&self, shard: ShardId, effect: SentinelEffect, cx: &mut Cx) {
         let name = |node: Node| self.node_name(self.topology.of_group(shard, node));
         let who = |sentinel: Sentinel| format!("sentinel {}", sentinel.0 + 1);
         let row = format!("{} sentinels", self.plan.name);
@@ -247,7 +247,7 @@ impl Cluster {
                 by,
                 of: Party::Node(of),
             } if self.topology.of_group(shard, of) == self.topology.owners[shard] => (
-                format!("{} holds {} for down", who(by), name(of)),
+                format!("{} marks {} as down", who(by), name(of)),
                 Some(("suspect", Tone::Doubtful)),
             ),
             SentinelEffect::Odown { by, of, votes } => (
@@ -263,11 +263,15 @@ impl Cluster {
             SentinelEffect::Reconfigure {
                 node, new_primary, ..
             } => (
-                format!("{} is told to copy {}", name(node), name(new_primary)),
+                format!(
+                    "{} is reconfigured to copy {}",
+                    name(node),
+                    name(new_primary)
+                ),
                 None,
             ),
             SentinelEffect::PromotedSeen { by, node } => (
-                format!("{} names {} to clients", who(by), name(node)),
+                format!("{} reports {} to clients", who(by), name(node)),
                 Some(("primary ok", Tone::Good)),
             ),
             SentinelEffect::SwitchMaster { by, to, .. } => {
@@ -294,7 +298,7 @@ impl Cluster {
             | SentinelEffect::Reboot { .. }
             | SentinelEffect::Tilt { .. } => return,
         };
-        cx.ledger.say(cx.now, || says);
+        cx.ledger.trace(cx.now, || says);
         if let Some((state, tone)) = state {
             cx.ledger
                 .state(cx.now, RowGroup::Observers, &row, state, tone);

@@ -7,10 +7,10 @@ use super::consequence::Consequence;
 use super::node::{Change, Promotion, is_gone};
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Id, NodeId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::Condition;
-use crate::redis::growth::Held;
+use crate::redis::growth::DatasetSize;
 use crate::redis::memory::Trouble;
 use crate::redis::sync;
 use crate::spec::service::Access;
@@ -20,15 +20,15 @@ impl Cluster {
     /// Brings every node's condition up to date, and plans the next look at memory and bus.
     pub(super) fn settle(&mut self, cx: &mut Cx) {
         self.drain(cx);
-        let held = self.dataset.growth.held_at(cx.now);
-        self.settle_tables(held, cx);
+        let dataset_size = self.dataset.growth.size_at(cx.now);
+        self.settle_tables(dataset_size, cx);
         let settled = self.is_settled(cx.now);
         if !settled {
             self.note_settled();
-            self.settle_nodes(held, cx);
-            self.tell_evictions(cx);
+            self.settle_nodes(dataset_size, cx);
+            self.trace_evictions(cx);
         }
-        self.tell_truth(cx);
+        self.trace_truth(cx);
         let open = self.answer(Access::Write) == Answer::Ok;
         let turns = self.dataset.growth.turns();
         self.dataset.growth.set_open(cx.now, open);
@@ -36,19 +36,19 @@ impl Cluster {
         if turned {
             self.plan_streams(cx);
         }
-        self.schedule_saves(held, cx);
+        self.schedule_saves(dataset_size, cx);
         if turned || !settled {
-            self.schedule_memory(held, cx);
+            self.schedule_memory(dataset_size, cx);
         }
         self.schedule_control(cx);
     }
 
     /// What memory does to every node now.
-    fn settle_nodes(&mut self, held: Held, cx: &mut Cx) {
+    fn settle_nodes(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for node in self.topology.ids() {
-            let mut trouble = self.trouble(node, held, cx.now);
+            let mut trouble = self.trouble(node, dataset_size, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
-                trouble = self.trouble(node, held, cx.now);
+                trouble = self.trouble(node, dataset_size, cx.now);
             }
             let change = if trouble == Some(Trouble::Killed) {
                 Change::Fault(Some(Condition::Killed))
@@ -81,14 +81,14 @@ impl Cluster {
         } else if is_gone(Some(before)) {
             self.persistence.children[node].lives(cx.now);
         }
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())
         });
         let healthy = after == Condition::Healthy;
         let what = if healthy {
-            What::NodeUp
+            MomentKind::NodeUp
         } else {
-            What::NodeDown
+            MomentKind::NodeDown
         };
         cx.ledger.moment(cx.now, what, &self.node_name(node));
         if after == Condition::Killed {
@@ -113,16 +113,18 @@ impl Cluster {
         self.change(node, Change::Fault(Some(Condition::Loading)), cx);
         self.drain(cx);
         let share = self.topology.share_of(node);
-        let held = self.dataset.growth.held_at(cx.now);
-        self.settle_tables(held, cx);
-        let held = held.share(share);
-        let takes = sync::load(&self.redis.sync, held.bytes, held.keys);
+        let dataset_size = self.dataset.growth.size_at(cx.now);
+        self.settle_tables(dataset_size, cx);
+        let dataset_size = dataset_size.share(share);
+        let takes = sync::load(&self.redis.sync, dataset_size.bytes, dataset_size.keys);
         let takes = takes.scaled(
             self.persistence
                 .load_factor(node, self.redis.sync.load_spread),
         );
         let load = self.load(node, cx.now);
-        let fits = self.topology[node].memory.loadable(held.bytes, load);
+        let fits = self.topology[node]
+            .memory
+            .loadable(dataset_size.bytes, load);
         if fits < 1.0 {
             self.after(takes.scaled(fits), ClusterTimer::LoadKilled(node), cx);
         } else {
@@ -146,8 +148,11 @@ impl Cluster {
     /// What a process loads does not fit: the kernel kills it again.
     pub(super) fn on_load_killed(&mut self, node: NodeId, cx: &mut Cx) {
         if self.topology[node].fault == Some(Condition::Loading) {
-            cx.ledger.say(cx.now, || {
-                format!("{}: what it loads does not fit", self.node_name(node))
+            cx.ledger.trace(cx.now, || {
+                format!(
+                    "{}: its data does not fit into memory",
+                    self.node_name(node)
+                )
             });
             self.change(node, Change::Fault(Some(Condition::Killed)), cx);
         }
@@ -175,16 +180,17 @@ impl Cluster {
             cx.ledger.useless_failovers += 1;
             let name = self.node_name(node);
             cx.ledger
-                .say(cx.now, || format!("{name}: the promotion has not helped"));
+                .trace(cx.now, || format!("{name}: the promotion did not help"));
             cx.ledger
                 .mark(cx.now, &name, || "promotion did not help".to_owned());
-            cx.ledger.moment(cx.now, What::PromotionUseless, &name);
+            cx.ledger
+                .moment(cx.now, MomentKind::PromotionUseless, &name);
         }
     }
 
     /// The rows of the timeline that tell the truth.
-    fn tell_truth(&self, cx: &mut Cx) {
-        if !cx.ledger.tells() {
+    fn trace_truth(&self, cx: &mut Cx) {
+        if !cx.ledger.is_tracing() {
             return;
         }
         let (state, tone) = match self.answer(Access::Write) {

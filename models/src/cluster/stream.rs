@@ -181,13 +181,13 @@ impl Cluster {
         for n in replicas.iter().chain([&owner]) {
             let follows = (*n != owner).then_some(owner);
             let alone = replicas.is_empty();
-            self.replication[*n].set_up_anew(history, follows, alone, cx.now);
+            self.replication[*n].reset_topology(history, follows, alone, cx.now);
         }
         self.take_writes(shard, cx.now);
     }
 
     /// The cluster's state is set up anew: all of a shard follow its owner.
-    pub(super) fn set_up_anew(&mut self, shard: ShardId, cx: &mut Cx) {
+    pub(super) fn reset_topology(&mut self, shard: ShardId, cx: &mut Cx) {
         let owner = self.topology.owners[shard];
         for node in self.topology.replicas_of(shard) {
             if self.replication[node].follows != Some(owner) {

@@ -51,7 +51,7 @@ impl Cluster {
     /// Subscribers of a shard's owner stop reading.
     pub fn slow_subscribers(&mut self, shard: ShardId, asked: SlowSubscriber, cx: &mut Cx) {
         let owner = self.topology.owners[shard];
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let (name, count) = (self.node_name(owner), asked.subscribers);
             format!("{name}: subscribers stop reading ({count})")
         });
@@ -70,14 +70,14 @@ impl Cluster {
         }
         self.topology[node].slow = None;
         if cx.now >= slow.until {
-            cx.ledger.say(cx.now, || {
-                format!("{}: its subscribers read again", self.node_name(node))
+            cx.ledger.trace(cx.now, || {
+                format!("{}: subscribers read again", self.node_name(node))
             });
             return;
         }
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             let name = self.node_name(node);
-            format!("{name}: the slow subscribers are cut off")
+            format!("{name}: slow subscribers are disconnected")
         });
         let Some(wait) = slow.asked.reconnects_after else {
             return;

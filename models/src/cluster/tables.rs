@@ -12,7 +12,7 @@ use sim::{SimDuration, SimTime};
 use super::Cluster;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::ShardId;
-use crate::redis::growth::{Held, Measure};
+use crate::redis::growth::{DatasetSize, Measure};
 use crate::redis::table::{self, LOAD_MAX, Table};
 use demand::Mode;
 
@@ -36,15 +36,15 @@ struct Growing {
 
 impl Tables {
     /// The tables of a shard that has just loaded its keys.
-    pub fn loaded(held: Held, now: SimTime) -> Tables {
+    pub fn loaded(dataset_size: DatasetSize, now: SimTime) -> Tables {
         let growing = |keys: f64| Growing {
             table: Table::loaded(keys as u64),
             moved_at: None,
             seen: now,
         };
         Tables {
-            main: growing(held.keys),
-            expires: growing(held.expiring),
+            main: growing(dataset_size.keys),
+            expires: growing(dataset_size.expiring),
             woken_until: None,
         }
     }
@@ -63,17 +63,28 @@ impl Tables {
 
 impl Cluster {
     /// A shard's tables at `now`, with the doublings that nobody was woken for.
-    pub(super) fn tables_at(&self, shard: ShardId, held: Held, now: SimTime) -> Tables {
+    pub(super) fn tables_at(
+        &self,
+        shard: ShardId,
+        dataset_size: DatasetSize,
+        now: SimTime,
+    ) -> Tables {
         let mut tables = self.dataset.tables[shard];
-        self.bring_up(&mut tables.main, Measure::Keys, shard, held, now);
-        self.bring_up(&mut tables.expires, Measure::Expiring, shard, held, now);
+        self.bring_up(&mut tables.main, Measure::Keys, shard, dataset_size, now);
+        self.bring_up(
+            &mut tables.expires,
+            Measure::Expiring,
+            shard,
+            dataset_size,
+            now,
+        );
         tables
     }
 
     /// Brings all tables up to now, and plans to be woken when old ones are gone.
-    pub(super) fn settle_tables(&mut self, held: Held, cx: &mut Cx) {
+    pub(super) fn settle_tables(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for shard in self.shards() {
-            let mut tables = self.tables_at(shard, held, cx.now);
+            let mut tables = self.tables_at(shard, dataset_size, cx.now);
             let moved = tables
                 .main
                 .moved_at
@@ -121,7 +132,7 @@ impl Cluster {
         growing: &mut Growing,
         measure: Measure,
         shard: ShardId,
-        held: Held,
+        dataset_size: DatasetSize,
         now: SimTime,
     ) {
         loop {
@@ -136,9 +147,10 @@ impl Cluster {
             }
             let due = self.keys_beyond(*growing, 1.0, shard);
             let forced = self.keys_beyond(*growing, LOAD_MAX, shard);
-            let keys = held.measure(measure);
+            let keys = dataset_size.measure(measure);
             let doubled = growing.table.doubled();
-            if keys < due || (keys < forced && !self.may_double(shard, held, doubled, now)) {
+            if keys < due || (keys < forced && !self.may_double(shard, dataset_size, doubled, now))
+            {
                 return;
             }
             let until = now + SimDuration::from_nanos(1);
@@ -154,9 +166,15 @@ impl Cluster {
     }
 
     /// A table is not enlarged beyond `maxmemory` (server.c: dictExpandAllowed).
-    fn may_double(&self, shard: ShardId, held: Held, doubled: Table, now: SimTime) -> bool {
+    fn may_double(
+        &self,
+        shard: ShardId,
+        dataset_size: DatasetSize,
+        doubled: Table,
+        now: SimTime,
+    ) -> bool {
         let owner = self.topology.owners[shard];
-        let dataset = held.bytes * self.topology.shares[shard];
+        let dataset = dataset_size.bytes * self.topology.shares[shard];
         let more = table::bytes(doubled.buckets) as f64;
         self.topology[owner]
             .memory

@@ -21,12 +21,12 @@ pub(super) struct Topology {
     /// The node that owns each shard, as its majority sees it.
     pub owners: Fleet<ShardId, NodeId>,
     /// Hosts that are cut off from the others at present.
-    pub cut: Option<Cut>,
+    pub cut: Option<NetworkCut>,
 }
 
 /// Hosts that are cut off from all others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
+pub struct NetworkCut {
     /// The hosts of the smaller side.
     pub hosts: Vec<HostId>,
     /// Are clients on that side?

@@ -70,7 +70,7 @@ pub enum ClusterTimer {
     /// A source's `fork` is done.
     Forked(NodeId),
     /// The network is whole again.
-    Mended,
+    PartitionHealed,
     /// Larger nodes have their data and take over.
     CutOver {
         /// The plan's number; an abandoned one says nothing.
@@ -114,7 +114,7 @@ pub enum AlertTimer {
     /// A scrape that may matter.
     Scrape,
     /// The metric is not collected from now on, or is again.
-    Sight,
+    Symptoms,
     /// It pages without a cause.
     FalseAlarm,
 }
@@ -136,7 +136,7 @@ pub enum ScalerTimer {
 pub enum PeopleTimer {
     /// Somebody notices, or an alert on symptoms fires.
     Notice,
-    /// Somebody is at work.
+    /// Somebody has started to work on it.
     Acknowledged,
     /// A false page is seen to be one.
     Looked,

@@ -126,14 +126,14 @@ impl Strike for Burst {
         Some(&self.tree)
     }
 
-    fn surplus(&self, workload: usize) -> Option<Surplus> {
-        Some(Surplus::burst(workload))
+    fn surplus(&self, workload: usize) -> Option<ExtraGrowth> {
+        Some(ExtraGrowth::burst(workload))
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
         let name = &self.workload;
         cx.ledger
-            .say(cx.now, || format!("the {name} data begins to grow fast"));
+            .trace(cx.now, || format!("the {name} data starts to grow fast"));
         let row = format!("{} cluster", cluster.plan.name);
         cx.ledger
             .mark(cx.now, &row, || format!("{name} grows fast"));

@@ -3,16 +3,15 @@
 use super::*;
 use crate::ids::{HostId, Id};
 
-/// A host of the cluster is gone without a word, with every node on it, and comes back later:
-/// its processes start anew and read their data. A host that only lost its network is a
-/// `partition`.
+/// A host of the cluster fails silently, with every node on it, and comes back later: its processes
+/// start again and read their data. A host that only lost its network is a `partition`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The name of a workload: its cluster is hit.
     workload: String,
-    /// The host, counted from 0. Nodes are dealt round, shard by shard, primaries first: host 0
-    /// carries the primary of the first and fullest shard.
+    /// The host, counted from 0. Nodes are placed round robin, shard by shard, primaries first:
+    /// host 0 carries the primary of the first and fullest shard.
     host: u16,
     /// When it is gone, from the trial's start.
     at: Dist,

@@ -27,7 +27,7 @@ use sim::dist::Dist;
 use sim::{ArrivalTree, Intensity, Marks, Rng, SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
-use crate::cluster::queue::Surplus;
+use crate::cluster::queue::ExtraGrowth;
 use crate::event::Cx;
 use crate::findings::Findings;
 use crate::layout::ClusterPlan;
@@ -122,7 +122,7 @@ pub trait Strike {
     }
 
     /// What becomes of what it adds to a workload; `None` if it adds nothing.
-    fn surplus(&self, _workload: usize) -> Option<Surplus> {
+    fn surplus(&self, _workload: usize) -> Option<ExtraGrowth> {
         None
     }
 

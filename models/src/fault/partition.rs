@@ -1,11 +1,11 @@
 //! A network that is cut in two.
 
 use super::*;
-use crate::cluster::Cut;
+use crate::cluster::NetworkCut;
 use crate::ids::{HostId, Id};
 
-/// Some hosts of a cluster are cut off from the others for a while, both ways. Nodes on them go
-/// on, so no `node-down` is told: for minute 0 of a replay take `fault` or `service-down`.
+/// Some hosts of a cluster are cut off from the others for a while, both ways. Nodes on them keep
+/// running, so there is no `node-down`: for minute 0 of a replay take `fault` or `service-down`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -79,7 +79,7 @@ impl Strike for Params {
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
         let host = |host: &u16| HostId::from_index((*host).into());
-        let cut = Cut {
+        let cut = NetworkCut {
             hosts: self.hosts.iter().map(host).collect(),
             with_clients: self.clients == SideSpec::Hosts,
         };

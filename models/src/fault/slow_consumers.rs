@@ -4,9 +4,9 @@ use super::*;
 use crate::spec::redis::QueueSpec;
 use sim::quantity::Factor;
 
-/// What the consumers of a workload's queue depend on is slow (a database, an API that they
-/// call), so that jobs pile up in Redis. Once they are back at their pace, by themselves or by
-/// `mend-consumers`, they work the backlog off.
+/// Something that the consumers of a workload's queue depend on is slow (a database, an API), so
+/// jobs pile up in Redis. Once the consumers are back at full speed, by themselves or by
+/// `restore-consumers`, they work off the backlog.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -14,9 +14,9 @@ pub struct Params {
     workload: String,
     /// When it begins, from the trial's start.
     at: Dist,
-    /// What a job takes over what it takes otherwise, such as `"10x"`.
+    /// Time of a job over its usual time, such as `"10x"`.
     slowdown: Factor,
-    /// When they are back at their pace by themselves; absent: not before people mend it.
+    /// When they are back at full speed by themselves; absent: not before people restore them.
     lasts: Option<SimDuration>,
 }
 
@@ -99,14 +99,14 @@ impl Strike for Backlog {
         Some(&self.tree)
     }
 
-    fn surplus(&self, workload: usize) -> Option<Surplus> {
-        Some(Surplus::backlog(workload, self.queue, self.at))
+    fn surplus(&self, workload: usize) -> Option<ExtraGrowth> {
+        Some(ExtraGrowth::backlog(workload, self.queue, self.at))
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
         let name = &self.name;
         cx.ledger
-            .say(cx.now, || format!("the consumers of {name} are slow"));
+            .trace(cx.now, || format!("the consumers of {name} are slow"));
         let row = format!("{} cluster", cluster.plan.name);
         cx.ledger
             .mark(cx.now, &row, || format!("jobs of {name} pile up"));

@@ -20,7 +20,7 @@ pub struct Params {
     messages: PerSec,
     /// Size of a message.
     message_size: Bytes,
-    /// How soon one that was cut off is back, to read no more than before; absent: it stays away.
+    /// How soon a disconnected one reconnects, to read as little as before; absent: never.
     reconnects_after: Option<SimDuration>,
 }
 

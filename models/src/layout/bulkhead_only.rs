@@ -7,10 +7,10 @@ use super::*;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// Calls of one need that may be under way in one process of a service (as many as
+    /// Concurrent calls of one need in one process of a service (as many as
     /// `client.pool.processes`, else 1), above 0. Absent: 25, as resilience4j ships.
     calls: Option<u32>,
-    /// How long a call waits to be let in. Absent: 0s, as resilience4j ships: it fails at once.
+    /// How long a call waits for a free place. Absent: 0s, as resilience4j ships: it fails at once.
     wait: Option<SimDuration>,
 }
 

@@ -14,14 +14,14 @@ use crate::findings::Findings;
 use crate::spec::SystemSpec;
 use crate::spec::limits::CELLS_MAX;
 
-/// Tenants over cells of equal size, each with its own services, its own cluster and its part
-/// of every workload. A fault hits one of them.
+/// Tenants are divided into cells of equal size, each with its own services, cluster and part of
+/// every workload. A fault hits one cell.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// How many cells: 1 to 64.
     count: u16,
-    /// What is held equal when the layout is compared with the shared one.
+    /// What is kept equal when the layout is compared with the shared one.
     budget: Budget,
 }
 

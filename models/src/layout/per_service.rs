@@ -8,12 +8,12 @@ use super::*;
 use crate::spec::ServiceSpec;
 use crate::spec::service::Access;
 
-/// A cluster for every service and the workloads at home with it: those that it is the first
-/// to write, or that nobody writes and it is the first to read.
+/// A cluster for every service and its workloads: those that it is the first to write, or, if
+/// nobody writes them, the first to read.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// What is held equal when the layout is compared with the shared one.
+    /// What is kept equal when the layout is compared with the shared one.
     budget: Budget,
 }
 

@@ -2,12 +2,12 @@
 
 use super::*;
 
-/// A cluster of its own for every workload, with the memory of the shared nodes dealt out in
-/// proportion to `dataset`.
+/// A cluster for every workload; the memory of the shared nodes is divided in proportion to
+/// `dataset`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// What is held equal when the layout is compared with the shared one.
+    /// What is kept equal when the layout is compared with the shared one.
     budget: Budget,
 }
 

@@ -22,13 +22,13 @@ use sim::{EventKey, SimDuration, SimTime, Streams};
 
 use crate::event::{Cx, Event, PeopleTimer};
 use crate::ids::ClusterId;
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use draws::Draws;
 use spec::PeopleSpec;
 pub use symptoms::{Symptoms, fails};
 
-/// What people do, by the step's position in the runbook.
+/// A step of the runbook begins or takes effect, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepEvent {
     /// They begin a step that takes effect after this time.
@@ -37,7 +37,7 @@ pub enum StepEvent {
     TakesEffect(usize),
 }
 
-/// A page, as it reaches whoever is on call.
+/// A page, as it reaches the person on call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page<'a> {
     /// Who or what pages.
@@ -131,7 +131,7 @@ impl People {
     pub fn on_page(&mut self, page: Page, cx: &mut Cx) {
         cx.ledger.detections.push(cx.now);
         cx.ledger.mark(cx.now, "on call", || "paged".to_owned());
-        cx.ledger.moment(cx.now, What::Paged, page.by);
+        cx.ledger.moment(cx.now, MomentKind::Paged, page.by);
         match self.stage {
             Stage::Idle | Stage::Unaware | Stage::Misled { .. } => {
                 self.come(page.named, page.about, cx);
@@ -153,8 +153,8 @@ impl People {
 
     /// A page without a cause: it costs an acknowledgement and a look, and it tires.
     pub fn on_false_page(&mut self, by: &str, cx: &mut Cx) {
-        cx.ledger.say(cx.now, || format!("{by}: a false alarm"));
-        cx.ledger.moment(cx.now, What::Paged, by);
+        cx.ledger.trace(cx.now, || format!("{by}: a false alarm"));
+        cx.ledger.moment(cx.now, MomentKind::Paged, by);
         let (acknowledge, look) =
             draws::false_page(&self.spec, &self.streams, self.false_pages_ever);
         self.false_pages_ever += 1;
@@ -162,7 +162,7 @@ impl People {
             self.stage = Stage::Misled { look };
             let takes = self.acknowledged_in(acknowledge, cx.now);
             self.wait(takes, PeopleTimer::Acknowledged, cx);
-            self.tell("paged", Tone::Doubtful, cx);
+            self.trace_state("paged", Tone::Doubtful, cx);
         }
         self.false_pages.push(cx.now);
     }
@@ -173,7 +173,7 @@ impl People {
         let step = self.step.expect("they act by a step");
         cx.ledger.moment(
             cx.now,
-            What::ActionDone,
+            MomentKind::ActionDone,
             self.spec.runbook[step].action.remedy().about().name,
         );
         self.verify(self.draws.steps[step].verify, cx);
@@ -197,7 +197,7 @@ impl People {
                 if symptoms.failing {
                     cx.ledger.detections.push(cx.now);
                     cx.ledger.mark(cx.now, "on call", || "notices".to_owned());
-                    cx.ledger.moment(cx.now, What::Noticed, "on call");
+                    cx.ledger.moment(cx.now, MomentKind::Noticed, "on call");
                     self.come(false, None, cx);
                 } else {
                     self.stand_down(cx);
@@ -212,7 +212,7 @@ impl People {
                 // They are at work: what has begun to fail meanwhile needs no further page.
                 if symptoms.failing {
                     cx.ledger.detections.push(cx.now);
-                    cx.ledger.moment(cx.now, What::Noticed, "on call");
+                    cx.ledger.moment(cx.now, MomentKind::Noticed, "on call");
                     self.diagnose(self.draws.diagnose, cx);
                 } else {
                     self.go_back(cx);
@@ -232,15 +232,16 @@ impl People {
 
     /// The nodes that a step brings exist, and their data are still to be copied.
     pub fn on_copying(&self, cx: &mut Cx) {
-        cx.ledger.moment(cx.now, What::CopyBegins, "on call");
-        self.tell("waits for the copy of the data", Tone::Busy, cx);
+        cx.ledger.moment(cx.now, MomentKind::CopyBegins, "on call");
+        self.trace_state("waits for the copy of the data", Tone::Busy, cx);
     }
 
     fn acknowledged(&mut self, cx: &mut Cx) {
-        cx.ledger.moment(cx.now, What::Acknowledged, "on call");
+        cx.ledger
+            .moment(cx.now, MomentKind::Acknowledged, "on call");
         if let Stage::Misled { look } = self.stage {
             self.wait(look, PeopleTimer::Looked, cx);
-            self.tell("looks at a false alarm", Tone::Busy, cx);
+            self.trace_state("looks at a false alarm", Tone::Busy, cx);
             return;
         }
         let takes = if self.named {
@@ -266,7 +267,7 @@ impl People {
         );
         let knows = next.is_some_and(|step| runbook::informed(&self.spec.runbook[step]));
         if knows {
-            cx.ledger.moment(cx.now, What::CauseKnown, "on call");
+            cx.ledger.moment(cx.now, MomentKind::CauseKnown, "on call");
         }
         self.go_on(symptoms, knows, cx)
     }
@@ -287,11 +288,11 @@ impl People {
                 self.stage = Stage::Deciding;
                 self.wait(decide, PeopleTimer::Decided, cx);
                 let state = if knows {
-                    "knows the cause, decides"
+                    "knows the cause, decides what to do what to do"
                 } else {
                     "decides"
                 };
-                self.tell(state, Tone::Busy, cx);
+                self.trace_state(state, Tone::Busy, cx);
                 None
             }
         }
@@ -302,8 +303,9 @@ impl People {
         let takes = self.draws.steps[step].takes;
         let action = self.spec.runbook[step].action.remedy().about();
         self.stage = Stage::Acting;
-        cx.ledger.moment(cx.now, What::ActionBegins, action.name);
-        self.tell(action.doing, Tone::Busy, cx);
+        cx.ledger
+            .moment(cx.now, MomentKind::ActionBegins, action.name);
+        self.trace_state(action.doing, Tone::Busy, cx);
         self.wait(takes, PeopleTimer::Effect, cx);
         Some(StepEvent::Begins(step, takes))
     }
@@ -360,7 +362,7 @@ impl People {
         self.stage = Stage::Coming;
         let takes = self.acknowledged_in(self.draws.acknowledge, cx.now);
         self.wait(takes, PeopleTimer::Acknowledged, cx);
-        self.tell("paged", Tone::Doubtful, cx);
+        self.trace_state("paged", Tone::Doubtful, cx);
     }
 
     /// Until somebody is at work, by the hour and by the false pages of the last day.
@@ -379,13 +381,13 @@ impl People {
             done: cx.now + takes,
         };
         self.wait(takes, PeopleTimer::Diagnosed, cx);
-        self.tell("looks for the cause", Tone::Busy, cx);
+        self.trace_state("diagnoses", Tone::Busy, cx);
     }
 
     fn verify(&mut self, takes: SimDuration, cx: &mut Cx) {
         self.stage = Stage::Verifying;
         self.wait(takes, PeopleTimer::Verify, cx);
-        self.tell("verifies", Tone::Busy, cx);
+        self.trace_state("verifies", Tone::Busy, cx);
     }
 
     fn stand_down(&mut self, cx: &mut Cx) {
@@ -395,11 +397,11 @@ impl People {
 
     /// Back to other work; a false page leaves the next incident's draws as they are.
     fn go_back(&mut self, cx: &mut Cx) {
-        cx.ledger.moment(cx.now, What::StoodDown, "on call");
+        cx.ledger.moment(cx.now, MomentKind::StoodDown, "on call");
         self.stage = Stage::Idle;
         self.named = false;
         self.about = None;
-        self.tell("stands down", Tone::Idle, cx);
+        self.trace_state("stands down", Tone::Idle, cx);
     }
 
     fn next_incident(&mut self) {
@@ -417,8 +419,8 @@ impl People {
         self.due = Some(cx.agenda.after(delay, Event::People(timer)));
     }
 
-    fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {
-        cx.ledger.say(cx.now, || format!("on call: {state}"));
+    fn trace_state(&self, state: &str, tone: Tone, cx: &mut Cx) {
+        cx.ledger.trace(cx.now, || format!("on call: {state}"));
         cx.ledger
             .state(cx.now, RowGroup::People, "on call", state, tone);
     }

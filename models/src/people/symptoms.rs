@@ -1,4 +1,4 @@
-//! What people see when they look.
+//! Symptoms that people see when they look.
 
 use sim::{SimDuration, SimTime};
 
@@ -6,7 +6,7 @@ use crate::cluster::Cluster;
 use crate::ids::{ClusterId, Fleet, ServiceId};
 use crate::service::Service;
 
-/// What people see when they look.
+/// Symptoms that people see when they look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symptoms {
     /// Some service fails.

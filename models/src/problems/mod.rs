@@ -1,4 +1,4 @@
-//! What types cannot say about a scenario: every finding at once, each with its key and its help.
+//! What types cannot check in a scenario: every finding at once, each with its key and its help.
 
 mod alerts;
 mod doubts;

@@ -1,4 +1,4 @@
-//! What can be wrong with replication, full synchronisations and partitions.
+//! What can be wrong with replication, full resyncs and partitions.
 
 use sim::SimDuration;
 
@@ -63,7 +63,7 @@ impl WorldSpec {
             found.unless(
                 rate > 0.0,
                 format!("redis.sync.{key}"),
-                "a full synchronisation would never end",
+                "a full resync would never end",
                 "give a positive rate",
             );
         }

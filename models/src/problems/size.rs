@@ -155,7 +155,7 @@ impl WorldSpec {
         }
     }
 
-    /// A full synchronisation of all that there is ends in this age.
+    /// A full resync of all that there is ends in this age.
     fn check_sync_time(&self, found: &mut Findings) {
         let dataset: f64 = self.workloads.iter().map(|w| w.dataset.as_f64()).sum();
         let sync = &self.redis.sync;
@@ -175,7 +175,7 @@ impl WorldSpec {
             found.unless(
                 rate <= 0.0 || dataset / rate <= SYNC_MAX.as_secs_f64(),
                 format!("redis.sync.{key}"),
-                &format!("a full synchronisation could take longer than {SYNC_MAX}"),
+                &format!("a full resync could take longer than {SYNC_MAX}"),
                 "give a higher rate, or smaller datasets",
             );
         }

@@ -19,8 +19,8 @@ use demand::Mode;
 #[derive(Clone, Debug)]
 pub struct Growth {
     /// What is there at the start, and of each workload.
-    start: Held,
-    starts: Vec<Held>,
+    start: DatasetSize,
+    starts: Vec<DatasetSize>,
     sources: Vec<Source>,
     /// Bytes that each key takes on top of what was drawn for it, because of how its node runs.
     on_top: u64,
@@ -28,9 +28,9 @@ pub struct Growth {
     /// From when on the last closed window rejects.
     closed_from: SimTime,
     /// What is stored while nothing is accepted.
-    frozen: Held,
+    frozen: DatasetSize,
     /// What was deleted in all, from each instant on.
-    deleted: Vec<(SimTime, Held)>,
+    deleted: Vec<(SimTime, DatasetSize)>,
     /// Counts the times that writes were let in or kept out.
     turns: u32,
     /// How long writes were let in before the last turn, and when that was.
@@ -38,12 +38,12 @@ pub struct Growth {
     turned: SimTime,
     mode: Mode,
     /// What was counted last, and for when: one event asks many times about its own instant.
-    counted: Cell<Option<(SimTime, Held)>>,
+    counted: Cell<Option<(SimTime, DatasetSize)>>,
 }
 
 /// Keys and their bytes: entries, names and values, without the tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Held {
+pub struct DatasetSize {
     /// Bytes of all keys.
     pub bytes: f64,
     /// How many keys there are.
@@ -81,7 +81,7 @@ struct Source {
 
 /// A process by which a dataset grows.
 #[derive(Clone, Debug)]
-pub struct Adding {
+pub struct GrowthSource {
     /// The keys and their sizes.
     pub tree: ArrivalTree,
     /// Do its keys carry a TTL?
@@ -90,11 +90,11 @@ pub struct Adding {
     pub workload: usize,
 }
 
-impl Held {
+impl DatasetSize {
     /// So many keys, all with a TTL or all without.
-    pub fn of(keys: f64, bytes: f64, expires: bool) -> Held {
+    pub fn of(keys: f64, bytes: f64, expires: bool) -> DatasetSize {
         let (lasting, expiring) = if expires { (0.0, keys) } else { (bytes, 0.0) };
-        Held {
+        DatasetSize {
             bytes,
             keys,
             lasting,
@@ -103,8 +103,8 @@ impl Held {
     }
 
     /// Both together.
-    pub fn with(self, other: Held) -> Held {
-        Held {
+    pub fn with(self, other: DatasetSize) -> DatasetSize {
+        DatasetSize {
             bytes: self.bytes + other.bytes,
             keys: self.keys + other.keys,
             lasting: self.lasting + other.lasting,
@@ -113,8 +113,8 @@ impl Held {
     }
 
     /// What is left when this is taken out.
-    pub fn without(self, gone: Held) -> Held {
-        Held {
+    pub fn without(self, gone: DatasetSize) -> DatasetSize {
+        DatasetSize {
             bytes: self.bytes - gone.bytes,
             keys: self.keys - gone.keys,
             lasting: self.lasting - gone.lasting,
@@ -123,8 +123,8 @@ impl Held {
     }
 
     /// The part of it in a shard that holds this share.
-    pub fn share(self, share: f64) -> Held {
-        Held {
+    pub fn share(self, share: f64) -> DatasetSize {
+        DatasetSize {
             bytes: self.bytes * share,
             keys: self.keys * share,
             lasting: self.lasting * share,
@@ -133,8 +133,8 @@ impl Held {
     }
 
     /// In whole keys and bytes.
-    pub fn whole(self) -> Held {
-        Held {
+    pub fn whole(self) -> DatasetSize {
+        DatasetSize {
             bytes: self.bytes.floor(),
             keys: self.keys.floor(),
             lasting: self.lasting.floor(),
@@ -157,8 +157,13 @@ impl Growth {
     /// Datasets that hold `starts`, in whole keys and bytes, at time zero and grow by `adding`.
     /// Every new key takes `on_top` bytes more than its draw, which is the same whatever the
     /// design.
-    pub fn new(starts: Vec<Held>, adding: Vec<Adding>, on_top: u64, mode: Mode) -> Growth {
-        let source = |adding: Adding| Source {
+    pub fn new(
+        starts: Vec<DatasetSize>,
+        adding: Vec<GrowthSource>,
+        on_top: u64,
+        mode: Mode,
+    ) -> Growth {
+        let source = |adding: GrowthSource| Source {
             tree: adding.tree,
             expires: adding.expires,
             workload: adding.workload,
@@ -166,13 +171,16 @@ impl Growth {
             stopped: false,
         };
         Growth {
-            start: starts.iter().copied().fold(Held::default(), Held::with),
+            start: starts
+                .iter()
+                .copied()
+                .fold(DatasetSize::default(), DatasetSize::with),
             starts,
             sources: adding.into_iter().map(source).collect(),
             on_top,
             open: true,
             closed_from: SimTime::ZERO,
-            frozen: Held::default(),
+            frozen: DatasetSize::default(),
             deleted: Vec::new(),
             turns: 0,
             was_open: SimDuration::ZERO,
@@ -183,7 +191,7 @@ impl Growth {
     }
 
     /// What is stored at `at`.
-    pub fn held_at(&self, at: SimTime) -> Held {
+    pub fn size_at(&self, at: SimTime) -> DatasetSize {
         let deletions = self.deleted.partition_point(|(from, _)| *from <= at);
         let stored = self.stored_at(at);
         match deletions.checked_sub(1) {
@@ -193,18 +201,21 @@ impl Growth {
     }
 
     /// At `at`, which is now, this much of what is stored is deleted.
-    pub fn delete(&mut self, at: SimTime, gone: Held) {
-        let before = self.deleted.last().map_or(Held::default(), |(_, all)| *all);
+    pub fn delete(&mut self, at: SimTime, gone: DatasetSize) {
+        let before = self
+            .deleted
+            .last()
+            .map_or(DatasetSize::default(), |(_, all)| *all);
         self.deleted.push((at, before.with(gone)));
         self.turns += 1;
     }
 
     /// What one source has brought by `at`, by its position among the trees.
-    pub fn brought_by(&self, source: usize, at: SimTime) -> Held {
+    pub fn brought_by(&self, source: usize, at: SimTime) -> DatasetSize {
         let source = &self.sources[source];
         let (keys, bytes) = source.closed.accepted(&source.tree, at);
         let bytes = bytes + keys * self.on_top;
-        Held::of(keys as f64, bytes as f64, source.expires)
+        DatasetSize::of(keys as f64, bytes as f64, source.expires)
     }
 
     /// When something was deleted last.
@@ -213,7 +224,7 @@ impl Growth {
     }
 
     /// What was stored by `at` and would be there had nothing been deleted.
-    fn stored_at(&self, at: SimTime) -> Held {
+    fn stored_at(&self, at: SimTime) -> DatasetSize {
         if !self.open && at >= self.closed_from {
             return self.frozen;
         }
@@ -242,13 +253,13 @@ impl Growth {
 
     /// Bytes of one of a workload's keys, going by those at the start.
     pub fn bytes_each(&self, workload: usize) -> f64 {
-        let Held { bytes, keys, .. } = self.starts[workload];
+        let DatasetSize { bytes, keys, .. } = self.starts[workload];
         if keys > 0.0 { bytes / keys } else { 1.0 }
     }
 
     /// Bytes stored at `at`.
     pub fn bytes_at(&self, at: SimTime) -> f64 {
-        self.held_at(at).bytes
+        self.size_at(at).bytes
     }
 
     /// Bytes of new keys that were ever stored by `at`.

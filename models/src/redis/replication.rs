@@ -57,12 +57,12 @@ pub enum Psync {
     /// `+CONTINUE`, with this many bytes.
     Partial(u64),
     /// `+FULLRESYNC`.
-    Full(Why),
+    Full(FullResyncReason),
 }
 
-/// Why a full synchronisation is needed.
+/// Why a full resync is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum FullResyncReason {
     /// The replica has no position, or one in a history that the source does not know.
     OtherHistory,
     /// It has writes that the source's history does not contain.
@@ -71,13 +71,13 @@ pub enum Why {
     BeyondBacklog,
 }
 
-impl Why {
+impl FullResyncReason {
     /// In a trace.
     pub const fn words(self) -> &'static str {
         match self {
-            Why::OtherHistory => "another history",
-            Why::Diverged => "its own writes diverge",
-            Why::BeyondBacklog => "the backlog does not reach back",
+            FullResyncReason::OtherHistory => "its replication history is unknown",
+            FullResyncReason::Diverged => "its own writes divergedd",
+            FullResyncReason::BeyondBacklog => "the backlog is too short",
         }
     }
 }
@@ -121,20 +121,20 @@ impl Lineage {
             match self.former {
                 Some(former) if former.history == history => {
                     if offset > former.offset {
-                        return Psync::Full(Why::Diverged);
+                        return Psync::Full(FullResyncReason::Diverged);
                     }
                 }
-                Some(_) | None => return Psync::Full(Why::OtherHistory),
+                Some(_) | None => return Psync::Full(FullResyncReason::OtherHistory),
             }
         }
         if offset > self.at.offset {
-            return Psync::Full(Why::Diverged);
+            return Psync::Full(FullResyncReason::Diverged);
         }
         let first = self
             .kept_from
             .max(self.at.offset.saturating_sub(size.get()));
         if offset < first {
-            return Psync::Full(Why::BeyondBacklog);
+            return Psync::Full(FullResyncReason::BeyondBacklog);
         }
         Psync::Partial(self.at.offset - offset)
     }
@@ -307,10 +307,16 @@ mod tests {
         let full = |why| Psync::Full(why);
         assert_eq!(
             primary.answer(asked(0, 899), SIZE),
-            full(Why::BeyondBacklog)
+            full(FullResyncReason::BeyondBacklog)
         );
-        assert_eq!(primary.answer(asked(0, 1001), SIZE), full(Why::Diverged));
-        assert_eq!(primary.answer(asked(1, 950), SIZE), full(Why::OtherHistory));
+        assert_eq!(
+            primary.answer(asked(0, 1001), SIZE),
+            full(FullResyncReason::Diverged)
+        );
+        assert_eq!(
+            primary.answer(asked(1, 950), SIZE),
+            full(FullResyncReason::OtherHistory)
+        );
     }
 
     #[test]
@@ -325,7 +331,7 @@ mod tests {
         // The old primary has ten bytes that the promoted one never got.
         assert_eq!(
             promoted.answer(old.position(), SIZE),
-            Psync::Full(Why::Diverged)
+            Psync::Full(FullResyncReason::Diverged)
         );
         // One that stopped together with its stream may go on.
         assert_eq!(
@@ -334,7 +340,7 @@ mod tests {
         );
         // The second promotion forgets the first history, not what a sibling took from it.
         promoted.promote(History(2));
-        let full = Psync::Full(Why::OtherHistory);
+        let full = Psync::Full(FullResyncReason::OtherHistory);
         assert_eq!(promoted.answer(asked(0, 990), SIZE), full);
         assert_eq!(promoted.answer(asked(1, 1010), SIZE), Psync::Partial(0));
     }
@@ -350,7 +356,7 @@ mod tests {
         assert_eq!(sibling.answer(asked(0, 940), SIZE), Psync::Partial(60));
         assert_eq!(
             sibling.answer(asked(0, 960), SIZE),
-            Psync::Full(Why::Diverged)
+            Psync::Full(FullResyncReason::Diverged)
         );
     }
 
@@ -359,19 +365,19 @@ mod tests {
         let mut replica = lineage(3, 500);
         replica.copy(History(0), 990);
         replica.advance_to(1000);
-        let full = Psync::Full(Why::BeyondBacklog);
+        let full = Psync::Full(FullResyncReason::BeyondBacklog);
         assert_eq!(replica.answer(asked(0, 985), SIZE), full);
         assert_eq!(replica.answer(asked(0, 995), SIZE), Psync::Partial(5));
         replica.restart(History(7));
         assert_eq!(
             replica.answer(asked(0, 995), SIZE),
-            Psync::Full(Why::OtherHistory)
+            Psync::Full(FullResyncReason::OtherHistory)
         );
         let mut alone = lineage(0, 1000);
         alone.forget_backlog(History(8));
         assert_eq!(
             alone.answer(asked(0, 1000), SIZE),
-            Psync::Full(Why::OtherHistory)
+            Psync::Full(FullResyncReason::OtherHistory)
         );
         assert_eq!(alone.offset(), 1000);
     }

@@ -1,4 +1,4 @@
-//! How long the stages of a full synchronisation take (rules R6 and F1 of Redis' replication.c and
+//! How long the stages of a full resync take (rules R6 and F1 of Redis' replication.c and
 //! rdb.c: `startBgsaveForReplication`, `rdbSaveToSlavesSockets`, `readSyncBulkPayload`).
 //!
 //! ```text
@@ -29,7 +29,7 @@ use sim::SimDuration;
 
 use crate::spec::redis::SyncSpec;
 
-/// The stages of one full synchronisation whose length follows from sizes.
+/// The stages of one full resync whose length follows from sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stages {
     /// The source's single thread is blocked.

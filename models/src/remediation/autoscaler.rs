@@ -52,7 +52,7 @@ impl Autoscaler {
             cluster.abandon(plan);
             self.plan = None;
             self.above_since = None;
-            cx.ledger.say(cx.now, || {
+            cx.ledger.trace(cx.now, || {
                 format!("{}: given up, the cluster is not available", self.label)
             });
             let state = "gave up: cluster not available";
@@ -130,7 +130,7 @@ impl Autoscaler {
         let provision = self.spec.provision.sample(&mut rng);
         let shards = cluster.shards().collect();
         cx.ledger
-            .say(cx.now, || format!("{}: scales out", self.label));
+            .trace(cx.now, || format!("{}: scales out", self.label));
         cx.ledger.state(
             cx.now,
             RowGroup::Observers,

@@ -20,7 +20,7 @@ impl Remedy for Params {
             for shard in cluster.failing_shards() {
                 let chosen = cluster.fail_over(shard, Demand::Answers, cx);
                 cx.ledger
-                    .say(cx.now, || format!("on call: {}", chosen.words(cluster)));
+                    .trace(cx.now, || format!("on call: {}", chosen.words(cluster)));
             }
         }
         Effect::Changed(site.concerned.clone())

@@ -11,13 +11,13 @@
 
 mod delete_keys;
 mod fail_over;
-mod mend_consumers;
 mod raise_maxmemory;
 mod raise_output_limit;
 mod rebuild;
 mod resize;
 mod restart_nodes;
 mod restart_servers;
+mod restore_consumers;
 mod scale_servers;
 mod shed_load;
 mod site;
@@ -50,16 +50,15 @@ use tests::{Bench, took, wrong};
 pub struct StepSpec {
     /// What is done.
     pub action: RemedySpec,
-    /// From the beginning of the action until it takes effect. For `resize` and `rebuild`: until
-    /// the new nodes exist, empty; the copy of the data comes on top, and follows from sizes and
+    /// From the start of the action until it takes effect. For `resize` and `rebuild`: until the
+    /// new nodes exist, empty; the copy of the data comes on top, and follows from sizes and
     /// throughput.
     pub takes: Dist,
-    /// To agree on it, before it begins; absent: nobody has to be asked.
+    /// Time to decide on it before it begins; absent: none.
     pub decide: Option<Dist>,
     /// Probability, drawn once an incident, that it is tried at all; absent: always.
     pub chance: Option<Probability>,
-    /// All of these must hold when its turn comes, else it is left out; absent: it is taken in any
-    /// case.
+    /// Conditions that must all hold when its turn comes, otherwise it is skipped; absent: none.
     #[serde(default)]
     pub when: Vec<WhenSpec>,
     /// If it has not helped, people look for the cause again (`people.diagnose`) before they go on;
@@ -109,7 +108,7 @@ pub enum RemedySpec {
     Rebuild(rebuild::Params),
     ShedLoad(shed_load::Params),
     ScaleServers(scale_servers::Params),
-    MendConsumers(mend_consumers::Params),
+    RestoreConsumers(restore_consumers::Params),
     StopRetries(stop_retries::Params),
     Wait(wait::Params),
 }
@@ -129,7 +128,7 @@ impl RemedySpec {
             RemedySpec::Rebuild(params) => params,
             RemedySpec::ShedLoad(params) => params,
             RemedySpec::ScaleServers(params) => params,
-            RemedySpec::MendConsumers(params) => params,
+            RemedySpec::RestoreConsumers(params) => params,
             RemedySpec::StopRetries(params) => params,
             RemedySpec::Wait(params) => params,
         }

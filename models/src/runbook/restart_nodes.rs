@@ -9,10 +9,10 @@ use crate::spec::FailoverSpec;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// They come up under a wrong configuration, as replicas of themselves: reads are
-    /// answered, every write gets -READONLY until somebody restarts or replaces them, and a
-    /// `role` check calls them replicas. Absent: false. Only where nothing in Redis fails over
-    /// (`failover.kind` `application` or `none`).
+    /// They start with a wrong configuration, as replicas of themselves: reads are answered, every
+    /// write gets -READONLY until somebody restarts or replaces them, and a `role` check calls them
+    /// replicas. Absent: false. Only where nothing in Redis fails over (`failover.kind`
+    /// `application` or `none`).
     #[serde(default)]
     read_only: bool,
 }

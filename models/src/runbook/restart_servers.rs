@@ -15,9 +15,8 @@ impl Remedy for Params {
 
     fn take_effect(&self, site: &mut Site) -> Effect {
         let cx = &mut site.cx;
-        cx.ledger.say(cx.now, || {
-            "servers are restarted; Redis stays as it is".to_owned()
-        });
+        cx.ledger
+            .trace(cx.now, || "servers are restarted, Redis is not".to_owned());
         let mut asked: Vec<ClusterId> = Vec::new();
         for (_, service) in site.services.iter_mut() {
             if !service.works() {

@@ -2,13 +2,13 @@
 
 use super::*;
 
-/// The gateway turns a share of a service's requests away.
+/// Load shedding: the gateway refuses a share of a service's requests.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The name of the service.
     service: String,
-    /// Share that is turned away.
+    /// Share that is refused.
     share: Probability,
 }
 

@@ -12,14 +12,14 @@ pub struct Params {
 
 impl Remedy for Params {
     fn about(&self) -> About {
-        About::new("stop-growth", "rolls the growth back", 6)
+        About::new("stop-growth", "rolls back the growth", 6)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
         let (id, position) = site.home(&self.workload);
         let (cx, workload) = (&mut site.cx, &self.workload);
         cx.ledger
-            .say(cx.now, || format!("the {workload} data grows no longer"));
+            .trace(cx.now, || format!("growth of the {workload} data stops"));
         site.clusters[id].stop_growth(position, cx);
         Effect::Changed(vec![id])
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Callers of a service are told not to retry, or its clients are.
+/// Callers of a service, or its clients, stop retrying.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {

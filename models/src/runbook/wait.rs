@@ -2,8 +2,7 @@
 
 use super::*;
 
-/// Do nothing: wait and see. With it a script can fill the time in which people tried what did
-/// not help.
+/// Do nothing. With it a script can fill the time in which people tried what did not help.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {}

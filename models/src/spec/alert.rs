@@ -12,11 +12,12 @@ pub struct AlertSpec {
     /// Its name, by which the moment `alert-fires` knows it, and which is also that of its draws:
     /// the same rule in two designs has the same luck. Each only once.
     pub name: String,
-    /// What is measured, and from where on it counts.
+    /// What is measured, and from which value on the rule holds.
     pub metric: MetricSpec,
-    /// Time between two looks at the metric, such as `"15s"`; the first comes at a random phase.
+    /// Scrape interval, such as `"15s"`; the first scrape is at a random phase.
     pub scrape: SimDuration,
-    /// How long it must hold before the rule fires; `"0s"`: at the first look.
+    /// How long the condition must hold before the rule fires (`for` in Prometheus); `"0s"`: at the
+    /// first scrape.
     pub hold: SimDuration,
     /// Probability, drawn once a trial, that the rule's pages never reach anybody (misrouted,
     /// muted, mistyped). `"100%"`: it fires unheard, to see when it would have.
@@ -80,6 +81,6 @@ pub enum MetricSpec {
     },
     /// Some node does not answer: an exporter gets nothing from it.
     NodeDown {},
-    /// Some shard has no node that answers and holds itself for a primary.
+    /// Some shard has no node that answers and considers itself a primary.
     NoPrimary {},
 }

@@ -209,7 +209,7 @@ pub const ARRIVALS_MAX: f64 = 1e12;
 /// Bytes that one source is expected to add in a trial: 1 PiB.
 pub const ADDED_MAX: Bytes = Bytes::from_gib(1 << 20);
 
-/// A full synchronisation of all data.
+/// A full resync of all data.
 pub const SYNC_MAX: SimDuration = SimDuration::from_days(3_650);
 
 /// The node that people or an autoscaler can still enlarge a node to.

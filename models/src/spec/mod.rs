@@ -41,7 +41,7 @@ pub struct AboutSpec {
     /// What a public report states, each with its source; absent: nothing.
     #[serde(default)]
     pub reported: Vec<FactSpec>,
-    /// What is assumed for want of a report, each with its reason; absent: nothing.
+    /// What is assumed because nothing is reported, each with its reason; absent: nothing.
     #[serde(default)]
     pub assumed: Vec<FactSpec>,
 }

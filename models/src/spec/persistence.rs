@@ -15,10 +15,10 @@ pub struct PersistenceSpec {
     /// `true`. It counts with `save-points` only.
     pub stop_writes_on_bgsave_error: bool,
     /// `vm.overcommit_memory` of the hosts, which decides whether a save may fork at all.
-    /// `"always"` is what most hosts come to.
+    /// `"always"` describes most hosts.
     pub overcommit: Overcommit,
-    /// `oom-score-adj`: does the kernel kill a saving child before its server when memory runs out?
-    /// Redis ships it off (`false`).
+    /// `oom-score-adj`: when memory runs out, does the kernel kill a saving child before its
+    /// server? Redis ships it off (`false`).
     pub oom_score_adj: bool,
     /// Does the kernel back the heap with huge pages (and `disable-thp` is `no`)? A save then
     /// copies 2 MiB at a time. Redis turns it off for itself: `false`.
@@ -79,12 +79,12 @@ pub struct PubsubSpec {
     /// `client-output-buffer-limit pubsub`, soft: cut off when above this for `soft_time`; at most
     /// `hard_limit`; `"0B"` is no limit. Redis ships 8MiB.
     pub soft_limit: Bytes,
-    /// How long `soft_limit` may be exceeded without a break. Redis ships 60s.
+    /// How long `soft_limit` may be exceeded continuously. Redis ships 60s.
     pub soft_time: SimDuration,
     /// `maxmemory-clients` as a share of `maxmemory`; absent: no limit on all clients together.
     pub maxmemory_clients: Option<Probability>,
-    /// What the kernel's buffers of one connection hold before anything piles up in the process:
-    /// some 100kB on a network, 3.2MB was measured on loopback.
+    /// What the kernel buffers for one connection before data pile up in the process: about 100kB
+    /// on a network; measured on loopback: 3.2MB.
     pub socket_buffers: Bytes,
 }
 

@@ -20,8 +20,8 @@ pub struct WorkloadSpec {
     /// Bytes that its keys and values take at the start, over all shards together and without
     /// copies on replicas, in the structures that Redis keeps them in; the hash tables come on top.
     pub dataset: Bytes,
-    /// Keys that it adds for good per second, net of what expires and is deleted; `"0/s"` for a
-    /// workload that does not grow.
+    /// Keys added per second, net of those that expire or are deleted; `"0/s"` for a workload that
+    /// does not grow.
     pub new_keys: PerSec,
     /// Length of a key's name in bytes, such as `"24B"`.
     pub key_length: Bytes,
@@ -30,20 +30,19 @@ pub struct WorkloadSpec {
     /// Shape of the lengths' Gamma distribution: `"1x"` is exponential, larger is more even,
     /// `"100x"` next to constant.
     pub value_size_shape: Factor,
-    /// Do its keys carry a TTL? Such keys stand in a second table, and they are the ones that
-    /// `volatile` policies evict. That they expire is in `new_keys`, which is net of it.
+    /// Do its keys carry a TTL? Such keys stand in a second table as well, and `volatile` policies
+    /// evict only them. `new_keys` is net of expiry.
     pub expires: bool,
-    /// What its keys are to users, and so what is counted when they are evicted; absent: nothing
-    /// is.
+    /// What its keys mean to users, which decides what is counted when they are evicted; absent:
+    /// nothing.
     pub holds: Option<Holds>,
-    /// Commands per second that its users send in healthy times, reads and writes together, over
-    /// all shards.
+    /// Commands per second in healthy times, reads and writes together, over all shards.
     pub commands: PerSec,
-    /// Share of the commands that write, and so reach every replica through the replication stream.
+    /// Share of the commands that write and therefore go into the replication stream.
     pub writes: Probability,
     /// Mean size of a write in the replication stream, above 0; a new key's own bytes count for it.
     pub write_size: Bytes,
-    /// It holds a queue of jobs, which a `slow-consumers` fault can fill; absent: it holds none.
+    /// A queue of jobs in this workload, which a `slow-consumers` fault can fill; absent: none.
     pub queue: Option<QueueSpec>,
 }
 
@@ -52,9 +51,9 @@ pub struct WorkloadSpec {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueueSpec {
-    /// Jobs that come in per second, on average.
+    /// Jobs that arrive per second, on average.
     pub jobs: PerSec,
-    /// Jobs per second that the consumers can do when all is well; above `jobs`. What is above it
+    /// Jobs per second that the consumers can process when all is well; above `jobs`. The surplus
     /// works off a backlog.
     pub capacity: PerSec,
     /// Mean size of a job in bytes, above 0.
@@ -82,16 +81,16 @@ pub struct RedisSpec {
     pub shards: u16,
     /// Replicas of each primary, each on a host of its own; 0 for none.
     pub replicas: u16,
-    /// Hosts of one cluster; more than `replicas`. Nodes are dealt round, shard by shard, the
-    /// primary first: with 3 shards, 1 replica and 6 hosts every node has a host of its own.
+    /// Hosts of one cluster; more than `replicas`. Nodes are placed round robin, shard by shard,
+    /// primaries first: with 3 shards, 1 replica and 6 hosts every node has a host of its own.
     pub hosts: u16,
     /// Memory of one node (its machine or container) when one cluster carries all workloads.
     pub node_memory: Bytes,
-    /// Memory of each node that the system and its agents take; less than `node_memory`. Redis may
-    /// use the rest.
+    /// Memory of each node that the operating system and agents take; less than `node_memory`.
+    /// Redis may use the rest.
     pub system_reserve: Bytes,
-    /// What happens when a node uses up its memory. `true`: it swaps, and the process stalls while
-    /// it is alive. `false`: the kernel kills it, and it starts again after `restart_delay`.
+    /// What happens when a node uses up its memory. `true`: it swaps, and the process is alive but
+    /// stalls. `false`: the kernel kills it, and it starts again after `restart_delay`.
     pub swap: bool,
     /// `maxmemory`, as a share of `node_memory` and not in bytes; above 0%. Absent: no limit, as
     /// Redis ships.
@@ -99,7 +98,7 @@ pub struct RedisSpec {
     /// What Redis does when `maxmemory` is reached: refuse writes (`noeviction`, as Redis ships) or
     /// evict keys. All but `noeviction` need `maxmemory`.
     pub maxmemory_policy: MaxmemoryPolicy,
-    /// Resident memory over used memory: 1.02x to 1.08x was measured of Redis 7.0.15.
+    /// Resident memory over used memory; measured with Redis 7.0.15: 1.02x to 1.08x.
     pub fragmentation: Factor,
     /// Share of every workload's data in the fullest shard; the others hold equal parts. `"100%"`
     /// with one shard; with more at least 100% divided by `shards`.
@@ -110,29 +109,28 @@ pub struct RedisSpec {
     /// published for idle ones.
     pub connection_memory: Bytes,
     /// `repl-backlog-size`: how much of the replication stream a primary keeps, so that a replica
-    /// that was away for a short time need not copy everything. Redis ships 1MiB.
+    /// that was away briefly does not need a full resync. Redis ships 1MiB.
     pub backlog: Bytes,
     /// Time that the single thread spends on one command, such as `"10us"`.
     pub command_time: SimDuration,
     /// Time to bring back one page that was swapped out: about 1ms from a disk on the network. It
     /// counts only with `swap`.
     pub swap_fault: SimDuration,
-    /// How long clients take to be back on a promoted node with all their connections.
+    /// How long clients take to reconnect to a promoted node.
     pub reconnect_ramp: SimDuration,
     /// Time that the kernel takes to copy one huge page (2 MiB) when it is first written to after a
     /// fork; absent: it copies none (ordinary pages; `disable-thp`; Linux since 5.8 copies 4 KiB of
-    /// them). Where writes hit more pages than can be copied, the node does nothing else for a
-    /// while.
+    /// them). If writes hit pages faster than the kernel can copy them, the node does nothing else
+    /// for a while.
     pub huge_page_copy: Option<SimDuration>,
-    /// Interruption when clients move to nodes that replace others as planned (`resize`,
-    /// `autoscaler`).
+    /// Interruption of clients when new nodes replace old ones as planned (`resize`, `autoscaler`).
     pub cut_over: SimDuration,
-    /// Until a supervisor starts a process again that was killed, by a fault or by people; it then
-    /// loads its data from disk, at the rates of `sync`. People cannot start it sooner.
+    /// How long a supervisor takes to restart a killed process, whoever killed it. The process then
+    /// loads its data from disk at the rates of `sync`. People cannot start it sooner.
     pub restart_delay: SimDuration,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
-    /// What the stages of a full synchronisation take (fork, save, transfer, load), and a load from
+    /// What the stages of a full resync take (fork, save, transfer, load), and a load from
     /// disk.
     pub sync: SyncSpec,
     /// How replicas follow their primary: timeouts and limits of redis.conf.
@@ -150,23 +148,23 @@ pub struct RedisSpec {
 pub enum MaxmemoryPolicy {
     /// Writes are refused with `-OOM`.
     Noeviction,
-    /// The longest unused keys go.
+    /// The least recently used keys are evicted.
     AllkeysLru,
-    /// The least used keys go.
+    /// The least frequently used keys are evicted.
     AllkeysLfu,
-    /// Any keys go.
+    /// Random keys are evicted.
     AllkeysRandom,
-    /// The longest unused of the keys with a TTL go.
+    /// The least recently used keys with a TTL are evicted.
     VolatileLru,
-    /// The least used of the keys with a TTL go.
+    /// The least frequently used keys with a TTL are evicted.
     VolatileLfu,
-    /// Any of the keys with a TTL go.
+    /// Random keys with a TTL are evicted.
     VolatileRandom,
-    /// The keys that have the shortest to live go.
+    /// The keys with the shortest TTL are evicted.
     VolatileTtl,
 }
 
-/// Throughput of the stages of a full synchronisation.
+/// Throughput of the stages of a full resync.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncSpec {
@@ -195,8 +193,8 @@ pub struct SyncSpec {
     /// Network throughput between two nodes, such as `"1GB/s"`; shared evenly by copies from the
     /// same source.
     pub network: BytesPerSec,
-    /// Memory that a virtual machine's host has yet to give, which slows a load; absent: all of it
-    /// is there, as on bare metal.
+    /// Memory that the host of a virtual machine has not allocated yet, which slows a load; absent:
+    /// none, as on bare metal.
     pub cold_memory: Option<ColdMemorySpec>,
     /// How much the time varies that a restarted process takes to load the same data: the 90th
     /// percentile over the median of a log-normal distribution, at least 1x; absent: not at all.
@@ -207,9 +205,9 @@ pub struct SyncSpec {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColdMemorySpec {
-    /// What a process can fill at full speed: memory that was in use lately.
+    /// What a process can fill at full speed: memory that was recently in use.
     pub beyond: Bytes,
-    /// Bytes per second at which the host gives more.
+    /// Bytes per second at which the host allocates more.
     pub fill: BytesPerSec,
 }
 
@@ -218,16 +216,17 @@ pub struct ColdMemorySpec {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FailoverSpec {
     /// Redis Cluster's own bus: gossip, PFAIL, FAIL, votes, epochs. It acts when a majority of
-    /// primaries hears nothing from one for `node_timeout`; not on refused writes.
+    /// primaries hears nothing from a primary for `node_timeout`. It does not act on refused
+    /// writes.
     ClusterBus(ClusterBusSpec),
-    /// Sentinels beside the nodes, a group for every shard. They act when a quorum hears nothing
-    /// valid from a primary for `down_after`.
+    /// Sentinels beside the nodes, a group for every shard. They act when a quorum gets no valid
+    /// reply from a primary for `down_after`.
     Sentinel(SentinelSpec),
     /// A provider's own failover, behind a name.
     Managed(ManagedSpec),
-    /// No protocol in Redis: a `[[health_check]]` with the action `fail-over` switches over.
+    /// No protocol in Redis: a `[[health_check]]` with the action `fail-over` promotes replicas.
     Application {},
-    /// Nobody but people: nothing is promoted until a step of the runbook does it (`fail-over`).
+    /// Only people: nothing is promoted until a step of the runbook does it (`fail-over`).
     None {},
 }
 

@@ -28,12 +28,12 @@ pub struct ReplicationSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputLimitSpec {
-    /// The replica is cut off at once above this; `"0B"`: no such limit.
+    /// The replica is disconnected at once above this; `"0B"`: no such limit.
     pub hard: Bytes,
-    /// The replica is cut off when above this for `soft_for` without a break; `"0B"`: no such
+    /// The replica is disconnected when above this for `soft_for` continuously; `"0B"`: no such
     /// limit.
     pub soft: Bytes,
-    /// How long the soft limit may be exceeded without a break.
+    /// How long the soft limit may be exceeded continuously.
     pub soft_for: SimDuration,
 }
 
@@ -41,9 +41,10 @@ pub struct OutputLimitSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MinReplicasSpec {
-    /// `min-replicas-to-write`: replicas that must have answered lately, 1 to `redis.replicas`;
-    /// else writes get -NOREPLICAS.
+    /// `min-replicas-to-write`: replicas that must have answered recently, 1 to `redis.replicas`;
+    /// otherwise writes get -NOREPLICAS.
     pub to_write: u16,
-    /// `min-replicas-max-lag`: what lately means, in whole seconds, at least 1s. Redis ships 10s.
+    /// `min-replicas-max-lag`: how recent an answer must be, in whole seconds, at least 1s. Redis
+    /// ships 10s.
     pub max_lag: SimDuration,
 }

@@ -14,11 +14,10 @@ use demand::answer::Cause;
 pub struct ServiceSpec {
     /// Its name, by which signers, callers, components and moments refer to it. Each only once.
     pub name: String,
-    /// Requests that it works on at the same time, over all its processes; at least 1. A request
-    /// holds its worker while it waits for Redis, so this many hanging requests make the service
-    /// hang.
+    /// Concurrent requests, over all its processes; at least 1. A request holds its worker while it
+    /// waits for Redis, so this many hanging requests exhaust the service.
     pub workers: u32,
-    /// Requests that may wait for a worker; one more is refused at once. 0: none waits.
+    /// Requests that may wait for a worker; further ones are refused at once. 0: none waits.
     pub queue_limit: u32,
     /// The gateway answers 504 when a request has taken this long, waiting included; more than
     /// `service_time`. For a service without a gateway: how long its callers wait.
@@ -27,16 +26,16 @@ pub struct ServiceSpec {
     pub service_time: SimDuration,
     /// The time that a request takes, drawn for each; absent: always `service_time`.
     pub work: Option<Dist>,
-    /// What becomes of a request that the gateway has given up; absent: it is dropped.
-    pub given_up: Option<GivenUp>,
+    /// What happens to a request after the gateway has timed out; absent: it is cancelled.
+    pub on_gateway_timeout: Option<AfterTimeout>,
     /// The workloads that a request of it uses, all of them; without one that is not `optional` it
     /// cannot answer.
     pub needs: Vec<NeedSpec>,
     /// `WAIT` after every write: the service waits until replicas have it; absent: it does not
     /// wait.
     pub wait: Option<WaitSpec>,
-    /// Where acceptances go while a check's action `open-spool` holds, such as
-    /// `{ drain = "100/s" }`; absent: none, and no check may open it.
+    /// A durable spool that captures requests while a check's action `open-spool` is in effect,
+    /// such as `{ drain = "100/s" }`; absent: none, and no check may open it.
     pub spool: Option<SpoolSpec>,
     /// Its Redis client: a `preset` such as `{ preset = "jedis-6" }`, with keys that differ beside
     /// it, or all keys.
@@ -64,13 +63,13 @@ pub struct WaitSpec {
     /// How long they have to acknowledge.
     pub timeout: SimDuration,
     /// What the service does when fewer have acknowledged by then.
-    pub short: ShortSpec,
+    pub on_timeout: OnTimeoutSpec,
 }
 
-/// What a service makes of a write that too few replicas have acknowledged.
+/// What a service does with a write that too few replicas have acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum ShortSpec {
+pub enum OnTimeoutSpec {
     /// It goes on, that much later.
     Accept,
     /// It fails the request.
@@ -89,17 +88,17 @@ pub struct NeedSpec {
     /// Which shards one request touches; absent: all of them, so that one bad shard makes every
     /// request fail.
     pub keys: Option<Keys>,
-    /// Can the request be answered without it, when the call has failed? Absent: no. Until it has
-    /// failed the request waits.
+    /// Can the request be answered without it after the call has failed? Absent: no. The request
+    /// waits until it has failed.
     #[serde(default)]
     pub optional: bool,
-    /// Calls of it that may be under way at the same time; absent: any number.
+    /// A bulkhead: concurrent calls at most; absent: no limit.
     pub bulkhead: Option<BulkheadSpec>,
-    /// A circuit breaker, which keeps calls from it while it fails; absent: every request tries.
+    /// A circuit breaker, which stops calls to it while it fails; absent: every request tries.
     pub breaker: Option<BreakerSpec>,
     /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
-    /// A slower store, such as a database, that is asked when the call has failed for good; absent:
+    /// A slower store, such as a database, that is asked when the call has finally failed; absent:
     /// none, the request fails.
     pub fallback: Option<FallbackSpec>,
 }
@@ -107,12 +106,12 @@ pub struct NeedSpec {
 /// What becomes of a request that the gateway has given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum GivenUp {
+pub enum AfterTimeout {
     /// The service drops it, and its worker is free.
-    Dropped,
+    Cancel,
     /// It goes on until Redis answers or the client gives up, and holds its worker: a server that
     /// does not cancel, as most do not.
-    RunsOn,
+    Continue,
 }
 
 /// Which shards of a cluster a request touches.
@@ -139,7 +138,7 @@ pub struct BulkheadSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CacheSpec {
-    /// Share of the calls that it spares while Redis answers.
+    /// Hit rate while Redis answers.
     pub hits: Probability,
     /// How long an entry lives. While Redis does not answer none is renewed, so after this time
     /// the cache is empty.
@@ -211,34 +210,32 @@ pub enum Access {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSpec {
-    /// How long it tries to make a connection before it gives up; absent: for ever. It counts for
-    /// nodes that have not answered since the servers were restarted.
+    /// Timeout for making a connection; absent: none. It counts for nodes that have not answered
+    /// since the servers were restarted.
     pub connect_timeout: Option<SimDuration>,
-    /// How long a command waits for a connection that broke and is being made anew (an offline
-    /// queue); absent: it fails at once.
+    /// How long a command waits while a broken connection is restored (an offline queue); absent:
+    /// it fails at once.
     pub offline_queue: Option<SimDuration>,
-    /// How long it waits for the reply to a command before it gives up; absent: for ever, and the
-    /// request hangs until Redis or the gateway ends it.
+    /// Timeout for the reply to a command; absent: none, and the request hangs until Redis or the
+    /// gateway ends it.
     pub command_timeout: Option<SimDuration>,
-    /// Further tries after an error that is in `retries_on`; 0: none.
+    /// Retries after an error in `retries_on`; 0: none.
     pub retries: u32,
-    /// Pause before each further try; `"0s"`: none.
+    /// Pause before each retry; `"0s"`: none.
     pub backoff: SimDuration,
-    /// How that pause grows from try to try; absent: it stays the same.
+    /// How that pause grows from retry to retry; absent: it stays the same.
     pub backoff_growth: Option<BackoffGrowthSpec>,
-    /// Errors that are tried again; `[]`: none. All others fail the call at once.
+    /// Errors that are retried; `[]`: none. All others fail the call at once.
     pub retries_on: Vec<Cause>,
-    /// Further tries of all requests that may be under way at the same time (a retry budget);
-    /// absent: any number.
+    /// Concurrent retries of all requests at most (a retry budget); absent: no limit.
     pub retries_at_once: Option<u32>,
     /// A pool of connections to each cluster, and how long a request waits for one; absent: one
     /// connection carries all requests at once (pipelining), so there is nothing to wait for.
     pub pool: Option<ClientPoolSpec>,
-    /// From the moment when the client looks for the new primary until it knows it, such as
-    /// `"100ms"`.
+    /// How long the client takes to find the new primary once it looks, such as `"100ms"`.
     pub topology_refresh: SimDuration,
-    /// What makes the client look for a new primary; absent: every promotion is told to it at once
-    /// (a subscription, a proxy).
+    /// What makes the client look for a new primary; absent: it is notified of every promotion at
+    /// once (a subscription, a proxy).
     pub follows: Option<FollowsSpec>,
 }
 
@@ -271,10 +268,10 @@ pub struct ClientPoolSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {
-    /// Does it look after an error: a reply that sends it on (-MOVED, -READONLY), a connection that
-    /// breaks, a command that it gives up?
+    /// Does it look after an error: a redirection (-MOVED, -READONLY), a broken connection, a
+    /// command that timed out?
     pub on_error: bool,
-    /// It also looks by the clock, this often; absent: never.
+    /// It also looks periodically, at this interval; absent: never.
     pub every: Option<SimDuration>,
 }
 

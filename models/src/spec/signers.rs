@@ -15,15 +15,16 @@ pub const SIGNERS: &str = "signers";
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignersSpec {
-    /// The name of the service at which they come, and which captures what they accept.
+    /// The name of the service that they visit and that captures their requests.
     pub service: String,
-    /// Visits per second, on average: Poisson, varied by the keys below. Some 10/s is enough to see
-    /// an outage and quick to simulate.
+    /// Visits per second, on average: Poisson, varied by the keys below. About 10/s is enough to
+    /// see an outage and quick to simulate.
     pub visits: PerSec,
-    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
-    /// absent: every hour is alike.
+    /// 24 factors on the rate, one for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: all hours are the same.
     pub hourly: Option<Vec<Factor>>,
-    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
+    /// 7 factors on the rate, one for each day of the week, Monday first; absent: all days are the
+    /// same.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all signers; absent: none.
     pub bursts: Option<BurstsSpec>,
@@ -32,9 +33,10 @@ pub struct SignersSpec {
     pub surges: Vec<SurgeSpec>,
     /// The rate as it was recorded, in place of `visits` from its first row on.
     pub recorded: Option<Series>,
-    /// A minute counts as down when more than this share of its first presses fail, such as `"1%"`.
+    /// A minute counts as down when more than this share of its first attempts fail, such as
+    /// `"1%"`.
     pub objective: Probability,
-    /// Kinds of signers: how patient they are and whether they come back. At least one; their
+    /// Classes of users: how patient they are and whether they come back. At least one; their
     /// shares add up to 100%.
     #[serde(rename = "class")]
     pub classes: Vec<ClassSpec>,
@@ -46,14 +48,15 @@ pub struct SignersSpec {
 pub struct ProductSpec {
     /// Its name in results. Each only once, and not `signers`.
     pub name: String,
-    /// The name of the service that captures its acceptances.
+    /// The name of the service that captures its requests.
     pub service: String,
     /// Visits per second, on average: Poisson, varied by the keys below.
     pub visits: PerSec,
-    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
-    /// absent: every hour is alike.
+    /// 24 factors on the rate, one for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: all hours are the same.
     pub hourly: Option<Vec<Factor>>,
-    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
+    /// 7 factors on the rate, one for each day of the week, Monday first; absent: all days are the
+    /// same.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all its signers; absent: none.
     pub bursts: Option<BurstsSpec>,
@@ -76,16 +79,16 @@ pub struct ProductSpec {
 pub struct ClassSpec {
     /// Its name, for people.
     pub name: String,
-    /// Share of all visits that are of this kind.
+    /// Share of all visits that are of this class.
     pub share: Probability,
-    /// How long one press is waited for, above 0s; then the signer presses again or leaves.
+    /// How long a user waits for one attempt, above 0s; then they try again or leave.
     pub patience: SimDuration,
-    /// Presses in one visit, the first included; at least 1, which is never to press again.
+    /// Attempts in one visit, the first included; at least 1, which means no retry.
     pub presses_max: u32,
-    /// Pause between an error that is shown and the next press. Whose patience runs out presses
-    /// again at once.
+    /// Pause between an error and the next attempt. A user whose patience runs out tries again at
+    /// once.
     pub press_again_after: SimDuration,
-    /// When a blocked signer comes back, counted from the first visit, in ascending order: `["1h",
+    /// When a blocked user comes back, counted from the first visit, in ascending order: `["1h",
     /// "1d"]`; `[]`: never.
     pub returns: Vec<SimDuration>,
 }
@@ -98,10 +101,11 @@ pub struct CallerSpec {
     pub service: String,
     /// Calls per second, on average: Poisson, varied by the keys below.
     pub calls: PerSec,
-    /// 24 factors on the rate, for each local hour of the day from midnight on (see `[clock]`);
-    /// absent: every hour is alike.
+    /// 24 factors on the rate, one for each local hour of the day from midnight on (see `[clock]`);
+    /// absent: all hours are the same.
     pub hourly: Option<Vec<Factor>>,
-    /// 7 factors on the rate, for each day of the week, Monday first; absent: every day is alike.
+    /// 7 factors on the rate, one for each day of the week, Monday first; absent: all days are the
+    /// same.
     pub weekly: Option<Vec<Factor>>,
     /// Random bursts of all callers; absent: none.
     pub bursts: Option<BurstsSpec>,

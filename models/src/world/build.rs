@@ -14,7 +14,7 @@ use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
 use crate::ledger::Ledger;
 use crate::people::People;
-use crate::redis::growth::Adding;
+use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::service::{Need, Service};
@@ -99,9 +99,14 @@ fn captures(spec: &WorldSpec, cells: usize) -> Vec<ServiceId> {
 }
 
 /// The processes by which a cluster's datasets grow.
-fn trees(spec: &WorldSpec, plan: &ClusterPlan, faults: &[Fault], streams: &Streams) -> Vec<Adding> {
+fn trees(
+    spec: &WorldSpec,
+    plan: &ClusterPlan,
+    faults: &[Fault],
+    streams: &Streams,
+) -> Vec<GrowthSource> {
     let end = SimTime::ZERO + spec.horizon;
-    let adding = |tree, w: &usize| Adding {
+    let adding = |tree, w: &usize| GrowthSource {
         tree,
         expires: spec.workloads[*w].expires,
         workload: (plan.workloads.iter().position(|on_it| on_it == w))

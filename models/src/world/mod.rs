@@ -23,9 +23,9 @@ use crate::event::{Cx, Event};
 use crate::fault::Fault;
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::people::{People, Symptoms};
-use crate::remediation::alert::{Alert, Call, Sees};
+use crate::remediation::alert::{Alert, AlertCall, MetricSources};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::runbook::PendingOperation;
 use crate::service::Service;
@@ -66,11 +66,11 @@ impl Model for World<'_> {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match event {
             Event::Cluster(id, timer) => {
-                let news = self.clusters[id].on_timer(timer, cx);
-                if news.resized {
+                let effects = self.clusters[id].on_timer(timer, cx);
+                if effects.resized {
                     self.on_resized(id, agenda);
                 }
-                if news.changed {
+                if effects.changed {
                     self.on_change(id, agenda);
                 }
             }
@@ -90,14 +90,14 @@ impl Model for World<'_> {
                 }
             }
             Event::Alert(id, timer) => {
-                let sees = Sees {
+                let sources = MetricSources {
                     clusters: &self.clusters,
                     services: &self.services,
                 };
-                match self.alerts[id].on_timer(timer, &sees, cx) {
+                match self.alerts[id].on_timer(timer, &sources, cx) {
                     None => {}
-                    Some(Call::Page(page)) => self.people.on_page(page, cx),
-                    Some(Call::FalseAlarm(by)) => self.people.on_false_page(by, cx),
+                    Some(AlertCall::Page(page)) => self.people.on_page(page, cx),
+                    Some(AlertCall::FalseAlarm(by)) => self.people.on_false_page(by, cx),
                 }
             }
             Event::Scaler(id, timer) => {
@@ -149,7 +149,7 @@ impl World<'_> {
         }
     }
 
-    /// Something about a cluster may have changed: whoever depends on it or watches it is told.
+    /// Something about a cluster may have changed: its dependants and observers are notified.
     pub(crate) fn on_change(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         if let Some(scalers) = &mut self.scalers {
@@ -160,12 +160,12 @@ impl World<'_> {
             failing |= !service.refresh(&self.clusters, cx);
         }
         self.blast.refresh(id, &self.services, cx.now);
-        let sees = Sees {
+        let sources = MetricSources {
             clusters: &self.clusters,
             services: &self.services,
         };
         for (_, alert) in self.alerts.iter_mut() {
-            alert.reconsider(&sees, cx);
+            alert.reconsider(&sources, cx);
         }
         if failing {
             self.people.on_symptom(cx);
@@ -198,7 +198,7 @@ impl World<'_> {
             .iter_mut()
             .find(|(_, c)| c.plan.cell == fault.cell && c.plan.workloads.contains(&fault.workload));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
-        cx.ledger.moment(cx.now, What::Fault, fault.kind);
+        cx.ledger.moment(cx.now, MomentKind::Fault, fault.kind);
         fault.strike.strike(cluster, cx);
         self.on_change(id, agenda);
     }

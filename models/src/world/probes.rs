@@ -11,7 +11,7 @@ use crate::event::{Cx, Event};
 use crate::ids::{CheckId, ClusterId, Fleet, Id, NodeId, ServiceId, ShardId};
 use crate::people::Page;
 use crate::redis::capability::Reply;
-use crate::remediation::alert::Sees;
+use crate::remediation::alert::MetricSources;
 use crate::service::Service;
 use crate::spec::service::Access;
 use demand::answer::{Answer, Cause};
@@ -137,12 +137,12 @@ impl World<'_> {
                 for capture in &self.captures {
                     self.services[*capture].set_spool(open, &self.clusters, cx);
                 }
-                let sees = Sees {
+                let sources = MetricSources {
                     clusters: &self.clusters,
                     services: &self.services,
                 };
                 for (_, alert) in self.alerts.iter_mut() {
-                    alert.reconsider(&sees, cx);
+                    alert.reconsider(&sources, cx);
                 }
             }
             Order::FailOver {
@@ -158,7 +158,7 @@ impl World<'_> {
                 };
                 let chosen = self.clusters[cluster].fail_over(shard, demand, cx);
                 let name = check.name();
-                cx.ledger.say(cx.now, || {
+                cx.ledger.trace(cx.now, || {
                     format!("{name}: {}", chosen.words(&self.clusters[cluster]))
                 });
                 self.on_change(cluster, agenda);

@@ -10,7 +10,7 @@ use crate::check::spec::{ActionSpec, CheckSpec};
 use crate::cluster::Evicted;
 use crate::ids::{Id, ServiceId};
 use crate::layout;
-use crate::moment::{What, fails_to_the_end, observed};
+use crate::moment::{MomentKind, fails_to_the_end, observed};
 use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
 };
@@ -37,7 +37,7 @@ pub fn settle(
     let components = components(&world);
     let blast = blast(&world);
     let windows = windows(&world, streams, budget)?;
-    tell_replays(&mut world, &replays);
+    trace_replays(&mut world, &replays);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
     let mut moments = std::mem::take(&mut ledger.moments);
@@ -127,7 +127,7 @@ fn evicted(world: &mut World) -> Evicted {
     let sum = clusters.map(|(_, cluster)| cluster.evicted(end));
     let sum = sum.fold(Evicted::default(), Evicted::with);
     for (_, cluster) in world.clusters.iter() {
-        cluster.tell_evicted(end, &mut world.ledger);
+        cluster.trace_evicted(end, &mut world.ledger);
     }
     sum
 }
@@ -207,19 +207,19 @@ fn counted(
 }
 
 /// When spools were empty, in the story.
-fn tell_replays(world: &mut World, replays: &[(ServiceId, Replay)]) {
+fn trace_replays(world: &mut World, replays: &[(ServiceId, Replay)]) {
     for (id, replay) in replays {
         let (name, ledger) = (&world.services[*id].name, &mut world.ledger);
         for (at, writes) in &replay.emptied {
-            ledger.moment(*at, What::SpoolEmpty, name);
+            ledger.moment(*at, MomentKind::SpoolEmpty, name);
             ledger.mark(*at, name, || "spool empty".to_owned());
-            ledger.say(*at, || {
+            ledger.trace(*at, || {
                 format!("{name}: the spool is empty, {writes} writes are replayed")
             });
         }
         if replay.left > 0 {
             let left = replay.left;
-            ledger.say(world.end, || {
+            ledger.trace(world.end, || {
                 format!("{name}: {left} writes are still in the spool at the end")
             });
         }
@@ -296,7 +296,7 @@ type Windows = Vec<(ServiceId, Window)>;
 /// attempts go on failing after the outage (who was turned away comes back at once), so does the
 /// window.
 fn windows(world: &World, streams: &Streams, budget: &Budget) -> Result<Windows, BudgetError> {
-    let Some((from, to)) = outage(world).filter(|_| world.ledger.tells()) else {
+    let Some((from, to)) = outage(world).filter(|_| world.ledger.is_tracing()) else {
         return Ok(Vec::new());
     };
     let to = to.unwrap_or(world.end).min(from + STRIP_MAX);

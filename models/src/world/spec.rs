@@ -21,17 +21,17 @@ use crate::spec::{
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorldSpec {
-    /// What the scenario is about, and which of its numbers are reported and which assumed. Read by
-    /// people only: it changes no result.
+    /// What the scenario is about, and which of its numbers are reported and which assumed. For
+    /// readers only: it changes no result.
     pub about: AboutSpec,
-    /// How long a trial lasts, such as `"1d"`; above `"0s"`. Let it end well after the outage: what
-    /// is not over by then is cut off, and counts as still going on.
+    /// How long a trial lasts, such as `"1d"`; above `"0s"`. Let it end well after the outage:
+    /// whatever is not over by then counts as still going on.
     pub horizon: SimDuration,
-    /// The wall clock, by which `hourly` and `weekly` factors and dated series are told; absent: a
-    /// trial starts on a Monday at midnight.
+    /// The wall clock for `hourly` and `weekly` factors and dated series; absent: a trial starts on
+    /// a Monday at midnight.
     pub clock: Option<ClockSpec>,
-    /// The uses that are made of Redis (a cache, sessions, a queue), one table each; at least one.
-    /// Services name those that they need.
+    /// The uses of Redis (a cache, sessions, a queue), one table each; at least one. Services name
+    /// those that they need.
     #[serde(rename = "workload")]
     pub workloads: Vec<WorkloadSpec>,
     /// Which workload lives on which cluster.
@@ -45,38 +45,37 @@ pub struct WorldSpec {
     /// least one.
     #[serde(rename = "service")]
     pub services: Vec<ServiceSpec>,
-    /// What a status page lists, each with the services behind it; absent: no availability of
-    /// components is told.
+    /// What a status page lists, each with the services behind it; absent: no downtime of
+    /// components is reported.
     #[serde(rename = "component", default)]
     pub components: Vec<ComponentSpec>,
-    /// The people who come: visits at one service, in which they press a button that must be
-    /// captured (an acceptance; any request that matters will do). Lost visits are the headline of
-    /// a comparison.
+    /// The users: visits at one service, in which they send a request that must be captured (an
+    /// order, a payment, an acceptance). Lost visits are the headline of a comparison.
     pub signers: SignersSpec,
-    /// Further products that people come to, each at a service of its own; absent: none.
+    /// Further products, each with users and a service of its own; absent: none.
     #[serde(rename = "product", default)]
     pub products: Vec<ProductSpec>,
-    /// Machine callers of services (other programs, background traffic), who press once, wait for
-    /// as long as the gateway does and do not come back; absent: none.
+    /// Machine callers of services (other programs, background traffic). They call once, wait as
+    /// long as the gateway does and do not come back; absent: none.
     #[serde(rename = "caller", default)]
     pub callers: Vec<CallerSpec>,
-    /// Automatic checks of Redis or of a service, and what follows from their verdict; absent:
-    /// nothing is checked.
+    /// Health checks (failure detectors) of Redis or of a service, and what their verdict sets off;
+    /// absent: none.
     #[serde(rename = "health_check", default)]
     pub health_checks: Vec<CheckSpec>,
-    /// Rules on metrics that page a human; absent: none. Symptoms that users report are apart from
-    /// these: `people.notice`.
+    /// Alert rules on metrics that page the responders; absent: none. Symptoms that users report
+    /// are separate: `people.notice`.
     #[serde(rename = "alert", default)]
     pub alerts: Vec<AlertSpec>,
-    /// Automatic enlarging of nodes; absent: nodes keep their size until people change it.
+    /// Automatic scaling up of nodes; absent: nodes keep their size until people change it.
     pub autoscaler: Option<AutoscalerSpec>,
-    /// The people who fix: how long they take to notice, to come, to find the cause, and what they
-    /// then do.
+    /// The responders (people on call): how long they take to notice, to start work and to
+    /// diagnose, and what they do then.
     pub people: PeopleSpec,
-    /// What goes wrong and when; absent: nothing does, and only growth can end it.
+    /// What goes wrong and when; absent: nothing, so only growth can cause an outage.
     #[serde(rename = "fault", default)]
     pub faults: Vec<FaultSpec>,
-    /// What it costs, in US dollars. Only comparisons of designs read it; a replay does not.
+    /// Prices in US dollars. Comparisons of designs use them; a replay does not.
     pub price: PriceSpec,
 }
 

@@ -16,7 +16,7 @@ use super::dormancy::Dormancy;
 use super::effect::{Process, ReplicaLink};
 use super::ids::{Member, Shard, members};
 use super::network::{Event, Network};
-use super::node::{Election, Manual, Node, Outbox, Seen, Todo, below};
+use super::node::{BeforeSleep, Election, Manual, Node, Outbox, Seen, below};
 use super::packet::Stationery;
 use super::peers::Peers;
 use super::process::FIRST_CRON;
@@ -166,7 +166,7 @@ fn blank_node(layout: &[MemberInit], key: StreamKey) -> Node {
         update_due: None,
         election: Election::default(),
         manual: Manual::default(),
-        todo: Todo::default(),
+        before_sleep: BeforeSleep::default(),
         offset: 0,
         replica_link: ReplicaLink::Up,
         link_serial: 0,

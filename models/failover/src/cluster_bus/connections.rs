@@ -188,7 +188,7 @@ impl ClusterBus {
         node.replica_link = link;
         node.peers.note_change();
         if node.manual.end != 0 && node.process.turns() {
-            node.todo.manual = true;
+            node.before_sleep.manual = true;
             self.act(member, out, |_, _| ());
         } else if node.rests {
             self.plan_cron(member);

@@ -260,7 +260,7 @@ impl ClusterBus {
 }
 
 impl Node {
-    /// Draws anew what only tells who was pinged when.
+    /// Redraws the times of the last PINGs, which decide nothing else.
     fn forget_pings(&mut self, ms: u64, node_timeout: u64, gone: &[bool], incarnations: &[u32]) {
         let longest = (node_timeout / 2)
             .min(1000 * (self.peers.len() as u64 - 1))

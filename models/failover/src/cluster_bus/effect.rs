@@ -14,7 +14,8 @@ pub enum BusEffect {
     Pfail { by: Member, of: Member },
     /// `of` answered `by` before a majority agreed.
     PfailCleared { by: Member, of: Member },
-    /// `by` holds `of` for failed: because it counted a majority itself (`declared`), or was told.
+    /// `by` considers `of` failed: it counted a majority itself (`declared`) or received a FAIL
+    /// packet.
     Fail {
         by: Member,
         of: Member,

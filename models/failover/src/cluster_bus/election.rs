@@ -23,7 +23,7 @@ const DELAY_MS: (u64, u64, u64) = (500, 500, 1000);
 impl Node {
     /// One look at whether to stand, to ask, or to take over. Crons and votes lead here.
     pub(super) fn handle_failover(&mut self, cx: &mut Cx) {
-        self.todo.failover = false;
+        self.before_sleep.failover = false;
         let auth_age = cx.ms as i64 - self.election.time as i64;
         let by_hand = self.manual.end != 0 && self.manual.can_start;
         let Some(primary) = self.candidacy(by_hand) else {
@@ -110,7 +110,7 @@ impl Node {
         if self.manual.end != 0 {
             self.election.time = cx.ms;
             self.election.rank = 0;
-            self.todo.failover = true;
+            self.before_sleep.failover = true;
         }
         let (at, rank) = (instant_of(self.election.time), self.election.rank);
         cx.effect(BusEffect::ElectionScheduled {
@@ -174,8 +174,8 @@ impl Node {
         });
         let force = self.manual.end != 0;
         self.broadcast(&PacketKind::AuthRequest { force }, cx);
-        self.todo.save = true;
-        self.todo.update_state = true;
+        self.before_sleep.save = true;
+        self.before_sleep.update_state = true;
     }
 
     /// Rule E7, first half: the epoch of the election becomes this node's.
@@ -202,7 +202,7 @@ impl Node {
             });
         }
         self.update_state(cx);
-        self.todo.save = true;
+        self.before_sleep.save = true;
         for to in self.others() {
             self.send(to, PacketKind::Pong, cx);
         }
@@ -244,7 +244,7 @@ impl Node {
         }
         self.last_vote_epoch = self.current_epoch;
         self.peers.rare_mut(primary).voted_time = cx.ms;
-        self.todo.save = true;
+        self.before_sleep.save = true;
         self.send(candidate, PacketKind::AuthAck, cx);
         cx.effect(BusEffect::Vote {
             by: self.me,

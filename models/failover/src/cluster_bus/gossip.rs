@@ -1,4 +1,4 @@
-//! Gossip: what a node tells about others, and what it makes of what it is told.
+//! Gossip: what a node says about others, and what receivers conclude.
 //!
 //! Rules C4 and C10 to C13. Two details decide how soon a PFAIL becomes a FAIL:
 //! - A node in PFAIL is left out of the random entries and appended at the end instead, but no more
@@ -136,7 +136,7 @@ impl Node {
         self.peers.set_pfail(about, false);
         self.peers.set_fail(about, true);
         self.peers.rare_mut(about).fail_time = cx.ms;
-        self.todo.update_state = true;
+        self.before_sleep.update_state = true;
         self.recheck = true;
         cx.effect(BusEffect::Fail {
             by: self.me,

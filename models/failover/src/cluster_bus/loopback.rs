@@ -56,7 +56,7 @@ struct Line {
 
 /// Whether a packet may go.
 #[derive(Debug)]
-pub(super) enum Passage {
+pub(super) enum SendDecision {
     /// It may.
     Goes(Box<Packet>),
     /// It is kept, with others if this is not the first, until then.
@@ -72,7 +72,7 @@ impl Loopback {
         at: SimTime,
         answers: bool,
         round_trip: SimDuration,
-    ) -> Passage {
+    ) -> SendDecision {
         let new = Line {
             number: packet.link.number,
             interactive: false,
@@ -90,10 +90,10 @@ impl Loopback {
         if at < line.unacknowledged_until {
             let (until, first) = (line.unacknowledged_until, line.waiting.is_empty());
             line.waiting.push(packet);
-            return Passage::Waits { until, first };
+            return SendDecision::Waits { until, first };
         }
         line.write(packet.kind == PacketKind::Ping, at, answers, round_trip);
-        Passage::Goes(packet)
+        SendDecision::Goes(packet)
     }
 
     /// The acknowledgement has come at `at`: what has waited is written at once.
@@ -161,8 +161,8 @@ mod tests {
         for (kind, at_ms) in written {
             let at = SimTime::ZERO + SimDuration::from_millis(*at_ms);
             waits = match loopback.admit(packet(kind, 1), at, answers, ROUND_TRIP) {
-                Passage::Goes(_) => None,
-                Passage::Waits { until, .. } => Some(until),
+                SendDecision::Goes(_) => None,
+                SendDecision::Waits { until, .. } => Some(until),
             };
         }
         waits
@@ -222,6 +222,6 @@ mod tests {
         loopback.admit(packet(&Ping, 1), at(1500), true, ROUND_TRIP);
         loopback.admit(packet(&ASK, 1), at(2000), true, ROUND_TRIP);
         let on_a_new_one = loopback.admit(packet(&Pong, 2), at(2002), true, ROUND_TRIP);
-        assert!(matches!(on_a_new_one, Passage::Goes(_)));
+        assert!(matches!(on_a_new_one, SendDecision::Goes(_)));
     }
 }

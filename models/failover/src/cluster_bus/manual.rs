@@ -38,7 +38,7 @@ impl Node {
             ManualFailover::Plain => self.send(primary, PacketKind::ManualStart, cx),
             ManualFailover::Force => {
                 self.manual.can_start = true;
-                self.todo.failover = cx.spec.version == Version::Valkey8;
+                self.before_sleep.failover = cx.spec.version == Version::Valkey8;
             }
             ManualFailover::Takeover => {
                 self.bump_config_epoch();
@@ -55,7 +55,7 @@ impl Node {
         if mine == 0 || mine != greatest {
             self.current_epoch += 1;
             self.peers.set_config_epoch(self.me, self.current_epoch);
-            self.todo.save = true;
+            self.before_sleep.save = true;
         }
     }
 
@@ -84,7 +84,7 @@ impl Node {
         }
         if self.manual.primary_offset == Some(self.offset) {
             self.manual.can_start = true;
-            self.todo.failover = true;
+            self.before_sleep.failover = true;
         }
     }
 
@@ -100,22 +100,22 @@ impl Node {
     pub(super) fn before_sleep(&mut self, cx: &mut Cx) -> bool {
         let mut saved = false;
         for _ in 0..=8 {
-            if self.todo.is_empty() {
+            if self.before_sleep.is_empty() {
                 return saved;
             }
-            let todo = std::mem::take(&mut self.todo);
-            if todo.manual {
+            let before_sleep = std::mem::take(&mut self.before_sleep);
+            if before_sleep.manual {
                 if self.my_primary().is_some() {
                     self.handle_manual();
                     self.handle_failover(cx);
                 }
-            } else if todo.failover {
+            } else if before_sleep.failover {
                 self.handle_failover(cx);
             }
-            if todo.update_state {
+            if before_sleep.update_state {
                 self.update_state(cx);
             }
-            saved |= todo.save;
+            saved |= before_sleep.save;
         }
         unreachable!("the event loop's duties end after a few rounds")
     }

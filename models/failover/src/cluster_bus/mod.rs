@@ -179,7 +179,7 @@ impl ClusterBus {
         &mut self,
         member: Member,
         out: &mut BusEffects,
-        deed: impl FnOnce(&mut Node, &mut Cx) -> R,
+        action: impl FnOnce(&mut Node, &mut Cx) -> R,
     ) -> R {
         let now = self.network.now();
         let node = &mut self.nodes[member.index()];
@@ -196,7 +196,7 @@ impl ClusterBus {
         if turns {
             node.ticks.skip_until(now, node.need);
         }
-        let result = deed(node, &mut cx);
+        let result = action(node, &mut cx);
         if turns {
             node.run_due_cron(&mut cx);
         }

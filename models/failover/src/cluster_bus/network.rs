@@ -16,7 +16,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::ids::Member;
-use super::loopback::{Loopback, Passage};
+use super::loopback::{Loopback, SendDecision};
 use super::packet::{LinkName, Packet};
 use super::queue::Queue;
 use super::spec::ClusterBusSpec;
@@ -189,11 +189,11 @@ impl Network {
         }
         let (from, to, number) = (packet.from, packet.to, packet.link.number);
         match loopback.admit(packet, self.now + delay, answers, spec.latency * 2) {
-            Passage::Goes(packet) => self.put_through(packet, delay, spec),
-            Passage::Waits { until, first: true } => {
+            SendDecision::Goes(packet) => self.put_through(packet, delay, spec),
+            SendDecision::Waits { until, first: true } => {
                 self.schedule(until, Event::Acknowledged { from, to, number });
             }
-            Passage::Waits { .. } => {}
+            SendDecision::Waits { .. } => {}
         }
     }
 

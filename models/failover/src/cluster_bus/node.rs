@@ -52,7 +52,7 @@ pub(super) struct Node {
     pub update_due: Option<u64>,
     pub election: Election,
     pub manual: Manual,
-    pub todo: Todo,
+    pub before_sleep: BeforeSleep,
     /// This node's replication offset and, for a replica, its stream: the world keeps them true.
     pub offset: u64,
     pub replica_link: ReplicaLink,
@@ -103,7 +103,7 @@ pub(super) struct Manual {
 
 /// What is left to do before the event loop sleeps (`CLUSTER_TODO_*`).
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Todo {
+pub(super) struct BeforeSleep {
     pub failover: bool,
     pub manual: bool,
     pub update_state: bool,
@@ -140,7 +140,7 @@ impl Cx<'_> {
     }
 }
 
-impl Todo {
+impl BeforeSleep {
     pub(super) fn is_empty(self) -> bool {
         !(self.failover || self.manual || self.update_state || self.save)
     }

@@ -14,7 +14,7 @@ use sim::{SimDuration, SimTime};
 use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
 use super::ids::Member;
 use super::network::Event;
-use super::node::{Election, Manual, Todo};
+use super::node::{BeforeSleep, Election, Manual};
 use super::ticks::{Ticks, ms_of};
 use super::{BusEffects, ClusterBus};
 
@@ -74,7 +74,7 @@ impl ClusterBus {
         self.set_process(now, member, process, out);
     }
 
-    /// Cuts or mends the way from one member to another; the way back is another matter.
+    /// Cuts or restores the path from one member to another, in this direction only.
     pub fn set_reachable(
         &mut self,
         now: SimTime,
@@ -148,7 +148,7 @@ impl ClusterBus {
         for packet in node.inbox.drain(..).chain(node.unsent.drain(..)) {
             self.stationery.recycle(packet);
         }
-        node.todo = Todo::default();
+        node.before_sleep = BeforeSleep::default();
         node.peers.close_links();
         for owner in self.members().filter(|m| *m != member) {
             let Some(number) = self.nodes[owner.index()].peers.link(member).number() else {

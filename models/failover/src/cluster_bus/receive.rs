@@ -47,7 +47,7 @@ impl Node {
                 let valid = header.current_epoch >= self.election.epoch;
                 if self.peers.votes(sender) && valid {
                     self.election.count += 1;
-                    self.todo.failover = true;
+                    self.before_sleep.failover = true;
                 }
             }
             PacketKind::ManualStart => self.start_manual_as_primary(packet, cx),
@@ -59,7 +59,7 @@ impl Node {
                 if self.peers.config_epoch(*about) < *config_epoch {
                     self.set_primary(*about);
                     self.peers.set_config_epoch(*about, *config_epoch);
-                    self.todo.save = true;
+                    self.before_sleep.save = true;
                     self.adopt_slots(*about, *config_epoch, shards, cx);
                 }
             }
@@ -71,12 +71,12 @@ impl Node {
         let paused_primary = header.paused && self.my_primary() == Some(sender);
         if header.config_epoch > self.peers.config_epoch(sender) {
             self.peers.set_config_epoch(sender, header.config_epoch);
-            self.todo.save = true;
+            self.before_sleep.save = true;
         }
         self.peers.set_offset(sender, header.offset);
         if paused_primary && self.manual.end != 0 && self.manual.primary_offset.is_none() {
             self.manual.primary_offset = Some(header.offset);
-            self.todo.manual = true;
+            self.before_sleep.manual = true;
         }
     }
 
@@ -109,7 +109,7 @@ impl Node {
         self.watch_due = self.watch_due.min(cx.ms + cx.node_timeout / 2 + 1);
         if self.peers.pfail(sender) {
             self.peers.set_pfail(sender, false);
-            self.todo.update_state = true;
+            self.before_sleep.update_state = true;
             self.recheck = true;
             cx.effect(BusEffect::PfailCleared {
                 by: self.me,
@@ -125,7 +125,7 @@ impl Node {
         let fail_time = self.peers.rare(member).map_or(0, |rare| rare.fail_time);
         if !self.peers.votes(member) || cx.ms - fail_time > 2 * cx.node_timeout {
             self.peers.set_fail(member, false);
-            self.todo.update_state = true;
+            self.before_sleep.update_state = true;
             self.recheck = true;
             cx.effect(BusEffect::FailCleared {
                 by: self.me,
@@ -145,7 +145,7 @@ impl Node {
             }
             self.peers.set_role(sender, false);
             self.peers.set_migrate_to(sender, false);
-            self.todo.update_state = true;
+            self.before_sleep.update_state = true;
             self.recheck = true;
         }
         if self.peers.replica_of(sender) != Some(primary) {
@@ -166,7 +166,7 @@ impl Node {
             }
         }
         self.peers.set_role(member, true);
-        self.todo.update_state = true;
+        self.before_sleep.update_state = true;
         self.recheck = true;
     }
 
@@ -220,7 +220,7 @@ impl Node {
         if cx.names[sender.index()] > cx.names[self.me.index()] {
             self.current_epoch += 1;
             self.peers.set_config_epoch(self.me, self.current_epoch);
-            self.todo.save = true;
+            self.before_sleep.save = true;
         }
     }
 }

@@ -56,8 +56,8 @@ impl Node {
                 lost_to_claimant += u32::from(owner.is_some() && owner == current);
                 self.assign(shard, Some(claimant));
                 self.reclaim(shard);
-                self.todo.update_state = true;
-                self.todo.save = true;
+                self.before_sleep.update_state = true;
+                self.before_sleep.save = true;
                 self.recheck = true;
             }
         }
@@ -129,8 +129,8 @@ impl Node {
         if cx.spec.version == Version::Valkey8 {
             self.election.time = 0;
         }
-        self.todo.update_state = true;
-        self.todo.save = true;
+        self.before_sleep.update_state = true;
+        self.before_sleep.save = true;
         self.recheck = true;
     }
 
@@ -144,7 +144,7 @@ impl Node {
 
     /// `clusterUpdateState`.
     pub(super) fn update_state(&mut self, cx: &mut Cx) {
-        self.todo.update_state = false;
+        self.before_sleep.update_state = false;
         self.update_due = None;
         if self.first_update == 0 {
             self.first_update = cx.ms;

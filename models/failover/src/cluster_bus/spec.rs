@@ -20,13 +20,13 @@ pub const MEMBERS_MAX: usize = 4000;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterBusSpec {
-    /// Whose rules apply: `"redis-7.0"`, which is also the nearest to older ones, or `"valkey-8"`.
+    /// Whose rules apply: `"redis-7.0"` (also the closest to older versions) or `"valkey-8"`.
     pub version: Version,
     /// `cluster-node-timeout`: silence after which a node is possibly failing, at least 100ms.
     /// Redis ships 15s; a failover takes about that and 1 to 2 s more.
     pub node_timeout: SimDuration,
-    /// `cluster-replica-validity-factor`: how stale a replica's data may be in node timeouts; 0
-    /// lets any replica stand. Redis ships 10.
+    /// `cluster-replica-validity-factor`: how old a replica's data may be, in node timeouts; 0 lets
+    /// any replica stand for election. Redis ships 10.
     pub replica_validity_factor: u32,
     /// `repl-ping-replica-period`, which is added to the staleness that is allowed. Redis ships
     /// 10s.
@@ -34,8 +34,8 @@ pub struct ClusterBusSpec {
     /// `cluster-require-full-coverage`: every shard refuses (-CLUSTERDOWN) when one has no working
     /// owner. Redis ships `true`.
     pub require_full_coverage: bool,
-    /// `cluster-allow-reads-when-down`: reads are served although the cluster is down. The bus does
-    /// not act on it; it is kept here for whoever answers the clients. Redis ships `false`.
+    /// `cluster-allow-reads-when-down`: reads are served although the cluster is down. It concerns
+    /// the answers to clients, not the bus. Redis ships `false`.
     pub allow_reads_when_down: bool,
     /// `cluster-migration-barrier`: replicas that a primary keeps when one moves to a primary
     /// without any. Redis ships 1.

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use sim::{Rng, SimDuration, SimTime, StreamKey};
 
 use super::drive::BusDrive;
-use super::probe::{Address, Deployment, Presence, WriteAnswer};
+use super::probe::{Address, Deployment, ProcessState, WriteAnswer};
 use super::run::{Lab, LabError, Milestones};
 use super::setting::{ClusterSetting, Fault};
 use crate::cluster_bus::{
@@ -170,13 +170,13 @@ impl Deployment for ClusterLab {
         self.drive.until(at.max(self.drive.now));
     }
 
-    fn presence(&self, server: Address) -> Presence {
+    fn presence(&self, server: Address) -> ProcessState {
         match self.processes[usize::from(server.0)] {
-            Process::Running | Process::Loading | Process::LoadingCopy => Presence::Runs,
-            Process::Hung => Presence::Stopped {
+            Process::Running | Process::Loading | Process::LoadingCopy => ProcessState::Runs,
+            Process::Hung => ProcessState::Stopped {
                 resumes: self.strikes.first().map(|(at, _)| *at),
             },
-            Process::Dead => Presence::Gone,
+            Process::Dead => ProcessState::Gone,
         }
     }
 

@@ -27,7 +27,7 @@ mod setting;
 
 pub use drive::BusDrive;
 pub use measured::{MEASURED, Measured};
-pub use probe::{Address, Deployment, Failures, Presence, Probe, ProbeLog, WriteAnswer};
+pub use probe::{Address, Deployment, Failures, Probe, ProbeLog, ProcessState, WriteAnswer};
 pub use run::{LabError, LabRun, Milestones, SentinelSteps, run};
 pub use sentinel_drive::SentinelDrive;
 pub use setting::{ClusterSetting, Fault, ProbeSpec, SentinelSetting, Setting};

@@ -39,7 +39,7 @@ pub struct Address(pub u16);
 
 /// What becomes of bytes that are sent to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub enum ProcessState {
     /// It reads them.
     Runs,
     /// Its kernel takes them; the process reads them when it goes on, if ever.
@@ -69,7 +69,7 @@ pub trait Deployment {
     /// Lets time pass.
     fn until(&mut self, at: SimTime);
     /// Whether a server is there.
-    fn presence(&self, server: Address) -> Presence;
+    fn presence(&self, server: Address) -> ProcessState;
     /// What a running data node answers to a write.
     fn write(&self, node: Address) -> WriteAnswer;
     /// Whom a client asks for the topology, in turn.
@@ -262,7 +262,7 @@ impl Probe {
         if !connected {
             servers.until(self.now + ROUND_TRIP / 2);
             self.now += ROUND_TRIP;
-            if servers.presence(to) == Presence::Gone {
+            if servers.presence(to) == ProcessState::Gone {
                 return Exchange::Refused;
             }
         }
@@ -270,20 +270,20 @@ impl Probe {
         servers.until(sent + ROUND_TRIP / 2);
         let deadline = sent + self.spec.timeout;
         match servers.presence(to) {
-            Presence::Gone => {
+            ProcessState::Gone => {
                 self.now = sent + ROUND_TRIP;
                 Exchange::Reset
             }
-            Presence::Runs => {
+            ProcessState::Runs => {
                 self.now = sent + ROUND_TRIP;
                 Exchange::Answered
             }
-            Presence::Stopped { resumes: Some(at) } if at + RESUME <= deadline => {
+            ProcessState::Stopped { resumes: Some(at) } if at + RESUME <= deadline => {
                 servers.until(at + RESUME);
                 self.now = at + RESUME;
                 Exchange::Answered
             }
-            Presence::Stopped { .. } => {
+            ProcessState::Stopped { .. } => {
                 self.now = deadline + self.late;
                 Exchange::TimedOut
             }
@@ -306,7 +306,7 @@ mod tests {
     /// and whoever runs knows that.
     struct Script {
         now: SimTime,
-        fault: Presence,
+        fault: ProcessState,
         moved_at: SimTime,
     }
 
@@ -322,14 +322,14 @@ mod tests {
             self.now = at;
         }
 
-        fn presence(&self, server: Address) -> Presence {
+        fn presence(&self, server: Address) -> ProcessState {
             let over = match self.fault {
-                Presence::Stopped { resumes } => resumes.is_some_and(|at| self.now >= at),
-                Presence::Runs | Presence::Gone => false,
+                ProcessState::Stopped { resumes } => resumes.is_some_and(|at| self.now >= at),
+                ProcessState::Runs | ProcessState::Gone => false,
             };
             match server {
                 Address(0) if self.now >= FAULT && !over => self.fault,
-                Address(_) => Presence::Runs,
+                Address(_) => ProcessState::Runs,
             }
         }
 
@@ -350,7 +350,7 @@ mod tests {
     }
 
     /// Two seconds of writing, the fault after one of them.
-    fn watch(fault: Presence, moved_after_ms: u64) -> ProbeLog {
+    fn watch(fault: ProcessState, moved_after_ms: u64) -> ProbeLog {
         let mut servers = Script {
             now: SimTime::ZERO,
             fault,
@@ -378,7 +378,7 @@ mod tests {
     fn a_crash_is_a_reset_and_then_a_refusal_every_interval() {
         // Attempts at 5, 15, …, 255 ms after the fault fail; the question after that of 255 ms is
         // the first that is answered with the new owner.
-        let log = watch(Presence::Gone, 250);
+        let log = watch(ProcessState::Gone, 250);
         let expected = Failures {
             reset: 1,
             refused: 25,
@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_hang_takes_a_timeout_for_every_attempt() {
-        let log = watch(Presence::Stopped { resumes: None }, 250);
+        let log = watch(ProcessState::Stopped { resumes: None }, 250);
         assert_eq!(log.failures.timeout, 2);
         assert_eq!(log.questions, 2);
         let took = unavailable_ms(&log);
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn a_server_that_goes_on_answers_the_write_that_waits_and_does_the_others() {
         let resumes = Some(FAULT + SimDuration::from_millis(500));
-        let log = watch(Presence::Stopped { resumes }, 10_000);
+        let log = watch(ProcessState::Stopped { resumes }, 10_000);
         assert_eq!((log.failures.timeout, log.done_late), (2, 2));
         let took = unavailable_ms(&log);
         assert!((496.0..497.0).contains(&took), "{took} ms");
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn a_server_that_goes_on_after_it_was_replaced_redirects() {
         let resumes = Some(FAULT + SimDuration::from_millis(100));
-        let log = watch(Presence::Stopped { resumes }, 50);
+        let log = watch(ProcessState::Stopped { resumes }, 50);
         assert_eq!(log.failures, Failures::default());
         assert_eq!((log.first_fail, log.moved_followed), (None, 1));
     }

@@ -7,7 +7,7 @@
 use rand::RngExt as _;
 use sim::{Rng, SimDuration, SimTime, StreamKey};
 
-use super::probe::{Address, Deployment, Presence, WriteAnswer};
+use super::probe::{Address, Deployment, ProcessState, WriteAnswer};
 use super::run::{Lab, LabError, Milestones, SentinelSteps};
 use super::sentinel_drive::SentinelDrive;
 use super::setting::{Fault, SentinelSetting};
@@ -171,13 +171,13 @@ impl Deployment for SentinelLab {
         self.drive.until(at.max(self.drive.now));
     }
 
-    fn presence(&self, server: Address) -> Presence {
+    fn presence(&self, server: Address) -> ProcessState {
         match self.process_at(server) {
-            Process::Running => Presence::Runs,
-            Process::Hung => Presence::Stopped {
+            Process::Running => ProcessState::Runs,
+            Process::Hung => ProcessState::Stopped {
                 resumes: self.strikes.first().map(|(at, _)| *at),
             },
-            Process::Dead | Process::Lost => Presence::Gone,
+            Process::Dead | Process::Lost => ProcessState::Gone,
         }
     }
 

@@ -135,7 +135,7 @@ pub enum NodeRole {
     Primary,
     /// Copies another (a slave in Redis' words).
     Replica {
-        /// Whom it is told to copy.
+        /// The primary that it is told to copy.
         of: Node,
     },
 }

@@ -1,6 +1,6 @@
 //! HELLO: how Sentinels find each other, and how they all come to name the same primary.
 //!
-//! Each Sentinel says who it is and whom it holds for the primary every 2 s: through the pub/sub
+//! Each Sentinel announces itself and its view of the primary every 2 s: through the pub/sub
 //! channel of every data node, and to every other Sentinel directly. The highest configuration
 //! epoch wins. A Sentinel that switches forgets the old primary's connections and starts with new
 //! replica entries; what the others last said about "the primary is down" it keeps, although they

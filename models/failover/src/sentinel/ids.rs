@@ -9,7 +9,7 @@ pub struct Node(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sentinel(pub u16);
 
-/// Somebody whom a Sentinel watches: a data node or another Sentinel.
+/// What a Sentinel watches: a data node or another Sentinel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
     /// A data node.

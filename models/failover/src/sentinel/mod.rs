@@ -191,7 +191,7 @@ impl SentinelGroup {
         &mut self,
         sentinel: Sentinel,
         out: &mut SentinelEffects,
-        deed: impl FnOnce(&mut Watcher, &mut Cx) -> R,
+        action: impl FnOnce(&mut Watcher, &mut Cx) -> R,
     ) -> R {
         let now = self.network.now();
         let watcher = &mut self.watchers[sentinel.index()];
@@ -205,7 +205,7 @@ impl SentinelGroup {
             spec: &self.spec,
             out: &mut self.outbox,
         };
-        let result = deed(watcher, &mut cx);
+        let result = action(watcher, &mut cx);
         let timer = watcher.ticks.wake(now);
         if timer {
             watcher.timer(&mut cx);

@@ -105,7 +105,7 @@ impl SentinelGroup {
         }
     }
 
-    /// Cuts or mends the way from one party to another; the way back is another matter.
+    /// Cuts or restores the path from one party to another, in this direction only.
     pub fn set_reachable(
         &mut self,
         now: SimTime,

@@ -16,10 +16,10 @@ use super::ids::Node;
 #[serde(deny_unknown_fields)]
 pub struct SentinelSpec {
     /// How many Sentinels there are, at least 1 and usually 3. Dead ones count for majorities too.
-    /// Sentinel i stands on host i of `redis.hosts`, dealt round, and is lost or cut off with it:
+    /// Sentinel i runs on host i of `redis.hosts`, round robin, and is lost or cut off with it:
     /// with 3 give at least 3 hosts, or the loss of one may take the majority along.
     pub sentinels: u16,
-    /// The quorum of `sentinel monitor`: how many must hold the primary for down, 1 to `sentinels`.
+    /// The quorum of `sentinel monitor`: how many must consider the primary down, 1 to `sentinels`.
     pub quorum: u16,
     /// `down-after-milliseconds`: silence after which an instance is subjectively down, at least
     /// 100ms. Redis ships 30s.
@@ -27,8 +27,8 @@ pub struct SentinelSpec {
     /// `failover-timeout`: half the pause between attempts, and the limit of several steps; at
     /// least 1s. Redis ships 3min.
     pub failover_timeout: SimDuration,
-    /// `parallel-syncs`: replicas that are told to copy the new primary at a time, at least 1.
-    /// Redis ships 1.
+    /// `parallel-syncs`: replicas that are pointed at the new primary at a time, at least 1. Redis
+    /// ships 1.
     pub parallel_syncs: u16,
     /// `master-reboot-down-after-period`: a primary that was restarted is down when it does not
     /// answer +PONG within this; 0s turns the rule off, as Redis does by default.

@@ -38,7 +38,7 @@ pub(super) struct Watcher {
     pub peers: Vec<Instance>,
     pub odown: bool,
     pub config_epoch: u64,
-    /// For whom this Sentinel last voted, and in which epoch.
+    /// This Sentinel's last vote, and its epoch.
     pub leader: Option<Sentinel>,
     pub leader_epoch: u64,
     pub failover: Failover,
@@ -258,8 +258,8 @@ impl Watcher {
         self.peers.insert(place, peer);
     }
 
-    /// Whom clients are told (`sentinelGetCurrentMasterAddress`): the promoted replica as soon as
-    /// it has been seen as a primary.
+    /// The address given to clients (`sentinelGetCurrentMasterAddress`): the promoted replica as
+    /// soon as it has been seen as a primary.
     pub(super) fn current_primary(&self) -> Node {
         match self.failover.promoted {
             Some(promoted) if self.failover.state >= State::Reconfigure => promoted,

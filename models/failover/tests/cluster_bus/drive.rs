@@ -40,7 +40,7 @@ pub trait Questions: Sized {
     fn new(spec: ClusterBusSpec, layout: &[MemberInit], seed: u64) -> Self;
     /// Lets `span` milliseconds pass.
     fn pass(&mut self, span_ms: u64);
-    /// Cuts or mends both ways between two groups.
+    /// Cuts or restores both directions between two groups.
     fn cut(&mut self, group: &[Member], reachable: bool);
     /// When the first effect that fits was heard, in milliseconds since `since`.
     fn first_ms(&self, since: SimTime, fits: impl Fn(&BusEffect) -> bool) -> Option<f64>;

@@ -10,20 +10,20 @@ const WORLDS: u64 = 60;
 
 /// One thing that a design does to its cluster.
 #[derive(Clone, Copy)]
-enum Deed {
+enum Call {
     Process(Member, Process),
     Reachable(Member, Member, bool),
     Replication(Member, u64, ReplicaLink),
     Failover(Member),
 }
 
-type Script = Vec<(SimTime, Deed)>;
+type Script = Vec<(SimTime, Call)>;
 
 /// What a script is played on.
 trait Bus {
     fn next_at(&self) -> Option<SimTime>;
     fn advance(&mut self, now: SimTime, out: &mut BusEffects);
-    fn tell(&mut self, now: SimTime, deed: Deed, out: &mut BusEffects) -> bool;
+    fn tell(&mut self, now: SimTime, action: Call, out: &mut BusEffects) -> bool;
     fn is_ok(&self, member: Member) -> bool;
 }
 
@@ -38,14 +38,14 @@ macro_rules! bus {
                 <$bus>::advance(self, now, out);
             }
 
-            fn tell(&mut self, now: SimTime, deed: Deed, out: &mut BusEffects) -> bool {
-                match deed {
-                    Deed::Process(member, process) => self.set_process(now, member, process, out),
-                    Deed::Reachable(a, b, is) => self.set_reachable(now, a, b, is, out),
-                    Deed::Replication(member, offset, link) => {
+            fn tell(&mut self, now: SimTime, action: Call, out: &mut BusEffects) -> bool {
+                match action {
+                    Call::Process(member, process) => self.set_process(now, member, process, out),
+                    Call::Reachable(a, b, is) => self.set_reachable(now, a, b, is, out),
+                    Call::Replication(member, offset, link) => {
                         self.set_replication(now, member, offset, link, out);
                     }
-                    Deed::Failover(member) => {
+                    Call::Failover(member) => {
                         let force = ManualFailover::Force;
                         return self.manual_failover(now, member, force, out).is_ok();
                     }
@@ -67,7 +67,7 @@ bus!(SharedBus, SharedBus::ok);
 fn played(bus: &mut impl Bus, members: u16, script: &Script) -> Vec<String> {
     let mut heard = Vec::new();
     let mut out = BusEffects::new();
-    for (at, deed) in script {
+    for (at, action) in script {
         while let Some(next) = bus.next_at().filter(|next| next <= at) {
             bus.advance(next, &mut out);
             let ok: Vec<bool> = (0..members).map(|m| bus.is_ok(Member(m))).collect();
@@ -77,7 +77,7 @@ fn played(bus: &mut impl Bus, members: u16, script: &Script) -> Vec<String> {
         if at.as_nanos() % 5 == 0 {
             bus.advance(*at, &mut out);
         }
-        let answer = bus.tell(*at, *deed, &mut out);
+        let answer = bus.tell(*at, *action, &mut out);
         let ok: Vec<bool> = (0..members).map(|m| bus.is_ok(Member(m))).collect();
         let effects = std::mem::take(&mut out);
         heard.push(format!("{at} {answer} {ok:?} {effects:?}"));
@@ -105,7 +105,7 @@ fn a_shared_bus_says_what_a_bus_of_its_own_says() {
             let mut at = script.last().map_or(SimTime::ZERO, |(at, _)| *at);
             for _ in 0..rng.random_range(0..12) {
                 at += SimDuration::from_millis(rng.random_range(0..20_000));
-                script.push((at, deed(members, at, &mut rng)));
+                script.push((at, action(members, at, &mut rng)));
             }
             let mut own = ClusterBus::new(spec.clone(), &layout, key, SimTime::ZERO);
             let birth = (key, SimTime::ZERO);
@@ -120,21 +120,21 @@ fn a_shared_bus_says_what_a_bus_of_its_own_says() {
     assert!(same > 100, "too few designs had anything in common: {same}");
 }
 
-fn deed(members: u16, now: SimTime, rng: &mut sim::Rng) -> Deed {
+fn action(members: u16, now: SimTime, rng: &mut sim::Rng) -> Call {
     let member = Member(rng.random_range(0..members));
     let other = Member(rng.random_range(0..members));
     match rng.random_range(0..8) {
         0..3 => {
             let states = [Process::Dead, Process::Hung, Process::Loading];
-            Deed::Process(member, states[rng.random_range(0..3)])
+            Call::Process(member, states[rng.random_range(0..3)])
         }
-        3..5 => Deed::Process(member, Process::Running),
-        5 => Deed::Reachable(member, other, rng.random_range(0..2) == 0),
-        6 => Deed::Replication(
+        3..5 => Call::Process(member, Process::Running),
+        5 => Call::Reachable(member, other, rng.random_range(0..2) == 0),
+        6 => Call::Replication(
             member,
             rng.random_range(0..3),
             ReplicaLink::Silent { since: now },
         ),
-        _failover => Deed::Failover(member),
+        _failover => Call::Failover(member),
     }
 }

@@ -43,7 +43,7 @@ pub trait Questions: Sized {
     fn pass_until(&mut self, limit_ms: u64, fits: impl Fn(&SentinelEffect) -> bool);
     /// Changes something about a node.
     fn change(&mut self, node: Node, change: impl FnOnce(&mut NodeTruth));
-    /// Cuts or mends both ways between two parties.
+    /// Cuts or restores both directions between two parties.
     fn reachable(&mut self, a: impl Into<Party>, b: impl Into<Party>, reachable: bool);
     fn manual_failover(&mut self, sentinel: Sentinel) -> Result<(), ManualFailoverError>;
     /// Everybody in the group.

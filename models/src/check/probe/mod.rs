@@ -104,12 +104,12 @@ pub trait Target {
     fn request(&self) -> Reply;
 }
 
-/// What a probe brings.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProbeResult {
-    /// The answer that was hoped for.
+    /// The expected answer.
     Passed,
-    /// Another answer.
+    /// An unexpected answer.
     Failed,
     /// None.
     Silence,

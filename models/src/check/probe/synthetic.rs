@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Does a whole acceptance, made by a robot, go through the service?
+/// Does a whole synthetic request go through the service?
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -12,7 +12,7 @@ pub struct Params {
 
 impl Probe for Params {
     fn name(&self) -> &'static str {
-        "synthetic acceptance"
+        "synthetic request"
     }
 
     fn subjects(&self) -> Subjects<'_> {

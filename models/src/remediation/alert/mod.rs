@@ -21,7 +21,7 @@ use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
 use crate::cluster::Cluster;
 use crate::event::{AlertTimer, Cx, Event};
 use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
-use crate::moment::What;
+use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::people::Page;
 use crate::service::Service;
@@ -39,8 +39,8 @@ pub enum Subject {
     Service(ServiceId),
 }
 
-/// Whom the metrics are about.
-pub struct Sees<'a> {
+/// The sources of the metrics.
+pub struct MetricSources<'a> {
     /// The clusters.
     pub clusters: &'a Fleet<ClusterId, Cluster>,
     /// The services.
@@ -49,7 +49,7 @@ pub struct Sees<'a> {
 
 /// A call for somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call<'a> {
+pub enum AlertCall<'a> {
     /// The rule fires.
     Page(Page<'a>),
     /// It pages without a cause.
@@ -141,38 +141,46 @@ impl Alert {
                 .at(*at, Event::Alert(self.id, AlertTimer::FalseAlarm));
         }
         for at in self.gap.iter().flat_map(|(from, to)| [*from, *to]) {
-            cx.agenda.at(at, Event::Alert(self.id, AlertTimer::Sight));
+            cx.agenda
+                .at(at, Event::Alert(self.id, AlertTimer::Symptoms));
         }
     }
 
     /// Something has changed that the metric may show.
-    pub fn reconsider(&mut self, sees: &Sees, cx: &mut Cx) {
+    pub fn reconsider(&mut self, sources: &MetricSources, cx: &mut Cx) {
         if !self.collected {
             return;
         }
-        if let Some(at) = self.matters(sees, cx.now, cx) {
+        if let Some(at) = self.next_crossing(sources, cx.now, cx) {
             self.scrape_at(at, cx);
         }
     }
 
     /// An event of this rule's own. Does it call somebody?
-    pub fn on_timer(&mut self, timer: AlertTimer, sees: &Sees, cx: &mut Cx) -> Option<Call<'_>> {
+    pub fn on_timer(
+        &mut self,
+        timer: AlertTimer,
+        sources: &MetricSources,
+        cx: &mut Cx,
+    ) -> Option<AlertCall<'_>> {
         match timer {
-            AlertTimer::Scrape => self.on_scrape(sees, cx),
-            AlertTimer::Sight => {
-                self.reconsider(sees, cx);
+            AlertTimer::Scrape => self.on_scrape(sources, cx),
+            AlertTimer::Symptoms => {
+                self.reconsider(sources, cx);
                 None
             }
             AlertTimer::FalseAlarm => {
-                cx.ledger.moment(cx.now, What::AlertFires, &self.spec.name);
-                self.reaches.then_some(Call::FalseAlarm(&self.spec.name))
+                cx.ledger
+                    .moment(cx.now, MomentKind::AlertFires, &self.spec.name);
+                self.reaches
+                    .then_some(AlertCall::FalseAlarm(&self.spec.name))
             }
         }
     }
 
-    fn on_scrape(&mut self, sees: &Sees, cx: &mut Cx) -> Option<Call<'_>> {
+    fn on_scrape(&mut self, sources: &MetricSources, cx: &mut Cx) -> Option<AlertCall<'_>> {
         self.due = None;
-        let counts = !self.blind(cx.now) && self.counts(sees, cx.now);
+        let counts = !self.blind(cx.now) && self.counts(sources, cx.now);
         if !counts && self.since.is_some() {
             self.since = None;
             self.fired = false;
@@ -184,7 +192,7 @@ impl Alert {
         let fires = self.since.map(|since| since + self.spec.hold);
         let fires = fires.filter(|_| !self.fired);
         let next = cx.now + SimDuration::from_nanos(1);
-        if let Some(at) = self.matters(sees, next, cx) {
+        if let Some(at) = self.next_crossing(sources, next, cx) {
             self.scrape_at(at, cx);
         }
         match fires {
@@ -198,22 +206,24 @@ impl Alert {
         }
     }
 
-    fn fire(&mut self, cx: &mut Cx) -> Option<Call<'_>> {
+    fn fire(&mut self, cx: &mut Cx) -> Option<AlertCall<'_>> {
         self.fired = true;
         let (state, tone) = if self.reaches {
             ("fires", Tone::Bad)
         } else {
-            ("fires, unheard", Tone::Doubtful)
+            ("fires, its page is missed", Tone::Doubtful)
         };
-        cx.ledger.say(cx.now, || format!("{}: {state}", self.label));
-        cx.ledger.moment(cx.now, What::AlertFires, &self.spec.name);
+        cx.ledger
+            .trace(cx.now, || format!("{}: {state}", self.label));
+        cx.ledger
+            .moment(cx.now, MomentKind::AlertFires, &self.spec.name);
         self.tell(state, tone, cx);
         let about = match self.subject {
             Subject::Cluster(id) => Some(id),
             Subject::Service(_) => None,
         };
         self.reaches.then(|| {
-            Call::Page(Page {
+            AlertCall::Page(Page {
                 by: &self.spec.name,
                 named: self.spec.names_cause,
                 about: about.filter(|_| self.spec.names_cause),
@@ -222,10 +232,10 @@ impl Alert {
     }
 
     /// Does the metric count at this scrape?
-    fn counts(&mut self, sees: &Sees, now: SimTime) -> bool {
+    fn counts(&mut self, sources: &MetricSources, now: SimTime) -> bool {
         match &self.spec.metric {
             MetricSpec::MemoryForecast { window, within } => {
-                let cluster = self.cluster(sees);
+                let cluster = self.cluster(sources);
                 let samples = forecast::Samples {
                     scrape: self.spec.scrape,
                     window: *window,
@@ -238,23 +248,23 @@ impl Alert {
             | MetricSpec::Errors { .. }
             | MetricSpec::BurnRate { .. }
             | MetricSpec::NodeDown {}
-            | MetricSpec::NoPrimary {} => self.shows(sees, now),
+            | MetricSpec::NoPrimary {} => self.shows(sources, now),
         }
     }
 
     /// What metrics show that need no samples of before.
-    fn shows(&self, sees: &Sees, now: SimTime) -> bool {
+    fn shows(&self, sources: &MetricSources, now: SimTime) -> bool {
         match &self.spec.metric {
             MetricSpec::Memory { threshold } => {
-                let cluster = self.cluster(sees);
+                let cluster = self.cluster(sources);
                 let usage = cluster.shards().map(|shard| cluster.usage(shard, now));
                 usage.fold(0.0, f64::max) >= threshold.get()
             }
-            MetricSpec::NodeDown {} => self.cluster(sees).some_node_down(),
-            MetricSpec::NoPrimary {} => self.cluster(sees).some_shard_without_primary(),
+            MetricSpec::NodeDown {} => self.cluster(sources).some_node_down(),
+            MetricSpec::NoPrimary {} => self.cluster(sources).some_shard_without_primary(),
             MetricSpec::Errors {
                 threshold, window, ..
-            } => self.errors_reach(threshold.get(), &[*window], sees, now),
+            } => self.errors_reach(threshold.get(), &[*window], sources, now),
             MetricSpec::BurnRate {
                 objective,
                 factor,
@@ -263,7 +273,7 @@ impl Alert {
                 ..
             } => {
                 let burnt = factor.get() * (1.0 - objective.get());
-                self.errors_reach(burnt, &[*long, *short], sees, now)
+                self.errors_reach(burnt, &[*long, *short], sources, now)
             }
             MetricSpec::MemoryForecast { .. } => false,
         }
@@ -271,33 +281,44 @@ impl Alert {
 
     /// Are there errors, and at least this share in each of the windows that end now? Before the
     /// trial all was well.
-    fn errors_reach(&self, share: f64, windows: &[SimDuration], sees: &Sees, now: SimTime) -> bool {
+    fn errors_reach(
+        &self,
+        share: f64,
+        windows: &[SimDuration],
+        sources: &MetricSources,
+        now: SimTime,
+    ) -> bool {
         windows.iter().all(|window| {
-            let errors = self.errors(*window, sees, now);
+            let errors = self.errors(*window, sources, now);
             errors > 0.0 && errors >= share
         })
     }
 
-    fn errors(&self, window: SimDuration, sees: &Sees, now: SimTime) -> f64 {
+    fn errors(&self, window: SimDuration, sources: &MetricSources, now: SimTime) -> f64 {
         let from = now.saturating_sub(window);
-        let service = self.service(sees);
+        let service = self.service(sources);
         service.error_share(from, now) * (now - from).as_secs_f64() / window.as_secs_f64()
     }
 
     /// The next scrape at `from` or later that may matter, as far as anybody can tell now.
-    fn matters(&mut self, sees: &Sees, from: SimTime, cx: &Cx) -> Option<SimTime> {
+    fn next_crossing(
+        &mut self,
+        sources: &MetricSources,
+        from: SimTime,
+        cx: &Cx,
+    ) -> Option<SimTime> {
         let next = self.scrape_from(from);
         if self.mode == Mode::Eager && self.collected {
             return Some(next);
         }
         match &self.spec.metric {
             MetricSpec::Memory { .. } | MetricSpec::NodeDown {} | MetricSpec::NoPrimary {} => {
-                let counts = !self.blind(cx.now) && self.shows(sees, cx.now);
+                let counts = !self.blind(cx.now) && self.shows(sources, cx.now);
                 (counts != self.since.is_some()).then_some(next)
             }
             MetricSpec::Errors { window, .. } | MetricSpec::BurnRate { long: window, .. } => {
-                let recent = self.errors(*window, sees, cx.now) > 0.0;
-                let errs = self.service(sees).errs(cx.now);
+                let recent = self.errors(*window, sources, cx.now) > 0.0;
+                let errs = self.service(sources).errs(cx.now);
                 (errs || recent || self.since.is_some()).then_some(next)
             }
             MetricSpec::MemoryForecast { window, within } => {
@@ -307,7 +328,7 @@ impl Alert {
                     first: self.first,
                     gap: self.gap,
                 };
-                let cluster = self.cluster(sees);
+                let cluster = self.cluster(sources);
                 if self.since.is_some() {
                     return Some(next);
                 }
@@ -317,16 +338,16 @@ impl Alert {
         }
     }
 
-    fn cluster<'a>(&self, sees: &Sees<'a>) -> &'a Cluster {
+    fn cluster<'a>(&self, sources: &MetricSources<'a>) -> &'a Cluster {
         match self.subject {
-            Subject::Cluster(id) => &sees.clusters[id],
+            Subject::Cluster(id) => &sources.clusters[id],
             Subject::Service(_) => unreachable!("a rule on memory or nodes is about a cluster"),
         }
     }
 
-    fn service<'a>(&self, sees: &Sees<'a>) -> &'a Service {
+    fn service<'a>(&self, sources: &MetricSources<'a>) -> &'a Service {
         match self.subject {
-            Subject::Service(id) => &sees.services[id],
+            Subject::Service(id) => &sources.services[id],
             Subject::Cluster(_) => unreachable!("a rule on errors is about a service"),
         }
     }

@@ -3,16 +3,16 @@
 
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
-use crate::spec::service::{BreakerSpec, GivenUp, Keys, NeedSpec};
+use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
 use crate::world::World;
-use demand::{BackoffGrowth, Breaker, Control, Fallback, Inside, Need};
+use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
 /// The inside of a service in one of `cells`; none if no request could notice another.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
-pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Option<Inside> {
+pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Option<ServiceModel> {
     let client = &spec.client;
     let layout = world.spec.layout.layout();
     let special = |need: &NeedSpec| {
@@ -23,7 +23,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Opt
             || need.cache.is_some()
             || need.fallback.is_some()
     };
-    let runs_on = spec.given_up == Some(GivenUp::RunsOn);
+    let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
     let plain = spec.work.is_none()
         && !runs_on
         && client.backoff_growth.is_none()
@@ -47,7 +47,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Opt
             jitter: growth.jitter.get(),
         });
     let needs = spec.needs.iter().zip(built.needs());
-    Some(Inside {
+    Some(ServiceModel {
         work: spec.work.clone(),
         runs_on,
         connect_timeout: client.connect_timeout,

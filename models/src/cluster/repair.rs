@@ -6,7 +6,7 @@ use sim::quantity::{Bytes, Factor};
 
 use super::Cluster;
 use super::node::Change;
-use super::queue::Surplus;
+use super::queue::ExtraGrowth;
 use crate::event::Cx;
 use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
@@ -85,7 +85,7 @@ impl Cluster {
         for (_, node) in self.topology.nodes.iter_mut() {
             node.memory.raise_maxmemory(to.get());
         }
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!("{} cluster: maxmemory is raised", self.plan.name)
         });
         self.settle(cx);
@@ -100,7 +100,7 @@ impl Cluster {
             limit.hard = raised(limit.hard);
             limit.soft = raised(limit.soft);
         }
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!(
                 "{} cluster: replicas' buffer limits are raised",
                 self.plan.name
@@ -120,7 +120,7 @@ impl Cluster {
     /// A share of a workload's keys is deleted on every shard. Tables stay as large as they are.
     pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
         let gone = self.dataset.delete(workload, share, cx.now);
-        cx.ledger.say(cx.now, || {
+        cx.ledger.trace(cx.now, || {
             format!(
                 "{} cluster: {:.0} keys are deleted",
                 self.plan.name, gone.keys
@@ -130,7 +130,7 @@ impl Cluster {
     }
 
     /// The growth bursts and backlogs that may hit this cluster, in the order of their trees.
-    pub fn name_surpluses(&mut self, surpluses: Vec<Surplus>) {
+    pub fn name_surpluses(&mut self, surpluses: Vec<ExtraGrowth>) {
         self.dataset.surpluses = surpluses;
     }
 

@@ -8,7 +8,7 @@
 //!                                                     over: one class of the tally ◄───┘
 //! ```
 //!
-//! The scene does not know whether it sees all visits (eager) or only those that a determined
+//! The simulation does not know whether it sees all visits (eager) or only those that a determined
 //! stretch cannot count (lazy, see `lazy.rs`): it plays whom it is given. Order at one instant is
 //! pool, then what is due, then fresh arrivals by class, and never hangs on what else is opened.
 
@@ -17,19 +17,19 @@ use sim::quantity::Bytes;
 use sim::{Budget, BudgetError, SimTime};
 
 use crate::answer::{Answer, Cause};
-use crate::attempt::{Ended, Ending, gave_up, serve, span_at};
+use crate::attempt::{Ended, Ending, given_up_at, serve, span_at};
 use crate::caller::Caller;
 use crate::due::{Due, DueList};
 use crate::fate::Fate;
-use crate::inside::Interior;
-use crate::pool::{Busy, Pool, Room, Waiting};
+use crate::inside::ServiceState;
+use crate::pool::{Admission, Busy, Pool, Waiting};
 use crate::population::Service;
 use crate::spool::Opening;
 use crate::strip::Strip;
-use crate::visit::{InPlay, Press, Visit, Who};
+use crate::visit::{ActiveVisits, Press, Visit, VisitId};
 
-/// One service in one trial, and all who come to it.
-pub(super) struct Scene<'a> {
+/// The simulation of one service in one trial, with all its visits.
+pub(super) struct ServiceSim<'a> {
     pub service: &'a Service,
     pub changes: &'a [(SimTime, Answer)],
     /// What the service's spool takes.
@@ -40,8 +40,8 @@ pub(super) struct Scene<'a> {
     pub callers: Vec<Caller<'a>>,
     pub pool: Pool,
     /// What is inside the service, if requests notice each other there.
-    pub interior: Option<Interior<'a>>,
-    pub in_play: InPlay,
+    pub service_state: Option<ServiceState<'a>>,
+    pub in_play: ActiveVisits,
     pub due: DueList,
     /// The instant up to which everything has been played.
     pub now: SimTime,
@@ -54,7 +54,7 @@ pub(super) struct Scene<'a> {
     /// For each answer met so far, the fate of each class under it.
     pub fates: Vec<(Answer, Vec<Fate>)>,
     /// First visits that were played.
-    pub played: u64,
+    pub expanded: u64,
     /// Attempts per minute, if asked for.
     pub strip: Option<Strip>,
 }
@@ -67,10 +67,10 @@ pub(super) struct Fresh {
     pub index: u64,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> ServiceSim<'a> {
     /// Plays everything before `until`: what is in play, and the `fresh` arrivals, which are in
     /// order of time and class.
-    pub fn play(
+    pub fn expand(
         &mut self,
         fresh: &[Fresh],
         until: SimTime,
@@ -114,8 +114,8 @@ impl<'a> Scene<'a> {
 
     /// What everybody in play takes: visits, what is due to them, and attempts under way.
     fn memory(&self) -> Bytes {
-        let interior = self.interior.as_ref().map_or(0, Interior::memory);
-        let bytes = self.in_play.memory() + self.due.memory() + self.pool.memory() + interior;
+        let service_state = self.service_state.as_ref().map_or(0, ServiceState::memory);
+        let bytes = self.in_play.memory() + self.due.memory() + self.pool.memory() + service_state;
         Bytes::new(bytes as u64)
     }
 
@@ -128,7 +128,7 @@ impl<'a> Scene<'a> {
             visit.open -= 1;
             self.conclude_if_over(left.visit);
         }
-        if self.interior.is_some() {
+        if self.service_state.is_some() {
             self.end_inside();
         }
         assert!(self.due.is_empty(), "nothing is due after the horizon");
@@ -138,13 +138,13 @@ impl<'a> Scene<'a> {
     /// A first visit begins. Nearly all are served at once; those need no memory.
     fn arrive(&mut self, fresh: &Fresh) {
         let room = self.pool.room(fresh.at);
-        let who = Who {
+        let who = VisitId {
             class: fresh.class,
             index: fresh.index,
             arrived: fresh.at,
             round: 0,
         };
-        if room == Room::Worker
+        if room == Admission::Worker
             && let Some(ended) = self.try_take_up(who)
         {
             let patience = self.callers[fresh.class].class.patience;
@@ -168,8 +168,8 @@ impl<'a> Scene<'a> {
     }
 
     /// A free worker takes up the first press of a visit, if it can be seen at once how it ends.
-    fn try_take_up(&mut self, who: Who) -> Option<Ended> {
-        if self.interior.is_none() {
+    fn try_take_up(&mut self, who: VisitId) -> Option<Ended> {
+        if self.service_state.is_none() {
             return Some(self.take_up(self.now, self.now, self.now));
         }
         let press = Press {
@@ -185,7 +185,7 @@ impl<'a> Scene<'a> {
         Some(ended)
     }
 
-    fn first_press(&mut self, who: Who) -> Press {
+    fn first_press(&mut self, who: VisitId) -> Press {
         let mut visit = Visit::new(who, self.now);
         visit.presses = 1;
         Press {
@@ -209,7 +209,7 @@ impl<'a> Scene<'a> {
     }
 
     /// A blocked signer comes back; in a determined stretch only to be counted.
-    fn come_back(&mut self, who: Who, at: SimTime) {
+    fn come_back(&mut self, who: VisitId, at: SimTime) {
         if at < self.callers[who.class].counted_to {
             self.count_return(who);
             return;
@@ -229,7 +229,7 @@ impl<'a> Scene<'a> {
             visit: slot,
         };
         let room = self.pool.room(self.now);
-        if room == Room::Worker && self.interior.is_none() {
+        if room == Admission::Worker && self.service_state.is_none() {
             let ended = self.take_up(self.now, self.now, began);
             self.answered(press, ended);
             self.react(press, ended);
@@ -252,14 +252,14 @@ impl<'a> Scene<'a> {
     }
 
     /// A press that is not answered on the spot: it is refused, waits, or a worker is held for it.
-    fn find_room(&mut self, press: Press, room: Room) {
+    fn find_room(&mut self, press: Press, room: Admission) {
         let who = self.in_play.get(press.visit).who;
-        if room != Room::Worker
+        if room != Admission::Worker
             && let Some(strip) = &mut self.strip
         {
             strip.crowded(self.now);
         }
-        if room == Room::Full || self.is_shed(who, press.number) {
+        if room == Admission::Full || self.is_shed(who, press.number) {
             self.refused_at = Some(self.now);
             let refused = Ended {
                 at: self.now,
@@ -272,7 +272,7 @@ impl<'a> Scene<'a> {
         }
         let gateway_timeout = self.service.gateway_timeout;
         let began = self.in_play.get(press.visit).began;
-        if room == Room::Worker
+        if room == Admission::Worker
             && let Some(ended) = self.foreseen(self.now, &press, who)
         {
             self.occupy_until(&ended, began);
@@ -284,7 +284,7 @@ impl<'a> Scene<'a> {
         let visit = self.in_play.at(press.visit);
         visit.open += 1;
         visit.awaited = press.number;
-        if room == Room::Queue {
+        if room == Admission::Queue {
             self.pool.enqueue(Waiting {
                 arrived: press.at,
                 deadline: press.at.saturating_add(gateway_timeout),
@@ -300,7 +300,7 @@ impl<'a> Scene<'a> {
             visit.open += 1;
             self.due.push_loses_patience(until, visit, press.visit);
         }
-        if room == Room::Worker {
+        if room == Admission::Worker {
             self.begin(press, who, true);
         }
     }
@@ -316,14 +316,14 @@ impl<'a> Scene<'a> {
         let (press, began) = (waiting.press(), waiting.visit_began);
         if waiting.deadline <= self.now {
             self.in_play.at(press.visit).open -= 1;
-            self.answered(press, gave_up(waiting.deadline));
-            if self.interior.as_ref().is_some_and(|i| i.spec.runs_on) {
+            self.answered(press, given_up_at(waiting.deadline));
+            if self.service_state.as_ref().is_some_and(|i| i.spec.runs_on) {
                 self.pool.keep_place(waiting);
             }
             self.conclude_if_over(press.visit);
             return;
         }
-        if self.interior.is_none() {
+        if self.service_state.is_none() {
             let ended = self.take_up(self.now, press.at, began);
             self.waited_for(press, ended);
         } else if let Some(ended) = self.foreseen(self.now, &press, waiting.who) {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::spec::redis::QueueSpec;
 
-/// The consumers of a workload's queue are back at their pace: slow queries are ended, a
-/// dependency is mended, and consumers may be added.
+/// The consumers of a workload's queue are back at full speed: slow queries are ended, a dependency
+/// is repaired, consumers may be added.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -16,7 +16,7 @@ pub struct Params {
 
 impl Remedy for Params {
     fn about(&self) -> About {
-        About::new("mend-consumers", "mends what the consumers wait for", 13)
+        About::new("restore-consumers", "restores the consumers", 13)
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
@@ -64,11 +64,11 @@ mod tests {
 
     #[test]
     fn the_workload_has_a_queue_that_they_can_empty() {
-        let mend = "kind = 'mend-consumers'\nworkload = 'cache'";
-        assert_eq!(wrong(mend), [""; 0]);
-        assert_eq!(wrong(&mend.replace("cache", "log")), ["action.workload"]);
+        let action = "kind = 'restore-consumers'\nworkload = 'cache'";
+        assert_eq!(wrong(action), [""; 0]);
+        assert_eq!(wrong(&action.replace("cache", "log")), ["action.workload"]);
         assert_eq!(
-            wrong(&format!("{mend}\nfactor = '0.5x'")),
+            wrong(&format!("{action}\nfactor = '0.5x'")),
             ["action.factor"]
         );
     }
