@@ -74,9 +74,9 @@ fn a_selector_chooses_by_event_subject_place_and_onset() {
     assert_eq!(find("event = 'service-up'\nnth = 5"), None);
     let after = "event = 'service-up'\nafter_onset = true";
     assert_eq!(find(after), Some(at(30)));
-    assert_eq!(find(&format!("{after}\nwhom = 'web'")), Some(at(50)));
+    assert_eq!(find(&format!("{after}\nsubject = 'web'")), Some(at(50)));
     assert_eq!(
-        find(&format!("{after}\nwhom = 'api'\nlast = true")),
+        find(&format!("{after}\nsubject = 'api'\nlast = true")),
         Some(at(40))
     );
     assert_eq!(find("event = 'promoted'"), None);
@@ -125,8 +125,8 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     assert!(count(1, 2).0 && !count(2, 3).0 && !count(0, 0).0);
     let share = |low: &str, high: &str| {
         with(&format!(
-            "expect = {{ kind = \"failing-share\", service = \"api\", from = {{ event = \"paged\" }}, \
-             to = {{ event = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
+            "expect = {{ kind = \"failing-share\", service = \"api\", \
+             from = {{ event = \"paged\" }}, to = {{ event = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
         ))
     };
     // Nobody is paged without an alert that reaches anybody, so there is no such moment.
@@ -254,12 +254,12 @@ fn a_moment_that_never_comes_is_named_with_those_that_do() {
         "\"service-down\", subject = \"shop\"",
     );
     let wrong = ran(
-        &[(from, &format!("to = {{ what = {to} }}"))],
+        &[(from, &format!("to = {{ event = {to} }}"))],
         &["--scripted"],
     );
     assert_eq!(wrong.status.code(), Some(1), "{}", stderr(&wrong));
     let told = stdout(&wrong);
-    let sentence = "`replay.check[0].is.to`: no `service-down` is about \"shop\"; there are some \
+    let sentence = "`replay.check[0].expect.to`: no `service-down` is about \"shop\"; there are some \
                     about: api";
     assert!(told.contains(sentence), "{told}");
     assert!(!stdout(&ran(&[], &["--scripted"])).contains("there are some about"));

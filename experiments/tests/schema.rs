@@ -173,7 +173,7 @@ For example \"5%\", \"99.9%\".
     for (key, help) in [
         ("redis.maxmemry", "did you mean `maxmemory`?"),
         ("fault.crush", "did you mean `crash`?"),
-        ("replay.check.is.form", "did you mean `from`?"),
+        ("replay.check.expect.form", "did you mean `from`?"),
     ] {
         let wrong = outage(place.path(), &["schema", key]);
         assert_eq!(wrong.status.code(), Some(2), "{key}");
@@ -191,7 +191,7 @@ fn the_schema_of_one_key_stands_alone() {
             json!({ "kind": "constant", "value": "8min" }),
             json!("8min"),
         ),
-        ("replay.check.is.reported", json!("8min"), json!(8)),
+        ("replay.check.expect.reported", json!("8min"), json!(8)),
         (
             "fault.at",
             json!({ "kind": "constant", "value": "1h" }),

@@ -194,7 +194,7 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
             ),
         };
         Some(Problem {
-            place: file.place_of(&path(&format!("replay.check[{n}].is"))),
+            place: file.place_of(&path(&format!("replay.check[{n}].expect"))),
             wrong: format!("`replay.check[{n}]` {wrong}"),
             help: help.to_owned(),
         })
