@@ -126,7 +126,8 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let share = |low: &str, high: &str| {
         with(&format!(
             "expect = {{ kind = \"failing-share\", service = \"api\", \
-             from = {{ event = \"paged\" }}, to = {{ event = \"action-done\" }}, low = \"{low}\", high = \"{high}\" }}"
+             from = {{ event = \"paged\" }}, to = {{ event = \"action-done\" }}, \
+             low = \"{low}\", high = \"{high}\" }}"
         ))
     };
     // Nobody is paged without an alert that reaches anybody, so there is no such moment.
@@ -259,8 +260,8 @@ fn a_moment_that_never_comes_is_named_with_those_that_do() {
     );
     assert_eq!(wrong.status.code(), Some(1), "{}", stderr(&wrong));
     let told = stdout(&wrong);
-    let sentence = "`replay.check[0].expect.to`: no `service-down` is about \"shop\"; there are some \
-                    about: api";
+    let sentence = "`replay.check[0].expect.to`: no `service-down` is about \"shop\"; \
+                    there are some about: api";
     assert!(told.contains(sentence), "{told}");
     assert!(!stdout(&ran(&[], &["--scripted"])).contains("there are some about"));
 }

@@ -56,7 +56,7 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
         (lost - expected).abs() < 4.0 * expected.sqrt(),
         "{lost} of {expected}"
     );
-    assert_eq!(said(&result, "its own writes divergedd"), 1);
+    assert_eq!(said(&result, "its own writes diverged"), 1);
     // When the network is mended makes no difference to what had been taken.
     let later = cut_off("55s", "hosts", "");
     assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);

@@ -288,7 +288,7 @@ impl People {
                 self.stage = Stage::Deciding;
                 self.wait(decide, PeopleTimer::Decided, cx);
                 let state = if knows {
-                    "knows the cause, decides what to do what to do"
+                    "knows the cause, decides what to do"
                 } else {
                     "decides"
                 };

@@ -76,7 +76,7 @@ impl FullResyncReason {
     pub const fn words(self) -> &'static str {
         match self {
             FullResyncReason::OtherHistory => "its replication history is unknown",
-            FullResyncReason::Diverged => "its own writes divergedd",
+            FullResyncReason::Diverged => "its own writes diverged",
             FullResyncReason::BeyondBacklog => "the backlog is too short",
         }
     }
