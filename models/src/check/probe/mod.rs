@@ -20,6 +20,8 @@ mod write_canary;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use demand::answer::Cause;
+
 use crate::findings::Findings;
 use crate::redis::capability::Reply;
 use crate::spec::SystemSpec;
@@ -126,10 +128,13 @@ impl From<Reply> for ProbeResult {
 }
 
 impl ProbeResult {
-    /// What a node that answers says of itself passes or fails; one that is silent says nothing.
+    /// What a node says of itself passes or fails: also while it loads, when it refuses to serve
+    /// keys and answers INFO and ROLE. One that is silent says nothing, and where the connection is
+    /// refused nobody answers.
     fn of(answer: Reply, passes: impl Fn() -> bool) -> ProbeResult {
         match answer {
             Reply::Silence => ProbeResult::Silence,
+            Reply::Error(Cause::Refused) => ProbeResult::Failed,
             Reply::Fine | Reply::Error(_) if passes() => ProbeResult::Passed,
             Reply::Fine | Reply::Error(_) => ProbeResult::Failed,
         }

@@ -26,13 +26,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replica_fails_and_who_is_silent_says_nothing() {
+    fn a_replica_and_a_killed_node_fail_and_who_is_silent_says_nothing() {
         let replica = Given {
             replica: true,
             ..Given::HEALTHY
         };
         assert_eq!(Params {}.ask(&Given::HEALTHY), ProbeResult::Passed);
         assert_eq!(Params {}.ask(&replica), ProbeResult::Failed);
+        let answering = |ping| Given {
+            ping,
+            ..Given::HEALTHY
+        };
+        let killed = answering(Reply::Error(Cause::Refused));
+        assert_eq!(Params {}.ask(&killed), ProbeResult::Failed);
+        let loading = answering(Reply::Error(Cause::Loading));
+        assert_eq!(Params {}.ask(&loading), ProbeResult::Passed);
         let hung = Given {
             ping: Reply::Silence,
             ..replica
