@@ -160,10 +160,10 @@ fn random_worlds_are_worth_looking_at() {
         ("lost visits", 10, |r| r.outcome.lost > 0),
         ("an election", 10, |r| told(r, "asks for votes")),
         ("a full copy", 10, |r| told(r, "full resync begins")),
-        ("a fork that blocks", 10, |r| told(r, "a fork blocks it")),
+        ("a fork that blocks", 10, |r| told(r, "blocked by a fork")),
         ("a full disk", 10, |r| told(r, "disk full")),
         ("a failed save", 10, |r| told(r, "its save failed")),
-        ("a good one after it", 1, |r| told(r, ": saved")),
+        ("a good one after it", 1, |r| told(r, ": save finished")),
         ("too many copied pages", 1, |r| told(r, "pages copied for")),
         ("slow subscribers", 10, |r| told(r, "stop reading")),
         ("an alert that fired", 40, |r| {
@@ -176,7 +176,7 @@ fn random_worlds_are_worth_looking_at() {
         ("one worked off", 5, |r| {
             happened(r, MomentKind::BacklogDone)
         }),
-        ("cut off", 10, |r| told(r, "subscribers are cut off")),
+        ("cut off", 10, |r| told(r, "subscribers are disconnected")),
     ];
     let mut worlds = [0; 20];
     for seed in 0..WORLDS {

@@ -221,7 +221,7 @@ fn a_deposed_primary_that_hung_goes_on_only_if_nobody_wrote_to_it() {
         assert_eq!(result.outcome.failovers, 1);
         let node = "shard 1 node a: ";
         (
-            said(&result, &format!("{node}partial synchronisation")),
+            said(&result, &format!("{node}partial resync")),
             said(
                 &result,
                 &format!("{node}requests a full resync: its own writes"),
@@ -412,7 +412,7 @@ fn in_random_worlds_offsets_hold_and_opening_everything_changes_nothing() {
             "world {seed}:\n{story}"
         );
         full += said(&result, "full resync begins");
-        partial += said(&result, "partial synchronisation");
+        partial += said(&result, "partial resync");
         lost += result.outcome.acked_lost;
     }
     assert!(

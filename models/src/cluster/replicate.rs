@@ -323,7 +323,7 @@ impl Cluster {
             Psync::Partial(bytes) => {
                 cx.ledger.trace(cx.now, || {
                     format!(
-                        "{}: partial synchronisation, {bytes} bytes",
+                        "{}: partial resync, {bytes} bytes",
                         self.node_name(replica)
                     )
                 });
