@@ -322,10 +322,7 @@ impl Cluster {
         match answer {
             Psync::Partial(bytes) => {
                 cx.ledger.trace(cx.now, || {
-                    format!(
-                        "{}: partial resync, {bytes} bytes",
-                        self.node_name(replica)
-                    )
+                    format!("{}: partial resync, {bytes} bytes", self.node_name(replica))
                 });
                 self.replication[replica].lineage.go_on(&source);
                 self.catch_up(replica, bytes, cx);
