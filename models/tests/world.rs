@@ -241,7 +241,7 @@ fn opening_everything_changes_nothing_about_saves_and_subscribers() {
         "the disk is full",
         "no memory for a fork",
         "reach the limit",
-        "cut off",
+        "are disconnected",
         "(-MISCONF)",
         "(-OOM)",
     ] {

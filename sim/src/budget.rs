@@ -163,14 +163,14 @@ mod tests {
 
     #[test]
     fn memory_is_looked_at_every_so_many_events() {
-        let limit = Bytes::new(3_000);
+        let limit = Bytes::new(3 * CHECK_EVERY - 50);
         let budget = Budget::new(u64::MAX, limit, &|| None);
         let (events, error) = let_through(&budget, |events| events);
         assert_eq!(events + 1, 3 * CHECK_EVERY);
         assert_eq!(error, BudgetError::Memory { limit, at: NOW });
         assert_eq!(
             error.to_string(),
-            "it reached the limit of 3000B of memory at 00:00:05.000 of simulated time"
+            "it reached the limit of 718B of memory at 00:00:05.000 of simulated time"
         );
     }
 
