@@ -165,7 +165,7 @@ impl Cluster {
     pub(super) fn change_shard(&mut self, node: NodeId, shard: ShardId, cx: &Cx) {
         self.note_offset(node, cx.now);
         let history = self.replication.new_history();
-        self.topology[node].shard = shard;
+        self.topology.move_to(node, shard);
         let moved = &mut self.replication[node];
         moved.restart(history);
         moved.covered = SimTime::ZERO;

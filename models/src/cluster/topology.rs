@@ -16,6 +16,8 @@ pub(super) struct Topology {
     per_shard: usize,
     hosts: usize,
     pub nodes: Fleet<NodeId, Node>,
+    /// The nodes of each shard, in order.
+    members: Fleet<ShardId, Vec<NodeId>>,
     /// Share of the datasets in each shard.
     pub shares: Fleet<ShardId, f64>,
     /// The node that owns each shard, as its majority sees it.
@@ -45,12 +47,15 @@ impl Topology {
             let primary = i.is_multiple_of(per_shard);
             Node::new(shard, HostId::from_index(host), memory, primary)
         };
-        let first = |shard: ShardId| NodeId::from_index(shard.index() * per_shard);
+        let made = |shard: ShardId, place| NodeId::from_index(shard.index() * per_shard + place);
+        let first = |shard| made(shard, 0);
+        let members = |shard| (0..per_shard).map(|place| made(shard, place)).collect();
         Topology {
             name: name.to_owned(),
             per_shard,
             hosts,
             nodes: (0..shares.len() * per_shard).map(node).collect(),
+            members: shares.ids().map(members).collect(),
             owners: shares.ids().map(first).collect(),
             shares,
             cut: None,
@@ -79,7 +84,15 @@ impl Topology {
 
     /// The nodes of a shard.
     pub fn nodes_of(&self, shard: ShardId) -> impl Iterator<Item = NodeId> + '_ {
-        self.ids().filter(move |node| self[*node].shard == shard)
+        self.members[shard].iter().copied()
+    }
+
+    /// A node belongs to another shard from now on.
+    pub fn move_to(&mut self, node: NodeId, shard: ShardId) {
+        let before = std::mem::replace(&mut self[node].shard, shard);
+        self.members[before].retain(|member| *member != node);
+        let place = self.members[shard].partition_point(|member| *member < node);
+        self.members[shard].insert(place, node);
     }
 
     /// The nodes of a shard that do not own it.
