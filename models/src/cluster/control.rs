@@ -37,7 +37,11 @@ pub(super) enum Decider {
     /// The nodes themselves.
     Bus(SharedBus),
     /// A group of Sentinels for each shard.
-    Sentinels(Fleet<ShardId, SentinelGroup>),
+    Sentinels {
+        groups: Fleet<ShardId, SentinelGroup>,
+        /// When each of them does something by itself next.
+        due: Fleet<ShardId, Option<SimTime>>,
+    },
     /// The provider.
     Provider(Provider),
     /// Checks and people.
@@ -68,7 +72,8 @@ impl Control {
             }
             (FailoverSpec::Sentinel(spec), _) => {
                 let groups = sentinels::healthy(spec, topology, (key, origin), mode);
-                self.decider = Decider::Sentinels(groups);
+                let due = groups.values().map(SentinelGroup::next_at).collect();
+                self.decider = Decider::Sentinels { groups, due };
             }
             (FailoverSpec::Managed(_), Decider::Provider(_)) => {}
             (FailoverSpec::Managed(spec), _) => {
@@ -82,52 +87,62 @@ impl Control {
     pub fn bus(&self) -> Option<&SharedBus> {
         match &self.decider {
             Decider::Bus(bus) => Some(bus),
-            Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,
+            Decider::Sentinels { .. } | Decider::Provider(_) | Decider::Nobody => None,
         }
     }
 
     pub fn bus_mut(&mut self) -> Option<&mut SharedBus> {
         match &mut self.decider {
             Decider::Bus(bus) => Some(bus),
-            Decider::Sentinels(_) | Decider::Provider(_) | Decider::Nobody => None,
+            Decider::Sentinels { .. } | Decider::Provider(_) | Decider::Nobody => None,
         }
     }
 
     /// The Sentinels that watch a shard.
     pub fn group(&self, shard: ShardId) -> Option<&SentinelGroup> {
         match &self.decider {
-            Decider::Sentinels(groups) => Some(&groups[shard]),
+            Decider::Sentinels { groups, .. } => Some(&groups[shard]),
             Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => None,
         }
     }
 
-    pub fn group_mut(&mut self, shard: ShardId) -> Option<&mut SentinelGroup> {
+    /// Lets the Sentinels that watch a shard do something; false if there are none.
+    pub fn with_group(&mut self, shard: ShardId, f: impl FnOnce(&mut SentinelGroup)) -> bool {
         match &mut self.decider {
-            Decider::Sentinels(groups) => Some(&mut groups[shard]),
-            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => None,
+            Decider::Sentinels { groups, due } => {
+                f(&mut groups[shard]);
+                due[shard] = groups[shard].next_at();
+                true
+            }
+            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => false,
         }
     }
 
     pub fn provider_mut(&mut self) -> Option<&mut Provider> {
         match &mut self.decider {
             Decider::Provider(provider) => Some(provider),
-            Decider::Bus(_) | Decider::Sentinels(_) | Decider::Nobody => None,
+            Decider::Bus(_) | Decider::Sentinels { .. } | Decider::Nobody => None,
         }
     }
 
     /// Do Sentinels decide?
     pub fn has_sentinels(&self) -> bool {
-        matches!(self.decider, Decider::Sentinels(_))
+        matches!(self.decider, Decider::Sentinels { .. })
+    }
+
+    /// Is there anything that the Sentinels of a shard are to do by now?
+    fn is_due(&self, shard: ShardId, now: SimTime) -> bool {
+        match &self.decider {
+            Decider::Sentinels { due, .. } => due[shard].is_some_and(|at| at <= now),
+            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => false,
+        }
     }
 
     /// When bus or Sentinels do something by themselves next.
     pub fn next_at(&self) -> Option<SimTime> {
         match &self.decider {
             Decider::Bus(bus) => bus.next_at(),
-            Decider::Sentinels(groups) => {
-                let dues = groups.values().filter_map(SentinelGroup::next_at);
-                dues.min()
-            }
+            Decider::Sentinels { due, .. } => due.values().flatten().min().copied(),
             Decider::Provider(_) | Decider::Nobody => None,
         }
     }
@@ -137,9 +152,13 @@ impl Cluster {
     /// Lets bus or Sentinels do what is due; says whether anything came of it.
     pub(super) fn advance_control(&mut self, cx: &mut Cx) -> bool {
         let mut changed = self.with_bus(cx, |bus, now, out| bus.advance(now, out));
+        self.drain(cx);
         for shard in self.shards() {
-            changed |= self.with_sentinels(shard, cx, |group, now, out| group.advance(now, out));
-            self.drain(cx);
+            if self.control.is_due(shard, cx.now) {
+                let advance = |group: &mut SentinelGroup, now, out: &mut _| group.advance(now, out);
+                changed |= self.with_sentinels(shard, cx, advance);
+                self.drain(cx);
+            }
         }
         changed
     }
@@ -163,7 +182,7 @@ impl Cluster {
         let name = &self.plan.name;
         let (row, state) = match &self.control.decider {
             Decider::Bus(_) => (format!("{name} cluster bus"), "cluster ok"),
-            Decider::Sentinels(_) => (format!("{name} sentinels"), "primary ok"),
+            Decider::Sentinels { .. } => (format!("{name} sentinels"), "primary ok"),
             Decider::Provider(_) | Decider::Nobody => return,
         };
         let group = RowGroup::Observers;

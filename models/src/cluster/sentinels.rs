@@ -163,11 +163,11 @@ impl Cluster {
         cx: &mut Cx,
         f: impl FnOnce(&mut SentinelGroup, SimTime, &mut SentinelEffects),
     ) -> bool {
-        let Some(group) = self.control.group_mut(shard) else {
-            return false;
-        };
         let mut effects = SentinelEffects::new();
-        f(group, cx.now, &mut effects);
+        let control = &mut self.control;
+        if !control.with_group(shard, |group| f(group, cx.now, &mut effects)) {
+            return false;
+        }
         let changed = !effects.is_empty();
         let decided = effects.into_iter();
         self.then(decided.map(|(_, effect)| Consequence::Sentinel(shard, effect)));
