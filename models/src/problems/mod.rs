@@ -183,6 +183,9 @@ impl WorldSpec {
                 "the gateway gives up before a healthy request is done",
                 "give more than service_time",
             );
+            if let Some(work) = &service.work {
+                found.dist(format!("service[{i}].work"), work);
+            }
             self.check_spool(found, i);
             if let Some(wait) = service.wait {
                 found.unless(
