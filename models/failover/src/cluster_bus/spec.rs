@@ -16,6 +16,9 @@ pub const PRIMARIES_MAX: usize = 1000;
 /// The most members of one Redis Cluster here, primaries and replicas.
 pub const MEMBERS_MAX: usize = 4000;
 
+/// What the bus remembers of the time before a trial must fit into the year that it was up.
+pub const NODE_TIMEOUT_MAX: SimDuration = SimDuration::from_days(7);
+
 /// One Redis Cluster's configuration, the same on all of its nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +94,13 @@ impl ClusterBusSpec {
         if self.node_timeout < SimDuration::from_millis(100) {
             problems.push(format!(
                 "node_timeout is {}; crons run every 100 ms, so write 100ms or more",
+                self.node_timeout
+            ));
+        }
+        if self.node_timeout > NODE_TIMEOUT_MAX {
+            problems.push(format!(
+                "node_timeout is {}: the cluster is as if it had been up for a year; write at \
+                 most {NODE_TIMEOUT_MAX}",
                 self.node_timeout
             ));
         }
@@ -177,6 +187,13 @@ mod tests {
         let slow = TEXT.replace("250us", "9s");
         let spec: ClusterBusSpec = toml::from_str(&slow).expect("a valid text");
         assert_eq!(spec.problems().len(), 1);
+        let eternal = TEXT.replace("\"15s\"", "\"3650d\"");
+        let spec: ClusterBusSpec = toml::from_str(&eternal).expect("a valid text");
+        assert!(
+            spec.problems()[0].ends_with("write at most 7d"),
+            "{:?}",
+            spec.problems()
+        );
     }
 
     #[test]
