@@ -4,10 +4,14 @@
 use crate::spec::FailoverSpec;
 use crate::world::WorldSpec;
 
+/// With more members of its bus a cluster takes more than about 10 s a failover.
+const BUS_IS_SLOW: u32 = 400;
+
 impl WorldSpec {
     /// What a second look might be worth.
     pub fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
+        let members = u32::from(self.redis.shards) * (1 + u32::from(self.redis.replicas));
         match &self.failover {
             FailoverSpec::Sentinel(group) => {
                 // Dealt round: host 0 has the most.
@@ -26,6 +30,12 @@ impl WorldSpec {
                     "a Redis Cluster of {} cannot elect: a primary that is lost leaves no \
                      majority of primaries; give redis.shards = 3",
                     self.redis.shards
+                ));
+            }
+            FailoverSpec::ClusterBus(_) if members > BUS_IS_SLOW => {
+                doubts.push(format!(
+                    "{members} members of a cluster bus take minutes to simulate while a node \
+                     is down: packets and what they tell grow with the cube of the members"
                 ));
             }
             FailoverSpec::ClusterBus(_)

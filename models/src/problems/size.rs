@@ -6,9 +6,10 @@ use sim::quantity::{Bytes, Factor};
 
 use crate::check::spec::JudgeSpec;
 use crate::findings::Findings;
+use crate::spec::FailoverSpec;
 use crate::spec::limits::{
-    ADDED_MAX, ARRIVALS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX, SOURCES_MAX,
-    SYNC_MAX,
+    ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX,
+    SOURCES_MAX, SYNC_MAX,
 };
 use crate::spec::traffic::{BurstsSpec, TrafficSpec};
 use crate::world::WorldSpec;
@@ -38,11 +39,18 @@ impl WorldSpec {
         let of_one = u64::from(self.redis.shards) * (1 + u64::from(self.redis.replicas));
         let clusters = self.layout.layout().place(&self.system()).len() as u64;
         let nodes = of_one * clusters;
+        let (most, of_what) = match self.failover {
+            FailoverSpec::ClusterBus(_) => (BUS_MEMBERS_MAX, "members of cluster buses"),
+            FailoverSpec::Sentinel(_)
+            | FailoverSpec::Managed(_)
+            | FailoverSpec::Application {}
+            | FailoverSpec::None {} => (NODES_MAX, "nodes"),
+        };
         found.unless(
-            nodes <= NODES_MAX,
+            nodes <= most,
             "redis.shards",
             &format!("the trial would have {nodes} nodes in {clusters} clusters"),
-            &format!("give fewer shards, replicas or clusters: {NODES_MAX} nodes can be simulated"),
+            &format!("give fewer shards, replicas or clusters: {most} {of_what} can be simulated"),
         );
         let sources = self
             .faults

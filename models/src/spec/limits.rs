@@ -31,6 +31,10 @@ pub const PRIMARIES_MAX: u64 = 1_000;
 /// The nodes of all clusters of a trial: as many as a Redis Cluster has slots.
 pub const NODES_MAX: u64 = 16_384;
 
+/// The members of all cluster buses of a trial: each keeps what it has heard of every other, so
+/// memory grows with the square.
+pub const BUS_MEMBERS_MAX: u64 = 2_000;
+
 /// Cells of a layout: every one has services, clusters and signers of its own.
 pub const CELLS_MAX: u16 = 64;
 
@@ -187,7 +191,7 @@ pub const QUANTITIES: [QuantityLimit; 6] = [
 pub const HORIZON_MAX: SimDuration = SimDuration::from_days(366);
 
 /// Events of a trial, those of opened visits among them, unless `--trial-events` says otherwise.
-pub const TRIAL_EVENTS: u64 = 200_000_000;
+pub const TRIAL_EVENTS: u64 = 50_000_000;
 
 /// What a trial may keep of events, visits and requests at one instant, unless `--trial-memory`
 /// says otherwise.
