@@ -191,7 +191,7 @@ pub const QUANTITIES: [QuantityLimit; 6] = [
 pub const HORIZON_MAX: SimDuration = SimDuration::from_days(366);
 
 /// Events of a trial, those of opened visits among them, unless `--trial-events` says otherwise.
-pub const TRIAL_EVENTS: u64 = 50_000_000;
+pub const TRIAL_EVENTS: u64 = 200_000_000;
 
 /// What a trial may keep of events, visits and requests at one instant, unless `--trial-memory`
 /// says otherwise.
