@@ -12,15 +12,19 @@
 // A benchmark reads the clock and prints; nothing here reaches a result of the simulator.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
     Answers, BackoffGrowth, Breaker, Class, Client, Demand, DemandOutcome, Mode, Need, Population,
-    Service, ServiceModel, Window,
+    Service, ServiceModel,
 };
-use sim::{Budget, Dist, Intensity, SimDuration, SimTime, Streams};
+use sim::{Dist, Intensity, SimDuration, SimTime, Streams};
+use support::{evaluate, look};
 
 const ROUNDS: u64 = 200;
 
@@ -259,43 +263,4 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
             classes: (0..classes as usize).map(class).collect(),
         }],
     }
-}
-
-/// Without a limit.
-fn evaluate(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    mode: Mode,
-) -> DemandOutcome {
-    let outcome = demand::evaluate(
-        demand,
-        answers,
-        streams,
-        horizon,
-        mode,
-        &Budget::unlimited(),
-    );
-    outcome.expect("there is no limit")
-}
-
-/// Without a limit.
-fn look(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    around: (SimTime, SimTime),
-) -> Option<Window> {
-    let window = demand::look(
-        demand,
-        0,
-        answers,
-        streams,
-        horizon,
-        around,
-        &Budget::unlimited(),
-    );
-    window.expect("there is no limit")
 }

@@ -77,7 +77,7 @@ impl<'a> Caller<'a> {
         self.accounted == self.tally.visits
     }
 
-    /// The tally at the horizon: whoever was not accounted for was captured at once.
+    /// The tally at the horizon: a visit that was not accounted for was captured at once.
     pub fn close(&mut self, horizon: SimTime) {
         let tally = &mut self.tally;
         tally.visits = self.arrivals.count_before(horizon);

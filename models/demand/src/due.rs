@@ -1,6 +1,6 @@
 //! What is due to happen to visits: returns, presses, the end of patience.
 //!
-//! What is due at the same instant comes in the order of whom it concerns (class, place in the
+//! What is due at the same instant comes in the order of the visits (class, place in the
 //! class's arrivals, visit, press), never in the order in which it was scheduled: that would depend
 //! on what else is played.
 //!

@@ -97,7 +97,7 @@ pub(super) enum Change {
     Control(Control),
 }
 
-/// What an attempt waits for. Ordered by time, then deadlines first, then by whom it concerns.
+/// What an attempt waits for. Ordered by time, then deadlines first, then by the visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timer {
     pub at: SimTime,

@@ -119,7 +119,7 @@ pub fn evaluate(
 }
 
 /// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
-/// whole of them: for the chart of a single trial, and for whoever compares it with a report.
+/// whole of them: for the chart of a single trial, and for a comparison with a report.
 ///
 /// # Errors
 /// If `budget` is used up.

@@ -98,7 +98,7 @@ impl Pool {
     }
 
     /// What an attempt that arrives at `now` finds. All that [`Pool::next_at`] announced up to
-    /// `now` has been dealt with, so whoever waits still does.
+    /// `now` has been dealt with, so all that wait still do.
     pub fn room(&mut self, now: SimTime) -> Admission {
         if self.queue.is_empty() && self.given_up.is_empty() {
             self.release(now);

@@ -110,7 +110,7 @@ pub struct BackoffGrowth {
     pub factor: f64,
     /// Never longer than this.
     pub max: SimDuration,
-    /// The share of the pause that is drawn anew each time, evenly between none and all of it.
+    /// The share of the pause that is drawn again each time, evenly between none and all of it.
     pub jitter: f64,
 }
 
@@ -196,7 +196,7 @@ pub enum Breaker {
 /// What people do to a service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// Its servers are restarted: whatever is under way is lost, connections are made anew.
+    /// Its servers are restarted: whatever is under way is lost, connections are made again.
     Restart,
     /// From now on this share of requests is turned away at once.
     Shed(f64),

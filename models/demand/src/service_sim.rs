@@ -9,8 +9,9 @@
 //! ```
 //!
 //! The simulation does not know whether it sees all visits (eager) or only those that a determined
-//! stretch cannot count (lazy, see `lazy.rs`): it plays whom it is given. Order at one instant is
-//! pool, then what is due, then fresh arrivals by class, and never hangs on what else is opened.
+//! stretch cannot count (lazy, see `lazy.rs`): it simulates the visits that it is given. Order at
+//! one instant is pool, then what is due, then fresh arrivals by class, and does not depend on what
+//! else is opened.
 
 use sim::budget::CHECK_EVERY;
 use sim::quantity::Bytes;

@@ -19,7 +19,7 @@ use crate::spool;
 use crate::visit::{Press, VisitId, Write};
 
 impl ServiceSim<'_> {
-    /// Books the answer to an attempt, whoever still waits for it.
+    /// Books the answer to an attempt, whether or not anybody still waits for it.
     pub fn answered(&mut self, press: Press, ended: Ended) {
         let visit = self.in_play.at(press.visit);
         if ended.at >= self.horizon {

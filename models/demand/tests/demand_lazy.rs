@@ -1,13 +1,16 @@
 //! Lazy and eager evaluation yield the same integers, on hundreds of random worlds.
 
+mod support;
+
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback, Mode,
-    Need, Population, Service, ServiceModel,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Mode, Need,
+    Population, Service, ServiceModel,
 };
 use rand::RngExt;
 use sim::dist::Dist;
-use sim::{Budget, Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
+use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
+use support::evaluate;
 
 const WORLDS: u64 = 1500;
 
@@ -466,23 +469,4 @@ fn lazy_and_eager_agree_whatever_requests_share() {
             world.demand,
         );
     }
-}
-
-/// Without a limit.
-fn evaluate(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    mode: Mode,
-) -> DemandOutcome {
-    let outcome = demand::evaluate(
-        demand,
-        answers,
-        streams,
-        horizon,
-        mode,
-        &Budget::unlimited(),
-    );
-    outcome.expect("there is no limit")
 }

@@ -1,12 +1,14 @@
 //! Demand against what is known without simulating: closed forms, queueing theory, and what must
 //! not get worse when something gets better.
 
+mod support;
+
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
     ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, Tally,
-    Window,
 };
-use sim::{ArrivalTree, Budget, Intensity, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, Intensity, SimDuration, SimTime, Streams};
+use support::{evaluate, look};
 
 const NS: SimDuration = SimDuration::from_nanos(1);
 
@@ -361,43 +363,4 @@ fn acknowledged_and_lost_are_the_captures_in_the_window() {
             first + returned + fresh
         );
     }
-}
-
-/// Without a limit.
-fn evaluate(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    mode: Mode,
-) -> DemandOutcome {
-    let outcome = demand::evaluate(
-        demand,
-        answers,
-        streams,
-        horizon,
-        mode,
-        &Budget::unlimited(),
-    );
-    outcome.expect("there is no limit")
-}
-
-/// Without a limit.
-fn look(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    around: (SimTime, SimTime),
-) -> Option<Window> {
-    let window = demand::look(
-        demand,
-        0,
-        answers,
-        streams,
-        horizon,
-        around,
-        &Budget::unlimited(),
-    );
-    window.expect("there is no limit")
 }

@@ -1,13 +1,16 @@
 //! What is inside a service against closed forms: Erlang's formulas, geometric sums, a breaker's
 //! definition, arithmetic of pools, and a load above which an overload does not end.
 
+mod support;
+
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, DemandOutcome, Fallback, Mode,
-    Need, Population, Service, ServiceModel, Tally,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Mode, Need,
+    Population, Service, ServiceModel, Tally,
 };
 use sim::dist::Dist;
-use sim::{Budget, Intensity, SimDuration, SimTime, Streams};
+use sim::{Intensity, SimDuration, SimTime, Streams};
+use support::evaluate;
 
 const HORIZON_S: f64 = 7200.0;
 
@@ -331,23 +334,4 @@ fn an_overload_ends_below_a_load_and_never_above() {
     assert!(stuck(50.0, 60.0));
     // Far below saturation, and a trigger that is over before anybody presses again does nothing.
     assert!(!stuck(50.0, 2.0));
-}
-
-/// Without a limit.
-fn evaluate(
-    demand: &Demand,
-    answers: &[Answers],
-    streams: &Streams,
-    horizon: SimTime,
-    mode: Mode,
-) -> DemandOutcome {
-    let outcome = demand::evaluate(
-        demand,
-        answers,
-        streams,
-        horizon,
-        mode,
-        &Budget::unlimited(),
-    );
-    outcome.expect("there is no limit")
 }
