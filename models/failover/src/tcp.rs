@@ -1,5 +1,5 @@
-//! TCP as far as failover notices it: who cannot reach whom, what waits for that, and how long
-//! Linux waits before it sends something again.
+//! TCP as far as failover notices it: which hosts cannot reach each other, what waits for that, and
+//! how long Linux waits before it sends something again.
 //!
 //! `TCP_TIMEOUT_INIT` (1 s) for a connection request and `TCP_RTO_MIN` (0.2 s) for data, each
 //! doubling, never above `TCP_RTO_MAX` (120 s).

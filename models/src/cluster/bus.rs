@@ -14,9 +14,18 @@ use crate::outcome::{RowGroup, Tone};
 use crate::redis::capability::{Condition, Reply};
 use demand::Mode;
 use failover::cluster_bus::{
-    BusEffect, BusEffects, BusHistories, ClusterBusSpec, Member, MemberInit, Process, ReplicaLink,
-    Role, Shard, SharedBus,
+    BusEffect, BusEffects, BusHistories, BusInput, ClusterBusSpec, Member, MemberInit, Process,
+    ReplicaLink, Role, Shard, SharedBus,
 };
+
+/// What came of telling the bus something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct BusReply {
+    /// There is a bus, and it did not refuse.
+    pub accepted: bool,
+    /// It decided or noticed something.
+    pub changed: bool,
+}
 
 /// A healthy bus of the nodes as they are now.
 pub(super) fn healthy(
@@ -49,41 +58,31 @@ impl Cluster {
             Condition::Stalled | Condition::Hung | Condition::Forking => Process::Hung,
             Condition::Killed | Condition::HostLost => Process::Dead,
         };
-        let member = member(node);
-        self.with_bus(cx, |bus, now, out| {
-            bus.set_process(now, member, process, out)
-        });
+        self.tell_bus(BusInput::Process(member(node), process), cx);
     }
 
     /// How a replica stands with its primary, and how far its data reach.
     pub(super) fn set_link(&mut self, replica: NodeId, link: ReplicaLink, cx: &mut Cx) {
-        let member = member(replica);
         self.replication[replica].heard = link;
         let offset = self.replication[replica].lineage.offset();
-        self.with_bus(cx, |bus, now, out| {
-            bus.set_replication(now, member, offset, link, out)
-        });
+        self.tell_bus(BusInput::Replication(member(replica), offset, link), cx);
         self.notify_sentinels_of_link(replica, link, cx);
     }
 
-    /// Does something with the bus. What it decided is still to be carried out.
-    pub(super) fn with_bus(
-        &mut self,
-        cx: &mut Cx,
-        f: impl FnOnce(&mut SharedBus, SimTime, &mut BusEffects),
-    ) -> bool {
+    /// Tells the bus, if there is one. What it decided is still to be carried out.
+    pub(super) fn tell_bus(&mut self, input: BusInput, cx: &mut Cx) -> BusReply {
         let Some(bus) = self.control.bus_mut() else {
-            return false;
+            return BusReply::default();
         };
         let mut effects = BusEffects::new();
-        f(bus, cx.now, &mut effects);
+        let accepted = bus.tell(cx.now, input, &mut effects).is_ok();
         let changed = !effects.is_empty();
         self.then(
             effects
                 .into_iter()
                 .map(|(_, effect)| Consequence::Bus(effect)),
         );
-        changed
+        BusReply { accepted, changed }
     }
 
     pub(super) fn on_effect(&mut self, effect: BusEffect, cx: &mut Cx) {

@@ -120,7 +120,8 @@ impl Cluster {
         let waited = oldest.saturating_add(delay);
         let at = match child.filter(|done| *done > now) {
             Some(done) => cron.from(done.max(waited)),
-            // Without a delay `syncCommand` forks; whoever had to wait is seen to by the cron.
+            // Without a delay `syncCommand` forks; a replica that had to wait is served by the
+            // cron.
             None if waited == now => now,
             None => cron.from(waited.max(now)),
         };

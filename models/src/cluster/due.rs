@@ -28,7 +28,7 @@ impl Cluster {
         self.after(at.saturating_since(cx.now), timer, cx);
     }
 
-    /// Writes are let in or kept out: what fills buffers is planned anew.
+    /// Writes are let in or kept out: what fills buffers is planned again.
     pub(super) fn plan_streams(&mut self, cx: &mut Cx) {
         for replica in self.topology.ids() {
             match self.replication[replica].link {
@@ -86,8 +86,8 @@ impl Cluster {
         }
     }
 
-    /// A silent connection: given up after `repl-timeout` by whoever runs, or cut off by a primary
-    /// that holds too much; and not counted by it for writes any more.
+    /// A silent connection: given up after `repl-timeout` by the side that still runs, or cut off
+    /// by a primary that holds too much; and not counted by it for writes any more.
     fn reconnect_due(
         &self,
         replica: NodeId,

@@ -97,6 +97,11 @@ impl Evictions {
         }
     }
 
+    /// Bytes of a workload that have gone from all shards.
+    fn of_workload(&self, workload: usize) -> f64 {
+        self.gone.values().map(|shard| shard[workload]).sum()
+    }
+
     /// Bytes that have gone from a shard.
     pub fn bytes(&self, shard: ShardId) -> f64 {
         self.gone[shard].iter().sum()
@@ -161,13 +166,7 @@ impl Cluster {
         let parts = self.dataset.growth.parts_at(now);
         let mut sum = Evicted::default();
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
-            let gone: f64 = self
-                .dataset
-                .evictions
-                .gone
-                .values()
-                .map(|shard| shard[n])
-                .sum();
+            let gone = self.dataset.evictions.of_workload(n);
             let keys = (gone / self.dataset.growth.bytes_each(n)).round() as u64;
             let left = if parts[n] > 0.0 {
                 1.0 - gone / parts[n]
@@ -189,13 +188,7 @@ impl Cluster {
     /// The story of what evictions have come to.
     pub fn trace_evicted(&self, now: SimTime, ledger: &mut Ledger) {
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
-            let gone: f64 = self
-                .dataset
-                .evictions
-                .gone
-                .values()
-                .map(|shard| shard[n])
-                .sum();
+            let gone = self.dataset.evictions.of_workload(n);
             if gone > 0.0 {
                 ledger.trace(now, || {
                     let keys = (gone / self.dataset.growth.bytes_each(n)).round();

@@ -2,7 +2,7 @@
 //! only the provider knows, and moves the primary's name to it.
 //!
 //! ```text
-//! primary stops answering ──drawn──► replica promoted ──TTL──► name resolved anew ──► clients
+//! primary stops answering ──drawn──► replica promoted ──TTL──► name resolved again ──► clients
 //! ```
 //!
 //! The control plane sees what its node agents see: a process that answers is well, so a primary

@@ -13,7 +13,7 @@ use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::limits::NODE_MEMORY_MAX;
-use failover::cluster_bus::ManualFailover;
+use failover::cluster_bus::{BusInput, ManualFailover};
 
 /// Larger nodes that are being made ready.
 #[derive(Clone, Debug, Default)]
@@ -109,13 +109,8 @@ impl Cluster {
             return Failover::To(candidate);
         }
         // FORCE: the old primary is not asked, since it does not answer; a majority still votes.
-        let mut accepted = true;
-        self.with_bus(cx, |bus, now, out| {
-            let member = member(candidate);
-            accepted = bus
-                .manual_failover(now, member, ManualFailover::Force, out)
-                .is_ok();
-        });
+        let force = BusInput::ManualFailover(member(candidate), ManualFailover::Force);
+        let accepted = self.tell_bus(force, cx).accepted;
         self.settle(cx);
         if accepted {
             Failover::To(candidate)
@@ -192,7 +187,7 @@ impl Cluster {
     }
 
     /// New, larger nodes with all of the shard's data; the first is the primary. The cluster's
-    /// state is set up anew, so the bus starts from a healthy one.
+    /// state is reset, so the bus starts from a healthy one.
     fn replace_nodes(&mut self, shard: ShardId, factor: Factor, cx: &mut Cx) {
         self.record_evictions(shard, cx.now);
         let gone = self.dataset.evictions.bytes(shard);

@@ -14,6 +14,7 @@ use super::topology::NetworkCut;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, Id, NodeId};
 use crate::redis::capability::{Capabilities, Reply};
+use failover::cluster_bus::BusInput;
 use failover::sentinel::Party;
 
 impl Cluster {
@@ -77,9 +78,7 @@ impl Cluster {
                     continue;
                 }
                 let [from, to] = [from, to].map(member);
-                self.with_bus(cx, |bus, now, out| {
-                    bus.set_reachable(now, from, to, !cut, out)
-                });
+                self.tell_bus(BusInput::Reachable(from, to, !cut), cx);
                 self.drain(cx);
             }
         }

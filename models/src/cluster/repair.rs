@@ -1,5 +1,5 @@
 //! What people do to a cluster by hand, right or wrong: restart nodes, raise a limit, make its
-//! clients learn the owners anew, end growth.
+//! clients rediscover the owners, end growth.
 
 use sim::SimTime;
 use sim::quantity::{Bytes, Factor};

@@ -186,7 +186,7 @@ impl Cluster {
         self.take_writes(shard, cx.now);
     }
 
-    /// The cluster's state is set up anew: all of a shard follow its owner.
+    /// The cluster's state is reset: all of a shard follow its owner.
     pub(super) fn reset_topology(&mut self, shard: ShardId, cx: &mut Cx) {
         let owner = self.topology.owners[shard];
         for node in self.topology.replicas_of(shard) {

@@ -3,7 +3,7 @@
 //! All nodes of a shard hold the same keys, so they share one state here; buckets are moved at the
 //! pace of the cron and of the writes, which reach every node. Doublings can only matter if a limit
 //! is less than their bytes away. While those of the next two are not, the tables are dormant:
-//! nobody is woken before the third, and whoever looks later finds the doublings of the meantime
+//! nobody is woken before the third, and a later look finds the doublings of the meantime
 //! where they would have happened, to the key. Opening everything wakes for each of them.
 //! Left out: that a child which saves puts a doubling off, and readers, who move buckets too.
 

@@ -1,4 +1,5 @@
-//! Where a cluster's nodes stand, which of them owns which shard, and who reaches whom.
+//! Where a cluster's nodes stand, which of them owns which shard, and which nodes can reach each
+//! other.
 
 use std::ops::{Index, IndexMut, Range};
 

@@ -43,7 +43,6 @@ impl ClusterBus {
             }
             Event::Start { member } => self.start(member, Process::Running, out),
             Event::Boundary { number } => self.cross_boundary(number, out),
-            Event::Replication { position } => self.replay_replication(position, out),
             Event::Acknowledged { from, to, number } => {
                 let answers = self.nodes[to.index()].process.reads();
                 self.network

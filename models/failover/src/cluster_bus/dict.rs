@@ -3,7 +3,7 @@
 //! Redis picks nodes for gossip and for its ping per second with `dictGetRandomKey`: a random
 //! occupied bucket, then a random entry of that bucket's chain. A node that shares a bucket is
 //! picked half as often as one that does not. The hash seed differs from process to process, so who
-//! shares is drawn anew for each. Sources: `dictGetRandomKey`, `_dictExpandIfNeeded` in
+//! shares is drawn again for each. Sources: `dictGetRandomKey`, `_dictExpandIfNeeded` in
 //! `src/dict.c` (Redis 7.0.15): the table has the smallest power of two of buckets that is not
 //! below the number of nodes, and at least four.
 

@@ -1,18 +1,23 @@
 //! Sleeping while nothing happens, without changing what happens.
 //!
 //! Time is cut into stretches of two node timeouts, at boundaries drawn at random. At the end of a
-//! stretch in which the cluster has settled, everything that only says *when who last pinged whom*
-//! is thrown away and made anew: each node's generator is re-seeded by the boundary's number, crons
-//! get new phases, ages of PONGs are drawn evenly between zero and the longest that occurs, and the
-//! bus runs from two node timeouts before the boundary up to it. So what happens after a boundary
-//! depends on that boundary alone, and a bus that slept through the ones before is in the very same
-//! state as one that did not. A sleeping bus costs nothing; one that is disturbed at t catches up
-//! from the last boundary before t.
+//! stretch in which the cluster has settled, everything that only says *when each last pinged
+//! another* is thrown away and made again: each node's generator is re-seeded by the boundary's
+//! number, crons get new phases, ages of PONGs are drawn evenly between zero and the longest that
+//! occurs, and the bus runs from two node timeouts before the boundary up to it. So what happens
+//! after a boundary depends on that boundary alone, and a bus that slept through the ones before is
+//! in the very same state as one that did not. A sleeping bus costs nothing; one that is disturbed
+//! at t catches up from the last boundary before t.
 //!
 //! *Settled* means: no view differs from another, nobody is to be pinged that is not there, no
 //! delay runs, no election and no manual failover can start. A member that is gone for good may be
 //! part of a settled cluster: all hold it for failed, or none can ever gather a majority against
 //! it.
+//!
+//! A settled bus also sleeps through short pauses of its members. Nobody suspects a member before
+//! it has waited a node timeout for it (rule C7), so nothing is noticed of a pause of up to half of
+//! that. The pause is only written down; if the bus is woken before the next boundary, it is
+//! replayed. A pause that becomes longer wakes the bus.
 
 use rand::Rng as _;
 use sim::{SimDuration, SimTime, StreamKey};
@@ -43,8 +48,21 @@ pub(super) struct Dormancy {
     first: SimTime,
     stretch: SimDuration,
     run_up: SimDuration,
-    /// Changes of replication state while the bus slept.
-    replication: Vec<(SimTime, Member, u64, ReplicaLink)>,
+    /// What the bus was told while it slept, by its own clock.
+    told: Vec<(SimTime, Told)>,
+    /// Running members that pause, and since when.
+    pauses: Vec<(Member, SimTime)>,
+    /// Longer pauses may be noticed.
+    unnoticed: SimDuration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Replication(Member, u64, ReplicaLink),
+    /// A running member begins to hang.
+    Pauses(Member),
+    /// It goes on.
+    Resumes(Member),
 }
 
 impl Dormancy {
@@ -57,7 +75,9 @@ impl Dormancy {
             first: now - SimDuration::from_nanos(draw) - SimDuration::from_nanos(1),
             stretch,
             run_up: spec.node_timeout * RUN_UP,
-            replication: Vec::new(),
+            told: Vec::new(),
+            pauses: Vec::new(),
+            unnoticed: spec.node_timeout / 2,
         }
     }
 
@@ -71,7 +91,54 @@ impl Dormancy {
     }
 
     pub(super) fn remember(&mut self, at: SimTime, member: Member, offset: u64, link: ReplicaLink) {
-        self.replication.push((at, member, offset, link));
+        self.told
+            .push((at, Told::Replication(member, offset, link)));
+    }
+
+    pub(super) fn pauses(&self, member: Member) -> bool {
+        self.pauses.iter().any(|(paused, _)| *paused == member)
+    }
+
+    /// When the first of the pauses becomes so long that it may be noticed.
+    pub(super) fn noticed_at(&self) -> Option<SimTime> {
+        let began = self.pauses.iter().map(|(_, since)| *since).min();
+        began.map(|began| began + self.unnoticed)
+    }
+
+    /// A member pauses, or goes on.
+    pub(super) fn set_pauses(&mut self, at: SimTime, member: Member, pauses: bool) {
+        if pauses {
+            self.pauses.push((member, at));
+            self.told.push((at, Told::Pauses(member)));
+        } else {
+            self.pauses.retain(|(paused, _)| *paused != member);
+            self.told.push((at, Told::Resumes(member)));
+        }
+    }
+
+    /// The last boundary before `time` at which no member paused.
+    fn settled_before(&self, time: SimTime) -> u64 {
+        let (mut open, mut over, mut number) = (0, self.first, 0);
+        let latest = |number, time, over| {
+            let last = self.last_before(time);
+            if self.at(last) >= over { last } else { number }
+        };
+        for (at, told) in &self.told {
+            match told {
+                Told::Pauses(_) => {
+                    if open == 0 {
+                        number = latest(number, *at, over);
+                    }
+                    open += 1;
+                }
+                Told::Resumes(_) => (open, over) = (open - 1, *at),
+                Told::Replication(..) => {}
+            }
+        }
+        if open == 0 {
+            number = latest(number, time, over);
+        }
+        number
     }
 }
 
@@ -96,25 +163,50 @@ impl ClusterBus {
             return;
         }
         let inside = now + self.clock_offset;
-        self.rebuild(self.dormancy.last_before(inside));
+        self.rebuild(self.dormancy.settled_before(inside));
         let boundary = self.network.now();
-        for (position, (at, ..)) in self.dormancy.replication.iter().enumerate() {
-            if (boundary..inside).contains(at) {
-                let position = u32::try_from(position).expect("few changes while dormant");
-                self.network.schedule(*at, Event::Replication { position });
+        self.dormancy.pauses.clear();
+        for (at, told) in std::mem::take(&mut self.dormancy.told) {
+            if at < boundary {
+                continue;
+            }
+            self.catch_up(at - self.clock_offset, out);
+            match told {
+                Told::Replication(member, offset, link) => {
+                    self.note_replication(member, offset, link, out);
+                }
+                Told::Pauses(member) => {
+                    self.change_pace(member, Process::Running, Process::Hung, out);
+                }
+                Told::Resumes(member) => {
+                    self.change_pace(member, Process::Hung, Process::Running, out);
+                }
             }
         }
         self.catch_up(now, out);
-        for (at, member, offset, link) in std::mem::take(&mut self.dormancy.replication) {
-            if at == inside {
-                self.note_replication(member, offset, link, out);
-            }
-        }
     }
 
-    pub(super) fn replay_replication(&mut self, position: u32, out: &mut BusEffects) {
-        let (_, member, offset, link) = self.dormancy.replication[position as usize];
-        self.note_replication(member, offset, link, out);
+    /// A running member that begins or ends a pause does not wake a bus that sleeps.
+    pub(super) fn sleeps_through(
+        &mut self,
+        now: SimTime,
+        member: Member,
+        old: Process,
+        new: Process,
+    ) -> bool {
+        let pauses = match (old, new) {
+            (Process::Running, Process::Hung) => true,
+            (Process::Hung, Process::Running) if self.dormancy.pauses(member) => false,
+            _ => return false,
+        };
+        // What was under way when it began is answered late too, and acknowledged after 40 ms.
+        let under_way = self.spec.latency * 4 + SimDuration::from_millis(100);
+        let sleeps = self.dormant() && under_way < self.dormancy.unnoticed;
+        if sleeps {
+            self.dormancy
+                .set_pauses(now + self.clock_offset, member, pauses);
+        }
+        sleeps
     }
 
     /// Handles everything that is due before `now`.
@@ -173,8 +265,10 @@ impl ClusterBus {
         let boundary = self.dormancy.at(number);
         let from = boundary - self.dormancy.run_up;
         self.restart_at(from);
-        for (at, member, offset, link) in &self.dormancy.replication {
-            if *at < boundary {
+        for (at, told) in &self.dormancy.told {
+            if let Told::Replication(member, offset, link) = told
+                && *at < boundary
+            {
                 let node = &mut self.nodes[member.index()];
                 node.offset = *offset;
                 node.replica_link = *link;

@@ -67,6 +67,21 @@ pub enum Process {
     LoadingCopy,
 }
 
+/// What the world tells the bus.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BusInput {
+    /// [`super::ClusterBus::set_process`].
+    Process(Member, Process),
+    /// [`super::ClusterBus::set_reachable`]: from, to, and whether it is.
+    Reachable(Member, Member, bool),
+    /// [`super::ClusterBus::set_replication`]: the offset and the stream.
+    Replication(Member, u64, ReplicaLink),
+    /// [`super::ClusterBus::manual_failover`].
+    ManualFailover(Member, ManualFailover),
+    /// [`super::ClusterBus::advance`].
+    Advance,
+}
+
 /// A replica's stream from its primary, as the replica sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // `since` is what it says

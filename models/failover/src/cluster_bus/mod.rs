@@ -91,7 +91,7 @@ mod spec;
 mod ticks;
 mod view;
 
-pub use effect::{BusEffect, ManualFailover, ManualFailoverError, Process, ReplicaLink};
+pub use effect::{BusEffect, BusInput, ManualFailover, ManualFailoverError, Process, ReplicaLink};
 pub use ids::{Member, Shard};
 pub use shared::{BusHistories, SharedBus};
 pub use spec::{
@@ -136,6 +136,8 @@ impl ClusterBus {
     pub fn next_at(&self) -> Option<SimTime> {
         let due = if self.all_recheck {
             Some(self.network.now())
+        } else if self.dormant() {
+            self.dormancy.noticed_at()
         } else {
             self.network.next_due()
         };
@@ -145,6 +147,9 @@ impl ClusterBus {
     /// Handles everything that is due until `now`, and at it.
     pub fn advance(&mut self, now: SimTime, out: &mut BusEffects) {
         let until = now + self.clock_offset;
+        if self.dormant() && self.dormancy.noticed_at().is_some_and(|at| at <= until) {
+            self.wake(now, out);
+        }
         self.recheck_all();
         while let Some(event) = self.network.pop_due(until) {
             self.handle(event, out);

@@ -55,8 +55,6 @@ pub(super) enum Event {
     Start { member: Member },
     /// The boundary with this number between two stretches of time.
     Boundary { number: u64 },
-    /// A change of replication state that came while the bus slept.
-    Replication { position: u32 },
     /// What one member sent to another is acknowledged (`loopback`).
     Acknowledged {
         from: Member,

@@ -3,15 +3,15 @@
 //! Rules P5 to P8. A hung process (SIGSTOP, a frozen machine, a blocked event loop) runs no cron;
 //! its kernel accepts connections and queues packets, which it reads first when it goes on, before
 //! its overdue cron. A dead one resets its connections. A restarted one remembers what `nodes.conf`
-//! does: epochs, roles, slots and failure flags; not its candidacy, nor when it last voted about
-//! whom. Sources: `aeProcessEvents` in `src/ae.c`, `clusterLoadConfig`, `clusterInit` and
+//! does: epochs, roles, slots and failure flags; not its candidacy, nor its
+//! last votes. Sources: `aeProcessEvents` in `src/ae.c`, `clusterLoadConfig`, `clusterInit` and
 //! `clusterAcceptHandler` in `src/cluster.c`, Redis 7.0.15.
 //!
 //! Left out: `nodes.conf` is taken to be up to date (Redis writes it after every change).
 
 use sim::{SimDuration, SimTime};
 
-use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
+use super::effect::{BusInput, ManualFailover, ManualFailoverError, Process, ReplicaLink};
 use super::ids::Member;
 use super::network::Event;
 use super::node::{BeforeSleep, Election, Manual};
@@ -40,7 +40,7 @@ impl Process {
 }
 
 impl ClusterBus {
-    /// Tells what a member's process does from now on. From `Dead` it starts anew.
+    /// Tells what a member's process does from now on. From `Dead` it restarts.
     pub fn set_process(
         &mut self,
         now: SimTime,
@@ -48,8 +48,8 @@ impl ClusterBus {
         process: Process,
         out: &mut BusEffects,
     ) {
-        let old = self.nodes[member.index()].process;
-        if old == process {
+        let old = self.process(member);
+        if old == process || self.sleeps_through(now, member, old, process) {
             return;
         }
         self.wake(now, out);
@@ -126,6 +126,30 @@ impl ClusterBus {
         }
     }
 
+    /// Gives the bus any of its inputs.
+    ///
+    /// # Errors
+    /// As [`ClusterBus::manual_failover`]; other inputs are never refused.
+    pub fn tell(
+        &mut self,
+        now: SimTime,
+        input: BusInput,
+        out: &mut BusEffects,
+    ) -> Result<(), ManualFailoverError> {
+        match input {
+            BusInput::Process(member, process) => self.set_process(now, member, process, out),
+            BusInput::Reachable(from, to, is) => self.set_reachable(now, from, to, is, out),
+            BusInput::Replication(member, offset, link) => {
+                self.set_replication(now, member, offset, link, out);
+            }
+            BusInput::ManualFailover(replica, kind) => {
+                return self.manual_failover(now, replica, kind, out);
+            }
+            BusInput::Advance => self.advance(now, out),
+        }
+        Ok(())
+    }
+
     /// `CLUSTER FAILOVER`, given to `replica`.
     pub fn manual_failover(
         &mut self,
@@ -134,12 +158,21 @@ impl ClusterBus {
         kind: ManualFailover,
         out: &mut BusEffects,
     ) -> Result<(), ManualFailoverError> {
-        if !self.nodes[replica.index()].process.turns() {
+        if !self.process(replica).turns() {
             return Err(ManualFailoverError::NotRunning);
         }
         self.wake(now, out);
         self.recheck_all();
         self.act(replica, out, |node, cx| node.command_failover(kind, cx))
+    }
+
+    /// What a member's process does, as the world last told.
+    fn process(&self, member: Member) -> Process {
+        if self.dormancy.pauses(member) {
+            Process::Hung
+        } else {
+            self.nodes[member.index()].process
+        }
     }
 
     fn die(&mut self, member: Member, out: &mut BusEffects) {
@@ -227,7 +260,13 @@ impl ClusterBus {
     }
 
     /// From one living state to another: crons and packets stop, or go on.
-    fn change_pace(&mut self, member: Member, old: Process, new: Process, out: &mut BusEffects) {
+    pub(super) fn change_pace(
+        &mut self,
+        member: Member,
+        old: Process,
+        new: Process,
+        out: &mut BusEffects,
+    ) {
         self.recheck_all();
         let now = self.network.now();
         self.enter(member, new);

@@ -2,20 +2,22 @@
 //!
 //! Three kinds of entries, each kept where it is cheapest: packets mostly arrive in the order in
 //! which they leave, so a plain queue holds them; each member has one next look at its crons, so a
-//! tree with a leaf per member finds the earliest; the rest goes into a heap. What is due at the
-//! same instant comes in the order in which it was scheduled, as if there was one queue.
+//! list by member holds them, and which is first (a look takes longer than going through the list);
+//! the rest goes into a heap. What is due at the same instant comes in the order in which it was
+//! scheduled, as if there was one queue.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use sim::SimTime;
 
-use super::ids::Member;
+use super::ids::{Member, members};
 use super::network::Event;
 use super::packet::Packet;
 
 /// When, and the how-manieth entry it is: no two are equal.
-type Key = (SimTime, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u128);
 
 /// Everything that is due.
 #[derive(Clone, Debug)]
@@ -23,9 +25,22 @@ pub(super) struct Queue {
     sequence: u64,
     arrivals: VecDeque<(Key, Box<Packet>)>,
     others: BinaryHeap<Reverse<Entry>>,
-    /// The earliest look at crons below each node of the tree: the root is number 1, the children
-    /// of number n are 2 n and 2 n + 1, and the members are the last half.
-    crons: Vec<(Key, Member)>,
+    /// The next look at each member's crons.
+    crons: Vec<Key>,
+    /// The member whose look is first.
+    first: Member,
+}
+
+const NEVER: Key = Key(u128::MAX);
+
+impl Key {
+    fn new(at: SimTime, number: u64) -> Key {
+        Key(u128::from(at.as_nanos()) << 64 | u128::from(number))
+    }
+
+    fn at(self) -> SimTime {
+        SimTime::from_nanos((self.0 >> 64) as u64)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -54,21 +69,20 @@ impl Ord for Entry {
     }
 }
 
-const NEVER: (Key, Member) = ((SimTime::MAX, u64::MAX), Member(0));
-
 impl Queue {
     pub(super) fn new(members: usize) -> Queue {
         Queue {
             sequence: 0,
             arrivals: VecDeque::new(),
             others: BinaryHeap::new(),
-            crons: vec![NEVER; 2 * members.next_power_of_two()],
+            crons: vec![NEVER; members],
+            first: Member(0),
         }
     }
 
     fn key(&mut self, at: SimTime) -> Key {
         self.sequence += 1;
-        (at, self.sequence)
+        Key::new(at, self.sequence)
     }
 
     pub(super) fn schedule(&mut self, at: SimTime, event: Event) {
@@ -89,57 +103,60 @@ impl Queue {
     /// The next look at a member's crons, in place of the one that was planned.
     pub(super) fn plan_crons(&mut self, member: Member, at: SimTime) {
         let key = self.key(at);
-        self.set_crons(member, (key, member));
+        self.set_crons(member, key);
     }
 
     pub(super) fn cancel_crons(&mut self, member: Member) {
         self.set_crons(member, NEVER);
     }
 
-    fn set_crons(&mut self, member: Member, entry: (Key, Member)) {
-        let mut place = self.crons.len() / 2 + member.index();
-        self.crons[place] = entry;
-        while place > 1 {
-            place /= 2;
-            let earlier = self.crons[2 * place].min(self.crons[2 * place + 1]);
-            if self.crons[place] == earlier {
-                return;
-            }
-            self.crons[place] = earlier;
+    fn set_crons(&mut self, member: Member, key: Key) {
+        self.crons[member.index()] = key;
+        if key < self.first_crons() {
+            self.first = member;
+        } else if member == self.first {
+            let looks = members(self.crons.len());
+            let first = looks.min_by_key(|member| self.crons[member.index()]);
+            self.first = first.unwrap_or(member);
         }
+    }
+
+    fn first_crons(&self) -> Key {
+        self.crons[self.first.index()]
+    }
+
+    /// The keys of what is first of each kind: crons, arrivals and others.
+    fn heads(&self) -> [Key; 3] {
+        let arrival = self.arrivals.front().map_or(NEVER, |(key, _)| *key);
+        let other = self.others.peek().map_or(NEVER, |Reverse(entry)| entry.key);
+        [self.first_crons(), arrival, other]
     }
 
     /// When something is next due.
     pub(super) fn next_due(&self) -> Option<SimTime> {
-        let cron = self.crons[1].0;
-        let arrival = self.arrivals.front().map_or(cron, |(key, _)| *key);
-        let other = self.others.peek().map_or(cron, |Reverse(entry)| entry.key);
+        let [cron, arrival, other] = self.heads();
         let next = cron.min(arrival).min(other);
-        (next != NEVER.0).then_some(next.0)
+        (next != NEVER).then(|| next.at())
     }
 
     /// What is due first, if that is at `until` or before.
     pub(super) fn pop(&mut self, until: SimTime) -> Option<(SimTime, Event)> {
-        let (cron, member) = self.crons[1];
-        let arrival = self.arrivals.front().map_or(NEVER.0, |(key, _)| *key);
-        let other = self
-            .others
-            .peek()
-            .map_or(NEVER.0, |Reverse(entry)| entry.key);
+        let [cron, arrival, other] = self.heads();
         let next = cron.min(arrival).min(other);
-        if next.0 > until || next == NEVER.0 {
+        if next == NEVER || next.at() > until {
             return None;
         }
         let event = if next == arrival {
             let (_, packet) = self.arrivals.pop_front()?;
             Event::Arrival { packet }
         } else if next == cron {
+            let member = self.first;
             self.cancel_crons(member);
             Event::Crons { member }
         } else {
             self.others.pop()?.0.event
         };
-        Some((next.0, event))
+        Some((next.at(), event))
     }
 
     /// Empties the queue; returns the packets that were under way.

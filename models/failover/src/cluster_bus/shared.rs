@@ -1,9 +1,9 @@
 //! One bus for all designs that meet the same trial.
 //!
-//! What a bus does follows from its birth and from what it was told, and when. Designs of one trial
-//! tell it the same for a long time, and some of them for all of it. So a bus writes its history
-//! down, and whoever tells it the same hears the same without simulating a packet again. The
-//! history is a tree; a new branch begins with the first thing that a design tells differently.
+//! What a bus does follows from its initial state and its inputs. The designs of one trial give it
+//! the same inputs for a long time, and some of them throughout. So a bus records its history, and
+//! a design with the same inputs reads the recorded effects instead of simulating the packets. The
+//! history is a tree: a branch starts where a design's input differs for the first time.
 //!
 //! ```text
 //!   birth ── told A ─ w ─ w ─ w ─ w ── told B ─ w ─ w ─ tip       w: a time at which it was due
@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use sim::{SimTime, StreamKey};
 
-use super::effect::{ManualFailover, ManualFailoverError, Process, ReplicaLink};
+use super::effect::{BusInput, ManualFailoverError};
 use super::ids::Member;
 use super::spec::{ClusterBusSpec, MemberInit};
 use super::{BusEffect, BusEffects, ClusterBus};
@@ -74,19 +74,6 @@ struct Birth {
     eager: bool,
 }
 
-/// What a bus is told.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Told {
-    Process(Member, Process),
-    Reachable(Member, Member, bool),
-    Replication(Member, u64, ReplicaLink),
-    Failover(Member, ManualFailover),
-    /// To go on, at a time at which nothing was due.
-    Advance,
-}
-
-type Answer = Result<(), ManualFailoverError>;
-
 #[derive(Debug, Default)]
 struct Spans {
     all: Vec<Span>,
@@ -99,8 +86,8 @@ struct Span {
     /// The span before it, and how many of that one's wakes had been.
     from: Option<(usize, usize)>,
     at: SimTime,
-    told: Told,
-    answer: Answer,
+    input: BusInput,
+    answer: Result<(), ManualFailoverError>,
     /// Which members serve their slots after it was told.
     ok: u64,
     effects: BusEffects,
@@ -132,21 +119,6 @@ impl Birth {
             bus.set_eager();
         }
         bus
-    }
-}
-
-impl Told {
-    fn tell(self, bus: &mut ClusterBus, now: SimTime, out: &mut BusEffects) -> Answer {
-        match self {
-            Told::Process(member, process) => bus.set_process(now, member, process, out),
-            Told::Reachable(from, to, is) => bus.set_reachable(now, from, to, is, out),
-            Told::Replication(member, offset, link) => {
-                bus.set_replication(now, member, offset, link, out);
-            }
-            Told::Failover(member, kind) => return bus.manual_failover(now, member, kind, out),
-            Told::Advance => bus.advance(now, out),
-        }
-        Ok(())
     }
 }
 
@@ -204,87 +176,6 @@ impl SharedBus {
         }
     }
 
-    /// As [`ClusterBus::advance`].
-    pub fn advance(&mut self, now: SimTime, out: &mut BusEffects) {
-        let Place::In {
-            history,
-            span,
-            wakes,
-        } = &mut self.place
-        else {
-            let _ = self.tell(now, Told::Advance, out);
-            return;
-        };
-        let mut spans = history.spans.borrow_mut();
-        if spans.all[*span].next_at(*wakes) != Some(now) {
-            drop(spans);
-            let _ = self.tell(now, Told::Advance, out);
-            return;
-        }
-        if *wakes == spans.all[*span].wakes.len() {
-            if spans.bytes > BYTES_MAX {
-                let bus = spans.bus(&history.birth, *span, *wakes);
-                drop(spans);
-                self.place = Place::Own(bus);
-                return self.advance(now, out);
-            }
-            spans.write_wake(&history.birth, *span, now);
-        }
-        *wakes += 1;
-        let heard = spans.all[*span].heard_at(*wakes);
-        note(&mut self.ok, heard);
-        out.extend_from_slice(heard);
-    }
-
-    /// As [`ClusterBus::set_process`].
-    pub fn set_process(
-        &mut self,
-        now: SimTime,
-        member: Member,
-        process: Process,
-        out: &mut BusEffects,
-    ) {
-        let _ = self.tell(now, Told::Process(member, process), out);
-    }
-
-    /// As [`ClusterBus::set_reachable`].
-    pub fn set_reachable(
-        &mut self,
-        now: SimTime,
-        from: Member,
-        to: Member,
-        reachable: bool,
-        out: &mut BusEffects,
-    ) {
-        let _ = self.tell(now, Told::Reachable(from, to, reachable), out);
-    }
-
-    /// As [`ClusterBus::set_replication`].
-    pub fn set_replication(
-        &mut self,
-        now: SimTime,
-        member: Member,
-        offset: u64,
-        link: ReplicaLink,
-        out: &mut BusEffects,
-    ) {
-        let _ = self.tell(now, Told::Replication(member, offset, link), out);
-    }
-
-    /// As [`ClusterBus::manual_failover`].
-    ///
-    /// # Errors
-    /// As [`ClusterBus::manual_failover`].
-    pub fn manual_failover(
-        &mut self,
-        now: SimTime,
-        replica: Member,
-        kind: ManualFailover,
-        out: &mut BusEffects,
-    ) -> Result<(), ManualFailoverError> {
-        self.tell(now, Told::Failover(replica, kind), out)
-    }
-
     /// As [`ClusterBus::spec`].
     pub fn spec(&self) -> &ClusterBusSpec {
         match &self.place {
@@ -301,9 +192,18 @@ impl SharedBus {
         }
     }
 
-    fn tell(&mut self, now: SimTime, told: Told, out: &mut BusEffects) -> Answer {
+    /// As [`ClusterBus::tell`].
+    ///
+    /// # Errors
+    /// As [`ClusterBus::tell`].
+    pub fn tell(
+        &mut self,
+        now: SimTime,
+        input: BusInput,
+        out: &mut BusEffects,
+    ) -> Result<(), ManualFailoverError> {
         let (history, span, wakes) = match &mut self.place {
-            Place::Own(bus) => return told.tell(bus, now, out),
+            Place::Own(bus) => return bus.tell(now, input, out),
             Place::In {
                 history,
                 span,
@@ -311,21 +211,25 @@ impl SharedBus {
             } => (history, span, wakes),
         };
         let mut spans = history.spans.borrow_mut();
-        let branch = match spans.branch(*span, *wakes, now, told) {
-            Some(branch) => branch,
-            None if spans.bytes > BYTES_MAX => {
-                let bus = spans.bus(&history.birth, *span, *wakes);
-                drop(spans);
-                self.place = Place::Own(bus);
-                return self.tell(now, told, out);
-            }
-            None => spans.write_branch(&history.birth, (*span, *wakes), now, told),
-        };
-        (*span, *wakes) = (branch, 0);
-        let begun = &spans.all[branch];
-        self.ok = begun.ok;
-        out.extend_from_slice(begun.heard_at(0));
-        begun.answer
+        let recorded = spans.step(*span, *wakes, now, input);
+        if recorded.is_none() && spans.bytes > BYTES_MAX {
+            let bus = spans.bus(&history.birth, *span, *wakes);
+            drop(spans);
+            self.place = Place::Own(bus);
+            return self.tell(now, input, out);
+        }
+        let step =
+            recorded.unwrap_or_else(|| spans.record(&history.birth, (*span, *wakes), now, input));
+        (*span, *wakes) = step;
+        let reached = &spans.all[*span];
+        let heard = reached.heard_at(*wakes);
+        out.extend_from_slice(heard);
+        if *wakes == 0 {
+            self.ok = reached.ok;
+            return reached.answer;
+        }
+        note(&mut self.ok, heard);
+        Ok(())
     }
 }
 
@@ -351,7 +255,7 @@ impl History {
         let span = Span {
             from: None,
             at: birth.origin,
-            told: Told::Advance,
+            input: BusInput::Advance,
             answer: Ok(()),
             ok: serving(&bus),
             effects: Vec::new(),
@@ -376,6 +280,11 @@ impl Span {
         self.wakes
             .get(wakes)
             .map_or(self.next, |wake| Some(wake.at))
+    }
+
+    /// Is this what the bus has asked for: to go on when something is due?
+    fn is_wake(&self, wakes: usize, now: SimTime, input: BusInput) -> bool {
+        input == BusInput::Advance && self.next_at(wakes) == Some(now)
     }
 
     /// What was heard at wake number `wake`, counted from 1; 0 is what was told.
@@ -403,30 +312,52 @@ impl Span {
 }
 
 impl Spans {
-    /// The span that begins with this, told here.
-    fn branch(&self, span: usize, wakes: usize, now: SimTime, told: Told) -> Option<usize> {
-        let same = |(at, branch): &(usize, usize)| {
+    /// Where this input leads from a place, if some design has given it there.
+    fn step(
+        &self,
+        span: usize,
+        wakes: usize,
+        now: SimTime,
+        input: BusInput,
+    ) -> Option<(usize, usize)> {
+        let here = &self.all[span];
+        if here.is_wake(wakes, now, input) {
+            return (wakes < here.wakes.len()).then_some((span, wakes + 1));
+        }
+        let same = |(at, branch): &&(usize, usize)| {
             let begun = &self.all[*branch];
-            *at == wakes && begun.at == now && begun.told == told
+            *at == wakes && begun.at == now && begun.input == input
         };
-        let branches = &self.all[span].branches;
-        branches
-            .iter()
-            .find(|branch| same(branch))
-            .map(|found| found.1)
+        let branch = here.branches.iter().find(same);
+        branch.map(|(_, branch)| (*branch, 0))
     }
 
-    fn write_branch(
+    /// Gives a bus an input for the first time, and records what it does.
+    fn record(
+        &mut self,
+        birth: &Birth,
+        (span, wakes): (usize, usize),
+        now: SimTime,
+        input: BusInput,
+    ) -> (usize, usize) {
+        if self.all[span].is_wake(wakes, now, input) {
+            self.record_wake(birth, span, now);
+            return (span, wakes + 1);
+        }
+        (self.record_branch(birth, (span, wakes), now, input), 0)
+    }
+
+    fn record_branch(
         &mut self,
         birth: &Birth,
         from: (usize, usize),
         at: SimTime,
-        told: Told,
+        input: BusInput,
     ) -> usize {
         let (parent, wakes) = from;
         let mut bus = self.bus(birth, parent, wakes);
         let mut effects = BusEffects::new();
-        let answer = told.tell(&mut bus, at, &mut effects);
+        let answer = bus.tell(at, input, &mut effects);
         let number = self.all.len();
         self.bytes += size_of::<Span>() + effects.len() * size_of::<(SimTime, BusEffect)>();
         let parent = &mut self.all[parent];
@@ -435,7 +366,7 @@ impl Spans {
         self.all.push(Span {
             from: Some(from),
             at,
-            told,
+            input,
             answer,
             ok: serving(&bus),
             at_once: effects.len(),
@@ -451,7 +382,7 @@ impl Spans {
     }
 
     /// Lets the bus at the end of a span do what is due now.
-    fn write_wake(&mut self, birth: &Birth, number: usize, now: SimTime) {
+    fn record_wake(&mut self, birth: &Birth, number: usize, now: SimTime) {
         let mut bus = self.bus(birth, number, self.all[number].wakes.len());
         let span = &mut self.all[number];
         let heard = span.effects.len();
@@ -501,7 +432,7 @@ impl Spans {
             done = 0;
             if let Some((next, _)) = way.last() {
                 let next = &self.all[*next];
-                let _ = next.told.tell(&mut bus, next.at, &mut heard);
+                let _ = bus.tell(next.at, next.input, &mut heard);
             }
         }
         bus

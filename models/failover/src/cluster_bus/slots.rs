@@ -2,7 +2,7 @@
 //!
 //! Rules E8, E9, P1 to P4. Sources: `clusterUpdateSlotsConfigWith`, `clusterSetMaster`,
 //! `clusterUpdateState` in `src/cluster.c`, Redis 7.0.15. Left out: slots that move between shards,
-//! and keys in lost slots (a primary that loses its slots becomes a replica and copies anew).
+//! and keys in lost slots (a primary that loses its slots becomes a replica and copies again).
 
 use super::effect::BusEffect;
 use super::ids::{Member, Shard};

@@ -13,8 +13,9 @@ use super::ids::Shard;
 /// The most primaries of one Redis Cluster: its authors recommend no more nodes than about that.
 pub const PRIMARIES_MAX: usize = 1000;
 
-/// The most members of one Redis Cluster here, primaries and replicas.
-pub const MEMBERS_MAX: usize = 4000;
+/// The most members of one Redis Cluster here, primaries and replicas. Each keeps a view of every
+/// other, so memory grows with the square: 2,000 take about 480 MiB.
+pub const MEMBERS_MAX: usize = 2000;
 
 /// What the bus remembers of the time before a trial must fit into the year that it was up.
 pub const NODE_TIMEOUT_MAX: SimDuration = SimDuration::from_days(7);

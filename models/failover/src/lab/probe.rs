@@ -12,8 +12,8 @@
 //!   hang:   write ……… ✗ 200 ms, ask │ write ……… ✗ 200 ms, ask │ …    │ write ✓   every 201 ms
 //! ```
 //!
-//! The client is the same for every kind of [`Deployment`]; they differ in whom it asks. It sees
-//! nothing but answers. Left out: failures by OOM, after which the real client asks nobody.
+//! The client is the same for every kind of [`Deployment`]; they differ in which nodes it asks. It
+//! sees nothing but answers. Left out: failures by OOM, after which the real client asks nobody.
 
 use rand::RngExt as _;
 use sim::{Rng, SimDuration, SimTime};
@@ -303,7 +303,7 @@ mod tests {
     const FAULT: SimTime = SimTime::from_nanos(1_000_000_000);
 
     /// Three servers. Server 0 owns the shard and is struck; from `moved_at` on server 1 owns it,
-    /// and whoever runs knows that.
+    /// and the caller knows that.
     struct Script {
         now: SimTime,
         fault: ProcessState,

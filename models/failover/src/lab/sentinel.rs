@@ -37,7 +37,7 @@ pub(super) struct SentinelLab {
 }
 
 impl SentinelLab {
-    /// Starts all Sentinels, waits until all know everybody, then kills those that shall be dead.
+    /// Starts all Sentinels, waits until all know everybody, then kills those that should be dead.
     pub(super) fn boot(
         setting: &SentinelSetting,
         rng: &mut Rng,

@@ -79,7 +79,7 @@ impl SentinelDrive {
     }
 
     /// A node's process changes, now; replicas of one that dies lose their stream, and copy again
-    /// when it starts anew.
+    /// when it restarts.
     pub fn process(&mut self, node: Node, process: Process) {
         let truth = self.group.node_truth(node);
         let gone = |process| matches!(process, Process::Dead | Process::Lost);

@@ -3,7 +3,7 @@
 //! It answers at once, each command by the state that the world gave it: at `maxmemory` all as
 //! ever, since only writes are refused; while it loads PING says so and SLAVEOF is refused; with a
 //! script or a password in the way not even INFO works. SLAVEOF changes its role on the spot and
-//! costs all of its clients their connections, the other Sentinels' too, so these connect anew.
+//! costs all of its clients their connections, the other Sentinels' too, so these reconnect.
 //!
 //! Sources: `processCommand` in `src/server.c`, the command flags in `src/commands/*.json`,
 //! `replicaofCommand` in `src/replication.c`, `clientCommand` in `src/networking.c`,

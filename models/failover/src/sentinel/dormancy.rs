@@ -1,9 +1,9 @@
 //! Sleeping while nothing happens, without changing what happens.
 //!
 //! Time is cut into stretches of 4 s, at boundaries drawn at random. At the end of a stretch in
-//! which the group has settled, everything that only says *when who last asked whom* is thrown away
-//! and made anew: each Sentinel's generator is re-seeded by the boundary's number, timers get new
-//! phases, ages of PINGs, INFOs and HELLOs are drawn evenly between zero and the longest that
+//! which the group has settled, everything that only says *when each last asked another* is thrown
+//! away and made again: each Sentinel's generator is re-seeded by the boundary's number, timers get
+//! new phases, ages of PINGs, INFOs and HELLOs are drawn evenly between zero and the longest that
 //! occurs, and the group runs from 3 s before the boundary up to it. So what happens after a
 //! boundary depends on that boundary alone, and a group that slept through the ones before is in
 //! the very same state as one that did not. A sleeping group costs nothing; one that is disturbed
@@ -11,7 +11,7 @@
 //!
 //! A group whose primary is down and cannot be replaced (no fit replica, or no majority) sleeps
 //! from one attempt to the next: it wakes by itself at the last boundary before the next start gate
-//! opens. When a group is settled is told in `settled`, how links are drawn anew in `relink`.
+//! opens. When a group is settled is told in `settled`, how links are drawn again in `relink`.
 //!
 //! Sentinels that were started together PING nearly together: each PING comes 1 s and the wait for
 //! a timer after the last one, 36 ms on average with a deviation of 21 ms, so it takes about ten

@@ -62,7 +62,7 @@ pub enum SentinelEffect {
     FailoverAborted { by: Sentinel, reason: Abort },
     /// `+convert-to-slave`: `by` tells a node that it is a replica after all.
     ConvertToReplica { by: Sentinel, node: Node },
-    /// `+fix-slave-config`: `by` tells a replica whom to copy.
+    /// `+fix-slave-config`: `by` tells a replica which node to copy.
     FixReplica { by: Sentinel, node: Node },
     /// `+reboot`: `by` sees that `node` has been restarted.
     Reboot { by: Sentinel, node: Node },

@@ -47,8 +47,8 @@ impl Watcher {
         ms + Ms::try_from(below(&mut self.rng, DESYNC_MAX_MS)).expect("below a second")
     }
 
-    /// Votes for `candidate` if no vote of this or a later epoch was given yet, and returns for
-    /// whom the last vote was.
+    /// Votes for `candidate` if no vote of this or a later epoch was given yet, and returns
+    /// the candidate of the last vote.
     pub(super) fn vote(
         &mut self,
         epoch: u64,
@@ -72,7 +72,7 @@ impl Watcher {
         self.leader
     }
 
-    /// Counts the votes of the current epoch, my own last: it goes to whoever leads so far.
+    /// Counts the votes of the current epoch, my own last: it goes to the leader so far.
     fn count_votes(&mut self, cx: &mut Cx) -> Option<Sentinel> {
         let mut counts: Vec<(Sentinel, usize)> = Vec::new();
         for peer in &self.peers {

@@ -169,7 +169,7 @@ fn connect(peer: Party, cx: &mut Cx) -> Option<Conn> {
 }
 
 impl Instance {
-    /// Rule S5: what is missing is connected anew, at most once a second, and a PING goes out.
+    /// Rule S5: what is missing is reconnected, at most once a second, and a PING goes out.
     pub(super) fn reconnect(&mut self, cx: &mut Cx) {
         let link = &mut self.link;
         if !link.disconnected || cx.ms - link.last_reconnect < PING_PERIOD_MS {

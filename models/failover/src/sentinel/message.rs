@@ -15,7 +15,7 @@
 use super::effect::{NodeRole, PingReply};
 use super::ids::{Node, Party, Sentinel};
 
-/// One connection: who opened it to whom, and a number that no other connection has.
+/// One connection: who opened it, who accepted it, and a number that no other connection has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnName {
     pub owner: Sentinel,

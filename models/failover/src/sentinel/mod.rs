@@ -69,7 +69,7 @@
 //! Left out, with the way it biases results: several primaries under one group (they share only
 //! PINGs between Sentinels); SENTINEL RESET, REMOVE and SET; notification scripts; processing time
 //! inside event loops (part of the latency); `maxclients` at the nodes (a Sentinel that must
-//! connect anew would hold a full node for down); clocks that are set while they run.
+//! reconnect would hold a full node for down); clocks that are set while they run.
 
 mod birth;
 mod connections;

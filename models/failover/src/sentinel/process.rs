@@ -3,7 +3,7 @@
 //! A hung Sentinel runs no timer; its kernel queues what arrives, which it reads first when it goes
 //! on, before the overdue timer puts it into tilt (rule S11). A restarted one remembers what
 //! `sentinel.conf` does: epochs, the primary, who else there is; not its opinions, its last attempt
-//! or whom it voted for. A data node that starts again has a new run id. Sources:
+//! or its last vote. A data node that starts again has a new run id. Sources:
 //! `sentinelHandleConfiguration`, `rewriteConfigSentinelOption`, `initSentinel` in
 //! `src/sentinel.c`, `aeProcessEvents` in `src/ae.c`, Redis 7.0.15.
 
@@ -16,7 +16,7 @@ use super::watcher::{Failover, Instance, Kind, Watcher};
 use super::{SentinelEffects, SentinelGroup};
 
 impl SentinelGroup {
-    /// Tells the truth about a data node from now on. From `Dead` or `Lost` it starts anew.
+    /// Tells the truth about a data node from now on. From `Dead` or `Lost` it restarts.
     pub fn set_node(
         &mut self,
         now: SimTime,
@@ -65,7 +65,7 @@ impl SentinelGroup {
         self.set_node(now, node, truth, out);
     }
 
-    /// Tells what a Sentinel's process does from now on. From `Dead` or `Lost` it starts anew.
+    /// Tells what a Sentinel's process does from now on. From `Dead` or `Lost` it restarts.
     pub fn set_sentinel(
         &mut self,
         now: SimTime,

@@ -1,4 +1,5 @@
-//! A settled Sentinel's links, drawn anew: when it last asked whom, over which connection.
+//! A settled Sentinel's links, drawn again: when it last asked each node, and over which
+//! connection.
 //!
 //! | the other end | connections | last PING, INFO, HELLO |
 //! | --- | --- | --- |
@@ -31,7 +32,7 @@ const LONG_MS: Ms = 100 * LINK_AGE_MIN_MS;
 const PENDING_PER_S: Ms = 30;
 
 impl SentinelGroup {
-    /// Draws anew all links of one Sentinel.
+    /// Draws all links again of one Sentinel.
     pub(super) fn relink(&mut self, sentinel: Sentinel) {
         let watcher = &self.watchers[sentinel.index()];
         let parties: Vec<Party> = watcher.instances().map(|instance| instance.id).collect();

@@ -1,4 +1,4 @@
-//! When a group has settled: nothing will change but the times at which who asked whom.
+//! When a group has settled: nothing will change but the times of the last messages.
 //!
 //! All running Sentinels name the same primary and know all others; each flag is what it will stay;
 //! every node that answers plays the role that they expect; no failover runs. Nodes and Sentinels

@@ -1,4 +1,4 @@
-//! When a Sentinel's timer runs: every 52 to 100 ms, drawn anew each time (rule S1).
+//! When a Sentinel's timer runs: every 52 to 100 ms, drawn again each time (rule S1).
 //!
 //! `sentinelTimer` runs in `serverCron`, and at its end sets the rate for the next time to 10 to 19
 //! a second at random, so that Sentinels which were started together do not ask for votes together.

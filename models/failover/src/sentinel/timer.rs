@@ -1,7 +1,7 @@
 //! A Sentinel's timer, and what it does with all that arrives between two of them.
 //!
 //! Every instance in turn, the primary first: connect, ask, then judge. So a decision taken here is
-//! acted upon in the same round, what others answer in the next one, 52 to 100 ms later: from the
+//! acted on in the same round, what others answer in the next one, 52 to 100 ms later: from the
 //! quorum to the promotion it takes three rounds. Rules S1 and S11.
 //!
 //! Sources: `sentinelTimer`, `sentinelHandleDictOfRedisInstances`, `sentinelHandleRedisInstance`,

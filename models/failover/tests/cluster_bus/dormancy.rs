@@ -80,6 +80,80 @@ fn a_bus_that_sleeps_and_one_that_does_not_say_the_same() {
     assert!(naps > 200, "the lazy bus slept at {naps} disturbances");
 }
 
+/// An hour of pauses, most of them too short to be noticed, some at once; and of a manual failover
+/// now and then, which wakes the bus.
+fn hour_of_pauses(seed: u64, eager: bool) -> (BusEffects, usize) {
+    let streams = Streams::for_trial(seed, 0);
+    let mut rng = streams.stream(Purpose(3), 0);
+    let key = streams.key(Purpose(4), 0);
+    let mut bus = ClusterBus::new(spec(3000), &layout(3, 1), key, SimTime::ZERO);
+    if eager {
+        bus.set_eager();
+    }
+    let (mut out, mut slept) = (BusEffects::new(), 0);
+    let mut turns = Vec::new();
+    for member in bus.members() {
+        let mut at = 0.0;
+        while at < 3600.0 {
+            at += 10_f64.powf(rng.random_range(0.0..2.0));
+            turns.push((at, member, Process::Hung));
+            at += 10_f64.powf(rng.random_range(-2.0..0.7));
+            turns.push((at, member, Process::Running));
+        }
+    }
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (at, member, process) in turns {
+        let now = SimTime::ZERO + SimDuration::from_secs_f64(at);
+        while let Some(due) = bus.next_at().filter(|due| *due <= now) {
+            bus.advance(due, &mut out);
+        }
+        slept += usize::from(bus.dormant());
+        bus.set_process(now, member, process, &mut out);
+        match rng.random_range(0..40) {
+            0 => {
+                let _ = bus.manual_failover(now, member, ManualFailover::Force, &mut out);
+            }
+            1 => bus.set_replication(now, member, 500, ReplicaLink::Up, &mut out),
+            _ => {}
+        }
+    }
+    (out, slept)
+}
+
+#[test]
+fn a_bus_that_sleeps_through_pauses_and_one_that_does_not_say_the_same() {
+    let (mut effects, mut naps) = (0, 0);
+    for seed in 0..16 {
+        let (lazy, slept) = hour_of_pauses(seed, false);
+        let (eager, _) = hour_of_pauses(seed, true);
+        assert_eq!(lazy, eager, "seed {seed}");
+        effects += lazy.len();
+        naps += slept;
+    }
+    assert!(effects > 500, "pauses are noticed: {effects} effects");
+    assert!(naps > 1_000, "the lazy bus slept at {naps} pauses");
+}
+
+#[test]
+fn a_pause_that_nobody_can_notice_wakes_nobody() {
+    let key = Streams::for_trial(1, 1).key(Purpose(4), 0);
+    let mut bus = ClusterBus::new(spec(15_000), &layout(3, 1), key, SimTime::ZERO);
+    let mut out = BusEffects::new();
+    let begins = SimTime::ZERO + SimDuration::from_days(1);
+    bus.set_process(begins, Member(0), Process::Hung, &mut out);
+    let noticed = begins + SimDuration::from_millis(7_500);
+    assert!(bus.dormant());
+    assert_eq!(bus.next_at(), Some(noticed));
+    let ends = noticed - SimDuration::from_millis(1);
+    bus.set_process(ends, Member(0), Process::Running, &mut out);
+    assert!(bus.dormant());
+    assert_eq!(bus.next_at(), None);
+    bus.set_process(ends, Member(0), Process::Hung, &mut out);
+    bus.advance(ends + SimDuration::from_mins(1), &mut out);
+    let failed = out.iter().any(|(_, e)| matches!(e, BusEffect::Fail { .. }));
+    assert!(failed, "a long pause is noticed: {out:?}");
+}
+
 #[test]
 fn a_healthy_cluster_sleeps() {
     let key = Streams::for_trial(1, 1).key(Purpose(4), 0);

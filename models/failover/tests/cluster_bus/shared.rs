@@ -8,22 +8,13 @@ use super::drive::{layout, spec};
 
 const WORLDS: u64 = 60;
 
-/// One thing that a design does to its cluster.
-#[derive(Clone, Copy)]
-enum Call {
-    Process(Member, Process),
-    Reachable(Member, Member, bool),
-    Replication(Member, u64, ReplicaLink),
-    Failover(Member),
-}
-
-type Script = Vec<(SimTime, Call)>;
+/// What one design tells its bus.
+type Script = Vec<(SimTime, BusInput)>;
 
 /// What a script is played on.
 trait Bus {
     fn next_at(&self) -> Option<SimTime>;
-    fn advance(&mut self, now: SimTime, out: &mut BusEffects);
-    fn tell(&mut self, now: SimTime, action: Call, out: &mut BusEffects) -> bool;
+    fn tell(&mut self, now: SimTime, input: BusInput, out: &mut BusEffects) -> bool;
     fn is_ok(&self, member: Member) -> bool;
 }
 
@@ -34,23 +25,8 @@ macro_rules! bus {
                 <$bus>::next_at(self)
             }
 
-            fn advance(&mut self, now: SimTime, out: &mut BusEffects) {
-                <$bus>::advance(self, now, out);
-            }
-
-            fn tell(&mut self, now: SimTime, action: Call, out: &mut BusEffects) -> bool {
-                match action {
-                    Call::Process(member, process) => self.set_process(now, member, process, out),
-                    Call::Reachable(a, b, is) => self.set_reachable(now, a, b, is, out),
-                    Call::Replication(member, offset, link) => {
-                        self.set_replication(now, member, offset, link, out);
-                    }
-                    Call::Failover(member) => {
-                        let force = ManualFailover::Force;
-                        return self.manual_failover(now, member, force, out).is_ok();
-                    }
-                }
-                true
+            fn tell(&mut self, now: SimTime, input: BusInput, out: &mut BusEffects) -> bool {
+                <$bus>::tell(self, now, input, out).is_ok()
             }
 
             fn is_ok(&self, member: Member) -> bool {
@@ -69,13 +45,13 @@ fn played(bus: &mut impl Bus, members: u16, script: &Script) -> Vec<String> {
     let mut out = BusEffects::new();
     for (at, action) in script {
         while let Some(next) = bus.next_at().filter(|next| next <= at) {
-            bus.advance(next, &mut out);
+            bus.tell(next, BusInput::Advance, &mut out);
             let ok: Vec<bool> = (0..members).map(|m| bus.is_ok(Member(m))).collect();
             heard.push(format!("{next} {ok:?} {:?}", std::mem::take(&mut out)));
         }
         // Some worlds call when nothing is due.
         if at.as_nanos() % 5 == 0 {
-            bus.advance(*at, &mut out);
+            bus.tell(*at, BusInput::Advance, &mut out);
         }
         let answer = bus.tell(*at, *action, &mut out);
         let ok: Vec<bool> = (0..members).map(|m| bus.is_ok(Member(m))).collect();
@@ -120,21 +96,21 @@ fn a_shared_bus_says_what_a_bus_of_its_own_says() {
     assert!(same > 100, "too few designs had anything in common: {same}");
 }
 
-fn action(members: u16, now: SimTime, rng: &mut sim::Rng) -> Call {
+fn action(members: u16, now: SimTime, rng: &mut sim::Rng) -> BusInput {
     let member = Member(rng.random_range(0..members));
     let other = Member(rng.random_range(0..members));
     match rng.random_range(0..8) {
         0..3 => {
             let states = [Process::Dead, Process::Hung, Process::Loading];
-            Call::Process(member, states[rng.random_range(0..3)])
+            BusInput::Process(member, states[rng.random_range(0..3)])
         }
-        3..5 => Call::Process(member, Process::Running),
-        5 => Call::Reachable(member, other, rng.random_range(0..2) == 0),
-        6 => Call::Replication(
+        3..5 => BusInput::Process(member, Process::Running),
+        5 => BusInput::Reachable(member, other, rng.random_range(0..2) == 0),
+        6 => BusInput::Replication(
             member,
             rng.random_range(0..3),
             ReplicaLink::Silent { since: now },
         ),
-        _failover => Call::Failover(member),
+        _failover => BusInput::ManualFailover(member, ManualFailover::Force),
     }
 }

@@ -35,7 +35,7 @@ fn without_a_fit_replica_it_is_tried_again_after_twice_the_timeout() {
     assert!(drive.count(aborted(Abort::NoGoodReplica)) >= 4);
     assert_eq!(promoted(&drive, start), None);
     for pair in tries.windows(2).filter(|p| p[1] - p[0] > 1_000.0) {
-        // 2 x 10 s, and up to a second at random, for whoever comes first.
+        // 2 x 10 s, and up to a second at random, for the first of them.
         let pause = pair[1] - pair[0];
         assert!((19_900.0..21_200.0).contains(&pause), "{tries:?}");
     }
