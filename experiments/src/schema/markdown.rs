@@ -1,6 +1,9 @@
 //! The keys of a scenario as a document: `experiments/scenarios/REFERENCE.md`.
 
-use models::spec::limits::{FAILED_MAX, TRIAL_EVENTS, TRIAL_MEMORY, TRIAL_TIME};
+use models::spec::limits::{
+    ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, FAILED_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX,
+    NODES_MAX, SOURCES_MAX, SYNC_MAX, TRIAL_EVENTS, TRIAL_MEMORY, TRIAL_TIME,
+};
 
 use super::keys::{Key, Kind, Shape};
 
@@ -49,7 +52,23 @@ pub fn reference(keys: &[Key]) -> String {
 fn limits() -> String {
     let events = TRIAL_EVENTS / 1_000_000;
     format!(
-        "## Limits of a trial
+        "## Limits of size
+
+`check` refuses a scenario that is larger than this; limits of single keys stand beside the keys.
+
+| what | at most |
+| --- | --- |
+| simulated time | {HORIZON_MAX} |
+| nodes of all clusters together | {NODES_MAX} |
+| of them with `cluster-bus`, where each keeps a view of every other | {BUS_MEMBERS_MAX} |
+| workloads and faults that add data, together | {SOURCES_MAX} |
+| visits, calls or new keys that are expected of one source | {ARRIVALS_MAX:e} |
+| bytes that one source is expected to add | {ADDED_MAX} |
+| probes and scrapes of all checks and alerts | {LOOKS_MAX:e} |
+| memory of a node, resizes included | {NODE_MEMORY_MAX} |
+| time that a full resync of all data would take | {SYNC_MAX} |
+
+## Limits of a trial
 
 | limit | unless set | option |
 | --- | --- | --- |

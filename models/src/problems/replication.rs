@@ -3,6 +3,7 @@
 use sim::SimDuration;
 
 use crate::findings::Findings;
+use crate::spec::limits::SYNC_MAX;
 use crate::world::WorldSpec;
 
 /// `repl-timeout`, `min-replicas-max-lag` and their like are whole seconds in Redis.
@@ -43,6 +44,7 @@ impl WorldSpec {
     }
 
     fn check_sync(&self, found: &mut Findings) {
+        let dataset: f64 = self.workloads.iter().map(|w| w.dataset.as_f64()).sum();
         let sync = &self.redis.sync;
         let cold = sync.cold_memory.map(|cold| cold.fill.get());
         found.unless(
@@ -58,13 +60,17 @@ impl WorldSpec {
             ("load_bytes", sync.load_bytes.get()),
             ("flush_keys", sync.flush_keys.get()),
             ("network", sync.network.get()),
-            ("cold_memory.fill", cold.unwrap_or(1.0)),
+            ("cold_memory.fill", cold.unwrap_or(f64::INFINITY)),
         ] {
+            let key = format!("redis.sync.{key}");
+            let wrong = "a full resync would never end";
+            found.unless(rate > 0.0, &key, wrong, "give a positive rate");
+            // A key takes a byte at least, so there are no more keys than bytes.
             found.unless(
-                rate > 0.0,
-                format!("redis.sync.{key}"),
-                "a full resync would never end",
-                "give a positive rate",
+                rate <= 0.0 || dataset / rate <= SYNC_MAX.as_secs_f64(),
+                &key,
+                &format!("a full resync could take longer than {SYNC_MAX}"),
+                "give a higher rate, or smaller datasets",
             );
         }
     }

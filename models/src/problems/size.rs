@@ -9,7 +9,7 @@ use crate::findings::Findings;
 use crate::spec::FailoverSpec;
 use crate::spec::limits::{
     ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX,
-    SOURCES_MAX, SYNC_MAX,
+    SOURCES_MAX,
 };
 use crate::spec::traffic::{BurstsSpec, TrafficSpec};
 use crate::world::WorldSpec;
@@ -32,7 +32,6 @@ impl WorldSpec {
         self.check_looks(found);
         self.check_arrivals(found);
         self.check_growth(found);
-        self.check_sync_time(found);
     }
 
     fn check_nodes(&self, found: &mut Findings) {
@@ -160,32 +159,6 @@ impl WorldSpec {
                 continue;
             };
             check_added(found, format!("fault[{i}].reference"), bytes / each, each);
-        }
-    }
-
-    /// A full resync of all that there is ends in this age.
-    fn check_sync_time(&self, found: &mut Findings) {
-        let dataset: f64 = self.workloads.iter().map(|w| w.dataset.as_f64()).sum();
-        let sync = &self.redis.sync;
-        let cold = sync
-            .cold_memory
-            .map_or(f64::INFINITY, |cold| cold.fill.get());
-        for (key, rate) in [
-            ("save_keys", sync.save_keys.get()),
-            ("save_bytes", sync.save_bytes.get()),
-            ("load_keys", sync.load_keys.get()),
-            ("load_bytes", sync.load_bytes.get()),
-            ("flush_keys", sync.flush_keys.get()),
-            ("network", sync.network.get()),
-            ("cold_memory.fill", cold),
-        ] {
-            // A key takes a byte at least, so there are no more keys than bytes.
-            found.unless(
-                rate <= 0.0 || dataset / rate <= SYNC_MAX.as_secs_f64(),
-                format!("redis.sync.{key}"),
-                &format!("a full resync could take longer than {SYNC_MAX}"),
-                "give a higher rate, or smaller datasets",
-            );
         }
     }
 }

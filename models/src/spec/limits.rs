@@ -6,6 +6,7 @@
 //! place. What follows from several keys together (nodes, events, arrivals) is bounded in
 //! `problems/size.rs`, by the constants below.
 
+use failover::cluster_bus;
 use sim::SimDuration;
 use sim::quantity::Bytes;
 
@@ -26,14 +27,13 @@ const fn limit(key: &'static str, most: u64, why: &'static str) -> Limit {
 
 /// Redis Cluster is not recommended beyond this many nodes, and its bus carries every node's state
 /// to every other.
-pub const PRIMARIES_MAX: u64 = 1_000;
+pub const PRIMARIES_MAX: u64 = cluster_bus::PRIMARIES_MAX as u64;
 
 /// The nodes of all clusters of a trial: as many as a Redis Cluster has slots.
 pub const NODES_MAX: u64 = 16_384;
 
-/// The members of all cluster buses of a trial: each keeps what it has heard of every other, so
-/// memory grows with the square.
-pub const BUS_MEMBERS_MAX: u64 = 2_000;
+/// The members of all cluster buses of a trial.
+pub const BUS_MEMBERS_MAX: u64 = cluster_bus::MEMBERS_MAX as u64;
 
 /// Cells of a layout: every one has services, clusters and signers of its own.
 pub const CELLS_MAX: u16 = 64;

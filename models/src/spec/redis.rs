@@ -125,8 +125,8 @@ pub struct RedisSpec {
     pub huge_page_copy: Option<SimDuration>,
     /// Interruption of clients when new nodes replace old ones as planned (`resize`, `autoscaler`).
     pub cut_over: SimDuration,
-    /// How long a supervisor takes to restart a killed process, whoever killed it. The process then
-    /// loads its data from disk at the rates of `sync`. People cannot start it sooner.
+    /// How long a supervisor takes to restart a killed process, no matter what killed it. The
+    /// process then loads its data from disk at the rates of `sync`. People cannot start it sooner.
     pub restart_delay: SimDuration,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
