@@ -1,12 +1,10 @@
 //! The real binary: what it prints, where it writes, how it ends.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{command, directory, outage, stderr, stdout};
+use crate::support::{command, directory, outage, stderr, stdout};
 
 /// Runs the small study and returns the bytes of every file, by name.
 fn files(place: &Path, extra: &[&str]) -> Vec<(String, Vec<u8>)> {

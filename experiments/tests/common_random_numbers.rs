@@ -24,7 +24,12 @@ fn trial_17_draws_the_same_under_every_design() {
     for (world, point) in study.worlds.iter().zip(&study.plan.points) {
         let told = run_trial(world, &Streams::for_trial(study.plan.seed, 17), &options).unwrap();
         assert!(!told.draws.is_empty(), "{} draws nothing", point.label);
-        for (name, value) in told.draws {
+        let visits = told.products.iter().map(|of| of.visits.to_string());
+        let arrivals = visits.chain([told.outcome.visits.to_string()]);
+        let arrivals = arrivals
+            .enumerate()
+            .map(|(i, n)| (format!("visits {i}"), n));
+        for (name, value) in told.draws.into_iter().chain(arrivals) {
             let first = met
                 .entry(name.clone())
                 .or_insert((value.clone(), point.label.clone()));

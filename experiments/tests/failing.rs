@@ -1,13 +1,11 @@
 //! Trials that fail, on the real binary: everything else is kept, and it is said what is missing.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::support::{CROWD, command, directory, outage, stderr, stdout};
 use serde_json::Value;
-use support::{CROWD, command, directory, outage, stderr, stdout};
 
 /// The small study, with trials that panic as `OUTAGE_TEST_PANIC` asks.
 fn study(place: &Path, panics: &str) -> Output {

@@ -1,13 +1,11 @@
 //! A four-trial study end to end: what it writes is kept, and reviewed when it changes.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p experiments --test golden` rewrites the kept files.
-
-mod support;
+//! `UPDATE_GOLDEN=1 cargo test -p experiments --test all golden` rewrites the kept files.
 
 use std::fs;
 use std::path::Path;
 
-use support::{directory, golden, outage, stderr, stdout};
+use crate::support::{directory, golden, outage, stderr, stdout};
 
 #[test]
 fn the_small_study_writes_what_it_wrote_before() {

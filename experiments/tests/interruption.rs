@@ -1,8 +1,4 @@
 //! Runs that are interrupted, killed, or in each other's way, on the real binary.
-#![cfg(unix)]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -10,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
 
+use crate::support::{CROWD, command, directory, outage, stderr};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{CROWD, command, directory, outage, stderr};
 
 /// Starts a study in `out`.
 fn start(place: &Path, arguments: &[&str]) -> Child {

@@ -12,17 +12,15 @@
 //!
 //! What the binary says is kept beside it as `.txt`.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{directory, golden, outage, stderr, stdout};
+use crate::support::{directory, golden, outage, stderr, stdout};
 
 #[test]
 fn every_mistake_is_reported_with_file_line_column_and_help() {
     let cases = cases();
-    assert!(cases.len() >= 20, "{} cases", cases.len());
+    assert!(cases.len() >= 80, "{} cases", cases.len());
     for case in cases {
         let place = directory();
         let checked = apply(&fs::read_to_string(&case).unwrap(), place.path());

@@ -134,7 +134,7 @@ fn processor_time() -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
-/// From here on [`peak_memory`] counts anew, where the system can do that.
+/// From here on [`peak_memory`] starts again at zero, where the system can do that.
 fn forget_peak_memory() {
     let _ = fs::write(Path::new("/proc/self/clear_refs"), "5");
 }

@@ -1,10 +1,9 @@
 //! Replays: which moments are chosen, what holds, and the command.
 
-mod support;
-
 use std::path::Path;
 use std::process::Output;
 
+use crate::support::{golden, outage, stderr, stdout};
 use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
 use experiments::forms::replay::Selector;
@@ -12,7 +11,6 @@ use experiments::replay::judge::{Line, blind, scripted};
 use experiments::replay::{Kind, Replay, built_in, trials};
 use models::moment::{Moment, MomentKind};
 use sim::{SimDuration, SimTime};
-use support::{golden, outage, stderr, stdout};
 
 const TEMPLATE: &str = include_str!("../scenarios/template/replay.toml");
 
@@ -245,7 +243,7 @@ fn every_scenario_with_a_replay_table_is_among_all() {
     });
     let with: Vec<&str> = with.map(|scenario| scenario.name).collect();
     assert_eq!(built_in(), with);
-    assert!(with.len() >= 9);
+    assert!(with.len() >= 10);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The documented keys are those that are read: built-in files against the schema, the reference
 //! against the code, the template as a user would run it.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{directory, golden, outage, stderr, stdout};
 use experiments::builtin::SCENARIOS;
 use experiments::document::Sources;
 use experiments::document::parse::parse;
@@ -15,7 +14,6 @@ use experiments::schema::keys::{self, Key, Shape};
 use experiments::schema::{file, markdown, whole};
 use models::WorldSpec;
 use serde_json::{Value, json};
-use support::{directory, golden, outage, stderr, stdout};
 
 /// A TOML text as JSON.
 fn json_of(text: &str) -> Value {

@@ -1,15 +1,13 @@
 //! Recorded series from files: found beside the document that names them, and part of the hash.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::directory;
 use experiments::builtin::STUDIES;
 use experiments::document::Sources;
 use experiments::scenario::read;
 use experiments::study::Study;
-use support::directory;
 
 /// A study in a folder of its own, of the small scenario beside it, with series in both folders.
 fn layout(place: &Path, in_base: &str, in_study: &str) -> Study {

@@ -1,11 +1,9 @@
 //! What a study says when there is little to say: no outage, nobody there, a handful of trials.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{directory, outage, stderr};
 use serde_json::Value;
-use support::{directory, outage, stderr};
 
 /// Runs the small study on the small scenario with some texts replaced; its `summary.json` and the
 /// chart of losses.

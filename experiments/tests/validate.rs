@@ -1,10 +1,9 @@
 //! `outage validate`: the real binary, and what the model is held to.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::{golden, outage, stderr, stdout};
 use experiments::progress::Bar;
 use experiments::stats::binomial::binomial_p;
 use experiments::stats::kolmogorov::two_sample;
@@ -16,7 +15,6 @@ use failover::lab::{
 };
 use serde_json::Value;
 use sim::{SimDuration, Streams};
-use support::{golden, outage, stderr, stdout};
 
 /// Two settings, three rows each; one row of the second did not fail over.
 const SMALL: &str = "\

@@ -1,11 +1,9 @@
 //! Alert rules against times worked out by hand, and how pages get lost and people get tired.
 
-mod support;
-
+use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, streams};
 use sim::{Dist, SimDuration, SimTime, Streams};
-use support::{small_world, trial};
 
 const TRIAL: u64 = 5;
 

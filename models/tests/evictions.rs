@@ -1,11 +1,9 @@
 //! What evictions cost, in whole trials: bytes that are written over the limit go, users are signed
 //! out, caches miss; a volatile policy that runs dry refuses writes.
 
-mod support;
-
+use crate::support::{lines, story_world, trial};
 use demand::answer::Cause;
 use models::{Mode, TrialResult};
-use support::{lines, story_world, trial};
 
 /// One shard of 1 GiB at 900 MiB with a log that never expires, which grows at `log` keys a second,
 /// and a cache, both of 10 KiB keys.

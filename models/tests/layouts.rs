@@ -1,11 +1,9 @@
 //! Layouts: memory and cost that add up, cells that fail alone, products that share.
 
-mod support;
-
+use crate::support::{small_world, story_world, trial};
 use models::moment::{Moment, MomentKind};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
-use support::{small_world, story_world, trial};
 
 const APART: [&str; 4] = [
     "{ kind = \"per-workload\", budget = \"equal-B\" }",
@@ -299,7 +297,7 @@ fn products_are_counted_apart_and_together() {
         assert_eq!(before.products, []);
         assert_eq!(
             result.products[0].visits, before.outcome.visits,
-            "nobody is dealt anew"
+            "nobody is dealt again"
         );
         assert_eq!(
             result.products[0].downtime_true_s,

@@ -1,12 +1,10 @@
 //! What people do: every action in a small world, for better and for worse; and the steps of the
 //! runbook, to the second.
 
-mod support;
-
+use crate::support::{lines, small_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 use sim::{SimDuration, SimTime};
-use support::{lines, small_world, trial};
 
 /// One step that begins as soon as its turn comes and takes a minute.
 fn step(action: &str) -> String {

@@ -1,11 +1,9 @@
 //! Queues in Redis: how fast a backlog fills it, and how long it takes to be worked off.
 
-mod support;
-
+use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 use sim::Bytes;
-use support::{small_world, trial};
 
 /// One shard of 1.5 GiB with some 900 MiB in it. From minute 60 on jobs of 10 KiB come in at 100 a
 /// second and are worked off at 150 / 40.
@@ -78,12 +76,12 @@ fn redis_is_full_when_the_rates_say_so_and_serves_as_soon_as_jobs_are_taken_out(
     let free = 1536.0 - 900.0 - 10.0 - 2.0 * 3600.0 * job;
     let expected = 60.0 + free / job / (FILLS + 2.0) / 60.0;
     assert!((full - expected).abs() < 0.2, "{full:.2} of {expected:.2}");
-    let mended = minute(&result, MomentKind::BacklogDrains);
-    assert!((mended - full - 25.0).abs() < 0.1, "{mended:.2}");
+    let restored = minute(&result, MomentKind::BacklogDrains);
+    assert!((restored - full - 25.0).abs() < 0.1, "{restored:.2}");
     let again = minute(&result, MomentKind::ServiceUp);
-    assert!(again - mended < 1.0, "{again:.2} after {mended:.2}");
+    assert!(again - restored < 1.0, "{again:.2} after {restored:.2}");
     let (took, filled) = (
-        minute(&result, MomentKind::BacklogDone) - mended,
+        minute(&result, MomentKind::BacklogDone) - restored,
         full - 60.0,
     );
     let expected = filled * FILLS / DRAINS;

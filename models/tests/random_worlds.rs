@@ -10,10 +10,9 @@
 //! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
 //! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
@@ -22,7 +21,6 @@ use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
 use sim::quantity::PerSec;
 use sim::{Purpose, Rng, Streams};
-use support::{small_world, trial};
 
 const WORLDS: u64 = 256;
 
@@ -68,7 +66,7 @@ fn check_elections(result: &TrialResult, seed: u64) {
     let mut winners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for (_, line) in &result.trace {
         if let Some(cluster) = line.strip_suffix(" cluster: larger nodes take over") {
-            // Nodes that take over begin to count anew.
+            // Nodes that take over start counting again.
             asked.retain(|node, _| cluster_of(node) != cluster);
             winners.retain(|(of, _), _| *of != cluster);
         }
@@ -150,7 +148,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 20] = [
+    let seen: [(&str, u64, Seen); 21] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
@@ -159,6 +157,7 @@ fn random_worlds_are_worth_looking_at() {
         ("one not yet", 3, |r| r.outcome.spool_left > 0),
         ("lost visits", 10, |r| r.outcome.lost > 0),
         ("an election", 10, |r| told(r, "asks for votes")),
+        ("its winner", 10, |r| told(r, ": promoted")),
         ("a full copy", 10, |r| told(r, "full resync begins")),
         ("a fork that blocks", 10, |r| told(r, "blocked by a fork")),
         ("a full disk", 10, |r| told(r, "disk full")),
@@ -178,7 +177,7 @@ fn random_worlds_are_worth_looking_at() {
         }),
         ("cut off", 10, |r| told(r, "subscribers are disconnected")),
     ];
-    let mut worlds = [0; 20];
+    let mut worlds = [0; 21];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {

@@ -1,12 +1,10 @@
 //! Replication in whole trials: what is lost, what is refused, and what never happens in any world.
 
-mod support;
-
+use crate::support::{lines, small_world, story_world, trial};
 use demand::answer::Cause;
 use models::{Mode, TrialResult};
 use rand::RngExt;
 use sim::{Purpose, Streams};
-use support::{lines, small_world, story_world, trial};
 
 fn said(result: &TrialResult, words: &str) -> usize {
     lines(result)
@@ -57,7 +55,7 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
         "{lost} of {expected}"
     );
     assert_eq!(said(&result, "its own writes diverged"), 1);
-    // When the network is mended makes no difference to what had been taken.
+    // When the partition ends makes no difference to what had been taken.
     let later = cut_off("55s", "hosts", "");
     assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);
 }

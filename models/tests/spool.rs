@@ -1,15 +1,13 @@
 //! The durable spool, in whole trials: what it takes is replayed to Redis at its rate, and nothing
 //! of it is lost.
 
-mod support;
-
+use crate::support::{small_world, trial};
 use models::TrialOutcome;
 use models::moment::MomentKind;
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult};
 use sim::quantity::PerSec;
 use sim::{SimDuration, SimTime};
-use support::{small_world, trial};
 
 /// One trial of the small world, whose spool replays `drain` writes a second.
 fn drained(drain: f64, number: u64, mode: Mode) -> TrialResult {

@@ -32,8 +32,10 @@ struct Story {
 
 #[test]
 fn every_story_is_told_as_kept() {
-    let stories = stories();
-    assert!(stories.len() >= 2, "{} stories", stories.len());
+    let stories = files("toml");
+    let traces = files("txt").len();
+    assert!(stories.len() == traces, "every story has its trace");
+    assert!(stories.len() >= 19, "{} stories", stories.len());
     for path in stories {
         let text = fs::read_to_string(&path).expect("a readable file");
         let story: Story =
@@ -45,12 +47,13 @@ fn every_story_is_told_as_kept() {
     }
 }
 
-fn stories() -> Vec<PathBuf> {
+/// Files of this kind in the directory of stories.
+fn files(extension: &str) -> Vec<PathBuf> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories");
     let entries = fs::read_dir(place).expect("a directory of stories");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
     let mut found: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
         .collect();
     found.sort();
     found

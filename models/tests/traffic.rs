@@ -1,13 +1,11 @@
 //! Rates that vary: counts against closed forms, laziness, and what designs have in common.
 
-mod support;
-
+use crate::support::{small_world, trial};
 use models::Mode;
 use models::WorldSpec;
 use models::spec::ClockSpec;
 use models::traffic::intensity;
 use sim::{ArrivalTree, Intensity, Purpose, SimDuration, SimTime, Streams};
-use support::{small_world, trial};
 
 /// Every way in which a rate varies, as keys of `[signers]`.
 const WAYS: [(&str, &str); 5] = [

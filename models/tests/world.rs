@@ -1,9 +1,7 @@
 //! Whole trials of a small world: laziness, common random numbers, and what must follow from what.
 
-mod support;
-
+use crate::support::{lines, small_world, trial};
 use models::Mode;
-use support::{lines, small_world, trial};
 
 /// Worlds that differ in who fails over, which limit bites, and how workloads are laid out.
 const VARIANTS: [&[(&str, &str)]; 7] = [

@@ -33,13 +33,6 @@ fn charts_are_what_they_were() {
 }
 
 #[test]
-fn a_chart_is_the_same_twice() {
-    for (_, chart) in samples::charts() {
-        assert_eq!(chart.to_svg().unwrap(), chart.to_svg().unwrap());
-    }
-}
-
-#[test]
 fn tables_are_what_they_were() {
     let table = samples::table();
     let narrow = TextOptions {

@@ -1,0 +1,25 @@
+//! Tests of the whole program and of what stands around it, in one binary: linking one takes less
+//! time than twenty.
+
+mod cli;
+mod common_random_numbers;
+mod docs;
+mod extension;
+mod failing;
+mod golden;
+mod incident;
+#[cfg(unix)]
+mod interruption;
+mod layers;
+mod limits;
+mod malformed;
+mod mutations;
+mod presets;
+mod replay;
+mod runbooks;
+mod schema;
+mod series;
+mod standing;
+mod support;
+mod tidy;
+mod validate;

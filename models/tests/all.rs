@@ -1,0 +1,17 @@
+//! Tests of whole worlds, in one binary: linking one takes less time than fourteen.
+
+mod alerts;
+mod capability_lab;
+mod evictions;
+mod full_sync_lab;
+mod layouts;
+mod memory_lab;
+mod people;
+mod queues;
+mod random_worlds;
+mod replication;
+mod spool;
+mod stories;
+mod support;
+mod traffic;
+mod world;
