@@ -256,8 +256,8 @@ fn machines_and_repairers() {
     let mut weights = vec![1.0_f64];
     for down in 1..=machines {
         let breaking = (machines - down + 1) as f64 * failure;
-        let mended = down.min(repairers) as f64 * repair;
-        weights.push(weights.last().unwrap() * breaking / mended);
+        let repaired = down.min(repairers) as f64 * repair;
+        weights.push(weights.last().unwrap() * breaking / repaired);
     }
     let total: f64 = weights.iter().sum();
     let mean = |value: fn(u64, u64) -> u64| {

@@ -123,7 +123,7 @@ impl Probe {
             Some(connection) => connection,
             None => Connection::open(self.target, TIMEOUT)?,
         };
-        // Kept only if it answered; the next attempt connects anew otherwise.
+        // Kept only if it answered; the next attempt reconnects otherwise.
         let answer = connection.call(command)?;
         self.connection = Some(connection);
         Ok(answer)

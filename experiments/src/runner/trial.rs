@@ -1,5 +1,5 @@
 //! One trial, within its limits and until it is stopped. A panic, a limit that is reached and an
-//! interruption all come back as a [`Failure`]: whoever runs many trials goes on with the next.
+//! interruption all come back as a [`Failure`]: so a run of many trials goes on with the next.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;

@@ -83,7 +83,7 @@ struct Backlog {
     at: SimTime,
     lasts: Option<SimDuration>,
     queue: QueueSpec,
-    /// The jobs that pile up while nobody mends it: what comes in beyond what is worked off.
+    /// The jobs that pile up until somebody fixes it: what comes in beyond what is worked off.
     tree: ArrivalTree,
 }
 

@@ -10,7 +10,7 @@
 //! What each step takes is drawn for the incident as a whole when it begins (`draws`); which step
 //! comes next follows from what people see (`runbook`); what an action does is not known here
 //! (`crate::runbook`). People who find, when they look, that all is well again stand down;
-//! whoever is at work is not paged again, but a page that names the cause shortens a diagnosis.
+//! a person at work is not paged again, but a page that names the cause shortens a diagnosis.
 //! Left out: several people at once, hand-overs, and actions undone.
 
 mod draws;

@@ -1,4 +1,5 @@
-//! Truth as capabilities: what a node in a given condition really does for whom.
+//! Truth as capabilities: what a node in a given condition really does for clients, replicas and
+//! peers.
 //!
 //! The table is the heart of every gray failure: the cheap observers ask for the left columns, the
 //! signers need the right one. It holds what was measured on Redis 7.0.15 (tests compare it with

@@ -87,7 +87,7 @@ impl Autoscaler {
         }
     }
 
-    /// Larger nodes have taken over, whoever brought them.
+    /// Larger nodes have taken over, no matter who ordered them.
     pub fn on_resized(&mut self, cx: &mut Cx) {
         self.plan = None;
         self.above_since = None;

@@ -48,7 +48,7 @@ impl Remedy for Params {
         found.unless(
             !self.read_only || !by_redis,
             format!("{key}.read_only"),
-            "Redis Cluster refuses such a configuration, and Sentinel would mend it",
+            "Redis Cluster refuses such a configuration, and Sentinel would undo it",
             "take it out, or set failover.kind to \"application\" or \"none\"",
         );
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Restart the servers of every service that fails: requests under way are lost, and their
-/// clients connect anew and learn who the primary is.
+/// clients reconnect and learn who the primary is.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {}

@@ -30,7 +30,7 @@ pub enum PendingOperation {
         /// By this plan.
         plan: u32,
     },
-    /// A process that starts anew.
+    /// A process that restarts.
     Start {
         /// Of this cluster.
         cluster: ClusterId,
@@ -83,7 +83,7 @@ impl Site<'_> {
         Begun::Nodes
     }
 
-    /// Orders it at a service, in every cell: whoever evaluates its requests reads it there.
+    /// Orders it at a service, in every cell: its demand reads it there.
     pub(super) fn control(&mut self, service: &str, control: Control) -> Effect {
         let services = self.system.services;
         let found = services.iter().position(|spec| spec.name == service);

@@ -1,9 +1,9 @@
 //! What has been drawn of the arrival trees of one trial, so that nothing is drawn twice.
 //!
 //! Every cell draws from a generator of its own name, so a cell that was drawn before may be looked
-//! up instead: the answer is the same to the last bit, whoever asked first. All trees of a trial
-//! share one cache, and so do the designs that meet this trial on one thread. Two trees of the same
-//! key, totals and shape are the same tree.
+//! up instead: the answer is the same to the last bit, no matter what asked first. All trees of a
+//! trial share one cache, and so do the designs that meet this trial on one thread. Two trees of
+//! the same key, totals and shape are the same tree.
 //!
 //! ```text
 //!   (tree, cell) ──► hash ──► [ slot | slot | slot | … ]     what was there before is overwritten
