@@ -105,3 +105,49 @@ fn two_trials_do_not_deny_and_claim_the_same() {
     );
     assert_eq!(chart.contains("No design is shown to lose fewer"), !shown);
 }
+
+#[test]
+fn a_design_that_loses_few_requests_and_much_data_is_said_to() {
+    let place = directory();
+    let path = place.path().join("small.toml");
+    let small = fs::read_to_string(&path).unwrap();
+    let (before, after) = small.split_once("[[fault]]").expect("the growth");
+    let (_, prices) = after.split_once("[price]").expect("prices");
+    let cut = "[[fault]]\nkind = \"partition\"\nworkload = \"log\"\n\
+               at = { kind = \"constant\", value = \"30min\" }\nlasts = \"2min\"\n\
+               hosts = [0]\nclients = \"hosts\"\n\n[price]";
+    let (services, others) = before.split_once("[[health_check]]").expect("a check");
+    let (_, people) = others.split_once("[people]").expect("people");
+    let before = format!("{services}[people]{people}");
+    let before = before
+        .replace("visits = \"2/s\"", "visits = \"30/s\"")
+        .replace("fullest_shard = \"40%\"", "fullest_shard = \"100%\"");
+    fs::write(&path, format!("{before}{cut}{prices}")).unwrap();
+    let study = "title = \"Guard\"\nscenario = \"small.toml\"\ntrials = 6\nseed = 7\n\
+                 [baseline]\nguard = \"on\"\n[[factor]]\nname = \"guard\"\n\
+                 [[factor.level]]\nname = \"on\"\nset = { redis = { replication = { min_replicas \
+                 = { to_write = 2, max_lag = \"1s\" } } } }\n[[factor.level]]\nname = \"off\"\n";
+    fs::write(place.path().join("study.toml"), study).unwrap();
+    let output = outage(place.path(), &["compare", "study.toml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("acked, lost"), "{table}");
+    let json = fs::read_to_string(place.path().join("out/summary.json")).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let mean = |design: usize, measure: &str| {
+        let value = &json["summary"]["designs"][design][measure]["mean"]["value"];
+        value.as_f64().unwrap()
+    };
+    assert!(
+        mean(1, "acked_lost") > mean(0, "acked_lost") + 50.0,
+        "{json}"
+    );
+    let told = sentences(&json);
+    assert!(
+        told[1].contains("acknowledged requests per trial are lost afterwards"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("But under off, "), "{told:?}");
+    let report = fs::read_to_string(place.path().join("out/report.html")).unwrap();
+    assert!(report.contains("acknowledged requests per trial are lost afterwards"));
+}

@@ -56,8 +56,14 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
         text.push_str(&format!("{at:<16}   {}   {line}\n", relative(*at, zero)));
     }
     let outcome = &told.outcome;
+    let gone = |count: u64, words: &str| match count {
+        0 => String::new(),
+        some => format!(", {some} {words}"),
+    };
+    let gone = gone(outcome.acked_lost, "acknowledged and then lost")
+        + &gone(outcome.signed_out, "users signed out");
     text.push_str(&format!(
-        "\n{} visits, {} blocked, {} lost; no request could succeed for {:.1} min; \
+        "\n{} visits, {} blocked, {} lost{gone}; no request could succeed for {:.1} min; \
          {} promotions, {} of them useless, {} false\n",
         outcome.visits,
         outcome.blocked,

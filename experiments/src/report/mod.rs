@@ -19,6 +19,7 @@
 mod blast_radius;
 mod components;
 mod cost;
+mod data_lost;
 mod effects;
 mod exceedance;
 mod heat;
@@ -49,6 +50,8 @@ pub struct Composed {
     /// `summary.json`.
     pub json: String,
     table: Table,
+    /// What the headings of the table mean.
+    legend: String,
     verdict: Vec<String>,
 }
 
@@ -111,6 +114,7 @@ pub fn compose(
     Ok(Composed {
         files,
         json,
+        legend: table::legend(rows),
         table,
         verdict,
     })
@@ -136,7 +140,7 @@ impl Composed {
         let mut text = self.table.to_text(&TextOptions { width, colour })?;
         text.push_str(&format!(
             "\n{}\n",
-            wrapped(" ", table::LEGEND, width.min(100))
+            wrapped(" ", &self.legend, width.min(100))
         ));
         for sentence in &self.verdict {
             text.push_str(&wrapped("-", sentence, width.min(100)));

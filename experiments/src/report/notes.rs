@@ -162,19 +162,27 @@ fn pairing_note(summary: &Summary) -> Option<String> {
             "All designs met the same trials. For the median design this hardly narrows the \
              difference to the baseline (correlation {correlation}; one paired trial is worth {} \
              unpaired ones): when a design loses next to nothing, the difference is as uncertain \
-             as the baseline's own loss, and the change in per cent is the certain figure. For \
-             similar designs a paired trial is worth up to {} unpaired ones.",
+             as the baseline's own loss, and the change in per cent is the certain figure.{}",
             paper.number(worth),
-            paper.number(most)
+            up_to(most, " For similar designs one paired trial is worth ")
         ),
         false => format!(
             "All designs met the same trials. The median correlation with the baseline is \
-             {correlation}, so one paired trial is worth {} unpaired ones, and up to {} for \
-             similar designs.",
+             {correlation}, so one paired trial is worth {} unpaired ones{}.",
             paper.number(worth),
-            paper.number(most)
+            up_to(most, ", and for similar designs ")
         ),
     })
+}
+
+/// What pairing is worth at the most, where that says anything: designs that hardly differ have no
+/// bound.
+fn up_to(most: f64, words: &str) -> String {
+    match most {
+        WORTH_LITTLE..1000.0 => format!("{words}up to {}", Format::Decimals(1).number(most)),
+        1000.0.. => format!("{words}more than 1,000"),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]

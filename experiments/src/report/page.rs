@@ -24,7 +24,7 @@ pub fn page(
         ("Baseline".to_owned(), manifest.points[0].label.clone()),
     ];
     for factor in &manifest.factors {
-        facts.push((format!("Factor {}", factor.name), factor.levels.join(", ")));
+        facts.push((format!("Factor {}", factor.name), factor.levels.join("; ")));
     }
     if manifest.interrupted {
         let asked = Format::Count.number(manifest.trials_asked as f64);
@@ -48,7 +48,10 @@ pub fn page(
     sections.push(
         Section::new(
             "All designs",
-            format!("{}. summary.csv has more columns.", super::table::LEGEND),
+            format!(
+                "{}. summary.csv has more columns.",
+                super::table::legend(context.rows)
+            ),
         )
         .with_table(table.clone()),
     );

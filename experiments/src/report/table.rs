@@ -2,44 +2,53 @@
 
 use output::{Cell, Column, Format, Table};
 
+use super::data_lost;
 use super::summary::{Design, Measured, Summary};
 use super::words::{change_words, count, drawn};
 use crate::rows::read::Rows;
 use crate::stats::Quantile;
 
 /// What the headings of [`table`] mean, for the line under it.
-pub const LEGEND: &str = "\
+pub fn legend(rows: &Rows) -> String {
+    format!("{LOST}{}{REST}", data_lost::legend(rows))
+}
+
+const LOST: &str = "\
 lost: requests lost per trial, mean (95 % interval), median and 95th percentile · change: of the \
-mean against the baseline, trial by trial (95 % intervals that hold for all designs together) · \
+mean against the baseline, trial by trial (95 % intervals that hold for all designs together) · ";
+const REST: &str = "\
 down: mean time in which no request could succeed · detect: median time from the start of an \
-outage to the first page or automatic action (share of trials that had both); 0 s: before the \
-outage · failovers: promotions per trial (useless, false) · a month: what the trials cost, \
-scaled to 730 hours; nodes that were enlarged in an incident are included, so a month without \
-one costs less";
+outage to the first page or automatic action (share of trials that had an outage and one of \
+them); 0 s: before the outage · failovers: promotions per trial (useless, false) · a month: what \
+the trials cost, scaled to 730 hours; nodes that were enlarged in an incident are included, so a \
+month without one costs less";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
-    let columns = vec![
+    let mut columns = vec![
         Column::text("design"),
         Column::number("lost", ""),
         Column::number("median", ""),
         Column::number("p95", ""),
         Column::number("change", ""),
+    ];
+    columns.extend(data_lost::columns(rows));
+    columns.extend([
         Column::number("down", ""),
         Column::number("detect", ""),
         Column::number("failovers", ""),
         Column::number("a month", ""),
-    ];
+    ]);
     let n = Format::Count.number(rows.trials() as f64);
     let title = format!("{} (n = {n} trials of each design)", rows.manifest.title);
     let mut table = Table::new(title, columns);
-    for design in &summary.designs {
-        table.push(row(rows, design));
+    for (point, design) in summary.designs.iter().enumerate() {
+        table.push(row(rows, point, design));
     }
     table
 }
 
-fn row(rows: &Rows, design: &Design) -> Vec<Cell> {
+fn row(rows: &Rows, point: usize, design: &Design) -> Vec<Cell> {
     let of = |name: &str| design.measured(name);
     let number = |value: Option<f64>, format| match value {
         Some(value) => Cell::number(value, format),
@@ -47,7 +56,7 @@ fn row(rows: &Rows, design: &Design) -> Vec<Cell> {
     };
     let mean = |name: &str| of(name).map(|measured| measured.mean.value);
     let lost = of("lost");
-    vec![
+    let mut row = vec![
         Cell::text(&design.label),
         lost.map_or(Cell::Empty, |lost| {
             Cell::estimate(drawn(&lost.mean), count(lost.mean.value))
@@ -55,11 +64,15 @@ fn row(rows: &Rows, design: &Design) -> Vec<Cell> {
         number(lost.map(|lost| lost.median.value), Format::Count),
         number(lost.map(|lost| lost.p95.value), Format::Count),
         change(rows, design),
+    ];
+    row.extend(data_lost::cells(rows, point));
+    row.extend([
         number(mean("downtime_true_s"), Format::Duration),
         detect(design),
         failovers(design).map_or(Cell::Empty, Cell::text),
         number(mean("cost_per_month_usd"), Format::Money('$')),
-    ]
+    ]);
+    row
 }
 
 /// Against the baseline, or why there is no comparison.

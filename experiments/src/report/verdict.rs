@@ -3,16 +3,17 @@
 
 use output::Format;
 
-use super::notes;
 use super::summary::{Against, Design, Effect, Share, Standing, Summary};
 use super::words::{change_words, count, less};
-use crate::forms::study::Amount;
+use super::{data_lost, notes};
+use crate::forms::study::{Amount, Statistic};
 use crate::rows::read::Rows;
-use crate::stats::Estimate;
+use crate::stats::{Estimate, P95_TRIALS_MIN};
 
 /// The sentences, the answer first.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let mut sentences = vec![first(rows, summary)];
+    sentences.extend(data_lost::sentences(rows, summary));
     sentences.extend(incomplete(rows));
     match summary.standing {
         Standing::BaselineIncomplete => {}
@@ -226,10 +227,12 @@ fn rivals(summary: &Summary) -> Option<String> {
     let together = Format::Percent(0).number(probability(best) + of_equals);
     let all = ranked(summary).count();
     let first = match equals.as_slice() {
-        [] => format!("With a probability of {together} it is the best of the {all} designs"),
+        [] => format!(
+            "With a probability of {together} it loses the fewest requests of the {all} designs"
+        ),
         equals => format!(
-            "{}, which cost{} no less, lose{} as little. With a probability of {together} they \
-             are together the best of the {all} designs",
+            "{}, which cost{} no less, lose{} as little. With a probability of {together} one of \
+             them loses the fewest requests of the {all} designs",
             labels(equals),
             if equals.len() == 1 { "s" } else { "" },
             if equals.len() == 1 { "s" } else { "" }
@@ -291,7 +294,10 @@ fn objectives(summary: &Summary) -> Vec<String> {
             amount(objective.at_most)
         );
         match cheapest {
-            None => format!("No design is shown to meet the objective: {goal}."),
+            None => format!(
+                "No design is shown to meet the objective: {goal}.{}",
+                undecided(summary, place)
+            ),
             Some(design) => format!(
                 "{} of {} designs meet the objective ({goal}). The cheapest is {} at {} a month.",
                 keeping.len(),
@@ -302,6 +308,30 @@ fn objectives(summary: &Summary) -> Vec<String> {
         }
     };
     places.map(sentence).collect()
+}
+
+/// Designs whose trials meet an objective, without being enough to show it.
+fn undecided(summary: &Summary, place: usize) -> String {
+    let within = |design: &&Design| {
+        let judged = &design.objectives[place];
+        let bound = judged.objective.at_most.value();
+        judged.kept.is_none() && judged.value.is_some_and(|value| value <= bound)
+    };
+    let within: Vec<&Design> = ranked(summary).filter(within).collect();
+    let Some(first) = within.first() else {
+        return String::new();
+    };
+    let few = match first.objectives[place].objective.statistic {
+        Statistic::P95 if first.trials < P95_TRIALS_MIN => {
+            format!(": the 95th percentile needs {P95_TRIALS_MIN}")
+        }
+        _ => String::new(),
+    };
+    format!(
+        " In the {} trials of {} it is met, but these are too few for 95 % confidence{few}.",
+        first.trials,
+        some(&within.iter().map(|d| d.label.clone()).collect::<Vec<_>>())
+    )
 }
 
 fn amount(amount: Amount) -> String {

@@ -19,7 +19,7 @@ pub mod paired;
 pub mod quantile;
 
 pub use estimate::{Estimate, amount, mean};
-pub use quantile::{Quantile, quantile};
+pub use quantile::{P95_TRIALS_MIN, Quantile, quantile};
 
 #[cfg(test)]
 mod coverage;

@@ -20,6 +20,9 @@ pub struct Quantile {
     pub n: usize,
 }
 
+/// The 95th percentile has a 95 % interval from so many values on.
+pub const P95_TRIALS_MIN: usize = 72;
+
 /// The `share` quantile. `None` for no values.
 pub fn quantile(values: &[f64], share: f64, level: f64) -> Option<Quantile> {
     if values.is_empty() {
@@ -89,8 +92,8 @@ mod tests {
         assert_eq!(enclosing_ranks(500, 0.5, 0.95), Some((228, 273)));
         assert_eq!(enclosing_ranks(500, 0.95, 0.95), Some((465, 485)));
         assert_eq!(enclosing_ranks(100, 0.95, 0.95), Some((90, 100)));
-        assert_eq!(enclosing_ranks(72, 0.95, 0.95), Some((64, 72)));
-        assert_eq!(enclosing_ranks(71, 0.95, 0.95), None);
+        assert_eq!(enclosing_ranks(P95_TRIALS_MIN, 0.95, 0.95), Some((64, 72)));
+        assert_eq!(enclosing_ranks(P95_TRIALS_MIN - 1, 0.95, 0.95), None);
         assert_eq!(enclosing_ranks(5, 0.5, 0.95), None);
         assert_eq!(enclosing_ranks(6, 0.5, 0.95), Some((1, 6)));
     }
