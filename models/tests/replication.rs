@@ -244,6 +244,49 @@ fn nothing_is_lost_if_clients_are_with_the_majority_or_the_cut_is_short() {
 }
 
 #[test]
+fn a_stream_that_was_silent_for_its_timeout_is_given_up_although_the_cut_has_healed() {
+    // The kernel repeats what it could not send after 51.0 and 102.2 s: a cut that heals between
+    // the two leaves the stream silent. The timeout is 60 s, and a cron looks once a second (R4).
+    for (lasts, given_up) in [("50s", false), ("52s", true), ("58s", true), ("75s", true)] {
+        let story = format!(
+            r#"
+            horizon = "6min"
+            [[fault]]
+            kind = "partition"
+            workload = "log"
+            at = {{ kind = "constant", value = "1min" }}
+            lasts = "{lasts}"
+            hosts = [2]
+            clients = "others"
+            "#
+        );
+        let result = trial(&story_world(&story), 0, Mode::Lazy);
+        let times = |words: &str| {
+            let told = result.trace.iter().filter(|(_, line)| line.contains(words));
+            let times = told.map(|(at, _)| at.as_secs_f64() - 60.0);
+            times.collect::<Vec<f64>>()
+        };
+        let (ends, goes_on) = (times("its stream is given up"), times("its stream goes on"));
+        assert_eq!(
+            ends.len(),
+            usize::from(given_up),
+            "{lasts}: {:?}",
+            result.trace
+        );
+        assert_eq!(goes_on.len(), usize::from(!given_up), "{lasts}");
+        assert!(
+            ends.iter().all(|at| (60.0..62.5).contains(at)),
+            "{lasts}: {ends:?}"
+        );
+        let asks = times("resync").into_iter().next();
+        assert!(
+            !given_up || asks.is_some_and(|at| at >= 60.0),
+            "{lasts}: {asks:?}"
+        );
+    }
+}
+
+#[test]
 fn min_replicas_bounds_the_loss_and_no_detector_sees_it() {
     let rule = r#"redis.replication.min_replicas = { to_write = 1, max_lag = "1s" }"#;
     let (free, bound) = (cut_off("40s", "hosts", ""), cut_off("40s", "hosts", rule));

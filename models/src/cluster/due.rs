@@ -56,14 +56,20 @@ impl Cluster {
         match self.replication[replica].link {
             Link::None | Link::Streaming => None,
             Link::Down {
-                reconnects_at: Some(at),
+                closed_at: Some(_),
+                reconnects_at,
                 ..
-            } => Some((at, Due::Rejoin)),
+            } => reconnects_at.map(|at| (at, Due::Rejoin)),
             Link::Down {
-                closed_at: Some(_), ..
-            } => None,
-            Link::Down { since, lagging, .. } => {
-                self.reconnect_due(replica, primary, since, lagging, now)
+                since,
+                lagging,
+                reconnects_at,
+                ..
+            } => {
+                // A cut that heals leaves the stream silent until the kernel repeats a packet.
+                let rejoins = reconnects_at.map(|at| (at, Due::Rejoin));
+                let before = self.reconnect_due(replica, primary, since, lagging, now);
+                rejoins.into_iter().chain(before).min_by_key(|(at, _)| *at)
             }
             Link::Waiting { .. } => self.fork_due(primary, now).map(|at| (at, Due::Fork)),
             Link::Receiving(Copying {

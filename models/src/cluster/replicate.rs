@@ -297,6 +297,7 @@ impl Cluster {
                     replica,
                     link: down,
                 },
+                Consequence::Reconsider(replica),
             ]);
         }
     }
