@@ -59,6 +59,14 @@ fn split_unit(text: &str) -> (&str, &str) {
     (number, unit.trim())
 }
 
+/// Is there a number? If not, that is what is wrong, whatever the unit.
+fn begins_with_number(number: &str) -> Result<(), &'static str> {
+    match number.is_empty() {
+        true => Err("it does not begin with a number"),
+        false => Ok(()),
+    }
+}
+
 /// Reads a number that is finite and not negative.
 fn parse_number(number: &str) -> Result<f64, &'static str> {
     let value: f64 = number.parse().map_err(|_| "the number cannot be read")?;

@@ -258,46 +258,79 @@ const UNITS: [(&str, u64); 7] = [
 
 /// Why a text is not a duration; the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is not a duration: {reason}; write a number and a unit (ns, us, ms, s, min, h, d), \
-     such as \"500ms\" or \"1.5h\""
-)]
+#[error("`{text}` is not a duration: {reason}; {}", instead(.text))]
 pub struct ParseDurationError {
     text: String,
     reason: &'static str,
+}
+
+/// What to write instead: the sum, if there are several numbers that each have a unit.
+fn instead(text: &str) -> String {
+    match sum(text) {
+        Some(sum) => format!("write the sum, \"{sum}\""),
+        None => "write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \
+                 \"1.5h\""
+            .to_owned(),
+    }
+}
+
+/// What `31min20s` adds up to; `None` if it is no such text, or adds up to too much.
+fn sum(text: &str) -> Option<SimDuration> {
+    let mut sum = 0_u64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let unit_at = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let is_unit = |c: char| c.is_ascii_alphabetic();
+        let end = rest[unit_at..].find(|c| !is_unit(c));
+        let end = end.map_or(rest.len(), |length| unit_at + length);
+        sum = sum.checked_add(parse_one(&rest[..end]).ok()?.0)?;
+        rest = &rest[end..];
+    }
+    Some(SimDuration(sum))
 }
 
 impl FromStr for SimDuration {
     type Err = ParseDurationError;
 
     fn from_str(text: &str) -> Result<SimDuration, ParseDurationError> {
-        let fail = |reason| ParseDurationError {
+        parse_one(text).map_err(|reason| ParseDurationError {
             text: text.to_owned(),
-            reason,
-        };
-        let trimmed = text.trim();
-        let split = trimmed
-            .find(|c: char| c.is_ascii_alphabetic())
-            .ok_or_else(|| fail("the unit is missing"))?;
-        let (number, unit) = trimmed.split_at(split);
-        let number: f64 = number
-            .trim()
-            .parse()
-            .map_err(|_| fail("the number cannot be read"))?;
-        let nanos = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, nanos)| *nanos)
-            .ok_or_else(|| fail("the unit is not known"))?;
-        let exact = number * nanos as f64;
-        if number.is_sign_negative() && number != 0.0 {
-            return Err(fail("it must not be negative"));
-        }
-        if !exact.is_finite() || exact >= u64::MAX as f64 {
-            return Err(fail("it is longer than 584 years"));
-        }
-        Ok(SimDuration(exact.round() as u64))
+            reason: match sum(text) {
+                Some(_) => "one number with one unit is expected",
+                None => reason,
+            },
+        })
     }
+}
+
+/// One number with one unit, or why it is not.
+fn parse_one(text: &str) -> Result<SimDuration, &'static str> {
+    let trimmed = text.trim();
+    let split = trimmed
+        .find(|c: char| c.is_ascii_alphabetic())
+        .ok_or("the unit is missing")?;
+    let (number, unit) = trimmed.split_at(split);
+    let number = number.trim();
+    if number.is_empty() {
+        return Err("it does not begin with a number");
+    }
+    let number: f64 = number.parse().map_err(|_| "the number cannot be read")?;
+    let nanos = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .map(|(_, nanos)| *nanos)
+        .ok_or("the unit is not known")?;
+    let exact = number * nanos as f64;
+    if number.is_sign_negative() && number != 0.0 {
+        return Err("it must not be negative");
+    }
+    if !exact.is_finite() || exact >= u64::MAX as f64 {
+        return Err("it is longer than 584 years");
+    }
+    Ok(SimDuration(exact.round() as u64))
 }
 
 impl fmt::Display for SimDuration {
@@ -386,7 +419,17 @@ mod tests {
              s, min, h, d), such as \"500ms\" or \"1.5h\""
         );
         assert!(message("5 weeks").contains("the unit is not known"));
-        assert!(message("s").contains("the number cannot be read"));
+        assert_eq!(
+            message("31min20s"),
+            "`31min20s` is not a duration: one number with one unit is expected; write the sum, \
+             \"1880s\""
+        );
+        assert!(message("1h 30min").contains("write the sum, \"1.5h\""));
+        assert!(message("1h30").contains("the unit is not known"));
+        assert!(message("1 5s").contains("the number cannot be read"));
+        assert!(message("").contains("the unit is missing"));
+        assert!(message("s").contains("it does not begin with a number"));
+        assert!(message(".s").contains("the number cannot be read"));
         assert!(message("-1s").contains("it must not be negative"));
         assert!(message("300000d").contains("it is longer than 584 years"));
     }

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Factor, Grammar, ParseQuantityError, from_text, split_unit};
+use super::{Factor, Grammar, ParseQuantityError, begins_with_number, from_text, split_unit};
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,7 +168,8 @@ impl FromStr for Bytes {
 
     fn from_str(text: &str) -> Result<Bytes, ParseQuantityError> {
         let (number, unit) = split_unit(text);
-        unit_bytes(unit)
+        begins_with_number(number)
+            .and_then(|()| unit_bytes(unit))
             .and_then(|unit| exact_multiple(number, unit))
             .map(Bytes)
             .map_err(|reason| GRAMMAR.error(text, reason))
@@ -267,7 +268,7 @@ mod tests {
         assert!(message("64mb").contains("the unit is not known (MiB counts in 1,024s"));
         assert!(message("-1MiB").contains("must not be negative"));
         assert!(message("1e3MiB").contains("the unit is not known"));
-        assert!(message("GiB").contains("the number cannot be read"));
+        assert!(message("GiB").contains("it does not begin with a number"));
         assert!(message("1.2.3GiB").contains("the number cannot be read"));
         assert!(message("17000000TiB").contains("larger than 16 EiB"));
     }

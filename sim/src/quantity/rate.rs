@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bytes::{self, unit_bytes};
 use super::{Factor, Grammar, ParseQuantityError, from_text};
-use super::{parse_number, round_to_12_digits, split_unit};
+use super::{begins_with_number, parse_number, round_to_12_digits, split_unit};
 use crate::time::SimDuration;
 
 /// How often something happens, in events per second: finite and not negative.
@@ -118,6 +118,7 @@ impl FromStr for PerSec {
     fn from_str(text: &str) -> Result<PerSec, ParseQuantityError> {
         let (number, unit) = split_unit(text);
         let read = || {
+            begins_with_number(number)?;
             let period = unit
                 .strip_prefix('/')
                 .ok_or("the slash and the period are missing")?;
@@ -134,6 +135,7 @@ impl FromStr for BytesPerSec {
     fn from_str(text: &str) -> Result<BytesPerSec, ParseQuantityError> {
         let (number, unit) = split_unit(text);
         let read = || {
+            begins_with_number(number)?;
             let (size, period) = unit
                 .split_once('/')
                 .ok_or("the slash and the period are missing")?;
@@ -235,7 +237,7 @@ mod tests {
         );
         assert!(message("120/w").contains("is not s, min, h or d"));
         assert!(message("-1/s").contains("must not be negative"));
-        assert!(message("NaN/s").contains("the slash and the period are missing"));
+        assert!(message("NaN/s").contains("it does not begin with a number"));
         let message = |text: &str| text.parse::<BytesPerSec>().unwrap_err().to_string();
         assert!(message("5MiB").contains("the slash and the period are missing"));
         assert!(message("5/s").contains("the unit is missing"));

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Grammar, ParseQuantityError, from_text, parse_number, split_unit};
+use super::{Grammar, ParseQuantityError, begins_with_number, from_text, parse_number, split_unit};
 
 /// A probability or share: at least 0 and at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -66,6 +66,7 @@ impl FromStr for Probability {
     fn from_str(text: &str) -> Result<Probability, ParseQuantityError> {
         let (number, unit) = split_unit(text);
         let read = || {
+            begins_with_number(number)?;
             if unit != "%" {
                 return Err("the percent sign is missing");
             }
@@ -87,6 +88,7 @@ impl FromStr for Factor {
     fn from_str(text: &str) -> Result<Factor, ParseQuantityError> {
         let (number, unit) = split_unit(text);
         let read = || {
+            begins_with_number(number)?;
             if unit != "x" {
                 return Err("the x is missing");
             }
@@ -173,9 +175,10 @@ mod tests {
         );
         assert!(message("101%").contains("it lies above 100%"));
         assert!(message("-1%").contains("it must not be negative"));
-        assert!(message("%").contains("the number cannot be read"));
+        assert!(message("%").contains("it does not begin with a number"));
         let message = |text: &str| text.parse::<Factor>().unwrap_err().to_string();
         assert!(message("2").contains("the x is missing"));
+        assert!(message("nanx").contains("it does not begin with a number"));
         assert!(message("0x").contains("it must be above 0"));
         assert!(message("-2x").contains("it must not be negative"));
     }
