@@ -252,6 +252,57 @@ fn check_and_list_say_what_there_is() {
 }
 
 #[test]
+fn a_check_notes_what_may_not_be_meant() {
+    let place = directory();
+    let small = fs::read_to_string(place.path().join("small.toml")).unwrap();
+    let noted = |changes: &[(&str, &str)], added: &str| {
+        let mut text = small.clone();
+        for (old, new) in changes {
+            assert!(text.contains(old), "{old}");
+            text = text.replace(old, new);
+        }
+        fs::write(place.path().join("mine.toml"), text + added).unwrap();
+        let checked = outage(place.path(), &["check", "mine.toml"]);
+        assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+        stdout(&checked)
+    };
+    assert!(!noted(&[], "").contains("note: "));
+    let hang = |at: &str, lasts: &str| {
+        let at = format!("at = {{ kind = \"constant\", value = \"{at}\" }}");
+        format!("[[fault]]\nkind = \"hang\"\nworkload = \"log\"\n{at}\nlasts = \"{lasts}\"\n")
+    };
+    let cut = |at: &str| {
+        let rest = "lasts = \"1min\"\nhosts = [0]\nclients = \"others\"";
+        format!("[[fault]]\nkind = \"partition\"\nworkload = \"log\"\nat = {at}\n{rest}\n")
+    };
+    let any = "{ kind = \"uniform\", min = \"1h\", max = \"2h\" }";
+    let limited = "swap = true\nmaxmemory = \"30%\"";
+    let cases = [
+        (
+            noted(&[], &hang("9h", "1min")),
+            "fault[1] (hang) begins at 9h",
+        ),
+        (noted(&[], &hang("1h", "9h")), "fault[1] (hang) ends at 10h"),
+        (
+            noted(&[], &[cut(any), cut(any)].concat()),
+            "fault[1] and fault[2] may partition",
+        ),
+        (
+            noted(&[("hosts = 9", "hosts = 3")], ""),
+            "host 0 carries 3 of 3 primaries",
+        ),
+        (
+            noted(&[("swap = true", limited)], ""),
+            "with noeviction it refuses writes",
+        ),
+    ];
+    for (checked, note) in cases {
+        assert!(checked.contains(note), "{note}: {checked}");
+        assert_eq!(checked.matches("note: ").count(), 1, "{checked}");
+    }
+}
+
+#[test]
 fn a_trace_tells_the_same_trial_every_time() {
     let place = directory();
     let tell = |arguments: &[&str]| {

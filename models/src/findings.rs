@@ -15,7 +15,7 @@ pub struct Problem {
 
 /// Keys whose value must fit those of others, each without its places in arrays. If one of these is
 /// wrong, the user may have written any of them.
-const TOGETHER: [(&str, &[&str]); 20] = [
+const TOGETHER: [(&str, &[&str]); 22] = [
     ("redis.hosts", &["redis.replicas"]),
     ("redis.shards", &["redis.replicas", "layout"]),
     ("redis.system_reserve", &["redis.node_memory"]),
@@ -36,6 +36,11 @@ const TOGETHER: [(&str, &[&str]); 20] = [
         &["redis.replicas"],
     ),
     ("redis.pubsub.maxmemory_clients", &["redis.maxmemory"]),
+    ("failover.quorum", &["failover.sentinels"]),
+    (
+        "failover.latency",
+        &["failover.down_after", "failover.node_timeout"],
+    ),
     ("workload.dataset", &["layout"]),
     ("service.wait.replicas", &["redis.replicas"]),
     ("service.spool", &["health_check"]),
@@ -68,11 +73,38 @@ impl Problem {
     }
 }
 
+/// `1 replica`, `2 replicas`.
+pub fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(count.into()))
+}
+
+/// A number with a comma between each three digits, from five digits on.
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    if digits.len() <= 4 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Collects findings, so that a user fixes them in one go and not one a run.
 #[derive(Default)]
 pub struct Findings(Vec<Problem>);
 
 impl Findings {
+    /// Has nothing been found yet?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them, in the order in which they were found.
     pub fn all(self) -> Vec<Problem> {
         self.0

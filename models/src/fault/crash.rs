@@ -18,12 +18,20 @@ impl FaultKind for Params {
         "crash"
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: None,
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, (&self.workload, &self.at), system, found);
+        check_target(key, &self.target(), system, found);
     }
 }
 

@@ -38,6 +38,14 @@ impl FaultKind for Params {
         Some((bytes, self.value_size.as_f64().max(1.0)))
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: None,
+            at: &self.starts,
+            lasts: None,
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let system = draw.system;
         let starts = SimTime::ZERO + self.starts.sample(&mut draw.rng);

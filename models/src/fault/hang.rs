@@ -20,12 +20,20 @@ impl FaultKind for Params {
         "hang"
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: Some(self.lasts),
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, (&self.workload, &self.at), system, found);
+        check_target(key, &self.target(), system, found);
     }
 }
 
@@ -51,5 +59,6 @@ mod tests {
         let hang = "kind = 'hang'\nlasts = '3min'";
         let seen = strike(hang, "hang of 3min").seen(NodeId::from_index(0));
         assert_eq!((seen.tcp, seen.ping), (Reply::Fine, Reply::Silence));
+        assert_eq!(wrong(&hang.replace("3min", "0s")), ["fault.lasts"]);
     }
 }

@@ -10,8 +10,8 @@ use crate::ids::{HostId, Id};
 pub struct Params {
     /// The name of a workload: its cluster is hit.
     workload: String,
-    /// The host, counted from 0. Nodes are placed round robin, shard by shard, primaries first:
-    /// host 0 carries the primary of the first and fullest shard.
+    /// The host, counted from 0; `redis.hosts` says which nodes stand on which host. Host 0 carries
+    /// the primary of the first and fullest shard.
     host: u16,
     /// When it is gone, from the trial's start.
     at: Dist,
@@ -24,18 +24,21 @@ impl FaultKind for Params {
         "host-loss"
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: Some(self.lasts),
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, (&self.workload, &self.at), system, found);
-        found.unless(
-            self.host < system.redis.hosts,
-            format!("{key}.host"),
-            "a cluster has no such host",
-            "give a number from 0 to `redis.hosts` less one",
-        );
+        check_target(key, &self.target(), system, found);
+        check_host(format!("{key}.host"), self.host, system, found);
     }
 }
 

@@ -82,11 +82,29 @@ pub trait FaultKind {
         None
     }
 
+    /// Is another of its kind dropped that strikes the same cluster while this one lasts?
+    fn is_single(&self) -> bool {
+        false
+    }
+
+    /// What its keys say about where and when it strikes.
+    fn target(&self) -> Target<'_>;
+
     /// What it is in one trial.
     fn draw(&self, draw: &mut Draw) -> Drawn;
 
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings);
+}
+
+/// Where and when a fault strikes, as it stands in a scenario.
+pub struct Target<'a> {
+    /// The workload whose cluster is hit, if it is not drawn.
+    pub workload: Option<&'a str>,
+    /// When it begins.
+    pub at: &'a Dist,
+    /// How long it lasts; `None` if no key says so.
+    pub lasts: Option<SimDuration>,
 }
 
 /// What a fault is drawn from.
@@ -222,14 +240,29 @@ impl Draw<'_> {
     }
 }
 
-/// A fault hits the cluster of a workload that exists, at an instant that can be drawn.
-fn check_target(
-    key: &str,
-    (workload, at): (&str, &Dist),
-    system: &SystemSpec,
-    found: &mut Findings,
-) {
-    found.dist(format!("{key}.at"), at);
-    let known = system.workload_names();
-    found.known(format!("{key}.workload"), "workload", workload, &known);
+/// A fault hits the cluster of a workload that exists, at an instant that can be drawn, and lasts.
+fn check_target(key: &str, target: &Target, system: &SystemSpec, found: &mut Findings) {
+    found.dist(format!("{key}.at"), target.at);
+    if let Some(workload) = target.workload {
+        let known = system.workload_names();
+        found.known(format!("{key}.workload"), "workload", workload, &known);
+    }
+    found.unless(
+        target.lasts != Some(SimDuration::ZERO),
+        format!("{key}.lasts"),
+        "a fault of no length changes nothing",
+        "give a positive duration such as \"30s\"",
+    );
+}
+
+/// Can this host be lost or cut off? Not asked of a cluster whose hosts are too few anyway: that is
+/// reported at `redis.hosts`.
+fn check_host(key: String, host: u16, system: &SystemSpec, found: &mut Findings) {
+    let count = system.redis.hosts;
+    found.unless(
+        host < count || count <= system.redis.replicas,
+        key,
+        &format!("there is no host {host}: `redis.hosts` is {count}, and they are counted from 0"),
+        &format!("give a number from 0 to {}", count.saturating_sub(1)),
+    );
 }

@@ -26,35 +26,40 @@ impl FaultKind for Params {
         "partition"
     }
 
+    fn is_single(&self) -> bool {
+        true
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: Some(self.lasts),
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        let known = system.workload_names();
-        found.known(
-            format!("{key}.workload"),
-            "workload",
-            &self.workload,
-            &known,
-        );
-        found.dist(format!("{key}.at"), &self.at);
-        found.unless(
-            self.lasts > SimDuration::ZERO,
-            format!("{key}.lasts"),
-            "a partition of no length changes nothing",
-            "give a positive duration such as \"30s\"",
-        );
+        check_target(key, &self.target(), system, found);
         let count = system.redis.hosts;
-        found.unless(
-            self.hosts.iter().all(|host| *host < count),
-            format!("{key}.hosts"),
-            "a cluster does not have so many hosts",
-            &format!("count hosts from 0 to {}", count.saturating_sub(1)),
-        );
+        for (n, host) in self.hosts.iter().enumerate() {
+            let key = format!("{key}.hosts[{n}]");
+            found.unless(
+                !self.hosts[..n].contains(host),
+                &key,
+                &format!("host {host} is named twice"),
+                "name each host once",
+            );
+            check_host(key, *host, system, found);
+        }
         let named = |host: u16| self.hosts.contains(&host);
+        let sides = (0..count).any(named) && !(0..count).all(named);
         found.unless(
-            (0..count).any(named) && !(0..count).all(named),
+            // A host that does not exist, or too few hosts: that is reported.
+            sides || self.hosts.iter().any(|host| *host >= count) || count <= system.redis.replicas,
             format!("{key}.hosts"),
             "a partition has two sides, with hosts on both",
             "name some of the hosts, not none and not all",
@@ -106,9 +111,14 @@ mod tests {
             silent(&cut.replace("others", "hosts")),
             [2, 3, 4, 5, 6, 7, 8]
         );
-        for hosts in ["[]", "[0, 1, 2, 3, 4, 5, 6, 7, 8]", "[0, 9]"] {
+        for (hosts, key) in [
+            ("[]", "fault.hosts"),
+            ("[0, 1, 2, 3, 4, 5, 6, 7, 8]", "fault.hosts"),
+            ("[0, 9]", "fault.hosts[1]"),
+            ("[0, 1, 0]", "fault.hosts[2]"),
+        ] {
             let wrong = wrong(&cut.replace("[0, 1]", hosts));
-            assert_eq!(wrong, ["fault.hosts"], "{hosts}");
+            assert_eq!(wrong, [key], "{hosts}");
         }
     }
 }

@@ -29,6 +29,14 @@ impl FaultKind for Params {
         true
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: self.lasts,
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let at = draw.instant(&self.at);
         let position = draw.system.workload(&self.workload);
@@ -58,7 +66,7 @@ impl FaultKind for Params {
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, (&self.workload, &self.at), system, found);
+        check_target(key, &self.target(), system, found);
         let of = system.workloads.iter().find(|w| w.name == self.workload);
         let queue = of.and_then(|of| of.queue);
         let slowdown = self.slowdown.get();

@@ -29,12 +29,20 @@ impl FaultKind for Params {
         "slow-subscriber"
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            workload: Some(&self.workload),
+            at: &self.at,
+            lasts: Some(self.lasts),
+        }
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         draw.hits(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, (&self.workload, &self.at), system, found);
+        check_target(key, &self.target(), system, found);
         found.unless(
             system.redis.pubsub.is_some(),
             format!("{key}.kind"),

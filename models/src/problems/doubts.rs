@@ -1,7 +1,13 @@
 //! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
 //! author may think.
 
-use crate::spec::FailoverSpec;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use sim::quantity::Bytes;
+
+use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
 
 /// A bus of more members takes more than about 10 s of processor time for an hour with a fault.
@@ -11,6 +17,13 @@ impl WorldSpec {
     /// What a second look might be worth.
     pub fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
+        self.doubts_about_failover(&mut doubts);
+        self.doubts_about_memory(&mut doubts);
+        self.doubts_about_faults(&mut doubts);
+        doubts
+    }
+
+    fn doubts_about_failover(&self, doubts: &mut Vec<String>) {
         let members = u32::from(self.redis.shards) * (1 + u32::from(self.redis.replicas));
         match &self.failover {
             FailoverSpec::Sentinel(group) => {
@@ -32,18 +45,75 @@ impl WorldSpec {
                     self.redis.shards
                 ));
             }
-            FailoverSpec::ClusterBus(_) if members > BUS_IS_SLOW => {
+            FailoverSpec::ClusterBus(_) => {
+                self.doubt_hosts(doubts);
+                if members > BUS_IS_SLOW {
+                    doubts.push(format!(
+                        "a cluster bus of {members} members is slow to simulate while it has not \
+                         settled after a fault: the work grows with the cube of the members (an \
+                         hour of 800 took 76 s, one of 2,000 more than 11 min)"
+                    ));
+                }
+            }
+            FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => {}
+        }
+    }
+
+    /// Primaries elect: those that are left when a host is lost must be a majority.
+    fn doubt_hosts(&self, doubts: &mut Vec<String>) {
+        let redis = &self.redis;
+        let (host, on_it) = fullest_host(redis, redis.hosts);
+        let elects = |on_it: u16| redis.shards - on_it > redis.shards / 2;
+        if redis.replicas == 0 || elects(on_it) {
+            return;
+        }
+        let nodes = redis.shards.saturating_mul(1 + redis.replicas);
+        let enough = (redis.hosts..=nodes).find(|hosts| elects(fullest_host(redis, *hosts).1));
+        let remedy = enough.map_or_else(String::new, |hosts| {
+            format!("; with redis.hosts = {hosts} a majority is always left")
+        });
+        doubts.push(format!(
+            "host {host} carries {on_it} of {} primaries: without it there is no majority to elect \
+             a replica{remedy}",
+            redis.shards
+        ));
+    }
+
+    /// Where nothing is evicted, what does not fit at the start never will.
+    fn doubts_about_memory(&self, doubts: &mut Vec<String>) {
+        let Some(share) = self.redis.maxmemory else {
+            return;
+        };
+        if self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction {
+            return;
+        }
+        let plans = self.layout.layout().place(&self.system());
+        // Cells are alike: the first speaks for all.
+        for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
+            let (used, limit) = (self.used_at_start(&plan), share.get() * plan.node_memory);
+            if used >= limit {
+                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
                 doubts.push(format!(
-                    "a cluster bus of {members} members is slow to simulate while it has not \
-                     settled after a fault: the work grows with the cube of the members (an hour \
-                     of 800 took 76 s, one of 2,000 more than 11 min)"
+                    "the fullest shard of cluster {} holds {} at the start, and maxmemory is {}: \
+                     with noeviction it refuses writes from the beginning",
+                    plan.name,
+                    mib(used),
+                    mib(limit)
                 ));
             }
-            FailoverSpec::ClusterBus(_)
-            | FailoverSpec::Managed(_)
-            | FailoverSpec::Application {}
-            | FailoverSpec::None {} => {}
         }
-        doubts
     }
+}
+
+/// The host with the most primaries, and how many: they are dealt round the hosts with all nodes.
+fn fullest_host(redis: &RedisSpec, hosts: u16) -> (u32, u16) {
+    let (each, hosts) = (1 + u32::from(redis.replicas), u32::from(hosts.max(1)));
+    let mut primaries = BTreeMap::<u32, u16>::new();
+    for shard in 0..u32::from(redis.shards) {
+        *primaries.entry(shard * each % hosts).or_default() += 1;
+    }
+    let most = primaries
+        .into_iter()
+        .max_by_key(|(host, on_it)| (*on_it, Reverse(*host)));
+    most.unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! What types cannot say about layouts: every cluster must hold what it starts with.
 
 use crate::findings::Findings;
+use crate::layout::ClusterPlan;
 use crate::redis::table;
 use crate::spec::WorkloadSpec;
 use crate::world::WorldSpec;
@@ -14,17 +15,15 @@ impl WorldSpec {
 
     /// A world that is full from the start has no healthy state to compare with.
     fn check_initial_fill(&self, found: &mut Findings) {
+        if self.redis.system_reserve >= self.redis.node_memory {
+            return; // that is reported, and nothing would fit
+        }
         let layout = self.layout.layout();
         let plans = layout.place(&self.system());
         // Cells are alike: the first speaks for all.
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
             let node = plan.node_memory - self.redis.system_reserve.as_f64();
-            let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
-            let share = self.redis.fullest_shard.get() * plan.part;
-            let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
-            let keys: f64 = on_it().map(keys_at_start).sum();
-            let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
-            let fullest = (dataset * share + table) * self.redis.fragmentation.get();
+            let fullest = self.used_at_start(&plan) * self.redis.fragmentation.get();
             let wrong = layout.too_full(&plan);
             found.unless(
                 fullest < node,
@@ -33,6 +32,16 @@ impl WorldSpec {
                 "give larger nodes, more shards or smaller datasets",
             );
         }
+    }
+
+    /// What the data of a cluster's fullest shard take at the start, as Redis counts them.
+    pub(super) fn used_at_start(&self, plan: &ClusterPlan) -> f64 {
+        let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
+        let share = self.redis.fullest_shard.get() * plan.part;
+        let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
+        let keys: f64 = on_it().map(keys_at_start).sum();
+        let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
+        dataset * share + table
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod alerts;
 mod doubts;
+mod failover;
+mod faults;
 mod layout;
 mod people;
 mod replication;
@@ -13,7 +15,6 @@ use sim::SimDuration;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
-use crate::spec::FailoverSpec;
 use crate::spec::redis::MaxmemoryPolicy;
 use crate::world::WorldSpec;
 
@@ -41,10 +42,7 @@ impl WorldSpec {
         self.check_remedies(&mut found);
         self.check_people(&mut found);
         self.check_alerts(&mut found);
-        for (i, fault) in self.faults.iter().enumerate() {
-            let key = format!("fault[{i}]");
-            fault.kind().check(&key, &self.system(), &mut found);
-        }
+        self.check_faults(&mut found);
         found.all()
     }
 
@@ -135,22 +133,13 @@ impl WorldSpec {
             "eviction never begins without a limit",
             "set redis.maxmemory too",
         );
-        match &self.failover {
-            FailoverSpec::ClusterBus(bus) => {
-                for sentence in bus.problems() {
-                    found.sentence("failover", &sentence);
-                }
-            }
-            FailoverSpec::Sentinel(sentinel) => {
-                for sentence in sentinel.problems() {
-                    found.sentence("failover", &sentence);
-                }
-            }
-            FailoverSpec::Managed(managed) => {
-                found.dist("failover.takes", &managed.takes);
-            }
-            FailoverSpec::Application {} | FailoverSpec::None {} => {}
-        }
+        found.unless(
+            redis.fragmentation.get() >= 1.0,
+            "redis.fragmentation",
+            "resident memory cannot be less than used memory",
+            "give a factor of at least \"1x\"",
+        );
+        self.check_failover(found);
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
         for (key, wrong, help) in persistence {
             found.unless(false, format!("redis.persistence.{key}"), wrong, help);

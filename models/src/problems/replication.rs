@@ -2,7 +2,7 @@
 
 use sim::SimDuration;
 
-use crate::findings::Findings;
+use crate::findings::{Findings, counted};
 use crate::spec::limits::SYNC_MAX;
 use crate::world::WorldSpec;
 
@@ -27,11 +27,23 @@ impl WorldSpec {
             "give at least \"1s\"; Redis ships \"60s\"",
         );
         if let Some(rule) = rules.min_replicas {
+            let key = "redis.replication.min_replicas.to_write";
             found.unless(
-                rule.to_write >= 1 && rule.to_write <= self.redis.replicas,
-                "redis.replication.min_replicas.to_write",
-                "no write would ever be accepted, or the rule asks for nothing",
-                "give between 1 and redis.replicas, or leave min_replicas out",
+                rule.to_write >= 1,
+                key,
+                "with 0 the rule asks for nothing",
+                "give at least 1, or leave min_replicas out",
+            );
+            found.unless(
+                rule.to_write <= self.redis.replicas,
+                key,
+                &format!(
+                    "it is {}, but each primary has {} (`redis.replicas`): no write would ever \
+                     be accepted",
+                    rule.to_write,
+                    counted(self.redis.replicas.into(), "replica"),
+                ),
+                "give at most redis.replicas, or leave min_replicas out",
             );
             found.unless(
                 rule.max_lag >= SECOND,

@@ -5,7 +5,7 @@ use sim::SimDuration;
 use sim::quantity::{Bytes, Factor};
 
 use crate::check::spec::JudgeSpec;
-use crate::findings::Findings;
+use crate::findings::{Findings, counted, grouped};
 use crate::spec::FailoverSpec;
 use crate::spec::limits::{
     ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX,
@@ -48,8 +48,15 @@ impl WorldSpec {
         found.unless(
             nodes <= most,
             "redis.shards",
-            &format!("the trial would have {nodes} nodes in {clusters} clusters"),
-            &format!("give fewer shards, replicas or clusters: {most} {of_what} can be simulated"),
+            &format!(
+                "the trial would have {} in {}",
+                counted(nodes, "node"),
+                counted(clusters, "cluster")
+            ),
+            &format!(
+                "give fewer shards, replicas or clusters: {} {of_what} can be simulated",
+                grouped(most.into())
+            ),
         );
         let sources = self
             .faults
@@ -86,8 +93,14 @@ impl WorldSpec {
             found.unless(
                 false,
                 key,
-                &format!("a trial would have {sum:.0} probes and scrapes"),
-                &format!("look less often, or shorten `horizon`: {LOOKS_MAX:.0} can be simulated"),
+                &format!(
+                    "a trial would have {} probes and scrapes",
+                    grouped(sum.round() as u128)
+                ),
+                &format!(
+                    "look less often, or shorten `horizon`: {} can be simulated",
+                    grouped(LOOKS_MAX as u128)
+                ),
             );
         }
     }
@@ -104,10 +117,14 @@ impl WorldSpec {
             found.unless(
                 arrivals <= ARRIVALS_MAX,
                 key,
-                &format!("up to {arrivals:.0} of them could come in a trial"),
                 &format!(
-                    "give a lower rate, smaller factors or a shorter `horizon`: \
-                     {ARRIVALS_MAX:.0} can be simulated"
+                    "up to {} of them could come in a trial",
+                    grouped(arrivals.round() as u128)
+                ),
+                &format!(
+                    "give a lower rate, smaller factors or a shorter `horizon`: {} can be \
+                     simulated",
+                    grouped(ARRIVALS_MAX as u128)
                 ),
             );
         }
@@ -168,13 +185,22 @@ fn check_added(found: &mut Findings, key: String, count: f64, bytes: f64) {
         count <= ARRIVALS_MAX && count * bytes <= ADDED_MAX.as_f64(),
         key,
         &format!(
-            "{count:.0} keys with {} would be added",
+            "{} keys with {} in all would be added",
+            grouped(count.round() as u128),
             shown(count * bytes)
         ),
-        &format!("give less: {ARRIVALS_MAX:.0} keys and {ADDED_MAX} can be simulated"),
+        &format!(
+            "give less: {} keys and {ADDED_MAX} can be simulated",
+            grouped(ARRIVALS_MAX as u128)
+        ),
     );
 }
 
+/// An amount in TiB, where it is at least one.
 fn shown(bytes: f64) -> String {
-    Bytes::from_f64(bytes.min(1e19)).to_string()
+    let tib = Bytes::from_gib(1 << 10).as_f64();
+    match bytes >= tib {
+        true => format!("{} TiB", grouped((bytes / tib).round() as u128)),
+        false => Bytes::from_f64(bytes).to_string(),
+    }
 }

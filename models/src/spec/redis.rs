@@ -81,8 +81,11 @@ pub struct RedisSpec {
     pub shards: u16,
     /// Replicas of each primary, each on a host of its own; 0 for none.
     pub replicas: u16,
-    /// Hosts of one cluster; more than `replicas`. Nodes are placed round robin, shard by shard,
-    /// primaries first: with 3 shards, 1 replica and 6 hosts every node has a host of its own.
+    /// Hosts of one cluster, counted from 0; more than `replicas`. The nodes form a row, each
+    /// primary followed by its own replicas (3 shards with 1 replica: 1a 1b 2a 2b 3a 3b, where `a`
+    /// is the primary), and are dealt to the hosts in turn. With 6 hosts each node has its own.
+    /// With 4, host 0 carries 1a and 3a, host 1 carries 1b and 3b, host 2 carries 2a, and host 3
+    /// carries 2b.
     pub hosts: u16,
     /// Memory of one node (its machine or container) when one cluster carries all workloads.
     pub node_memory: Bytes,
@@ -98,7 +101,7 @@ pub struct RedisSpec {
     /// What Redis does when `maxmemory` is reached: refuse writes (`noeviction`, as Redis ships) or
     /// evict keys. All but `noeviction` need `maxmemory`.
     pub maxmemory_policy: MaxmemoryPolicy,
-    /// Resident memory over used memory; measured with Redis 7.0.15: 1.02x to 1.08x.
+    /// Resident memory over used memory, at least 1x; measured with Redis 7.0.15: 1.02x to 1.08x.
     pub fragmentation: Factor,
     /// Share of every workload's data in the fullest shard; the others hold equal parts. `"100%"`
     /// with one shard; with more at least 100% divided by `shards`.
