@@ -17,7 +17,11 @@ pub fn parse(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Vec<
     };
     for error in errors {
         let span = error.span().unwrap_or(text.len()..text.len());
-        reading.refuse(span, error.message());
+        if value_is_missing(text, &span) {
+            reading.refuse(span, "the value is missing, expected a value after the `=`");
+        } else {
+            reading.refuse(span, error.message());
+        }
     }
     let whole = Place {
         file,
@@ -33,6 +37,16 @@ pub fn parse(sources: &mut Sources, name: &str, text: &str) -> Result<Node, Vec<
     } else {
         Err(reading.problems)
     }
+}
+
+/// Does nothing, or a comment, stand where a value should: between `=` and the end of the line?
+fn value_is_missing(text: &str, span: &std::ops::Range<usize>) -> bool {
+    let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.start..)) else {
+        return false;
+    };
+    let line = after.lines().next().unwrap_or_default().trim_start();
+    let before = before.rsplit('\n').next().unwrap_or_default();
+    before.trim_end().ends_with('=') && (line.is_empty() || line.starts_with('#'))
 }
 
 struct Reading {
@@ -129,6 +143,15 @@ mod tests {
         assert_eq!(place(fault), "[[fault]]");
         assert_eq!(place(fault.get("kind").unwrap()), "\"crash\"");
         assert_eq!(place(root.get("redis").unwrap()), "[redis]");
+    }
+
+    #[test]
+    fn a_value_that_is_missing_is_not_text_without_quotes() {
+        for text in ["a =\nb = 1\n", "a = # none\n", "a ="] {
+            let problems = parse(&mut Sources::default(), "a.toml", text).unwrap_err();
+            assert_eq!(problems[0].wrong, "the value is missing", "{problems:?}");
+            assert_eq!(problems[0].help, "write a value after the `=` here");
+        }
     }
 
     #[test]
