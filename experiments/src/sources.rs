@@ -72,6 +72,15 @@ impl Source {
         self.text.lines().nth(number - 1).unwrap_or("")
     }
 
+    /// The array of tables in whose last header before a byte it stands, if it is one of them.
+    pub fn array_of_tables(&self, byte: usize) -> Option<&str> {
+        let line = self.line_and_column(byte).0;
+        let before: Vec<&str> = self.text.lines().take(line).collect();
+        let header = before.iter().rev().find(|line| line.starts_with('['))?;
+        let name = header.strip_prefix("[[")?.split("]]").next()?;
+        Some(name.trim())
+    }
+
     /// The nearest start of a character at or before `byte`.
     fn floor(&self, byte: usize) -> usize {
         let byte = byte.min(self.text.len());
@@ -87,6 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_stands_below_the_last_header() {
+        let text = "a = 1\n[[fault]]\nb = 2\n[redis]\nc = 3\n".to_owned();
+        let source = Source {
+            name: "a".into(),
+            text,
+            is_base: true,
+        };
+        let array = |key: &str| source.array_of_tables(source.text.find(key).expect("a key"));
+        assert_eq!(array("a ="), None);
+        assert_eq!(array("b ="), Some("fault"));
+        assert_eq!(array("c ="), None);
+    }
+
+    #[test]
     fn columns_count_characters_and_lines_count_from_one() {
         let source = Source {
             name: "a".into(),
@@ -97,5 +120,6 @@ mod tests {
         assert_eq!(source.line_and_column(7), (2, 1));
         assert_eq!(source.line(2), "bb = 2");
         assert_eq!(source.line_and_column(99), (3, 1));
+        assert_eq!(source.array_of_tables(7), None);
     }
 }

@@ -85,8 +85,8 @@ fn draw(renderer: &Renderer, sources: &Sources, problem: &Problem) -> String {
         group = group.element(snippet);
     }
     group = group.element(Level::HELP.message(message(&problem.help)));
-    if shown.as_ref().is_some_and(|shown| shown.is_base) {
-        group = group.element(Level::NOTE.message(BASE));
+    if let Some(shown) = shown.as_ref().filter(|shown| shown.is_base) {
+        group = group.element(Level::NOTE.message(base_note(shown.array.as_deref())));
     }
     let mut drawn = renderer.render(&[group]);
     if let Some(shown) = shown {
@@ -96,14 +96,24 @@ fn draw(renderer: &Renderer, sources: &Sources, problem: &Problem) -> String {
     lines.join("\n")
 }
 
-/// Said of what stands in a file that is extended.
-const BASE: &str = "this stands in the file that yours extends: write your own in its place, or \
-                    an empty array such as `fault = []` for none";
+/// Said of what stands in a file that is extended, in an array of tables or elsewhere.
+fn base_note(array: Option<&str>) -> String {
+    let here = "this stands in the file that yours extends";
+    match array {
+        None => format!("{here}: write the key in your own file to override it"),
+        Some(name) => format!(
+            "{here}, and an array is replaced as a whole: write all `[[{name}]]` tables that you \
+             want in your own file, or `{name} = []` for none"
+        ),
+    }
+}
 
 /// The line of a place, with what must not reach a terminal escaped.
 struct Shown {
     name: String,
     is_base: bool,
+    /// The array of tables in which it stands.
+    array: Option<String>,
     line: usize,
     column: usize,
     text: String,
@@ -125,6 +135,9 @@ impl Shown {
         Shown {
             name: visible(&source.name).into_owned(),
             is_base: source.is_base,
+            array: source
+                .array_of_tables(place.to)
+                .map(|name| visible(name).into_owned()),
             line,
             column,
             from: before.len(),
