@@ -45,7 +45,9 @@ pub struct StudyFile {
     pub title: String,
     /// The base case: built in, or a path relative to the study file.
     pub scenario: String,
-    /// Trials of each design point, unless the command line says otherwise.
+    /// Trials of each design point, unless the command line says otherwise; at least 2, since one
+    /// has no interval, and some hundreds for narrow ones.
+    #[schemars(range(min = 2))]
     pub trials: u64,
     /// The seed, unless the command line says otherwise.
     pub seed: u64,

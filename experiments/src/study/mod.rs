@@ -16,7 +16,7 @@ use models::spec::limits::DESIGNS_MAX;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Node, Sources, Step, merge, path};
-use crate::error::{Error, Problem, listed, suggest};
+use crate::error::{Error, Problem, listed, nearest, suggest};
 use crate::forms::study::{Amount, FactorFile, Objective, PointFile, StudyFile};
 use crate::measures::{FIXED_COLUMNS, MEASURES};
 use crate::scenario::{Found, read_named, world};
@@ -144,7 +144,10 @@ fn draft(sources: &mut Sources, found: &Found) -> Result<(Plan, Vec<Problem>), V
     };
     let points = points(&mut merging, &base.root, &factors, &file);
     problems.extend(merging.idle(&base.root));
-    problems.extend(same_names(found, &points));
+    // Levels by one name make designs by one name.
+    if problems.is_empty() {
+        problems.extend(same_names(found, &points));
+    }
     let plan = Plan {
         name: found.name.clone(),
         title: file.title,
@@ -449,13 +452,6 @@ impl Findings<'_> {
     }
 
     fn check(&mut self, file: &StudyFile) {
-        if file.trials < 2 {
-            let wrong = format!(
-                "`trials` is {}, and an interval needs at least 2",
-                file.trials
-            );
-            self.add("trials", wrong, "write some hundreds");
-        }
         let factors: Vec<&str> = file
             .factors
             .iter()
@@ -523,15 +519,26 @@ impl Findings<'_> {
             .iter()
             .map(|factor| factor.name.as_str())
             .collect();
-        for name in levels
+        let unknown: Vec<&str> = levels
             .keys()
-            .filter(|name| !factors.contains(&name.as_str()))
-        {
-            self.add(
-                &format!("{at}.{name}"),
-                format!("there is no factor `{name}`"),
-                suggest(name, &factors),
-            );
+            .map(String::as_str)
+            .filter(|name| !factors.contains(name))
+            .collect();
+        let mut lacking: Vec<&str> = factors.clone();
+        lacking.retain(|factor| !levels.contains_key(*factor));
+        for name in &unknown {
+            // A factor by a wrong name is lacking by its right one: that is one mistake.
+            let meant = match (unknown.as_slice(), lacking.as_slice()) {
+                ([_], [only]) => Some(*only),
+                (_, _) => nearest(name, lacking.iter().copied()),
+            };
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`? known: {}", listed(&factors)),
+                None => suggest(name, &factors),
+            };
+            let wrong = format!("there is no factor `{name}`");
+            self.add(&format!("{at}.{name}"), wrong, help);
+            lacking.retain(|factor| meant != Some(factor));
         }
         for factor in &file.factors {
             let known: Vec<&str> = factor
@@ -546,6 +553,7 @@ impl Findings<'_> {
                     let wrong = format!("factor `{name}` has no level `{level}`");
                     self.add(&format!("{at}.{name}"), wrong, suggest(level, &known));
                 }
+                None if !lacking.contains(&name.as_str()) => {}
                 None => {
                     let at_top = at == "baseline" && self.root.entry("baseline").is_none();
                     let place = if at_top { "factor" } else { at };

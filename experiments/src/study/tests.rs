@@ -129,7 +129,7 @@ fn wrong_names_are_told_with_their_place_and_the_nearest() {
             "trials = 4",
             "trials = 1",
             "study.toml:4:10",
-            "some hundreds",
+            "write at least 2",
         ),
         (
             "trials = 4",
