@@ -1,5 +1,6 @@
 //! Limits in a schema: for the validator as `maximum` and `maxItems`, for people in words.
 
+use models::findings::grouped;
 use models::spec::limits::{Limit, QUANTITIES};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub fn keys<'a>(schema: &mut Value, limits: impl IntoIterator<Item = &'a Limit>)
             };
             key[bound] = json!(limit.most);
             key["x-limit"] = json!(limit.why);
-            let most = grouped(limit.most);
+            let most = grouped(limit.most.into());
             let about = key["description"].as_str().unwrap_or_default();
             key["description"] = json!(format!("{about} At most {most}: {}.", limit.why).trim());
         }
@@ -75,20 +76,4 @@ fn tables(root: &Value, place: &str) -> Vec<String> {
             .collect(),
         None => vec![place.to_owned()],
     }
-}
-
-/// A number with a comma between each three digits, from five digits on.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    if digits.len() <= 4 {
-        return digits;
-    }
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

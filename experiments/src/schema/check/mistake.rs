@@ -5,6 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Json;
 
 use super::Form;
+use super::keys::Kind as Variant;
 use crate::document::{Node, Step, Value};
 use crate::error::nearest;
 
@@ -31,6 +32,13 @@ pub enum Kind {
     MissingKey {
         /// The key.
         key: String,
+    },
+    /// Keys of another kind than the table says it is.
+    OtherKind(OtherKind),
+    /// So much is missing that the file is no scenario yet.
+    NoScenario {
+        /// The keys of the top level.
+        missing: Vec<String>,
     },
     /// A word that is not among those that mean something.
     UnknownWord {
@@ -67,6 +75,19 @@ pub struct Meant {
     pub key: String,
 }
 
+/// A table that says one kind and holds the keys of another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherKind {
+    /// The kind that it says.
+    pub written: String,
+    /// The kind whose keys it holds.
+    pub other: String,
+    /// These keys.
+    pub unknown: Vec<String>,
+    /// The keys that the written kind lacks.
+    pub missing: Vec<String>,
+}
+
 impl Mistake {
     /// A value of the wrong type.
     pub fn wrong_type(path: &[Step]) -> Mistake {
@@ -77,7 +98,7 @@ impl Mistake {
 
     /// Is it that a key is missing?
     pub fn is_missing(&self) -> bool {
-        matches!(self.kind, Kind::MissingKey { .. })
+        matches!(self.kind, Kind::MissingKey { .. } | Kind::NoScenario { .. })
     }
 }
 
@@ -150,6 +171,8 @@ fn words(options: &Json) -> Vec<String> {
 /// The mistakes of the user: a misspelt key is missing under its right name, too, and that is one
 /// mistake and not two.
 pub fn settled(mut mistakes: Vec<Mistake>, form: &Form, tree: &Node) -> Vec<Mistake> {
+    join_kinds(&mut mistakes, form, tree);
+    join_missing(&mut mistakes, form);
     let missing: Vec<(Vec<Step>, String)> = mistakes
         .iter()
         .filter_map(|mistake| match &mistake.kind {
@@ -180,6 +203,76 @@ pub fn settled(mut mistakes: Vec<Mistake>, form: &Form, tree: &Node) -> Vec<Mist
     });
     mistakes.dedup();
     mistakes
+}
+
+/// Who changes `kind` and leaves the other kind's keys has made one mistake.
+fn join_kinds(mistakes: &mut Vec<Mistake>, form: &Form, tree: &Node) {
+    let mut paths: Vec<Vec<Step>> = mistakes.iter().map(|m| m.path.clone()).collect();
+    paths.dedup();
+    for path in paths {
+        let Some(found) = other_kind(mistakes, form, tree, &path) else {
+            continue;
+        };
+        let joined =
+            |kind: &Kind| matches!(kind, Kind::UnknownKey { .. } | Kind::MissingKey { .. });
+        mistakes.retain(|mistake| mistake.path != path || !joined(&mistake.kind));
+        let kind = Kind::OtherKind(found);
+        mistakes.push(Mistake { path, kind });
+    }
+}
+
+/// The kind whose keys all unknown keys of a table are, if they are several.
+fn other_kind(mistakes: &[Mistake], form: &Form, tree: &Node, path: &[Step]) -> Option<OtherKind> {
+    let here = || mistakes.iter().filter(|mistake| mistake.path == path);
+    let unknown = here().filter_map(|mistake| match &mistake.kind {
+        Kind::UnknownKey { key, .. } => Some(key.clone()),
+        _ => None,
+    });
+    let unknown: Vec<String> = unknown.collect();
+    let missing = here().filter_map(|mistake| match &mistake.kind {
+        Kind::MissingKey { key } => Some(key.clone()),
+        _ => None,
+    });
+    let missing: Vec<String> = missing.collect();
+    if unknown.len() < 2 {
+        return None;
+    }
+    let written = tree.at(path)?.get("kind")?.text()?;
+    let has_all = |kind: &&Variant| {
+        let has = |key: &String| kind.keys.iter().any(|known| known.name == *key);
+        kind.name != written && unknown.iter().all(has)
+    };
+    let other = form.shape(tree, path)?.kinds().iter().find(has_all)?;
+    Some(OtherKind {
+        written: written.to_owned(),
+        other: other.name.clone(),
+        unknown,
+        missing,
+    })
+}
+
+/// A scenario that lacks more than a few tables lacks a beginning.
+fn join_missing(mistakes: &mut Vec<Mistake>, form: &Form) {
+    const FEW: usize = 3;
+    let is_scenario = form.keys.iter().any(|key| key.name == "redis");
+    let at_top = |mistake: &Mistake| mistake.path.is_empty() && mistake.is_missing();
+    let missing = mistakes.iter().filter(|mistake| at_top(mistake));
+    let missing = missing.filter_map(|mistake| match &mistake.kind {
+        Kind::MissingKey { key } => Some(key.clone()),
+        _ => None,
+    });
+    let missing: Vec<String> = missing.collect();
+    let misspelt = |mistake: &Mistake| {
+        mistake.path.is_empty() && matches!(mistake.kind, Kind::UnknownKey { .. })
+    };
+    if !is_scenario || missing.len() <= FEW || mistakes.iter().any(misspelt) {
+        return;
+    }
+    mistakes.retain(|mistake| !at_top(mistake));
+    mistakes.push(Mistake {
+        path: Vec::new(),
+        kind: Kind::NoScenario { missing },
+    });
 }
 
 /// What stands in a table by a wrong name is missing from the table by the right one.

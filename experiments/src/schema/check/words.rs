@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use models::findings::{counted, grouped};
 use models::spec::clock::{WallTime, ZoneOffset};
 use models::spec::limits;
 use models::spec::price::Usd;
@@ -9,11 +10,10 @@ use models::spec::traffic::Series;
 use sim::SimDuration;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
-use super::mistake::{Kind, Meant, Mistake};
+use super::mistake::{Kind, Meant, Mistake, OtherKind};
 use super::{Form, Key, Shape, key_of};
 use crate::document::{Entry, Node, Place, Step, Value, dotted};
 use crate::error::{Problem, listed, nearest, suggest};
-use crate::schema::limits::grouped;
 
 /// Reads a quantity of a kind, and says what is wrong and, behind a semicolon, what to write
 /// instead.
@@ -66,11 +66,31 @@ pub fn problem(form: &Form, tree: &Node, mistake: &Mistake) -> Problem {
             return unknown_key(form, tree, (path, key), meant.as_ref());
         }
         Kind::MissingKey { key } => return missing_key(form, tree, path, key),
+        Kind::OtherKind(found) => return other_kind(tree, path, found),
+        Kind::NoScenario { missing } => {
+            let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+            let wrong = format!(
+                "this is not a complete scenario: it lacks {}",
+                listed(&missing)
+            );
+            let help = "begin with `extends = \"incident-2020\"`, or with another scenario of \
+                        `outage list`, and write only what is to differ; `outage schema \
+                        --template` prints a whole one";
+            return Problem {
+                place: Some(gap(tree, false)),
+                wrong,
+                help: help.to_owned(),
+            };
+        }
         Kind::UnknownWord { known } => {
             let word = tree.at(path).and_then(Node::text).unwrap_or_default();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let wrong = format!("`{}` cannot be \"{word}\"", dotted(path));
-            (wrong, suggest(word, &known))
+            let is_preset = path.last() == Some(&Step::Key("preset".to_owned()));
+            match is_preset {
+                true => (wrong, other_preset(word, &known)),
+                false => (wrong, suggest(word, &known)),
+            }
         }
         Kind::WrongType => wrong_type(form, tree, path),
         Kind::NoSuchQuantity { quantity } => {
@@ -100,6 +120,26 @@ pub fn problem(form: &Form, tree: &Node, mistake: &Mistake) -> Problem {
     Problem { place, wrong, help }
 }
 
+/// What to write for a client library that has no preset: another version of it, or what its author
+/// finds most like it.
+fn other_preset(word: &str, known: &[&str]) -> String {
+    let library = |name: &str| {
+        name.trim_end_matches(|c: char| !c.is_alphabetic())
+            .to_lowercase()
+    };
+    let same = known.iter().any(|k| library(k) == library(word));
+    let alike = nearest(word, known.iter().copied())
+        .filter(|name| same || name.chars().next() == word.to_lowercase().chars().next());
+    match alike {
+        Some(name) => format!("did you mean `{name}`? known: {}", listed(known)),
+        None => format!(
+            "for another library write the preset that is most like it, and its own keys (such as \
+             `command_timeout`) beside `preset`; known: {}",
+            listed(known)
+        ),
+    }
+}
+
 /// Why a text is not a quantity, and what to write instead.
 fn refusal(quantity: &str, text: &str) -> (String, String) {
     let read = QUANTITIES.iter().find(|(kind, _)| *kind == quantity);
@@ -115,15 +155,41 @@ fn refusal(quantity: &str, text: &str) -> (String, String) {
 fn amount(tree: &Node, path: &[Step]) -> String {
     let node = tree.at(path).unwrap_or(tree);
     match node.array() {
-        Some(elements) => format!("has {} elements", grouped(elements.len() as u64)),
+        Some(elements) => format!("has {}", counted(elements.len() as u64, "element")),
         None => format!("is {}", node.to_toml()),
     }
 }
 
 fn most_in_words(tree: &Node, path: &[Step], most: u64) -> String {
-    let is_array = tree.at(path).is_some_and(|node| node.array().is_some());
-    let elements = if is_array { " elements" } else { "" };
-    format!("{}{elements}", grouped(most))
+    match tree.at(path).and_then(Node::array) {
+        Some(_) => counted(most, "element"),
+        None => grouped(most.into()),
+    }
+}
+
+/// The keys of one kind under the name of another.
+fn other_kind(tree: &Node, path: &[Step], found: &OtherKind) -> Problem {
+    let list = |keys: &[String]| listed(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    let OtherKind {
+        written,
+        other,
+        unknown,
+        missing,
+    } = found;
+    let kind = tree.at(path).and_then(|table| table.get("kind"));
+    let add = match missing.as_slice() {
+        [] => String::new(),
+        missing => format!(" and add {}", list(missing)),
+    };
+    Problem {
+        place: kind.map(|kind| kind.place).or_else(|| tree.place_of(path)),
+        wrong: format!(
+            "{} is \"{written}\" and has keys of \"{other}\": {}",
+            owner(&[path, &[Step::Key("kind".to_owned())]].concat()),
+            list(unknown)
+        ),
+        help: format!("take these keys out{add}, or write kind = \"{other}\""),
+    }
 }
 
 fn unknown_key(
