@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use models::findings::counted;
+
 use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
 use crate::error::{Error, Problem};
@@ -43,7 +45,10 @@ fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
     let mut problems = Vec::new();
     let checks = match is_replay(&found.root).then(|| Replay::of(found.clone())) {
         None => String::new(),
-        Some(Ok(replay)) => format!(", a replay with {} checks", replay.spec.checks.len()),
+        Some(Ok(replay)) => {
+            let checks = counted(replay.spec.checks.len() as u64, "check");
+            format!(", a replay with {checks}")
+        }
         Some(Err(wrong)) => {
             problems.extend(wrong);
             String::new()
@@ -54,13 +59,17 @@ fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
         Ok(_) => return Err(problems),
         Err(wrong) => return Err([problems, wrong].concat()),
     };
-    let (workloads, services) = (world.workloads.len(), world.services.len());
+    let counts = [
+        (world.workloads.len(), "workload"),
+        (world.services.len(), "service"),
+        (world.health_checks.len(), "health check"),
+        (world.faults.len(), "fault"),
+    ];
+    let counts = counts.map(|(count, thing)| counted(count as u64, thing));
     let mut text = format!(
-        "fine: scenario `{name}`: {}\n  {workloads} workloads, {services} services, {} health \
-         checks, {} faults, horizon {}{checks}\n",
+        "fine: scenario `{name}`: {}\n  {}, horizon {}{checks}\n",
         world.about.title,
-        world.health_checks.len(),
-        world.faults.len(),
+        counts.join(", "),
         world.horizon
     );
     for doubt in world.doubts() {
@@ -71,23 +80,29 @@ fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
 
 fn of_study(plan: &Plan) -> String {
     let mut text = format!(
-        "fine: {} design points, {} trials each, seed {}, scenario `{}` ({})\n",
-        plan.points.len(),
-        plan.trials,
+        "fine: {}, {} each, seed {}, scenario `{}` ({})\n",
+        counted(plan.points.len() as u64, "design point"),
+        counted(plan.trials, "trial"),
         plan.seed,
         plan.scenario,
         plan.hash
     );
     for factor in &plan.factors {
-        text.push_str(&format!(
-            "  {}: {}\n",
-            factor.name,
-            factor.levels.join(", ")
-        ));
+        text.push_str(&format!("  {}: {}\n", factor.name, names(&factor.levels)));
     }
     for point in plan.points.iter().filter(|point| point.single) {
         text.push_str(&format!("  and: {}\n", point.label));
     }
     text.push_str(&format!("  baseline: {}\n", plan.points[0].label));
     text
+}
+
+/// Names in a row; in quotes if one of them holds the comma that stands between them.
+fn names(names: &[String]) -> String {
+    let any = names.iter().any(|name| name.contains(','));
+    let shown = |name: &String| match any {
+        true => format!("\"{name}\""),
+        false => name.clone(),
+    };
+    names.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

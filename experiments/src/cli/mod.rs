@@ -163,7 +163,7 @@ struct TraceArguments {
     /// A built-in scenario or study, a file, or - for standard input
     scenario: String,
     /// Number of the trial, from 1
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = trial_number)]
     trial: u64,
     /// The seed [default: that of the study, else 1]
     #[arg(long, value_name = "S")]
@@ -176,6 +176,14 @@ struct TraceArguments {
     scripted: bool,
     #[command(flatten)]
     limits: LimitArguments,
+}
+
+fn trial_number(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("trials are numbered from 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("write the number of a trial, such as 1".to_owned()),
+    }
 }
 
 #[derive(Debug, clap::Args)]

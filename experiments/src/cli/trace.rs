@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use models::findings::{counted, grouped};
 use models::{Mode, RunOptions, WorldSpec};
 use sim::{SimTime, Streams};
 
@@ -58,18 +59,18 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let outcome = &told.outcome;
     let gone = |count: u64, words: &str| match count {
         0 => String::new(),
-        some => format!(", {some} {words}"),
+        some => format!(", {} {words}", grouped(some.into())),
     };
     let gone = gone(outcome.acked_lost, "acknowledged and then lost")
         + &gone(outcome.signed_out, "users signed out");
     text.push_str(&format!(
-        "\n{} visits, {} blocked, {} lost{gone}; no request could succeed for {:.1} min; \
-         {} promotions, {} of them useless, {} false\n",
-        outcome.visits,
-        outcome.blocked,
-        outcome.lost,
+        "\n{}, {} blocked, {} lost{gone}; no request could succeed for {:.1} min; \
+         {}, {} of them useless, {} false\n",
+        counted(outcome.visits, "visit"),
+        grouped(outcome.blocked.into()),
+        grouped(outcome.lost.into()),
         outcome.downtime_true_s / 60.0,
-        outcome.failovers,
+        counted(outcome.failovers, "promotion"),
         outcome.useless_failovers,
         outcome.false_failovers
     ));
