@@ -35,6 +35,10 @@ pub struct NodeId(u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShardId(u16);
 
+/// A group of clients that follow a cluster's owners in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ViewId(u16);
+
 /// A host on which a cluster's nodes stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostId(u16);
@@ -91,6 +95,15 @@ impl Id for NodeId {
 impl Id for ShardId {
     fn from_index(index: usize) -> Self {
         ShardId(narrow(index))
+    }
+    fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Id for ViewId {
+    fn from_index(index: usize) -> Self {
+        ViewId(narrow(index))
     }
     fn index(self) -> usize {
         self.0.into()

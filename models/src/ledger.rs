@@ -5,7 +5,7 @@
 
 use sim::SimTime;
 
-use crate::ids::ClusterId;
+use crate::ids::{ClusterId, ViewId};
 use crate::moment::{Moment, MomentKind};
 use crate::outcome::{Mark, RowGroup, Span, Timeline, TimelineRow, Tone};
 
@@ -20,13 +20,26 @@ pub struct Ledger {
     pub false_failovers: u64,
     /// Pages, verdicts that acted, and people who noticed by themselves, in time order.
     pub detections: Vec<SimTime>,
-    /// Windows of acknowledged writes that a failover lost, with the cluster concerned.
-    pub lost_acks: Vec<(SimTime, SimTime, ClusterId)>,
+    /// Windows of acknowledged writes that a failover lost, with the cluster and the clients.
+    pub lost_acks: Vec<LostAcks>,
     /// Moments of note, in time order; only if tracing is on.
     pub moments: Vec<Moment>,
     /// Named draws of the environment, for the test that every design meets the same.
     pub draws: Vec<(String, String)>,
     story: Option<Story>,
+}
+
+/// Writes of some clients to a cluster that were acknowledged and then lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LostAcks {
+    /// Executed from then on,
+    pub from: SimTime,
+    /// and before this.
+    pub to: SimTime,
+    /// On this cluster.
+    pub cluster: ClusterId,
+    /// By these clients.
+    pub view: ViewId,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,7 +61,7 @@ impl Ledger {
     pub fn memory(&self) -> usize {
         let lines = self.story.as_ref().map_or(0, |story| story.lines.len());
         self.detections.len() * size_of::<SimTime>()
-            + self.lost_acks.len() * size_of::<(SimTime, SimTime, ClusterId)>()
+            + self.lost_acks.len() * size_of::<LostAcks>()
             + self.moments.len() * size_of::<Moment>()
             + lines * size_of::<(SimTime, String)>()
     }

@@ -4,7 +4,7 @@ use sim::{Intervals, SimDuration, SimTime};
 
 use crate::cluster::Cluster;
 use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet};
+use crate::ids::{ClusterId, Fleet, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
@@ -37,6 +37,8 @@ pub struct Service {
 pub struct Need {
     /// Where it is.
     pub cluster: ClusterId,
+    /// Whose view of its owners the service's clients have.
+    pub view: ViewId,
     /// How it is used.
     pub access: Access,
     /// Which shards a request touches.
@@ -73,18 +75,20 @@ impl Service {
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
         let wait = self.wait;
         let waited = |need: &Need, answer| match (answer, need.access, wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => clusters[need.cluster].waited(wait),
+            (Answer::Ok, Access::Write, Some(wait)) => {
+                clusters[need.cluster].waited(need.view, wait)
+            }
             (answer, _, _) => answer,
         };
         let mut passable = Answer::Ok;
         for need in &mut self.needs {
             let cluster = &clusters[need.cluster];
             let answers: Vec<Answer> = match need.keys {
-                Keys::All => vec![cluster.answer_at_once(need.access)],
+                Keys::All => vec![cluster.answer_at_once(need.view, need.access)],
                 Keys::One => {
                     let shards = cluster.shards();
                     shards
-                        .map(|shard| cluster.answer_of(shard, need.access))
+                        .map(|shard| cluster.answer_of(need.view, shard, need.access))
                         .collect()
                 }
             };
@@ -97,12 +101,13 @@ impl Service {
                 passable = worst([passable, answers[0]].into_iter());
             }
         }
-        let answers = |of: fn(&Cluster, Access) -> Answer| {
+        let answers = |of: fn(&Cluster, ViewId, Access) -> Answer| {
             let needs = self.needs.iter().filter(|need| !need.spared);
-            worst(needs.map(|need| waited(need, of(&clusters[need.cluster], need.access))))
+            let answer = |need: &Need| of(&clusters[need.cluster], need.view, need.access);
+            worst(needs.map(|need| waited(need, answer(need))))
         };
         let at_once = answers(Cluster::answer_at_once);
-        self.redis = answers(Cluster::answer);
+        self.redis = answers(Cluster::answer_to);
         let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
         let answer = or_spool(self.redis);
         self.unspooled.set(cx.now, at_once);

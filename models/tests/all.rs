@@ -14,4 +14,5 @@ mod spool;
 mod stories;
 mod support;
 mod traffic;
+mod views;
 mod world;

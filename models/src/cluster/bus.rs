@@ -107,8 +107,8 @@ impl Cluster {
                     // It has moved to a primary that had lost its replicas, and starts over.
                     // Clients that still took it for its old shard's owner are sent on at once.
                     let old = self.topology[node].shard;
-                    if self.clients[node].known {
-                        self.on_follow(old, self.topology.owners[old], cx);
+                    for view in self.clients.that_know(node) {
+                        self.on_follow(view, old, self.topology.owners[old], cx);
                     }
                     self.change_shard(node, shard, cx);
                 }
@@ -152,7 +152,7 @@ impl Cluster {
         // Under Sentinel clients follow when one of the Sentinels names the node.
         if !self.control.has_sentinels() {
             let told = self.notified_at(shard);
-            self.let_follow(shard, node, told, cx);
+            self.let_all_follow(shard, node, told, cx);
         }
     }
 

@@ -50,7 +50,7 @@ pub use evictions::Evicted;
 pub use topology::NetworkCut;
 
 use crate::event::{ClusterTimer, Cx};
-use crate::ids::{ClusterId, NodeId, ShardId};
+use crate::ids::{ClusterId, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Capabilities, Condition, Reply};
 use crate::redis::growth::GrowthSource;
@@ -141,22 +141,39 @@ impl Cluster {
 
     /// What a client that uses the cluster in this way is told at this instant: it waits while a
     /// node forks, however short that is.
-    pub fn answer_at_once(&self, access: Access) -> Answer {
-        let forks = |shard| self.condition(self.known_owner(shard)) == Condition::Forking;
+    pub fn answer_at_once(&self, view: ViewId, access: Access) -> Answer {
+        let forks = |shard| self.condition(self.known_to(view, shard)) == Condition::Forking;
         if self.topology.asked_shards().any(forks) {
             return Answer::Hang;
         }
-        self.answer(access)
+        self.answer_to(view, access)
     }
 
-    /// What a client that uses the cluster in this way is told at present.
+    /// What clients that know the owners best are told at present.
     pub fn answer(&self, access: Access) -> Answer {
+        let mut answers = self.clients.ids().map(|view| self.answer_to(view, access));
+        let first = answers.next().expect("a cluster has clients");
+        if answers.any(|answer| answer == Answer::Ok) {
+            Answer::Ok
+        } else {
+            first
+        }
+    }
+
+    /// Can some clients not write at present?
+    pub fn fails_somebody(&self) -> bool {
+        let mut views = self.clients.ids();
+        views.any(|view| self.answer_to(view, Access::Write) != Answer::Ok)
+    }
+
+    /// What these clients are told at present if they use the cluster in this way.
+    pub fn answer_to(&self, view: ViewId, access: Access) -> Answer {
         if self.clients.cutting_over {
             return Answer::Hang;
         }
         let mut answer = Answer::Ok;
         for shard in self.topology.asked_shards() {
-            match self.reply(self.known_owner(shard), access) {
+            match self.reply(self.known_to(view, shard), access) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
                 Reply::Error(_) | Reply::Fine => {}
@@ -166,8 +183,8 @@ impl Cluster {
     }
 
     /// What a client is told that uses one shard of the cluster in this way.
-    pub fn answer_of(&self, shard: ShardId, access: Access) -> Answer {
-        let owner = self.known_owner(shard);
+    pub fn answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
+        let owner = self.known_to(view, shard);
         if self.clients.cutting_over || self.condition(owner) == Condition::Forking {
             return Answer::Hang;
         }
@@ -223,9 +240,27 @@ impl Cluster {
         self.topology.ids()
     }
 
-    /// The node that clients and checks hold for the shard's owner.
+    /// The node that checks and people hold for the shard's owner: as the clients know it who know
+    /// best.
     pub fn known_owner(&self, shard: ShardId) -> NodeId {
-        self.clients.known_owner(&self.topology, shard)
+        let owner = self.topology.owners[shard];
+        let mut known = self.clients.ids().map(|view| self.known_to(view, shard));
+        let first = known.next().expect("a cluster has clients");
+        if known.any(|node| node == owner) {
+            owner
+        } else {
+            first
+        }
+    }
+
+    /// The node that these clients hold for the shard's owner.
+    fn known_to(&self, view: ViewId, shard: ShardId) -> NodeId {
+        self.clients.known_owner(&self.topology, view, shard)
+    }
+
+    /// Whose view of this cluster a service has.
+    pub fn view_of(&self, service: &str) -> ViewId {
+        self.clients.view_of(service)
     }
 
     /// Used memory of the shard's owner as a share of its limit.
@@ -306,8 +341,8 @@ impl Cluster {
                 }
             }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
-            ClusterTimer::Follow { shard, node } => self.on_follow(shard, node, cx),
-            ClusterTimer::Ramped(node) => self.on_ramped(node, cx),
+            ClusterTimer::Follow { view, shard, node } => self.on_follow(view, shard, node, cx),
+            ClusterTimer::Ramped { view, node } => self.on_ramped(view, node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
             ClusterTimer::SentinelBack { host } => self.set_sentinel_on(host, true, cx),
@@ -337,7 +372,7 @@ impl Cluster {
             slow,
             ..
         } = &self.topology[node];
-        let loaded = self.clients[node].loaded;
+        let loaded = self.clients.loaded(node);
         let (commands, writes) = self.clients.commands;
         let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
         let connections = f64::from(self.redis.connections + subscribers);
@@ -347,10 +382,10 @@ impl Cluster {
         Load {
             primary: *primary,
             tables: self.dataset.tables[*shard].bytes(),
-            buffers: slow + dataset_size + if loaded { buffers } else { 0.0 },
+            buffers: slow + dataset_size + buffers * loaded,
             uncounted: dataset_size,
             copied: self.persistence.children[node].copied(now),
-            commands: self.topology.shares[*shard] * if loaded { commands } else { writes },
+            commands: self.topology.shares[*shard] * (commands * loaded + writes * (1.0 - loaded)),
         }
     }
 

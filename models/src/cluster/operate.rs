@@ -204,13 +204,18 @@ impl Cluster {
             self.persistence.children[n] = Child::default();
             self.plan_saves(n, cx);
         }
-        self.clients.go_to(&self.topology, shard, first);
+        for view in self.clients.ids() {
+            self.clients.go_to(&self.topology, view, shard, first);
+        }
         let dataset_size = self.dataset.growth.size_at(cx.now);
         let dataset_size = dataset_size.share(self.topology.shares[shard]);
         self.dataset.tables[shard] = Tables::loaded(dataset_size, cx.now);
         self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
-        self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(first), cx);
+        for view in self.clients.ids() {
+            let timer = ClusterTimer::Ramped { view, node: first };
+            self.after(self.redis.reconnect_ramp, timer, cx);
+        }
     }
 
     /// The shards whose owner uses at least this share of its limit; the fullest if none does.

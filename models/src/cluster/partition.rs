@@ -62,10 +62,12 @@ impl Cluster {
         for shard in self.shards() {
             let node = self.topology.owners[shard];
             // Under Sentinel clients stay with a former primary until it cuts them off.
-            let known = self.known_owner(shard);
-            let content = self.control.has_sentinels() && self.topology[known].primary;
-            if !self.clients[node].known && !content {
-                self.let_follow(shard, node, SimDuration::ZERO, cx);
+            for view in self.clients.ids() {
+                let known = self.known_to(view, shard);
+                let content = self.control.has_sentinels() && self.topology[known].primary;
+                if known != node && !content {
+                    self.let_follow(view, shard, node, SimDuration::ZERO, cx);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::replication::Stream;
 use super::save::Child;
 use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx, Event};
-use crate::ids::{Fleet, NodeId, ShardId};
+use crate::ids::{Fleet, NodeId, ShardId, ViewId};
 use crate::redis::growth::{DatasetSize, Measure};
 use crate::redis::memory::Trouble;
 use demand::Mode;
@@ -23,7 +23,7 @@ pub(super) struct Settled {
     nodes: Fleet<NodeId, Node>,
     streams: Fleet<NodeId, Stream>,
     children: Fleet<NodeId, Child>,
-    connected: Fleet<NodeId, Connected>,
+    connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
     tables: Fleet<ShardId, Tables>,
     turns: u32,
 }

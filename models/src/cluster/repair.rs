@@ -8,7 +8,7 @@ use super::Cluster;
 use super::node::Change;
 use super::queue::ExtraGrowth;
 use crate::event::Cx;
-use crate::ids::{NodeId, ShardId};
+use crate::ids::{NodeId, ShardId, ViewId};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::service::Access;
 
@@ -20,7 +20,8 @@ impl Cluster {
     /// all whose owner refuses for the cluster's sake.
     pub fn failing_shards(&self) -> Vec<ShardId> {
         let fails = |reply: fn(&Cluster, NodeId) -> Reply| {
-            let fails = |shard: &ShardId| reply(self, self.known_owner(*shard)) != Reply::Fine;
+            let fails = |node: NodeId| reply(self, node) != Reply::Fine;
+            let fails = |shard: &ShardId| self.known_owners(*shard).any(fails);
             let failing = self.topology.asked_shards().filter(fails);
             failing.collect::<Vec<ShardId>>()
         };
@@ -32,11 +33,25 @@ impl Cluster {
         }
     }
 
+    /// The nodes that clients hold for the shard's owner.
+    fn known_owners(&self, shard: ShardId) -> impl Iterator<Item = NodeId> + '_ {
+        self.clients
+            .ids()
+            .map(move |view| self.known_to(view, shard))
+    }
+
+    /// The first of them that fails its clients.
+    fn failing_owner(&self, shard: ShardId) -> NodeId {
+        let fails = |node: &NodeId| self.reply(*node, Access::Write) != Reply::Fine;
+        let mut owners = self.known_owners(shard);
+        owners.find(fails).unwrap_or(self.known_owner(shard))
+    }
+
     /// Shards whose owner, as clients know it, does not serve, although its memory is not to blame.
     pub fn shards_without_owner(&self, memory_high: f64, now: SimTime) -> Vec<ShardId> {
         let faulty = |shard: &ShardId| {
-            let owner = self.known_owner(*shard);
-            self.topology[owner].fault.is_some() && self.usage(*shard, now) < memory_high
+            let owner = self.failing_owner(*shard);
+            self.topology[owner].fault.is_some() && self.node_usage(owner, now) < memory_high
         };
         self.shards().filter(faulty).collect()
     }
@@ -50,7 +65,7 @@ impl Cluster {
         read_only: bool,
         cx: &mut Cx,
     ) -> Option<NodeId> {
-        let owner = self.known_owner(shard);
+        let owner = self.failing_owner(shard);
         let fault = self.topology[owner].fault;
         if matches!(fault, Some(Condition::HostLost | Condition::Killed)) {
             return None;
@@ -73,9 +88,9 @@ impl Cluster {
     }
 
     /// Servers that have just started ask for the owners, and are told of those that they reach.
-    pub fn clients_learn_owners(&mut self, cx: &mut Cx) {
+    pub fn clients_learn_owners(&mut self, view: ViewId, cx: &mut Cx) {
         for shard in self.shards() {
-            self.on_follow(shard, self.topology.owners[shard], cx);
+            self.on_follow(view, shard, self.topology.owners[shard], cx);
         }
         self.settle(cx);
     }

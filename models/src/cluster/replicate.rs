@@ -25,7 +25,7 @@ use super::consequence::Consequence;
 use super::node::Change;
 use super::replication::{Copying, DisconnectCause, Due, Link};
 use crate::event::Cx;
-use crate::ids::{NodeId, ShardId};
+use crate::ids::{NodeId, ShardId, ViewId};
 use crate::moment::MomentKind;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{FullResyncReason, Lineage, Psync};
@@ -345,9 +345,11 @@ impl Cluster {
         self.note_stream(node, cx.now);
         let was_primary = std::mem::replace(&mut self.topology[node].primary, false);
         let before = self.replication[node].follows.replace(primary);
-        if was_primary && self.clients[node].known {
+        if was_primary {
             // From now on it sends its clients on.
-            self.replication.end_losses(shard, cx);
+            for view in self.clients.that_know(node) {
+                self.clients.end_losses(view, shard, cx);
+            }
         }
         self.take_writes(shard, cx.now);
         // `repl_down_since` is set when a connected replica loses its primary, and only then.
@@ -407,10 +409,10 @@ impl Cluster {
     /// What `WAIT` adds to a write that succeeds: a round trip to the replicas, which the primary
     /// asks for offsets at once (replication.c: waitCommand, replicationRequestAckFromSlaves),
     /// or the whole timeout.
-    pub fn waited(&self, wait: WaitSpec) -> Answer {
+    pub fn waited(&self, view: ViewId, wait: WaitSpec) -> Answer {
         let wanted = usize::from(wait.replicas);
         let acknowledged = |shard| {
-            let owner = self.known_owner(shard);
+            let owner = self.known_to(view, shard);
             self.replication.acknowledging(owner) >= wanted
         };
         if self.topology.asked_shards().all(acknowledged) {

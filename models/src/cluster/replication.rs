@@ -1,4 +1,4 @@
-//! What each node's stream from its primary is at, and what promotions have lost of it.
+//! What each node's stream from its primary is at.
 
 use std::ops::{Index, IndexMut};
 
@@ -6,8 +6,7 @@ use sim::{SimDuration, SimTime, StreamKey};
 
 use super::stream;
 use super::topology::Topology;
-use crate::event::Cx;
-use crate::ids::{Fleet, Id, NodeId, ShardId};
+use crate::ids::{Fleet, Id, NodeId};
 use crate::layout::ClusterPlan;
 use crate::redis::replication::{Cron, History, Lineage};
 use crate::spec::SystemSpec;
@@ -17,8 +16,6 @@ use failover::cluster_bus::ReplicaLink;
 #[derive(Clone, Debug)]
 pub(super) struct Replication {
     pub streams: Fleet<NodeId, Stream>,
-    /// For each shard, losses on record to which clients still add.
-    losses: Fleet<ShardId, Vec<usize>>,
     /// Histories of writes that there were so far.
     histories: u32,
     /// Bytes per second that go into the stream besides those of new keys.
@@ -42,10 +39,11 @@ pub(super) struct Stream {
     pub positioned: bool,
     /// Its data hold all that was acknowledged up to then, unless its stream runs.
     pub covered: SimTime,
-    /// The shard's stream when the lineage was up to date last, if clients write to this node.
-    pub taking: Option<u64>,
-    /// It hangs, or hung last, with its clients' commands in its sockets.
-    pub queued: bool,
+    /// What clients write to this node, if any do.
+    pub taking: Option<Taking>,
+    /// The share of clients whose commands are in its sockets while it hangs, or were when it hung
+    /// last.
+    pub queued: f64,
     /// A primary without replicas, since when.
     pub alone: Option<SimTime>,
     /// Its `replicationCron`.
@@ -56,6 +54,27 @@ pub(super) struct Stream {
     pub due: Option<Due>,
     /// See `due`.
     pub wait: u32,
+}
+
+/// The part of a shard's writes that goes to one node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Taking {
+    /// The shard's stream when the node's lineage was up to date last.
+    pub mark: u64,
+    /// Its share of the writes.
+    pub share: f64,
+}
+
+impl Taking {
+    /// What it has taken of a stream that has come this far.
+    pub fn of(self, stream: u64) -> u64 {
+        let all = stream.saturating_sub(self.mark);
+        if self.share < 1.0 {
+            (all as f64 * self.share) as u64
+        } else {
+            all
+        }
+    }
 }
 
 /// A replica's stream from its primary.
@@ -242,7 +261,7 @@ impl Replication {
                 positioned: true,
                 covered: SimTime::ZERO,
                 taking: None,
-                queued: false,
+                queued: 0.0,
                 alone: (spec.redis.replicas == 0).then_some(SimTime::ZERO),
                 cron: stream::cron(key, node),
                 soft_since: None,
@@ -252,7 +271,6 @@ impl Replication {
         };
         Replication {
             streams: topology.ids().map(stream).collect(),
-            losses: Fleet::alike(&topology.shares, Vec::new()),
             histories: topology.shares.len() as u32,
             other_writes: stream::other_writes(plan, spec),
             write_size: stream::write_size(plan, spec),
@@ -378,19 +396,6 @@ impl Replication {
             Link::Streaming | Link::CatchingUp { .. } => true,
             Link::Down { .. } => self[node].positioned,
             Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
-        }
-    }
-
-    /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it
-    /// while they write to a former primary.
-    pub fn loses(&mut self, shard: ShardId, loss: usize) {
-        self.losses[shard].push(loss);
-    }
-
-    /// No client writes to a former primary of the shard any more.
-    pub fn end_losses(&mut self, shard: ShardId, cx: &mut Cx) {
-        for loss in self.losses[shard].drain(..) {
-            cx.ledger.lost_acks[loss].1 = cx.now;
         }
     }
 }

@@ -190,8 +190,10 @@ impl Cluster {
             SentinelEffect::ClientsKilled { node } => {
                 let node = self.topology.of_group(shard, node);
                 let owner = self.topology.owners[shard];
-                if self.clients[node].known && owner != node {
-                    self.let_follow(shard, owner, SimDuration::ZERO, cx);
+                if owner != node {
+                    for view in self.clients.that_know(node) {
+                        self.let_follow(view, shard, owner, SimDuration::ZERO, cx);
+                    }
                 }
             }
             SentinelEffect::PromotedSeen { by, node } => {
@@ -221,7 +223,7 @@ impl Cluster {
     fn notify_clients(&mut self, shard: ShardId, by: Sentinel, to: Node, cx: &mut Cx) {
         let node = self.topology.of_group(shard, to);
         if self.topology.clients_reach_host(self.topology.host_of(by)) {
-            self.let_follow(shard, node, SimDuration::ZERO, cx);
+            self.let_all_follow(shard, node, SimDuration::ZERO, cx);
         }
     }
 

@@ -138,10 +138,14 @@ impl Cluster {
         }
         self.change(node, Change::Fault(None), cx);
         self.drain(cx);
-        if self.clients[node].known {
+        for view in self.clients.that_know(node) {
             // Its clients come back with their buffers.
-            self.clients[node].loaded = false;
-            self.after(self.redis.reconnect_ramp, ClusterTimer::Ramped(node), cx);
+            self.clients.set_loaded(view, node, false);
+            self.after(
+                self.redis.reconnect_ramp,
+                ClusterTimer::Ramped { view, node },
+                cx,
+            );
         }
     }
 

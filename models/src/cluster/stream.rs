@@ -3,25 +3,26 @@
 //!
 //! A shard's stream is a function of time, evaluated where somebody looks: the bytes of new keys,
 //! exact to the key, and whole writes of mean size, evenly spaced, for as long as writes are let
-//! in. Clients write to one node of a shard at a time (the one that they know, or its owner if that
-//! one sends them on), and only there the offset moves.
+//! in. The clients of a view write to one node of a shard at a time (the one that they know, or its
+//! owner if that one sends them on); its offset moves by their share of the writes.
 //!
-//! What a promotion loses is a window of time: from the instant up to which the promoted node had
-//! all acknowledged writes, until clients write to no former primary any more. Nothing is counted
-//! here; who was answered inside the window is found from the arrival trees at the end.
+//! What a promotion loses is a window of time for each view: from the instant up to which the
+//! promoted node had all acknowledged writes, until these clients write to no former primary any
+//! more. Nothing is counted here; who was answered inside the window is found from the arrival
+//! trees at the end.
 //!
-//! Left out: several clients with different views of the owner (see ASSUMPTIONS.md); expiry and
-//! eviction, whose deletions go into the stream as well.
+//! Left out: expiry and eviction, whose deletions go into the stream as well.
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime, StreamKey};
 
 use super::Cluster;
 use super::node::Node;
-use super::replication::Stream;
+use super::replication::{Stream, Taking};
 use crate::event::Cx;
-use crate::ids::{Id, NodeId, ShardId};
+use crate::ids::{Id, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
+use crate::ledger::LostAcks;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Cron, SECOND};
 use crate::spec::{SystemSpec, WorkloadSpec};
@@ -72,34 +73,41 @@ impl Cluster {
         let Stream {
             lineage, taking, ..
         } = &self.replication[node];
-        let taken = taking.map_or(0, |mark| self.stream(shard, at).saturating_sub(mark));
+        let taken = taking.map_or(0, |taking| taking.of(self.stream(shard, at)));
         lineage.offset() + taken
     }
 
     /// Brings a node's lineage up to date.
     pub(super) fn note_offset(&mut self, node: NodeId, now: SimTime) {
-        if self.replication[node].taking.is_some() {
+        if let Some(Taking { share, .. }) = self.replication[node].taking {
             let offset = self.offset(node, now);
             let mark = self.stream(self.topology[node].shard, now);
             self.replication[node].lineage.advance_to(offset);
-            self.replication[node].taking = Some(mark);
+            self.replication[node].taking = Some(Taking { mark, share });
         }
     }
 
-    /// Clients write to one node of the shard from now on: the one that they know, or, if that is a
-    /// replica and sends them on, the owner.
+    /// Clients write to these nodes of the shard from now on: each view to the one that it knows,
+    /// or, if that is a replica and sends it on, to the owner.
     pub(super) fn take_writes(&mut self, shard: ShardId, now: SimTime) {
-        let known = self.known_owner(shard);
-        let taker = if self.topology[known].primary {
-            known
-        } else {
-            self.topology.owners[shard]
+        let takes = |view: ViewId| {
+            let known = self.known_to(view, shard);
+            let sent_on = !self.topology[known].primary;
+            let node = if sent_on {
+                self.topology.owners[shard]
+            } else {
+                known
+            };
+            (node, self.clients.views[view].writes)
         };
+        let takers: Vec<(NodeId, f64)> = self.clients.ids().map(takes).collect();
         let mark = self.stream(shard, now);
         for node in self.topology.ids() {
             if self.topology[node].shard == shard {
                 self.note_offset(node, now);
-                self.replication[node].taking = (node == taker).then_some(mark);
+                let its = takers.iter().filter(|(taker, _)| *taker == node);
+                let share: f64 = its.map(|(_, share)| share).sum();
+                self.replication[node].taking = (share > 0.0).then_some(Taking { mark, share });
             }
         }
     }
@@ -125,8 +133,16 @@ impl Cluster {
         let from = self
             .replication
             .covered(promoted, cx.now, self.redis.latency);
-        self.replication.loses(shard, cx.ledger.lost_acks.len());
-        cx.ledger.lost_acks.push((from, cx.end, self.id));
+        for view in self.clients.ids() {
+            let (to, cluster) = (cx.end, self.id);
+            self.clients.loses(view, shard, cx.ledger.lost_acks.len());
+            cx.ledger.lost_acks.push(LostAcks {
+                from,
+                to,
+                cluster,
+                view,
+            });
+        }
     }
 
     /// A process starts, and does not know where it stood, or it goes on after it hung.
@@ -147,14 +163,16 @@ impl Cluster {
         }
         let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
         if hangs(after) && !hangs(before) {
-            self.replication[node].queued = self.clients[node].known;
+            self.replication[node].queued = self.clients.writing_to(node);
         }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;
-        if hangs(before) && after.streams() && deposed && self.replication[node].queued {
+        if hangs(before) && after.streams() && deposed && self.replication[node].queued > 0.0 {
             let (commands, writes) = self.clients.commands;
             let writes = writes / commands.max(1e-9);
-            let queued = (f64::from(self.redis.connections) * writes).floor();
+            let queued =
+                (f64::from(self.redis.connections) * writes * self.replication[node].queued)
+                    .floor();
             let offset = self.replication[node].lineage.offset();
             let more = (queued * self.replication.write_size) as u64;
             self.replication[node].lineage.advance_to(offset + more);
@@ -174,7 +192,9 @@ impl Cluster {
 
     /// All nodes of a shard hold the same data, in a new history.
     pub(super) fn copy_all(&mut self, shard: ShardId, cx: &mut Cx) {
-        self.replication.end_losses(shard, cx);
+        for view in self.clients.ids() {
+            self.clients.end_losses(view, shard, cx);
+        }
         let history = self.replication.new_history();
         let owner = self.topology.owners[shard];
         let replicas = self.topology.replicas_of(shard);

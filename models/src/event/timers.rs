@@ -2,7 +2,7 @@
 
 use sim::SimTime;
 
-use crate::ids::{HostId, NodeId, ShardId};
+use crate::ids::{HostId, NodeId, ShardId, ViewId};
 
 /// What a cluster waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,20 @@ pub enum ClusterTimer {
     },
     /// Clients have learnt of a shard's new owner.
     Follow {
+        /// Which clients.
+        view: ViewId,
         /// The shard.
         shard: ShardId,
         /// The node that they were told of.
         node: NodeId,
     },
     /// Clients are back on a node with all connections.
-    Ramped(NodeId),
+    Ramped {
+        /// Which clients.
+        view: ViewId,
+        /// The node.
+        node: NodeId,
+    },
     /// A supervisor starts a killed process again.
     Restart(NodeId),
     /// A node's host is there again.

@@ -1,6 +1,7 @@
 //! New processes for the servers of a service that fails.
 
 use super::*;
+use crate::ids::ViewId;
 
 /// Restart the servers of every service that fails: requests under way are lost, and their
 /// clients reconnect and learn who the primary is.
@@ -17,19 +18,21 @@ impl Remedy for Params {
         let cx = &mut site.cx;
         cx.ledger
             .trace(cx.now, || "servers are restarted, Redis is not".to_owned());
-        let mut asked: Vec<ClusterId> = Vec::new();
+        let mut asked: Vec<(ClusterId, ViewId)> = Vec::new();
         for (_, service) in site.services.iter_mut() {
             if !service.works() {
                 service.control(cx.now, Control::Restart);
-                asked.extend(service.needs().iter().map(|need| need.cluster));
+                asked.extend(service.needs().iter().map(|need| (need.cluster, need.view)));
             }
         }
         asked.sort();
         asked.dedup();
-        for id in &asked {
-            site.clusters[*id].clients_learn_owners(cx);
+        for (cluster, view) in &asked {
+            site.clusters[*cluster].clients_learn_owners(*view, cx);
         }
-        Effect::Changed(asked)
+        let mut changed: Vec<ClusterId> = asked.into_iter().map(|(cluster, _)| cluster).collect();
+        changed.dedup();
+        Effect::Changed(changed)
     }
 }
 

@@ -5,7 +5,7 @@ use sim::{Agenda, SimTime};
 use super::*;
 use crate::event::Event;
 use crate::given::{self, Tables};
-use crate::ids::{Fleet, Id, ServiceId, ShardId};
+use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
 use crate::service::{Need, Service};
 use crate::spec::service::{Access, Keys};
@@ -28,6 +28,7 @@ impl Bench {
         let id = ClusterId::from_index(0);
         let need = Need {
             cluster: id,
+            view: ViewId::from_index(0),
             access: Access::Write,
             keys: Keys::All,
             spared: false,

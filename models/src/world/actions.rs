@@ -10,8 +10,6 @@ use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
 use crate::people::{StepEvent, fails};
 use crate::runbook::{Begun, Effect, Site};
-use crate::spec::service::Access;
-use demand::answer::Answer;
 
 impl World<'_> {
     /// What people do now.
@@ -85,8 +83,7 @@ impl World<'_> {
     fn concerned(&self, now: SimTime) -> Vec<ClusterId> {
         let about = self.people.about();
         let clusters = self.clusters.iter();
-        let concerned =
-            clusters.filter(|(id, c)| c.answer(Access::Write) != Answer::Ok || about == Some(*id));
+        let concerned = clusters.filter(|(id, c)| c.fails_somebody() || about == Some(*id));
         let concerned: Vec<ClusterId> = concerned.map(|(id, _)| id).collect();
         if !concerned.is_empty() {
             return concerned;

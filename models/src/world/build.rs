@@ -206,6 +206,7 @@ fn wire_service(
         };
         Need {
             cluster,
+            view: clusters[cluster].view_of(&service.name),
             access: need.access,
             keys,
             spared: need.optional || need.fallback.is_some(),

@@ -66,9 +66,10 @@ pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
         let mut windows = Intervals::new();
-        for (from, to, cluster) in &world.ledger.lost_acks {
-            if service.needs().iter().any(|need| need.cluster == *cluster) {
-                windows.add(*from + after, *to + after);
+        for lost in &world.ledger.lost_acks {
+            let mut needs = service.needs().iter();
+            if needs.any(|need| (need.cluster, need.view) == (lost.cluster, lost.view)) {
+                windows.add(lost.from + after, lost.to + after);
             }
         }
         windows.iter().collect()

@@ -1,0 +1,107 @@
+//! Every service follows the owners of a cluster for itself.
+
+use crate::support::{story_world, trial};
+use models::moment::MomentKind;
+use models::{Mode, TrialResult};
+
+/// The primary hangs for ten minutes; one service looks as soon as a command is given up, and
+/// `second` has a client like this.
+fn hang(second: &str) -> TrialResult {
+    let story = format!(
+        r#"
+        horizon = "1h"
+        health_check = []
+        [[fault]]
+        kind = "hang"
+        workload = "log"
+        at = {{ kind = "constant", value = "5min" }}
+        lasts = "10min"
+        [[service]]
+        name = "api"
+        workers = 64
+        queue_limit = 64
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{{ workload = "log", access = "write" }}]
+        client = {{ retries = 0, backoff = "100ms", retries_on = [], topology_refresh = "1s", command_timeout = "500ms", follows = {{ on_error = true }} }}
+        {second}
+        "#
+    );
+    trial(&story_world(&story), 3, Mode::Lazy)
+}
+
+fn second(client: &str) -> String {
+    format!(
+        r#"
+        [[service]]
+        name = "second"
+        workers = 64
+        queue_limit = 64
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{{ workload = "log", access = "read" }}]
+        client = {{ retries = 0, backoff = "100ms", retries_on = [], topology_refresh = "1s", {client} }}
+        "#
+    )
+}
+
+/// How long a service was down, in seconds.
+fn down(result: &TrialResult, service: &str) -> f64 {
+    let mut down = 0.0;
+    let mut since = None;
+    for moment in result
+        .moments
+        .iter()
+        .filter(|moment| moment.subject == service)
+    {
+        match (moment.kind, since) {
+            (MomentKind::ServiceDown, None) => since = Some(moment.at),
+            (MomentKind::ServiceUp, Some(from)) => {
+                down += (moment.at - from).as_secs_f64();
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(since, None, "{service} is up again");
+    down
+}
+
+#[test]
+fn a_service_that_looks_early_does_not_wait_for_one_that_never_looks() {
+    let alone = hang("");
+    let api = down(&alone, "api");
+    assert!(
+        (5.0..20.0).contains(&api),
+        "a node timeout and a look: {api} s"
+    );
+    // A client without a command timeout that looks on errors waits for the node to answer.
+    let patient = hang(&second("follows = { on_error = true }"));
+    assert_eq!(
+        down(&patient, "api"),
+        api,
+        "the other service changes nothing"
+    );
+    let waits = down(&patient, "second");
+    assert!(
+        (595.0..605.0).contains(&waits),
+        "until the node goes on: {waits} s"
+    );
+    // One that looks every minute is in between.
+    let clock = hang(&second("follows = { on_error = false, every = \"1min\" }"));
+    assert_eq!(down(&clock, "api"), api);
+    let waits = down(&clock, "second");
+    assert!(
+        api < waits && waits < 75.0,
+        "until its clock ticks: {waits} s"
+    );
+}
+
+#[test]
+fn services_that_follow_alike_follow_together() {
+    let alike = "command_timeout = \"500ms\", follows = { on_error = true }";
+    let both = hang(&second(alike));
+    assert_eq!(down(&both, "api"), down(&both, "second"));
+    let told = |words: &str| both.trace.iter().any(|(_, line)| line.contains(words));
+    assert!(told("clients switch to"), "{:?}", both.trace);
+}
