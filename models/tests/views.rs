@@ -4,13 +4,16 @@ use crate::support::{story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
-/// The primary hangs for ten minutes; one service looks as soon as a command is given up, and
-/// `second` has a client like this.
+/// The primary hangs for ten minutes; one service looks as soon as a command is given up.
 fn hang(second: &str) -> TrialResult {
+    hang_with("health_check = []", second)
+}
+
+fn hang_with(checks: &str, second: &str) -> TrialResult {
     let story = format!(
         r#"
         horizon = "1h"
-        health_check = []
+        {checks}
         [[fault]]
         kind = "hang"
         workload = "log"
@@ -104,4 +107,39 @@ fn services_that_follow_alike_follow_together() {
     assert_eq!(down(&both, "api"), down(&both, "second"));
     let told = |words: &str| both.trace.iter().any(|(_, line)| line.contains(words));
     assert!(told("clients switch to"), "{:?}", both.trace);
+}
+
+#[test]
+fn a_check_asks_the_new_owner_whatever_the_clients_of_services_do() {
+    let check = r#"
+        [[health_check]]
+        interval = "1s"
+        timeout = "1s"
+        actions = ["page"]
+        probe = { kind = "write-canary" }
+        judge = { kind = "consecutive", fall = 2, rise = 1 }
+        guard = { cool_down = "1min", failovers_max = 3, fail_open = false }
+        "#;
+    let patient = second("follows = { on_error = true }");
+    let result = hang_with(check, &patient);
+    let promoted = result
+        .moments
+        .iter()
+        .find(|m| m.kind == MomentKind::Promoted);
+    let promoted = promoted.expect("the bus replaces it").at;
+    let rows = &result.timeline.rows;
+    let row = rows.iter().find(|row| row.label.contains("write canary"));
+    let spans = &row.expect("a row of the check").spans;
+    assert!(spans.len() >= 3, "it fails, and passes again: {spans:?}");
+    let passes = spans[2].from;
+    let after = (passes - promoted).as_secs_f64();
+    assert!(
+        passes > promoted && after < 3.0,
+        "{after} s after the promotion: {spans:?}"
+    );
+    let waits = down(&result, "second");
+    assert!(
+        waits > 100.0,
+        "its client waits, until people restart it: {waits} s"
+    );
 }

@@ -107,6 +107,7 @@ impl Cluster {
                     // It has moved to a primary that had lost its replicas, and starts over.
                     // Clients that still took it for its old shard's owner are sent on at once.
                     let old = self.topology[node].shard;
+                    self.on_observe(old, self.topology.owners[old]);
                     for view in self.clients.that_know(node) {
                         self.on_follow(view, old, self.topology.owners[old], cx);
                     }
@@ -136,7 +137,7 @@ impl Cluster {
         }
         // All that was acknowledged so far was written to it; what comes now is not.
         self.replication[old].covered = cx.now;
-        let old_serves = self.capabilities(old).writes == Reply::Fine;
+        let old_serves = self.seen(old).writes == Reply::Fine;
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);
         self.lose_writes(shard, node, cx);

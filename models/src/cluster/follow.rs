@@ -80,6 +80,8 @@ pub(super) struct Clients {
     pub cutting_over: bool,
     pub views: Fleet<ViewId, View>,
     pub connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
+    /// The nodes that checks and people take for owners.
+    pub observed: Fleet<ShardId, NodeId>,
 }
 
 /// How clients stand with a node.
@@ -105,6 +107,7 @@ impl Clients {
             cutting_over: false,
             connected: Fleet::alike(&views, connected),
             views,
+            observed: topology.owners.clone(),
         }
     }
 
@@ -263,6 +266,15 @@ impl Cluster {
     ) {
         for view in self.clients.ids() {
             self.let_follow(view, shard, node, told, cx);
+        }
+        self.after(told, ClusterTimer::Observe { shard, node }, cx);
+    }
+
+    /// A check connects anew each time, so it asks the owner as soon as it can be told of it,
+    /// whatever the clients of the services do. So do people.
+    pub(super) fn on_observe(&mut self, shard: ShardId, node: NodeId) {
+        if self.topology.owners[shard] == node && self.topology.clients_reach(node) {
+            self.clients.observed[shard] = node;
         }
     }
 

@@ -240,17 +240,9 @@ impl Cluster {
         self.topology.ids()
     }
 
-    /// The node that checks and people hold for the shard's owner: as the clients know it who know
-    /// best.
+    /// The node that checks and people hold for the shard's owner.
     pub fn known_owner(&self, shard: ShardId) -> NodeId {
-        let owner = self.topology.owners[shard];
-        let mut known = self.clients.ids().map(|view| self.known_to(view, shard));
-        let first = known.next().expect("a cluster has clients");
-        if known.any(|node| node == owner) {
-            owner
-        } else {
-            first
-        }
+        self.clients.observed[shard]
     }
 
     /// The node that these clients hold for the shard's owner.
@@ -342,6 +334,7 @@ impl Cluster {
             }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
             ClusterTimer::Follow { view, shard, node } => self.on_follow(view, shard, node, cx),
+            ClusterTimer::Observe { shard, node } => self.on_observe(shard, node),
             ClusterTimer::Ramped { view, node } => self.on_ramped(view, node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),

@@ -204,6 +204,7 @@ impl Cluster {
             self.persistence.children[n] = Child::default();
             self.plan_saves(n, cx);
         }
+        self.clients.observed[shard] = first;
         for view in self.clients.ids() {
             self.clients.go_to(&self.topology, view, shard, first);
         }

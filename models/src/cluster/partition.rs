@@ -62,6 +62,7 @@ impl Cluster {
         for shard in self.shards() {
             let node = self.topology.owners[shard];
             // Under Sentinel clients stay with a former primary until it cuts them off.
+            self.on_observe(shard, node);
             for view in self.clients.ids() {
                 let known = self.known_to(view, shard);
                 let content = self.control.has_sentinels() && self.topology[known].primary;

@@ -24,6 +24,7 @@ pub(super) struct Settled {
     streams: Fleet<NodeId, Stream>,
     children: Fleet<NodeId, Child>,
     connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
+    observed: Fleet<ShardId, NodeId>,
     tables: Fleet<ShardId, Tables>,
     turns: u32,
 }
@@ -49,6 +50,7 @@ impl Cluster {
             && settled.streams == self.replication.streams
             && settled.children == self.persistence.children
             && settled.connected == self.clients.connected
+            && settled.observed == self.clients.observed
             && settled.tables == self.dataset.tables
     }
 
@@ -69,6 +71,7 @@ impl Cluster {
         settled.streams.clone_from(&self.replication.streams);
         settled.children.clone_from(&self.persistence.children);
         settled.connected.clone_from(&self.clients.connected);
+        settled.observed.clone_from(&self.clients.observed);
         settled.tables.clone_from(&self.dataset.tables);
         settled.turns = self.dataset.growth.turns();
     }

@@ -29,6 +29,13 @@ pub enum ClusterTimer {
         /// The node that they were told of.
         node: NodeId,
     },
+    /// Checks and people may have learnt of a shard's new owner.
+    Observe {
+        /// The shard.
+        shard: ShardId,
+        /// The node that they were told of.
+        node: NodeId,
+    },
     /// Clients are back on a node with all connections.
     Ramped {
         /// Which clients.
