@@ -25,7 +25,7 @@ use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Fleet, Id, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::Reply;
-use crate::spec::service::{ClientSpec, FollowsSpec};
+use crate::spec::service::{Access, ClientSpec, FollowsSpec, NeedSpec};
 use crate::spec::{ServiceSpec, SystemSpec, WorkloadSpec};
 
 /// How clients find out.
@@ -212,18 +212,30 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
             }),
         }
     }
-    // The commands on a workload are split evenly between the services that need it.
     for workload in here {
-        let users = spec.services.iter().filter(|s| needs(s, &workload.name));
-        let users: Vec<&str> = users.map(|service| service.name.as_str()).collect();
-        let all = users.len().max(1) as f64;
+        // Its commands are split evenly between the services that need it, its writes between
+        // those that write.
+        let users = |writes: bool| {
+            let needs = |need: &&NeedSpec| {
+                need.workload == workload.name && (!writes || need.access == Access::Write)
+            };
+            let users = spec.services.iter();
+            let users = users.filter(move |service| service.needs.iter().any(|n| needs(&n)));
+            users
+                .map(|service| service.name.as_str())
+                .collect::<Vec<_>>()
+        };
+        let (all, writers) = (users(false), users(true));
         for view in &mut views {
-            let its = users
-                .iter()
-                .filter(|name| view.services.iter().any(|s| s == *name));
-            let commands = workload.commands.get() * its.count() as f64 / all;
-            view.commands += commands;
-            view.writes += commands * workload.writes.get();
+            let part = |of: &[&str]| {
+                let its = of
+                    .iter()
+                    .filter(|name| view.services.iter().any(|s| s == *name));
+                its.count() as f64 / of.len().max(1) as f64
+            };
+            let (of_all, of_writers) = (part(&all), part(&writers));
+            view.commands += workload.commands.get() * of_all;
+            view.writes += workload.commands.get() * workload.writes.get() * of_writers;
         }
     }
     shares(&mut views, |view| &mut view.commands);
