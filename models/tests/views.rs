@@ -26,7 +26,13 @@ fn hang_with(checks: &str, second: &str) -> TrialResult {
         gateway_timeout = "30s"
         service_time = "20ms"
         needs = [{{ workload = "log", access = "write" }}]
-        client = {{ retries = 0, backoff = "100ms", retries_on = [], topology_refresh = "1s", command_timeout = "500ms", follows = {{ on_error = true }} }}
+        [service.client]
+        retries = 0
+        backoff = "100ms"
+        retries_on = []
+        topology_refresh = "1s"
+        command_timeout = "500ms"
+        follows = {{ on_error = true }}
         {second}
         "#
     );
@@ -43,7 +49,12 @@ fn second(client: &str) -> String {
         gateway_timeout = "30s"
         service_time = "20ms"
         needs = [{{ workload = "log", access = "read" }}]
-        client = {{ retries = 0, backoff = "100ms", retries_on = [], topology_refresh = "1s", {client} }}
+        [service.client]
+        retries = 0
+        backoff = "100ms"
+        retries_on = []
+        topology_refresh = "1s"
+        {client}
         "#
     )
 }
@@ -102,7 +113,7 @@ fn a_service_that_looks_early_does_not_wait_for_one_that_never_looks() {
 
 #[test]
 fn services_that_follow_alike_follow_together() {
-    let alike = "command_timeout = \"500ms\", follows = { on_error = true }";
+    let alike = "command_timeout = \"500ms\"\nfollows = { on_error = true }";
     let both = hang(&second(alike));
     assert_eq!(down(&both, "api"), down(&both, "second"));
     let told = |words: &str| both.trace.iter().any(|(_, line)| line.contains(words));

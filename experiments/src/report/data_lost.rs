@@ -119,7 +119,8 @@ fn sentence(loss: &Loss, rows: &Rows, summary: &Summary, best: usize) -> Option<
 fn together(rows: &Rows, summary: &Summary, best: usize) -> Option<String> {
     let loss = &LOSSES[0];
     let both = |design: &Design, point: usize| {
-        (!design.incomplete).then_some(design.mean("lost") + loss.mean(rows, point)?)
+        let lost = design.measured("lost").filter(|_| !design.incomplete)?;
+        Some(lost.mean.value + loss.mean(rows, point)?)
     };
     let designs = summary.designs.iter().enumerate();
     let sums = designs.filter_map(|(point, design)| Some((point, both(design, point)?)));
