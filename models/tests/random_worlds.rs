@@ -461,7 +461,12 @@ fn faults(rng: &mut Rng, kinds: &[&str], hosts: u16) -> String {
     for _ in 0..rng.random_range(0..5) {
         if !kinds.is_empty() {
             let kind = pick(rng, &kinds);
-            faults.push(fault(rng, &kind, hosts));
+            let fault = fault(rng, &kind, hosts);
+            // Partitions that overlap are refused.
+            let cut = |fault: &String| fault.contains("\"partition\"");
+            if !cut(&fault) || !faults.iter().any(cut) {
+                faults.push(fault);
+            }
         }
     }
     format!("[{}]", faults.join(", "))
