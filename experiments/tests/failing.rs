@@ -64,7 +64,10 @@ fn one_failed_trial_costs_one_row_and_is_told_with_the_command_that_replays_it()
     let text = stdout(&output);
     assert!(text.contains("INCOMPLETE: 3 of 4 trials"), "{text}");
     assert!(text.contains("ranked nowhere: write-canary / shared (1 of 4 trials)"));
-    assert!(text.contains("it is the best of the 6 designs"), "{text}");
+    assert!(
+        text.contains("it loses the fewest requests of the 6 designs"),
+        "{text}"
+    );
     let page = read(place.path(), "report.html");
     assert!(page.contains("Which trials failed?") && page.contains("INCOMPLETE"));
     assert!(read(place.path(), "charts/lost.svg").contains("1 design is incomplete"));
@@ -136,7 +139,7 @@ fn a_design_without_a_single_trial_is_nowhere_a_zero() {
         let expected = ["–", "–", "–", "INCOMPLETE:", "0", "of", "4", "trials"];
         let found: Vec<&str> = row[begins.len()..].split_whitespace().collect();
         assert_eq!(found[..8], expected, "{row}");
-        assert_eq!(found[8..], ["–"; 4], "{row}");
+        assert_eq!(found[8..], ["–"; 5], "{row}");
         assert!(rows_of(place.path(), design).is_empty());
         assert!(read(place.path(), "report.html").contains("Which trials failed?"));
     }

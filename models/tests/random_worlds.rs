@@ -16,11 +16,11 @@ use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
-use models::spec::service::SpoolSpec;
+use models::spec::service::{FollowsSpec, SpoolSpec};
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
 use sim::quantity::PerSec;
-use sim::{Purpose, Rng, Streams};
+use sim::{Purpose, Rng, SimDuration, Streams};
 
 const WORLDS: u64 = 256;
 
@@ -148,9 +148,10 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 21] = [
+    let seen: [(&str, u64, Seen); 22] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
+        ("two views", 5, |r| told(r, "clients of other switch")),
         ("a useless one", 10, |r| r.outcome.useless_failovers > 0),
         ("a spool in use", 10, |r| r.outcome.spooled > 0),
         ("one replayed", 10, |r| happened(r, MomentKind::SpoolEmpty)),
@@ -177,7 +178,7 @@ fn random_worlds_are_worth_looking_at() {
         }),
         ("cut off", 10, |r| told(r, "subscribers are disconnected")),
     ];
-    let mut worlds = [0; 21];
+    let mut worlds = [0; 22];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -222,7 +223,28 @@ fn random_world(seed: u64) -> WorldSpec {
     let mut spec = small_world(&changes);
     let drain = PerSec::new([0.1, 1.0, 20.0][rng.random_range(0..3)]).expect("a rate");
     spec.services[0].spool = Some(SpoolSpec { drain });
+    if rng.random_range(0..2) == 0 {
+        add_service(&mut spec, &mut rng);
+    }
     spec
+}
+
+/// A service that follows the owners of the clusters in its own way, with a product's signers.
+fn add_service(spec: &mut WorldSpec, rng: &mut Rng) {
+    let mut other = spec.services[0].clone();
+    other.name = "other".to_owned();
+    let (on_error, every) =
+        [(true, None), (false, Some(20)), (true, Some(60))][rng.random_range(0..3)];
+    other.client.follows = Some(FollowsSpec {
+        on_error,
+        every: every.map(SimDuration::from_secs),
+    });
+    other.client.command_timeout = [None, Some(SimDuration::from_secs(1))][rng.random_range(0..2)];
+    spec.services.push(other);
+    for product in &mut spec.products {
+        product.service = "other".to_owned();
+    }
+    assert_eq!(spec.problems(), [], "the small world is sound");
 }
 
 type Change = (&'static str, String);
