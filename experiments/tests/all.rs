@@ -13,7 +13,6 @@ mod interruption;
 mod layers;
 mod limits;
 mod malformed;
-mod mutations;
 mod presets;
 mod replay;
 mod runbooks;

@@ -11,7 +11,9 @@
 
 #![allow(clippy::print_stdout, reason = "a test says how much it has tried")]
 
-use std::fs;
+#[path = "support/usage.rs"]
+mod usage;
+
 use std::panic;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -32,6 +34,7 @@ use rand::RngExt as _;
 use sim::streams::{Purpose, Rng};
 use sim::{Budget, Streams};
 use toml::{Table, Value};
+use usage::{forget_peak_memory, peak_memory, processor_time};
 
 /// Accepted scenarios that are run where `RANDOM_SCENARIOS` says nothing.
 const ACCEPTED: u64 = 60;
@@ -122,28 +125,6 @@ fn message(panicked: &(dyn std::any::Any + Send)) -> String {
     let text = panicked.downcast_ref::<String>().cloned();
     let constant = || panicked.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(constant).unwrap_or_default()
-}
-
-/// How long processors have worked for this process, where the system says so.
-fn processor_time() -> Duration {
-    let text = fs::read_to_string(Path::new("/proc/self/stat")).unwrap_or_default();
-    // Behind the name of the program, which may hold spaces, `utime` and `stime` in 1/100 s.
-    let fields = text.rsplit(')').next().unwrap_or_default();
-    let fields = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(10 * ticks)
-}
-
-/// From here on [`peak_memory`] starts again at zero, where the system can do that.
-fn forget_peak_memory() {
-    let _ = fs::write(Path::new("/proc/self/clear_refs"), "5");
-}
-
-/// The most memory that this process had since then, in KiB, where the system says so.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string(Path::new("/proc/self/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// If it was accepted: did its trial end within its limits? Or what is wrong with its trial.
