@@ -133,8 +133,8 @@ fn spool_replay_note(rows: &Rows, best: usize) -> Option<String> {
     let left = rows.values("spool_left", best);
     let left = left.iter().filter(|writes| **writes > 0.0).count();
     Some(format!(
-        "The best design needs {} (median of {} trials) to replay its spool to Redis; {left} of \
-         these trials end before it is empty.",
+        "The best design needs {} (median of {} trials) to replay its spool to Redis; at the \
+         end of {left} of these trials it is not empty.",
         Format::Duration.number(median),
         took.len()
     ))
@@ -164,23 +164,29 @@ fn pairing_note(summary: &Summary) -> Option<String> {
              unpaired ones): when a design loses next to nothing, the difference is as uncertain \
              as the baseline's own loss, and the change in per cent is the certain figure.{}",
             paper.number(worth),
-            up_to(most, " For similar designs one paired trial is worth ")
+            up_to(
+                most,
+                " For similar designs one paired trial is worth ",
+                " unpaired ones."
+            )
         ),
         false => format!(
             "All designs met the same trials. The median correlation with the baseline is \
              {correlation}, so one paired trial is worth {} unpaired ones{}.",
             paper.number(worth),
-            up_to(most, ", and for similar designs ")
+            up_to(most, ", and for similar designs ", "")
         ),
     })
 }
 
 /// What pairing is worth at the most, where that says anything: designs that hardly differ have no
 /// bound.
-fn up_to(most: f64, words: &str) -> String {
+fn up_to(most: f64, before: &str, after: &str) -> String {
     match most {
-        WORTH_LITTLE..1000.0 => format!("{words}up to {}", Format::Decimals(1).number(most)),
-        1000.0.. => format!("{words}more than 1,000"),
+        WORTH_LITTLE..1000.0 => {
+            format!("{before}up to {}{after}", Format::Decimals(1).number(most))
+        }
+        1000.0.. => format!("{before}more than 1,000{after}"),
         _ => String::new(),
     }
 }
