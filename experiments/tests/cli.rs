@@ -295,11 +295,31 @@ fn a_check_notes_what_may_not_be_meant() {
             noted(&[("swap = true", limited)], ""),
             "with noeviction it refuses writes",
         ),
+        (
+            noted(&[("command_time = \"10us\"", "command_time = \"1ms\"")], ""),
+            "gets 2400 commands a second",
+        ),
     ];
     for (checked, note) in cases {
         assert!(checked.contains(note), "{note}: {checked}");
         assert_eq!(checked.matches("note: ").count(), 1, "{checked}");
     }
+    // The last one stays in the file that the study extends: it is said once, with a design.
+    fs::rename(
+        place.path().join("mine.toml"),
+        place.path().join("small.toml"),
+    )
+    .unwrap();
+    let checked = stdout(&outage(place.path(), &["check", "study.toml"]));
+    assert!(
+        checked.contains("note: under ping / shared, the fullest shard"),
+        "{checked}"
+    );
+    assert_eq!(
+        checked.matches("cluster shared gets").count(),
+        1,
+        "{checked}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn hang(second: &str) -> TrialResult {
 }
 
 fn hang_with(checks: &str, second: &str) -> TrialResult {
+    let api = service("api", "write", ALIKE);
     let story = format!(
         r#"
         horizon = "1h"
@@ -19,36 +20,30 @@ fn hang_with(checks: &str, second: &str) -> TrialResult {
         workload = "log"
         at = {{ kind = "constant", value = "5min" }}
         lasts = "10min"
-        [[service]]
-        name = "api"
-        workers = 64
-        queue_limit = 64
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "log", access = "write" }}]
-        [service.client]
-        retries = 0
-        backoff = "100ms"
-        retries_on = []
-        topology_refresh = "1s"
-        command_timeout = "500ms"
-        follows = {{ on_error = true }}
+        {api}
         {second}
         "#
     );
     trial(&story_world(&story), 3, Mode::Lazy)
 }
 
+/// A client that gives a command up after half a second, and looks then.
+const ALIKE: &str = "command_timeout = \"500ms\"\nfollows = { on_error = true }";
+
 fn second(client: &str) -> String {
+    service("second", "read", client)
+}
+
+fn service(name: &str, access: &str, client: &str) -> String {
     format!(
         r#"
         [[service]]
-        name = "second"
+        name = "{name}"
         workers = 64
         queue_limit = 64
         gateway_timeout = "30s"
         service_time = "20ms"
-        needs = [{{ workload = "log", access = "read" }}]
+        needs = [{{ workload = "log", access = "{access}" }}]
         [service.client]
         retries = 0
         backoff = "100ms"
@@ -113,8 +108,7 @@ fn a_service_that_looks_early_does_not_wait_for_one_that_never_looks() {
 
 #[test]
 fn services_that_follow_alike_follow_together() {
-    let alike = "command_timeout = \"500ms\"\nfollows = { on_error = true }";
-    let both = hang(&second(alike));
+    let both = hang(&second(ALIKE));
     assert_eq!(down(&both, "api"), down(&both, "second"));
     let told = |words: &str| both.trace.iter().any(|(_, line)| line.contains(words));
     assert!(told("clients switch to"), "{:?}", both.trace);

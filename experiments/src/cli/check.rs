@@ -9,7 +9,7 @@ use crate::document::Sources;
 use crate::error::{Error, Problem};
 use crate::replay::{Replay, is_replay};
 use crate::scenario::{self, Found};
-use crate::study::{Plan, Study, is_study};
+use crate::study::{Study, is_study};
 use crate::terminal;
 
 /// Shown first in the help.
@@ -34,8 +34,7 @@ pub fn summary(file: &str) -> Result<String, Error> {
     let built_in = [STUDIES.as_slice(), SCENARIOS.as_slice()].concat();
     let found = scenario::read(&mut sources, file, &built_in, Path::new(""))?;
     if is_study(&found.root) {
-        let plan = Study::load(&mut sources, &found)?.plan;
-        return Ok(of_study(&plan));
+        return Ok(of_study(&Study::load(&mut sources, &found)?));
     }
     of_scenario(found).map_err(|problems| Error::input(&sources, problems))
 }
@@ -78,7 +77,7 @@ fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
     Ok(text)
 }
 
-fn of_study(plan: &Plan) -> String {
+fn of_study(Study { plan, worlds }: &Study) -> String {
     let mut text = format!(
         "fine: {}, {} each, seed {}, scenario `{}` ({})\n",
         counted(plan.points.len() as u64, "design point"),
@@ -88,21 +87,24 @@ fn of_study(plan: &Plan) -> String {
         plan.hash
     );
     for factor in &plan.factors {
-        text.push_str(&format!("  {}: {}\n", factor.name, names(&factor.levels)));
+        text.push_str(&format!(
+            "  {}: {}\n",
+            factor.name,
+            factor.levels.join("; ")
+        ));
     }
     for point in plan.points.iter().filter(|point| point.single) {
         text.push_str(&format!("  and: {}\n", point.label));
     }
     text.push_str(&format!("  baseline: {}\n", plan.points[0].label));
+    let mut noted: Vec<String> = Vec::new();
+    for (point, world) in plan.points.iter().zip(worlds) {
+        let mut doubts = world.doubts();
+        doubts.retain(|doubt| !noted.contains(doubt));
+        for doubt in &doubts {
+            text.push_str(&format!("  note: under {}, {doubt}\n", point.label));
+        }
+        noted.extend(doubts);
+    }
     text
-}
-
-/// Names in a row; in quotes if one of them holds the comma that stands between them.
-fn names(names: &[String]) -> String {
-    let any = names.iter().any(|name| name.contains(','));
-    let shown = |name: &String| match any {
-        true => format!("\"{name}\""),
-        false => name.clone(),
-    };
-    names.iter().map(shown).collect::<Vec<_>>().join(", ")
 }

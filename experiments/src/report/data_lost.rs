@@ -39,54 +39,53 @@ const LOSSES: [Loss; 2] = [
 ];
 
 impl Loss {
-    /// Its mean; `None` without trials.
-    fn mean(&self, rows: &Rows, point: usize) -> Option<f64> {
-        let values = rows.values(self.measure, point);
-        let sum: f64 = values.iter().sum();
-        (!values.is_empty()).then(|| sum / values.len() as f64)
+    /// Its mean; `None` with fewer than two trials.
+    fn mean(&self, design: &Design) -> Option<f64> {
+        Some(design.measured(self.measure)?.mean.value)
     }
 }
 
 /// Those that any design has.
-fn losses(rows: &Rows) -> impl Iterator<Item = &'static Loss> {
+fn losses(summary: &Summary) -> impl Iterator<Item = &'static Loss> {
     let any = |loss: &&Loss| {
-        let mut points = 0..rows.points();
-        points.any(|point| loss.mean(rows, point).is_some_and(|mean| mean > 0.0))
+        let mut designs = summary.designs.iter();
+        designs.any(|design| loss.mean(design).is_some_and(|mean| mean > 0.0))
     };
     LOSSES.iter().filter(any)
 }
 
 /// Their columns of the table.
-pub fn columns(rows: &Rows) -> Vec<Column> {
-    let columns = losses(rows).map(|loss| Column::number(loss.heading, ""));
+pub fn columns(summary: &Summary) -> Vec<Column> {
+    let columns = losses(summary).map(|loss| Column::number(loss.heading, ""));
     columns.collect()
 }
 
 /// Their cells of a design's row.
-pub fn cells(rows: &Rows, point: usize) -> Vec<Cell> {
-    let cell = |loss: &Loss| match loss.mean(rows, point) {
+pub fn cells(summary: &Summary, design: &Design) -> Vec<Cell> {
+    let cell = |loss: &Loss| match loss.mean(design) {
         Some(mean) => Cell::number(mean, count(mean)),
         None => Cell::Empty,
     };
-    losses(rows).map(cell).collect()
+    losses(summary).map(cell).collect()
 }
 
 /// What their headings mean, for the line under the table.
-pub fn legend(rows: &Rows) -> String {
-    let legends = losses(rows).map(|loss| format!("{} · ", loss.legend));
+pub fn legend(summary: &Summary) -> String {
+    let legends = losses(summary).map(|loss| format!("{} · ", loss.legend));
     legends.collect()
 }
 
 /// What the best design, or the baseline if none is better, loses of these.
 pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let best = summary.best.unwrap_or(0);
-    let told = losses(rows).filter_map(|loss| sentence(loss, rows, summary, best));
-    told.chain(together(rows, summary, best)).collect()
+    let told = losses(summary).filter_map(|loss| sentence(loss, rows, summary, best));
+    told.chain(together(summary, best)).collect()
 }
 
 fn sentence(loss: &Loss, rows: &Rows, summary: &Summary, best: usize) -> Option<String> {
-    let label = |point: usize| &summary.designs[point].label;
-    let (base, under_best) = (loss.mean(rows, 0)?, loss.mean(rows, best)?);
+    let designs = &summary.designs;
+    let label = |point: usize| &designs[point].label;
+    let (base, under_best) = (loss.mean(&designs[0])?, loss.mean(&designs[best])?);
     let number = |mean: f64| count(mean).number(mean);
     let (subject, fate) = loss.words;
     if base == 0.0 && under_best == 0.0 {
@@ -116,16 +115,16 @@ fn sentence(loss: &Loss, rows: &Rows, summary: &Summary, best: usize) -> Option<
 }
 
 /// The design that loses the fewest of both kinds of requests, if it is another one.
-fn together(rows: &Rows, summary: &Summary, best: usize) -> Option<String> {
+fn together(summary: &Summary, best: usize) -> Option<String> {
     let loss = &LOSSES[0];
-    let both = |design: &Design, point: usize| {
+    let both = |design: &Design| {
         let lost = design.measured("lost").filter(|_| !design.incomplete)?;
-        Some(lost.mean.value + loss.mean(rows, point)?)
+        Some(lost.mean.value + loss.mean(design)?)
     };
-    let designs = summary.designs.iter().enumerate();
-    let sums = designs.filter_map(|(point, design)| Some((point, both(design, point)?)));
+    let sums = summary.designs.iter().map(both).enumerate();
+    let sums = sums.filter_map(|(point, sum)| Some((point, sum?)));
     let (fewest, sum) = sums.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let of_best = both(&summary.designs[best], best)?;
+    let of_best = both(&summary.designs[best])?;
     let number = |mean: f64| count(mean).number(mean);
     (fewest != best && sum < of_best).then(|| {
         format!(

@@ -114,7 +114,7 @@ pub fn compose(
     Ok(Composed {
         files,
         json,
-        legend: table::legend(rows),
+        legend: table::legend(&summary),
         table,
         verdict,
     })

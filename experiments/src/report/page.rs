@@ -50,7 +50,7 @@ pub fn page(
             "All designs",
             format!(
                 "{}. summary.csv has more columns.",
-                super::table::legend(context.rows)
+                super::table::legend(context.summary)
             ),
         )
         .with_table(table.clone()),

@@ -88,11 +88,12 @@ pub struct Design {
 }
 
 /// The measures that are summarised, by the names of their columns and in this order.
-pub const SUMMARISED: [&str; 14] = [
+pub const SUMMARISED: [&str; 15] = [
     "lost",
     "blocked",
     "spooled",
     "acked_lost",
+    "signed_out",
     "captured_twice",
     "downtime_true_s",
     "downtime_observed_s",

@@ -9,8 +9,8 @@ use crate::rows::read::Rows;
 use crate::stats::Quantile;
 
 /// What the headings of [`table`] mean, for the line under it.
-pub fn legend(rows: &Rows) -> String {
-    format!("{LOST}{}{REST}", data_lost::legend(rows))
+pub fn legend(summary: &Summary) -> String {
+    format!("{LOST}{}{REST}", data_lost::legend(summary))
 }
 
 const LOST: &str = "\
@@ -32,7 +32,7 @@ pub fn table(rows: &Rows, summary: &Summary) -> Table {
         Column::number("p95", ""),
         Column::number("change", ""),
     ];
-    columns.extend(data_lost::columns(rows));
+    columns.extend(data_lost::columns(summary));
     columns.extend([
         Column::number("down", ""),
         Column::number("detect", ""),
@@ -42,13 +42,13 @@ pub fn table(rows: &Rows, summary: &Summary) -> Table {
     let n = Format::Count.number(rows.trials() as f64);
     let title = format!("{} (n = {n} trials of each design)", rows.manifest.title);
     let mut table = Table::new(title, columns);
-    for (point, design) in summary.designs.iter().enumerate() {
-        table.push(row(rows, point, design));
+    for design in &summary.designs {
+        table.push(row(rows, summary, design));
     }
     table
 }
 
-fn row(rows: &Rows, point: usize, design: &Design) -> Vec<Cell> {
+fn row(rows: &Rows, summary: &Summary, design: &Design) -> Vec<Cell> {
     let of = |name: &str| design.measured(name);
     let number = |value: Option<f64>, format| match value {
         Some(value) => Cell::number(value, format),
@@ -65,7 +65,7 @@ fn row(rows: &Rows, point: usize, design: &Design) -> Vec<Cell> {
         number(lost.map(|lost| lost.p95.value), Format::Count),
         change(rows, design),
     ];
-    row.extend(data_lost::cells(rows, point));
+    row.extend(data_lost::cells(summary, design));
     row.extend([
         number(mean("downtime_true_s"), Format::Duration),
         detect(design),

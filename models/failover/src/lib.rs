@@ -6,6 +6,9 @@
 
 pub mod cluster_bus;
 pub mod lab;
+mod problem;
 pub mod sentinel;
 pub mod streams;
 pub mod tcp;
+
+pub use problem::Problem;

@@ -253,7 +253,10 @@ impl Cluster {
                 Some(("suspect", Tone::Doubtful)),
             ),
             SentinelEffect::Odown { by, of, votes } => (
-                format!("{}: {votes} agree that {} is down", who(by), name(of)),
+                match votes {
+                    1 => format!("{}: one is enough, {} is down", who(by), name(of)),
+                    _ => format!("{}: {votes} agree that {} is down", who(by), name(of)),
+                },
                 Some(("ODOWN", Tone::Bad)),
             ),
             SentinelEffect::TryFailover { by, epoch, .. } => {

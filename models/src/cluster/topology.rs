@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut, Range};
 use super::node::Node;
 use crate::ids::{Fleet, HostId, Id, NodeId, ShardId};
 use crate::spec::RedisSpec;
+use crate::spec::redis::host_of;
 use failover::sentinel;
 
 /// The nodes of a cluster, its shards, and the network between them.
@@ -43,7 +44,8 @@ impl Topology {
         let hosts = usize::from(redis.hosts);
         let shares = shares(redis);
         let node = |i: usize| {
-            let (shard, host) = (ShardId::from_index(i / per_shard), i % hosts);
+            let shard = ShardId::from_index(i / per_shard);
+            let host = usize::from(host_of(i, redis.hosts));
             let memory = (redis, node_memory);
             let primary = i.is_multiple_of(per_shard);
             Node::new(shard, HostId::from_index(host), memory, primary)

@@ -1,12 +1,9 @@
 //! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
 //! author may think.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
 use sim::quantity::Bytes;
 
-use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
 
@@ -19,6 +16,7 @@ impl WorldSpec {
         let mut doubts = Vec::new();
         self.doubts_about_failover(&mut doubts);
         self.doubts_about_memory(&mut doubts);
+        self.doubts_about_load(&mut doubts);
         self.doubts_about_faults(&mut doubts);
         doubts
     }
@@ -79,6 +77,27 @@ impl WorldSpec {
         ));
     }
 
+    /// Commands wait for nobody in the model, however many there are.
+    fn doubts_about_load(&self, doubts: &mut Vec<String>) {
+        let plans = self.layout.layout().place(&self.system());
+        for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
+            let on_it = plan.workloads.iter().map(|w| &self.workloads[*w]);
+            let commands: f64 = on_it.map(|workload| workload.commands.get()).sum();
+            let fullest = commands * plan.part * self.redis.fullest_shard.get();
+            let busy = fullest * self.redis.command_time.as_secs_f64();
+            if busy >= 1.0 {
+                doubts.push(format!(
+                    "the fullest shard of cluster {} gets {fullest:.0} commands a second, and each \
+                     takes {}: its thread would be busy {:.0} % of the time; the model serves them \
+                     all at once, so a real Redis is worse",
+                    plan.name,
+                    self.redis.command_time,
+                    100.0 * busy
+                ));
+            }
+        }
+    }
+
     /// Where nothing is evicted, what does not fit at the start never will.
     fn doubts_about_memory(&self, doubts: &mut Vec<String>) {
         let Some(share) = self.redis.maxmemory else {
@@ -105,15 +124,14 @@ impl WorldSpec {
     }
 }
 
-/// The host with the most primaries, and how many: they are dealt round the hosts with all nodes.
-fn fullest_host(redis: &RedisSpec, hosts: u16) -> (u32, u16) {
-    let (each, hosts) = (1 + u32::from(redis.replicas), u32::from(hosts.max(1)));
-    let mut primaries = BTreeMap::<u32, u16>::new();
-    for shard in 0..u32::from(redis.shards) {
-        *primaries.entry(shard * each % hosts).or_default() += 1;
+/// The host with the most primaries, the first of several, and how many.
+fn fullest_host(redis: &RedisSpec, hosts: u16) -> (u16, u16) {
+    let mut primaries = vec![0; usize::from(hosts.max(1))];
+    for shard in 0..usize::from(redis.shards) {
+        let first = shard * (1 + usize::from(redis.replicas));
+        primaries[usize::from(host_of(first, hosts))] += 1;
     }
-    let most = primaries
-        .into_iter()
-        .max_by_key(|(host, on_it)| (*on_it, Reverse(*host)));
-    most.unwrap_or_default()
+    let on_it = primaries.iter().copied().max().unwrap_or(0);
+    let host = primaries.iter().position(|count| *count == on_it);
+    (host.unwrap_or(0) as u16, on_it)
 }

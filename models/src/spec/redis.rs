@@ -258,3 +258,9 @@ impl FailoverSpec {
         }
     }
 }
+
+/// The host of a node: primaries and replicas are dealt round the hosts, shard by shard.
+pub fn host_of(node: usize, hosts: u16) -> u16 {
+    let host = node % usize::from(hosts.max(1));
+    u16::try_from(host).expect("there are at most 65,535 hosts")
+}

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sim::SimDuration;
 
 use super::ids::Shard;
+use crate::problem::{Problem, unless};
 
 /// The most primaries of one Redis Cluster: its authors recommend no more nodes than about that.
 pub const PRIMARIES_MAX: usize = 1000;
@@ -90,33 +91,38 @@ pub enum Role {
 
 impl ClusterBusSpec {
     /// Every problem that the types cannot rule out, as sentences for the user.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.node_timeout < SimDuration::from_millis(100) {
-            problems.push(format!(
-                "node_timeout is {}; crons run every 100 ms, so write 100ms or more",
-                self.node_timeout
-            ));
-        }
-        if self.node_timeout > NODE_TIMEOUT_MAX {
-            problems.push(format!(
-                "node_timeout is {}: the cluster is as if it had been up for a year; write at \
-                 most {NODE_TIMEOUT_MAX}",
-                self.node_timeout
-            ));
-        }
-        if self.latency == SimDuration::ZERO {
-            problems.push("latency is 0s; a packet takes time, write 50us for loopback".to_owned());
-        }
-        if self.latency > self.node_timeout / 8 {
-            problems.push(format!(
-                "latency is {}; beyond an eighth of the node timeout ({}) a healthy cluster would \
-                 suspect itself",
-                self.latency,
-                self.node_timeout / 8
-            ));
-        }
-        problems
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let (timeout, latency, most) = (self.node_timeout, self.latency, self.node_timeout / 8);
+        unless(
+            &mut found,
+            timeout >= SimDuration::from_millis(100),
+            "node_timeout",
+            format!("it is {timeout}, and crons run every 100 ms"),
+            "write 100ms or more",
+        );
+        unless(
+            &mut found,
+            timeout <= NODE_TIMEOUT_MAX,
+            "node_timeout",
+            format!("it is {timeout}, and the cluster is as if it had been up for a year"),
+            format!("write at most {NODE_TIMEOUT_MAX}"),
+        );
+        unless(
+            &mut found,
+            latency > SimDuration::ZERO,
+            "latency",
+            "it is 0s, and a packet takes time",
+            "write 50us for loopback",
+        );
+        unless(
+            &mut found,
+            latency <= most,
+            "latency",
+            format!("it is {latency}, and a healthy cluster would suspect itself"),
+            format!("write at most an eighth of node_timeout, {most}"),
+        );
+        found
     }
 
     /// The node timeout in Redis' unit.
@@ -177,7 +183,7 @@ mod tests {
         let spec: ClusterBusSpec = toml::from_str(TEXT).expect("a valid text");
         assert_eq!(spec.node_timeout_ms(), 15_000);
         assert_eq!(spec.version, Version::Redis70);
-        assert_eq!(spec.problems(), Vec::<String>::new());
+        assert_eq!(spec.problems(), []);
     }
 
     #[test]
@@ -191,7 +197,7 @@ mod tests {
         let eternal = TEXT.replace("\"15s\"", "\"3650d\"");
         let spec: ClusterBusSpec = toml::from_str(&eternal).expect("a valid text");
         assert!(
-            spec.problems()[0].ends_with("write at most 7d"),
+            spec.problems()[0].help.ends_with("write at most 7d"),
             "{:?}",
             spec.problems()
         );

@@ -10,6 +10,7 @@ use sim::SimDuration;
 
 use super::effect::NodeRole;
 use super::ids::Node;
+use crate::problem::{Problem, unless};
 
 /// One group of Sentinels, all with the same configuration, that watch one primary.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -53,48 +54,65 @@ pub struct NodeInit {
 
 impl SentinelSpec {
     /// Every problem that the types cannot rule out, as sentences for the user.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.sentinels == 0 {
-            problems.push("sentinels is 0; write 3 or more".to_owned());
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let counts = [
+            ("sentinels", self.sentinels, 3),
+            ("quorum", self.quorum, 1),
+            ("parallel_syncs", self.parallel_syncs, 1),
+        ];
+        for (key, count, least) in counts {
+            unless(
+                &mut found,
+                count > 0,
+                key,
+                "it is 0",
+                format!("write {least} or more"),
+            );
         }
-        if self.quorum == 0 {
-            problems.push("quorum is 0; write 1 or more".to_owned());
-        }
-        if self.quorum > self.sentinels {
-            problems.push(format!(
-                "quorum is {}, but there are {} sentinels; no primary would ever be failed over",
+        unless(
+            &mut found,
+            self.quorum <= self.sentinels,
+            "quorum",
+            format!(
+                "it is {}, but there are {} sentinels",
                 self.quorum, self.sentinels
-            ));
-        }
-        if self.down_after < SimDuration::from_millis(100) {
-            problems.push(format!(
-                "down_after is {}; Sentinel looks every 100 ms, so write 100ms or more",
-                self.down_after
-            ));
-        }
-        if self.failover_timeout < SimDuration::from_secs(1) {
-            problems.push(format!(
-                "failover_timeout is {}; roles are seen once a second, so write 1s or more",
+            ),
+            "give at most as many as there are sentinels, or no primary would ever be failed over",
+        );
+        unless(
+            &mut found,
+            self.down_after >= SimDuration::from_millis(100),
+            "down_after",
+            format!("it is {}, and Sentinel looks every 100 ms", self.down_after),
+            "write 100ms or more",
+        );
+        unless(
+            &mut found,
+            self.failover_timeout >= SimDuration::from_secs(1),
+            "failover_timeout",
+            format!(
+                "it is {}, and roles are seen once a second",
                 self.failover_timeout
-            ));
-        }
-        if self.parallel_syncs == 0 {
-            problems.push("parallel_syncs is 0; write 1 or more".to_owned());
-        }
-        if self.latency == SimDuration::ZERO {
-            problems
-                .push("latency is 0s; a message takes time, write 50us for loopback".to_owned());
-        }
-        if self.latency > self.down_after / 8 {
-            problems.push(format!(
-                "latency is {}; beyond an eighth of down_after ({}) a healthy group would suspect \
-                 itself",
-                self.latency,
-                self.down_after / 8
-            ));
-        }
-        problems
+            ),
+            "write 1s or more",
+        );
+        let (latency, most) = (self.latency, self.down_after / 8);
+        unless(
+            &mut found,
+            latency > SimDuration::ZERO,
+            "latency",
+            "it is 0s, and a message takes time",
+            "write 50us for loopback",
+        );
+        unless(
+            &mut found,
+            latency <= most,
+            "latency",
+            format!("it is {latency}, and a healthy group would suspect itself"),
+            format!("write at most an eighth of down_after, {most}"),
+        );
+        found
     }
 
     pub(super) fn down_after_ms(&self) -> i64 {
@@ -161,7 +179,7 @@ mod tests {
         let spec: SentinelSpec = toml::from_str(TEXT).expect("a valid text");
         assert_eq!(spec.down_after_ms(), 30_000);
         assert_eq!(spec.failover_timeout_ms(), 180_000);
-        assert_eq!(spec.problems(), Vec::<String>::new());
+        assert_eq!(spec.problems(), []);
     }
 
     #[test]

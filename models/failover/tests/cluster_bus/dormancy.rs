@@ -8,15 +8,33 @@ use sim::{Purpose, Rng, SimDuration, SimTime, Streams};
 
 use crate::drive::{layout, spec};
 
-/// What a disturbed hour sounds like. Disturbances are minutes apart or seconds, at random.
-fn hour(seed: u64, eager: bool) -> (BusEffects, usize) {
+/// A healthy cluster, and what to draw disturbances from.
+fn healthy(seed: u64, eager: bool) -> (ClusterBus, Rng) {
     let streams = Streams::for_trial(seed, 0);
-    let mut rng = streams.stream(Purpose(3), 0);
     let key = streams.key(Purpose(4), 0);
     let mut bus = ClusterBus::new(spec(3000), &layout(3, 1), key, SimTime::ZERO);
     if eager {
         bus.set_eager();
     }
+    (bus, streams.stream(Purpose(3), 0))
+}
+
+/// How much these hours had to say, which is the same if the bus never sleeps, and its naps.
+fn told_alike(seeds: u64, hour: fn(u64, bool) -> (BusEffects, usize)) -> (usize, usize) {
+    let (mut effects, mut naps) = (0, 0);
+    for seed in 0..seeds {
+        let (lazy, slept) = hour(seed, false);
+        let (eager, _) = hour(seed, true);
+        assert_eq!(lazy, eager, "seed {seed}");
+        effects += lazy.len();
+        naps += slept;
+    }
+    (effects, naps)
+}
+
+/// What a disturbed hour sounds like. Disturbances are minutes apart or seconds, at random.
+fn hour(seed: u64, eager: bool) -> (BusEffects, usize) {
+    let (mut bus, mut rng) = healthy(seed, eager);
     let (mut out, mut slept, mut now) = (BusEffects::new(), 0, SimTime::ZERO);
     while now < SimTime::ZERO + SimDuration::from_hours(1) {
         let pause_s = 10_f64.powf(rng.random_range(0.0..2.5));
@@ -65,14 +83,7 @@ fn disturb(bus: &mut ClusterBus, now: SimTime, rng: &mut Rng, out: &mut BusEffec
 
 #[test]
 fn a_bus_that_sleeps_and_one_that_does_not_say_the_same() {
-    let (mut effects, mut naps) = (0, 0);
-    for seed in 0..64 {
-        let (lazy, slept) = hour(seed, false);
-        let (eager, _) = hour(seed, true);
-        assert_eq!(lazy, eager, "seed {seed}");
-        effects += lazy.len();
-        naps += slept;
-    }
+    let (effects, naps) = told_alike(64, hour);
     assert!(
         effects > 2_000,
         "the hours were eventful: {effects} effects"
@@ -83,13 +94,7 @@ fn a_bus_that_sleeps_and_one_that_does_not_say_the_same() {
 /// An hour of pauses, most of them too short to be noticed, some at once; and of a manual failover
 /// now and then, which wakes the bus.
 fn hour_of_pauses(seed: u64, eager: bool) -> (BusEffects, usize) {
-    let streams = Streams::for_trial(seed, 0);
-    let mut rng = streams.stream(Purpose(3), 0);
-    let key = streams.key(Purpose(4), 0);
-    let mut bus = ClusterBus::new(spec(3000), &layout(3, 1), key, SimTime::ZERO);
-    if eager {
-        bus.set_eager();
-    }
+    let (mut bus, mut rng) = healthy(seed, eager);
     let (mut out, mut slept) = (BusEffects::new(), 0);
     let mut turns = Vec::new();
     for member in bus.members() {
@@ -122,14 +127,7 @@ fn hour_of_pauses(seed: u64, eager: bool) -> (BusEffects, usize) {
 
 #[test]
 fn a_bus_that_sleeps_through_pauses_and_one_that_does_not_say_the_same() {
-    let (mut effects, mut naps) = (0, 0);
-    for seed in 0..16 {
-        let (lazy, slept) = hour_of_pauses(seed, false);
-        let (eager, _) = hour_of_pauses(seed, true);
-        assert_eq!(lazy, eager, "seed {seed}");
-        effects += lazy.len();
-        naps += slept;
-    }
+    let (effects, naps) = told_alike(16, hour_of_pauses);
     assert!(effects > 500, "pauses are noticed: {effects} effects");
     assert!(naps > 1_000, "the lazy bus slept at {naps} pauses");
 }
