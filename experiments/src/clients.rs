@@ -1,19 +1,20 @@
-//! What happens with each client library when a primary hangs or is killed: when the service's pool
-//! of workers is empty, and when it serves again.
+//! What happens with each client library when a primary hangs, is killed, or loses its host: in a
+//! Redis Cluster, under Sentinel, behind a name. When is the service's pool of workers empty, and
+//! when does it serve again?
 //!
 //! ```text
 //!  a request holds a worker for H          workers W, requests a second r
 //!  r x H < W   the pool never runs empty    else it is empty W / r after the fault
 //! ```
 //!
-//! `H` is what the library waits: timeouts, further tries and pauses added up. The table has the
-//! simulated times beside that arithmetic; `experiments/scenarios/clients.toml` is the service.
+//! `H` is what the library waits: timeouts, further tries and pauses added up. The rows have the
+//! simulated times and that arithmetic; `experiments/scenarios/clients.toml` is the service.
 
 use std::sync::atomic::AtomicBool;
 
 use demand::answer::Cause;
 use models::moment::MomentKind;
-use models::spec::service::ClientSpec;
+use models::spec::client::ClientSpec;
 use models::{Mode, RunOptions, TrialResult, WorldSpec};
 use output::{Cell, Column, Format, Table};
 use serde::Serialize;
@@ -33,12 +34,45 @@ const SCENARIO: BuiltIn = BuiltIn {
     text: include_str!("../scenarios/clients.toml"),
 };
 
+/// Who promotes a replica, and so whom a client asks: the mode, and what is written for it. The
+/// scenario itself has a Redis Cluster.
+const MODES: [(&str, Option<&str>); 3] = [
+    ("cluster", None),
+    (
+        "sentinel",
+        Some(
+            "failover = { kind = \"sentinel\", sentinels = 3, quorum = 2, down_after = \"5s\", \
+             failover_timeout = \"60s\", parallel_syncs = 1, master_reboot_down_after = \"0s\", \
+             latency = \"250us\", config_save = \"3ms\" }",
+        ),
+    ),
+    (
+        "dns",
+        Some(
+            "failover = { kind = \"managed\", dns_ttl = \"5s\", \
+             takes = { kind = \"constant\", value = \"7s\" } }",
+        ),
+    ),
+];
+
+/// What happens to the primary, and how that is written.
+const FAULTS: [(&str, &str); 3] = [
+    ("hung", "kind = \"hang\", lasts = \"10min\""),
+    ("killed", "kind = \"crash\""),
+    (
+        "host lost",
+        "kind = \"host-loss\", host = 0, lasts = \"10min\"",
+    ),
+];
+
 /// The result for one library and one fault: medians over the trials, times from the fault on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// The preset.
     pub client: &'static str,
-    /// `hung` or `killed`.
+    /// Whom it asks for the primary: `cluster`, `sentinel` or `dns`.
+    pub mode: &'static str,
+    /// `hung`, `killed` or `host lost`.
     pub fault: &'static str,
     /// Until a request finds no free worker; absent: never.
     pub pool_empty_s: Option<f64>,
@@ -48,23 +82,30 @@ pub struct Row {
     pub held_s: Option<f64>,
     /// Until a replica is promoted.
     pub promoted_s: Option<f64>,
-    /// Until the last request has failed.
+    /// Until the last request has failed; absent: none did, or they fail until the end.
     pub serves_again_s: Option<f64>,
+    /// Do requests fail until the end, 20 minutes after the fault?
+    pub fails_on: bool,
     /// The arithmetic in words.
     pub arithmetic: String,
 }
 
-/// One row for each library and fault, and the trials that failed: they cost their row.
+/// One row for each library, mode and fault, and the trials that failed: they cost their row. A
+/// library without a client for a mode has no row there.
 pub fn rows(trials: u64, seed: u64, limits: &Limits) -> (Vec<Row>, Vec<Error>) {
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
-    for preset in &CLIENTS {
-        for fault in ["hung", "killed"] {
-            let spec = spec(preset.name, fault);
-            match told(&spec, trials, seed, limits) {
-                Ok(told) => rows.push(row(preset.name, fault, &spec, &told)),
-                Err((trial, failure)) => {
-                    let point = format!("{} / {fault}", preset.name);
-                    failed.push(failure.of_trial(&point, trial, None));
+    for (mode, failover) in MODES {
+        for preset in &CLIENTS {
+            for (fault, written) in FAULTS {
+                let Some(spec) = spec(preset.name, failover, written) else {
+                    continue;
+                };
+                match told(&spec, trials, seed, limits) {
+                    Ok(told) => rows.push(row((preset.name, mode, fault), &spec, &told)),
+                    Err((trial, failure)) => {
+                        let point = format!("{} / {mode} / {fault}", preset.name);
+                        failed.push(failure.of_trial(&point, trial, None));
+                    }
                 }
             }
         }
@@ -97,12 +138,11 @@ fn told(
 pub fn table(rows: &[Row]) -> Table {
     let columns = vec![
         Column::text("client"),
+        Column::text("mode"),
         Column::text("primary"),
         Column::number("pool empty after", ""),
-        Column::number("calculated", ""),
         Column::number("promoted after", ""),
         Column::number("serves again after", ""),
-        Column::text("how"),
     ];
     let title = "64 workers, 10 requests per second, node timeout 5 s (medians)";
     let mut table = Table::new(title, columns);
@@ -113,33 +153,39 @@ pub fn table(rows: &[Row]) -> Table {
     for row in rows {
         table.push(vec![
             Cell::text(row.client),
+            Cell::text(row.mode),
             Cell::text(row.fault),
             time(row.pool_empty_s, "never"),
-            time(row.pool_empty_expected_s, "never"),
             time(row.promoted_s, "never"),
-            time(row.serves_again_s, "not noticed"),
-            Cell::text(&row.arithmetic),
+            time(
+                row.serves_again_s,
+                if row.fails_on { "never" } else { "not noticed" },
+            ),
         ]);
     }
     table
 }
 
-/// The scenario with this client and fault.
-fn spec(preset: &str, fault: &str) -> WorldSpec {
+/// The scenario with this client, failover and fault; none if the library has no such client.
+fn spec(preset: &str, failover: Option<&str>, fault: &str) -> Option<WorldSpec> {
     let mut sources = Sources::default();
     let mut tree = parse(&mut sources, SCENARIO.file, SCENARIO.text).expect("a test reads it");
-    let kind = match fault {
-        "hung" => "{ kind = \"hang\", lasts = \"10min\", workload = \"data\", at = AT }",
-        _ => "{ kind = \"crash\", workload = \"data\", at = AT }",
-    };
-    let kind = kind.replace("AT", "{ kind = \"constant\", value = \"10min\" }");
-    let text = format!("fault = [{kind}]\nclient = {{ preset = \"{preset}\" }}");
+    let at = "at = { kind = \"constant\", value = \"10min\" }";
+    let text = format!(
+        "fault = [{{ {fault}, workload = \"data\", {at} }}]\n\
+         client = {{ preset = \"{preset}\" }}\n{}",
+        failover.unwrap_or_default()
+    );
     let fragment = parse(&mut sources, "fragment", &text).expect("it is TOML");
-    let take = |key: &str| -> Entry { fragment.entry(key).expect("it was written").clone() };
+    let entry = |key: &str| -> Option<Entry> { fragment.entry(key).cloned() };
     let Value::Table(root) = &mut tree.value else {
         unreachable!("a document is a table");
     };
-    root.insert("fault".to_owned(), take("fault"));
+    for key in ["fault", "failover"] {
+        if let Some(entry) = entry(key) {
+            root.insert(key.to_owned(), entry);
+        }
+    }
     if let Some(Entry {
         node: Node {
             value: Value::Array(services),
@@ -149,12 +195,18 @@ fn spec(preset: &str, fault: &str) -> WorldSpec {
     }) = root.get_mut("service")
         && let Value::Table(service) = &mut services[0].value
     {
-        service.insert("client".to_owned(), take("client"));
+        let client = entry("client").expect("it was written");
+        service.insert("client".to_owned(), client);
     }
-    world(&tree).expect("a test makes every one of them")
+    // The only mistake that there can be, as a test shows: no such client.
+    world(&tree).ok()
 }
 
-fn row(client: &'static str, fault: &'static str, spec: &WorldSpec, told: &[TrialResult]) -> Row {
+fn row(
+    (client, mode, fault): (&'static str, &'static str, &'static str),
+    spec: &WorldSpec,
+    told: &[TrialResult],
+) -> Row {
     let since = |of: &dyn Fn(&TrialResult) -> Option<SimTime>| {
         let times = told.iter().filter_map(|result| {
             let struck = result
@@ -181,14 +233,21 @@ fn row(client: &'static str, fault: &'static str, spec: &WorldSpec, told: &[Tria
         found.map(|moment| moment.at)
     };
     let window = |result: &TrialResult| result.windows.first().map(|(_, window)| window.clone());
+    let last_failed = |result: &TrialResult| Some(window(result)?.failed?.1);
+    let end = SimTime::ZERO + spec.horizon;
+    let fails_to_the_end =
+        |result: &&TrialResult| last_failed(result).is_some_and(|at| end - at < JUST_NOW);
+    let fails_on = told.iter().filter(fails_to_the_end).count() * 2 > told.len();
     Row {
         client,
+        mode,
         fault,
         pool_empty_s: since(&|result| window(result)?.crowded_from),
         pool_empty_expected_s: fills,
         held_s: held.map(SimDuration::as_secs_f64),
         promoted_s: since(&promoted),
-        serves_again_s: since(&|result| Some(window(result)?.failed?.1)),
+        serves_again_s: since(&last_failed).filter(|_| !fails_on),
+        fails_on,
         arithmetic,
     }
 }
@@ -196,7 +255,7 @@ fn row(client: &'static str, fault: &'static str, spec: &WorldSpec, told: &[Tria
 /// How long a request holds its worker on average, if nothing changes meanwhile; `None`: for good.
 fn held(client: &ClientSpec, fault: &str) -> Option<SimDuration> {
     let (waits, cause) = match fault {
-        "hung" => (client.command_timeout?, Cause::Timeout),
+        "hung" | "host lost" => (client.command_timeout?, Cause::Timeout),
         _ => (client.offline_queue.unwrap_or_default(), Cause::Refused),
     };
     let tries = match client.retries_on.contains(&cause) {
@@ -226,6 +285,9 @@ fn arithmetic(spec: &WorldSpec, held: Option<SimDuration>, fills: Option<f64>) -
         None => format!("held {seconds:.1} s x {rate} a second < {workers}"),
     }
 }
+
+/// A request that fails so shortly before the end is one of those that would go on failing.
+const JUST_NOW: SimDuration = SimDuration::from_secs(10);
 
 /// The median, if it happened in more than half of `of`.
 fn median(mut times: Vec<f64>, of: usize) -> Option<f64> {

@@ -7,14 +7,18 @@
 //! command_timeout = "2s"      ... but for this one
 //! ```
 //!
-//! A preset is a file like any other, with the library's own source files named in it. Mistakes in
-//! what it makes together with the user's keys are reported where the user wrote `preset`.
+//! A preset is a file like any other, with the library's own source files named in it. A library
+//! behaves otherwise with a Redis Cluster than with Sentinels or a plain address, so each of these
+//! has a table of its own there; the one counts that fits `failover.kind` or the client's `mode`. A
+//! library that has no such client has no such table, and is refused. Mistakes in what a preset
+//! makes together with the user's keys are reported where the user wrote `preset`.
 
 use crate::builtin::BuiltIn;
-use crate::document::{Node, Place, Sources, Value, merge::merge, parse::parse};
+use crate::document::{Node, Place, Sources, Value, merge::merge, parse::parse, path};
+use crate::error::Problem;
 
 /// The libraries.
-pub const CLIENTS: [BuiltIn; 11] = [
+pub const CLIENTS: [BuiltIn; 14] = [
     client("redis-py-5", include_str!("../clients/redis-py-5.toml")),
     client("redis-py-6", include_str!("../clients/redis-py-6.toml")),
     client("redis-py-8", include_str!("../clients/redis-py-8.toml")),
@@ -29,6 +33,12 @@ pub const CLIENTS: [BuiltIn; 11] = [
         include_str!("../clients/stackexchange-2.toml"),
     ),
     client("redis-rs-1", include_str!("../clients/redis-rs-1.toml")),
+    client("node-redis-5", include_str!("../clients/node-redis-5.toml")),
+    client(
+        "valkey-glide-2",
+        include_str!("../clients/valkey-glide-2.toml"),
+    ),
+    client("phpredis-6", include_str!("../clients/phpredis-6.toml")),
 ];
 
 const fn client(name: &'static str, text: &'static str) -> BuiltIn {
@@ -39,39 +49,81 @@ const fn client(name: &'static str, text: &'static str) -> BuiltIn {
     }
 }
 
-/// Puts presets in the place of their names; one that is not known stays.
-pub fn expand(tree: &mut Node) {
+/// What a library's client is connected to.
+const TABLES: [&str; 3] = ["cluster", "sentinel", "plain"];
+
+/// Puts presets in the place of their names; one that is not known stays. A library without a
+/// client of the kind that is needed is a problem.
+pub fn expand(tree: &mut Node) -> Vec<Problem> {
+    let kind = tree.at(&path("failover.kind")).and_then(Node::text);
+    let kind = kind.unwrap_or_default().to_owned();
     let services = match &mut tree.value {
         Value::Table(root) => root.get_mut("service").map(|entry| &mut entry.node.value),
         Value::Scalar(_) | Value::Array(_) => None,
     };
     let Some(Value::Array(services)) = services else {
-        return;
+        return Vec::new();
     };
+    let mut problems = Vec::new();
     for service in services {
         if let Value::Table(service) = &mut service.value
             && let Some(client) = service.get_mut("client")
         {
-            expand_client(&mut client.node);
+            problems.extend(expand_client(&mut client.node, &kind));
         }
     }
+    problems
 }
 
-fn expand_client(client: &mut Node) {
+fn expand_client(client: &mut Node, kind: &str) -> Option<Problem> {
+    let mode = client.at(&path("mode")).and_then(Node::text);
+    let needed = table_for(mode, kind);
     let Value::Table(table) = &mut client.value else {
-        return;
+        return None;
     };
     let asked = table.get("preset").map(|entry| &entry.node);
     let name = asked.and_then(Node::text).unwrap_or_default();
-    let Some(known) = CLIENTS.iter().find(|known| known.name == name) else {
-        return;
-    };
+    let known = CLIENTS.iter().find(|known| known.name == name)?;
     let asked = table.remove("preset").expect("it has a name");
-    let mut whole = fragment(known);
+    let (mut whole, of_table) = parts(known, needed);
+    let Some(of_table) = of_table else {
+        return Some(Problem {
+            place: Some(asked.node.place),
+            wrong: format!("`{}` has no {needed} client that is described", known.name),
+            help: "choose another library, or write all keys of the client yourself".to_owned(),
+        });
+    };
+    merge(&mut whole, &of_table);
     put_at(&mut whole, asked.node.place);
     merge(&mut whole, client);
     whole.place = client.place;
     *client = whole;
+    None
+}
+
+/// The table of a preset for a client in this mode, or, if none is written, for this kind of
+/// failover.
+fn table_for(mode: Option<&str>, kind: &str) -> &'static str {
+    match (mode, kind) {
+        (Some("cluster"), _) | (None, "cluster-bus") => "cluster",
+        (Some("sentinel"), _) | (None, "sentinel") => "sentinel",
+        _ => "plain",
+    }
+}
+
+/// What holds for a library in general, and what holds for this kind of client, if it has one.
+fn parts(preset: &BuiltIn, needed: &str) -> (Node, Option<Node>) {
+    let mut whole = fragment(preset);
+    let mut found = None;
+    if let Value::Table(table) = &mut whole.value {
+        for name in TABLES {
+            let entry = table.remove(name);
+            if name == needed {
+                found = entry.map(|entry| entry.node);
+            }
+        }
+    }
+    (whole, found)
 }
 
 /// What a preset holds.

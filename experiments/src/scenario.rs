@@ -234,7 +234,10 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
             .for_each(|p| explain_maxmemory(p, &tree));
         return Err(problems);
     }
-    preset::expand(&mut tree);
+    let problems = preset::expand(&mut tree);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let world: WorldSpec = typed(&tree).map_err(|problem| vec![problem])?;
     let problems: Vec<Problem> = world
         .problems()

@@ -15,7 +15,7 @@ pub struct Problem {
 
 /// Keys whose value must fit those of others, each without its places in arrays. If one of these is
 /// wrong, the user may have written any of them.
-const TOGETHER: [(&str, &[&str]); 22] = [
+const TOGETHER: [(&str, &[&str]); 24] = [
     ("redis.hosts", &["redis.replicas"]),
     ("redis.shards", &["redis.replicas", "layout"]),
     ("redis.system_reserve", &["redis.node_memory"]),
@@ -43,6 +43,8 @@ const TOGETHER: [(&str, &[&str]); 22] = [
     ),
     ("workload.dataset", &["layout"]),
     ("service.wait.replicas", &["redis.replicas"]),
+    ("service.client.mode", &["failover"]),
+    ("service.client.follows.subscribes", &["failover"]),
     ("service.spool", &["health_check"]),
     ("health_check.actions", &["redis.replicas"]),
     ("people.look", &["alert"]),

@@ -6,6 +6,7 @@ mod evictions;
 mod full_sync_lab;
 mod layouts;
 mod memory_lab;
+mod modes;
 mod people;
 mod queues;
 mod random_worlds;

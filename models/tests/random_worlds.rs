@@ -16,7 +16,8 @@ use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
-use models::spec::service::{FollowsSpec, SpoolSpec};
+use models::spec::client::FollowsSpec;
+use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
 use sim::quantity::PerSec;
@@ -235,8 +236,13 @@ fn add_service(spec: &mut WorldSpec, rng: &mut Rng) {
     other.name = "other".to_owned();
     let (on_error, every) =
         [(true, None), (false, Some(20)), (true, Some(60))][rng.random_range(0..3)];
+    let doubt = |rng: &mut Rng| [None, Some(false), Some(true)][rng.random_range(0..3)];
     other.client.follows = Some(FollowsSpec {
         on_error,
+        on_timeout: doubt(rng),
+        on_readonly: doubt(rng),
+        silent_for: None,
+        subscribes: None,
         every: every.map(SimDuration::from_secs),
     });
     other.client.command_timeout = [None, Some(SimDuration::from_secs(1))][rng.random_range(0..2)];

@@ -107,7 +107,7 @@ impl Cluster {
                     // It has moved to a primary that had lost its replicas, and starts over.
                     // Clients that still took it for its old shard's owner are sent on at once.
                     let old = self.topology[node].shard;
-                    self.on_observe(old, self.topology.owners[old]);
+                    self.observe_owner(old);
                     for view in self.clients.that_know(node) {
                         self.on_follow(view, old, self.topology.owners[old], cx);
                     }
@@ -150,10 +150,10 @@ impl Cluster {
         cx.ledger.trace(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
         cx.ledger.moment(cx.now, MomentKind::Promoted, &name);
-        // Under Sentinel clients follow when one of the Sentinels names the node.
+        // Under Sentinel it is one of the Sentinels that names the node.
         if !self.control.has_sentinels() {
             let told = self.notified_at(shard);
-            self.let_all_follow(shard, node, told, cx);
+            self.name_owner(shard, node, told, cx);
         }
     }
 

@@ -1,315 +1,179 @@
 //! How clients come to know a shard's new owner.
 //!
+//! A promotion is one thing; that the new owner is *named* (by the nodes of a Redis Cluster, by a
+//! Sentinel, by DNS) another; and that a client looks a third. It knows the owner when it looks and
+//! the owner is named, `takes` later.
+//!
 //! ```text
-//!  the node they know    their library looks                        and knows `takes` later
-//!  sends them on         at once, if it looks on errors
-//!  is gone, refuses      at once, if it looks on errors
-//!  does not answer       when a command is given up, if one ever is
-//!  (whatever it does)    at the next tick of its clock, if it has one
+//!  the node they know      cluster                sentinel, dns
+//!  sends them on           at once                with its connection closed, or if -READONLY
+//!                                                 makes it connect anew
+//!  is gone, refuses        at once                at the next try to connect
+//!  hangs                   when a command is given up, if that counts as an error
+//!  its host is silent      the same               the same, or when the kernel gives up (15 min)
+//!  (whatever it does)      at the next tick of their clock, or as told, if they have one or are
 //! ```
 //!
 //! A client without a command timeout that waits for a node which neither answers nor closes the
-//! connection learns nothing until its clock ticks, or until its servers are restarted.
+//! connection learns nothing until its clock ticks, or until its servers are restarted. In mode
+//! `address` a client looks nowhere: it is told by the check or the person that promotes a replica.
+//! In mode `proxy` the proxy looks, by its own clock, and its clients are where it is.
 //!
 //! Every service follows for itself, so two of them may hold different nodes for the owner of a
 //! shard at one time. Services whose libraries follow in the same way share a view. Left out: the
 //! processes of a service, which all follow at once.
+//!
+//! Sources: Lettuce `RedisClient.getSocketAddressSupplier`, `ConnectionWatchdog`; Redis
+//! `sentinel.c`: `sentinelSendSlaveOf` (CLIENT KILL); Linux `ip-sysctl.rst`: `tcp_retries2`.
 
 use rand::RngExt;
-use sim::SimDuration;
+use sim::{SimDuration, SimTime};
 
 use super::Cluster;
-use super::node::Node;
-use super::topology::Topology;
+use super::clients::Connected;
 use crate::event::{ClusterTimer, Cx};
-use crate::ids::{Fleet, Id, NodeId, ShardId, ViewId};
-use crate::layout::ClusterPlan;
-use crate::redis::capability::Reply;
-use crate::spec::service::{Access, ClientSpec, FollowsSpec, NeedSpec};
-use crate::spec::{ServiceSpec, SystemSpec, WorkloadSpec};
+use crate::ids::{Id, NodeId, ShardId, ViewId};
+use crate::redis::capability::{Condition, Reply};
+use crate::spec::FailoverSpec;
+use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec, ReconnectSpec, TCP_GIVES_UP};
+use demand::answer::Cause;
 
 /// How clients find out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Following {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Following {
+    /// Whom they ask.
+    mode: ModeSpec,
     /// From looking to knowing.
-    pub takes: SimDuration,
+    takes: SimDuration,
     /// What makes them look; absent: every promotion is told to them.
-    pub rule: Option<FollowsSpec>,
+    rule: Option<FollowsSpec>,
     /// When a command without a reply is given up.
-    pub gives_up: Option<SimDuration>,
+    gives_up: Option<SimDuration>,
+    /// When the kernel gives up a connection to a host that is silent.
+    tcp_gives_up: SimDuration,
+    /// When they try to connect again.
+    reconnect: Option<ReconnectSpec>,
+}
+
+/// What happens to clients, so that they may look for a shard's owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A new owner is named by those whom clients may ask.
+    Named,
+    /// The node that they know does something else.
+    Changed,
+    /// Their connections to it have been closed.
+    Closed,
 }
 
 impl Following {
     /// Nobody is there to look.
-    const NOBODY: Following = Following {
+    pub const NOBODY: Following = Following {
+        mode: ModeSpec::Address,
         takes: SimDuration::ZERO,
         rule: None,
         gives_up: None,
+        tcp_gives_up: TCP_GIVES_UP,
+        reconnect: None,
     };
 
-    fn of(client: &ClientSpec) -> Following {
-        Following {
-            takes: client.topology_refresh,
-            rule: client.follows,
-            gives_up: client.command_timeout,
-        }
-    }
-}
-
-/// Clients that follow a cluster's owners in the same way: those of one service, or of several
-/// whose libraries are alike.
-#[derive(Clone, Debug)]
-pub(super) struct View {
-    following: Following,
-    /// The services, by name.
-    services: Vec<String>,
-    /// Their share of the cluster's commands,
-    commands: f64,
-    /// and of its writes.
-    pub writes: f64,
-    /// For each shard, losses on record to which they still add.
-    losses: Fleet<ShardId, Vec<usize>>,
-}
-
-/// The clients of a cluster: what they ask for, and which nodes they take for owners.
-#[derive(Clone, Debug)]
-pub(super) struct Clients {
-    /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
-    pub commands: (f64, f64),
-    /// They are moving to larger nodes.
-    pub cutting_over: bool,
-    pub views: Fleet<ViewId, View>,
-    pub connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
-    /// The nodes that checks and people take for owners.
-    pub observed: Fleet<ShardId, NodeId>,
-}
-
-/// How clients stand with a node.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Connected {
-    /// Do they know it as the owner of its shard?
-    known: bool,
-    /// Are their connections and their load back on it?
-    loaded: bool,
-}
-
-impl Clients {
-    /// All of them know the owners.
-    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Clients {
-        let connected = |node: &Node| Connected {
-            known: node.primary,
-            loaded: node.primary,
-        };
-        let connected: Fleet<NodeId, Connected> = topology.nodes.values().map(connected).collect();
-        let views = views(spec, plan, topology);
-        Clients {
-            commands: commands(spec, plan),
-            cutting_over: false,
-            connected: Fleet::alike(&views, connected),
-            views,
-            observed: topology.owners.clone(),
-        }
-    }
-
-    pub fn ids(&self) -> impl Iterator<Item = ViewId> + use<> {
-        self.views.ids()
-    }
-
-    /// Whose view a service has.
-    pub fn view_of(&self, service: &str) -> ViewId {
-        let has = |(_, view): &(ViewId, &View)| view.services.iter().any(|name| name == service);
-        let found = self.views.iter().find(has);
-        found
-            .expect("a service that needs a cluster has a view of it")
-            .0
-    }
-
-    /// The node that they hold for the shard's owner.
-    pub fn known_owner(&self, topology: &Topology, view: ViewId, shard: ShardId) -> NodeId {
-        let mut nodes = topology.nodes_of(shard);
-        let known = nodes.find(|node| self.connected[view][*node].known);
-        known.expect("clients always know some owner of a shard")
-    }
-
-    /// Those who take this node for the owner of its shard.
-    pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
-        let knows = |view: &ViewId| self.connected[*view][node].known;
-        self.ids().filter(knows).collect()
-    }
-
-    /// The share of commands that is sent to a node by clients whose connections are back.
-    pub fn loaded(&self, node: NodeId) -> f64 {
-        let loaded = self.ids().filter(|view| self.connected[*view][node].loaded);
-        loaded.map(|view| self.views[view].commands).sum()
-    }
-
-    /// The share of writes that is sent to a node.
-    pub fn writing_to(&self, node: NodeId) -> f64 {
-        let writing = self.that_know(node).into_iter();
-        writing.map(|view| self.views[view].writes).sum()
-    }
-
-    pub fn set_loaded(&mut self, view: ViewId, node: NodeId, loaded: bool) {
-        self.connected[view][node].loaded = loaded;
-    }
-
-    /// They take this node for the owner of a shard; none of them is connected to it yet.
-    pub fn go_to(&mut self, topology: &Topology, view: ViewId, shard: ShardId, node: NodeId) {
-        for other in topology.nodes_of(shard) {
-            self.connected[view][other] = Connected {
-                known: other == node,
-                loaded: false,
-            };
-        }
-    }
-
-    /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it
-    /// while they write to a former primary.
-    pub fn loses(&mut self, view: ViewId, shard: ShardId, loss: usize) {
-        self.views[view].losses[shard].push(loss);
-    }
-
-    /// They write to no former primary of the shard any more.
-    pub fn end_losses(&mut self, view: ViewId, shard: ShardId, cx: &mut Cx) {
-        for loss in self.views[view].losses[shard].drain(..) {
-            cx.ledger.lost_acks[loss].to = cx.now;
-        }
-    }
-
-    /// Who they are, for the story: all clients, or those of some services.
-    fn name(&self, view: ViewId) -> String {
-        if self.views.len() == 1 {
-            return "clients".to_owned();
-        }
-        format!("clients of {}", self.views[view].services.join(" and "))
-    }
-}
-
-/// The clients of a cluster, grouped by how they follow; of a cluster that nobody uses too.
-fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<ViewId, View> {
-    let here: Vec<&WorkloadSpec> = plan.workloads.iter().map(|w| &spec.workloads[*w]).collect();
-    let needs = |service: &ServiceSpec, name: &str| {
-        let mut needs = service.needs.iter();
-        needs.any(|need| need.workload == name)
-    };
-    let uses = |service: &&ServiceSpec| here.iter().any(|w| needs(service, &w.name));
-    let followings = spec.services.iter().filter(uses);
-    let followings = followings.map(|s| (Following::of(&s.client), Some(s.name.clone())));
-    let mut followings: Vec<_> = followings.collect();
-    if followings.is_empty() {
-        followings.push((Following::NOBODY, None));
-    }
-    let mut views: Vec<View> = Vec::new();
-    for (following, service) in followings {
-        match views.iter_mut().find(|view| view.following == following) {
-            Some(view) => view.services.extend(service),
-            None => views.push(View {
-                following,
-                services: service.into_iter().collect(),
-                commands: 0.0,
-                writes: 0.0,
-                losses: Fleet::alike(&topology.shares, Vec::new()),
+    pub fn of(client: &ClientSpec, failover: &FailoverSpec) -> Following {
+        let mode = client.asks(failover);
+        let by_hand = matches!(
+            failover,
+            FailoverSpec::Application {} | FailoverSpec::None {}
+        );
+        let rule = match mode {
+            ModeSpec::Cluster | ModeSpec::Sentinel | ModeSpec::Dns => client.follows,
+            // Whoever promotes a replica by hand tells clients its address.
+            ModeSpec::Address if by_hand => None,
+            ModeSpec::Address => Some(FollowsSpec::NEVER),
+            ModeSpec::Proxy => Some(FollowsSpec {
+                every: client.follows.and_then(|follows| follows.every),
+                ..FollowsSpec::NEVER
             }),
-        }
-    }
-    for workload in here {
-        // Its commands are split evenly between the services that need it, its writes between
-        // those that write.
-        let users = |writes: bool| {
-            let needs = |need: &&NeedSpec| {
-                need.workload == workload.name && (!writes || need.access == Access::Write)
-            };
-            let users = spec.services.iter();
-            let users = users.filter(move |service| service.needs.iter().any(|n| needs(&n)));
-            users
-                .map(|service| service.name.as_str())
-                .collect::<Vec<_>>()
         };
-        let (all, writers) = (users(false), users(true));
-        for view in &mut views {
-            let part = |of: &[&str]| {
-                let its = of
-                    .iter()
-                    .filter(|name| view.services.iter().any(|s| s == *name));
-                its.count() as f64 / of.len().max(1) as f64
-            };
-            let (of_all, of_writers) = (part(&all), part(&writers));
-            view.commands += workload.commands.get() * of_all;
-            view.writes += workload.commands.get() * workload.writes.get() * of_writers;
+        Following {
+            mode,
+            takes: client.topology_refresh,
+            rule,
+            gives_up: client.command_timeout,
+            tcp_gives_up: client.tcp_user_timeout.unwrap_or(TCP_GIVES_UP),
+            reconnect: client.reconnect,
         }
     }
-    shares(&mut views, |view| &mut view.commands);
-    shares(&mut views, |view| &mut view.writes);
-    views.into_iter().collect()
-}
 
-/// Makes amounts shares of their sum; equal ones if there is nothing.
-fn shares(views: &mut [View], amount: impl Fn(&mut View) -> &mut f64) {
-    let all: f64 = views.iter_mut().map(|view| *amount(view)).sum();
-    let equal = 1.0 / views.len() as f64;
-    for view in views {
-        let amount = amount(view);
-        *amount = if all > 0.0 { *amount / all } else { equal };
+    /// Do clients ask, when their servers start, or are they told, who owns a shard? Not if they
+    /// hold the address of the first primary whatever happens.
+    pub fn asks_somebody(&self) -> bool {
+        self.mode != ModeSpec::Address || self.rule.is_none()
     }
-}
 
-/// Commands per second, and those that write.
-fn commands(spec: &SystemSpec, plan: &ClusterPlan) -> (f64, f64) {
-    let on_it = plan.workloads.iter().map(|w| &spec.workloads[*w]);
-    let of = |workload: &WorkloadSpec| {
-        let commands = workload.commands.get();
-        (commands, commands * workload.writes.get())
-    };
-    let (commands, writes) = on_it
-        .map(of)
-        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    (commands * plan.part, writes * plan.part)
+    /// After how long clients leave a node that is silent, whatever its host does.
+    fn leaves_silence(&self) -> Option<SimDuration> {
+        let rule = self.rule?;
+        let gives_up = self.gives_up.filter(|_| rule.on_timeout != Some(false));
+        gives_up.into_iter().chain(rule.silent_for).min()
+    }
 }
 
 impl Cluster {
-    /// All clients of a shard may find out that `node` owns it: in `told` from now, if they are
-    /// told.
-    pub(super) fn let_all_follow(
+    /// A shard's new owner will be named in `after`.
+    pub(super) fn name_owner(
         &mut self,
         shard: ShardId,
         node: NodeId,
-        told: SimDuration,
+        after: SimDuration,
         cx: &mut Cx,
     ) {
+        if after == SimDuration::ZERO {
+            self.on_named(shard, node, cx);
+        } else {
+            self.after(after, ClusterTimer::Named { shard, node }, cx);
+        }
+    }
+
+    /// A check connects anew each time, so it asks the owner as soon as that one is named, whatever
+    /// the clients of the services do. So do people.
+    pub(super) fn observe_owner(&mut self, shard: ShardId) {
+        let owner = self.topology.owners[shard];
+        if self.topology.clients_reach(owner) {
+            self.clients.observed[shard] = owner;
+        }
+    }
+
+    /// A shard's new owner is named: whoever asks is told.
+    pub(super) fn on_named(&mut self, shard: ShardId, node: NodeId, cx: &mut Cx) {
+        if self.topology.owners[shard] != node {
+            return;
+        }
+        self.observe_owner(shard);
         for view in self.clients.ids() {
-            self.let_follow(view, shard, node, told, cx);
-        }
-        self.after(told, ClusterTimer::Observe { shard, node }, cx);
-    }
-
-    /// A check connects anew each time, so it asks the owner as soon as it can be told of it,
-    /// whatever the clients of the services do. So do people.
-    pub(super) fn on_observe(&mut self, shard: ShardId, node: NodeId) {
-        if self.topology.owners[shard] == node && self.topology.clients_reach(node) {
-            self.clients.observed[shard] = node;
+            self.may_follow(view, shard, node, Occasion::Named, cx);
         }
     }
 
-    /// The same for clients who share a view.
-    pub(super) fn let_follow(
+    /// Clients who share a view may come to know that `node` owns the shard.
+    pub(super) fn may_follow(
         &mut self,
         view: ViewId,
         shard: ShardId,
         node: NodeId,
-        told: SimDuration,
+        occasion: Occasion,
         cx: &mut Cx,
     ) {
-        if let Some(delay) = self.discovery_delay(view, shard, cx) {
+        if let Some(delay) = self.discovery_delay(view, shard, occasion, cx) {
             let timer = ClusterTimer::Follow { view, shard, node };
-            self.after(told + delay, timer, cx);
+            self.after(delay, timer, cx);
         }
     }
 
     /// Clients have learnt of a shard's new owner.
     pub(super) fn on_follow(&mut self, view: ViewId, shard: ShardId, node: NodeId, cx: &mut Cx) {
+        let Connected { known, gone, .. } = self.clients.connected[view][node];
         // Nobody tells clients of a node that they cannot reach; they ask again when they can.
         if self.topology.owners[shard] != node
-            || self.clients.connected[view][node].known
+            || (known && !gone)
             || !self.topology.clients_reach(node)
         {
             return;
@@ -329,7 +193,7 @@ impl Cluster {
     }
 
     pub(super) fn on_ramped(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
-        let Connected { known, loaded } = self.clients.connected[view][node];
+        let Connected { known, loaded, .. } = self.clients.connected[view][node];
         if known && !loaded {
             self.clients.set_loaded(view, node, true);
             cx.ledger.trace(cx.now, || {
@@ -341,33 +205,83 @@ impl Cluster {
 
     /// The node that clients know does something else now: they may look again.
     pub(super) fn rediscover(&mut self, node: NodeId, cx: &mut Cx) {
-        let shard = self.topology[node].shard;
-        let owner = self.topology.owners[shard];
-        if owner == node {
-            return;
+        // A process that is gone, or that was started again, has closed its connections.
+        let closed = matches!(self.condition(node), Condition::Killed | Condition::Loading)
+            && self.topology.clients_reach(node);
+        let occasion = match closed {
+            true => Occasion::Closed,
+            false => Occasion::Changed,
+        };
+        if !closed && self.seen(node).tcp == Reply::Fine {
+            self.clients.connect(node);
         }
+        self.look_again(node, occasion, cx);
+    }
+
+    /// Packets of clients may reach a node again, or no more. Connections that were silent for too
+    /// long are closed by then.
+    pub(super) fn note_reach(&mut self, node: NodeId, cx: &mut Cx) {
+        let lost = self.topology[node].fault == Some(Condition::HostLost);
+        let reached = !lost && self.topology.clients_reach(node);
+        let since = &mut self.topology[node].unreachable_since;
+        match (reached, *since) {
+            (false, None) => *since = Some(cx.now),
+            (true, Some(from)) => {
+                *since = None;
+                self.close_silent(node, cx.now - from, cx.now);
+                self.look_again(node, Occasion::Changed, cx);
+            }
+            (true, None) | (false, Some(_)) => {}
+        }
+    }
+
+    /// Clients have closed their connections to a node that was silent for so long.
+    fn close_silent(&mut self, node: NodeId, silent: SimDuration, now: SimTime) {
         for view in self.clients.that_know(node) {
-            if self.clients.views[view].following.rule.is_some() {
-                self.let_follow(view, shard, owner, SimDuration::ZERO, cx);
+            let following = &self.clients.views[view].following;
+            let closes = following.leaves_silence();
+            let closes = closes.map_or(following.tcp_gives_up, |by_client| {
+                by_client.min(following.tcp_gives_up)
+            });
+            if following.mode != ModeSpec::Cluster && silent >= closes {
+                self.clients.close(view, node, now);
             }
         }
     }
 
-    /// How soon clients of a shard know its owner; `None` if nothing makes them look.
-    fn discovery_delay(&self, view: ViewId, shard: ShardId, cx: &Cx) -> Option<SimDuration> {
-        let Following {
-            takes,
-            rule,
-            gives_up,
-        } = self.clients.views[view].following;
-        let Some(rule) = rule else {
-            return Some(takes);
+    /// Something has happened to clients of a node, or to its connections.
+    pub(super) fn look_again(&mut self, node: NodeId, occasion: Occasion, cx: &mut Cx) {
+        let shard = self.topology[node].shard;
+        for view in self.clients.that_know(node) {
+            if occasion == Occasion::Closed {
+                self.clients.close(view, node, cx.now);
+            }
+            let named = self.clients.observed[shard];
+            if self.topology.owners[shard] == named
+                && named != node
+                && self.clients.views[view].following.rule.is_some()
+            {
+                self.may_follow(view, shard, named, occasion, cx);
+            }
+        }
+    }
+
+    /// How soon clients of a shard know the owner that is named; `None` if nothing makes them look.
+    fn discovery_delay(
+        &self,
+        view: ViewId,
+        shard: ShardId,
+        occasion: Occasion,
+        cx: &Cx,
+    ) -> Option<SimDuration> {
+        let following = self.clients.views[view].following;
+        let Some(rule) = following.rule else {
+            return Some(following.takes);
         };
-        let known = self.seen(self.known_to(view, shard));
-        let by_error = match known.writes {
-            Reply::Silence => gives_up,
-            Reply::Error(_) | Reply::Fine => Some(SimDuration::ZERO),
-        };
+        if rule.subscribes == Some(true) && occasion == Occasion::Named {
+            return Some(following.takes);
+        }
+        let by_error = self.error_delay(view, shard, occasion, cx.now);
         let by_clock = rule.every.map(|every| {
             let key = self.control.key.child(2);
             // The first view has the key of clients who are all alike.
@@ -380,6 +294,57 @@ impl Cluster {
         });
         let by_error = by_error.filter(|_| rule.on_error);
         let first = by_error.into_iter().chain(by_clock).min();
-        first.map(|first| first + takes)
+        first.map(|first| first + following.takes)
+    }
+
+    /// How soon clients of a shard meet an error that makes them look, as its owner is now.
+    fn error_delay(
+        &self,
+        view: ViewId,
+        shard: ShardId,
+        occasion: Occasion,
+        now: SimTime,
+    ) -> Option<SimDuration> {
+        let following = &self.clients.views[view].following;
+        let rule = following.rule?;
+        let node = self.known_to(view, shard);
+        let connected = self.clients.connected[view][node];
+        let cluster = following.mode == ModeSpec::Cluster;
+        if let (Some(closed), Some(reconnect), false) =
+            (connected.closed, following.reconnect, cluster)
+        {
+            return Some(reconnect.next(closed, now) - now);
+        }
+        let at_once = Some(SimDuration::ZERO);
+        if connected.closed.is_some() || occasion == Occasion::Closed {
+            return at_once;
+        }
+        match self.seen(node).writes {
+            Reply::Silence => {
+                let by_client = following.leaves_silence();
+                let by_kernel = self.tcp_gives_up_in(node, following.tcp_gives_up, now);
+                by_client.into_iter().chain(by_kernel).min()
+            }
+            _ if cluster => at_once,
+            // To them a former primary is as good as any while it takes writes.
+            Reply::Fine if self.is_replica(node) => {
+                at_once.filter(|_| rule.on_readonly != Some(false))
+            }
+            Reply::Error(Cause::Refused | Cause::Loading) => at_once,
+            Reply::Fine | Reply::Error(_) => None,
+        }
+    }
+
+    /// In how long the kernels of clients give up their connections to a node, if its host is
+    /// silent.
+    fn tcp_gives_up_in(
+        &self,
+        node: NodeId,
+        gives_up: SimDuration,
+        now: SimTime,
+    ) -> Option<SimDuration> {
+        let since = self.topology[node].unreachable_since?;
+        let at = since.saturating_add(gives_up);
+        Some(at.saturating_since(now))
     }
 }

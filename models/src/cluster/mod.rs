@@ -17,6 +17,7 @@
 //! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
 mod bus;
+mod clients;
 mod consequence;
 mod control;
 mod copying;
@@ -58,13 +59,13 @@ use crate::redis::memory::{Load, Trouble};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
+use clients::Clients;
 use consequence::Consequence;
 use control::{Control, member};
 use dataset::Dataset;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
 use failover::cluster_bus::{BusHistories, SharedBus};
-use follow::Clients;
 use node::{Change, Node};
 use operate::Resizes;
 use pressure::Watched;
@@ -173,7 +174,7 @@ impl Cluster {
         }
         let mut answer = Answer::Ok;
         for shard in self.topology.asked_shards() {
-            match self.reply(self.known_to(view, shard), access) {
+            match self.reply_to(view, shard, access) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
                 Reply::Error(_) | Reply::Fine => {}
@@ -188,11 +189,20 @@ impl Cluster {
         if self.clients.cutting_over || self.condition(owner) == Condition::Forking {
             return Answer::Hang;
         }
-        match self.reply(owner, access) {
+        match self.reply_to(view, shard, access) {
             Reply::Silence => Answer::Hang,
             Reply::Error(cause) => Answer::Error(cause),
             Reply::Fine => Answer::Ok,
         }
+    }
+
+    /// What these clients are told by the node that they hold for the shard's owner.
+    fn reply_to(&self, view: ViewId, shard: ShardId, access: Access) -> Reply {
+        let node = self.known_to(view, shard);
+        if self.clients.is_stranded(view, node) {
+            return Reply::Error(Cause::Refused);
+        }
+        self.reply(node, access)
     }
 
     /// The share of keys in each shard.
@@ -334,7 +344,7 @@ impl Cluster {
             }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
             ClusterTimer::Follow { view, shard, node } => self.on_follow(view, shard, node, cx),
-            ClusterTimer::Observe { shard, node } => self.on_observe(shard, node),
+            ClusterTimer::Named { shard, node } => self.on_named(shard, node, cx),
             ClusterTimer::Ramped { view, node } => self.on_ramped(view, node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),

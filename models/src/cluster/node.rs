@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub primary: bool,
     /// It was started as a replica of itself: it answers reads, and refuses writes.
     pub read_only: bool,
+    /// Since when packets of clients reach nobody there.
+    pub unreachable_since: Option<SimTime>,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }
@@ -79,6 +81,7 @@ impl Node {
             slow: None,
             primary,
             read_only: false,
+            unreachable_since: None,
             promoted: None,
         }
     }

@@ -204,19 +204,19 @@ impl Cluster {
             self.persistence.children[n] = Child::default();
             self.plan_saves(n, cx);
         }
+        // The addresses that clients know lead nowhere: they follow as they follow a promotion.
         self.clients.observed[shard] = first;
         for view in self.clients.ids() {
-            self.clients.go_to(&self.topology, view, shard, first);
+            self.clients
+                .strand(&self.topology, view, shard, first, cx.now);
         }
         let dataset_size = self.dataset.growth.size_at(cx.now);
         let dataset_size = dataset_size.share(self.topology.shares[shard]);
         self.dataset.tables[shard] = Tables::loaded(dataset_size, cx.now);
         self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
-        for view in self.clients.ids() {
-            let timer = ClusterTimer::Ramped { view, node: first };
-            self.after(self.redis.reconnect_ramp, timer, cx);
-        }
+        let told = self.notified_at(shard);
+        self.name_owner(shard, first, told, cx);
     }
 
     /// The shards whose owner uses at least this share of its limit; the fullest if none does.

@@ -10,6 +10,7 @@ use sim::SimDuration;
 
 use super::Cluster;
 use super::control::member;
+use super::follow::Occasion;
 use super::topology::NetworkCut;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, Id, NodeId};
@@ -42,6 +43,7 @@ impl Cluster {
         for node in self.topology.ids() {
             self.reconsider(node, cx);
             self.drain(cx);
+            self.note_reach(node, cx);
         }
         self.after(lasts, ClusterTimer::PartitionHealed, cx);
         self.settle(cx);
@@ -61,15 +63,18 @@ impl Cluster {
         }
         for shard in self.shards() {
             let node = self.topology.owners[shard];
-            // Under Sentinel clients stay with a former primary until it cuts them off.
-            self.on_observe(shard, node);
+            self.observe_owner(shard);
             for view in self.clients.ids() {
                 let known = self.known_to(view, shard);
+                // Under Sentinel clients stay with a former primary until it cuts them off.
                 let content = self.control.has_sentinels() && self.topology[known].primary;
                 if known != node && !content {
-                    self.let_follow(view, shard, node, SimDuration::ZERO, cx);
+                    self.may_follow(view, shard, node, Occasion::Named, cx);
                 }
             }
+        }
+        for node in self.topology.ids() {
+            self.note_reach(node, cx);
         }
     }
 

@@ -3,7 +3,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
-use super::follow::Connected;
+use super::clients::Connected;
 use super::node::Node;
 use super::replication::Stream;
 use super::save::Child;

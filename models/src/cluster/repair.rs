@@ -89,8 +89,10 @@ impl Cluster {
 
     /// Servers that have just started ask for the owners, and are told of those that they reach.
     pub fn clients_learn_owners(&mut self, view: ViewId, cx: &mut Cx) {
-        for shard in self.shards() {
-            self.on_follow(view, shard, self.topology.owners[shard], cx);
+        if self.clients.asks_somebody(view) {
+            for shard in self.shards() {
+                self.on_follow(view, shard, self.clients.observed[shard], cx);
+            }
         }
         self.settle(cx);
     }

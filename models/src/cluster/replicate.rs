@@ -344,7 +344,7 @@ impl Cluster {
         self.note_offset(node, cx.now);
         self.note_stream(node, cx.now);
         let was_primary = std::mem::replace(&mut self.topology[node].primary, false);
-        let before = self.replication[node].follows.replace(primary);
+        let before = self.replication.set_source(node, Some(primary));
         if was_primary {
             // From now on it sends its clients on.
             for view in self.clients.that_know(node) {
@@ -397,9 +397,8 @@ impl Cluster {
     /// A replica is a primary from now on: a new history, from where its stream ended.
     pub(super) fn become_primary(&mut self, node: NodeId, cx: &mut Cx) {
         self.note_stream(node, cx.now);
-        let history = self.replication.new_history();
         let shard = self.topology[node].shard;
-        self.replication[node].promote(history, cx.now);
+        self.replication.promote(node, cx.now);
         let promoted = &mut self.topology[node];
         promoted.primary = true;
         promoted.read_only = false;

@@ -16,6 +16,8 @@ use failover::cluster_bus::ReplicaLink;
 #[derive(Clone, Debug)]
 pub(super) struct Replication {
     pub streams: Fleet<NodeId, Stream>,
+    /// For each node those that copy it, in order.
+    copied_by: Fleet<NodeId, Vec<NodeId>>,
     /// Histories of writes that there were so far.
     histories: u32,
     /// Bytes per second that go into the stream besides those of new keys.
@@ -27,7 +29,7 @@ pub(super) struct Replication {
 /// A node's stream of writes, as the one who sends it or gets it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Stream {
-    /// The primary that it copies; none if it is one.
+    /// The primary that it copies; none if it is one. Set by [`Replication::set_source`].
     pub follows: Option<NodeId>,
     /// How that goes.
     pub link: Link,
@@ -198,29 +200,22 @@ impl Stream {
     }
 
     /// It is a primary's from now on: a new history, from where it ended.
-    pub fn promote(&mut self, history: History, now: SimTime) {
+    fn promote(&mut self, history: History, now: SimTime) {
         if self.positioned {
             self.lineage.promote(history);
         } else {
             self.lineage.restart(history);
         }
         self.positioned = true;
-        self.follows = None;
         self.link = Link::None;
         self.wait += 1;
         self.alone = Some(now);
     }
 
     /// Its node has all of its shard's data, in a new history.
-    pub fn reset_topology(
-        &mut self,
-        history: History,
-        follows: Option<NodeId>,
-        alone: bool,
-        now: SimTime,
-    ) {
+    fn reset_topology(&mut self, history: History, alone: bool, now: SimTime) {
         self.lineage = Lineage::new(history);
-        self.link = if follows.is_none() {
+        self.link = if self.follows.is_none() {
             Link::None
         } else {
             Link::Streaming
@@ -229,8 +224,7 @@ impl Stream {
         self.heard = ReplicaLink::Up;
         self.covered = now;
         self.taking = None;
-        self.alone = (follows.is_none() && alone).then_some(now);
-        self.follows = follows;
+        self.alone = (self.follows.is_none() && alone).then_some(now);
         self.soft_since = None;
         self.wait += 1;
     }
@@ -269,8 +263,16 @@ impl Replication {
                 wait: 0,
             }
         };
+        let streams: Fleet<NodeId, Stream> = topology.ids().map(stream).collect();
+        let mut copied_by = Fleet::alike(&streams, Vec::new());
+        for (node, stream) in streams.iter() {
+            if let Some(source) = stream.follows {
+                copied_by[source].push(node);
+            }
+        }
         Replication {
-            streams: topology.ids().map(stream).collect(),
+            streams,
+            copied_by,
             histories: topology.shares.len() as u32,
             other_writes: stream::other_writes(plan, spec),
             write_size: stream::write_size(plan, spec),
@@ -279,13 +281,45 @@ impl Replication {
 
     /// Those who copy `node`, as far as they know.
     pub fn followers(&self, node: NodeId) -> Vec<NodeId> {
-        let follows = |n: &NodeId| self[*n].follows == Some(node);
-        self.streams.ids().filter(follows).collect()
+        self.copied_by[node].clone()
     }
 
     fn copying_from(&self, source: NodeId) -> impl Iterator<Item = &Stream> + '_ {
-        let streams = self.streams.values();
-        streams.filter(move |stream| stream.follows == Some(source))
+        self.copied_by[source].iter().map(|node| &self[*node])
+    }
+
+    /// A node copies this one from now on, or none. Which one did it copy before?
+    pub fn set_source(&mut self, node: NodeId, source: Option<NodeId>) -> Option<NodeId> {
+        let before = std::mem::replace(&mut self[node].follows, source);
+        if let Some(before) = before {
+            self.copied_by[before].retain(|copy| *copy != node);
+        }
+        if let Some(source) = source {
+            let copies = &mut self.copied_by[source];
+            let place = copies.partition_point(|copy| *copy < node);
+            copies.insert(place, node);
+        }
+        before
+    }
+
+    /// A replica is a primary from now on: a new history, from where its stream ended.
+    pub fn promote(&mut self, node: NodeId, now: SimTime) {
+        let history = self.new_history();
+        self.set_source(node, None);
+        self[node].promote(history, now);
+    }
+
+    /// A node has all of its shard's data, in this history; `alone`: the shard has no replicas.
+    pub fn reset_topology(
+        &mut self,
+        node: NodeId,
+        history: History,
+        source: Option<NodeId>,
+        alone: bool,
+        now: SimTime,
+    ) {
+        self.set_source(node, source);
+        self[node].reset_topology(history, alone, now);
     }
 
     /// A name for a new history.
@@ -342,13 +376,11 @@ impl Replication {
 
     /// The replicas that wait for a copy of `source`, and since when.
     pub fn waiting(&self, source: NodeId) -> Vec<(NodeId, SimTime)> {
-        let waits = |(node, stream): (NodeId, &Stream)| {
-            let Link::Waiting { since } = stream.link else {
-                return None;
-            };
-            (stream.follows == Some(source)).then_some((node, since))
+        let waits = |node: &NodeId| match self[*node].link {
+            Link::Waiting { since } => Some((*node, since)),
+            _ => None,
         };
-        self.streams.iter().filter_map(waits).collect()
+        self.copied_by[source].iter().filter_map(waits).collect()
     }
 
     /// The offset from which on a source holds its stream for replicas, if it does: of all that

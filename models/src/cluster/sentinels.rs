@@ -2,13 +2,14 @@
 //!
 //! Each shard's primary is watched by a group of its own; Sentinel `i` of every group stands on the
 //! cluster's host `i` (dealt round), beside the data nodes there. Clients ask the Sentinels for the
-//! address: they follow when the first of them, the leader, names the promoted node, or when the
-//! old primary is reconfigured to copy and so cuts them off.
+//! address: the first of them, the leader, names the promoted node, and the old primary cuts its
+//! clients off when it is reconfigured to copy.
 
 use sim::{SimDuration, SimTime, StreamKey};
 
 use super::Cluster;
 use super::consequence::Consequence;
+use super::follow::Occasion;
 use super::topology::Topology;
 use crate::event::Cx;
 use crate::ids::{Fleet, HostId, Id, NodeId, ShardId};
@@ -189,12 +190,7 @@ impl Cluster {
             }
             SentinelEffect::ClientsKilled { node } => {
                 let node = self.topology.of_group(shard, node);
-                let owner = self.topology.owners[shard];
-                if owner != node {
-                    for view in self.clients.that_know(node) {
-                        self.let_follow(view, shard, owner, SimDuration::ZERO, cx);
-                    }
-                }
+                self.look_again(node, Occasion::Closed, cx);
             }
             SentinelEffect::PromotedSeen { by, node } => {
                 self.notify_clients(shard, by, node, cx);
@@ -223,7 +219,7 @@ impl Cluster {
     fn notify_clients(&mut self, shard: ShardId, by: Sentinel, to: Node, cx: &mut Cx) {
         let node = self.topology.of_group(shard, to);
         if self.topology.clients_reach_host(self.topology.host_of(by)) {
-            self.let_all_follow(shard, node, SimDuration::ZERO, cx);
+            self.name_owner(shard, node, SimDuration::ZERO, cx);
         }
     }
 

@@ -95,6 +95,7 @@ impl Cluster {
             let delay = self.redis.restart_delay;
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
+        self.note_reach(node, cx);
         self.process_changed(node, before, after, cx);
         let condition = after;
         self.then([

@@ -100,7 +100,12 @@ impl Cluster {
             };
             (node, self.clients.views[view].writes)
         };
-        let takers: Vec<(NodeId, f64)> = self.clients.ids().map(takes).collect();
+        let writes = |view: &ViewId| {
+            let known = self.known_to(*view, shard);
+            !self.clients.is_stranded(*view, known)
+        };
+        let writing = self.clients.ids().filter(writes);
+        let takers: Vec<(NodeId, f64)> = writing.map(takes).collect();
         let mark = self.stream(shard, now);
         for node in self.topology.ids() {
             if self.topology[node].shard == shard {
@@ -199,9 +204,10 @@ impl Cluster {
         let owner = self.topology.owners[shard];
         let replicas = self.topology.replicas_of(shard);
         for n in replicas.iter().chain([&owner]) {
-            let follows = (*n != owner).then_some(owner);
+            let source = (*n != owner).then_some(owner);
             let alone = replicas.is_empty();
-            self.replication[*n].reset_topology(history, follows, alone, cx.now);
+            self.replication
+                .reset_topology(*n, history, source, alone, cx.now);
         }
         self.take_writes(shard, cx.now);
     }

@@ -29,11 +29,11 @@ pub enum ClusterTimer {
         /// The node that they were told of.
         node: NodeId,
     },
-    /// Checks and people may have learnt of a shard's new owner.
-    Observe {
+    /// A shard's new owner is named to those who ask.
+    Named {
         /// The shard.
         shard: ShardId,
-        /// The node that they were told of.
+        /// Its owner.
         node: NodeId,
     },
     /// Clients are back on a node with all connections.

@@ -18,6 +18,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_faults(&mut doubts);
+        self.doubts_about_clients(&mut doubts);
         doubts
     }
 

@@ -1,6 +1,7 @@
 //! What types cannot check in a scenario: every finding at once, each with its key and its help.
 
 mod alerts;
+mod clients;
 mod doubts;
 mod failover;
 mod faults;
@@ -184,6 +185,7 @@ impl WorldSpec {
                     "give at most redis.replicas",
                 );
             }
+            self.check_client(found, i, &service.client);
             for (n, need) in service.needs.iter().enumerate() {
                 let key = format!("service[{i}].needs[{n}].workload");
                 found.known(key, "workload", &need.workload, &workloads);

@@ -7,6 +7,7 @@
 
 pub mod alert;
 pub mod autoscaler;
+pub mod client;
 pub mod clock;
 pub mod limits;
 pub mod persistence;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 pub use alert::{AlertSpec, MetricSpec};
 pub use autoscaler::AutoscalerSpec;
+pub use client::ClientSpec;
 pub use clock::ClockSpec;
 pub use price::{PriceSpec, Usd};
 pub use redis::{FailoverSpec, RedisSpec, WorkloadSpec};

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::{Factor, PerSec, Probability};
+use sim::quantity::{PerSec, Probability};
 
-use demand::answer::Cause;
+use super::client::ClientSpec;
 
 /// One API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -204,75 +204,6 @@ pub enum Access {
     Read,
     /// It writes (too).
     Write,
-}
-
-/// The service's Redis client.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientSpec {
-    /// Timeout for making a connection; absent: none. It counts for nodes that have not answered
-    /// since the servers were restarted.
-    pub connect_timeout: Option<SimDuration>,
-    /// How long a command waits while a broken connection is restored (an offline queue); absent:
-    /// it fails at once.
-    pub offline_queue: Option<SimDuration>,
-    /// Timeout for the reply to a command; absent: none, and the request hangs until Redis or the
-    /// gateway ends it.
-    pub command_timeout: Option<SimDuration>,
-    /// Retries after an error in `retries_on`; 0: none.
-    pub retries: u32,
-    /// Pause before each retry; `"0s"`: none.
-    pub backoff: SimDuration,
-    /// How that pause grows from retry to retry; absent: it stays the same.
-    pub backoff_growth: Option<BackoffGrowthSpec>,
-    /// Errors that are retried; `[]`: none. All others fail the call at once.
-    pub retries_on: Vec<Cause>,
-    /// Concurrent retries of all requests at most (a retry budget); absent: no limit.
-    pub retries_at_once: Option<u32>,
-    /// A pool of connections to each cluster, and how long a request waits for one; absent: one
-    /// connection carries all requests at once (pipelining), so there is nothing to wait for.
-    pub pool: Option<ClientPoolSpec>,
-    /// How long the client takes to find the new primary once it looks, such as `"100ms"`.
-    pub topology_refresh: SimDuration,
-    /// What makes the client look for a new primary; absent: it is notified of every promotion at
-    /// once (a subscription, a proxy).
-    pub follows: Option<FollowsSpec>,
-}
-
-/// How the pause before a further try grows.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BackoffGrowthSpec {
-    /// The pause over the one before it; `"2x"` doubles it.
-    pub factor: Factor,
-    /// The longest pause.
-    pub max: SimDuration,
-    /// The share of the pause that is drawn, evenly between none and all of it; `"0%"`: always the
-    /// whole pause.
-    pub jitter: Probability,
-}
-
-/// A client's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientPoolSpec {
-    /// Connections of one process, at least 1.
-    pub size: u32,
-    /// Processes of the service, each with a pool of its own.
-    pub processes: u32,
-    /// How long a request waits for a free one; `0s`: it fails at once.
-    pub wait: SimDuration,
-}
-
-/// What makes a client look for the owner of the slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FollowsSpec {
-    /// Does it look after an error: a redirection (-MOVED, -READONLY), a broken connection, a
-    /// command that timed out?
-    pub on_error: bool,
-    /// It also looks periodically, at this interval; absent: never.
-    pub every: Option<SimDuration>,
 }
 
 /// What the status page lists: available while all its services answer.

@@ -1,0 +1,274 @@
+//! The clients of a cluster: who they are, what they ask for, and which nodes they take for owners.
+//!
+//! Services whose libraries follow in the same way share a [`View`]. What makes one change is in
+//! `follow.rs`.
+
+use sim::SimTime;
+
+use super::follow::Following;
+use super::node::Node;
+use super::topology::Topology;
+use crate::event::Cx;
+use crate::ids::{Fleet, NodeId, ShardId, ViewId};
+use crate::layout::ClusterPlan;
+use crate::spec::service::{Access, NeedSpec};
+use crate::spec::{ServiceSpec, SystemSpec, WorkloadSpec};
+
+/// Clients that follow a cluster's owners in the same way: those of one service, or of several
+/// whose libraries are alike.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub following: Following,
+    /// The services, by name.
+    services: Vec<String>,
+    /// Their share of the cluster's commands,
+    commands: f64,
+    /// and of its writes.
+    pub writes: f64,
+    /// For each shard, losses on record to which they still add.
+    losses: Fleet<ShardId, Vec<usize>>,
+}
+
+/// The clients of a cluster: what they ask for, and which nodes they take for owners.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
+    pub commands: (f64, f64),
+    /// They are moving to larger nodes.
+    pub cutting_over: bool,
+    pub views: Fleet<ViewId, View>,
+    pub connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
+    /// The nodes that checks and people take for owners.
+    pub observed: Fleet<ShardId, NodeId>,
+}
+
+/// How clients stand with a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Connected {
+    /// Do they know it as the owner of its shard?
+    pub known: bool,
+    /// Are their connections and their load back on it?
+    pub loaded: bool,
+    /// Since when their connections to it have been closed.
+    pub closed: Option<SimTime>,
+    /// Is the node at whose address they look no more?
+    pub gone: bool,
+}
+
+impl Connected {
+    fn known(known: bool, loaded: bool) -> Connected {
+        Connected {
+            known,
+            loaded,
+            closed: None,
+            gone: false,
+        }
+    }
+}
+
+impl Clients {
+    /// All of them know the owners.
+    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Clients {
+        let connected = |node: &Node| Connected::known(node.primary, node.primary);
+        let connected: Fleet<NodeId, Connected> = topology.nodes.values().map(connected).collect();
+        let views = views(spec, plan, topology);
+        Clients {
+            commands: commands(spec, plan),
+            cutting_over: false,
+            connected: Fleet::alike(&views, connected),
+            views,
+            observed: topology.owners.clone(),
+        }
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = ViewId> + use<> {
+        self.views.ids()
+    }
+
+    /// Whose view a service has.
+    pub fn view_of(&self, service: &str) -> ViewId {
+        let has = |(_, view): &(ViewId, &View)| view.services.iter().any(|name| name == service);
+        let found = self.views.iter().find(has);
+        found
+            .expect("a service that needs a cluster has a view of it")
+            .0
+    }
+
+    /// Do they learn who owns a shard when their servers start?
+    pub fn asks_somebody(&self, view: ViewId) -> bool {
+        self.views[view].following.asks_somebody()
+    }
+
+    /// The node that they hold for the shard's owner.
+    pub fn known_owner(&self, topology: &Topology, view: ViewId, shard: ShardId) -> NodeId {
+        let mut nodes = topology.nodes_of(shard);
+        let known = nodes.find(|node| self.connected[view][*node].known);
+        known.expect("clients always know some owner of a shard")
+    }
+
+    /// Those who take this node for the owner of its shard.
+    pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
+        let knows = |view: &ViewId| {
+            let connected = &self.connected[*view][node];
+            connected.known && !connected.gone
+        };
+        self.ids().filter(knows).collect()
+    }
+
+    /// The share of commands that is sent to a node by clients whose connections are back.
+    pub fn loaded(&self, node: NodeId) -> f64 {
+        let loaded = self.ids().filter(|view| self.connected[*view][node].loaded);
+        loaded.map(|view| self.views[view].commands).sum()
+    }
+
+    /// The share of writes that is sent to a node.
+    pub fn writing_to(&self, node: NodeId) -> f64 {
+        let writing = self.that_know(node).into_iter();
+        writing.map(|view| self.views[view].writes).sum()
+    }
+
+    /// Their connections to a node have been closed, if they were not already.
+    pub fn close(&mut self, view: ViewId, node: NodeId, now: SimTime) {
+        self.connected[view][node].closed.get_or_insert(now);
+    }
+
+    /// Their connections to a node are back.
+    pub fn connect(&mut self, node: NodeId) {
+        for (_, connected) in self.connected.iter_mut() {
+            connected[node].closed = None;
+        }
+    }
+
+    pub fn set_loaded(&mut self, view: ViewId, node: NodeId, loaded: bool) {
+        self.connected[view][node].loaded = loaded;
+    }
+
+    /// They take this node for the owner of a shard; none of them is connected to it yet.
+    pub fn go_to(&mut self, topology: &Topology, view: ViewId, shard: ShardId, node: NodeId) {
+        for other in topology.nodes_of(shard) {
+            self.connected[view][other] = Connected::known(other == node, false);
+        }
+    }
+
+    /// The node that they knew is gone, and this one owns the shard; they do not know its address.
+    pub fn strand(
+        &mut self,
+        topology: &Topology,
+        view: ViewId,
+        shard: ShardId,
+        node: NodeId,
+        now: SimTime,
+    ) {
+        self.go_to(topology, view, shard, node);
+        let connected = &mut self.connected[view][node];
+        (connected.closed, connected.gone) = (Some(now), true);
+    }
+
+    /// Is the node gone whose address they know as that of the shard's owner?
+    pub fn is_stranded(&self, view: ViewId, node: NodeId) -> bool {
+        self.connected[view][node].gone
+    }
+
+    /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it
+    /// while they write to a former primary.
+    pub fn loses(&mut self, view: ViewId, shard: ShardId, loss: usize) {
+        self.views[view].losses[shard].push(loss);
+    }
+
+    /// They write to no former primary of the shard any more.
+    pub fn end_losses(&mut self, view: ViewId, shard: ShardId, cx: &mut Cx) {
+        for loss in self.views[view].losses[shard].drain(..) {
+            cx.ledger.lost_acks[loss].to = cx.now;
+        }
+    }
+
+    /// Who they are, for the story: all clients, or those of some services.
+    pub fn name(&self, view: ViewId) -> String {
+        if self.views.len() == 1 {
+            return "clients".to_owned();
+        }
+        format!("clients of {}", self.views[view].services.join(" and "))
+    }
+}
+
+/// The clients of a cluster, grouped by how they follow; of a cluster that nobody uses too.
+fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<ViewId, View> {
+    let here: Vec<&WorkloadSpec> = plan.workloads.iter().map(|w| &spec.workloads[*w]).collect();
+    let needs = |service: &ServiceSpec, name: &str| {
+        let mut needs = service.needs.iter();
+        needs.any(|need| need.workload == name)
+    };
+    let uses = |service: &&ServiceSpec| here.iter().any(|w| needs(service, &w.name));
+    let followings = spec.services.iter().filter(uses);
+    let following = |s: &ServiceSpec| Following::of(&s.client, spec.failover);
+    let followings = followings.map(|s| (following(s), Some(s.name.clone())));
+    let mut followings: Vec<_> = followings.collect();
+    if followings.is_empty() {
+        followings.push((Following::NOBODY, None));
+    }
+    let mut views: Vec<View> = Vec::new();
+    for (following, service) in followings {
+        match views.iter_mut().find(|view| view.following == following) {
+            Some(view) => view.services.extend(service),
+            None => views.push(View {
+                following,
+                services: service.into_iter().collect(),
+                commands: 0.0,
+                writes: 0.0,
+                losses: Fleet::alike(&topology.shares, Vec::new()),
+            }),
+        }
+    }
+    for workload in here {
+        // Its commands are split evenly between the services that need it, its writes between
+        // those that write.
+        let users = |writes: bool| {
+            let needs = |need: &&NeedSpec| {
+                need.workload == workload.name && (!writes || need.access == Access::Write)
+            };
+            let users = spec.services.iter();
+            let users = users.filter(move |service| service.needs.iter().any(|n| needs(&n)));
+            users
+                .map(|service| service.name.as_str())
+                .collect::<Vec<_>>()
+        };
+        let (all, writers) = (users(false), users(true));
+        for view in &mut views {
+            let part = |of: &[&str]| {
+                let its = of
+                    .iter()
+                    .filter(|name| view.services.iter().any(|s| s == *name));
+                its.count() as f64 / of.len().max(1) as f64
+            };
+            let (of_all, of_writers) = (part(&all), part(&writers));
+            view.commands += workload.commands.get() * of_all;
+            view.writes += workload.commands.get() * workload.writes.get() * of_writers;
+        }
+    }
+    shares(&mut views, |view| &mut view.commands);
+    shares(&mut views, |view| &mut view.writes);
+    views.into_iter().collect()
+}
+
+/// Makes amounts shares of their sum; equal ones if there is nothing.
+fn shares(views: &mut [View], amount: impl Fn(&mut View) -> &mut f64) {
+    let all: f64 = views.iter_mut().map(|view| *amount(view)).sum();
+    let equal = 1.0 / views.len() as f64;
+    for view in views {
+        let amount = amount(view);
+        *amount = if all > 0.0 { *amount / all } else { equal };
+    }
+}
+
+/// Commands per second, and those that write.
+fn commands(spec: &SystemSpec, plan: &ClusterPlan) -> (f64, f64) {
+    let on_it = plan.workloads.iter().map(|w| &spec.workloads[*w]);
+    let of = |workload: &WorkloadSpec| {
+        let commands = workload.commands.get();
+        (commands, commands * workload.writes.get())
+    };
+    let (commands, writes) = on_it
+        .map(of)
+        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (commands * plan.part, writes * plan.part)
+}

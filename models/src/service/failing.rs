@@ -1,0 +1,314 @@
+//! The share of requests that fail, as a service's own metrics show it while the trial runs.
+//!
+//! ```text
+//!  keys that fail × what stands in for them    a request fails if one of its needs does:
+//!   need 1   30 %, nothing                      1 - (1 - 0.3)(1 - 0.1)
+//!   need 2  100 %, a store for 90 % of them
+//!  and of the rest those who find no worker    rate × time held > workers (Little's law)
+//! ```
+//!
+//! Rows count every request exactly, at the end (`demand`); this is what alerts, people and moments
+//! go by meanwhile. It is taken from rates: pools and queues are as they become if nothing changes,
+//! seconds to a minute early, and an overload that outlasts its cause is not in it.
+
+use sim::{Intensity, SimDuration, SimTime};
+
+use crate::spec::ServiceSpec;
+use crate::spec::service::{AfterTimeout, FallbackSpec};
+use demand::answer::{Answer, Cause};
+
+/// A service fails rather than that it works: half of its requests.
+const HALF: f64 = 0.5;
+
+/// How a service is, by the share of requests that fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// At most its objective fail.
+    Up,
+    /// More than its objective fail, but not half.
+    Degraded,
+    /// At least half fail.
+    Down,
+}
+
+/// What stands in for a need that fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Instead {
+    /// Nothing: the request fails.
+    Nothing,
+    /// The request does without.
+    Spared,
+    /// A slower store.
+    Store(FallbackSpec),
+}
+
+/// What a service can take, and how many come.
+#[derive(Clone, Debug)]
+pub struct Load {
+    workers: f64,
+    service_time: SimDuration,
+    /// The longest that a request holds its worker; absent: for good.
+    held_max: Option<SimDuration>,
+    /// Of a command without a reply, all tries together; absent: for good.
+    hangs: Option<SimDuration>,
+    /// Of one that is refused a connection.
+    refused: SimDuration,
+    /// When requests come.
+    visits: Vec<Intensity>,
+}
+
+/// A need at an instant: what share of its keys fails, how, and what stands in.
+#[derive(Clone, Copy, Debug)]
+pub struct Failing {
+    pub share: f64,
+    pub answer: Answer,
+    pub instead: Instead,
+}
+
+impl Load {
+    /// Of one of `cells` alike.
+    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>) -> Load {
+        let client = &spec.client;
+        let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
+        let tries = |cause| match client.retries_on.contains(&cause) {
+            true => u64::from(client.retries),
+            false => 0,
+        };
+        let all = |one: SimDuration, tries: u64| one * (tries + 1) + client.backoff * tries;
+        let offline = client.offline_queue.unwrap_or_default();
+        Load {
+            workers: f64::from(spec.workers.div_ceil(cells as u32)),
+            service_time: spec.service_time,
+            held_max: (!runs_on).then_some(spec.gateway_timeout),
+            hangs: client.command_timeout.map(|t| all(t, tries(Cause::Timeout))),
+            refused: all(offline, tries(Cause::Refused)),
+            visits,
+        }
+    }
+
+    /// Requests a second, on average over the next minute.
+    fn rate(&self, now: SimTime) -> f64 {
+        let minute = SimDuration::from_mins(1);
+        let coming = |visits: &Intensity| {
+            visits.cumulative(now.saturating_add(minute)) - visits.cumulative(now)
+        };
+        self.visits.iter().map(coming).sum::<f64>() / minute.as_secs_f64()
+    }
+
+    /// How long a request waits for a need that fails.
+    fn waits(&self, failing: &Failing) -> f64 {
+        let own = match failing.answer {
+            Answer::Hang => self.hangs,
+            Answer::Error(Cause::Refused) => Some(self.refused),
+            _ => Some(SimDuration::ZERO),
+        };
+        let takes = match failing.instead {
+            Instead::Store(store) => store.takes,
+            Instead::Nothing | Instead::Spared => SimDuration::ZERO,
+        };
+        let waits = own.map(|own| own.saturating_add(takes));
+        let held = waits.into_iter().chain(self.held_max).min();
+        held.map_or(f64::INFINITY, SimDuration::as_secs_f64)
+    }
+
+    /// The share of requests that fail at `now`.
+    pub fn failing(&self, needs: &[Failing], now: SimTime) -> f64 {
+        if needs.iter().all(|need| need.share <= 0.0) {
+            return 0.0;
+        }
+        let rate = self.rate(now);
+        let failed = |need: &Failing| match need.instead {
+            Instead::Nothing => need.share,
+            Instead::Spared => 0.0,
+            Instead::Store(store) => {
+                let done = f64::from(store.workers) / store.takes.as_secs_f64();
+                need.share * beyond(rate * need.share, done)
+            }
+        };
+        let served: f64 = needs.iter().map(|need| 1.0 - failed(need)).product();
+        let waits = |need: &Failing| match need.share > 0.0 {
+            true => need.share * self.waits(need),
+            false => 0.0,
+        };
+        let held = self.service_time.as_secs_f64() + needs.iter().map(waits).sum::<f64>();
+        let admitted = 1.0 - beyond(rate, self.workers / held);
+        1.0 - served * admitted
+    }
+}
+
+/// The share of what comes that is more than can be done.
+fn beyond(comes: f64, done: f64) -> f64 {
+    if comes <= done {
+        return 0.0;
+    }
+    1.0 - done / comes
+}
+
+impl State {
+    /// Of a service of which this share fails.
+    pub fn of(failing: f64, objective: f64) -> State {
+        if failing >= HALF {
+            State::Down
+        } else if failing > objective {
+            State::Degraded
+        } else {
+            State::Up
+        }
+    }
+}
+
+/// A step function of time: the share that fails from each change on.
+#[derive(Clone, Debug)]
+pub struct ShareTimeline {
+    changes: Vec<(SimTime, f64)>,
+}
+
+impl ShareTimeline {
+    /// None fails from the start.
+    pub fn new() -> ShareTimeline {
+        ShareTimeline {
+            changes: vec![(SimTime::ZERO, 0.0)],
+        }
+    }
+
+    /// From `at` on this share fails; changes come in time order.
+    pub fn set(&mut self, at: SimTime, share: f64) {
+        let (last_at, last) = *self.changes.last().expect("it starts with a change");
+        debug_assert!(at >= last_at, "changes come in time order");
+        if last == share {
+            return;
+        }
+        if last_at == at {
+            self.changes.pop();
+            if self.changes.last().is_some_and(|(_, before)| *before == share) {
+                return;
+            }
+        }
+        self.changes.push((at, share));
+    }
+
+    /// The share since the last change.
+    pub fn last(&self) -> f64 {
+        self.changes.last().expect("it starts with a change").1
+    }
+
+    /// The spans of constant share from `from` to `to`.
+    fn spans(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, SimTime, f64)> {
+        let first = self.changes.partition_point(|(at, _)| *at <= from);
+        let ends = self.changes[first..].iter().map(|(at, _)| *at);
+        let ends = ends.chain([SimTime::MAX]);
+        let spans = self.changes[first.saturating_sub(1)..].iter().zip(ends);
+        let cut = spans.map(move |((at, share), end)| ((*at).max(from), end.min(to), *share));
+        cut.take_while(|(from, to, _)| from < to)
+    }
+
+    /// The mean share from `from` to `to`; none if that is no time.
+    pub fn mean(&self, from: SimTime, to: SimTime) -> f64 {
+        if from >= to {
+            return 0.0;
+        }
+        let part = |(from, to, share): (SimTime, SimTime, f64)| share * (to - from).as_secs_f64();
+        let sum: f64 = self.spans(from, to).map(part).sum();
+        sum / (to - from).as_secs_f64()
+    }
+
+    /// When more than `objective` failed, up to `end`.
+    pub fn above(&self, objective: f64, end: SimTime) -> Vec<(SimTime, SimTime)> {
+        let mut above: Vec<(SimTime, SimTime)> = Vec::new();
+        for (from, to, share) in self.spans(SimTime::ZERO, end) {
+            match above.last_mut() {
+                Some(last) if last.1 == from && share > objective => last.1 = to,
+                _ if share > objective => above.push((from, to)),
+                _ => {}
+            }
+        }
+        above
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(s: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs(s)
+    }
+
+    /// 64 workers, 100 requests a second of 20 ms, commands that are given up after 2 s.
+    fn load() -> Load {
+        let hour = SimTime::ZERO + SimDuration::from_hours(1);
+        Load {
+            workers: 64.0,
+            service_time: SimDuration::from_millis(20),
+            held_max: Some(SimDuration::from_secs(30)),
+            hangs: Some(SimDuration::from_secs(2)),
+            refused: SimDuration::ZERO,
+            visits: vec![Intensity::constant(100.0, SimTime::ZERO, hour)],
+        }
+    }
+
+    fn need(share: f64, answer: Answer, instead: Instead) -> Failing {
+        Failing {
+            share,
+            answer,
+            instead,
+        }
+    }
+
+    #[test]
+    fn a_request_fails_if_one_of_its_needs_does() {
+        let oom = Answer::Error(Cause::Oom);
+        let both = [
+            need(0.3, oom, Instead::Nothing),
+            need(0.1, oom, Instead::Nothing),
+            need(1.0, oom, Instead::Spared),
+        ];
+        let failing = load().failing(&both, second(0));
+        assert!((failing - 0.37).abs() < 1e-9, "{failing}");
+        assert_eq!(load().failing(&[], second(0)), 0.0);
+    }
+
+    #[test]
+    fn a_store_that_is_too_small_fails_the_rest() {
+        let store = |workers| {
+            Instead::Store(FallbackSpec {
+                workers,
+                takes: SimDuration::from_millis(500),
+                queue_limit: 10,
+            })
+        };
+        let oom = Answer::Error(Cause::Oom);
+        // 100 a second need 50 workers there, and 52 of the service's own.
+        let enough = load().failing(&[need(1.0, oom, store(50))], second(0));
+        assert!(enough.abs() < 1e-9, "{enough}");
+        let few = load().failing(&[need(1.0, oom, store(10))], second(0));
+        assert!((few - 0.8).abs() < 1e-9, "{few}");
+    }
+
+    #[test]
+    fn a_shard_that_hangs_takes_the_workers_of_all() {
+        // A tenth of the requests wait 2 s: 0.22 s each on average, 22 workers of 64.
+        let tenth = load().failing(&[need(0.1, Answer::Hang, Instead::Nothing)], second(0));
+        assert!((tenth - 0.1).abs() < 1e-9, "{tenth}");
+        // A half: 102 workers of 64, so that 37 % find none, and half of the others fail.
+        let half = load().failing(&[need(0.5, Answer::Hang, Instead::Nothing)], second(0));
+        let expected = 1.0 - 0.5 * 64.0 / 102.0;
+        assert!((half - expected).abs() < 1e-9, "{half}");
+    }
+
+    #[test]
+    fn shares_are_averaged_and_outages_found() {
+        let mut line = ShareTimeline::new();
+        line.set(second(10), 0.5);
+        line.set(second(20), 1.0);
+        line.set(second(30), 0.0);
+        line.set(second(40), 0.005);
+        assert_eq!(line.mean(second(5), second(25)), 0.5);
+        assert_eq!(line.mean(second(5), second(5)), 0.0);
+        assert_eq!(line.above(0.01, second(100)), [(second(10), second(30))]);
+        assert_eq!(line.above(0.01, second(15)), [(second(10), second(15))]);
+        assert_eq!(State::of(0.005, 0.01), State::Up);
+        assert_eq!(State::of(0.39, 0.01), State::Degraded);
+        assert_eq!(State::of(0.5, 0.01), State::Down);
+    }
+}

@@ -1,0 +1,247 @@
+//! How a client finds a new primary depends on whom it asks: the nodes of a Redis Cluster, a
+//! Sentinel, a name, a proxy, or nobody.
+//!
+//! One service whose requests come twice a second; its primary is killed, hangs, or loses its host
+//! at 5 minutes. Sentinels promote a replica about 6 s later, the provider after 12 s.
+
+use crate::support::{story_world, trial};
+use models::moment::MomentKind;
+use models::{Mode, TrialResult};
+
+const SENTINEL: &str = r#"
+    failover = { kind = "sentinel", sentinels = 3, quorum = 2, down_after = "5s",
+      failover_timeout = "60s", parallel_syncs = 1, master_reboot_down_after = "0s",
+      latency = "250us", config_save = "3ms" }
+    "#;
+
+/// A name that lives for 15 s.
+const MANAGED: &str = r#"
+    failover = { kind = "managed", takes = { kind = "constant", value = "12s" }, dns_ttl = "15s" }
+    "#;
+
+const KILLED: &str = r#"kind = "crash""#;
+const HANGS: &str = r#"kind = "hang", lasts = "30min""#;
+const HOST_LOST: &str = r#"kind = "host-loss", host = 0, lasts = "1h""#;
+
+/// As Lettuce: tries again after 1, 2, 4 ... ms; keeps a connection whatever becomes of commands.
+const PATIENT: &str = r#"
+    command_timeout = "60s"
+    follows = { on_error = true, on_timeout = false, on_readonly = false }
+    reconnect = { first = "1ms", factor = "2x", max = "30s" }
+    "#;
+
+/// Closes its connection when a command has timed out.
+const HASTY: &str = r#"
+    command_timeout = "2s"
+    follows = { on_error = true, on_readonly = false }
+    "#;
+
+fn told(failover: &str, fault: &str, client: &str) -> TrialResult {
+    let story = format!(
+        r#"
+        horizon = "2h"
+        health_check = []
+        fault = [{{ workload = "log", at = {{ kind = "constant", value = "5min" }}, {fault} }}]
+        {failover}
+        [redis]
+        shards = 1
+        hosts = 3
+        restart_delay = "40min"
+        fullest_shard = "100%"
+        node_memory = "4GiB"
+        [people]
+        runbook = []
+        [[service]]
+        name = "api"
+        workers = 64
+        queue_limit = 64
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{{ workload = "log", access = "write" }}]
+        [service.client]
+        retries = 0
+        backoff = "100ms"
+        retries_on = []
+        topology_refresh = "10ms"
+        {client}
+        "#
+    );
+    trial(&story_world(&story), 3, Mode::Lazy)
+}
+
+/// From the promotion until clients switch to the new primary, in seconds.
+fn follows_after(result: &TrialResult) -> Option<f64> {
+    let promoted = promoted_after(result);
+    let switch = result
+        .trace
+        .iter()
+        .find(|(_, line)| line.contains("clients switch to"));
+    let (at, _) = switch?;
+    Some((*at - fault_at()).as_secs_f64() - promoted)
+}
+
+/// From the fault to the promotion, in seconds.
+fn promoted_after(result: &TrialResult) -> f64 {
+    let mut moments = result.moments.iter();
+    let promoted = moments.find(|m| m.kind == MomentKind::Promoted);
+    (promoted.expect("a replica is promoted").at - fault_at()).as_secs_f64()
+}
+
+fn fault_at() -> sim::SimTime {
+    sim::SimTime::ZERO + sim::SimDuration::from_mins(5)
+}
+
+#[track_caller]
+fn assert_follows(result: &TrialResult, (from, to): (f64, f64)) {
+    let after = follows_after(result);
+    let fits = after.is_some_and(|after| (from..=to).contains(&after));
+    assert!(fits, "{after:?} s after the promotion; {:?}", result.trace);
+}
+
+#[test]
+fn who_reconnects_asks_a_sentinel() {
+    let killed = told(SENTINEL, KILLED, PATIENT);
+    // Its tries stand 4.095 s, 8.191 s, 16.383 s after the kill.
+    let promoted = promoted_after(&killed);
+    assert!((5.0..8.0).contains(&promoted), "{promoted} s");
+    assert_follows(&killed, (8.191 - promoted, 8.3 - promoted));
+    // A client that connects at the next use follows at once.
+    assert_follows(&told(SENTINEL, KILLED, HASTY), (0.0, 2.0));
+}
+
+#[test]
+fn who_keeps_a_silent_connection_waits_for_the_kernel() {
+    for failover in [SENTINEL, MANAGED] {
+        let lost = told(failover, HOST_LOST, PATIENT);
+        let after = follows_after(&lost).expect("the kernel gives up") + promoted_after(&lost);
+        assert!((924.6..926.0).contains(&after), "{after} s");
+        let tuned = format!("tcp_user_timeout = \"30s\"\n{PATIENT}");
+        let tuned = told(failover, HOST_LOST, &tuned);
+        let after = follows_after(&tuned).expect("the kernel gives up") + promoted_after(&tuned);
+        assert!((30.0..32.0).contains(&after), "{after} s");
+        // One that drops a connection with its command does not wait for the kernel.
+        assert_follows(&told(failover, HOST_LOST, HASTY), (0.0, 17.1));
+    }
+}
+
+#[test]
+fn a_process_that_hangs_keeps_its_connections() {
+    // Its host acknowledges: the kernel has nothing to give up. Sentinel cuts clients off when the
+    // process goes on, and is made a replica.
+    let hangs = told(SENTINEL, HANGS, PATIENT);
+    let after = follows_after(&hangs).expect("it goes on") + promoted_after(&hangs);
+    assert!((1800.0..1830.0).contains(&after), "{after} s");
+    let told_so = "command_timeout = \"60s\"\nfollows = { on_error = false, subscribes = true }";
+    assert_follows(&told(SENTINEL, HANGS, told_so), (0.0, 2.0));
+    let cut = "follows = { on_error = true, on_timeout = false, silent_for = \"20s\" }";
+    assert_follows(&told(SENTINEL, HANGS, cut), (0.0, 22.0));
+}
+
+#[test]
+fn a_name_is_resolved_when_a_client_connects() {
+    // Within the lifetime of the name, and at the next try: 16.383 s or 32.767 s after the kill.
+    let killed = told(MANAGED, KILLED, PATIENT);
+    assert_eq!(promoted_after(&killed), 12.0);
+    let after = follows_after(&killed).expect("it follows") + 12.0;
+    let at_a_try = [16.383, 32.767].iter().any(|at| (after - at).abs() < 0.1);
+    assert!(at_a_try, "{after} s");
+    assert_follows(&told(MANAGED, KILLED, HASTY), (0.0, 15.1));
+    // The old primary hangs, comes back as a replica, and has closed nothing: -READONLY for good.
+    let hangs = told(MANAGED, HANGS, PATIENT);
+    assert_eq!(follows_after(&hangs), None);
+    let down = hangs.outcome.downtime_observed_s;
+    assert!(down > 6000.0, "until the end: {down} s");
+    let leaves = PATIENT.replace("on_readonly = false", "on_readonly = true");
+    let leaves = told(MANAGED, HANGS, &leaves);
+    let after = follows_after(&leaves).expect("-READONLY") + 12.0;
+    assert!((1800.0..1830.0).contains(&after), "{after} s");
+}
+
+#[test]
+fn who_holds_an_address_stays_there() {
+    for failover in [SENTINEL, MANAGED] {
+        let client = format!("mode = \"address\"\n{HASTY}");
+        let result = told(failover, KILLED, &client);
+        assert_eq!(follows_after(&result), None);
+    }
+    // Whoever promotes a replica by hand tells clients.
+    let by_hand = r#"
+        failover = { kind = "none" }
+        fault = [{ workload = "log", kind = "crash", at = { kind = "constant", value = "5min" } }]
+        [redis]
+        restart_delay = "40min"
+        [[people.runbook]]
+        action = { kind = "fail-over" }
+        takes = { kind = "constant", value = "1min" }
+        "#;
+    let result = trial(&story_world(by_hand), 3, Mode::Lazy);
+    assert!(result.outcome.failovers >= 1);
+    let told = result
+        .trace
+        .iter()
+        .any(|(_, line)| line.contains("clients switch to"));
+    assert!(told, "{:?}", result.trace);
+}
+
+#[test]
+fn a_proxy_looks_by_its_own_clock() {
+    let proxy = "mode = \"proxy\"\nfollows = { on_error = false, every = \"2s\" }";
+    for failover in [SENTINEL, MANAGED] {
+        for fault in [KILLED, HANGS, HOST_LOST] {
+            assert_follows(&told(failover, fault, proxy), (0.0, 17.1));
+        }
+    }
+}
+
+#[test]
+fn larger_nodes_have_addresses_of_their_own() {
+    // A rebuild puts new nodes in place of the killed one; a client that looks nowhere is lost.
+    let rebuild = |client: &str| {
+        let story = format!(
+            r#"
+            horizon = "2h"
+            health_check = []
+            fault = [{{ workload = "log", kind = "crash",
+              at = {{ kind = "constant", value = "5min" }} }}]
+            [redis]
+            replicas = 0
+            restart_delay = "3h"
+            [people]
+            runbook = [{{ action = {{ kind = "rebuild", factor = "1x" }},
+              takes = {{ kind = "constant", value = "5min" }} }}]
+            [[service]]
+            name = "api"
+            workers = 64
+            queue_limit = 64
+            gateway_timeout = "30s"
+            service_time = "20ms"
+            needs = [{{ workload = "log", access = "write" }}]
+            [service.client]
+            retries = 0
+            backoff = "100ms"
+            retries_on = []
+            topology_refresh = "10ms"
+            {client}
+            "#
+        );
+        trial(&story_world(&story), 3, Mode::Lazy)
+    };
+    let follows = rebuild("follows = { on_error = true }");
+    let stays = rebuild("follows = { on_error = false }");
+    let new_nodes = |result: &TrialResult| {
+        let mut moments = result.trace.iter();
+        moments.any(|(_, line)| line.contains("larger nodes take over"))
+    };
+    assert!(
+        new_nodes(&follows) && new_nodes(&stays),
+        "{:?}",
+        stays.trace
+    );
+    let (one, other) = (&follows.outcome, &stays.outcome);
+    assert!(
+        one.downtime_true_s < other.downtime_true_s,
+        "{} s against {} s",
+        one.downtime_true_s,
+        other.downtime_true_s
+    );
+}
