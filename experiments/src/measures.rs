@@ -110,13 +110,13 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "downtime_true_s",
         unit: "s",
-        what: "time in which no request could succeed",
+        what: "time in which no request could succeed, pauses under a second aside",
         value: |o| Number(Some(o.downtime_true_s)),
     },
     Measure {
         name: "downtime_observed_s",
         unit: "s",
-        what: "minutes whose error ratio exceeds the objective",
+        what: "minutes in which more requests failed than the objective allows",
         value: |o| Number(Some(o.downtime_observed_s)),
     },
     Measure {

@@ -41,12 +41,14 @@ pub enum MomentKind {
     SyncBegins,
     /// A full resync is done; subject: the replica.
     SyncDone,
-    /// A service stops capturing or answering: no request that arrives now can succeed; subject:
-    /// the service. Errors that only some requests meet, or that come later from full queues, are
-    /// `errors-begin`.
+    /// At least half of the requests fail that come to a service now; subject: the service. Errors
+    /// that come later from full queues are `errors-begin`.
     ServiceDown,
-    /// A service captures or answers again; subject: the service. Requests may still fail in queues
-    /// that are full: see `errors-end`.
+    /// More requests fail than `signers.objective` allows, and not half of them; subject: the
+    /// service.
+    ServiceDegraded,
+    /// No more requests fail than `signers.objective` allows; subject: the service. Requests may
+    /// still fail in queues that are full: see `errors-end`.
     ServiceUp,
     /// A request finds no free worker of the service for the first time; subject: the service. It
     /// is about workers, not about a client's pool of connections.
@@ -149,6 +151,7 @@ impl MomentKind {
             MomentKind::SyncBegins => "sync-begins",
             MomentKind::SyncDone => "sync-done",
             MomentKind::ServiceDown => "service-down",
+            MomentKind::ServiceDegraded => "service-degraded",
             MomentKind::ServiceUp => "service-up",
             MomentKind::PoolEmpty => "pool-empty",
             MomentKind::ErrorsBegin => "errors-begin",

@@ -60,8 +60,8 @@ pub struct TrialOutcome {
     pub acked_lost: u64,
     /// Captures written more than once: an attempt that seemed to fail was executed all the same.
     pub captured_twice: u64,
-    /// Time in which no acceptance of `[signers]` could have been captured; over cells the mean,
-    /// which is what one tenant meets.
+    /// Time in which no acceptance of `[signers]` could have been captured, pauses under a second
+    /// aside; over cells the mean, which is what one tenant meets.
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,

@@ -296,7 +296,8 @@ fn standing(rows: &Rows, base: &Design, best: &Design) -> Standing {
     let fewer = best
         .against_baseline
         .is_some_and(|against| against.difference.high < 0.0);
-    match (none("downtime_true_s"), base.lost().max == 0.0) {
+    let no_outage = none("downtime_true_s") && none("downtime_observed_s");
+    match (no_outage, base.lost().max == 0.0) {
         (_, _) if none("visits") => Standing::NobodyCame,
         (true, _) if none("abandoned") => Standing::NoOutage,
         (false, true) => Standing::NothingLost,
@@ -368,7 +369,7 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
         incomplete: !rows.manifest.is_complete(point),
         measures: Measures::of(rows, point),
         trials_with_loss: above_zero(rows.values("lost", point)),
-        trials_with_outage: above_zero(rows.values("downtime_true_s", point)),
+        trials_with_outage: above_zero(&either_downtime(rows, point)),
         against_baseline: None,
         above_best_at_most: None,
         probability_best: None,
@@ -377,6 +378,14 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
             .map(|objective| judged(rows, point, objective))
             .collect(),
     }
+}
+
+/// Of each trial the longer of its two downtimes: that of a service nobody came to, and that of one
+/// which served some, each count as an outage.
+fn either_downtime(rows: &Rows, point: usize) -> Vec<f64> {
+    let of = |measure: &str| rows.values(measure, point);
+    let pairs = of("downtime_true_s").iter().zip(of("downtime_observed_s"));
+    pairs.map(|(one, other)| one.max(*other)).collect()
 }
 
 fn above_zero(values: &[f64]) -> Option<Share> {

@@ -67,7 +67,7 @@ fn row(rows: &Rows, summary: &Summary, design: &Design) -> Vec<Cell> {
     ];
     row.extend(data_lost::cells(summary, design));
     row.extend([
-        number(mean("downtime_true_s"), Format::Duration),
+        number(mean("downtime_observed_s"), Format::Duration),
         detect(design),
         failovers(design).map_or(Cell::Empty, Cell::text),
         number(mean("cost_per_month_usd"), Format::Money('$')),

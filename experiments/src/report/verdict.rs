@@ -46,7 +46,7 @@ fn first(rows: &Rows, summary: &Summary) -> String {
         );
     };
     let n = base.trials;
-    let down = Format::Duration.number(base.mean("downtime_true_s"));
+    let down = |measure: &str| Format::Duration.number(base.mean(measure));
     match (summary.standing, &best.against_baseline) {
         (Standing::NobodyCame, _) if !had_outage(base) => format!(
             "No visits arrived in {n} trials, so nothing could be lost. There was no outage under \
@@ -54,14 +54,16 @@ fn first(rows: &Rows, summary: &Summary) -> String {
         ),
         (Standing::NobodyCame, _) => format!(
             "No visits arrived in {n} trials, so nothing could be lost. But under {base_name} no \
-             request could have succeeded for {down} per trial: compare the downtimes."
+             request could have succeeded for {} per trial: compare the downtimes.",
+            down("downtime_true_s")
         ),
         (Standing::NoOutage, _) => no_outage(base, &base_name),
         (Standing::NothingLost, _) => format!(
             "Under {base_name} nothing was lost in {n} trials, so less than {} of such periods \
-             lose anything (95 % confidence), although no request could succeed for {down} per \
-             trial. There is no loss to reduce.",
-            Format::Percent(1).number(bound(base.trials_with_loss).unwrap_or(1.0))
+             lose anything (95 % confidence), although it was down for {} per trial. There is no \
+             loss to reduce.",
+            Format::Percent(1).number(bound(base.trials_with_loss).unwrap_or(1.0)),
+            down("downtime_observed_s")
         ),
         (Standing::Fewer, Some(against)) => fewer(base, best, against),
         (Standing::NothingShown, Some(against)) => format!(

@@ -186,7 +186,15 @@ impl Cluster {
     /// What a client is told that uses one shard of the cluster in this way.
     pub fn answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
         let owner = self.known_to(view, shard);
-        if self.clients.cutting_over || self.condition(owner) == Condition::Forking {
+        if self.condition(owner) == Condition::Forking {
+            return Answer::Hang;
+        }
+        self.noticed_answer_of(view, shard, access)
+    }
+
+    /// The same for one who takes no notice of a short fork.
+    pub fn noticed_answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
+        if self.clients.cutting_over {
             return Answer::Hang;
         }
         match self.reply_to(view, shard, access) {

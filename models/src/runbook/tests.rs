@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Need, Service};
+use crate::service::{Instead, Load, Need, Service};
 use crate::spec::service::{Access, Keys};
 use demand::answer::AnswerTimeline;
 
@@ -31,12 +31,13 @@ impl Bench {
             view: ViewId::from_index(0),
             access: Access::Write,
             keys: Keys::All,
-            spared: false,
+            instead: Instead::Nothing,
             lines: vec![AnswerTimeline::new()],
         };
+        let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),
-            services: [Service::new("api", vec![need], None)]
+            services: [Service::new("api", vec![need], None, load)]
                 .into_iter()
                 .collect(),
             pending: Vec::new(),

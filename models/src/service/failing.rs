@@ -55,6 +55,8 @@ pub struct Load {
     refused: SimDuration,
     /// When requests come.
     visits: Vec<Intensity>,
+    /// The share of them that may fail while the service counts as up.
+    pub objective: f64,
 }
 
 /// A need at an instant: what share of its keys fails, how, and what stands in.
@@ -67,7 +69,7 @@ pub struct Failing {
 
 impl Load {
     /// Of one of `cells` alike.
-    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>) -> Load {
+    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let client = &spec.client;
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         let tries = |cause| match client.retries_on.contains(&cause) {
@@ -80,9 +82,12 @@ impl Load {
             workers: f64::from(spec.workers.div_ceil(cells as u32)),
             service_time: spec.service_time,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
-            hangs: client.command_timeout.map(|t| all(t, tries(Cause::Timeout))),
+            hangs: client
+                .command_timeout
+                .map(|t| all(t, tries(Cause::Timeout))),
             refused: all(offline, tries(Cause::Refused)),
             visits,
+            objective,
         }
     }
 
@@ -106,7 +111,7 @@ impl Load {
             Instead::Store(store) => store.takes,
             Instead::Nothing | Instead::Spared => SimDuration::ZERO,
         };
-        let waits = own.map(|own| own.saturating_add(takes));
+        let waits = own.map(|own| own + takes);
         let held = waits.into_iter().chain(self.held_max).min();
         held.map_or(f64::INFINITY, SimDuration::as_secs_f64)
     }
@@ -180,7 +185,11 @@ impl ShareTimeline {
         }
         if last_at == at {
             self.changes.pop();
-            if self.changes.last().is_some_and(|(_, before)| *before == share) {
+            if self
+                .changes
+                .last()
+                .is_some_and(|(_, before)| *before == share)
+            {
                 return;
             }
         }
@@ -244,6 +253,7 @@ mod tests {
             hangs: Some(SimDuration::from_secs(2)),
             refused: SimDuration::ZERO,
             visits: vec![Intensity::constant(100.0, SimTime::ZERO, hour)],
+            objective: 0.01,
         }
     }
 

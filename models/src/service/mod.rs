@@ -1,10 +1,15 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
+mod failing;
+
+pub use failing::{Instead, Load, State};
+
+use failing::{Failing, ShareTimeline};
 use sim::{Intervals, SimDuration, SimTime};
 
 use crate::cluster::Cluster;
 use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet, ViewId};
+use crate::ids::{ClusterId, Fleet, ShardId, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
@@ -18,16 +23,19 @@ pub struct Service {
     pub name: String,
     needs: Vec<Need>,
     wait: Option<WaitSpec>,
+    load: Load,
     spool: bool,
     redis: Answer,
     /// What the worst of its needs answers, spool or not.
     unspooled: AnswerTimeline,
     /// What the worst of its needs answers, or the spool.
     timeline: AnswerTimeline,
-    /// Can any request be answered at all?
+    /// Can any request be answered at all, pauses aside that nobody takes for an outage?
     passable: AnswerTimeline,
-    /// The worst of its needs, without pauses that nobody takes for an outage.
-    noticed: AnswerTimeline,
+    /// The share of requests that fail, such pauses aside.
+    failing: ShareTimeline,
+    /// What the story said of it last.
+    said: Answer,
     /// What people did to it, in time order.
     controls: Vec<(SimTime, Control)>,
 }
@@ -43,25 +51,27 @@ pub struct Need {
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
-    /// Can the service answer without it, in whatever way?
-    pub spared: bool,
+    /// What the service does without it.
+    pub instead: Instead,
     /// What each shard answers; one line for all of them together, if a request touches all.
     pub lines: Vec<AnswerTimeline>,
 }
 
 impl Service {
     /// A service whose needs are all met.
-    pub fn new(name: &str, needs: Vec<Need>, wait: Option<WaitSpec>) -> Service {
+    pub fn new(name: &str, needs: Vec<Need>, wait: Option<WaitSpec>, load: Load) -> Service {
         Service {
             name: name.to_owned(),
             needs,
             wait,
+            load,
             spool: false,
             redis: Answer::Ok,
             unspooled: AnswerTimeline::new(),
             timeline: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
-            noticed: AnswerTimeline::new(),
+            failing: ShareTimeline::new(),
+            said: Answer::Ok,
             controls: Vec::new(),
         }
     }
@@ -71,83 +81,97 @@ impl Service {
         self.controls.push((at, control));
     }
 
-    /// A cluster may answer differently now. Does the service still capture?
+    /// A cluster may answer differently now. Does the service keep its objective?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
-        let wait = self.wait;
-        let waited = |need: &Need, answer| match (answer, need.access, wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => {
-                clusters[need.cluster].waited(need.view, wait)
-            }
-            (answer, _, _) => answer,
-        };
+        let (wait, now) = (self.wait, cx.now);
         let mut passable = Answer::Ok;
+        let mut failing = Vec::with_capacity(self.needs.len());
         for need in &mut self.needs {
             let cluster = &clusters[need.cluster];
-            let answers: Vec<Answer> = match need.keys {
-                Keys::All => vec![cluster.answer_at_once(need.view, need.access)],
-                Keys::One => {
-                    let shards = cluster.shards();
-                    shards
-                        .map(|shard| cluster.answer_of(need.view, shard, need.access))
-                        .collect()
-                }
-            };
-            let answers = answers.into_iter().map(|answer| waited(need, answer));
-            let answers: Vec<Answer> = answers.collect();
-            for (line, answer) in need.lines.iter_mut().zip(&answers) {
-                line.set(cx.now, *answer);
+            let at_once = need.answers(
+                cluster,
+                wait,
+                Cluster::answer_at_once,
+                |c, view, s, access| c.answer_of(view, s, access),
+            );
+            for (line, answer) in need.lines.iter_mut().zip(at_once) {
+                line.set(now, answer);
             }
-            if !need.spared && !answers.iter().any(|answer| answer.captures()) {
-                passable = worst([passable, answers[0]].into_iter());
+            let noticed = need.answers(cluster, wait, Cluster::answer_to, |c, view, s, access| {
+                c.noticed_answer_of(view, s, access)
+            });
+            failing.push(need.failing(&noticed, cluster.shares()));
+            let spared = need.instead != Instead::Nothing;
+            if !spared && !noticed.iter().any(|answer| answer.captures()) {
+                passable = worst([passable, noticed[0]].into_iter());
             }
         }
         let answers = |of: fn(&Cluster, ViewId, Access) -> Answer| {
-            let needs = self.needs.iter().filter(|need| !need.spared);
+            let needs = self.needs.iter();
+            let needs = needs.filter(|need| need.instead == Instead::Nothing);
             let answer = |need: &Need| of(&clusters[need.cluster], need.view, need.access);
-            worst(needs.map(|need| waited(need, answer(need))))
+            worst(needs.map(|need| need.waited(&clusters[need.cluster], wait, answer(need))))
         };
         let at_once = answers(Cluster::answer_at_once);
         self.redis = answers(Cluster::answer_to);
         let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
         let answer = or_spool(self.redis);
-        self.unspooled.set(cx.now, at_once);
-        self.timeline.set(cx.now, or_spool(at_once));
-        self.passable.set(cx.now, or_spool(passable));
-        let before = self.noticed.at(cx.now);
-        self.noticed.set(cx.now, answer);
+        self.unspooled.set(now, at_once);
+        self.timeline.set(now, or_spool(at_once));
+        self.passable.set(now, or_spool(passable));
+        let before = self.state();
+        let share = match self.spool {
+            true => 0.0,
+            false => self.load.failing(&failing, now),
+        };
+        self.failing.set(now, share);
         if cx.ledger.is_tracing() {
             self.tell(answer, before, cx);
         }
-        answer.captures()
+        self.state() == State::Up
     }
 
-    /// What it answers now, and answered before, for the story.
-    fn tell(&self, answer: Answer, before: Answer, cx: &mut Cx) {
-        let (state, tone) = match answer {
-            Answer::Ok => ("answers".to_owned(), Tone::Good),
-            Answer::Late(after) if self.wait.is_some_and(|wait| after == wait.timeout) => {
-                let state = format!("answers {after} late, as too few replicas acknowledge");
-                (state, Tone::Doubtful)
+    /// What it answers now, and how it was before, for the story.
+    fn tell(&mut self, answer: Answer, before: State, cx: &mut Cx) {
+        let state = self.state();
+        let failing = format!("{:.0} % of requests fail", 100.0 * self.failing.last());
+        let (words, tone) = match (answer, state) {
+            (Answer::Late(after), State::Up)
+                if self.wait.is_some_and(|wait| after == wait.timeout) =>
+            {
+                let words = format!("answers {after} late, as too few replicas acknowledge");
+                (words, Tone::Doubtful)
             }
-            Answer::Late(_) => ("answers".to_owned(), Tone::Good),
-            Answer::Unacknowledged(_) => ("errors: unacknowledged".to_owned(), Tone::Bad),
-            Answer::Spool => ("captures in the spool".to_owned(), Tone::Doubtful),
-            Answer::Hang => ("hangs".to_owned(), Tone::Bad),
-            Answer::Error(cause) => (format!("errors: {}", cause.name()), Tone::Bad),
+            (Answer::Ok | Answer::Late(_), State::Up) => ("answers".to_owned(), Tone::Good),
+            (Answer::Ok | Answer::Late(_), State::Degraded) => (failing, Tone::Doubtful),
+            (Answer::Ok | Answer::Late(_), State::Down) => (failing, Tone::Bad),
+            (Answer::Spool, _) => ("captures in the spool".to_owned(), Tone::Doubtful),
+            (Answer::Unacknowledged(_), _) => ("errors: unacknowledged".to_owned(), Tone::Bad),
+            (Answer::Hang, State::Down) => ("hangs".to_owned(), Tone::Bad),
+            (Answer::Error(cause), State::Down) => (format!("errors: {}", cause.name()), Tone::Bad),
+            (Answer::Hang, _) => (format!("{failing}: they hang"), Tone::Doubtful),
+            (Answer::Error(cause), _) => (format!("{failing}: {}", cause.name()), Tone::Doubtful),
         };
-        if answer != before {
+        if (answer, state) != (self.said, before) {
             cx.ledger
-                .trace(cx.now, || format!("{}: {state}", self.name));
+                .trace(cx.now, || format!("{}: {words}", self.name));
         }
-        if answer.captures() != before.captures() {
-            let what = match answer.captures() {
-                true => MomentKind::ServiceUp,
-                false => MomentKind::ServiceDown,
+        self.said = answer;
+        if state != before {
+            let what = match state {
+                State::Up => MomentKind::ServiceUp,
+                State::Degraded => MomentKind::ServiceDegraded,
+                State::Down => MomentKind::ServiceDown,
             };
             cx.ledger.moment(cx.now, what, &self.name);
         }
         cx.ledger
-            .state(cx.now, RowGroup::Services, &self.name, &state, tone);
+            .state(cx.now, RowGroup::Services, &self.name, &words, tone);
+    }
+
+    /// How it is, by the share of requests that fail.
+    fn state(&self) -> State {
+        State::of(self.failing.last(), self.load.objective)
     }
 
     /// Does this cluster give the service what it cannot do without, for some request at least?
@@ -155,7 +179,7 @@ impl Service {
         let mut here = self
             .needs
             .iter()
-            .filter(|need| need.cluster == id && !need.spared);
+            .filter(|need| need.cluster == id && need.instead == Instead::Nothing);
         here.all(|need| need.lines.iter().any(|line| line.last().captures()))
     }
 
@@ -188,9 +212,13 @@ impl Service {
         self.refresh(clusters, cx);
     }
 
-    /// Can an acceptance be captured, or a call be answered, at present?
+    /// Does it keep its objective at present, with Redis and not with a spool?
     pub fn works(&self) -> bool {
-        matches!(self.redis, Answer::Ok | Answer::Late(_))
+        let redis = match self.spool {
+            true => matches!(self.redis, Answer::Ok | Answer::Late(_)),
+            false => true,
+        };
+        redis && self.state() == State::Up
     }
 
     /// What Redis does to its requests at present, spool or not.
@@ -198,19 +226,15 @@ impl Service {
         self.redis
     }
 
-    /// Share of its requests in `[from, to)` that failed, as its own metrics show it: all or
-    /// none at any instant, pauses aside that nobody takes for an outage.
+    /// Share of its requests in `[from, to)` that failed, as its own metrics show it, pauses aside
+    /// that nobody takes for an outage.
     pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
-        if from >= to {
-            return 0.0;
-        }
-        let failed = self.noticed.downtime(from, to).as_secs_f64();
-        failed / (to - from).as_secs_f64()
+        self.failing.mean(from, to)
     }
 
-    /// Do its requests fail at present, as its own metrics show it?
-    pub fn errs(&self, now: SimTime) -> bool {
-        !self.noticed.at(now).captures()
+    /// Do requests fail at present, as its own metrics show it?
+    pub fn errs(&self) -> bool {
+        self.failing.last() > 0.0
     }
 
     /// What its requests were told, over the trial.
@@ -243,16 +267,60 @@ impl Service {
         self.wait.map_or(SimDuration::ZERO, |_| latency * 2)
     }
 
-    /// The first instant at which nothing was captured, and the end of the last such span before
-    /// `end`; the second is `None` while it lasts.
+    /// The first instant at which it did not keep its objective, and the end of the last such span
+    /// before `end`; the second is `None` while it lasts.
     pub fn outage(&self, end: SimTime) -> Option<(SimTime, Option<SimTime>)> {
-        let mut spans = self
-            .noticed
-            .spans(end)
-            .filter(|(_, _, answer)| !answer.captures());
-        let first = spans.next()?;
-        let last = spans.last().unwrap_or(first);
+        let spans = self.failing.above(self.load.objective, end);
+        let (first, last) = (spans.first()?, spans.last()?);
         Some((first.0, (last.1 < end).then_some(last.1)))
+    }
+}
+
+impl Need {
+    /// What its shards answer, or all of them together if a request touches all.
+    fn answers(
+        &self,
+        cluster: &Cluster,
+        wait: Option<WaitSpec>,
+        of_all: fn(&Cluster, ViewId, Access) -> Answer,
+        of_one: fn(&Cluster, ViewId, ShardId, Access) -> Answer,
+    ) -> Vec<Answer> {
+        let (view, access) = (self.view, self.access);
+        let answers: Vec<Answer> = match self.keys {
+            Keys::All => vec![of_all(cluster, view, access)],
+            Keys::One => {
+                let shards = cluster.shards();
+                shards
+                    .map(|shard| of_one(cluster, view, shard, access))
+                    .collect()
+            }
+        };
+        let waited = |answer| self.waited(cluster, wait, answer);
+        answers.into_iter().map(waited).collect()
+    }
+
+    /// What becomes of an answer if the service waits for replicas after a write.
+    fn waited(&self, cluster: &Cluster, wait: Option<WaitSpec>, answer: Answer) -> Answer {
+        match (answer, self.access, wait) {
+            (Answer::Ok, Access::Write, Some(wait)) => cluster.waited(self.view, wait),
+            (answer, _, _) => answer,
+        }
+    }
+
+    /// Which share of requests fails here, and how.
+    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
+        let share = |place: usize| match self.keys {
+            Keys::All => 1.0,
+            Keys::One => shares[place],
+        };
+        let fails = answers.iter().enumerate();
+        let fails = fails.filter(|(_, answer)| !answer.captures());
+        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
+        Failing {
+            share: failing.min(1.0),
+            answer: worst(fails.map(|(_, answer)| *answer)),
+            instead: self.instead,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
 
 use super::probes::subjects;
+use super::visitors;
 use super::{World, WorldSpec};
 use crate::RunOptions;
 use crate::blast::BlastRadius;
@@ -17,12 +18,12 @@ use crate::people::People;
 use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
-use crate::service::{Need, Service};
-use crate::spec::service::Keys;
+use crate::service::{Instead, Load, Need, Service};
+use crate::spec::service::{FallbackSpec, Keys};
 use crate::spec::{MetricSpec, ServiceSpec};
 use crate::streams;
-use demand::Mode;
 use demand::answer::AnswerTimeline;
+use demand::{Demand, Mode};
 
 /// All parts of one trial, wired and at rest.
 pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
@@ -46,9 +47,11 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         cluster
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
+    let demand = visitors::demand(spec, streams);
     let wire = |cell| {
-        let (clusters, services) = (&clusters, spec.services.iter());
-        services.map(move |service| wire_service(service, (cell, cells), spec, clusters))
+        let (clusters, demand) = (&clusters, &demand);
+        let services = spec.services.iter();
+        services.map(move |service| wire_service(service, (cell, cells), (spec, demand), clusters))
     };
     let services: Fleet<ServiceId, Service> = (0..cells).flat_map(wire).collect();
     let check = |(i, check): (usize, &CheckSpec)| {
@@ -87,6 +90,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         )],
         clusters,
         services,
+        demand,
     }
 }
 
@@ -187,7 +191,7 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 fn wire_service(
     service: &ServiceSpec,
     (cell, cells): (usize, usize),
-    spec: &WorldSpec,
+    (spec, demand): (&WorldSpec, &Demand),
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
     let cluster_of = |name: &str| {
@@ -209,7 +213,14 @@ fn wire_service(
             view: clusters[cluster].view_of(&service.name),
             access: need.access,
             keys,
-            spared: need.optional || need.fallback.is_some(),
+            instead: match (need.optional, need.fallback) {
+                (true, _) => Instead::Spared,
+                (false, Some(store)) => Instead::Store(FallbackSpec {
+                    workers: store.workers.div_ceil(cells as u32),
+                    ..store
+                }),
+                (false, None) => Instead::Nothing,
+            },
             lines: vec![AnswerTimeline::new(); lines],
         }
     });
@@ -217,5 +228,9 @@ fn wire_service(
         1 => service.name.clone(),
         _ => format!("{} of cell {}", service.name, cell + 1),
     };
-    Service::new(&name, needs.collect(), service.wait)
+    let position = visitors::position(spec, &service.name);
+    let here = demand.populations.iter().filter(|p| p.service == position);
+    let visits = here.map(|p| p.visits.scaled(1.0 / cells as f64)).collect();
+    let load = Load::new(service, cells, visits, spec.signers.objective.get());
+    Service::new(&name, needs.collect(), service.wait, load)
 }

@@ -30,6 +30,7 @@ use crate::remediation::autoscaler::Autoscaler;
 use crate::runbook::PendingOperation;
 use crate::service::Service;
 pub use build::world;
+use demand::Demand;
 use probes::Reached;
 pub use settle::settle;
 pub use spec::WorldSpec;
@@ -43,6 +44,8 @@ pub struct World<'a> {
     pub(crate) cells: usize,
     pub(crate) clusters: Fleet<ClusterId, Cluster>,
     pub(crate) services: Fleet<ServiceId, Service>,
+    /// Who comes to them.
+    pub(crate) demand: Demand,
     pub(crate) checks: Fleet<CheckId, Check>,
     pub(crate) alerts: Fleet<AlertId, Alert>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,

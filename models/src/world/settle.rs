@@ -166,7 +166,7 @@ fn counted(
     budget: &Budget,
 ) -> Result<(Vec<Counted>, Replays), BudgetError> {
     let cells = world.cells;
-    let demand = visitors::demand(world.spec, streams);
+    let demand = &world.demand;
     let lines = lines(world);
     let of_signers = demand.populations.iter().filter(|p| p.signers);
     let of_signers: Vec<_> = of_signers.collect();
@@ -182,7 +182,7 @@ fn counted(
     for cell in 0..cells {
         let (start, end) = (SimTime::ZERO, world.end);
         let answers = answers(world, &lost_acks, &lines, cell);
-        let demand = visitors::in_cell(world, &demand, cell);
+        let demand = visitors::in_cell(world, &world.demand, cell);
         let outcome = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
         for (((id, service), spec), openings) in spools.zip(&outcome.spools) {
@@ -319,12 +319,11 @@ fn looked_at(
     around: (SimTime, SimTime),
     budget: &Budget,
 ) -> Result<Windows, BudgetError> {
-    let demand = visitors::demand(world.spec, streams);
     let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
     let mut windows = Vec::new();
     for cell in 0..world.cells {
         let answers = answers(world, &lost_acks, &lines, cell);
-        let demand = visitors::in_cell(world, &demand, cell);
+        let demand = visitors::in_cell(world, &world.demand, cell);
         for (position, population) in demand.populations.iter().enumerate() {
             let (service, _) = services(world, cell)[population.service];
             let end = world.end;

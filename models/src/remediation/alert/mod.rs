@@ -318,7 +318,7 @@ impl Alert {
             }
             MetricSpec::Errors { window, .. } | MetricSpec::BurnRate { long: window, .. } => {
                 let recent = self.errors(*window, sources, cx.now) > 0.0;
-                let errs = self.service(sources).errs(cx.now);
+                let errs = self.service(sources).errs();
                 (errs || recent || self.since.is_some()).then_some(next)
             }
             MetricSpec::MemoryForecast { window, within } => {
