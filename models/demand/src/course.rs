@@ -447,8 +447,13 @@ impl<'a> ServiceSim<'a> {
 
     /// An attempt is over, and its worker free.
     fn finish(&mut self, slot: u32, how: Ending) {
-        let Attempt { press, awaited, .. } = *self.inner().attempts.at(slot);
         self.inner().attempts.at(slot).phase = Phase::Pauses;
+        self.lose(slot, how);
+    }
+
+    /// The same for one whose call may be under way: it is over too.
+    fn lose(&mut self, slot: u32, how: Ending) {
+        let Attempt { press, awaited, .. } = *self.inner().attempts.at(slot);
         self.remove(slot);
         if !awaited {
             return;
@@ -513,7 +518,7 @@ impl<'a> ServiceSim<'a> {
             how: Ending::Failed(Cause::Refused),
         };
         for slot in self.inner().attempts.slots() {
-            self.finish(slot, lost.how);
+            self.lose(slot, lost.how);
         }
         let waiting: Vec<_> = self.pool.drain().collect();
         for left in waiting {

@@ -153,7 +153,6 @@ pub(super) enum Phase {
 pub(super) struct Attempts {
     slots: Vec<Option<Attempt>>,
     free: Vec<u32>,
-    count: usize,
     numbers: u64,
 }
 
@@ -230,10 +229,11 @@ impl<'a> ServiceState<'a> {
         timer.min(self.change_at())
     }
 
-    /// Is every request that comes now captured by its first press, and does none notice another?
+    /// Is every request that comes now, or is under way, captured by its first press, and does none
+    /// notice another?
     pub fn plain(&self, now: SimTime) -> bool {
         self.answers()
-            && self.attempts.is_empty()
+            && self.attempts.all_work()
             && self.spec.work.is_none()
             && self.needs.iter().all(|need| need.plain(now))
     }
@@ -448,7 +448,6 @@ impl Store {
 
 impl Attempts {
     pub fn insert(&mut self, attempt: Attempt) -> u32 {
-        self.count += 1;
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(attempt);
             return slot;
@@ -458,7 +457,6 @@ impl Attempts {
     }
 
     pub fn remove(&mut self, slot: u32) -> Attempt {
-        self.count -= 1;
         self.free.push(slot);
         let attempt = self.slots[slot as usize].take();
         attempt.expect("an attempt is removed once")
@@ -514,8 +512,15 @@ impl Attempts {
         slots
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+    /// Does the service work on all of them, as it does if nothing is wrong?
+    fn all_work(&self) -> bool {
+        let works = |attempt: &Attempt| matches!(attempt.phase, Phase::Works { .. });
+        self.iter().all(works)
+    }
+
+    /// All of them, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = &Attempt> {
+        self.slots.iter().flatten()
     }
 }
 

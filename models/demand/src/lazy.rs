@@ -155,7 +155,10 @@ impl ServiceSim<'_> {
         ];
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
-        let old_alive = self.pool.alive_of_visits_by(calm_from, self.now);
+        let inside = service_state.map(|service_state| service_state.attempts.iter());
+        let inside = inside.into_iter().flatten();
+        let old = inside.filter(|attempt| self.in_play.get(attempt.press.visit).began <= calm_from);
+        let old_alive = self.pool.alive_of_visits_by(calm_from, self.now) + old.count() as u64;
         let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
             let visit = self.in_play.get(*slot);
             visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)

@@ -276,6 +276,30 @@ fn a_pool_is_empty_after_its_size_over_the_share_that_hangs() {
 }
 
 #[test]
+fn a_restart_gives_connections_back() {
+    // 10 calls a second and 20 connections: 2 s into the hang all are taken, and the gateway's
+    // giving up frees none. The servers are restarted, and Redis is back: whoever comes is served.
+    let need = Need {
+        permits: Some((20, SimDuration::ZERO)),
+        ..Need::single()
+    };
+    let model = ServiceModel {
+        runs_on: true,
+        ..inside(vec![need])
+    };
+    let demand = demand(10.0, 1, model);
+    let down = [(600.0, Answer::Hang), (1200.0, Answer::Ok)];
+    let restarts = [(at(1199.0), Control::Restart)];
+    let tally = run(&demand, &[vec![line(&down)]], &restarts, 1);
+    let full = tally.failed[Cause::PoolFull as usize] as f64;
+    let expected = 10.0 * (599.0 - 2.0);
+    assert!(
+        (full - expected).abs() < 4.0 * expected.sqrt() + 40.0,
+        "{full}"
+    );
+}
+
+#[test]
 fn a_slower_store_carries_what_it_can() {
     // 10 calls a second to a store of one worker that takes 200 ms: half of them find its queue
     // full, as M/D/1/K in deep overload serves one each 200 ms.
