@@ -37,8 +37,11 @@ pub(super) struct Caller<'a> {
     pub blocked_from: SimTime,
     /// Played first presses of first visits that failed.
     pub failed_first: MinuteCounts,
-    /// Counted spans of first arrivals all of whose first presses failed; ascending.
+    /// Counted spans of first arrivals all of whose first presses failed, but for those in
+    /// `served_first`; ascending.
     pub failing: Vec<(SimTime, SimTime)>,
+    /// First presses in these spans that were let in; what became of them is known apart.
+    pub served_first: MinuteCounts,
 }
 
 impl<'a> Caller<'a> {
@@ -69,6 +72,7 @@ impl<'a> Caller<'a> {
             blocked_from: SimTime::MAX,
             failed_first: MinuteCounts::default(),
             failing: Vec::new(),
+            served_first: MinuteCounts::default(),
         }
     }
 

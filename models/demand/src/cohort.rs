@@ -77,7 +77,9 @@ impl Caller<'_> {
         let offset = self.offsets[round];
         // A return before `offset` would belong to an arrival before the start.
         let (from, to) = (from.saturating_sub(offset), to.saturating_sub(offset));
-        let spans = self.returning[round].iter();
+        let spans = &self.returning[round];
+        let first = spans.partition_point(|span| span.1 <= from);
+        let spans = spans[first..].iter().take_while(|span| span.0 < to);
         let cut = spans.map(|span| (span.0.max(from), span.1.min(to)));
         cut.filter(|span| span.0 < span.1).collect()
     }
@@ -118,7 +120,13 @@ impl Caller<'_> {
     }
 
     /// All of `span` were blocked in `round`: they come back, or do not.
-    fn send_all_away(&mut self, round: usize, span: (SimTime, SimTime), n: u64, horizon: SimTime) {
+    pub fn send_all_away(
+        &mut self,
+        round: usize,
+        span: (SimTime, SimTime),
+        n: u64,
+        horizon: SimTime,
+    ) {
         self.blocked_from = self.blocked_from.min(span.0);
         let Some(offset) = self.offsets.get(round + 1) else {
             self.tally.abandoned += n;

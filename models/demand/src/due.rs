@@ -93,6 +93,17 @@ impl DueList {
         self.heads[self.earlier[1] as usize]
     }
 
+    /// Does all that is due come after the press again of this visit at `at`, when it has pressed
+    /// so often?
+    pub fn is_after(&self, at: SimTime, (class, index): (usize, u64), presses: u32) -> bool {
+        let head = self.head(self.earlier[1] as usize);
+        let (who, what) = (
+            (class as u64) << INDEX_BITS | index,
+            u64::from(presses) << 2 | PRESS,
+        );
+        head.is_none_or(|head| (head.at, head.who, head.what) > (at, who, what))
+    }
+
     pub fn push_return(&mut self, at: SimTime, who: VisitId) {
         self.push(0, at, (who, 0), RETURN, 0);
     }

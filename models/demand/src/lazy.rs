@@ -71,8 +71,16 @@ impl ServiceSim<'_> {
         let condition = self.condition(end);
         let mut determined_from = None;
         let mut batch = BATCH_FIRST;
+        let mut before = (self.refused, self.pressed);
         while self.now < end {
             let open = determined_from.is_none();
+            let lately = (self.refused - before.0, self.pressed - before.1);
+            if countable && condition.is_none() && self.is_overrun(end, lately) {
+                self.pass_overrun(end, budget)?;
+                before = (self.refused, self.pressed);
+                continue;
+            }
+            before = (self.refused, self.pressed);
             if open && condition.is_some_and(|condition| self.meets(&condition)) {
                 determined_from = Some(self.now);
                 if countable {
@@ -176,7 +184,7 @@ impl ServiceSim<'_> {
     }
 
     /// Expected first visits to be played that begin before `to`.
-    fn expected(&self, to: SimTime) -> f64 {
+    pub fn expected(&self, to: SimTime) -> f64 {
         let expected = self.callers.iter().map(|caller| {
             let from = self.now.max(caller.counted_to).min(to);
             let intensity = caller.arrivals.intensity();
@@ -203,6 +211,20 @@ impl ServiceSim<'_> {
                 });
             });
             caller.accounted += (fresh.len() - before) as u64;
+        }
+        self.gather_returns(to);
+        self.expanded += fresh.len() as u64;
+        // Each class is in order already: a stable sort merges the runs.
+        fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
+    }
+
+    /// Gathers the returns of counted visits before `to` among what is due.
+    pub fn gather_returns(&mut self, to: SimTime) {
+        for (class, caller) in self.callers.iter_mut().enumerate() {
+            let from = self.now.max(caller.counted_to);
+            if from >= to {
+                continue;
+            }
             for round in 1..caller.offsets.len() {
                 let offset = caller.offsets[round];
                 for (from, to) in caller.returning_within(round, from, to) {
@@ -218,9 +240,6 @@ impl ServiceSim<'_> {
                 }
             }
         }
-        self.expanded += fresh.len() as u64;
-        // Each class is in order already: a stable sort merges the runs.
-        fresh.sort_by_key(|fresh| (fresh.at, fresh.class));
     }
 }
 

@@ -36,6 +36,7 @@ mod outcome;
 mod pool;
 mod population;
 mod proof;
+mod refused;
 mod service_sim;
 mod signer;
 mod spool;
@@ -187,6 +188,8 @@ fn service_sim<'a>(
         span: 0,
         waited_at: None,
         refused_at: None,
+        pressed: 0,
+        refused: 0,
         fates: Vec::new(),
         expanded: 0,
         strip: None,

@@ -18,8 +18,14 @@ use crate::minutes::{MINUTE_NS, minute_of, start_of};
 /// Minutes of a population, given as its classes, in which more than `objective` of the first
 /// presses failed.
 pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon: SimTime) -> u64 {
-    let whole = all_fail(callers);
+    let mut whole = all_fail(callers);
     let mut others: Vec<u64> = Vec::new();
+    for caller in callers.iter() {
+        others.extend(caller.served_first.minutes());
+    }
+    others.sort_unstable();
+    others.dedup();
+    leave_out(&mut whole, &others);
     for caller in callers.iter() {
         others.extend(caller.failed_first.minutes());
         for (from, to) in &caller.failing {
@@ -58,6 +64,24 @@ fn all_fail(callers: &[&mut Caller]) -> Vec<(u64, u64)> {
         (first, minute_of(*to))
     });
     whole.filter(|(first, end)| first < end).collect()
+}
+
+/// Takes ascending minutes out of ascending spans.
+fn leave_out(spans: &mut Vec<(u64, u64)>, minutes: &[u64]) {
+    if minutes.is_empty() {
+        return;
+    }
+    let mut left = Vec::new();
+    for (first, end) in spans.drain(..) {
+        let mut next = first;
+        let start = minutes.partition_point(|minute| *minute < first);
+        for minute in minutes[start..].iter().take_while(|minute| **minute < end) {
+            left.extend((next < *minute).then_some((next, *minute)));
+            next = minute + 1;
+        }
+        left.extend((next < end).then_some((next, end)));
+    }
+    *spans = left;
 }
 
 /// The minutes of `[first, end)` that lie in none of the spans, which are few and in order.
@@ -112,6 +136,7 @@ fn first_presses(
         for (minute, (failed, total)) in minutes.iter().zip(&mut presses) {
             let (from, to) = (start_of(*minute), start_of(minute + 1).min(horizon));
             *failed += caller.failed_first.at(*minute);
+            let served = caller.served_first.at(*minute);
             *total += caller.arrivals.count(from, to);
             for span in &caller.failing {
                 let (from, to) = (span.0.max(from), span.1.min(to));
@@ -119,6 +144,7 @@ fn first_presses(
                     *failed += caller.arrivals.count(from, to);
                 }
             }
+            *failed -= served;
         }
     }
     presses

@@ -113,6 +113,21 @@ impl Pool {
         }
     }
 
+    /// From when on there is room, seen from `now`, if nothing happens that is announced; never, if
+    /// such an event must make it.
+    pub fn room_at(&self, now: SimTime) -> SimTime {
+        if self.queue.len() + self.given_up.len() < self.queue_limit {
+            return now;
+        }
+        if !self.queue.is_empty() || !self.given_up.is_empty() {
+            return SimTime::MAX;
+        }
+        if self.busy() < self.workers {
+            return now;
+        }
+        now.max(self.next_free())
+    }
+
     /// A free worker takes up work.
     pub fn occupy(&mut self, busy: Busy) {
         match self.in_order.back() {

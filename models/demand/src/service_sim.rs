@@ -52,6 +52,9 @@ pub(super) struct ServiceSim<'a> {
     pub waited_at: Option<SimTime>,
     /// The last instant at which an attempt found the queue full.
     pub refused_at: Option<SimTime>,
+    /// Presses so far, and those of them that found no room.
+    pub pressed: u64,
+    pub refused: u64,
     /// For each answer met so far, the fate of each class under it.
     pub fates: Vec<(Answer, Vec<Fate>)>,
     /// First visits that were played.
@@ -114,7 +117,7 @@ impl<'a> ServiceSim<'a> {
     }
 
     /// What everybody in play takes: visits, what is due to them, and attempts under way.
-    fn memory(&self) -> Bytes {
+    pub fn memory(&self) -> Bytes {
         let service_state = self.service_state.as_ref().map_or(0, ServiceState::memory);
         let bytes = self.in_play.memory() + self.due.memory() + self.pool.memory() + service_state;
         Bytes::new(bytes as u64)
@@ -137,7 +140,8 @@ impl<'a> ServiceSim<'a> {
     }
 
     /// A first visit begins. Nearly all are served at once; those need no memory.
-    fn arrive(&mut self, fresh: &Fresh) {
+    pub fn arrive(&mut self, fresh: &Fresh) {
+        self.pressed += 1;
         let room = self.pool.room(fresh.at);
         let who = VisitId {
             class: fresh.class,
@@ -196,7 +200,7 @@ impl<'a> ServiceSim<'a> {
         }
     }
 
-    fn meet_due(&mut self) {
+    pub fn meet_due(&mut self) {
         let callers = &self.callers;
         let (at, due) = self.due.pop(|class, round| callers[class].offsets[round]);
         match due {
@@ -221,6 +225,7 @@ impl<'a> ServiceSim<'a> {
 
     /// The signer of this visit presses now.
     pub fn press(&mut self, slot: u32) {
+        self.pressed += 1;
         let visit = self.in_play.at(slot);
         visit.presses += 1;
         let (number, began) = (visit.presses, visit.began);
@@ -262,6 +267,7 @@ impl<'a> ServiceSim<'a> {
         }
         if room == Admission::Full || self.is_shed(who, press.number) {
             self.refused_at = Some(self.now);
+            self.refused += 1;
             let refused = Ended {
                 at: self.now,
                 how: Ending::Failed(Cause::PoolFull),
@@ -307,7 +313,7 @@ impl<'a> ServiceSim<'a> {
     }
 
     /// The first in the queue gets a worker, or the gateway has given it up.
-    fn leave_queue(&mut self) {
+    pub fn leave_queue(&mut self) {
         self.waited_at = Some(self.now);
         if let Some(left) = self.pool.take_given_up(self.now) {
             self.begin(left.press(), left.who, false);

@@ -224,6 +224,43 @@ fn crowded_world(seed: u64) -> World {
     world
 }
 
+/// A world in which a service is full for long stretches: many visits, few workers, and answers that
+/// hold each of them.
+fn overrun_world(seed: u64) -> World {
+    let mut world = any_world(seed);
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(4), 0);
+    world.horizon = at(pick(rng, &[400.0, 1500.0]));
+    for service in &mut world.demand.services {
+        service.workers = pick(rng, &[1, 3, 10, 40]);
+        service.queue_limit = pick(rng, &[0, 0, 1, 20]);
+        service.gateway_timeout = span(rng, 2.0, 60.0);
+        service.service_time = span(rng, 0.01, 0.2);
+        service.client.command_timeout = pick(rng, &[None, Some(seconds(2.0)), Some(seconds(9.0))]);
+        service.client.retries = pick(rng, &[0, 0, 2]);
+        service.client.retries_on = vec![Cause::Timeout];
+    }
+    for population in &mut world.demand.populations {
+        let rate = pick(rng, &[5.0, 15.0, 30.0]);
+        population.visits = Intensity::constant(rate, SimTime::ZERO, world.horizon);
+        for class in &mut population.classes {
+            class.presses_max = pick(rng, &[1, 2, 3, 6]);
+            let pauses = [SimDuration::ZERO, seconds(1.0), seconds(3.0), seconds(30.0)];
+            class.press_again_after = pick(rng, &pauses);
+        }
+    }
+    for timeline in &mut world.timelines {
+        *timeline = AnswerTimeline::new();
+        let mut now = at(30.0);
+        while now < world.horizon {
+            timeline.set(now, Answer::Hang);
+            now += span(rng, 20.0, 400.0);
+            timeline.set(now, any_answer(rng));
+            now += span(rng, 2.0, 100.0);
+        }
+    }
+    world
+}
+
 fn any_world(seed: u64) -> World {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(0), 0);
     let horizon = at(pick(rng, &[200.0, 1000.0, 3000.0, 7000.0]));
@@ -372,10 +409,11 @@ type Shards = Vec<Vec<AnswerTimeline>>;
 type Controls = Vec<(SimTime, Control)>;
 
 fn world_of(seed: u64) -> World {
-    match seed % 3 {
+    match seed % 4 {
         0 => any_world(seed),
         1 => harsh_world(seed),
-        _ => crowded_world(seed),
+        2 => crowded_world(seed),
+        _ => overrun_world(seed),
     }
 }
 
