@@ -17,11 +17,11 @@ const LOST: &str = "\
 lost: requests lost per trial, mean (95 % interval), median and 95th percentile · change: of the \
 mean against the baseline, trial by trial (95 % intervals that hold for all designs together) · ";
 const REST: &str = "\
-down: mean time in which no request could succeed · detect: median time from the start of an \
-outage to the first page or automatic action (share of trials that had an outage and one of \
-them); 0 s: before the outage · failovers: promotions per trial (useless, false) · a month: what \
-the trials cost, scaled to 730 hours; nodes that were enlarged in an incident are included, so a \
-month without one costs less";
+down: minutes in which more requests failed than the objective allows, mean · detect: median time \
+from the start of an outage to the first page or automatic action (share of trials that had an \
+outage and one of them); 0 s: before the outage · failovers: promotions per trial (useless, \
+false) · a month: what the trials cost, scaled to 730 hours; nodes that were enlarged in an \
+incident are included, so a month without one costs less";
 
 /// One row per design, the baseline first.
 pub fn table(rows: &Rows, summary: &Summary) -> Table {
