@@ -227,6 +227,9 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..2) == 0 {
         add_service(&mut spec, &mut rng);
     }
+    for service in &mut spec.services {
+        service.processes = [None, None, Some(1), Some(4)][rng.random_range(0..4)];
+    }
     spec
 }
 

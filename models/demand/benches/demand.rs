@@ -6,6 +6,7 @@
 //! | day | 1,000 visits a second, 1 day, a hang of 10 minutes; both modes |
 //! | healthy | the eager cost of a request when nothing happens |
 //! | inside | the same with connections, a breaker, retries and drawn work |
+//! | overrun | 1,000 visits a second, 100 minutes of hang, all places taken |
 //!
 //! Minimum of several rounds: other work on the machine only ever adds.
 
@@ -32,6 +33,41 @@ fn main() {
     incident();
     day();
     with_an_inside();
+    overrun();
+}
+
+/// Full places while nobody answers: what a press costs that is refused or let in, one by one and
+/// lazily.
+fn overrun() {
+    let horizon = at_minute(110);
+    let mut hang = AnswerTimeline::new();
+    hang.set(at_minute(1), Answer::Hang);
+    hang.set(at_minute(101), Answer::Ok);
+    for (places, held_s) in [(192, 60), (3_200, 30), (16_000, 30)] {
+        let mut demand = demand(visits(1000.0, horizon, false), 1);
+        demand.services[0].workers = places;
+        demand.services[0].queue_limit = 0;
+        demand.services[0].gateway_timeout = SimDuration::from_secs(held_s);
+        let class = &mut demand.populations[0].classes[0];
+        (class.presses_max, class.patience) = (3, SimDuration::from_secs(120));
+        class.returns = Vec::new();
+        let time = |mode| {
+            let rounds = (0..3).map(|_| timed(|| run(&demand, &hang, 1, horizon, mode)));
+            rounds
+                .min_by_key(|(_, took)| *took)
+                .expect("there are rounds")
+        };
+        let ((outcome, lazy), (same, eager)) = (time(Mode::Lazy), time(Mode::Eager));
+        assert_eq!(outcome, same, "the same whole numbers");
+        let failed = outcome.populations[0].tally.failed_attempts();
+        let each = |took: Duration| took.as_nanos() as f64 / failed as f64;
+        println!(
+            "overrun, {places} places held for {held_s} s: {failed} presses fail, {:.2} ns each, \
+             {:.0} ns one by one",
+            each(lazy),
+            each(eager)
+        );
+    }
 }
 
 fn incident() {
@@ -257,6 +293,7 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
             name: "signers".to_owned(),
             entity: 0,
             service: 0,
+            whole: 0,
             visits,
             objective: 0.01,
             signers: true,

@@ -274,6 +274,7 @@ mod tests {
                 name: "signers".to_owned(),
                 entity: 0,
                 service: 0,
+                whole: 0,
                 visits: Intensity::constant(20.0, SimTime::ZERO, day),
                 objective: 0.01,
                 signers: true,

@@ -93,8 +93,7 @@ pub fn evaluate(
         Mode::Lazy => (horizon, horizon),
         Mode::Eager => (SimTime::ZERO, horizon),
     };
-    let mut populations: Vec<Option<PopulationOutcome>> = vec![None; demand.populations.len()];
-    let mut spools = Vec::new();
+    let mut service_sims = Vec::with_capacity(answers.len());
     for (service, answers) in answers.iter().enumerate() {
         let mut service_sim = service_sim(demand, service, *answers, streams, horizon);
         service_sim.pass(open, budget)?;
@@ -104,46 +103,52 @@ pub fn evaluate(
                 "all played"
             );
         }
-        for (position, population) in demand.populations.iter().enumerate() {
-            if population.service == service {
-                let objective = population.objective;
-                populations[position] = Some(outcome(&mut service_sim, position, objective));
-            }
-        }
-        spools.push(service_sim.spool);
+        service_sims.push(service_sim);
     }
-    let known = |outcome: Option<_>| outcome.expect("every population has a service");
+    let wholes = demand.populations.iter().map(|population| population.whole);
+    let wholes = wholes.max().map_or(0, |last| last + 1);
+    let outcome = |whole| outcome(demand, &mut service_sims, whole, horizon);
     Ok(DemandOutcome {
-        populations: populations.into_iter().map(known).collect(),
-        spools,
+        populations: (0..wholes).map(outcome).collect(),
+        spools: service_sims.into_iter().map(|sim| sim.spool).collect(),
     })
 }
 
-/// What the service of one population shows in the minutes that meet `[from, to)`, by playing the
-/// whole of them: for the chart of a single trial, and for a comparison with a report.
+/// What the services of one population, the parts of number `whole`, show in the minutes that meet
+/// `[from, to)`, by playing all of them: for the chart of a single trial, and for a comparison with
+/// a report.
 ///
 /// # Errors
 /// If `budget` is used up.
 pub fn look(
     demand: &Demand,
-    population: usize,
+    whole: usize,
     answers: &[Answers],
     streams: &Streams,
     horizon: SimTime,
     (from, to): (SimTime, SimTime),
     budget: &Budget,
 ) -> Result<Option<Window>, BudgetError> {
-    let service = demand.populations[population].service;
-    let mut service_sim = service_sim(demand, service, answers[service], streams, horizon);
     let to = to.min(horizon);
-    let lives = service_sim.callers.iter();
-    let lives = lives.map(|caller| caller.class.life_max(service_sim.service));
-    let life_max = lives.max().unwrap_or_default();
-    service_sim.strip = Some(Strip::new(population, from, to));
-    // Presses of the first minute may belong to visits that began before it.
-    let open_from = Strip::start(from).saturating_sub(life_max);
-    service_sim.pass((open_from, Strip::end(to)), budget)?;
-    Ok(service_sim.strip.map(Strip::into_window))
+    let mut all: Option<Window> = None;
+    let parts = demand.populations.iter().enumerate();
+    for (position, population) in parts.filter(|(_, population)| population.whole == whole) {
+        let service = population.service;
+        let mut service_sim = service_sim(demand, service, answers[service], streams, horizon);
+        let lives = service_sim.callers.iter();
+        let lives = lives.map(|caller| caller.class.life_max(service_sim.service));
+        let life_max = lives.max().unwrap_or_default();
+        service_sim.strip = Some(Strip::new(position, from, to));
+        // Presses of the first minute may belong to visits that began before it.
+        let open_from = Strip::start(from).saturating_sub(life_max);
+        service_sim.pass((open_from, Strip::end(to)), budget)?;
+        let window = service_sim.strip.map(Strip::into_window);
+        all = match (all, window) {
+            (Some(all), Some(window)) => Some(all.with(&window)),
+            (all, window) => all.or(window),
+        };
+    }
+    Ok(all)
 }
 
 /// The service at position `service` with all who come to it, at the start.
@@ -205,15 +210,25 @@ fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Populat
     here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
 }
 
-/// What became of the population at `position`, once the simulation has passed.
-fn outcome(service_sim: &mut ServiceSim, position: usize, objective: f64) -> PopulationOutcome {
-    let callers = service_sim.callers.iter_mut();
-    let mut callers: Vec<&mut Caller> = callers.filter(|c| c.population == position).collect();
+/// What became of the parts of one number, once the simulations have passed.
+fn outcome(
+    demand: &Demand,
+    service_sims: &mut [ServiceSim],
+    whole: usize,
+    horizon: SimTime,
+) -> PopulationOutcome {
+    let parts = demand.populations.iter();
+    let objective = parts.clone().find(|population| population.whole == whole);
+    let objective = objective.map_or(0.0, |population| population.objective);
+    let callers = service_sims.iter_mut().flat_map(|sim| &mut sim.callers);
+    let mut callers: Vec<&mut Caller> = callers
+        .filter(|caller| demand.populations[caller.population].whole == whole)
+        .collect();
     let mut tally = Tally::default();
     callers.iter().for_each(|caller| tally.add(&caller.tally));
     tally.assert_adds_up();
     PopulationOutcome {
         tally,
-        minutes_observed_down: observed::minutes_down(&mut callers, objective, service_sim.horizon),
+        minutes_observed_down: observed::minutes_down(&mut callers, objective, horizon),
     }
 }

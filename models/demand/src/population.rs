@@ -32,6 +32,9 @@ pub struct Population {
     pub entity: u64,
     /// The position of its service in [`Demand::services`].
     pub service: usize,
+    /// The people or programs of which it is a part: parts of one number are told of together. Of
+    /// them some come to one process of a service, and some to another.
+    pub whole: usize,
     /// First visits per second.
     pub visits: Intensity,
     /// A minute counts as down when more than this share of its first presses fail.

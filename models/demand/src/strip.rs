@@ -29,6 +29,31 @@ pub struct Window {
     pub failed: Option<(SimTime, SimTime)>,
 }
 
+impl Window {
+    /// Both together, which show the same minutes.
+    pub fn with(mut self, other: &Window) -> Window {
+        let add = |minutes: &mut Vec<Minute>, others: &[Minute]| {
+            for (minute, other) in minutes.iter_mut().zip(others) {
+                debug_assert_eq!(minute.minute, other.minute, "the same minutes");
+                minute.ok += other.ok;
+                minute.failed += other.failed;
+            }
+        };
+        add(&mut self.minutes, &other.minutes);
+        add(&mut self.all, &other.all);
+        self.crowded_from = self
+            .crowded_from
+            .into_iter()
+            .chain(other.crowded_from)
+            .min();
+        self.failed = match (self.failed, other.failed) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
+        self
+    }
+}
+
 /// Counts the attempts of one population, and of all.
 pub(super) struct Strip {
     population: usize,

@@ -274,6 +274,7 @@ fn any_world(seed: u64) -> World {
                 name: "population".to_owned(),
                 entity,
                 service: rng.random_range(0..services.len()),
+                whole: entity as usize,
                 visits: any_intensity(rng, horizon),
                 objective: pick(rng, &[0.0, 0.01, 0.5]),
                 signers: true,

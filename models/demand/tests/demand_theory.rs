@@ -52,6 +52,7 @@ fn demand(rate: f64, class: Class) -> Demand {
             name: "signers".to_owned(),
             entity: 4,
             service: 0,
+            whole: 0,
             visits: Intensity::constant(rate, SimTime::ZERO, at(3600.0)),
             objective: 0.01,
             signers: true,

@@ -43,6 +43,7 @@ fn demand(rate: f64, presses_max: u32, inside: ServiceModel) -> Demand {
             name: "signers".to_owned(),
             entity: 0,
             service: 0,
+            whole: 0,
             visits: Intensity::constant(rate, SimTime::ZERO, at(HORIZON_S)),
             objective: 0.01,
             signers: true,

@@ -21,6 +21,8 @@ pub(super) struct View {
     pub following: Following,
     /// The services, by name.
     services: Vec<String>,
+    /// Which process of its service, where each follows for itself.
+    process: Option<usize>,
     /// Their share of the cluster's commands,
     commands: f64,
     /// and of its writes.
@@ -85,9 +87,12 @@ impl Clients {
         self.views.ids()
     }
 
-    /// Whose view a service has.
-    pub fn view_of(&self, service: &str) -> ViewId {
-        let has = |(_, view): &(ViewId, &View)| view.services.iter().any(|name| name == service);
+    /// Whose view a process of a service has.
+    pub fn view_of(&self, service: &str, process: usize) -> ViewId {
+        let has = |(_, view): &(ViewId, &View)| {
+            let is_it = view.process.is_none_or(|number| number == process);
+            is_it && view.services.iter().any(|name| name == service)
+        };
         let found = self.views.iter().find(has);
         found
             .expect("a service that needs a cluster has a view of it")
@@ -187,7 +192,25 @@ impl Clients {
         if self.views.len() == 1 {
             return "clients".to_owned();
         }
-        format!("clients of {}", self.views[view].services.join(" and "))
+        let View {
+            services, process, ..
+        } = &self.views[view];
+        let services = services.join(" and ");
+        match process {
+            Some(process) => format!("clients of {services}, process {}", process + 1),
+            None => format!("clients of {services}"),
+        }
+    }
+}
+
+impl View {
+    /// Among how many views its service is divided.
+    fn processes(&self, spec: &SystemSpec) -> usize {
+        let Some(service) = self.services.first().filter(|_| self.process.is_some()) else {
+            return 1;
+        };
+        let found = spec.services.iter().find(|spec| spec.name == *service);
+        found.map_or(1, ServiceSpec::process_count)
     }
 }
 
@@ -201,23 +224,31 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
     let uses = |service: &&ServiceSpec| here.iter().any(|w| needs(service, &w.name));
     let followings = spec.services.iter().filter(uses);
     let following = |s: &ServiceSpec| Following::of(&s.client, spec.failover);
-    let followings = followings.map(|s| (following(s), Some(s.name.clone())));
-    let mut followings: Vec<_> = followings.collect();
-    if followings.is_empty() {
-        followings.push((Following::NOBODY, None));
-    }
     let mut views: Vec<View> = Vec::new();
-    for (following, service) in followings {
-        match views.iter_mut().find(|view| view.following == following) {
-            Some(view) => view.services.extend(service),
-            None => views.push(View {
-                following,
-                services: service.into_iter().collect(),
-                commands: 0.0,
-                writes: 0.0,
-                losses: Fleet::alike(&topology.shares, Vec::new()),
-            }),
+    let view = |following, service, process| View {
+        following,
+        services: Vec::from_iter(service),
+        process,
+        commands: 0.0,
+        writes: 0.0,
+        losses: Fleet::alike(&topology.shares, Vec::new()),
+    };
+    for service in followings {
+        let following = following(service);
+        let processes = service.process_count();
+        if processes > 1 && following.is_drawn() {
+            let of_process = |process| view(following, Some(service.name.clone()), Some(process));
+            views.extend((0..processes).map(of_process));
+            continue;
         }
+        let alike = |view: &&mut View| view.following == following && view.process.is_none();
+        match views.iter_mut().find(alike) {
+            Some(view) => view.services.push(service.name.clone()),
+            None => views.push(view(following, Some(service.name.clone()), None)),
+        }
+    }
+    if views.is_empty() {
+        views.push(view(Following::NOBODY, None, None));
     }
     for workload in here {
         // Its commands are split evenly between the services that need it, its writes between
@@ -238,7 +269,8 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
                 let its = of
                     .iter()
                     .filter(|name| view.services.iter().any(|s| s == *name));
-                its.count() as f64 / of.len().max(1) as f64
+                let part = its.count() as f64 / of.len().max(1) as f64;
+                part / view.processes(spec) as f64
             };
             let (of_all, of_writers) = (part(&all), part(&writers));
             view.commands += workload.commands.get() * of_all;

@@ -20,8 +20,8 @@
 //! In mode `proxy` the proxy looks, by its own clock, and its clients are where it is.
 //!
 //! Every service follows for itself, so two of them may hold different nodes for the owner of a
-//! shard at one time. Services whose libraries follow in the same way share a view. Left out: the
-//! processes of a service, which all follow at once.
+//! shard at one time. Services whose libraries follow in the same way share a view. So do the
+//! processes of a service, unless they look by a clock: then each has its own.
 //!
 //! Sources: Lettuce `RedisClient.getSocketAddressSupplier`, `ConnectionWatchdog`; Redis
 //! `sentinel.c`: `sentinelSendSlaveOf` (CLIENT KILL); Linux `ip-sysctl.rst`: `tcp_retries2`.
@@ -101,6 +101,11 @@ impl Following {
             tcp_gives_up: client.tcp_user_timeout.unwrap_or(TCP_GIVES_UP),
             reconnect: client.reconnect,
         }
+    }
+
+    /// Does chance decide when clients look, so that two of them look at different times?
+    pub fn is_drawn(&self) -> bool {
+        self.rule.is_some_and(|rule| rule.every.is_some())
     }
 
     /// Do clients ask, when their servers start, or are they told, who owns a shard? Not if they

@@ -268,9 +268,9 @@ impl Cluster {
         self.clients.known_owner(&self.topology, view, shard)
     }
 
-    /// Whose view of this cluster a service has.
-    pub fn view_of(&self, service: &str) -> ViewId {
-        self.clients.view_of(service)
+    /// Whose view of this cluster a process of a service has.
+    pub fn view_of(&self, service: &str, process: usize) -> ViewId {
+        self.clients.view_of(service, process)
     }
 
     /// Used memory of the shard's owner as a share of its limit.

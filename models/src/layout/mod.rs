@@ -107,6 +107,11 @@ pub fn of_cell(entity: u64, cell: usize) -> u64 {
     entity + ((cell as u64) << 32)
 }
 
+/// The name of something in a process of a service; in the first process its own.
+pub fn of_process(entity: u64, process: usize) -> u64 {
+    entity + ((process as u64) << 48)
+}
+
 /// Hours of the month that prices refer to.
 const HOURS_PER_MONTH: f64 = 730.0;
 

@@ -26,7 +26,7 @@ use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use draws::Draws;
 use spec::PeopleSpec;
-pub use symptoms::{Symptoms, fails};
+pub use symptoms::{Symptoms, fails, is_full};
 
 /// A step of the runbook begins or takes effect, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum StepEvent {
 }
 
 /// A page, as it reaches the person on call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Page<'a> {
     /// Who or what pages.
     pub by: &'a str,
@@ -46,6 +46,8 @@ pub struct Page<'a> {
     pub named: bool,
     /// The cluster that it is about, if it names one.
     pub about: Option<ClusterId>,
+    /// Of a page for memory, the share of the limit that is too much.
+    pub memory: Option<f64>,
 }
 
 /// Everybody on call, as one.
@@ -60,6 +62,8 @@ pub struct People {
     draws: Draws,
     named: bool,
     about: Option<ClusterId>,
+    /// The least share of memory for which they were paged.
+    paged_from: Option<f64>,
     /// They came for memory, and nothing failed.
     for_memory: bool,
     /// The step to be looked at next.
@@ -104,6 +108,7 @@ impl People {
             draws,
             named: false,
             about: None,
+            paged_from: None,
             for_memory: false,
             next: 0,
             step: None,
@@ -132,6 +137,11 @@ impl People {
         cx.ledger.detections.push(cx.now);
         cx.ledger.mark(cx.now, "on call", || "paged".to_owned());
         cx.ledger.moment(cx.now, MomentKind::Paged, page.by);
+        // Who is paged for memory acts on it, although it be less than `memory_high`.
+        self.paged_from = [self.paged_from, page.memory]
+            .into_iter()
+            .flatten()
+            .reduce(f64::min);
         match self.stage {
             Stage::Idle | Stage::Unaware | Stage::Misled { .. } => {
                 self.come(page.named, page.about, cx);
@@ -177,6 +187,12 @@ impl People {
             self.spec.runbook[step].action.remedy().about().name,
         );
         self.verify(self.draws.steps[step].verify, cx);
+    }
+
+    /// The share of its limit from which on they act on memory.
+    pub fn acts_from(&self) -> f64 {
+        let high = self.spec.memory_high.get();
+        self.paged_from.map_or(high, |paged| paged.min(high))
     }
 
     /// The cluster that a page was about, if one was.
@@ -265,6 +281,11 @@ impl People {
             self.named,
             symptoms,
         );
+        if self.for_memory && next.is_none() {
+            // There is nothing that they could do about it.
+            self.stand_down(cx);
+            return None;
+        }
         let knows = next.is_some_and(|step| runbook::informed(&self.spec.runbook[step]));
         if knows {
             cx.ledger.moment(cx.now, MomentKind::CauseKnown, "on call");
@@ -401,6 +422,7 @@ impl People {
         self.stage = Stage::Idle;
         self.named = false;
         self.about = None;
+        self.paged_from = None;
         self.trace_state("stands down", Tone::Idle, cx);
     }
 

@@ -27,15 +27,22 @@ pub fn fails(service: &Service, now: SimTime) -> bool {
     !service.works() || service.error_share(now.saturating_sub(GLANCE), now) >= FAILS
 }
 
+/// Does some shard use this share of its limit?
+pub fn is_full(cluster: &Cluster, share: f64, now: SimTime) -> bool {
+    let mut shards = cluster.shards();
+    shards.any(|shard| cluster.usage(shard, now) >= share)
+}
+
 impl Symptoms {
-    /// What there is to see, for people who act from this share of memory on.
+    /// What there is to see. From a share of `acts_from` on people act on memory, and from
+    /// `memory_high` on it is to blame for a node that does not run.
     pub fn seen(
         clusters: &Fleet<ClusterId, Cluster>,
         services: &Fleet<ServiceId, Service>,
-        memory_high: f64,
+        (acts_from, memory_high): (f64, f64),
         now: SimTime,
     ) -> Symptoms {
-        let full = |c: &Cluster| c.shards().any(|shard| c.usage(shard, now) >= memory_high);
+        let full = |c: &Cluster| is_full(c, acts_from, now);
         let gone = |c: &Cluster| !c.shards_without_owner(memory_high, now).is_empty();
         Symptoms {
             failing: services.iter().any(|(_, service)| fails(service, now)),

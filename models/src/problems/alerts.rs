@@ -37,6 +37,12 @@ impl WorldSpec {
             "give a positive duration such as \"60s\"",
         );
         found.unless(
+            alert.repeat != Some(SimDuration::ZERO),
+            key("repeat"),
+            "it would page at every scrape",
+            "give a time above 0s, or leave the key out for 4h",
+        );
+        found.unless(
             alert.blind_from.is_some() == alert.blind_for.is_some(),
             key("blind_from"),
             "a gap in the metric has a beginning and a length",

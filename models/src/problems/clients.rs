@@ -3,8 +3,8 @@
 use sim::SimDuration;
 
 use crate::findings::Findings;
-use crate::spec::FailoverSpec;
 use crate::spec::client::{ClientSpec, ModeSpec};
+use crate::spec::{ClassSpec, FailoverSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -76,7 +76,29 @@ impl WorldSpec {
                     service.name
                 ));
             }
+            if service.process_count() > 1 && self.presses_again(&service.name) {
+                doubts.push(format!(
+                    "each visit at {} stays with one of its {} processes, as with a sticky \
+                     session; a load balancer that deals presses at random would let most through \
+                     on the next press whom one stuck process fails",
+                    service.name,
+                    service.process_count()
+                ));
+            }
         }
+    }
+}
+
+impl WorldSpec {
+    /// Do people come to this service who press more than once?
+    fn presses_again(&self, service: &str) -> bool {
+        let again = |classes: &[ClassSpec]| classes.iter().any(|class| class.presses_max > 1);
+        let products = self
+            .products
+            .iter()
+            .filter(|product| product.service == service);
+        self.signers.service == service && again(&self.signers.classes)
+            || products.into_iter().any(|product| again(&product.classes))
     }
 }
 

@@ -176,6 +176,13 @@ impl WorldSpec {
             if let Some(work) = &service.work {
                 found.dist(format!("service[{i}].work"), work);
             }
+            let processes = service.process_count() as u64;
+            found.unless(
+                processes >= 1 && u64::from(service.workers) >= processes,
+                format!("service[{i}].processes"),
+                "each process needs a worker",
+                "give at least 1, and at most service.workers",
+            );
             self.check_spool(found, i);
             if let Some(wait) = service.wait {
                 found.unless(

@@ -22,7 +22,7 @@ impl Remedy for Params {
         for (_, service) in site.services.iter_mut() {
             if !service.works() {
                 service.control(cx.now, Control::Restart);
-                asked.extend(service.needs().iter().map(|need| (need.cluster, need.view)));
+                asked.extend(service.views());
             }
         }
         asked.sort();

@@ -7,9 +7,8 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Instead, Load, Need, Service};
+use crate::service::{Instead, Load, Need, Process, Service};
 use crate::spec::service::{Access, Keys};
-use demand::answer::AnswerTimeline;
 
 /// What an action works on, from the small world's tables.
 pub(super) struct Bench {
@@ -28,16 +27,15 @@ impl Bench {
         let id = ClusterId::from_index(0);
         let need = Need {
             cluster: id,
-            view: ViewId::from_index(0),
             access: Access::Write,
             keys: Keys::All,
             instead: Instead::Nothing,
-            lines: vec![AnswerTimeline::new()],
         };
         let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
+        let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),
-            services: [Service::new("api", vec![need], None, load)]
+            services: [Service::new("api", vec![need], vec![process], None, load)]
                 .into_iter()
                 .collect(),
             pending: Vec::new(),

@@ -68,8 +68,8 @@ pub struct Failing {
 }
 
 impl Load {
-    /// Of one of `cells` alike.
-    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>, objective: f64) -> Load {
+    /// Of one of so many alike, cells and processes.
+    pub fn new(spec: &ServiceSpec, alike: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let client = &spec.client;
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         let tries = |cause| match client.retries_on.contains(&cause) {
@@ -79,7 +79,7 @@ impl Load {
         let all = |one: SimDuration, tries: u64| one * (tries + 1) + client.backoff * tries;
         let offline = client.offline_queue.unwrap_or_default();
         Load {
-            workers: f64::from(spec.workers.div_ceil(cells as u32)),
+            workers: f64::from(spec.workers.div_ceil(alike as u32)),
             service_time: spec.service_time,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
             hangs: client

@@ -9,7 +9,7 @@ use sim::{Intervals, SimDuration, SimTime};
 
 use crate::cluster::Cluster;
 use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet, ShardId, ViewId};
+use crate::ids::{ClusterId, Fleet, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
@@ -22,14 +22,14 @@ pub struct Service {
     /// Its name.
     pub name: String,
     needs: Vec<Need>,
+    processes: Vec<Process>,
     wait: Option<WaitSpec>,
     load: Load,
     spool: bool,
+    /// What Redis does to most of its requests.
     redis: Answer,
-    /// What the worst of its needs answers, spool or not.
+    /// What the worst of its needs answers, spool or not, in the worst process.
     unspooled: AnswerTimeline,
-    /// What the worst of its needs answers, or the spool.
-    timeline: AnswerTimeline,
     /// Can any request be answered at all, pauses aside that nobody takes for an outage?
     passable: AnswerTimeline,
     /// The share of requests that fail, such pauses aside.
@@ -45,30 +45,55 @@ pub struct Service {
 pub struct Need {
     /// Where it is.
     pub cluster: ClusterId,
-    /// Whose view of its owners the service's clients have.
-    pub view: ViewId,
     /// How it is used.
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
     /// What the service does without it.
     pub instead: Instead,
-    /// What each shard answers; one line for all of them together, if a request touches all.
-    pub lines: Vec<AnswerTimeline>,
+}
+
+/// One process of a service.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// For each need, whose view of the cluster's owners it has.
+    pub views: Vec<ViewId>,
+    /// For each need what each shard answers; one line for all of them together, if a request
+    /// touches all.
+    pub lines: Vec<Vec<AnswerTimeline>>,
+    /// What the worst of its needs answers, or the spool.
+    pub timeline: AnswerTimeline,
+}
+
+/// What a process answers at an instant.
+struct Answered {
+    /// At once, and to those who wait a moment.
+    at_once: Answer,
+    noticed: Answer,
+    /// Can any request be answered?
+    passable: Answer,
+    /// The share of requests that fail.
+    failing: f64,
 }
 
 impl Service {
     /// A service whose needs are all met.
-    pub fn new(name: &str, needs: Vec<Need>, wait: Option<WaitSpec>, load: Load) -> Service {
+    pub fn new(
+        name: &str,
+        needs: Vec<Need>,
+        processes: Vec<Process>,
+        wait: Option<WaitSpec>,
+        load: Load,
+    ) -> Service {
         Service {
             name: name.to_owned(),
             needs,
+            processes,
             wait,
             load,
             spool: false,
             redis: Answer::Ok,
             unspooled: AnswerTimeline::new(),
-            timeline: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
             failing: ShareTimeline::new(),
             said: Answer::Ok,
@@ -83,50 +108,37 @@ impl Service {
 
     /// A cluster may answer differently now. Does the service keep its objective?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
-        let (wait, now) = (self.wait, cx.now);
-        let mut passable = Answer::Ok;
-        let mut failing = Vec::with_capacity(self.needs.len());
-        for need in &mut self.needs {
-            let cluster = &clusters[need.cluster];
-            let at_once = need.answers(
-                cluster,
-                wait,
-                Cluster::answer_at_once,
-                |c, view, s, access| c.answer_of(view, s, access),
-            );
-            for (line, answer) in need.lines.iter_mut().zip(at_once) {
-                line.set(now, answer);
-            }
-            let noticed = need.answers(cluster, wait, Cluster::answer_to, |c, view, s, access| {
-                c.noticed_answer_of(view, s, access)
-            });
-            failing.push(need.failing(&noticed, cluster.shares()));
-            let spared = need.instead != Instead::Nothing;
-            if !spared && !noticed.iter().any(|answer| answer.captures()) {
-                passable = worst([passable, noticed[0]].into_iter());
-            }
-        }
-        let answers = |of: fn(&Cluster, ViewId, Access) -> Answer| {
-            let needs = self.needs.iter();
-            let needs = needs.filter(|need| need.instead == Instead::Nothing);
-            let answer = |need: &Need| of(&clusters[need.cluster], need.view, need.access);
-            worst(needs.map(|need| need.waited(&clusters[need.cluster], wait, answer(need))))
-        };
-        let at_once = answers(Cluster::answer_at_once);
-        self.redis = answers(Cluster::answer_to);
-        let or_spool = |redis| if self.spool { Answer::Spool } else { redis };
-        let answer = or_spool(self.redis);
-        self.unspooled.set(now, at_once);
-        self.timeline.set(now, or_spool(at_once));
-        self.passable.set(now, or_spool(passable));
+        let (now, spool) = (cx.now, self.spool);
+        let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
-        let share = match self.spool {
-            true => 0.0,
-            false => self.load.failing(&failing, now),
+        let (needs, wait, load) = (&self.needs, self.wait, &self.load);
+        let processes = self.processes.iter_mut();
+        let answered: Vec<Answered> = processes
+            .map(|process| {
+                let answered = process.ask(needs, wait, load, clusters, now);
+                process.timeline.set(now, or_spool(answered.at_once));
+                answered
+            })
+            .collect();
+        let failing: f64 = answered.iter().map(|process| process.failing).sum();
+        let failing = failing / answered.len() as f64;
+        let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
+        // Most of its requests meet what most processes do.
+        let works = answered.iter().find(|process| process.noticed.captures());
+        self.redis = match works {
+            Some(works) if State::of(failing, 0.0) != State::Down => works.noticed,
+            Some(_) | None => all(|process| process.noticed),
         };
-        self.failing.set(now, share);
+        let passes = answered.iter().any(|process| process.passable.captures());
+        let passable = match passes {
+            true => Answer::Ok,
+            false => all(|process| process.passable),
+        };
+        self.unspooled.set(now, all(|process| process.at_once));
+        self.passable.set(now, or_spool(passable));
+        self.failing.set(now, if spool { 0.0 } else { failing });
         if cx.ledger.is_tracing() {
-            self.tell(answer, before, cx);
+            self.tell(or_spool(self.redis), before, cx);
         }
         self.state() == State::Up
     }
@@ -176,11 +188,13 @@ impl Service {
 
     /// Does this cluster give the service what it cannot do without, for some request at least?
     pub fn is_served_by(&self, id: ClusterId) -> bool {
-        let mut here = self
-            .needs
-            .iter()
-            .filter(|need| need.cluster == id && need.instead == Instead::Nothing);
-        here.all(|need| need.lines.iter().any(|line| line.last().captures()))
+        let serves = |process: &Process| {
+            let needs = self.needs.iter().zip(&process.lines);
+            let mut here =
+                needs.filter(|(need, _)| need.cluster == id && need.instead == Instead::Nothing);
+            here.all(|(_, lines)| lines.iter().any(|line| line.last().captures()))
+        };
+        self.processes.iter().any(serves)
     }
 
     /// When no request could have been answered, up to `end`.
@@ -237,9 +251,16 @@ impl Service {
         self.failing.last() > 0.0
     }
 
-    /// What its requests were told, over the trial.
-    pub fn timeline(&self) -> &AnswerTimeline {
-        &self.timeline
+    /// Its processes.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// Whose views of which clusters it has.
+    pub fn views(&self) -> impl Iterator<Item = (ClusterId, ViewId)> {
+        self.processes
+            .iter()
+            .flat_map(|process| process.views(&self.needs))
     }
 
     /// What its requests would have been told without a spool, over the trial.
@@ -276,37 +297,114 @@ impl Service {
     }
 }
 
-impl Need {
-    /// What its shards answer, or all of them together if a request touches all.
-    fn answers(
-        &self,
-        cluster: &Cluster,
-        wait: Option<WaitSpec>,
-        of_all: fn(&Cluster, ViewId, Access) -> Answer,
-        of_one: fn(&Cluster, ViewId, ShardId, Access) -> Answer,
-    ) -> Vec<Answer> {
-        let (view, access) = (self.view, self.access);
-        let answers: Vec<Answer> = match self.keys {
-            Keys::All => vec![of_all(cluster, view, access)],
-            Keys::One => {
-                let shards = cluster.shards();
-                shards
-                    .map(|shard| of_one(cluster, view, shard, access))
-                    .collect()
-            }
-        };
-        let waited = |answer| self.waited(cluster, wait, answer);
-        answers.into_iter().map(waited).collect()
-    }
-
-    /// What becomes of an answer if the service waits for replicas after a write.
-    fn waited(&self, cluster: &Cluster, wait: Option<WaitSpec>, answer: Answer) -> Answer {
-        match (answer, self.access, wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
+impl Process {
+    /// All is well from the start; `shards` says how many lines each need has.
+    pub fn new(views: Vec<ViewId>, shards: &[usize]) -> Process {
+        let lines = shards
+            .iter()
+            .map(|shards| vec![AnswerTimeline::new(); *shards]);
+        Process {
+            views,
+            lines: lines.collect(),
+            timeline: AnswerTimeline::new(),
         }
     }
 
+    /// Whose views of which clusters it has.
+    pub fn views(&self, needs: &[Need]) -> impl Iterator<Item = (ClusterId, ViewId)> {
+        needs
+            .iter()
+            .map(|need| need.cluster)
+            .zip(self.views.iter().copied())
+    }
+
+    /// What its needs answer now.
+    fn ask(
+        &mut self,
+        needs: &[Need],
+        wait: Option<WaitSpec>,
+        load: &Load,
+        clusters: &Fleet<ClusterId, Cluster>,
+        now: SimTime,
+    ) -> Answered {
+        let mut answered = Answered {
+            at_once: Answer::Ok,
+            noticed: Answer::Ok,
+            passable: Answer::Ok,
+            failing: 0.0,
+        };
+        let mut failing = Vec::with_capacity(needs.len());
+        for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
+            let asked = Asked {
+                need,
+                view: *view,
+                cluster: &clusters[need.cluster],
+                wait,
+            };
+            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
+                line.set(now, answer);
+            }
+            let noticed = asked.answers(false);
+            failing.push(need.failing(&noticed, asked.cluster.shares()));
+            if need.instead != Instead::Nothing {
+                continue;
+            }
+            if !noticed.iter().any(|answer| answer.captures()) {
+                answered.passable = worst([answered.passable, noticed[0]].into_iter());
+            }
+            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
+            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
+        }
+        answered.failing = load.failing(&failing, now);
+        answered
+    }
+}
+
+/// A need, as a process asks for it.
+struct Asked<'a> {
+    need: &'a Need,
+    view: ViewId,
+    cluster: &'a Cluster,
+    wait: Option<WaitSpec>,
+}
+
+impl Asked<'_> {
+    /// What its shards answer, or all of them together if a request touches all; `at_once`, or to
+    /// one who takes no notice of a short fork.
+    fn answers(&self, at_once: bool) -> Vec<Answer> {
+        let Need { access, keys, .. } = *self.need;
+        match keys {
+            Keys::All => vec![self.of_all(at_once)],
+            Keys::One => {
+                let of_one = |shard| match at_once {
+                    true => self.cluster.answer_of(self.view, shard, access),
+                    false => self.cluster.noticed_answer_of(self.view, shard, access),
+                };
+                let shards = self.cluster.shards();
+                shards.map(|shard| self.waited(of_one(shard))).collect()
+            }
+        }
+    }
+
+    /// What all shards answer together.
+    fn of_all(&self, at_once: bool) -> Answer {
+        let access = self.need.access;
+        self.waited(match at_once {
+            true => self.cluster.answer_at_once(self.view, access),
+            false => self.cluster.answer_to(self.view, access),
+        })
+    }
+
+    /// What becomes of an answer if the service waits for replicas after a write.
+    fn waited(&self, answer: Answer) -> Answer {
+        match (answer, self.need.access, self.wait) {
+            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
+            (answer, _, _) => answer,
+        }
+    }
+}
+
+impl Need {
     /// Which share of requests fails here, and how.
     fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
         let share = |place: usize| match self.keys {

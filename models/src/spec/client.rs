@@ -176,7 +176,8 @@ pub struct BackoffGrowthSpec {
 pub struct ClientPoolSpec {
     /// Connections of one process, at least 1.
     pub size: u32,
-    /// Processes of the service, each with a pool of its own.
+    /// Processes of the service, each with a pool of its own. Where the service has `processes`
+    /// itself, these count.
     pub processes: u32,
     /// How long a request waits for a free one; `0s`: it fails at once.
     pub wait: SimDuration,

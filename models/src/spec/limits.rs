@@ -45,7 +45,7 @@ const MEMORY: &str = "each one is simulated by itself";
 const TABLE: &str = "more cannot be told apart in a table";
 
 /// The bounds of single keys.
-pub const LIMITS: [Limit; 35] = [
+pub const LIMITS: [Limit; 36] = [
     limit(
         "redis.shards",
         PRIMARIES_MAX,
@@ -77,6 +77,11 @@ pub const LIMITS: [Limit; 35] = [
     limit("workload", 100, MEMORY),
     limit("service", 100, MEMORY),
     limit("service.needs", 100, MEMORY),
+    limit(
+        "service.processes",
+        1_000,
+        "each has a view of every cluster",
+    ),
     limit("service.workers", 1_000_000, "each can hold a request"),
     limit(
         "service.queue_limit",

@@ -14,6 +14,11 @@ use super::client::ClientSpec;
 pub struct ServiceSpec {
     /// Its name, by which signers, callers, components and moments refer to it. Each only once.
     pub name: String,
+    /// Its processes (instances, pods), each with an equal part of the workers, the queue, the
+    /// bulkheads and the slower store, its own breakers, caches and connections, and its own view of
+    /// Redis; absent: one. A load balancer sends all presses of a visit to the same process, as with
+    /// a sticky session; other ways of balancing are not modelled.
+    pub processes: Option<u32>,
     /// Concurrent requests, over all its processes; at least 1. A request holds its worker while it
     /// waits for Redis, so this many hanging requests exhaust the service.
     pub workers: u32,
@@ -40,6 +45,13 @@ pub struct ServiceSpec {
     /// Its Redis client: a `preset` such as `{ preset = "jedis-6" }`, with keys that differ beside
     /// it, or all keys.
     pub client: ClientSpec,
+}
+
+impl ServiceSpec {
+    /// How many processes it has.
+    pub fn process_count(&self) -> usize {
+        self.processes.unwrap_or(1) as usize
+    }
 }
 
 /// A durable store beside Redis (a log, a queue of a cloud provider, a disk) that takes writes

@@ -8,7 +8,7 @@ use sim::{Agenda, SimTime};
 use super::World;
 use crate::event::{Cx, Event};
 use crate::ids::ClusterId;
-use crate::people::{StepEvent, fails};
+use crate::people::{StepEvent, fails, is_full};
 use crate::runbook::{Begun, Effect, Site};
 
 impl World<'_> {
@@ -79,7 +79,7 @@ impl World<'_> {
     }
 
     /// The clusters that do not take writes, and the one that a page was about; if there are none,
-    /// those without which a service has failed lately.
+    /// those without which a service has failed lately, or else those whose memory is high.
     fn concerned(&self, now: SimTime) -> Vec<ClusterId> {
         let about = self.people.about();
         let clusters = self.clusters.iter();
@@ -93,6 +93,11 @@ impl World<'_> {
         let mut needed: Vec<ClusterId> = failing
             .flat_map(|(_, service)| service.needs().iter().map(|need| need.cluster))
             .collect();
+        if needed.is_empty() {
+            let clusters = self.clusters.iter();
+            let full = clusters.filter(|(_, c)| is_full(c, self.people.acts_from(), now));
+            return full.map(|(id, _)| id).collect();
+        }
         needed.sort();
         needed.dedup();
         needed

@@ -18,11 +18,10 @@ use crate::people::People;
 use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
-use crate::service::{Instead, Load, Need, Service};
+use crate::service::{Instead, Load, Need, Process, Service};
 use crate::spec::service::{FallbackSpec, Keys};
-use crate::spec::{MetricSpec, ServiceSpec};
+use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
-use demand::answer::AnswerTimeline;
 use demand::{Demand, Mode};
 
 /// All parts of one trial, wired and at rest.
@@ -201,36 +200,39 @@ fn wire_service(
         let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };
-    let needs = service.needs.iter().map(|need| {
-        let cluster = cluster_of(&need.workload);
-        let keys = need.keys.unwrap_or(Keys::All);
-        let lines = match keys {
-            Keys::All => 1,
-            Keys::One => clusters[cluster].shards().len(),
-        };
-        Need {
-            cluster,
-            view: clusters[cluster].view_of(&service.name),
-            access: need.access,
-            keys,
-            instead: match (need.optional, need.fallback) {
-                (true, _) => Instead::Spared,
-                (false, Some(store)) => Instead::Store(FallbackSpec {
-                    workers: store.workers.div_ceil(cells as u32),
-                    ..store
-                }),
-                (false, None) => Instead::Nothing,
-            },
-            lines: vec![AnswerTimeline::new(); lines],
-        }
-    });
+    let processes = service.process_count();
+    let alike = cells * processes;
+    let need = |need: &NeedSpec| Need {
+        cluster: cluster_of(&need.workload),
+        access: need.access,
+        keys: need.keys.unwrap_or(Keys::All),
+        instead: match (need.optional, need.fallback) {
+            (true, _) => Instead::Spared,
+            (false, Some(store)) => Instead::Store(FallbackSpec {
+                workers: store.workers.div_ceil(alike as u32),
+                ..store
+            }),
+            (false, None) => Instead::Nothing,
+        },
+    };
+    let needs: Vec<Need> = service.needs.iter().map(need).collect();
+    let lines = |need: &Need| match need.keys {
+        Keys::All => 1,
+        Keys::One => clusters[need.cluster].shards().len(),
+    };
+    let lines: Vec<usize> = needs.iter().map(lines).collect();
+    let process = |process| {
+        let view = |need: &Need| clusters[need.cluster].view_of(&service.name, process);
+        Process::new(needs.iter().map(view).collect(), &lines)
+    };
+    let of_processes = (0..processes).map(process).collect();
     let name = match cells {
         1 => service.name.clone(),
         _ => format!("{} of cell {}", service.name, cell + 1),
     };
     let position = visitors::position(spec, &service.name);
     let here = demand.populations.iter().filter(|p| p.service == position);
-    let visits = here.map(|p| p.visits.scaled(1.0 / cells as f64)).collect();
-    let load = Load::new(service, cells, visits, spec.signers.objective.get());
-    Service::new(&name, needs.collect(), service.wait, load)
+    let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
+    let load = Load::new(service, alike, visits, spec.signers.objective.get());
+    Service::new(&name, needs, of_processes, service.wait, load)
 }

@@ -113,8 +113,8 @@ impl Model for World<'_> {
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
             Event::People(timer) => {
-                let high = self.spec.people.memory_high.get();
-                let symptoms = Symptoms::seen(&self.clusters, &self.services, high, cx.now);
+                let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
+                let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, cx.now);
                 if let Some(event) = self.people.on_timer(timer, symptoms, cx) {
                     self.act(event, agenda);
                 }

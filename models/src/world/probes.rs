@@ -129,6 +129,7 @@ impl World<'_> {
                     by: check.name(),
                     named: cluster.is_some(),
                     about: cluster,
+                    memory: check.spec.probe.probe().memory_threshold(),
                 };
                 self.people.on_page(page, cx);
             }

@@ -18,8 +18,7 @@ use crate::service::Service;
 use crate::spec::ComponentSpec;
 use crate::spool::Replay;
 use demand::Mode;
-use demand::answer::AnswerTimeline;
-use demand::{self, Answers, Population, Tally, Window};
+use demand::{self, Answers, Opening, Population, Tally, Window};
 
 /// The result of a world that has come to its end.
 ///
@@ -167,7 +166,6 @@ fn counted(
 ) -> Result<(Vec<Counted>, Replays), BudgetError> {
     let cells = world.cells;
     let demand = &world.demand;
-    let lines = lines(world);
     let of_signers = demand.populations.iter().filter(|p| p.signers);
     let of_signers: Vec<_> = of_signers.collect();
     let new = |population: &&Population| Counted {
@@ -181,14 +179,17 @@ fn counted(
     let mut replays = Vec::new();
     for cell in 0..cells {
         let (start, end) = (SimTime::ZERO, world.end);
-        let answers = answers(world, &lost_acks, &lines, cell);
+        let answers = answers(world, &lost_acks, cell);
         let demand = visitors::in_cell(world, &world.demand, cell);
         let outcome = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
-        for (((id, service), spec), openings) in spools.zip(&outcome.spools) {
+        for (place, ((id, service), spec)) in spools.enumerate() {
             if let Some(spool) = spec.spool {
+                let first = visitors::first_process(world.spec, place);
+                let of_processes = &outcome.spools[first..first + spec.process_count()];
                 let drain = spool.drain.get() / cells as f64;
-                let replay = Replay::new(openings, service.unspooled(), drain, end);
+                let openings = together(of_processes);
+                let replay = Replay::new(&openings, service.unspooled(), drain, end);
                 replays.push((id, replay));
             }
         }
@@ -204,6 +205,17 @@ fn counted(
         }
     }
     Ok((products, replays))
+}
+
+/// What the spools of a service's processes took, which open and close together.
+fn together(spools: &[Vec<Opening>]) -> Vec<Opening> {
+    let mut sum = spools[0].clone();
+    for spool in &spools[1..] {
+        for (sum, opening) in sum.iter_mut().zip(spool) {
+            sum.writes += opening.writes;
+        }
+    }
+    sum
 }
 
 /// When spools were empty, in the story.
@@ -237,40 +249,24 @@ fn services<'a>(world: &'a World, cell: usize) -> Vec<(ServiceId, &'a Service)> 
         .collect()
 }
 
-/// What the shards of each need answered, for every service.
-type Lines = Vec<Vec<Vec<AnswerTimeline>>>;
-
-fn lines(world: &World) -> Lines {
-    let of = |service: &Service| {
-        service
-            .needs()
-            .iter()
-            .map(|need| need.lines.clone())
-            .collect()
-    };
-    world
-        .services
-        .iter()
-        .map(|(_, service)| of(service))
-        .collect()
-}
-
-/// What the infrastructure did to the services of one cell.
+/// What the infrastructure did to the processes of the services of one cell, one service after the
+/// other.
 fn answers<'a>(
     world: &'a World,
-    lost_acks: &'a [Vec<(SimTime, SimTime)>],
-    lines: &'a Lines,
+    lost_acks: &'a [Vec<Vec<(SimTime, SimTime)>>],
     cell: usize,
 ) -> Vec<Answers<'a>> {
     let services = services(world, cell).into_iter();
-    services
-        .map(|(id, service)| Answers {
-            timeline: service.timeline(),
-            lost_acks: &lost_acks[id.index()],
-            needs: &lines[id.index()],
+    let of_service = |(id, service): (ServiceId, &'a Service)| {
+        let processes = service.processes().iter().zip(&lost_acks[id.index()]);
+        processes.map(|(process, lost_acks)| Answers {
+            timeline: &process.timeline,
+            lost_acks,
+            needs: &process.lines,
             controls: service.controls(),
         })
-        .collect()
+    };
+    services.flat_map(of_service).collect()
 }
 
 /// The first instant at which the signers of some cell were not captured, and the end of the last
@@ -319,15 +315,15 @@ fn looked_at(
     around: (SimTime, SimTime),
     budget: &Budget,
 ) -> Result<Windows, BudgetError> {
-    let (lost_acks, lines) = (visitors::lost_acks(world), lines(world));
+    let lost_acks = visitors::lost_acks(world);
     let mut windows = Vec::new();
     for cell in 0..world.cells {
-        let answers = answers(world, &lost_acks, &lines, cell);
+        let answers = answers(world, &lost_acks, cell);
         let demand = visitors::in_cell(world, &world.demand, cell);
-        for (position, population) in demand.populations.iter().enumerate() {
+        for (whole, population) in world.demand.populations.iter().enumerate() {
             let (service, _) = services(world, cell)[population.service];
             let end = world.end;
-            let window = demand::look(&demand, position, &answers, streams, end, around, budget)?;
+            let window = demand::look(&demand, whole, &answers, streams, end, around, budget)?;
             windows.extend(window.map(|window| (service, window)));
         }
     }

@@ -12,6 +12,7 @@ mod inside;
 
 use super::{World, WorldSpec};
 use crate::layout;
+use crate::service::Process;
 use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
 use crate::traffic;
@@ -31,48 +32,73 @@ pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
         populations: std::iter::once(signers(spec, streams))
             .chain(products)
             .chain(callers)
+            .enumerate()
+            .map(|(whole, population)| Population {
+                whole,
+                ..population
+            })
             .collect(),
     }
 }
 
-/// The part of all that comes which one of several cells meets, and what its services are there.
+/// The part of all that comes which one of several cells meets, and what its services are there:
+/// each process is a service of its own, with its part of each population.
 pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let spec = world.spec;
     let cells = world.cells;
-    let part = 1.0 / cells as f64;
-    let share = |number: u32| number.div_ceil(cells as u32);
     let built = world.services.iter().skip(cell * spec.services.len());
-    let service = |((service, spec), (_, built)): ((&Service, &ServiceSpec), (_, _))| Service {
-        workers: share(service.workers),
-        queue_limit: share(service.queue_limit),
-        inside: inside::of(spec, built, world, cells as u32),
-        ..service.clone()
-    };
-    let population = |population: &Population| Population {
-        entity: layout::of_cell(population.entity, cell),
-        visits: population.visits.scaled(part),
-        ..population.clone()
-    };
     let services = demand.services.iter().zip(&spec.services).zip(built);
+    let services = services.flat_map(|((service, of), (_, built))| {
+        let alike = (cells * of.process_count()) as u32;
+        let inside = inside::of(of, built, world, alike);
+        let process = Service {
+            workers: service.workers.div_ceil(alike),
+            queue_limit: service.queue_limit.div_ceil(alike),
+            inside,
+            ..service.clone()
+        };
+        vec![process; of.process_count()]
+    });
+    let parts = |population: &Population| {
+        let processes = spec.services[population.service].process_count();
+        let first = first_process(spec, population.service);
+        let part = 1.0 / (cells * processes) as f64;
+        let of_process = move |process| Population {
+            entity: layout::of_process(layout::of_cell(population.entity, cell), process),
+            service: first + process,
+            visits: population.visits.scaled(part),
+            ..population.clone()
+        };
+        (0..processes).map(of_process).collect::<Vec<_>>()
+    };
     Demand {
-        services: services.map(service).collect(),
-        populations: demand.populations.iter().map(population).collect(),
+        services: services.collect(),
+        populations: demand.populations.iter().flat_map(parts).collect(),
     }
 }
 
-/// Windows in which acknowledged writes of each service were lost later.
-pub fn lost_acks(world: &World) -> Vec<Vec<(SimTime, SimTime)>> {
+/// The position of a service's first process among the processes of all.
+pub fn first_process(spec: &WorldSpec, service: usize) -> usize {
+    let before = spec.services[..service].iter();
+    before.map(ServiceSpec::process_count).sum()
+}
+
+/// Windows in which acknowledged writes of each process of each service were lost later.
+pub fn lost_acks(world: &World) -> Vec<Vec<Vec<(SimTime, SimTime)>>> {
     let of = |(_, service): (_, &crate::service::Service)| {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
-        let mut windows = Intervals::new();
-        for lost in &world.ledger.lost_acks {
-            let mut needs = service.needs().iter();
-            if needs.any(|need| (need.cluster, need.view) == (lost.cluster, lost.view)) {
-                windows.add(lost.from + after, lost.to + after);
+        let of_process = |process: &Process| {
+            let mut windows = Intervals::new();
+            for lost in &world.ledger.lost_acks {
+                let mut views = process.views(service.needs());
+                if views.any(|view| view == (lost.cluster, lost.view)) {
+                    windows.add(lost.from + after, lost.to + after);
+                }
             }
-        }
-        windows.iter().collect()
+            windows.iter().collect()
+        };
+        service.processes().iter().map(of_process).collect()
     };
     world.services.iter().map(of).collect()
 }
@@ -100,6 +126,7 @@ fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
         name: SIGNERS.to_owned(),
         entity: 0,
         service: position(spec, &signers.service),
+        whole: 0,
         visits: visits(spec, &signers.traffic(), 0, streams),
         objective: signers.objective.get(),
         signers: true,
@@ -120,6 +147,7 @@ fn product(spec: &WorldSpec, i: usize, product: &ProductSpec, streams: &Streams)
         name: product.name.clone(),
         entity,
         service: position(spec, &product.service),
+        whole: 0,
         visits: visits(spec, &product.traffic(), entity, streams),
         objective: product.objective.unwrap_or(spec.signers.objective).get(),
         signers: true,
@@ -146,6 +174,7 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec, streams: &Streams) -
         name: format!("callers of {}", caller.service),
         entity,
         service,
+        whole: 0,
         visits: visits(spec, &caller.traffic(), entity, streams),
         objective: spec.signers.objective.get(),
         signers: false,

@@ -10,7 +10,9 @@
 //! `node-down`, `no-primary`) is scraped when it has changed; errors while there are some in the
 //! window; the forecast (`forecast`) when it could reach the limit. The eager mode scrapes always.
 //!
-//! Left out: repeated pages of a rule that goes on firing, samples that go stale after minutes, the
+//! A rule that goes on firing pages again after a time, as Alertmanager does.
+//!
+//! Left out: samples that go stale after minutes, the
 //! delay between a scrape and the evaluation of rules, and Alertmanager's grouping.
 
 mod forecast;
@@ -48,13 +50,16 @@ pub struct MetricSources<'a> {
 }
 
 /// A call for somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AlertCall<'a> {
     /// The rule fires.
     Page(Page<'a>),
     /// It pages without a cause.
     FalseAlarm(&'a str),
 }
+
+/// After how long a rule that goes on firing pages again: Alertmanager's `repeat_interval`.
+const REPEAT: SimDuration = SimDuration::from_hours(4);
 
 /// A rule on one cluster or service.
 #[derive(Clone, Debug)]
@@ -74,7 +79,8 @@ pub struct Alert {
     forecast: Forecast,
     /// The first of the scrapes at which it counted, up to now.
     since: Option<SimTime>,
-    fired: bool,
+    /// When it paged last, while it fires.
+    fired: Option<SimTime>,
     /// The next scrape that may matter.
     due: Option<(SimTime, EventKey)>,
     mode: Mode,
@@ -114,7 +120,7 @@ impl Alert {
             false_alarms: Vec::new(),
             forecast: Forecast::default(),
             since: None,
-            fired: false,
+            fired: None,
             due: None,
             mode,
         }
@@ -183,20 +189,27 @@ impl Alert {
         let counts = !self.blind(cx.now) && self.counts(sources, cx.now);
         if !counts && self.since.is_some() {
             self.since = None;
-            self.fired = false;
+            self.fired = None;
             self.tell("quiet", Tone::Good, cx);
         } else if counts && self.since.is_none() {
             self.since = Some(cx.now);
             self.tell("pending", Tone::Doubtful, cx);
         }
-        let fires = self.since.map(|since| since + self.spec.hold);
-        let fires = fires.filter(|_| !self.fired);
+        let fires = self.since.map(|since| match self.fired {
+            None => since + self.spec.hold,
+            Some(last) => last.saturating_add(self.spec.repeat.unwrap_or(REPEAT)),
+        });
         let next = cx.now + SimDuration::from_nanos(1);
         if let Some(at) = self.next_crossing(sources, next, cx) {
             self.scrape_at(at, cx);
         }
         match fires {
-            Some(at) if at <= cx.now => self.fire(cx),
+            Some(at) if at <= cx.now => {
+                let repeats = cx.now.saturating_add(self.spec.repeat.unwrap_or(REPEAT));
+                let at = self.scrape_from(repeats);
+                self.scrape_at(at, cx);
+                self.fire(sources, cx)
+            }
             Some(at) => {
                 let at = self.scrape_from(at);
                 self.scrape_at(at, cx);
@@ -206,18 +219,22 @@ impl Alert {
         }
     }
 
-    fn fire(&mut self, cx: &mut Cx) -> Option<AlertCall<'_>> {
-        self.fired = true;
-        let (state, tone) = if self.reaches {
-            ("fires", Tone::Bad)
-        } else {
-            ("fires, its page is missed", Tone::Doubtful)
+    fn fire(&mut self, sources: &MetricSources, cx: &mut Cx) -> Option<AlertCall<'_>> {
+        let again = self.fired.replace(cx.now).is_some();
+        let (state, tone) = match (self.reaches, again) {
+            (true, false) => ("fires", Tone::Bad),
+            (true, true) => ("still fires", Tone::Bad),
+            (false, false) => ("fires, its page is missed", Tone::Doubtful),
+            (false, true) => ("still fires, its page is missed", Tone::Doubtful),
         };
         cx.ledger
             .trace(cx.now, || format!("{}: {state}", self.label));
-        cx.ledger
-            .moment(cx.now, MomentKind::AlertFires, &self.spec.name);
+        if !again {
+            cx.ledger
+                .moment(cx.now, MomentKind::AlertFires, &self.spec.name);
+        }
         self.tell(state, tone, cx);
+        let memory = self.memory_paged_for(sources, cx.now);
         let about = match self.subject {
             Subject::Cluster(id) => Some(id),
             Subject::Service(_) => None,
@@ -227,8 +244,25 @@ impl Alert {
                 by: &self.spec.name,
                 named: self.spec.names_cause,
                 about: about.filter(|_| self.spec.names_cause),
+                memory,
             })
         })
+    }
+
+    /// The share of memory that is too much by this rule: its threshold, or, if it looks ahead, what
+    /// is used now.
+    fn memory_paged_for(&self, sources: &MetricSources, now: SimTime) -> Option<f64> {
+        match &self.spec.metric {
+            MetricSpec::Memory { threshold } => Some(threshold.get()),
+            MetricSpec::MemoryForecast { .. } => {
+                let cluster = self.cluster(sources);
+                Some(cluster.usage(cluster.fullest_shard(now), now))
+            }
+            MetricSpec::Errors { .. }
+            | MetricSpec::BurnRate { .. }
+            | MetricSpec::NodeDown {}
+            | MetricSpec::NoPrimary {} => None,
+        }
     }
 
     /// Does the metric count at this scrape?

@@ -8,11 +8,11 @@ use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
-/// The inside of a service in one of `cells`; none if no request could notice another.
+/// The inside of one of so many cells and processes `alike`; none if no request could notice another.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
-pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Option<ServiceModel> {
+pub fn of(spec: &ServiceSpec, built: &Service, world: &World, alike: u32) -> Option<ServiceModel> {
     let client = &spec.client;
     let layout = world.spec.layout.layout();
     let special = |need: &NeedSpec| {
@@ -55,7 +55,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, cells: u32) -> Opt
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, world, cells))
+            .map(|(need, built)| of_need(spec, need, built, world, alike))
             .collect(),
     })
 }
@@ -73,12 +73,13 @@ fn of_need(
     need: &NeedSpec,
     built: &service::Need,
     world: &World,
-    cells: u32,
+    alike: u32,
 ) -> Need {
-    let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(cells), wait);
+    let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(alike), wait);
     let pool = service.client.pool;
-    let processes = pool.map_or(1, |pool| pool.processes);
-    let pool = pool.map(|pool| (pool.size * pool.processes, pool.wait));
+    let processes = service.processes.or(pool.map(|pool| pool.processes));
+    let processes = processes.unwrap_or(1);
+    let pool = pool.map(|pool| (pool.size * processes, pool.wait));
     let of_layout = world.spec.layout.layout().bulkhead();
     let of_layout = of_layout.map(|(calls, wait)| (calls.saturating_mul(processes), wait));
     let own = need
@@ -95,9 +96,9 @@ fn of_need(
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
         fallback: need.fallback.map(|store| Fallback {
-            workers: store.workers.div_ceil(cells),
+            workers: store.workers.div_ceil(alike),
             takes: store.takes,
-            queue_limit: store.queue_limit.div_ceil(cells),
+            queue_limit: store.queue_limit.div_ceil(alike),
         }),
         optional: need.optional,
     }

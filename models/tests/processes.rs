@@ -1,0 +1,215 @@
+//! A service is made of processes, each with its own view of Redis.
+//!
+//! A provider replaces a killed primary after 12 s; clients look every 10 minutes, each process at
+//! its own time.
+
+use crate::support::{story_world, trial};
+use models::moment::MomentKind;
+use models::{Mode, TrialResult, WorldSpec};
+
+const FAULT_S: f64 = 300.0;
+const TAKES_S: f64 = 12.0;
+const EVERY_S: f64 = 600.0;
+
+/// Nobody looks.
+const QUIET: &str = "health_check = []";
+
+fn world(processes: u32, rest: &str) -> WorldSpec {
+    story_world(&format!(
+        r#"
+        horizon = "1h"
+
+        fault = [{{ kind = "crash", workload = "log",
+          at = {{ kind = "constant", value = "5min" }} }}]
+        failover = {{ kind = "managed", takes = {{ kind = "constant", value = "12s" }},
+          dns_ttl = "0s" }}
+        {rest}
+        [redis]
+        shards = 1
+        hosts = 3
+        fullest_shard = "100%"
+        node_memory = "4GiB"
+        restart_delay = "2h"
+        [signers]
+        visits = "20/s"
+        [people]
+        runbook = []
+        notice = {{ kind = "constant", value = "2h" }}
+        notice_unalerted = {{ kind = "constant", value = "2h" }}
+        [[service]]
+        name = "api"
+        processes = {processes}
+        workers = 200
+        queue_limit = 200
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{{ workload = "log", access = "write" }}]
+        [service.client]
+        retries = 0
+        backoff = "100ms"
+        retries_on = []
+        topology_refresh = "10ms"
+        follows = {{ on_error = false, every = "10min" }}
+        "#
+    ))
+}
+
+/// Seconds from the promotion until each process is with the new primary.
+fn switches(result: &TrialResult) -> Vec<f64> {
+    let told = result
+        .trace
+        .iter()
+        .filter(|(_, line)| line.contains("switch to"));
+    let after = |at: sim::SimTime| at.as_secs_f64() - FAULT_S - TAKES_S;
+    told.map(|(at, _)| after(*at)).collect()
+}
+
+#[test]
+fn processes_that_look_at_random_times_follow_one_by_one() {
+    let trials = 60;
+    let (mut stuck, mut lasts) = ([0.0; 4], 0.0);
+    for number in 1..=trials {
+        let result = trial(&world(20, QUIET), number, Mode::Lazy);
+        let switches = switches(&result);
+        assert_eq!(switches.len(), 20, "each by itself: {:?}", result.trace);
+        for (i, stuck) in stuck.iter_mut().enumerate() {
+            let at = EVERY_S * (i + 1) as f64 / 5.0;
+            *stuck += switches.iter().filter(|after| **after > at).count() as f64 / 20.0;
+        }
+        lasts += switches
+            .iter()
+            .fold(0.0, |last: f64, after| last.max(*after));
+    }
+    // The share that is still stuck after t is 1 - t / T, and the last of n follows after n / (n + 1)
+    // of T on average.
+    for (i, stuck) in stuck.iter().enumerate() {
+        let (share, expected) = (stuck / trials as f64, 1.0 - (i + 1) as f64 / 5.0);
+        let deviation = (expected * (1.0 - expected) / (20.0 * trials as f64)).sqrt();
+        assert!(
+            (share - expected).abs() < 4.0 * deviation,
+            "{share} of {expected}"
+        );
+    }
+    let last = lasts / trials as f64 / EVERY_S;
+    let deviation = (20.0 / (21.0 * 21.0 * 22.0) / trials as f64).sqrt();
+    assert!((last - 20.0 / 21.0).abs() < 4.0 * deviation, "{last}");
+}
+
+#[test]
+fn errors_fall_in_many_steps_and_losses_with_them() {
+    let result = trial(&world(20, QUIET), 1, Mode::Lazy);
+    // Minute by minute, as users see it.
+    let minutes = &result.timeline.minutes;
+    let share = |minute: u64| {
+        let found = minutes.iter().find(|(at, _, _)| *at == minute);
+        let (_, ok, failed) = found.expect("the minute is shown");
+        *failed as f64 / (ok + failed) as f64
+    };
+    let shares: Vec<f64> = (6..15).map(share).collect();
+    assert!(shares[0] > 0.8, "nearly all at first: {shares:?}");
+    let between = shares.iter().filter(|share| (0.05..0.9).contains(*share));
+    assert!(between.count() >= 5, "many steps: {shares:?}");
+    assert!(
+        shares.windows(2).all(|pair| pair[1] < pair[0] + 0.08),
+        "{shares:?}"
+    );
+    let kinds = [
+        MomentKind::ServiceDown,
+        MomentKind::ServiceDegraded,
+        MomentKind::ServiceUp,
+    ];
+    let told: Vec<MomentKind> = (result.moments.iter().map(|moment| moment.kind))
+        .filter(|kind| kinds.contains(kind))
+        .collect();
+    assert_eq!(told, kinds, "down, then degraded, then up");
+}
+
+#[test]
+fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
+    let observers = r#"
+        [[alert]]
+        name = "errors"
+        scrape = "15s"
+        hold = "1min"
+        missed = "0%"
+        names_cause = false
+        metric = { kind = "errors", service = "api", threshold = "15%", window = "1min" }
+        [[health_check]]
+        interval = "10s"
+        timeout = "1s"
+        actions = ["page"]
+        probe = { kind = "ping" }
+        judge = { kind = "consecutive", fall = 3, rise = 2 }
+        guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
+        "#;
+    let spec = world(5, observers);
+    // A trial in which one process is late, by minutes.
+    let mut found = None;
+    for number in 1..=40 {
+        let result = trial(&spec, number, Mode::Lazy);
+        let mut after = switches(&result);
+        after.sort_by(f64::total_cmp);
+        if after[4] - after[3] > 150.0 {
+            found = Some((result, after));
+            break;
+        }
+    }
+    let (result, after) = found.expect("one in forty");
+    let window = |from: f64, to: f64| {
+        let zero = FAULT_S + TAKES_S;
+        move |at: sim::SimTime| (zero + from..zero + to).contains(&at.as_secs_f64())
+    };
+    // One of five is stuck: a fifth of the visits fails, and each of those presses twice. That is
+    // above 15 %, so the alert has fired. Redis answers PING throughout.
+    let minutes = &result.timeline.minutes;
+    let alone = minutes.iter().filter(|(minute, _, _)| {
+        let from = *minute as f64 * 60.0 - FAULT_S - TAKES_S;
+        from > after[3] + 10.0 && from + 60.0 < after[4]
+    });
+    let shares: Vec<f64> = alone
+        .map(|(_, ok, failed)| *failed as f64 / (ok + failed) as f64)
+        .collect();
+    assert!(!shares.is_empty());
+    for share in &shares {
+        assert!((share - 0.4 / 1.2).abs() < 0.08, "{shares:?}");
+    }
+    let fires = result
+        .moments
+        .iter()
+        .find(|m| m.kind == MomentKind::AlertFires);
+    assert!(fires.is_some_and(|fires| window(-12.0, after[4])(fires.at)));
+    let row = result
+        .timeline
+        .rows
+        .iter()
+        .find(|row| row.label.contains("ping"));
+    let spans = &row.expect("a row of the check").spans;
+    let stuck = window(after[3], after[4]);
+    let down = |span: &&models::outcome::Span| span.tone == models::outcome::Tone::Bad;
+    assert!(
+        !spans.iter().filter(down).any(|span| stuck(span.from)),
+        "{spans:?}"
+    );
+}
+
+#[test]
+fn many_processes_that_follow_alike_are_as_one() {
+    let alike = |processes: u32| {
+        let mut spec = world(processes, QUIET);
+        spec.services[0].client.follows = None;
+        trial(&spec, 3, Mode::Lazy).outcome
+    };
+    let (one, many) = (alike(1), alike(10));
+    assert_eq!(one.downtime_true_s, many.downtime_true_s);
+    let (a, b) = (one.failed_attempts as f64, many.failed_attempts as f64);
+    assert!((a - b).abs() < 6.0 * (a + b).sqrt(), "{a} and {b}");
+}
+
+#[test]
+fn opening_everything_changes_nothing_about_processes() {
+    for number in 1..=4 {
+        let spec = world(7, QUIET);
+        let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(&spec, number, mode));
+        assert_eq!(lazy.outcome, eager.outcome);
+    }
+}
