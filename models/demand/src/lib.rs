@@ -11,8 +11,8 @@
 //!
 //! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
 //! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`); so are presses that
-//! a full service refuses (`refused.rs`). What is left are the transitions; they are played request by request (`service_sim.rs`, `signer.rs`, `pool.rs`,
-//! `attempt.rs`).
+//! a full service refuses (`refused.rs`). What is left are the transitions; they are played request
+//! by request (`service_sim.rs`, `signer.rs`, `pool.rs`, `attempt.rs`).
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
