@@ -80,8 +80,8 @@ fn processes_that_look_at_random_times_follow_one_by_one() {
             .iter()
             .fold(0.0, |last: f64, after| last.max(*after));
     }
-    // The share that is still stuck after t is 1 - t / T, and the last of n follows after n / (n + 1)
-    // of T on average.
+    // The share that is still stuck after t is 1 - t / T, and the last of n follows after
+    // n / (n + 1) of T on average.
     for (i, stuck) in stuck.iter().enumerate() {
         let (share, expected) = (stuck / trials as f64, 1.0 - (i + 1) as f64 / 5.0);
         let deviation = (expected * (1.0 - expected) / (20.0 * trials as f64)).sqrt();

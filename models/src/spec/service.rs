@@ -15,9 +15,9 @@ pub struct ServiceSpec {
     /// Its name, by which signers, callers, components and moments refer to it. Each only once.
     pub name: String,
     /// Its processes (instances, pods), each with an equal part of the workers, the queue, the
-    /// bulkheads and the slower store, its own breakers, caches and connections, and its own view of
-    /// Redis; absent: one. A load balancer sends all presses of a visit to the same process, as with
-    /// a sticky session; other ways of balancing are not modelled.
+    /// bulkheads and the slower store, its own breakers, caches and connections, and its own view
+    /// of Redis; absent: one. A load balancer sends all presses of a visit to the same process, as
+    /// with a sticky session; other ways of balancing are not modelled.
     pub processes: Option<u32>,
     /// Concurrent requests, over all its processes; at least 1. A request holds its worker while it
     /// waits for Redis, so this many hanging requests exhaust the service.

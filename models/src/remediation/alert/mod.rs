@@ -249,8 +249,8 @@ impl Alert {
         })
     }
 
-    /// The share of memory that is too much by this rule: its threshold, or, if it looks ahead, what
-    /// is used now.
+    /// The share of memory that is too much by this rule: its threshold, or, if it looks ahead,
+    /// what is used now.
     fn memory_paged_for(&self, sources: &MetricSources, now: SimTime) -> Option<f64> {
         match &self.spec.metric {
             MetricSpec::Memory { threshold } => Some(threshold.get()),

@@ -8,7 +8,8 @@ use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
-/// The inside of one of so many cells and processes `alike`; none if no request could notice another.
+/// The inside of one of so many cells and processes `alike`; none if no request could notice
+/// another.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
