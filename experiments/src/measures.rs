@@ -122,13 +122,13 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "detect_s",
         unit: "s",
-        what: "time to detect (MTTD): start of the downtime to the first page or automatic action",
+        what: "time to detect (MTTD): start of the longest incident to the first page or automatic action",
         value: |o| Number(o.detect_s),
     },
     Measure {
         name: "recover_s",
         unit: "s",
-        what: "time to recover (MTTR): first moment of downtime to the last",
+        what: "time to recover (MTTR): first moment of the longest incident to its last",
         value: |o| Number(o.recover_s),
     },
     Measure {

@@ -2,11 +2,15 @@
 //! story of the trial as spans (for the timeline) and lines (for the trace).
 
 use serde::{Deserialize, Serialize};
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use crate::moment::Moment;
 use demand::Window;
 use demand::answer::Cause;
+
+/// Failures of a service that are no further apart belong to one incident, and a promotion that
+/// proves useless later was not to blame (an assumption).
+pub const SAME_INCIDENT: SimDuration = SimDuration::from_hours(1);
 
 /// What a trial yields.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,10 +69,11 @@ pub struct TrialOutcome {
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,
-    /// From the first moment of downtime to the first page or automatic action; `None` if neither.
+    /// From the first moment of the longest incident to the first page or automatic action for it,
+    /// 0 if that came before; `None` if neither.
     pub detect_s: Option<f64>,
-    /// From the first moment of downtime to the last; `None` without downtime or if never
-    /// recovered.
+    /// From the first moment of the longest incident to its last; `None` without one or if it never
+    /// ended.
     pub recover_s: Option<f64>,
     /// From the closing of a spool with something in it until all of it was replayed, or the trial
     /// ended: the longest over all services; `None` if no spool took anything.

@@ -127,3 +127,36 @@ fn a_need_that_can_be_spared_fails_nothing() {
     // Its requests wait 200 ms each, and there are workers for that.
     assert_eq!(spared.outcome.lost, 0);
 }
+
+#[test]
+fn incidents_that_lie_apart_are_told_apart() {
+    // A blip of 20 s at one hour, a hang of 40 min a day later, and somebody pages for the second.
+    let blips = r#"
+        horizon = "3d"
+        health_check = []
+        fault = [
+          { kind = "hang", workload = "log", lasts = "20s",
+            at = { kind = "constant", value = "1h" } },
+          { kind = "hang", workload = "log", lasts = "40min",
+            at = { kind = "constant", value = "30h" } },
+          { kind = "hang", workload = "log", lasts = "10min",
+            at = { kind = "constant", value = "31h" } },
+        ]
+        [redis]
+        replicas = 0
+        hosts = 3
+        node_memory = "8GiB"
+        [failover]
+        node_timeout = "15s"
+        [people]
+        runbook = []
+        notice = { kind = "constant", value = "5min" }
+        notice_unalerted = { kind = "constant", value = "5min" }
+        "#;
+    let outcome = trial(&story_world(blips), 3, Mode::Lazy).outcome;
+    let detect = outcome.detect_s.expect("they notice");
+    assert!((295.0..310.0).contains(&detect), "{detect} s");
+    // 40 min, and 10 min that begin 20 min later: one incident of 70 min.
+    let recover = outcome.recover_s.expect("it ends");
+    assert!((4190.0..4230.0).contains(&recover), "{recover} s");
+}

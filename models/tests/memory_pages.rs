@@ -13,7 +13,7 @@ fn told(alert: &str, runbook: &str) -> TrialResult {
         horizon = "6h"
         health_check = []
         fault = [{{ kind = "growth-burst", starts = {{ kind = "constant", value = "10min" }},
-          reference = "3GiB", fills_in = {{ kind = "constant", value = "8h" }}, ends_at = "0.55x",
+          reference = "3GiB", fills_in = {{ kind = "constant", value = "11h" }}, ends_at = "0.55x",
           value_size = "10KiB", workloads = [{{ workload = "log", weight = "1x" }}] }}]
         failover = {{ kind = "none" }}
         [redis]
@@ -64,7 +64,12 @@ fn who_is_paged_below_their_own_limit_acts_all_the_same() {
     let metric = AT_TWO_THIRDS.replace("65%", "99%");
     let unpaged = told(&metric, RESIZE);
     assert_eq!(count(&unpaged, MomentKind::AlertFires), 0);
-    assert_eq!(count(&unpaged, MomentKind::ActionDone), 0);
+    assert_eq!(
+        count(&unpaged, MomentKind::ActionDone),
+        0,
+        "{:?}",
+        unpaged.trace
+    );
 }
 
 #[test]
@@ -75,7 +80,7 @@ fn who_can_do_nothing_about_memory_goes_and_is_paged_again() {
     assert_eq!(count(&hourly, fires), 1, "it fires once, throughout");
     let first = hourly.moments.iter().find(|m| m.kind == fires);
     let left = 6.0 - first.expect("it does").at.as_secs_f64() / 3600.0;
-    assert!(left > 3.0);
+    assert!(left > 2.0);
     assert_eq!(count(&hourly, paged), 1 + left as usize);
     assert_eq!(count(&hourly, MomentKind::StoodDown), 1 + left as usize);
     // Alertmanager's own: 4 h.

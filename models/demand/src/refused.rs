@@ -32,7 +32,7 @@ use crate::service_sim::{Fresh, ServiceSim};
 use crate::visit::{Visit, VisitId};
 
 /// Worth it while at most one press in so many is let in.
-const LET_IN_OF: f64 = 8.0;
+const LET_IN_OF: f64 = 5.0;
 
 /// First visits that are expected in the rest of the stretch, at least.
 const WORTHWHILE: f64 = 200.0;

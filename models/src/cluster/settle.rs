@@ -8,7 +8,7 @@ use super::node::{Change, Promotion, is_gone};
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Id, NodeId};
 use crate::moment::MomentKind;
-use crate::outcome::{RowGroup, Tone};
+use crate::outcome::{RowGroup, SAME_INCIDENT, Tone};
 use crate::redis::capability::Condition;
 use crate::redis::growth::DatasetSize;
 use crate::redis::memory::Trouble;
@@ -180,7 +180,7 @@ impl Cluster {
         let Some(Promotion { useless: false, at }) = self.topology[node].promoted else {
             return;
         };
-        if sick {
+        if sick && cx.now - at <= SAME_INCIDENT {
             self.topology[node].promoted = Some(Promotion { at, useless: true });
             cx.ledger.useless_failovers += 1;
             let name = self.node_name(node);

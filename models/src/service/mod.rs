@@ -288,12 +288,9 @@ impl Service {
         self.wait.map_or(SimDuration::ZERO, |_| latency * 2)
     }
 
-    /// The first instant at which it did not keep its objective, and the end of the last such span
-    /// before `end`; the second is `None` while it lasts.
-    pub fn outage(&self, end: SimTime) -> Option<(SimTime, Option<SimTime>)> {
-        let spans = self.failing.above(self.load.objective, end);
-        let (first, last) = (spans.first()?, spans.last()?);
-        Some((first.0, (last.1 < end).then_some(last.1)))
+    /// When it did not keep its objective, up to `end`.
+    pub fn outages(&self, end: SimTime) -> Vec<(SimTime, SimTime)> {
+        self.failing.above(self.load.objective, end)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::ids::{Id, ServiceId};
 use crate::layout;
 use crate::moment::{MomentKind, fails_to_the_end, observed};
 use crate::outcome::{
-    BlastMinutes, ComponentDowntime, ProductOutcome, Reached, TrialOutcome, TrialResult,
+    BlastMinutes, ComponentDowntime, ProductOutcome, Reached, SAME_INCIDENT, TrialOutcome,
+    TrialResult,
 };
 use crate::service::Service;
 use crate::spec::ComponentSpec;
@@ -78,8 +79,12 @@ fn row(
     all.for_each(|product| tally.add(product));
     let signers = &products[0];
     let outage = outage(world);
-    let detect = outage.and_then(|(from, _)| {
-        let found = world.ledger.detections.iter().min()?;
+    let detect = outage.and_then(|(from, to)| {
+        let near = |at: &&SimTime| {
+            let before = at.saturating_add(FORESEEN);
+            before >= from && to.is_none_or(|to| **at <= to.saturating_add(SAME_INCIDENT))
+        };
+        let found = world.ledger.detections.iter().filter(near).min()?;
         Some(found.saturating_since(from).as_secs_f64())
     });
     let recover = outage.and_then(|(from, to)| Some((to? - from).as_secs_f64()));
@@ -269,19 +274,27 @@ fn answers<'a>(
     services.flat_map(of_service).collect()
 }
 
-/// The first instant at which the signers of some cell were not captured, and the end of the last
-/// such span; the second is `None` while it lasts anywhere.
+/// The longest incident in which too many requests of the signers of some cell failed: from its
+/// first moment to its last, the second `None` while it lasts.
 fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
     let place = visitors::position(world.spec, &world.spec.signers.service);
     let of_cells = world.services.iter().map(|(_, service)| service);
     let of_cells = of_cells.skip(place).step_by(world.spec.services.len());
-    let outages = of_cells.filter_map(|service| service.outage(world.end));
-    outages.reduce(|(from, to), (other_from, other_to)| {
-        (
-            from.min(other_from),
-            to.and_then(|to| Some(to.max(other_to?))),
-        )
-    })
+    let mut outages = Intervals::new();
+    for (from, to) in of_cells.flat_map(|service| service.outages(world.end)) {
+        outages.add(from, to);
+    }
+    let mut incidents: Vec<(SimTime, SimTime)> = Vec::new();
+    for (from, to) in outages.iter() {
+        match incidents.last_mut() {
+            Some(last) if from - last.1 <= SAME_INCIDENT => last.1 = to,
+            Some(_) | None => incidents.push((from, to)),
+        }
+    }
+    // Of equals the first.
+    let incidents = incidents.into_iter().rev();
+    let (from, to) = incidents.max_by_key(|(from, to)| *to - *from)?;
+    Some((from, (to < world.end).then_some(to)))
 }
 
 /// What services show, and whose window it is.
@@ -351,6 +364,9 @@ fn minutes(spec: &WorldSpec, windows: &[(ServiceId, Window)]) -> Vec<(u64, u64, 
     sums.map(|(minute, (ok, failed))| (minute, ok, failed))
         .collect()
 }
+
+/// A page at most so long before an incident is about it (an assumption).
+const FORESEEN: SimDuration = SimDuration::from_days(1);
 
 /// How long before and after an outage the strip of attempts reaches.
 const STRIP_MARGIN: SimDuration = SimDuration::from_mins(30);
