@@ -137,10 +137,11 @@ def one_run(mode, fault, run, lane, libraries):
         watcher = Watcher(lab)
         watcher.start()
 
-        struck = time.monotonic()
         if fault == "silent":
+            # It takes some milliseconds; the fault is there when it is done.
             lab.silence(1)
-        else:
+        struck = time.monotonic()
+        if fault != "silent":
             lab.signal(1, signal.SIGKILL if fault == "killed" else signal.SIGSTOP)
         if mode == "plain":
             sleep_until(struck + PROVIDER)
