@@ -9,7 +9,8 @@
 //!  sends them on           at once                with its connection closed, or if -READONLY
 //!                                                 makes it connect anew
 //!  is gone, refuses        at once                at the next try to connect
-//!  hangs                   when a command is given up, if that counts as an error
+//!  hangs                   when a command is given up, if that counts as an error: many are under
+//!                          way, so the first one after that stands for all
 //!  its host is silent      the same               the same, or when the kernel gives up (15 min)
 //!  (whatever it does)      at the next tick of their clock, or as told, if they have one or are
 //! ```
@@ -33,6 +34,7 @@ use super::Cluster;
 use super::clients::Connected;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Id, NodeId, ShardId, ViewId};
+use crate::moment::MomentKind;
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::FailoverSpec;
 use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec, ReconnectSpec, TCP_GIVES_UP};
@@ -182,6 +184,8 @@ impl Cluster {
             let (who, node) = (self.clients.name(view), self.node_name(node));
             format!("{who} switch to {node}")
         });
+        cx.ledger
+            .moment(cx.now, MomentKind::ClientsSwitch, &self.node_name(node));
         self.clients.go_to(&self.topology, view, shard, node);
         self.clients.end_losses(view, shard, cx);
         self.take_writes(shard, cx.now);
@@ -221,6 +225,9 @@ impl Cluster {
     /// Packets of clients may reach a node again, or no more. Connections that were silent for too
     /// long are closed by then.
     pub(super) fn note_reach(&mut self, node: NodeId, cx: &mut Cx) {
+        let silent = self.seen(node).writes == Reply::Silence;
+        let since = &mut self.topology[node].silent_since;
+        *since = silent.then(|| since.unwrap_or(cx.now));
         let lost = self.topology[node].fault == Some(Condition::HostLost);
         let reached = !lost && self.topology.clients_reach(node);
         let since = &mut self.topology[node].unreachable_since;
@@ -321,7 +328,10 @@ impl Cluster {
         }
         match self.seen(node).writes {
             Reply::Silence => {
-                let by_client = following.leaves_silence();
+                // Commands that were sent since then are given up one after the other.
+                let since = self.topology[node].silent_since.unwrap_or(now);
+                let left = |after| since.saturating_add(after).saturating_since(now);
+                let by_client = following.leaves_silence().map(left);
                 let by_kernel = self.tcp_gives_up_in(node, following.tcp_gives_up, now);
                 by_client.into_iter().chain(by_kernel).min()
             }
