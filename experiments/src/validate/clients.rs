@@ -55,22 +55,39 @@ const FAULTS: [(&str, &str, SimDuration); 3] = [
 /// it is watched, since it would come back without its connections.
 const SILENT_TO_PROVIDER: &str = "kind = \"host-loss\", host = 0, lasts = \"10min\"";
 
-/// What is known not to be as measured: libraries, modes, faults, and why.
-const KNOWN: [(&[&str], &[&str], &[&str], &str); 4] = [
-    (
-        &["redis-py-5", "redis-py-6"],
-        &["sentinel", "plain"],
-        &["hung", "silent"],
-        "a request that finds every connection waiting makes a new one, and so asks anew",
-    ),
-    (
-        &["ioredis-5", "ioredis-6", "node-redis-5"],
-        &["cluster"],
-        &["silent"],
-        "TCP sends again at fixed times, 26 and 53 s after the silence began, not when it ends",
-    ),
-    (&["ioredis-6"], &["sentinel", "plain"], &["killed"], JITTER),
-    (&["node-redis-5"], &["plain"], &["killed"], JITTER),
+/// Cells that are known not to be as measured.
+struct Known {
+    libraries: &'static [&'static str],
+    modes: &'static [&'static str],
+    faults: &'static [&'static str],
+    why: &'static str,
+}
+
+const KNOWN: [Known; 4] = [
+    Known {
+        libraries: &["redis-py-5", "redis-py-6"],
+        modes: &["sentinel", "plain"],
+        faults: &["hung", "silent"],
+        why: "a request that finds every connection waiting makes a new one, and so asks anew",
+    },
+    Known {
+        libraries: &["ioredis-5", "ioredis-6", "node-redis-5"],
+        modes: &["cluster"],
+        faults: &["silent"],
+        why: "TCP sends again 26 and 53 s after the silence began, not when it ends",
+    },
+    Known {
+        libraries: &["ioredis-6"],
+        modes: &["sentinel", "plain"],
+        faults: &["killed"],
+        why: JITTER,
+    },
+    Known {
+        libraries: &["node-redis-5"],
+        modes: &["plain"],
+        faults: &["killed"],
+        why: JITTER,
+    },
 ];
 
 const JITTER: &str = "up to 200 ms are added to each pause before a try to connect, at random";
@@ -152,10 +169,11 @@ fn cells() -> Vec<Cell> {
 }
 
 fn known(library: &str, mode: &str, fault: &str) -> Option<&'static str> {
-    let found = KNOWN.iter().find(|(libraries, modes, faults, _)| {
-        libraries.contains(&library) && modes.contains(&mode) && faults.contains(&fault)
+    let found = KNOWN.iter().find(|known| {
+        let (modes, faults) = (known.modes, known.faults);
+        known.libraries.contains(&library) && modes.contains(&mode) && faults.contains(&fault)
     });
-    found.map(|(.., why)| *why)
+    found.map(|known| known.why)
 }
 
 fn line(cell: &Cell, simulated: &[TrialResult]) -> Line {

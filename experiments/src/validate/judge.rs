@@ -3,8 +3,8 @@
 //! The bounds: medians within 5 %, 95th percentiles within 10 %, and a Kolmogorov-Smirnov test that
 //! does not tell the distributions apart at 1 %. Medians within 50 ms of each other stand in for
 //! the first and the last: the measuring machine was busy. Shares are within 15 points. A client
-//! library follows within 10 % or 250 ms, by the medians alone; a miss whose reason is known is told
-//! with it.
+//! library follows within 10 % or 250 ms, by the medians alone; a miss whose reason is known is
+//! told with it.
 
 use failover::lab::{Fault, LabRun, Setting};
 use sim::SimDuration;
