@@ -34,18 +34,16 @@ const SCENARIO: BuiltIn = BuiltIn {
     text: include_str!("../scenarios/clients.toml"),
 };
 
+/// Three Sentinels, as they are written.
+pub(crate) const SENTINEL: &str = "failover = { kind = \"sentinel\", sentinels = 3, quorum = 2, \
+     down_after = \"5s\", failover_timeout = \"60s\", parallel_syncs = 1, \
+     master_reboot_down_after = \"0s\", latency = \"250us\", config_save = \"3ms\" }";
+
 /// Who promotes a replica, and so whom a client asks: the mode, and what is written for it. The
 /// scenario itself has a Redis Cluster.
 const MODES: [(&str, Option<&str>); 3] = [
     ("cluster", None),
-    (
-        "sentinel",
-        Some(
-            "failover = { kind = \"sentinel\", sentinels = 3, quorum = 2, down_after = \"5s\", \
-             failover_timeout = \"60s\", parallel_syncs = 1, master_reboot_down_after = \"0s\", \
-             latency = \"250us\", config_save = \"3ms\" }",
-        ),
-    ),
+    ("sentinel", Some(SENTINEL)),
     (
         "dns",
         Some(
@@ -114,7 +112,7 @@ pub fn rows(trials: u64, seed: u64, limits: &Limits) -> (Vec<Row>, Vec<Error>) {
 }
 
 /// All trials of one world, or the first that failed.
-fn told(
+pub(crate) fn told(
     spec: &WorldSpec,
     trials: u64,
     seed: u64,
@@ -167,7 +165,7 @@ pub fn table(rows: &[Row]) -> Table {
 }
 
 /// The scenario with this client, failover and fault; none if the library has no such client.
-fn spec(preset: &str, failover: Option<&str>, fault: &str) -> Option<WorldSpec> {
+pub(crate) fn spec(preset: &str, failover: Option<&str>, fault: &str) -> Option<WorldSpec> {
     let mut sources = Sources::default();
     let mut tree = parse(&mut sources, SCENARIO.file, SCENARIO.text).expect("a test reads it");
     let at = "at = { kind = \"constant\", value = \"10min\" }";

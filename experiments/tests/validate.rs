@@ -9,7 +9,7 @@ use experiments::stats::binomial::binomial_p;
 use experiments::stats::kolmogorov::two_sample;
 use experiments::stats::{LEVEL, quantile};
 use experiments::validate::read::Group;
-use experiments::validate::{Line, Order, Quantity, Verdict, judge, read};
+use experiments::validate::{Line, Order, Quantity, Verdict, clients, judge, read};
 use failover::lab::{
     ClusterSetting, Fault, MEASURED, Milestones, ProbeSpec, SentinelSteps, Setting, run,
 };
@@ -283,6 +283,24 @@ fn the_model_holds_the_bounds() {
     for line in shares {
         assert!(line.share_p.expect("it is simulated") > 0.01, "{line:?}");
     }
+}
+
+/// Every library, mode and fault that was measured is simulated, and holds or misses for a reason
+/// that is known. Whoever mends the model or a preset strikes the reason.
+#[test]
+fn client_libraries_follow_as_measured_or_for_known_reasons_do_not() {
+    let lines = clients::lines(1, &mut Bar::new("runs", 1)).unwrap();
+    assert_eq!(lines.len(), 6 * 3 * 3);
+    let mut known = 0;
+    for line in &lines {
+        assert_eq!(line.measured.runs, 10, "{}", line.setting);
+        match line.verdict() {
+            Verdict::Holds => assert_eq!(line.known, None, "{} holds", line.setting),
+            Verdict::Known(_) => known += 1,
+            Verdict::Misses(_) | Verdict::Undefined(_) => panic!("{line:?}"),
+        }
+    }
+    assert_eq!(known, 8 + 3 + 3);
 }
 
 /// The values of a column of a built-in file, of the rows with this timeout, be it a node timeout

@@ -5,7 +5,7 @@
 
 use sim::SimTime;
 
-use crate::ids::{ClusterId, ViewId};
+use crate::ids::{ClusterId, ShardId, ViewId};
 use crate::moment::{Moment, MomentKind};
 use crate::outcome::{Mark, RowGroup, Span, Timeline, TimelineRow, Tone};
 
@@ -36,8 +36,10 @@ pub struct LostAcks {
     pub from: SimTime,
     /// and before this.
     pub to: SimTime,
-    /// On this cluster.
+    /// On this cluster,
     pub cluster: ClusterId,
+    /// and its shard.
+    pub shard: ShardId,
     /// By these clients.
     pub view: ViewId,
 }

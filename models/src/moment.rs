@@ -37,6 +37,9 @@ pub enum MomentKind {
     Promoted,
     /// A promotion did not help: the new primary has the same trouble; subject: the node.
     PromotionUseless,
+    /// Clients have learnt of a shard's new owner and use it from now on, once for those whose
+    /// libraries follow in the same way; subject: the node.
+    ClientsSwitch,
     /// A full resync begins; subject: the replica.
     SyncBegins,
     /// A full resync is done; subject: the replica.
@@ -148,6 +151,7 @@ impl MomentKind {
             MomentKind::NodeUp => "node-up",
             MomentKind::Promoted => "promoted",
             MomentKind::PromotionUseless => "promotion-useless",
+            MomentKind::ClientsSwitch => "clients-switch",
             MomentKind::SyncBegins => "sync-begins",
             MomentKind::SyncDone => "sync-done",
             MomentKind::ServiceDown => "service-down",

@@ -6,7 +6,7 @@
 
 use crate::support::{story_world, trial};
 use models::moment::MomentKind;
-use models::{Mode, TrialResult};
+use models::{Mode, TrialResult, WorldSpec};
 
 const SENTINEL: &str = r#"
     failover = { kind = "sentinel", sentinels = 3, quorum = 2, down_after = "5s",
@@ -37,6 +37,10 @@ const HASTY: &str = r#"
     "#;
 
 fn told(failover: &str, fault: &str, client: &str) -> TrialResult {
+    trial(&world(failover, fault, client), 3, Mode::Lazy)
+}
+
+fn world(failover: &str, fault: &str, client: &str) -> WorldSpec {
     let story = format!(
         r#"
         horizon = "2h"
@@ -66,7 +70,7 @@ fn told(failover: &str, fault: &str, client: &str) -> TrialResult {
         {client}
         "#
     );
-    trial(&story_world(&story), 3, Mode::Lazy)
+    story_world(&story)
 }
 
 /// From the promotion until clients switch to the new primary, in seconds.
@@ -121,6 +125,17 @@ fn who_keeps_a_silent_connection_waits_for_the_kernel() {
         assert!((30.0..32.0).contains(&after), "{after} s");
         // One that drops a connection with its command does not wait for the kernel.
         assert_follows(&told(failover, HOST_LOST, HASTY), (0.0, 17.1));
+    }
+}
+
+#[test]
+fn a_host_that_is_back_has_forgotten_its_connections() {
+    // Before the kernel gives up: the first packet that reaches the new system is answered with RST.
+    let back = r#"kind = "host-loss", host = 0, lasts = "5min""#;
+    for failover in [SENTINEL, MANAGED] {
+        let result = told(failover, back, PATIENT);
+        let after = follows_after(&result).expect("it asks anew") + promoted_after(&result);
+        assert!((300.0..300.5).contains(&after), "{after} s");
     }
 }
 
@@ -244,4 +259,46 @@ fn larger_nodes_have_addresses_of_their_own() {
         one.downtime_true_s,
         other.downtime_true_s
     );
+}
+
+#[test]
+fn a_provider_acts_on_a_partition() {
+    let cut = r#"kind = "partition", hosts = [0], clients = "others", lasts = "20min""#;
+    let result = told(MANAGED, cut, HASTY);
+    assert_eq!(promoted_after(&result), 12.0);
+    assert_follows(&result, (0.0, 15.1));
+}
+
+#[test]
+fn a_client_is_back_at_its_next_try_also_with_the_same_node() {
+    // The process is back after 10 s, and has its data 4 s later; tries stand 8.191 s and 16.383 s
+    // after the kill.
+    let mut spec = world("failover = { kind = \"none\" }", KILLED, PATIENT);
+    spec.redis.restart_delay = sim::SimDuration::from_secs(10);
+    let result = trial(&spec, 3, Mode::Lazy);
+    let mut moments = result.moments.iter();
+    let up = moments.find(|m| m.kind == MomentKind::ServiceUp && m.at > fault_at());
+    let after = (up.expect("it is back").at - fault_at()).as_secs_f64();
+    assert!((16.383..40.0).contains(&after), "{after} s");
+    assert!(
+        [16.383, 32.767].iter().any(|at| (after - at).abs() < 0.1),
+        "{after} s"
+    );
+}
+
+#[test]
+fn a_dead_primary_acknowledges_nothing_that_could_be_lost() {
+    let keys = "keys = \"one\"";
+    for need in [
+        keys,
+        "optional = true",
+        "fallback = { workers = 64, takes = \"50ms\", queue_limit = 64 }",
+    ] {
+        let mut spec = world(SENTINEL, HOST_LOST, PATIENT);
+        let story = format!("needs = [{{ workload = \"log\", access = \"write\", {need} }}]");
+        let needs: toml::Table = story.parse().expect("it is TOML");
+        spec.services[0].needs = needs["needs"].clone().try_into().expect("needs");
+        let lost = trial(&spec, 3, Mode::Lazy).outcome.acked_lost;
+        assert!(lost <= 2, "{need}: {lost}");
+    }
 }

@@ -12,12 +12,11 @@ const TAKES_S: f64 = 12.0;
 const EVERY_S: f64 = 600.0;
 
 /// Nobody looks.
-const QUIET: &str = "health_check = []";
+const QUIET: &str = "health_check = []\nhorizon = \"1h\"";
 
 fn world(processes: u32, rest: &str) -> WorldSpec {
     story_world(&format!(
         r#"
-        horizon = "1h"
 
         fault = [{{ kind = "crash", workload = "log",
           at = {{ kind = "constant", value = "5min" }} }}]
@@ -127,6 +126,7 @@ fn errors_fall_in_many_steps_and_losses_with_them() {
 #[test]
 fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
     let observers = r#"
+        horizon = "1h"
         [[alert]]
         name = "errors"
         scrape = "15s"
@@ -212,4 +212,25 @@ fn opening_everything_changes_nothing_about_processes() {
         let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(&spec, number, mode));
         assert_eq!(lazy.outcome, eager.outcome);
     }
+}
+
+#[test]
+fn processes_add_no_capacity() {
+    // 12 workers of a second each, and 14 visits a second: a seventh of them finds no place,
+    // however many processes share the workers.
+    let refused = |processes: u32| {
+        let mut spec = world(processes, "health_check = []\nhorizon = \"40min\"");
+        spec.faults.clear();
+        let service = &mut spec.services[0];
+        (service.workers, service.queue_limit) = (12, 0);
+        service.service_time = sim::SimDuration::from_secs(1);
+        spec.signers.visits = sim::PerSec::new(14.0).expect("a rate");
+        trial(&spec, 1, Mode::Lazy).outcome.failed_attempts as f64
+    };
+    let (one, eight) = (refused(1), refused(8));
+    assert!(one > 3000.0, "{one}");
+    assert!(
+        eight > one,
+        "apart they use their workers worse: {eight} against {one}"
+    );
 }

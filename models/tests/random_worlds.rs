@@ -242,6 +242,7 @@ fn add_service(spec: &mut WorldSpec, rng: &mut Rng) {
     let doubt = |rng: &mut Rng| [None, Some(false), Some(true)][rng.random_range(0..3)];
     other.client.follows = Some(FollowsSpec {
         on_error,
+        on_moved: doubt(rng),
         on_timeout: doubt(rng),
         on_readonly: doubt(rng),
         silent_for: None,

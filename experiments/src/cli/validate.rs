@@ -3,9 +3,10 @@
 use output::TextOptions;
 
 use super::ValidateArguments;
+use crate::error::Error;
 use crate::progress::Bar;
 use crate::terminal;
-use crate::validate::{Order, judge, paper, read};
+use crate::validate::{Order, clients, judge, paper, read};
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
@@ -24,6 +25,10 @@ medians differ by at most 5 % (or 50 ms), 95th percentiles by at most 10 %, and 
 Kolmogorov-Smirnov test has p > 0.01 (or medians differ by at most 50 ms). A share of failovers may
 differ by 15 percentage points.
 
+Without files, real client libraries are compared too: how long after a promotion the first request
+succeeds (`follow`). Medians may differ by 10 % or 250 ms; a miss whose reason is known is told and
+counts as no failure.
+
 --json prints an array of {setting, quantity, n, measured_median_s, simulated_median_s, median_rel,
 measured_p95_s, simulated_p95_s, p95_rel, ks, p}: seconds, or shares for failover_share (where p is
 that of a binomial test); null where undefined, for example if it happened in no run.
@@ -40,7 +45,13 @@ pub fn run(arguments: &ValidateArguments) -> super::Done {
     };
     let mut bar = Bar::new("runs", order.runs * groups.len() as u64);
     let pool = super::pool(arguments.threads)?;
-    let lines = pool.install(|| judge(&groups, order, &mut bar));
+    let lines = pool.install(|| {
+        let mut lines = judge(&groups, order, &mut bar)?;
+        if arguments.files.is_empty() {
+            lines.extend(clients::lines(order.seed, &mut bar)?);
+        }
+        Ok::<_, Error>(lines)
+    });
     bar.finish();
     let lines = lines?;
     match arguments.json {

@@ -2,7 +2,9 @@
 //!
 //! The bounds: medians within 5 %, 95th percentiles within 10 %, and a Kolmogorov-Smirnov test that
 //! does not tell the distributions apart at 1 %. Medians within 50 ms of each other stand in for
-//! the first and the last: the measuring machine was busy. Shares are within 15 points.
+//! the first and the last: the measuring machine was busy. Shares are within 15 points. A client
+//! library follows within 10 % or 250 ms, by the medians alone; a miss whose reason is known is
+//! told with it.
 
 use failover::lab::{Fault, LabRun, Setting};
 use sim::SimDuration;
@@ -20,6 +22,9 @@ const P95_WITHIN: f64 = 0.10;
 const P_ABOVE: f64 = 0.01;
 const NEAR_S: f64 = 0.050;
 const SHARE_WITHIN: f64 = 0.15;
+const FOLLOW_WITHIN: f64 = 0.10;
+/// A service with ten requests a second notices it by up to 100 ms later.
+const FOLLOW_NEAR_S: f64 = 0.250;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub enum Quantity {
     Unavailable,
     /// The share of runs in which a replica was promoted although the primary was resumed.
     FailoverShare,
+    /// From a replica's promotion to the first request of a client library that succeeds.
+    Follow,
 }
 
 /// One sample's figures: seconds, or shares.
@@ -62,6 +69,8 @@ pub struct Line {
     pub test: Option<TwoSample>,
     /// For a share: how often chance alone is at least as unlikely as what was measured.
     pub share_p: Option<f64>,
+    /// Why it misses a bound, if that is known.
+    pub known: Option<&'static str>,
 }
 
 /// What a line comes to.
@@ -71,6 +80,8 @@ pub enum Verdict {
     Holds,
     /// Beyond these.
     Misses(Vec<String>),
+    /// Beyond a bound, for this reason.
+    Known(&'static str),
     /// There is nothing to compare.
     Undefined(&'static str),
 }
@@ -104,6 +115,7 @@ fn compare(group: &Group, runs: &[LabRun]) -> Vec<Line> {
             simulated: figures(&simulated, runs.len()),
             test: two_sample(measured, &simulated),
             share_p: None,
+            known: None,
         });
     }
     if let (Some(promoted), true) = (&group.values[1], is_resumed(&group.setting)) {
@@ -119,6 +131,7 @@ fn compare(group: &Group, runs: &[LabRun]) -> Vec<Line> {
             share_p: simulated
                 .median
                 .map(|share| binomial_p(group.runs, promoted.len(), share)),
+            known: None,
         });
     }
     lines
@@ -179,6 +192,9 @@ impl Line {
 
     /// The verdict by the bounds.
     pub fn verdict(&self) -> Verdict {
+        if self.quantity == Quantity::Follow {
+            return self.follows();
+        }
         let Some(apart) = self.apart() else {
             return match (self.measured.n, self.simulated.n) {
                 (0, 0) => Verdict::Undefined("never, in both"),
@@ -211,6 +227,26 @@ impl Line {
     }
 }
 
+impl Line {
+    /// The verdict on a client library. It is also compared whether it follows at all.
+    fn follows(&self) -> Verdict {
+        let miss = match (self.measured.median, self.simulated.median) {
+            (None, None) => None,
+            (None, Some(_)) => Some("never measured"),
+            (Some(_), None) => Some("never simulated"),
+            (Some(measured), Some(simulated)) => {
+                let within = (FOLLOW_WITHIN * measured.abs()).max(FOLLOW_NEAR_S);
+                ((simulated - measured).abs() > within).then_some("median")
+            }
+        };
+        match (miss, self.known) {
+            (None, _) => Verdict::Holds,
+            (Some(_), Some(why)) => Verdict::Known(why),
+            (Some(miss), None) => Verdict::Misses(vec![miss.to_owned()]),
+        }
+    }
+}
+
 /// Undefined next to nothing.
 fn relative(measured: f64, simulated: f64) -> Option<f64> {
     (measured != 0.0).then(|| simulated / measured - 1.0)
@@ -234,6 +270,7 @@ mod tests {
             simulated: figures(simulated),
             test: Some(TwoSample { statistic: 0.2, p }),
             share_p: None,
+            known: None,
         }
     }
 
@@ -241,7 +278,7 @@ mod tests {
         match line.verdict() {
             Verdict::Misses(bounds) => bounds,
             Verdict::Holds => Vec::new(),
-            Verdict::Undefined(why) => panic!("{why}"),
+            Verdict::Undefined(why) | Verdict::Known(why) => panic!("{why}"),
         }
     }
 
@@ -292,5 +329,35 @@ mod tests {
         assert_eq!(misses(&of(50, 34)), ["share"]);
         assert_eq!(of(0, 10).median_rel(), None, "relative to nothing");
         assert_eq!(misses(&of(0, 10)), [""; 0]);
+    }
+
+    #[test]
+    fn a_library_follows_within_a_tenth_or_250_ms_or_in_neither() {
+        let of = |measured: Option<f64>, simulated: Option<f64>, known| {
+            let figures = |median| Figures {
+                n: 10,
+                runs: 10,
+                median,
+                p95: None,
+            };
+            let line = Line {
+                quantity: Quantity::Follow,
+                measured: figures(measured),
+                simulated: figures(simulated),
+                known,
+                ..line((0, 0.0, 0.0), (0, 0.0, 0.0), 1.0)
+            };
+            line.verdict()
+        };
+        let misses = |what: &str| Verdict::Misses(vec![what.to_owned()]);
+        assert_eq!(of(Some(0.05), Some(0.29), None), Verdict::Holds);
+        assert_eq!(of(Some(0.05), Some(0.31), None), misses("median"));
+        assert_eq!(of(Some(10.0), Some(10.9), None), Verdict::Holds);
+        assert_eq!(of(Some(10.0), Some(11.1), None), misses("median"));
+        assert_eq!(of(None, None, None), Verdict::Holds);
+        assert_eq!(of(None, Some(1.0), None), misses("never measured"));
+        assert_eq!(of(Some(1.0), None, None), misses("never simulated"));
+        assert_eq!(of(Some(1.0), None, Some("so")), Verdict::Known("so"));
+        assert_eq!(of(Some(1.0), Some(1.0), Some("so")), Verdict::Holds);
     }
 }

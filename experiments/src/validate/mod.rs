@@ -3,12 +3,14 @@
 //! ```text
 //! CSV, one row a run ─ sheet.rs, read.rs ─► groups of one setting ─┐
 //!                     setting ─ failover::lab, in parallel ─► runs ┴ judge.rs ─► lines ─ paper.rs
+//! lab/clients/measured.csv ─ clients.rs, presets in a world of `outage clients` ─► lines
 //! ```
 //!
 //! A line compares one quantity under one setting: medians, 95th percentiles, distributions. The
 //! settings are read from the columns, so files that nobody had when the model was built are judged
 //! like those that are built in.
 
+pub mod clients;
 pub mod judge;
 pub mod paper;
 pub mod read;

@@ -51,6 +51,7 @@ fn name(quantity: Quantity) -> &'static str {
         Quantity::Promote => "promote",
         Quantity::Unavailable => "unavailable",
         Quantity::FailoverShare => "failover_share",
+        Quantity::Follow => "follow",
     }
 }
 
@@ -117,6 +118,7 @@ fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds => "holds".to_owned(),
         Verdict::Misses(bounds) => format!("misses: {}", bounds.join(", ")),
+        Verdict::Known(why) => format!("known miss: {why}"),
         Verdict::Undefined(why) => (*why).to_owned(),
     }
 }
@@ -125,19 +127,27 @@ fn summary(lines: &[Line]) -> String {
     let verdicts: Vec<Verdict> = lines.iter().map(Line::verdict).collect();
     let holds = verdicts.iter().filter(|v| **v == Verdict::Holds).count();
     let misses = missed(lines);
+    let known = |verdict: &&Verdict| matches!(verdict, Verdict::Known(_));
+    let known = verdicts.iter().filter(known).count();
+    let told = match known {
+        0 => String::new(),
+        some => format!(", {some} for a known reason"),
+    };
+    let compared = holds + misses + known;
     format!(
-        "{holds} of {} comparisons hold, {misses} miss a bound (median 5 % or 50 ms, p95 10 %, \
-         KS p > 0.01 or medians within 50 ms, share 15 points); {} compare nothing\n",
-        holds + misses,
-        verdicts.len() - holds - misses
+        "{holds} of {compared} comparisons hold, {} miss a bound{told} (median 5 % or 50 ms, p95 \
+         10 %, KS p > 0.01 or medians within 50 ms, share 15 points; follow: median 10 % or \
+         250 ms); {} compare nothing\n",
+        misses + known,
+        verdicts.len() - compared
     )
 }
 
-/// How many lines miss a bound.
+/// How many lines miss a bound for a reason that is not known.
 pub fn missed(lines: &[Line]) -> usize {
     let missed = |line: &&Line| match line.verdict() {
         Verdict::Misses(_) => true,
-        Verdict::Holds | Verdict::Undefined(_) => false,
+        Verdict::Holds | Verdict::Known(_) | Verdict::Undefined(_) => false,
     };
     lines.iter().filter(missed).count()
 }

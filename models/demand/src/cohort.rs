@@ -14,15 +14,16 @@ use crate::caller::Caller;
 use crate::fate::Fate;
 use crate::inside::ServiceState;
 use crate::outcome::Tally;
-use crate::service_sim::ServiceSim;
+use crate::population::LostAcks;
+use crate::service_sim::{ServiceSim, lost_with};
 use crate::spool;
 use crate::visit::VisitId;
 
 impl ServiceSim<'_> {
     /// Counts what is determined between now and `end`: visits that begin and end in between.
     pub fn count_until(&mut self, end: SimTime) {
-        let service_state = self.service_state.as_ref();
-        let looks_back = service_state.map_or(SimDuration::ZERO, ServiceState::looks_back);
+        let looks_back = self.service_state.as_ref();
+        let looks_back = looks_back.map_or(SimDuration::ZERO, ServiceState::looks_back);
         for class in 0..self.callers.len() {
             let fate = self.fates_now()[class].clone();
             let caller = &mut self.callers[class];
@@ -32,10 +33,21 @@ impl ServiceSim<'_> {
                 continue;
             }
             caller.counted_to = to;
-            let mut visits = caller.count(0, (from, to), &fate, self.horizon, self.lost_acks);
-            for round in 1..caller.offsets.len() {
-                for span in caller.returning_within(round, from, to) {
-                    visits += caller.count(round, span, &fate, self.horizon, self.lost_acks);
+            let mut visits = 0;
+            let service_state = self.service_state.as_ref();
+            for round in 0..caller.offsets.len() {
+                // Those blocked in one round may come back within the same stretch.
+                let spans = match round {
+                    0 => vec![(from, to)],
+                    _ => caller.returning_within(round, from, to),
+                };
+                for span in spans {
+                    if fate.how == Ending::Captured {
+                        let lost =
+                            caller.lost(class, round, span, &fate, self.lost_acks, service_state);
+                        caller.tally.acked_lost += lost;
+                    }
+                    visits += caller.count(round, span, &fate, self.horizon);
                 }
             }
             self.put_by(&fate, visits);
@@ -49,7 +61,7 @@ impl ServiceSim<'_> {
         let caller = &mut self.callers[who.class];
         caller.tally.count(&fate, who.round, 1);
         let wrote_at = who.arrived + caller.offsets[who.round] + fate.ends;
-        if fate.how == Ending::Captured && self.is_lost_ack(wrote_at) {
+        if fate.how == Ending::Captured && self.is_lost_ack(who, wrote_at) {
             self.callers[who.class].tally.acked_lost += 1;
         }
         if fate.blocked() {
@@ -92,16 +104,7 @@ impl Caller<'_> {
         span: (SimTime, SimTime),
         fate: &Fate,
         horizon: SimTime,
-        lost_acks: &[(SimTime, SimTime)],
     ) -> u64 {
-        if fate.how == Ending::Captured {
-            let wrote_after = self.offsets[round] + fate.ends;
-            for (from, to) in lost_acks {
-                let from = from.saturating_sub(wrote_after).max(span.0);
-                let to = to.saturating_sub(wrote_after).min(span.1);
-                self.tally.acked_lost += self.arrivals.count(from, to);
-            }
-        }
         if round == 0 && fate.plain() {
             return 0;
         }
@@ -117,6 +120,43 @@ impl Caller<'_> {
             self.send_all_away(round, span, n, horizon);
         }
         n
+    }
+
+    /// How many of the captured first arrivals of `span`, who are of class number `class`, are lost
+    /// afterwards. Where it hangs on the shard of each, they are looked at one by one.
+    fn lost(
+        &self,
+        class: usize,
+        round: usize,
+        span: (SimTime, SimTime),
+        fate: &Fate,
+        lost_acks: &[LostAcks],
+        service_state: Option<&ServiceState>,
+    ) -> u64 {
+        let wrote_after = self.offsets[round] + fate.ends;
+        let mut lost = 0;
+        for (number, acks) in lost_acks.iter().enumerate() {
+            let from = acks.from.saturating_sub(wrote_after).max(span.0);
+            let to = acks.to.saturating_sub(wrote_after).min(span.1);
+            if from >= to {
+                continue;
+            }
+            if acks.shard.is_none() {
+                lost += self.arrivals.count(from, to);
+                continue;
+            }
+            self.arrivals.for_each(from, to, |arrival| {
+                let who = VisitId {
+                    class,
+                    index: arrival.index,
+                    arrived: arrival.at,
+                    round,
+                };
+                let with = lost_with(lost_acks, service_state, who, arrival.at + wrote_after);
+                lost += u64::from(with == Some(number));
+            });
+        }
+        lost
     }
 
     /// All of `span` were blocked in `round`: they come back, or do not.

@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
-//! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`); so are presses that
-//! a full service refuses (`refused.rs`). What is left are the transitions; they are played request
-//! by request (`service_sim.rs`, `signer.rs`, `pool.rs`, `attempt.rs`).
+//! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`); so are presses
+//! that a full service refuses (`refused.rs`). What is left are the transitions; they are played
+//! request by request (`service_sim.rs`, `signer.rs`, `pool.rs`, `attempt.rs`).
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
@@ -46,8 +46,8 @@ mod visit;
 
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Need, Population,
-    Service, ServiceModel,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Need,
+    Population, Service, ServiceModel,
 };
 pub use spool::Opening;
 pub use strip::{Minute, Window};

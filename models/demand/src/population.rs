@@ -222,13 +222,24 @@ pub struct Client {
     pub retries_on: Vec<Cause>,
 }
 
+/// Acknowledged writes that were executed in `[from, to)` and lost later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LostAcks {
+    /// If only those of some keys: the need and its shard, by position.
+    pub shard: Option<(usize, usize)>,
+    /// From then on,
+    pub from: SimTime,
+    /// and before this.
+    pub to: SimTime,
+}
+
 /// What the infrastructure did to one service in this trial.
 #[derive(Clone, Copy, Debug)]
 pub struct Answers<'a> {
     /// The answer in force.
     pub timeline: &'a AnswerTimeline,
-    /// Spans `[from, to)` in which acknowledged writes were lost later; disjoint.
-    pub lost_acks: &'a [(SimTime, SimTime)],
+    /// When acknowledged writes were lost later: first those to any shard, disjoint.
+    pub lost_acks: &'a [LostAcks],
     /// For each need of [`ServiceModel::needs`], the answers of its shards.
     pub needs: &'a [Vec<AnswerTimeline>],
     /// What people did to the service, in time order.

@@ -11,8 +11,8 @@
 //!  room           x           x          x        the first press of any column at or after it
 //! ```
 //!
-//! Room is made by events that are played anyway. Where there is some, the first press in any column
-//! takes it, and its visit is played from then on. All others are counted: those whose last press
+//! Room is made by events that are played anyway. Where there is some, the first press in any
+//! column takes it, and its visit is played from then on. All others are counted: those whose last press
 //! is over are blocked, with as many failed presses as they have. When the stretch ends, visits
 //! that may still press are played on, as if all their presses had been.
 //!
@@ -108,8 +108,8 @@ impl Column {
 }
 
 impl ServiceSim<'_> {
-    /// Is the service full, and will nearly all of those be refused who come before `end`? `refused`
-    /// of `pressed` presses were, lately.
+    /// Is the service full, and will nearly all of those be refused who come before `end`?
+    /// `refused` of `pressed` presses were, lately.
     pub fn is_overrun(&mut self, end: SimTime, (refused, pressed): (u64, u64)) -> bool {
         let few = (pressed - refused) as f64 * LET_IN_OF <= pressed as f64;
         let pressed_by = |caller: &Caller| caller.class.presses_max;
@@ -215,7 +215,8 @@ impl ServiceSim<'_> {
         let mut best: Option<Candidate> = None;
         for refused in all {
             let caller = &self.callers[refused.class];
-            // Without a pause all presses of a visit come at one instant, and the first takes the room.
+            // Without a pause all presses of a visit come at one instant, and the first takes
+            // the room.
             let pauses = caller.class.press_again_after > SimDuration::ZERO;
             let columns = refused.columns.iter_mut().zip(1..);
             for (column, press) in columns.filter(|(_, press)| *press == 1 || pauses) {

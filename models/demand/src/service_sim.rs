@@ -24,7 +24,7 @@ use crate::due::{Due, DueList};
 use crate::fate::Fate;
 use crate::inside::ServiceState;
 use crate::pool::{Admission, Busy, Pool, Waiting};
-use crate::population::Service;
+use crate::population::{LostAcks, Service};
 use crate::spool::Opening;
 use crate::strip::Strip;
 use crate::visit::{ActiveVisits, Press, Visit, VisitId};
@@ -35,7 +35,7 @@ pub(super) struct ServiceSim<'a> {
     pub changes: &'a [(SimTime, Answer)],
     /// What the service's spool takes.
     pub spool: Vec<Opening>,
-    pub lost_acks: &'a [(SimTime, SimTime)],
+    pub lost_acks: &'a [LostAcks],
     pub horizon: SimTime,
     /// The classes of all populations that come here.
     pub callers: Vec<Caller<'a>>,
@@ -156,7 +156,7 @@ impl<'a> ServiceSim<'a> {
             let shown = ended.at <= fresh.at.saturating_add(patience);
             if ended.how == Ending::Captured && shown && ended.at < self.horizon {
                 self.record_strip(fresh.class, fresh.at, ended.at, true);
-                let lost = self.is_lost_ack(ended.at);
+                let lost = self.is_lost_ack(who, ended.at);
                 let tally = &mut self.callers[fresh.class].tally;
                 tally.captured_first_try += 1;
                 tally.acked_lost += u64::from(lost);
@@ -356,10 +356,9 @@ impl<'a> ServiceSim<'a> {
         self.conclude_if_over(press.visit);
     }
 
-    /// Was a write acknowledged at `at` lost afterwards?
-    pub fn is_lost_ack(&self, at: SimTime) -> bool {
-        let mut spans = self.lost_acks.iter();
-        spans.any(|(from, to)| *from <= at && at < *to)
+    /// Was this visit's write, acknowledged at `at`, lost afterwards?
+    pub fn is_lost_ack(&self, who: VisitId, at: SimTime) -> bool {
+        lost_with(self.lost_acks, self.service_state.as_ref(), who, at).is_some()
     }
 
     #[inline]
@@ -368,4 +367,18 @@ impl<'a> ServiceSim<'a> {
             strip.add(self.callers[class].population, at, ended, ok);
         }
     }
+}
+
+/// With which of the spans a visit's write that was acknowledged at `at` was lost, if it was.
+pub(super) fn lost_with(
+    lost_acks: &[LostAcks],
+    service_state: Option<&ServiceState>,
+    who: VisitId,
+    at: SimTime,
+) -> Option<usize> {
+    let touches = |(need, shard): (usize, usize)| {
+        service_state.is_none_or(|service_state| service_state.shard(who, need) == shard)
+    };
+    let lost = |span: &LostAcks| span.from <= at && at < span.to && span.shard.is_none_or(touches);
+    lost_acks.iter().position(lost)
 }

@@ -86,7 +86,7 @@ impl ServiceSim<'_> {
         let visit = self.in_play.remove(slot);
         let lost = visit
             .first_write
-            .is_some_and(|w| !w.spooled && self.is_lost_ack(w.at));
+            .is_some_and(|w| !w.spooled && self.is_lost_ack(visit.who, w.at));
         let tally = &mut self.callers[visit.who.class].tally;
         if let Some(first) = visit.first_write {
             tally.captured_twice += u64::from(visit.writes - 1);

@@ -4,8 +4,8 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Mode, Need,
-    Population, Service, ServiceModel,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Mode,
+    Need, Population, Service, ServiceModel,
 };
 use rand::RngExt;
 use sim::dist::Dist;
@@ -17,7 +17,7 @@ const WORLDS: u64 = 1500;
 struct World {
     demand: Demand,
     timelines: Vec<AnswerTimeline>,
-    lost_acks: Vec<Vec<(SimTime, SimTime)>>,
+    lost_acks: Vec<Vec<LostAcks>>,
     horizon: SimTime,
 }
 
@@ -261,6 +261,15 @@ fn overrun_world(seed: u64) -> World {
     world
 }
 
+/// Writes of a shard, or of any, that are lost later.
+fn lost(shard: Option<(usize, usize)>, from: f64, to: f64) -> LostAcks {
+    LostAcks {
+        shard,
+        from: at(from),
+        to: at(to),
+    }
+}
+
 fn any_world(seed: u64) -> World {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(0), 0);
     let horizon = at(pick(rng, &[200.0, 1000.0, 3000.0, 7000.0]));
@@ -288,7 +297,10 @@ fn any_world(seed: u64) -> World {
         .iter()
         .map(|_| any_timeline(rng, horizon))
         .collect();
-    let lost = [vec![], vec![(at(20.0), at(30.0)), (at(100.0), at(500.0))]];
+    let lost = [
+        vec![],
+        vec![lost(None, 20.0, 30.0), lost(None, 100.0, 500.0)],
+    ];
     let lost_acks = services.iter().map(|_| pick(rng, &lost)).collect();
     World {
         demand: Demand {
@@ -491,6 +503,13 @@ fn lazy_and_eager_agree_whatever_requests_share() {
             .collect();
         for (service, (inside, _, _)) in world.demand.services.iter_mut().zip(&insides) {
             service.inside = Some(inside.clone());
+        }
+        // Of some shards, which overlap each other and those of all.
+        for lost_acks in &mut world.lost_acks {
+            lost_acks.extend([
+                lost(Some((0, 0)), 10.0, 120.0),
+                lost(Some((0, 1)), 90.0, 200.0),
+            ]);
         }
         let mut answers = merged(&world);
         for (answers, (_, needs, controls)) in answers.iter_mut().zip(&insides) {

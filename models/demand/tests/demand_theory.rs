@@ -5,7 +5,8 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, Mode, Population, Service, Tally,
+    ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, LostAcks, Mode, Population, Service,
+    Tally,
 };
 use sim::{ArrivalTree, Intensity, SimDuration, SimTime, Streams};
 use support::{evaluate, look};
@@ -340,7 +341,11 @@ fn observed_minutes_are_those_of_the_chart() {
 fn acknowledged_and_lost_are_the_captures_in_the_window() {
     let demand = demand(7.0, class(5.0, 1, &[600.0]));
     let line = timeline(&[(1000.0, Answer::Error(Cause::Oom)), (1100.0, Answer::Ok)]);
-    let lost_acks = [(at(900.0), at(1050.0)), (at(1650.0), at(1655.0))];
+    let lost_acks = [(900.0, 1050.0), (1650.0, 1655.0)].map(|(from, to)| LostAcks {
+        shard: None,
+        from: at(from),
+        to: at(to),
+    });
     let answers = [Answers {
         timeline: &line,
         lost_acks: &lost_acks,

@@ -55,6 +55,8 @@ pub(super) struct Connected {
     pub closed: Option<SimTime>,
     /// Is the node at whose address they look no more?
     pub gone: bool,
+    /// Have they not yet tried to connect again?
+    pub away: bool,
 }
 
 impl Connected {
@@ -64,6 +66,7 @@ impl Connected {
             loaded,
             closed: None,
             gone: false,
+            away: false,
         }
     }
 }
@@ -115,9 +118,18 @@ impl Clients {
     pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
         let knows = |view: &ViewId| {
             let connected = &self.connected[*view][node];
-            connected.known && !connected.gone
+            connected.known && !connected.gone && !connected.away
         };
         self.ids().filter(knows).collect()
+    }
+
+    /// Those who take this node for the owner of its shard, connected to it or not.
+    pub fn that_look_for(&self, node: NodeId) -> Vec<ViewId> {
+        let looks = |view: &ViewId| {
+            let connected = &self.connected[*view][node];
+            connected.known && !connected.gone
+        };
+        self.ids().filter(looks).collect()
     }
 
     /// The share of commands that is sent to a node by clients whose connections are back.
@@ -130,6 +142,15 @@ impl Clients {
     pub fn writing_to(&self, node: NodeId) -> f64 {
         let writing = self.that_know(node).into_iter();
         writing.map(|view| self.views[view].writes).sum()
+    }
+
+    /// A node has closed all connections.
+    pub fn close_all(&mut self, node: NodeId, now: SimTime) {
+        for (_, connected) in self.connected.iter_mut() {
+            if connected[node].known {
+                connected[node].closed.get_or_insert(now);
+            }
+        }
     }
 
     /// Their connections to a node have been closed, if they were not already.
@@ -169,9 +190,10 @@ impl Clients {
         (connected.closed, connected.gone) = (Some(now), true);
     }
 
-    /// Is the node gone whose address they know as that of the shard's owner?
+    /// Are they without a connection to the node that they know, although it may accept one?
     pub fn is_stranded(&self, view: ViewId, node: NodeId) -> bool {
-        self.connected[view][node].gone
+        let connected = &self.connected[view][node];
+        connected.gone || connected.away
     }
 
     /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it

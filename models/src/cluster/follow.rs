@@ -9,7 +9,8 @@
 //!  sends them on           at once                with its connection closed, or if -READONLY
 //!                                                 makes it connect anew
 //!  is gone, refuses        at once                at the next try to connect
-//!  hangs                   when a command is given up, if that counts as an error
+//!  hangs                   when a command is given up, if that counts as an error: many are under
+//!                          way, so the first one after that stands for all
 //!  its host is silent      the same               the same, or when the kernel gives up (15 min)
 //!  (whatever it does)      at the next tick of their clock, or as told, if they have one or are
 //! ```
@@ -33,6 +34,7 @@ use super::Cluster;
 use super::clients::Connected;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Id, NodeId, ShardId, ViewId};
+use crate::moment::MomentKind;
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::FailoverSpec;
 use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec, ReconnectSpec, TCP_GIVES_UP};
@@ -114,11 +116,19 @@ impl Following {
         self.mode != ModeSpec::Address || self.rule.is_none()
     }
 
+    /// After how long a command without a reply closes its connection.
+    fn gives_up_on_command(&self) -> Option<SimDuration> {
+        let rule = self.rule?;
+        self.gives_up.filter(|_| rule.on_timeout != Some(false))
+    }
+
     /// After how long clients leave a node that is silent, whatever its host does.
     fn leaves_silence(&self) -> Option<SimDuration> {
-        let rule = self.rule?;
-        let gives_up = self.gives_up.filter(|_| rule.on_timeout != Some(false));
-        gives_up.into_iter().chain(rule.silent_for).min()
+        let silent_for = self.rule?.silent_for;
+        self.gives_up_on_command()
+            .into_iter()
+            .chain(silent_for)
+            .min()
     }
 }
 
@@ -175,7 +185,13 @@ impl Cluster {
 
     /// Clients have learnt of a shard's new owner.
     pub(super) fn on_follow(&mut self, view: ViewId, shard: ShardId, node: NodeId, cx: &mut Cx) {
-        let Connected { known, gone, .. } = self.clients.connected[view][node];
+        let Connected {
+            known, gone, away, ..
+        } = self.clients.connected[view][node];
+        if known && away {
+            self.on_back(view, node, cx.now);
+            return;
+        }
         // Nobody tells clients of a node that they cannot reach; they ask again when they can.
         if self.topology.owners[shard] != node
             || (known && !gone)
@@ -187,6 +203,8 @@ impl Cluster {
             let (who, node) = (self.clients.name(view), self.node_name(node));
             format!("{who} switch to {node}")
         });
+        cx.ledger
+            .moment(cx.now, MomentKind::ClientsSwitch, &self.node_name(node));
         self.clients.go_to(&self.topology, view, shard, node);
         self.clients.end_losses(view, shard, cx);
         self.take_writes(shard, cx.now);
@@ -195,6 +213,15 @@ impl Cluster {
             ClusterTimer::Ramped { view, node },
             cx,
         );
+    }
+
+    /// Clients try to connect again to the node that they know.
+    fn on_back(&mut self, view: ViewId, node: NodeId, now: SimTime) {
+        if self.seen(node).tcp == Reply::Fine {
+            let connected = &mut self.clients.connected[view][node];
+            (connected.away, connected.closed) = (false, None);
+            self.take_writes(self.topology[node].shard, now);
+        }
     }
 
     pub(super) fn on_ramped(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
@@ -217,15 +244,52 @@ impl Cluster {
             true => Occasion::Closed,
             false => Occasion::Changed,
         };
-        if !closed && self.seen(node).tcp == Reply::Fine {
+        if closed {
+            self.clients.close_all(node, cx.now);
+        }
+        let accepts = self.seen(node).tcp == Reply::Fine;
+        if accepts {
+            self.connect_again(node, cx);
+        }
+        if !closed && accepts {
             self.clients.connect(node);
         }
         self.look_again(node, occasion, cx);
     }
 
+    /// A node accepts connections: clients whose connections were closed are back at their next
+    /// try.
+    fn connect_again(&mut self, node: NodeId, cx: &mut Cx) {
+        let shard = self.topology[node].shard;
+        for view in self.clients.ids() {
+            let reconnect = self.clients.views[view].following.reconnect;
+            let connected = &mut self.clients.connected[view][node];
+            if let (Some(closed), Some(reconnect), true) = (
+                connected.closed,
+                reconnect,
+                connected.known && !connected.gone,
+            ) {
+                connected.away = true;
+                let back = reconnect.next(closed, cx.now) - cx.now;
+                self.after(back, ClusterTimer::Follow { view, shard, node }, cx);
+            }
+        }
+    }
+
+    /// Nothing comes from a node any more, or something does.
+    fn note_silence(&mut self, node: NodeId, now: SimTime) {
+        let silent = self.seen(node).writes == Reply::Silence;
+        let since = &mut self.topology[node].silent_since;
+        *since = match silent {
+            true => since.or(Some(now)),
+            false => None,
+        };
+    }
+
     /// Packets of clients may reach a node again, or no more. Connections that were silent for too
     /// long are closed by then.
     pub(super) fn note_reach(&mut self, node: NodeId, cx: &mut Cx) {
+        self.note_silence(node, cx.now);
         let lost = self.topology[node].fault == Some(Condition::HostLost);
         let reached = !lost && self.topology.clients_reach(node);
         let since = &mut self.topology[node].unreachable_since;
@@ -257,7 +321,7 @@ impl Cluster {
     /// Something has happened to clients of a node, or to its connections.
     pub(super) fn look_again(&mut self, node: NodeId, occasion: Occasion, cx: &mut Cx) {
         let shard = self.topology[node].shard;
-        for view in self.clients.that_know(node) {
+        for view in self.clients.that_look_for(node) {
             if occasion == Occasion::Closed {
                 self.clients.close(view, node, cx.now);
             }
@@ -287,19 +351,38 @@ impl Cluster {
             return Some(following.takes);
         }
         let by_error = self.error_delay(view, shard, occasion, cx.now);
-        let by_clock = rule.every.map(|every| {
-            let key = self.control.key.child(2);
-            // The first view has the key of clients who are all alike.
-            let key = match view.index() {
-                0 => key,
-                other => key.child(other as u64),
-            };
-            let mut rng = key.at(shard.index() as u64, cx.now.as_nanos());
-            every.scaled(rng.random())
-        });
-        let by_error = by_error.filter(|_| rule.on_error);
+        let by_clock = rule
+            .every
+            .map(|every| self.next_tick(view, every, cx.now) - cx.now);
+        let looks = match self.is_sent_on(view, shard) {
+            true => rule.on_moved.unwrap_or(rule.on_error),
+            false => rule.on_error,
+        };
+        let by_error = by_error.filter(|_| looks);
         let first = by_error.into_iter().chain(by_clock).min();
         first.map(|first| first + following.takes)
+    }
+
+    /// When the clock of clients ticks next: at a phase of its own, whatever happens to servers.
+    fn next_tick(&self, view: ViewId, every: SimDuration, now: SimTime) -> SimTime {
+        let mut rng = self.control.key.child(2).at(view.index() as u64, 0);
+        let first = SimTime::ZERO + every.scaled(rng.random());
+        if now <= first || every == SimDuration::ZERO {
+            return first.max(now);
+        }
+        let ticks = (now - first).as_nanos().div_ceil(every.as_nanos());
+        first + every * ticks
+    }
+
+    /// Does the node that clients take for the owner send them on (-MOVED)?
+    fn is_sent_on(&self, view: ViewId, shard: ShardId) -> bool {
+        let node = self.known_to(view, shard);
+        let cluster = self.clients.views[view].following.mode == ModeSpec::Cluster;
+        cluster
+            && self.is_replica(node)
+            && self.seen(node).tcp == Reply::Fine
+            && !self.clients.is_stranded(view, node)
+            && !matches!(self.seen(node).writes, Reply::Silence)
     }
 
     /// How soon clients of a shard meet an error that makes them look, as its owner is now.
@@ -326,7 +409,10 @@ impl Cluster {
         }
         match self.seen(node).writes {
             Reply::Silence => {
-                let by_client = following.leaves_silence();
+                // Commands that were sent since then are given up one after the other.
+                let since = self.topology[node].silent_since.unwrap_or(now);
+                let left = |after| since.saturating_add(after).saturating_since(now);
+                let by_client = following.leaves_silence().map(left);
                 let by_kernel = self.tcp_gives_up_in(node, following.tcp_gives_up, now);
                 by_client.into_iter().chain(by_kernel).min()
             }
@@ -335,7 +421,7 @@ impl Cluster {
             Reply::Fine if self.is_replica(node) => {
                 at_once.filter(|_| rule.on_readonly != Some(false))
             }
-            Reply::Error(Cause::Refused | Cause::Loading) => at_once,
+            Reply::Error(Cause::Refused) => at_once,
             Reply::Fine | Reply::Error(_) => None,
         }
     }

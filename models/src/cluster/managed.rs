@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The control plane sees what its node agents see: a process that answers is well, so a primary
-//! that refuses writes at `maxmemory` stays where it is. A node that comes back becomes a replica.
+//! that refuses writes at `maxmemory` stays where it is. It stands with the clients: behind a
+//! partition nobody answers. A node that comes back becomes a replica.
 //! All clients of a cluster share one resolver's cache, which was filled at a random moment before
 //! the promotion: they follow together, later than the first and earlier than the last real one.
 
@@ -53,6 +54,22 @@ impl Cluster {
         }
     }
 
+    /// The network is cut, or whole again: the control plane stands with the clients, and a primary
+    /// that they do not reach has stopped answering.
+    pub(super) fn notify_provider_of_reach(&mut self, cx: &mut Cx) {
+        for shard in self.shards() {
+            let owner = self.topology.owners[shard];
+            let answers = self.topology.clients_reach(owner) && self.capabilities(owner).bus;
+            let Some(provider) = self.control.provider_mut() else {
+                return;
+            };
+            provider.turns[shard] += 1;
+            if !answers {
+                self.await_provider(shard, cx);
+            }
+        }
+    }
+
     fn await_provider(&self, shard: ShardId, cx: &mut Cx) {
         let Decider::Provider(provider) = &self.control.decider else {
             return;
@@ -72,7 +89,10 @@ impl Cluster {
             return;
         }
         provider.turns[shard] += 1;
-        let fit = |n: &NodeId| self.replication.has_data(*n) && self.capabilities(*n).bus;
+        let fit = |n: &NodeId| {
+            let answers = self.topology.clients_reach(*n) && self.capabilities(*n).bus;
+            answers && self.replication.has_data(*n)
+        };
         let Some(replica) = self.best_replica(shard, cx.now, fit) else {
             cx.ledger.trace(cx.now, || {
                 format!(

@@ -221,6 +221,16 @@ impl Cluster {
     /// What `node` replies to a client that takes it for an owner.
     pub fn reply(&self, node: NodeId, access: Access) -> Reply {
         let capabilities = self.seen(node);
+        let owner = self.topology.owners[self.topology[node].shard];
+        if self.control.bus().is_some_and(|bus| bus.ok(member(node)))
+            && node != owner
+            && self.is_replica(node)
+            && capabilities.tcp == Reply::Fine
+            && capabilities.writes != Reply::Silence
+        {
+            // -MOVED comes before -LOADING and all else (server.c: processCommand).
+            return self.reply(owner, access);
+        }
         let reply = match access {
             Access::Read => capabilities.reads,
             Access::Write => capabilities.writes,

@@ -34,6 +34,8 @@ pub(super) struct Node {
     pub read_only: bool,
     /// Since when packets of clients reach nobody there.
     pub unreachable_since: Option<SimTime>,
+    /// Since when clients who write to it get no reply.
+    pub silent_since: Option<SimTime>,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }
@@ -82,6 +84,7 @@ impl Node {
             primary,
             read_only: false,
             unreachable_since: None,
+            silent_since: None,
             promoted: None,
         }
     }

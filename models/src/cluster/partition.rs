@@ -45,6 +45,7 @@ impl Cluster {
             self.drain(cx);
             self.note_reach(node, cx);
         }
+        self.notify_provider_of_reach(cx);
         self.after(lasts, ClusterTimer::PartitionHealed, cx);
         self.settle(cx);
     }
@@ -76,6 +77,7 @@ impl Cluster {
         for node in self.topology.ids() {
             self.note_reach(node, cx);
         }
+        self.notify_provider_of_reach(cx);
     }
 
     /// Tells the bus of a cut, or that it is over.

@@ -145,6 +145,7 @@ impl Cluster {
                 from,
                 to,
                 cluster,
+                shard,
                 view,
             });
         }

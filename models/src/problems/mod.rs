@@ -17,6 +17,7 @@ use sim::SimDuration;
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
 use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::{NeedSpec, ServiceSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -176,13 +177,7 @@ impl WorldSpec {
             if let Some(work) = &service.work {
                 found.dist(format!("service[{i}].work"), work);
             }
-            let processes = service.process_count() as u64;
-            found.unless(
-                processes >= 1 && u64::from(service.workers) >= processes,
-                format!("service[{i}].processes"),
-                "each process needs a worker",
-                "give at least 1, and at most service.workers",
-            );
+            check_processes(found, i, service);
             self.check_spool(found, i);
             if let Some(wait) = service.wait {
                 found.unless(
@@ -290,4 +285,23 @@ impl WorldSpec {
             );
         }
     }
+}
+
+/// Each process has a part of what its service has.
+fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec) {
+    let processes = service.process_count() as u64;
+    found.unless(
+        processes >= 1 && (service.workers == 0 || u64::from(service.workers) >= processes),
+        format!("service[{i}].processes"),
+        "each process needs a worker",
+        "give at least 1, and at most service.workers",
+    );
+    let store = |need: &NeedSpec| need.fallback.map(|store| store.workers);
+    let smallest = service.needs.iter().filter_map(store).min();
+    found.unless(
+        smallest.is_none_or(|workers| u64::from(workers) >= processes),
+        format!("service[{i}].processes"),
+        "each process needs a worker of the slower store (`fallback`)",
+        "give at most `fallback.workers`",
+    );
 }

@@ -46,6 +46,8 @@ pub enum Instead {
 #[derive(Clone, Debug)]
 pub struct Load {
     workers: f64,
+    /// Among how many the visits and the slower store are divided.
+    processes: f64,
     service_time: SimDuration,
     /// The longest that a request holds its worker; absent: for good.
     held_max: Option<SimDuration>,
@@ -79,7 +81,8 @@ impl Load {
         let all = |one: SimDuration, tries: u64| one * (tries + 1) + client.backoff * tries;
         let offline = client.offline_queue.unwrap_or_default();
         Load {
-            workers: f64::from(spec.workers.div_ceil(alike as u32)),
+            workers: f64::from(spec.workers) / alike as f64,
+            processes: spec.process_count() as f64,
             service_time: spec.service_time,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
             hangs: client
@@ -126,7 +129,8 @@ impl Load {
             Instead::Nothing => need.share,
             Instead::Spared => 0.0,
             Instead::Store(store) => {
-                let done = f64::from(store.workers) / store.takes.as_secs_f64();
+                let workers = f64::from(store.workers) / self.processes;
+                let done = workers / store.takes.as_secs_f64();
                 need.share * beyond(rate * need.share, done)
             }
         };
@@ -248,6 +252,7 @@ mod tests {
         let hour = SimTime::ZERO + SimDuration::from_hours(1);
         Load {
             workers: 64.0,
+            processes: 1.0,
             service_time: SimDuration::from_millis(20),
             held_max: Some(SimDuration::from_secs(30)),
             hangs: Some(SimDuration::from_secs(2)),

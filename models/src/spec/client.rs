@@ -149,6 +149,7 @@ impl FollowsSpec {
     /// Nothing makes it look.
     pub const NEVER: FollowsSpec = FollowsSpec {
         on_error: false,
+        on_moved: None,
         on_timeout: None,
         on_readonly: None,
         silent_for: None,
@@ -188,8 +189,11 @@ pub struct ClientPoolSpec {
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {
     /// Does it look after an error: a redirection (-MOVED, -READONLY), a broken connection, a
-    /// command that timed out?
+    /// command that timed out? -LOADING, -MISCONF and -OOM are handed on.
     pub on_error: bool,
+    /// Does it look when a node sends it on (-MOVED), whatever it does about other errors? Only in
+    /// mode `cluster`; absent: as `on_error`.
+    pub on_moved: Option<bool>,
     /// Is a command that timed out such an error? It is if the client then closes its connection;
     /// absent: yes.
     pub on_timeout: Option<bool>,
@@ -197,7 +201,7 @@ pub struct FollowsSpec {
     /// and hands the error on; absent: yes.
     pub on_readonly: Option<bool>,
     /// It closes a connection from which nothing has come for so long, whatever becomes of single
-    /// commands; absent: it does not.
+    /// commands; absent: it does not. Counts only with `on_error`.
     pub silent_for: Option<SimDuration>,
     /// Is it told by Sentinel (`+switch-master`), whatever its connection does? Only in mode
     /// `sentinel`; absent: no.

@@ -110,8 +110,9 @@ pub struct NeedSpec {
     pub breaker: Option<BreakerSpec>,
     /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
-    /// A slower store, such as a database, that is asked when the call has finally failed; absent:
-    /// none, the request fails.
+    /// A slower store, such as a database, that is asked when the call has finally failed, by an
+    /// error such as -OOM too; absent: none, the request fails. It is divided among the processes,
+    /// and time in its queue counts against `gateway_timeout`.
     pub fallback: Option<FallbackSpec>,
 }
 

@@ -209,7 +209,7 @@ fn wire_service(
         instead: match (need.optional, need.fallback) {
             (true, _) => Instead::Spared,
             (false, Some(store)) => Instead::Store(FallbackSpec {
-                workers: store.workers.div_ceil(alike as u32),
+                workers: store.workers.div_ceil(cells as u32),
                 ..store
             }),
             (false, None) => Instead::Nothing,

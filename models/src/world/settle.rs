@@ -19,7 +19,7 @@ use crate::service::Service;
 use crate::spec::ComponentSpec;
 use crate::spool::Replay;
 use demand::Mode;
-use demand::{self, Answers, Opening, Population, Tally, Window};
+use demand::{self, Answers, LostAcks, Opening, Population, Tally, Window};
 
 /// The result of a world that has come to its end.
 ///
@@ -258,7 +258,7 @@ fn services<'a>(world: &'a World, cell: usize) -> Vec<(ServiceId, &'a Service)> 
 /// other.
 fn answers<'a>(
     world: &'a World,
-    lost_acks: &'a [Vec<Vec<(SimTime, SimTime)>>],
+    lost_acks: &'a [Vec<Vec<LostAcks>>],
     cell: usize,
 ) -> Vec<Answers<'a>> {
     let services = services(world, cell).into_iter();

@@ -6,17 +6,21 @@
 //! cells. A cell of four does not hold the arrivals of two cells of eight: such designs differ by
 //! their own draws too, which widens the interval of their difference and shifts nothing.
 
-use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
+use std::collections::BTreeMap;
+
+use sim::{Intensity, Intervals, SimDuration, Streams};
 
 mod inside;
 
 use super::{World, WorldSpec};
+use crate::ids::Id;
 use crate::layout;
 use crate::service::Process;
+use crate::spec::service::{Access, Keys};
 use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
 use crate::traffic;
-use demand::{Class, Client, Demand, Population, Service};
+use demand::{Class, Client, Demand, LostAcks, Population, Service};
 
 /// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
 pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
@@ -49,15 +53,20 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let built = world.services.iter().skip(cell * spec.services.len());
     let services = demand.services.iter().zip(&spec.services).zip(built);
     let services = services.flat_map(|((service, of), (_, built))| {
-        let alike = (cells * of.process_count()) as u32;
-        let inside = inside::of(of, built, world, alike);
-        let process = Service {
-            workers: service.workers.div_ceil(alike),
-            queue_limit: service.queue_limit.div_ceil(alike),
-            inside,
-            ..service.clone()
-        };
-        vec![process; of.process_count()]
+        let processes = of.process_count();
+        (0..processes).map(move |process| {
+            let part = Part {
+                cells: cells as u32,
+                process: process as u32,
+                processes: processes as u32,
+            };
+            Service {
+                workers: part.of(service.workers),
+                queue_limit: part.of(service.queue_limit),
+                inside: inside::of(of, built, world, part),
+                ..service.clone()
+            }
+        })
     });
     let parts = |population: &Population| {
         let processes = spec.services[population.service].process_count();
@@ -77,30 +86,78 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     }
 }
 
+/// The part that one process of a service has in one of several cells.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    cells: u32,
+    process: u32,
+    processes: u32,
+}
+
+impl Part {
+    /// Its part of so many: cells have equal ones, rounded up; what is left over goes to the first
+    /// processes.
+    fn of(self, all: u32) -> u32 {
+        let in_cell = all.div_ceil(self.cells);
+        in_cell / self.processes + u32::from(self.process < in_cell % self.processes)
+    }
+}
+
 /// The position of a service's first process among the processes of all.
 pub fn first_process(spec: &WorldSpec, service: usize) -> usize {
     let before = spec.services[..service].iter();
     before.map(ServiceSpec::process_count).sum()
 }
 
-/// Windows in which acknowledged writes of each process of each service were lost later.
-pub fn lost_acks(world: &World) -> Vec<Vec<Vec<(SimTime, SimTime)>>> {
+/// When acknowledged writes of each process of each service were lost later: while it wrote to a
+/// former owner, or to one that had not passed them on, and that took them.
+pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
     let of = |(_, service): (_, &crate::service::Service)| {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
-        let of_process = |process: &Process| {
-            let mut windows = Intervals::new();
-            for lost in &world.ledger.lost_acks {
-                let mut views = process.views(service.needs());
-                if views.any(|view| view == (lost.cluster, lost.view)) {
-                    windows.add(lost.from + after, lost.to + after);
-                }
-            }
-            windows.iter().collect()
-        };
+        let of_process = |process: &Process| lost_of(world, service, process, after);
         service.processes().iter().map(of_process).collect()
     };
     world.services.iter().map(of).collect()
+}
+
+/// The same for one process.
+fn lost_of(
+    world: &World,
+    service: &crate::service::Service,
+    process: &Process,
+    after: SimDuration,
+) -> Vec<LostAcks> {
+    let mut windows: BTreeMap<Option<(usize, usize)>, Intervals> = BTreeMap::new();
+    for lost in &world.ledger.lost_acks {
+        let needs = service.needs().iter().zip(process.views(service.needs()));
+        for (number, (need, view)) in needs.enumerate() {
+            if view != (lost.cluster, lost.view) || need.access != Access::Write {
+                continue;
+            }
+            let (shard, line) = match need.keys {
+                Keys::All => (None, &process.lines[number][0]),
+                Keys::One => {
+                    let shard = lost.shard.index();
+                    (Some((number, shard)), &process.lines[number][shard])
+                }
+            };
+            let window = windows.entry(shard).or_default();
+            for (from, to, answer) in line.spans(lost.to) {
+                let from = from.max(lost.from);
+                if answer.captures() && from < to {
+                    window.add(from + after, to + after);
+                }
+            }
+        }
+    }
+    let all = |(shard, window): (&Option<(usize, usize)>, &Intervals)| {
+        let (shard, spans) = (*shard, window.iter().collect::<Vec<_>>());
+        let span = move |(from, to)| LostAcks { shard, from, to };
+        spans.into_iter().map(span)
+    };
+    // Those to any shard come first.
+    windows.iter().flat_map(all).collect()
 }
 
 fn service(spec: &ServiceSpec) -> Service {

@@ -1,6 +1,7 @@
 //! From a service's keys in the scenario to what is inside it, for those that have more than
 //! workers, a queue and a plain client.
 
+use super::Part;
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
@@ -8,12 +9,12 @@ use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
-/// The inside of one of so many cells and processes `alike`; none if no request could notice
+/// The inside of one part of a service; none if no request could notice
 /// another.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
-pub fn of(spec: &ServiceSpec, built: &Service, world: &World, alike: u32) -> Option<ServiceModel> {
+pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Option<ServiceModel> {
     let client = &spec.client;
     let layout = world.spec.layout.layout();
     let special = |need: &NeedSpec| {
@@ -56,7 +57,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, alike: u32) -> Opt
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, world, alike))
+            .map(|(need, built)| of_need(spec, need, built, world, part))
             .collect(),
     })
 }
@@ -74,9 +75,9 @@ fn of_need(
     need: &NeedSpec,
     built: &service::Need,
     world: &World,
-    alike: u32,
+    part: Part,
 ) -> Need {
-    let part = |(calls, wait): (u32, SimDuration)| (calls.div_ceil(alike), wait);
+    let its = |(calls, wait): (u32, SimDuration)| (part.of(calls).max(1), wait);
     let pool = service.client.pool;
     let processes = service.processes.or(pool.map(|pool| pool.processes));
     let processes = processes.unwrap_or(1);
@@ -93,13 +94,13 @@ fn of_need(
     };
     Need {
         shards,
-        permits: [pool, bulkhead].into_iter().flatten().min().map(part),
+        permits: [pool, bulkhead].into_iter().flatten().min().map(its),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
         fallback: need.fallback.map(|store| Fallback {
-            workers: store.workers.div_ceil(alike),
+            workers: part.of(store.workers),
             takes: store.takes,
-            queue_limit: store.queue_limit.div_ceil(alike),
+            queue_limit: part.of(store.queue_limit),
         }),
         optional: need.optional,
     }
