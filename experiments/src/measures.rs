@@ -122,7 +122,7 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "detect_s",
         unit: "s",
-        what: "time to detect (MTTD): start of the longest incident to the first page or automatic action",
+        what: "time to detect (MTTD): start of the longest incident to a page or automatic action",
         value: |o| Number(o.detect_s),
     },
     Measure {

@@ -130,7 +130,8 @@ fn who_keeps_a_silent_connection_waits_for_the_kernel() {
 
 #[test]
 fn a_host_that_is_back_has_forgotten_its_connections() {
-    // Before the kernel gives up: the first packet that reaches the new system is answered with RST.
+    // Before the kernel gives up: the first packet that reaches the new system is answered with
+    // RST.
     let back = r#"kind = "host-loss", host = 0, lasts = "5min""#;
     for failover in [SENTINEL, MANAGED] {
         let result = told(failover, back, PATIENT);

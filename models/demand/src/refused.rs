@@ -12,9 +12,9 @@
 //! ```
 //!
 //! Room is made by events that are played anyway. Where there is some, the first press in any
-//! column takes it, and its visit is played from then on. All others are counted: those whose last press
-//! is over are blocked, with as many failed presses as they have. When the stretch ends, visits
-//! that may still press are played on, as if all their presses had been.
+//! column takes it, and its visit is played from then on. All others are counted: those whose last
+//! press is over are blocked, with as many failed presses as they have. When the stretch ends,
+//! visits that may still press are played on, as if all their presses had been.
 //!
 //! Nothing is approximated: it is the order of `service_sim.rs` (pool, then what is due, then first
 //! presses by class), and a column that nobody looks at is not opened.

@@ -224,8 +224,8 @@ fn crowded_world(seed: u64) -> World {
     world
 }
 
-/// A world in which a service is full for long stretches: many visits, few workers, and answers that
-/// hold each of them.
+/// A world in which a service is full for long stretches: many visits, few workers, and answers
+/// that hold each of them.
 fn overrun_world(seed: u64) -> World {
     let mut world = any_world(seed);
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(4), 0);
