@@ -37,6 +37,9 @@ const LET_IN_OF: f64 = 5.0;
 /// First visits that are expected in the rest of the stretch, at least.
 const WORTHWHILE: f64 = 200.0;
 
+/// What a press that is let in costs, in events of a trial's limit.
+const LET_IN_COSTS: u64 = 4;
+
 /// Presses of one visit, at most: each has a column.
 const COLUMNS_MAX: u32 = 32;
 
@@ -195,8 +198,8 @@ impl ServiceSim<'_> {
             } else {
                 self.meet_due();
             }
-            // A press that is let in costs as much as two events: it is looked for in every column.
-            to_check -= to_check.min(1 + u64::from(first.is_some()));
+            // A press that is let in costs as much as some events: it is looked for in every column.
+            to_check -= to_check.min(if first.is_some() { LET_IN_COSTS } else { 1 });
             if to_check == 0 {
                 budget.spend(CHECK_EVERY, at, || self.memory())?;
                 to_check = CHECK_EVERY;
