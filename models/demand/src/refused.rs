@@ -198,7 +198,7 @@ impl ServiceSim<'_> {
             } else {
                 self.meet_due();
             }
-            // A press that is let in costs as much as some events: it is looked for in every column.
+            // A press that is let in is looked for in every column.
             to_check -= to_check.min(if first.is_some() { LET_IN_COSTS } else { 1 });
             if to_check == 0 {
                 budget.spend(CHECK_EVERY, at, || self.memory())?;
