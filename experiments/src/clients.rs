@@ -39,8 +39,7 @@ pub(crate) const SENTINEL: &str = "failover = { kind = \"sentinel\", sentinels =
      down_after = \"5s\", failover_timeout = \"60s\", parallel_syncs = 1, \
      master_reboot_down_after = \"0s\", latency = \"250us\", config_save = \"3ms\" }";
 
-/// Who promotes a replica, and so whom a client asks: the mode, and what is written for it. The
-/// scenario itself has a Redis Cluster.
+/// The mode, and the kind of failover that it needs. The scenario itself has a Redis Cluster.
 const MODES: [(&str, Option<&str>); 3] = [
     ("cluster", None),
     ("sentinel", Some(SENTINEL)),
@@ -68,7 +67,7 @@ const FAULTS: [(&str, &str); 3] = [
 pub struct Row {
     /// The preset.
     pub client: &'static str,
-    /// Whom it asks for the primary: `cluster`, `sentinel` or `dns`.
+    /// How it finds the primary: `cluster`, `sentinel` or `dns`.
     pub mode: &'static str,
     /// `hung`, `killed` or `host lost`.
     pub fault: &'static str,
@@ -250,26 +249,13 @@ fn row(
     }
 }
 
-/// How long a request holds its worker on average, if nothing changes meanwhile; `None`: for good.
+/// How long a request holds its worker on average while the fault lasts; `None`: until Redis
+/// answers.
 fn held(client: &ClientSpec, fault: &str) -> Option<SimDuration> {
-    let (waits, cause) = match fault {
-        "hung" | "host lost" => (client.command_timeout?, Cause::Timeout),
-        _ => (client.offline_queue.unwrap_or_default(), Cause::Refused),
-    };
-    let tries = match client.retries_on.contains(&cause) {
-        true => client.retries,
-        false => 0,
-    };
-    let pause = |n: u32| {
-        let growth = client.backoff_growth;
-        let grown = growth.map_or(client.backoff, |growth| {
-            let grown = client.backoff.scaled(growth.factor.get().powi(n as i32));
-            let mean = 1.0 - growth.jitter.get() / 2.0;
-            grown.min(growth.max).scaled(mean)
-        });
-        grown + waits
-    };
-    Some((0..tries).map(pause).fold(waits, |sum, next| sum + next))
+    client.gives_up_after(match fault {
+        "hung" | "host lost" => Cause::Timeout,
+        _ => Cause::Refused,
+    })
 }
 
 fn arithmetic(spec: &WorldSpec, held: Option<SimDuration>, fills: Option<f64>) -> String {

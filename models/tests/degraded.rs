@@ -1,12 +1,17 @@
 //! A service is up, degraded or down by the share of requests that fail, and whoever looks sees it.
 
-use crate::support::{story_world, trial};
+use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
 /// A primary without replicas hangs for two hours; 20 requests a second give a command up after
 /// 200 ms.
 fn full(need: &str, rest: &str) -> TrialResult {
+    let api = service(
+        "api",
+        &format!("{{ workload = \"log\", access = \"write\", {need} }}"),
+        "command_timeout = \"200ms\"\ntopology_refresh = \"1s\"",
+    );
     let story = format!(
         r#"
         horizon = "8h"
@@ -26,19 +31,7 @@ fn full(need: &str, rest: &str) -> TrialResult {
         runbook = []
         notice = {{ kind = "constant", value = "5min" }}
         notice_unalerted = {{ kind = "constant", value = "5min" }}
-        [[service]]
-        name = "api"
-        workers = 64
-        queue_limit = 64
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "log", access = "write", {need} }}]
-        [service.client]
-        command_timeout = "200ms"
-        retries = 0
-        backoff = "100ms"
-        retries_on = []
-        topology_refresh = "1s"
+        {api}
         "#
     );
     trial(&story_world(&story), 3, Mode::Lazy)

@@ -1,6 +1,6 @@
 //! Layouts: memory and cost that add up, cells that fail alone, products that share.
 
-use crate::support::{small_world, story_world, trial};
+use crate::support::{service, small_world, story_world, trial};
 use models::moment::{Moment, MomentKind};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
@@ -118,6 +118,11 @@ fn one_cell_is_the_shared_cluster() {
 
 /// A primary that hangs, and a service that can do without what it reads there.
 fn hung_cache(layout: &str, bulkhead: &str) -> TrialResult {
+    let api = service(
+        "api",
+        &format!("{{ workload = \"cache\", access = \"read\", optional = true{bulkhead} }}"),
+        "command_timeout = \"5s\"\ntopology_refresh = \"1s\"",
+    );
     let story = format!(
         r#"
         horizon = "40min"
@@ -126,20 +131,12 @@ fn hung_cache(layout: &str, bulkhead: &str) -> TrialResult {
         people.runbook = []
         failover = {{ kind = "none" }}
         signers.visits = "50/s"
-        [[service]]
-        name = "api"
-        workers = 64
-        queue_limit = 64
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "cache", access = "read", optional = true{bulkhead} }}]
-        client = {{ command_timeout = "5s", retries = 0, backoff = "100ms", retries_on = [],
-            topology_refresh = "1s" }}
         [[fault]]
         kind = "hang"
         workload = "cache"
         at = {{ kind = "constant", value = "10min" }}
         lasts = "10min"
+        {api}
         "#
     );
     let spec = story_world(&story);

@@ -4,7 +4,7 @@
 //! One service whose requests come twice a second; its primary is killed, hangs, or loses its host
 //! at 5 minutes. Sentinels promote a replica about 6 s later, the provider after 12 s.
 
-use crate::support::{story_world, trial};
+use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 
@@ -40,7 +40,18 @@ fn told(failover: &str, fault: &str, client: &str) -> TrialResult {
     trial(&world(failover, fault, client), 3, Mode::Lazy)
 }
 
+const WRITES: &str = "{ workload = \"log\", access = \"write\" }";
+
+fn api(client: &str) -> String {
+    service(
+        "api",
+        WRITES,
+        &format!("topology_refresh = \"10ms\"\n{client}"),
+    )
+}
+
 fn world(failover: &str, fault: &str, client: &str) -> WorldSpec {
+    let api = api(client);
     let story = format!(
         r#"
         horizon = "2h"
@@ -55,19 +66,7 @@ fn world(failover: &str, fault: &str, client: &str) -> WorldSpec {
         node_memory = "4GiB"
         [people]
         runbook = []
-        [[service]]
-        name = "api"
-        workers = 64
-        queue_limit = 64
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "log", access = "write" }}]
-        [service.client]
-        retries = 0
-        backoff = "100ms"
-        retries_on = []
-        topology_refresh = "10ms"
-        {client}
+        {api}
         "#
     );
     story_world(&story)
@@ -213,6 +212,7 @@ fn a_proxy_looks_by_its_own_clock() {
 fn larger_nodes_have_addresses_of_their_own() {
     // A rebuild puts new nodes in place of the killed one; a client that looks nowhere is lost.
     let rebuild = |client: &str| {
+        let api = api(client);
         let story = format!(
             r#"
             horizon = "2h"
@@ -225,19 +225,7 @@ fn larger_nodes_have_addresses_of_their_own() {
             [people]
             runbook = [{{ action = {{ kind = "rebuild", factor = "1x" }},
               takes = {{ kind = "constant", value = "5min" }} }}]
-            [[service]]
-            name = "api"
-            workers = 64
-            queue_limit = 64
-            gateway_timeout = "30s"
-            service_time = "20ms"
-            needs = [{{ workload = "log", access = "write" }}]
-            [service.client]
-            retries = 0
-            backoff = "100ms"
-            retries_on = []
-            topology_refresh = "10ms"
-            {client}
+            {api}
             "#
         );
         trial(&story_world(&story), 3, Mode::Lazy)

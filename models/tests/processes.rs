@@ -3,7 +3,7 @@
 //! A provider replaces a killed primary after 12 s; clients look every 10 minutes, each process at
 //! its own time.
 
-use crate::support::{story_world, trial};
+use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 
@@ -15,7 +15,12 @@ const EVERY_S: f64 = 600.0;
 const QUIET: &str = "health_check = []\nhorizon = \"1h\"";
 
 fn world(processes: u32, rest: &str) -> WorldSpec {
-    story_world(&format!(
+    let api = service(
+        "api",
+        "{ workload = \"log\", access = \"write\" }",
+        "topology_refresh = \"10ms\"\nfollows = { on_error = false, every = \"10min\" }",
+    );
+    let mut spec = story_world(&format!(
         r#"
 
         fault = [{{ kind = "crash", workload = "log",
@@ -35,22 +40,13 @@ fn world(processes: u32, rest: &str) -> WorldSpec {
         runbook = []
         notice = {{ kind = "constant", value = "2h" }}
         notice_unalerted = {{ kind = "constant", value = "2h" }}
-        [[service]]
-        name = "api"
-        processes = {processes}
-        workers = 200
-        queue_limit = 200
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "log", access = "write" }}]
-        [service.client]
-        retries = 0
-        backoff = "100ms"
-        retries_on = []
-        topology_refresh = "10ms"
-        follows = {{ on_error = false, every = "10min" }}
+        {api}
         "#
-    ))
+    ));
+    let api = &mut spec.services[0];
+    api.processes = Some(processes);
+    (api.workers, api.queue_limit) = (200, 200);
+    spec
 }
 
 /// Seconds from the promotion until each process is with the new primary.

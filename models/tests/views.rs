@@ -1,6 +1,6 @@
 //! Every service follows the owners of a cluster for itself.
 
-use crate::support::{story_world, trial};
+use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
@@ -10,7 +10,7 @@ fn hang(second: &str) -> TrialResult {
 }
 
 fn hang_with(checks: &str, second: &str) -> TrialResult {
-    let api = service("api", "write", ALIKE);
+    let api = reader_or_writer("api", "write", ALIKE);
     let story = format!(
         r#"
         horizon = "1h"
@@ -31,26 +31,14 @@ fn hang_with(checks: &str, second: &str) -> TrialResult {
 const ALIKE: &str = "command_timeout = \"500ms\"\nfollows = { on_error = true }";
 
 fn second(client: &str) -> String {
-    service("second", "read", client)
+    reader_or_writer("second", "read", client)
 }
 
-fn service(name: &str, access: &str, client: &str) -> String {
-    format!(
-        r#"
-        [[service]]
-        name = "{name}"
-        workers = 64
-        queue_limit = 64
-        gateway_timeout = "30s"
-        service_time = "20ms"
-        needs = [{{ workload = "log", access = "{access}" }}]
-        [service.client]
-        retries = 0
-        backoff = "100ms"
-        retries_on = []
-        topology_refresh = "1s"
-        {client}
-        "#
+fn reader_or_writer(name: &str, access: &str, client: &str) -> String {
+    service(
+        name,
+        &format!("{{ workload = \"log\", access = \"{access}\" }}"),
+        &format!("topology_refresh = \"1s\"\n{client}"),
     )
 }
 

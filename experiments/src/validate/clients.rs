@@ -23,7 +23,7 @@ const MEASURED: &str = include_str!("../../lab/clients/measured.csv");
 /// Trials of each cell: a median is all that is compared.
 pub const TRIALS: u64 = 25;
 
-/// Who promotes a replica. The provider's name is not cached here, as in the laboratory.
+/// The failover of each mode. The provider's name is not cached, as in the lab.
 const MODES: [(&str, Option<&str>); 3] = [
     ("cluster", None),
     ("sentinel", Some(SENTINEL)),
@@ -51,13 +51,9 @@ const FAULTS: [(&str, &str, SimDuration); 3] = [
     ),
 ];
 
-/// The simulated provider sees no partition. A host that is lost is as silent; it is not back while
-/// it is watched, since it would come back without its connections.
-const SILENT_TO_PROVIDER: &str = "kind = \"host-loss\", host = 0, lasts = \"10min\"";
-
 /// Cells that are known not to be as measured.
 struct Known {
-    libraries: &'static [&'static str],
+    clients: &'static [&'static str],
     modes: &'static [&'static str],
     faults: &'static [&'static str],
     why: &'static str,
@@ -65,37 +61,39 @@ struct Known {
 
 const KNOWN: [Known; 4] = [
     Known {
-        libraries: &["redis-py-5", "redis-py-6"],
+        clients: &["redis-py-5", "redis-py-6"],
         modes: &["sentinel", "plain"],
         faults: &["hung", "silent"],
-        why: "a request that finds every connection waiting makes a new one, and so asks anew",
+        why: "a request that finds every connection busy opens a new one, and so finds the new primary",
     },
     Known {
-        libraries: &["ioredis-5", "ioredis-6", "node-redis-5"],
+        clients: &["ioredis-5", "ioredis-6", "node-redis-5"],
         modes: &["cluster"],
         faults: &["silent"],
-        why: "TCP sends again 26 and 53 s after the silence began, not when it ends",
+        why: "TCP retransmits 26 and 53 s after the silence began, not when it ends",
     },
     Known {
-        libraries: &["ioredis-6"],
+        clients: &["ioredis-6"],
         modes: &["sentinel", "plain"],
         faults: &["killed"],
         why: JITTER,
     },
     Known {
-        libraries: &["node-redis-5"],
+        clients: &["node-redis-5"],
         modes: &["plain"],
         faults: &["killed"],
         why: JITTER,
     },
 ];
 
-const JITTER: &str = "up to 200 ms are added to each pause before a try to connect, at random";
+const JITTER: &str = "a random addition of up to 200 ms to each reconnect back-off is not modelled";
 
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
 struct Run {
-    library: String,
+    /// The preset's name; the column is called `library`.
+    #[serde(rename = "library")]
+    client: String,
     version: String,
     mode: String,
     fault: String,
@@ -136,27 +134,23 @@ fn cells() -> Vec<Cell> {
         .deserialize()
         .map(|row| row.expect("a test reads it"))
         .collect();
-    let mut libraries: Vec<&str> = rows.iter().map(|row| row.library.as_str()).collect();
-    libraries.sort_unstable();
-    libraries.dedup();
+    let mut clients: Vec<&str> = rows.iter().map(|row| row.client.as_str()).collect();
+    clients.sort_unstable();
+    clients.dedup();
     let mut cells = Vec::new();
-    for library in libraries {
+    for client in clients {
         for (mode, failover) in MODES {
             for (fault, written, watched) in FAULTS {
                 let is =
-                    |row: &&Run| row.library == library && row.mode == mode && row.fault == fault;
+                    |row: &&Run| row.client == client && row.mode == mode && row.fault == fault;
                 let runs: Vec<Run> = rows.iter().filter(is).cloned().collect();
-                let written = match (mode, fault) {
-                    ("plain", "silent") => SILENT_TO_PROVIDER,
-                    (_, _) => written,
-                };
-                let Some(spec) = spec(library, failover, written) else {
+                let Some(spec) = spec(client, failover, written) else {
                     continue;
                 };
                 let Some(first) = runs.first() else { continue };
                 cells.push(Cell {
-                    words: format!("{library} ({}), {mode}: {fault}", first.version),
-                    known: known(library, mode, fault),
+                    words: format!("{client} ({}), {mode}: {fault}", first.version),
+                    known: known(client, mode, fault),
                     spec,
                     in_cluster: mode == "cluster",
                     watched,
@@ -168,10 +162,10 @@ fn cells() -> Vec<Cell> {
     cells
 }
 
-fn known(library: &str, mode: &str, fault: &str) -> Option<&'static str> {
+fn known(client: &str, mode: &str, fault: &str) -> Option<&'static str> {
     let found = KNOWN.iter().find(|known| {
         let (modes, faults) = (known.modes, known.faults);
-        known.libraries.contains(&library) && modes.contains(&mode) && faults.contains(&fault)
+        known.clients.contains(&client) && modes.contains(&mode) && faults.contains(&fault)
     });
     found.map(|known| known.why)
 }
@@ -192,7 +186,7 @@ fn line(cell: &Cell, simulated: &[TrialResult]) -> Line {
 }
 
 /// From the promotion to the clients' switch, if they switch while they are watched. Clients of a
-/// cluster that stay with the node they know write from when it sends them on.
+/// cluster that keep to the node they know write once it redirects them.
 fn switched(trial: &TrialResult, cell: &Cell) -> Option<f64> {
     let first = |kind: MomentKind, from: SimTime, subject: Option<&str>| {
         trial.moments.iter().find(|moment| {

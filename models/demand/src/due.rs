@@ -236,12 +236,7 @@ mod tests {
     use super::*;
 
     fn visit(class: usize, index: u64, presses: u32) -> Visit {
-        let who = VisitId {
-            class,
-            index,
-            arrived: SimTime::ZERO,
-            round: 0,
-        };
+        let who = VisitId::first(class, index, SimTime::ZERO);
         Visit {
             presses,
             ..Visit::new(who, SimTime::ZERO)

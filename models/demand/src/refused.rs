@@ -272,12 +272,7 @@ impl ServiceSim<'_> {
         }
         let before = press.press - 1;
         self.callers[press.class].tally.failed[Cause::PoolFull as usize] += u64::from(before);
-        let who = VisitId {
-            class: press.class,
-            index: press.index,
-            arrived: press.arrived,
-            round: 0,
-        };
+        let who = VisitId::first(press.class, press.index, press.arrived);
         let mut visit = Visit::new(who, press.arrived);
         visit.presses = before;
         let slot = self.in_play.insert(visit);
@@ -345,12 +340,7 @@ impl ServiceSim<'_> {
             });
         }
         for (arrived, index) in twins {
-            self.send_away(VisitId {
-                class,
-                index,
-                arrived,
-                round: 0,
-            });
+            self.send_away(VisitId::first(class, index, arrived));
         }
     }
 
@@ -376,12 +366,7 @@ impl ServiceSim<'_> {
             let caller = &mut self.callers[class];
             caller.tally.failed[Cause::PoolFull as usize] += u64::from(pressed);
             caller.failed_first.add(arrived);
-            let who = VisitId {
-                class,
-                index,
-                arrived,
-                round: 0,
-            };
+            let who = VisitId::first(class, index, arrived);
             let mut visit = Visit::new(who, arrived);
             visit.presses = pressed;
             let slot = self.in_play.insert(visit);

@@ -143,12 +143,7 @@ impl<'a> ServiceSim<'a> {
     pub fn arrive(&mut self, fresh: &Fresh) {
         self.pressed += 1;
         let room = self.pool.room(fresh.at);
-        let who = VisitId {
-            class: fresh.class,
-            index: fresh.index,
-            arrived: fresh.at,
-            round: 0,
-        };
+        let who = VisitId::first(fresh.class, fresh.index, fresh.at);
         if room == Admission::Worker
             && let Some(ended) = self.try_take_up(who)
         {

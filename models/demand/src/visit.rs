@@ -61,6 +61,18 @@ pub(super) struct Write {
     pub spooled: bool,
 }
 
+impl VisitId {
+    /// The first visit of an arrival.
+    pub fn first(class: usize, index: u64, arrived: SimTime) -> VisitId {
+        VisitId {
+            class,
+            index,
+            arrived,
+            round: 0,
+        }
+    }
+}
+
 impl Visit {
     pub fn new(who: VisitId, began: SimTime) -> Visit {
         Visit {

@@ -153,7 +153,7 @@ impl Cluster {
         // Under Sentinel it is one of the Sentinels that names the node.
         if !self.control.has_sentinels() {
             let told = self.notified_at(shard);
-            self.name_owner(shard, node, told, cx);
+            self.publish_owner(shard, node, told, cx);
         }
     }
 

@@ -1,7 +1,6 @@
-//! The clients of a cluster: who they are, what they ask for, and which nodes they take for owners.
+//! The clients of a cluster: their commands, and the nodes they use as owners.
 //!
-//! Services whose libraries follow in the same way share a [`View`]. What makes one change is in
-//! `follow.rs`.
+//! Services with identical client settings share a [`View`]. What changes a view is in `follow.rs`.
 
 use sim::SimTime;
 
@@ -14,14 +13,14 @@ use crate::layout::ClusterPlan;
 use crate::spec::service::{Access, NeedSpec};
 use crate::spec::{ServiceSpec, SystemSpec, WorkloadSpec};
 
-/// Clients that follow a cluster's owners in the same way: those of one service, or of several
-/// whose libraries are alike.
+/// Clients with the same view of a cluster's owners: those of one service, of one process, or of
+/// several services with identical client settings.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     pub following: Following,
     /// The services, by name.
     services: Vec<String>,
-    /// Which process of its service, where each follows for itself.
+    /// The process, if each process of the service has its own view.
     process: Option<usize>,
     /// Their share of the cluster's commands,
     commands: f64,
@@ -31,7 +30,7 @@ pub(super) struct View {
     losses: Fleet<ShardId, Vec<usize>>,
 }
 
-/// The clients of a cluster: what they ask for, and which nodes they take for owners.
+/// The clients of a cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Clients {
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
@@ -40,22 +39,22 @@ pub(super) struct Clients {
     pub cutting_over: bool,
     pub views: Fleet<ViewId, View>,
     pub connected: Fleet<ViewId, Fleet<NodeId, Connected>>,
-    /// The nodes that checks and people take for owners.
+    /// The nodes that checks and people use as owners.
     pub observed: Fleet<ShardId, NodeId>,
 }
 
-/// How clients stand with a node.
+/// The connections of a view to a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Connected {
-    /// Do they know it as the owner of its shard?
+    /// Is it the owner of its shard, in this view?
     pub known: bool,
     /// Are their connections and their load back on it?
     pub loaded: bool,
-    /// Since when their connections to it have been closed.
+    /// When the connections were closed.
     pub closed: Option<SimTime>,
-    /// Is the node at whose address they look no more?
+    /// Has the node been replaced by one with another address?
     pub gone: bool,
-    /// Have they not yet tried to connect again?
+    /// Waiting for the next reconnect attempt?
     pub away: bool,
 }
 
@@ -102,9 +101,9 @@ impl Clients {
             .0
     }
 
-    /// Do they learn who owns a shard when their servers start?
-    pub fn asks_somebody(&self, view: ViewId) -> bool {
-        self.views[view].following.asks_somebody()
+    /// Do they find the current owners when their servers start?
+    pub fn refreshes_on_start(&self, view: ViewId) -> bool {
+        self.views[view].following.refreshes_on_start()
     }
 
     /// The node that they hold for the shard's owner.
@@ -114,22 +113,20 @@ impl Clients {
         known.expect("clients always know some owner of a shard")
     }
 
-    /// Those who take this node for the owner of its shard.
-    pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
-        let knows = |view: &ViewId| {
-            let connected = &self.connected[*view][node];
-            connected.known && !connected.gone && !connected.away
-        };
-        self.ids().filter(knows).collect()
-    }
-
-    /// Those who take this node for the owner of its shard, connected to it or not.
-    pub fn that_look_for(&self, node: NodeId) -> Vec<ViewId> {
-        let looks = |view: &ViewId| {
+    /// The views that use this node as the owner of its shard.
+    pub fn that_use(&self, node: NodeId) -> Vec<ViewId> {
+        let uses = |view: &ViewId| {
             let connected = &self.connected[*view][node];
             connected.known && !connected.gone
         };
-        self.ids().filter(looks).collect()
+        self.ids().filter(uses).collect()
+    }
+
+    /// Those of them that are connected to it.
+    pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
+        let mut views = self.that_use(node);
+        views.retain(|view| !self.connected[*view][node].away);
+        views
     }
 
     /// The share of commands that is sent to a node by clients whose connections are back.
@@ -144,21 +141,12 @@ impl Clients {
         writing.map(|view| self.views[view].writes).sum()
     }
 
-    /// A node has closed all connections.
-    pub fn close_all(&mut self, node: NodeId, now: SimTime) {
-        for (_, connected) in self.connected.iter_mut() {
-            if connected[node].known {
-                connected[node].closed.get_or_insert(now);
-            }
-        }
-    }
-
-    /// Their connections to a node have been closed, if they were not already.
+    /// The connections of a view to a node are closed, unless they already were.
     pub fn close(&mut self, view: ViewId, node: NodeId, now: SimTime) {
         self.connected[view][node].closed.get_or_insert(now);
     }
 
-    /// Their connections to a node are back.
+    /// All connections to a node are open again.
     pub fn connect(&mut self, node: NodeId) {
         for (_, connected) in self.connected.iter_mut() {
             connected[node].closed = None;
@@ -169,14 +157,14 @@ impl Clients {
         self.connected[view][node].loaded = loaded;
     }
 
-    /// They take this node for the owner of a shard; none of them is connected to it yet.
+    /// A view switches to this node; its connections are not ramped up yet.
     pub fn go_to(&mut self, topology: &Topology, view: ViewId, shard: ShardId, node: NodeId) {
         for other in topology.nodes_of(shard) {
             self.connected[view][other] = Connected::known(other == node, false);
         }
     }
 
-    /// The node that they knew is gone, and this one owns the shard; they do not know its address.
+    /// This node replaces the one that the view uses, under an address that clients do not know yet.
     pub fn strand(
         &mut self,
         topology: &Topology,
@@ -190,7 +178,7 @@ impl Clients {
         (connected.closed, connected.gone) = (Some(now), true);
     }
 
-    /// Are they without a connection to the node that they know, although it may accept one?
+    /// Does the view have no connection to the node it uses, although the node may accept one?
     pub fn is_stranded(&self, view: ViewId, node: NodeId) -> bool {
         let connected = &self.connected[view][node];
         connected.gone || connected.away
@@ -226,7 +214,7 @@ impl Clients {
 }
 
 impl View {
-    /// Among how many views its service is divided.
+    /// The number of views that its service is split into.
     fn processes(&self, spec: &SystemSpec) -> usize {
         let Some(service) = self.services.first().filter(|_| self.process.is_some()) else {
             return 1;
@@ -236,7 +224,7 @@ impl View {
     }
 }
 
-/// The clients of a cluster, grouped by how they follow; of a cluster that nobody uses too.
+/// The views of a cluster; one without clients if no service uses it.
 fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<ViewId, View> {
     let here: Vec<&WorkloadSpec> = plan.workloads.iter().map(|w| &spec.workloads[*w]).collect();
     let needs = |service: &ServiceSpec, name: &str| {
@@ -258,7 +246,7 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
     for service in followings {
         let following = following(service);
         let processes = service.process_count();
-        if processes > 1 && following.is_drawn() {
+        if processes > 1 && following.is_periodic() {
             let of_process = |process| view(following, Some(service.name.clone()), Some(process));
             views.extend((0..processes).map(of_process));
             continue;

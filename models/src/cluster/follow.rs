@@ -1,28 +1,27 @@
-//! How clients come to know a shard's new owner.
+//! How clients find a shard's new owner.
 //!
-//! A promotion is one thing; that the new owner is *named* (by the nodes of a Redis Cluster, by a
-//! Sentinel, by DNS) another; and that a client looks a third. It knows the owner when it looks and
-//! the owner is named, `takes` later.
+//! Three steps lie between a promotion and the first write to the new owner: the owner is *published*
+//! (by the nodes of a Redis Cluster, by a Sentinel, by DNS), the client *refreshes* its topology, and
+//! the refresh takes `takes`. What triggers a refresh depends on the mode and on the old node:
 //!
 //! ```text
-//!  the node they know      cluster                sentinel, dns
-//!  sends them on           at once                with its connection closed, or if -READONLY
-//!                                                 makes it connect anew
-//!  is gone, refuses        at once                at the next try to connect
-//!  hangs                   when a command is given up, if that counts as an error: many are under
-//!                          way, so the first one after that stands for all
-//!  its host is silent      the same               the same, or when the kernel gives up (15 min)
-//!  (whatever it does)      at the next tick of their clock, or as told, if they have one or are
+//!  the old node            cluster                      sentinel, dns
+//!  redirects (-MOVED)      at once, if `on_moved`       -
+//!  demoted (-READONLY)     -                            at once, if `on_readonly`
+//!  killed, restarted       at once                      at the next reconnect attempt
+//!  hung                    at the first command timeout the same
+//!  host unreachable        the same                     the same, or when the kernel gives up
+//!  (in any state)          at the next periodic refresh, or on +switch-master if subscribed
 //! ```
 //!
-//! A client without a command timeout that waits for a node which neither answers nor closes the
-//! connection learns nothing until its clock ticks, or until its servers are restarted. In mode
-//! `address` a client looks nowhere: it is told by the check or the person that promotes a replica.
-//! In mode `proxy` the proxy looks, by its own clock, and its clients are where it is.
+//! Commands are in flight all the time, so the first timeout comes one command timeout after the node
+//! went silent. A client without a timeout that waits for a hung node stays there until its next
+//! periodic refresh or until its servers restart. In mode `address` nothing triggers a refresh; a
+//! manual failover updates the address. In mode `proxy` the proxy refreshes periodically.
 //!
-//! Every service follows for itself, so two of them may hold different nodes for the owner of a
-//! shard at one time. Services whose libraries follow in the same way share a view. So do the
-//! processes of a service, unless they look by a clock: then each has its own.
+//! Each service has its own view of the owners, so two services can disagree. Services with identical
+//! client settings share a view. So do the processes of a service, unless they refresh periodically:
+//! then each process has its own view, because each has its own phase.
 //!
 //! Sources: Lettuce `RedisClient.getSocketAddressSupplier`, `ConnectionWatchdog`; Redis
 //! `sentinel.c`: `sentinelSendSlaveOf` (CLIENT KILL); Linux `ip-sysctl.rst`: `tcp_retries2`.
@@ -40,36 +39,35 @@ use crate::spec::FailoverSpec;
 use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec, ReconnectSpec, TCP_GIVES_UP};
 use demand::answer::Cause;
 
-/// How clients find out.
+/// How clients find a new owner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Following {
-    /// Whom they ask.
     mode: ModeSpec,
-    /// From looking to knowing.
+    /// How long a refresh takes.
     takes: SimDuration,
-    /// What makes them look; absent: every promotion is told to them.
+    /// What triggers a refresh; absent: clients are notified of every promotion.
     rule: Option<FollowsSpec>,
-    /// When a command without a reply is given up.
+    /// Command timeout.
     gives_up: Option<SimDuration>,
-    /// When the kernel gives up a connection to a host that is silent.
+    /// When the kernel closes a connection to an unreachable host.
     tcp_gives_up: SimDuration,
-    /// When they try to connect again.
+    /// Back-off of reconnect attempts.
     reconnect: Option<ReconnectSpec>,
 }
 
-/// What happens to clients, so that they may look for a shard's owner.
+/// What may trigger a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
-    /// A new owner is named by those whom clients may ask.
-    Named,
-    /// The node that they know does something else.
+    /// A new owner was published.
+    Published,
+    /// The node they use changed its state.
     Changed,
-    /// Their connections to it have been closed.
+    /// Their connections to it were closed.
     Closed,
 }
 
 impl Following {
-    /// Nobody is there to look.
+    /// A cluster without clients.
     pub const NOBODY: Following = Following {
         mode: ModeSpec::Address,
         takes: SimDuration::ZERO,
@@ -80,14 +78,14 @@ impl Following {
     };
 
     pub fn of(client: &ClientSpec, failover: &FailoverSpec) -> Following {
-        let mode = client.asks(failover);
+        let mode = client.mode(failover);
         let by_hand = matches!(
             failover,
             FailoverSpec::Application {} | FailoverSpec::None {}
         );
         let rule = match mode {
             ModeSpec::Cluster | ModeSpec::Sentinel | ModeSpec::Dns => client.follows,
-            // Whoever promotes a replica by hand tells clients its address.
+            // A manual failover updates the address.
             ModeSpec::Address if by_hand => None,
             ModeSpec::Address => Some(FollowsSpec::NEVER),
             ModeSpec::Proxy => Some(FollowsSpec {
@@ -105,36 +103,41 @@ impl Following {
         }
     }
 
-    /// Does chance decide when clients look, so that two of them look at different times?
-    pub fn is_drawn(&self) -> bool {
+    /// Do clients refresh periodically, each at its own random phase?
+    pub fn is_periodic(&self) -> bool {
         self.rule.is_some_and(|rule| rule.every.is_some())
     }
 
-    /// Do clients ask, when their servers start, or are they told, who owns a shard? Not if they
-    /// hold the address of the first primary whatever happens.
-    pub fn asks_somebody(&self) -> bool {
+    /// Do clients find the current owner when their servers start? Not with a fixed address that
+    /// nothing updates.
+    pub fn refreshes_on_start(&self) -> bool {
         self.mode != ModeSpec::Address || self.rule.is_none()
     }
 
-    /// After how long a command without a reply closes its connection.
-    fn gives_up_on_command(&self) -> Option<SimDuration> {
+    /// The command timeout, if it closes the connection.
+    fn closes_on_timeout(&self) -> Option<SimDuration> {
         let rule = self.rule?;
         self.gives_up.filter(|_| rule.on_timeout != Some(false))
     }
 
-    /// After how long clients leave a node that is silent, whatever its host does.
+    /// How long clients themselves keep a connection to a silent node; absent: forever.
     fn leaves_silence(&self) -> Option<SimDuration> {
         let silent_for = self.rule?.silent_for;
-        self.gives_up_on_command()
-            .into_iter()
-            .chain(silent_for)
-            .min()
+        let timeout = self.closes_on_timeout();
+        timeout.into_iter().chain(silent_for).min()
+    }
+
+    /// The same for an unreachable host, where the kernel gives up too.
+    fn leaves_unreachable(&self) -> SimDuration {
+        let kernel = self.tcp_gives_up;
+        self.leaves_silence()
+            .map_or(kernel, |client| client.min(kernel))
     }
 }
 
 impl Cluster {
-    /// A shard's new owner will be named in `after`.
-    pub(super) fn name_owner(
+    /// A shard's new owner is published `after` from now.
+    pub(super) fn publish_owner(
         &mut self,
         shard: ShardId,
         node: NodeId,
@@ -142,14 +145,14 @@ impl Cluster {
         cx: &mut Cx,
     ) {
         if after == SimDuration::ZERO {
-            self.on_named(shard, node, cx);
+            self.on_published(shard, node, cx);
         } else {
-            self.after(after, ClusterTimer::Named { shard, node }, cx);
+            self.after(after, ClusterTimer::Published { shard, node }, cx);
         }
     }
 
-    /// A check connects anew each time, so it asks the owner as soon as that one is named, whatever
-    /// the clients of the services do. So do people.
+    /// Checks open a new connection for each probe, so they reach the new owner as soon as it is
+    /// published, independently of the services' clients. So do people.
     pub(super) fn observe_owner(&mut self, shard: ShardId) {
         let owner = self.topology.owners[shard];
         if self.topology.clients_reach(owner) {
@@ -157,18 +160,18 @@ impl Cluster {
         }
     }
 
-    /// A shard's new owner is named: whoever asks is told.
-    pub(super) fn on_named(&mut self, shard: ShardId, node: NodeId, cx: &mut Cx) {
+    /// A shard's new owner is published.
+    pub(super) fn on_published(&mut self, shard: ShardId, node: NodeId, cx: &mut Cx) {
         if self.topology.owners[shard] != node {
             return;
         }
         self.observe_owner(shard);
         for view in self.clients.ids() {
-            self.may_follow(view, shard, node, Occasion::Named, cx);
+            self.may_follow(view, shard, node, Occasion::Published, cx);
         }
     }
 
-    /// Clients who share a view may come to know that `node` owns the shard.
+    /// Clients of a view may switch to `node`, the published owner of the shard.
     pub(super) fn may_follow(
         &mut self,
         view: ViewId,
@@ -183,16 +186,16 @@ impl Cluster {
         }
     }
 
-    /// Clients have learnt of a shard's new owner.
+    /// Clients of a view switch to a node, or reconnect to the one they use.
     pub(super) fn on_follow(&mut self, view: ViewId, shard: ShardId, node: NodeId, cx: &mut Cx) {
         let Connected {
             known, gone, away, ..
         } = self.clients.connected[view][node];
         if known && away {
-            self.on_back(view, node, cx.now);
+            self.on_back(view, node, cx);
             return;
         }
-        // Nobody tells clients of a node that they cannot reach; they ask again when they can.
+        // An unreachable owner is retried once it can be reached.
         if self.topology.owners[shard] != node
             || (known && !gone)
             || !self.topology.clients_reach(node)
@@ -215,12 +218,13 @@ impl Cluster {
         );
     }
 
-    /// Clients try to connect again to the node that they know.
-    fn on_back(&mut self, view: ViewId, node: NodeId, now: SimTime) {
+    /// Clients of a view try to reconnect to the node they use.
+    fn on_back(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
         if self.seen(node).tcp == Reply::Fine {
             let connected = &mut self.clients.connected[view][node];
             (connected.away, connected.closed) = (false, None);
-            self.take_writes(self.topology[node].shard, now);
+            self.take_writes(self.topology[node].shard, cx.now);
+            self.look_again(node, Occasion::Changed, cx);
         }
     }
 
@@ -235,31 +239,26 @@ impl Cluster {
         }
     }
 
-    /// The node that clients know does something else now: they may look again.
+    /// A node changed its state, which may trigger a refresh.
     pub(super) fn rediscover(&mut self, node: NodeId, cx: &mut Cx) {
-        // A process that is gone, or that was started again, has closed its connections.
+        // The connections of a dead or restarted process are closed.
         let closed = matches!(self.condition(node), Condition::Killed | Condition::Loading)
             && self.topology.clients_reach(node);
         let occasion = match closed {
             true => Occasion::Closed,
             false => Occasion::Changed,
         };
-        if closed {
-            self.clients.close_all(node, cx.now);
-        }
-        let accepts = self.seen(node).tcp == Reply::Fine;
-        if accepts {
-            self.connect_again(node, cx);
-        }
-        if !closed && accepts {
-            self.clients.connect(node);
-        }
         self.look_again(node, occasion, cx);
+        if self.seen(node).tcp == Reply::Fine {
+            self.reconnect(node, cx);
+            if !closed {
+                self.clients.connect(node);
+            }
+        }
     }
 
-    /// A node accepts connections: clients whose connections were closed are back at their next
-    /// try.
-    fn connect_again(&mut self, node: NodeId, cx: &mut Cx) {
+    /// A node accepts connections: clients reconnect at their next attempt.
+    fn reconnect(&mut self, node: NodeId, cx: &mut Cx) {
         let shard = self.topology[node].shard;
         for view in self.clients.ids() {
             let reconnect = self.clients.views[view].following.reconnect;
@@ -276,7 +275,7 @@ impl Cluster {
         }
     }
 
-    /// Nothing comes from a node any more, or something does.
+    /// Keeps `silent_since` up to date.
     fn note_silence(&mut self, node: NodeId, now: SimTime) {
         let silent = self.seen(node).writes == Reply::Silence;
         let since = &mut self.topology[node].silent_since;
@@ -286,8 +285,8 @@ impl Cluster {
         };
     }
 
-    /// Packets of clients may reach a node again, or no more. Connections that were silent for too
-    /// long are closed by then.
+    /// A node may have become reachable or unreachable. Connections that were silent for too long
+    /// have been closed meanwhile.
     pub(super) fn note_reach(&mut self, node: NodeId, cx: &mut Cx) {
         self.note_silence(node, cx.now);
         let lost = self.topology[node].fault == Some(Condition::HostLost);
@@ -304,38 +303,34 @@ impl Cluster {
         }
     }
 
-    /// Clients have closed their connections to a node that was silent for so long.
+    /// Closes the connections of clients that do not wait that long for an unreachable node.
     fn close_silent(&mut self, node: NodeId, silent: SimDuration, now: SimTime) {
         for view in self.clients.that_know(node) {
             let following = &self.clients.views[view].following;
-            let closes = following.leaves_silence();
-            let closes = closes.map_or(following.tcp_gives_up, |by_client| {
-                by_client.min(following.tcp_gives_up)
-            });
-            if following.mode != ModeSpec::Cluster && silent >= closes {
+            if following.mode != ModeSpec::Cluster && silent >= following.leaves_unreachable() {
                 self.clients.close(view, node, now);
             }
         }
     }
 
-    /// Something has happened to clients of a node, or to its connections.
+    /// Something happened to a node or to its connections that may make clients leave it.
     pub(super) fn look_again(&mut self, node: NodeId, occasion: Occasion, cx: &mut Cx) {
         let shard = self.topology[node].shard;
-        for view in self.clients.that_look_for(node) {
+        for view in self.clients.that_use(node) {
             if occasion == Occasion::Closed {
                 self.clients.close(view, node, cx.now);
             }
-            let named = self.clients.observed[shard];
-            if self.topology.owners[shard] == named
-                && named != node
+            let owner = self.clients.observed[shard];
+            if self.topology.owners[shard] == owner
+                && owner != node
                 && self.clients.views[view].following.rule.is_some()
             {
-                self.may_follow(view, shard, named, occasion, cx);
+                self.may_follow(view, shard, owner, occasion, cx);
             }
         }
     }
 
-    /// How soon clients of a shard know the owner that is named; `None` if nothing makes them look.
+    /// How soon clients of a view know the published owner; `None` if nothing triggers a refresh.
     fn discovery_delay(
         &self,
         view: ViewId,
@@ -347,23 +342,23 @@ impl Cluster {
         let Some(rule) = following.rule else {
             return Some(following.takes);
         };
-        if rule.subscribes == Some(true) && occasion == Occasion::Named {
+        if rule.subscribes == Some(true) && occasion == Occasion::Published {
             return Some(following.takes);
         }
         let by_error = self.error_delay(view, shard, occasion, cx.now);
         let by_clock = rule
             .every
             .map(|every| self.next_tick(view, every, cx.now) - cx.now);
-        let looks = match self.is_sent_on(view, shard) {
+        let refreshes = match self.is_redirected(view, shard) {
             true => rule.on_moved.unwrap_or(rule.on_error),
             false => rule.on_error,
         };
-        let by_error = by_error.filter(|_| looks);
+        let by_error = by_error.filter(|_| refreshes);
         let first = by_error.into_iter().chain(by_clock).min();
         first.map(|first| first + following.takes)
     }
 
-    /// When the clock of clients ticks next: at a phase of its own, whatever happens to servers.
+    /// The next periodic refresh. Each view has its own random phase, drawn once per trial.
     fn next_tick(&self, view: ViewId, every: SimDuration, now: SimTime) -> SimTime {
         let mut rng = self.control.key.child(2).at(view.index() as u64, 0);
         let first = SimTime::ZERO + every.scaled(rng.random());
@@ -374,18 +369,15 @@ impl Cluster {
         first + every * ticks
     }
 
-    /// Does the node that clients take for the owner send them on (-MOVED)?
-    fn is_sent_on(&self, view: ViewId, shard: ShardId) -> bool {
+    /// Does the node that clients use redirect them (-MOVED)?
+    fn is_redirected(&self, view: ViewId, shard: ShardId) -> bool {
         let node = self.known_to(view, shard);
         let cluster = self.clients.views[view].following.mode == ModeSpec::Cluster;
-        cluster
-            && self.is_replica(node)
-            && self.seen(node).tcp == Reply::Fine
-            && !self.clients.is_stranded(view, node)
-            && !matches!(self.seen(node).writes, Reply::Silence)
+        cluster && self.redirects(node) && !self.clients.is_stranded(view, node)
     }
 
-    /// How soon clients of a shard meet an error that makes them look, as its owner is now.
+    /// How soon clients of a view get an error that triggers a refresh, given the state of the node
+    /// they use.
     fn error_delay(
         &self,
         view: ViewId,
@@ -409,7 +401,6 @@ impl Cluster {
         }
         match self.seen(node).writes {
             Reply::Silence => {
-                // Commands that were sent since then are given up one after the other.
                 let since = self.topology[node].silent_since.unwrap_or(now);
                 let left = |after| since.saturating_add(after).saturating_since(now);
                 let by_client = following.leaves_silence().map(left);
@@ -417,7 +408,7 @@ impl Cluster {
                 by_client.into_iter().chain(by_kernel).min()
             }
             _ if cluster => at_once,
-            // To them a former primary is as good as any while it takes writes.
+            // A former primary that still accepts writes triggers nothing.
             Reply::Fine if self.is_replica(node) => {
                 at_once.filter(|_| rule.on_readonly != Some(false))
             }
@@ -426,8 +417,7 @@ impl Cluster {
         }
     }
 
-    /// In how long the kernels of clients give up their connections to a node, if its host is
-    /// silent.
+    /// When the kernel closes connections to a node, if its host is unreachable.
     fn tcp_gives_up_in(
         &self,
         node: NodeId,

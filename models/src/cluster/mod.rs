@@ -221,14 +221,9 @@ impl Cluster {
     /// What `node` replies to a client that takes it for an owner.
     pub fn reply(&self, node: NodeId, access: Access) -> Reply {
         let capabilities = self.seen(node);
-        let owner = self.topology.owners[self.topology[node].shard];
-        if self.control.bus().is_some_and(|bus| bus.ok(member(node)))
-            && node != owner
-            && self.is_replica(node)
-            && capabilities.tcp == Reply::Fine
-            && capabilities.writes != Reply::Silence
-        {
+        if self.redirects(node) {
             // -MOVED comes before -LOADING and all else (server.c: processCommand).
+            let owner = self.topology.owners[self.topology[node].shard];
             return self.reply(owner, access);
         }
         let reply = match access {
@@ -251,6 +246,16 @@ impl Cluster {
             }
             (_, reply) => reply,
         }
+    }
+
+    /// Does a node redirect clients to the owner of its shard (-MOVED)?
+    fn redirects(&self, node: NodeId) -> bool {
+        let seen = self.seen(node);
+        let ok = self.control.bus().is_some_and(|bus| bus.ok(member(node)));
+        ok && node != self.topology.owners[self.topology[node].shard]
+            && self.is_replica(node)
+            && seen.tcp == Reply::Fine
+            && seen.writes != Reply::Silence
     }
 
     /// Does a node hold itself for a replica?
@@ -362,7 +367,7 @@ impl Cluster {
             }
             ClusterTimer::Provider { shard, turn } => self.on_provider(shard, turn, cx),
             ClusterTimer::Follow { view, shard, node } => self.on_follow(view, shard, node, cx),
-            ClusterTimer::Named { shard, node } => self.on_named(shard, node, cx),
+            ClusterTimer::Published { shard, node } => self.on_published(shard, node, cx),
             ClusterTimer::Ramped { view, node } => self.on_ramped(view, node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),

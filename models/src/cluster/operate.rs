@@ -216,7 +216,7 @@ impl Cluster {
         self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
         let told = self.notified_at(shard);
-        self.name_owner(shard, first, told, cx);
+        self.publish_owner(shard, first, told, cx);
     }
 
     /// The shards whose owner uses at least this share of its limit; the fullest if none does.

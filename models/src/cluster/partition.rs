@@ -70,7 +70,7 @@ impl Cluster {
                 // Under Sentinel clients stay with a former primary until it cuts them off.
                 let content = self.control.has_sentinels() && self.topology[known].primary;
                 if known != node && !content {
-                    self.may_follow(view, shard, node, Occasion::Named, cx);
+                    self.may_follow(view, shard, node, Occasion::Published, cx);
                 }
             }
         }

@@ -89,7 +89,7 @@ impl Cluster {
 
     /// Servers that have just started ask for the owners, and are told of those that they reach.
     pub fn clients_learn_owners(&mut self, view: ViewId, cx: &mut Cx) {
-        if self.clients.asks_somebody(view) {
+        if self.clients.refreshes_on_start(view) {
             for shard in self.shards() {
                 self.on_follow(view, shard, self.clients.observed[shard], cx);
             }

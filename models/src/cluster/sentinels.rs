@@ -219,7 +219,7 @@ impl Cluster {
     fn notify_clients(&mut self, shard: ShardId, by: Sentinel, to: Node, cx: &mut Cx) {
         let node = self.topology.of_group(shard, to);
         if self.topology.clients_reach_host(self.topology.host_of(by)) {
-            self.name_owner(shard, node, SimDuration::ZERO, cx);
+            self.publish_owner(shard, node, SimDuration::ZERO, cx);
         }
     }
 

@@ -29,8 +29,8 @@ pub enum ClusterTimer {
         /// The node that they were told of.
         node: NodeId,
     },
-    /// A shard's new owner is named to those who ask.
-    Named {
+    /// A shard's new owner is published.
+    Published {
         /// The shard.
         shard: ShardId,
         /// Its owner.

@@ -11,7 +11,7 @@ impl WorldSpec {
     pub(super) fn check_client(&self, found: &mut Findings, i: usize, client: &ClientSpec) {
         let key = |field: &str| format!("service[{i}].client.{field}");
         let offered = ModeSpec::of(&self.failover);
-        let mode = client.asks(&self.failover);
+        let mode = client.mode(&self.failover);
         let anywhere = matches!(mode, ModeSpec::Address | ModeSpec::Proxy);
         if !anywhere && mode != offered {
             let wrong = format!(
@@ -69,7 +69,7 @@ impl WorldSpec {
     pub(super) fn doubts_about_clients(&self, doubts: &mut Vec<String>) {
         let by_hand = ModeSpec::of(&self.failover) == ModeSpec::Address;
         for service in &self.services {
-            if !by_hand && service.client.asks(&self.failover) == ModeSpec::Address {
+            if !by_hand && service.client.mode(&self.failover) == ModeSpec::Address {
                 doubts.push(format!(
                     "the clients of {} hold an address, and nobody tells them of another primary: \
                      after a failover they stay where they are, also when they are restarted",

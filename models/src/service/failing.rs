@@ -14,6 +14,7 @@
 use sim::{Intensity, SimDuration, SimTime};
 
 use crate::spec::ServiceSpec;
+use crate::spec::client::ClientSpec;
 use crate::spec::service::{AfterTimeout, FallbackSpec};
 use demand::answer::{Answer, Cause};
 
@@ -49,12 +50,9 @@ pub struct Load {
     /// Among how many the visits and the slower store are divided.
     processes: f64,
     service_time: SimDuration,
-    /// The longest that a request holds its worker; absent: for good.
+    /// The longest that a request holds its worker; absent: no limit.
     held_max: Option<SimDuration>,
-    /// Of a command without a reply, all tries together; absent: for good.
-    hangs: Option<SimDuration>,
-    /// Of one that is refused a connection.
-    refused: SimDuration,
+    client: ClientSpec,
     /// When requests come.
     visits: Vec<Intensity>,
     /// The share of them that may fail while the service counts as up.
@@ -72,23 +70,13 @@ pub struct Failing {
 impl Load {
     /// Of one of so many alike, cells and processes.
     pub fn new(spec: &ServiceSpec, alike: usize, visits: Vec<Intensity>, objective: f64) -> Load {
-        let client = &spec.client;
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
-        let tries = |cause| match client.retries_on.contains(&cause) {
-            true => u64::from(client.retries),
-            false => 0,
-        };
-        let all = |one: SimDuration, tries: u64| one * (tries + 1) + client.backoff * tries;
-        let offline = client.offline_queue.unwrap_or_default();
         Load {
             workers: f64::from(spec.workers) / alike as f64,
             processes: spec.process_count() as f64,
             service_time: spec.service_time,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
-            hangs: client
-                .command_timeout
-                .map(|t| all(t, tries(Cause::Timeout))),
-            refused: all(offline, tries(Cause::Refused)),
+            client: spec.client.clone(),
             visits,
             objective,
         }
@@ -106,8 +94,8 @@ impl Load {
     /// How long a request waits for a need that fails.
     fn waits(&self, failing: &Failing) -> f64 {
         let own = match failing.answer {
-            Answer::Hang => self.hangs,
-            Answer::Error(Cause::Refused) => Some(self.refused),
+            Answer::Hang => self.client.gives_up_after(Cause::Timeout),
+            Answer::Error(cause) => self.client.gives_up_after(cause),
             _ => Some(SimDuration::ZERO),
         };
         let takes = match failing.instead {
@@ -247,6 +235,9 @@ mod tests {
         SimTime::ZERO + SimDuration::from_secs(s)
     }
 
+    const CLIENT: &str = "command_timeout = '2s'\nretries = 0\nbackoff = '100ms'
+        retries_on = []\ntopology_refresh = '1s'";
+
     /// 64 workers, 100 requests a second of 20 ms, commands that are given up after 2 s.
     fn load() -> Load {
         let hour = SimTime::ZERO + SimDuration::from_hours(1);
@@ -255,8 +246,7 @@ mod tests {
             processes: 1.0,
             service_time: SimDuration::from_millis(20),
             held_max: Some(SimDuration::from_secs(30)),
-            hangs: Some(SimDuration::from_secs(2)),
-            refused: SimDuration::ZERO,
+            client: toml::from_str(CLIENT).expect("a client"),
             visits: vec![Intensity::constant(100.0, SimTime::ZERO, hour)],
             objective: 0.01,
         }

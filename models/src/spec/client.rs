@@ -1,12 +1,12 @@
-//! A service's Redis client: how it waits and tries again, and how it finds out who the primary is.
+//! A service's Redis client: timeouts, retries, and how it finds the primary.
 //!
-//! | mode | whom it asks for the primary | when |
+//! | mode | source of the primary's address | read |
 //! | --- | --- | --- |
-//! | `cluster` | any node of the cluster | by the rules of `follows` |
-//! | `sentinel` | a Sentinel | whenever it connects, and as told if it subscribes |
-//! | `dns` | the resolver | whenever it connects |
-//! | `address` | nobody | it is told by whoever promotes a replica by hand, or never |
-//! | `proxy` | nobody: the proxy looks | at the proxy's own health check |
+//! | `cluster` | the nodes of the cluster | by the rules of `follows` |
+//! | `sentinel` | a Sentinel | on every connect, and on `+switch-master` if it subscribes |
+//! | `dns` | a DNS name | on every connect |
+//! | `address` | a fixed address | updated only by a manual failover |
+//! | `proxy` | a proxy in front of Redis | by the proxy, at its health check |
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,44 +47,64 @@ pub struct ClientSpec {
     /// What makes the client look for a new primary; absent: it is notified of every promotion at
     /// once.
     pub follows: Option<FollowsSpec>,
-    /// Whom it asks for the primary; absent: what `failover.kind` offers, that is `cluster` for
-    /// cluster-bus, `sentinel` for sentinel, `dns` for managed, `address` for application and none.
+    /// How the client finds the primary. Absent: it follows from `failover.kind` (cluster-bus:
+    /// `cluster`, sentinel: `sentinel`, managed: `dns`, application and none: `address`).
     pub mode: Option<ModeSpec>,
-    /// When it tries to connect again after its connection was closed; absent: at once, and
-    /// whenever there is something new.
+    /// Back-off between attempts to reconnect after a connection was closed; absent: it reconnects
+    /// immediately.
     pub reconnect: Option<ReconnectSpec>,
-    /// After how long without an acknowledgement the kernel closes a connection to a host that is
-    /// gone without a word (`TCP_USER_TIMEOUT`); absent: 924.6s, which is Linux with
-    /// `tcp_retries2` = 15. It does not count for a process that hangs: its host acknowledges.
+    /// `TCP_USER_TIMEOUT`: how long data may stay unacknowledged before the kernel closes the
+    /// connection to a host that has vanished; absent: 924.6s, the Linux default
+    /// (`tcp_retries2` = 15). It has no effect on a hung process, whose host still acknowledges.
     pub tcp_user_timeout: Option<SimDuration>,
 }
 
-/// After how long Linux gives up a connection whose packets nobody acknowledges: 15 retransmissions
-/// (`tcp_retries2`), from 200 ms, doubled up to 120 s (`Documentation/networking/ip-sysctl.rst`).
+/// How long Linux retransmits before it closes a connection: 15 retransmissions (`tcp_retries2`),
+/// from 200 ms, doubled up to 120 s (`Documentation/networking/ip-sysctl.rst`).
 pub const TCP_GIVES_UP: SimDuration = SimDuration::from_millis(924_600);
 
 impl ClientSpec {
-    /// Whom it asks for the primary.
-    pub fn asks(&self, failover: &FailoverSpec) -> ModeSpec {
+    /// How it finds the primary.
+    pub fn mode(&self, failover: &FailoverSpec) -> ModeSpec {
         self.mode.unwrap_or(ModeSpec::of(failover))
+    }
+
+    /// How long a command whose every try fails for this cause takes on average, retries and
+    /// back-off included; `None`: it waits until Redis answers.
+    pub fn gives_up_after(&self, cause: Cause) -> Option<SimDuration> {
+        let one = match cause {
+            Cause::Timeout => self.command_timeout?,
+            Cause::Refused => self.offline_queue.unwrap_or_default(),
+            _ => SimDuration::ZERO,
+        };
+        let retries = match self.retries_on.contains(&cause) {
+            true => self.retries,
+            false => 0,
+        };
+        let backoff = |n: u32| match self.backoff_growth {
+            Some(growth) => growth.mean(self.backoff, n),
+            None => self.backoff,
+        };
+        let tries = (0..retries).map(|n| backoff(n) + one);
+        Some(tries.fold(one, |sum, next| sum + next))
     }
 }
 
-/// Whom a client asks for the primary.
+/// How a client finds the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModeSpec {
-    /// The nodes of a Redis Cluster (`CLUSTER SLOTS`, `-MOVED`).
+    /// It asks the nodes of a Redis Cluster (`CLUSTER SLOTS`) and follows `-MOVED`.
     Cluster,
-    /// A Sentinel (`SENTINEL get-master-addr-by-name`), each time that it connects.
+    /// It asks a Sentinel on every connect (`SENTINEL get-master-addr-by-name`).
     Sentinel,
-    /// The resolver, each time that it connects: a provider moves the primary's name.
+    /// It resolves a name on every connect; the provider points the name at the primary.
     Dns,
-    /// Nobody: its configuration holds the address of the first primary. Under `failover.kind`
-    /// application or none whoever promotes a replica tells it; otherwise nobody ever does.
+    /// It has a fixed address. With `failover.kind` application or none, the failover updates the
+    /// address; with any other kind, the address never changes.
     Address,
-    /// Nobody: it is connected to a proxy (HAProxy, Envoy, Twemproxy), which looks for the primary
-    /// by a health check of its own each `follows.every`.
+    /// It connects to a proxy (HAProxy, Envoy, Twemproxy). The proxy finds the primary with its own
+    /// health check, every `follows.every`.
     Proxy,
 }
 
@@ -111,22 +131,22 @@ impl ModeSpec {
     }
 }
 
-/// When a client tries to connect again, counted from the end of its connection.
+/// Back-off of reconnect attempts, counted from the close of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReconnectSpec {
     /// The first pause, above 0.
     pub first: SimDuration,
-    /// Each pause over the one before it; at least `"1x"`.
+    /// Growth of the pause from one attempt to the next; at least `"1x"`.
     pub factor: Factor,
-    /// What is added to each pause besides; absent: nothing.
+    /// A constant added to each pause; absent: none.
     pub step: Option<SimDuration>,
     /// The longest pause, at least `first`.
     pub max: SimDuration,
 }
 
 impl ReconnectSpec {
-    /// The first try at `now` or later by a client whose connection was closed at `closed`.
+    /// The first attempt at or after `now`, if the connection was closed at `closed`.
     pub fn next(&self, closed: SimTime, now: SimTime) -> SimTime {
         let step = self.step.unwrap_or_default();
         let grows = self.factor.get() > 1.0 || step > SimDuration::ZERO;
@@ -146,7 +166,7 @@ impl ReconnectSpec {
 }
 
 impl FollowsSpec {
-    /// Nothing makes it look.
+    /// It never refreshes its topology.
     pub const NEVER: FollowsSpec = FollowsSpec {
         on_error: false,
         on_moved: None,
@@ -171,40 +191,45 @@ pub struct BackoffGrowthSpec {
     pub jitter: Probability,
 }
 
+impl BackoffGrowthSpec {
+    /// The mean pause before retry `n`, counted from 0, if the first is `backoff`.
+    fn mean(&self, backoff: SimDuration, n: u32) -> SimDuration {
+        let grown = backoff.scaled(self.factor.get().powf(f64::from(n)));
+        grown.min(self.max).scaled(1.0 - self.jitter.get() / 2.0)
+    }
+}
+
 /// A client's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPoolSpec {
     /// Connections of one process, at least 1.
     pub size: u32,
-    /// Processes of the service, each with a pool of its own. Where the service has `processes`
-    /// itself, these count.
+    /// Processes of the service, each with its own pool. Ignored if `service.processes` is set.
     pub processes: u32,
     /// How long a request waits for a free one; `0s`: it fails at once.
     pub wait: SimDuration,
 }
 
-/// What makes a client look for a new primary.
+/// What makes a client refresh its topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {
-    /// Does it look after an error: a redirection (-MOVED, -READONLY), a broken connection, a
-    /// command that timed out? -LOADING, -MISCONF and -OOM are handed on.
+    /// Refresh after an error: a redirection (-MOVED, -READONLY), a closed connection, a command
+    /// timeout? -LOADING, -MISCONF and -OOM never trigger a refresh.
     pub on_error: bool,
-    /// Does it look when a node sends it on (-MOVED), whatever it does about other errors? Only in
-    /// mode `cluster`; absent: as `on_error`.
+    /// Refresh on -MOVED? Only in mode `cluster`; absent: same as `on_error`.
     pub on_moved: Option<bool>,
-    /// Is a command that timed out such an error? It is if the client then closes its connection;
-    /// absent: yes.
+    /// Does a command timeout count as an error? Set it to false for a client that keeps the
+    /// connection open after a timeout; absent: yes.
     pub on_timeout: Option<bool>,
-    /// Is -READONLY such an error? Not for a client that keeps its connection to the old primary
-    /// and hands the error on; absent: yes.
+    /// Does -READONLY count as an error? Set it to false for a client that returns the error to the
+    /// caller and keeps the connection to the old primary; absent: yes.
     pub on_readonly: Option<bool>,
-    /// It closes a connection from which nothing has come for so long, whatever becomes of single
-    /// commands; absent: it does not. Counts only with `on_error`.
+    /// The client closes a connection on which nothing was received for this long; absent: never.
+    /// Needs `on_error = true`.
     pub silent_for: Option<SimDuration>,
-    /// Is it told by Sentinel (`+switch-master`), whatever its connection does? Only in mode
-    /// `sentinel`; absent: no.
+    /// Does it subscribe to Sentinel's `+switch-master`? Only in mode `sentinel`; absent: no.
     pub subscribes: Option<bool>,
     /// It also looks periodically, at this interval; absent: never.
     pub every: Option<SimDuration>,
@@ -216,6 +241,26 @@ mod tests {
 
     fn at(ms: u64) -> SimTime {
         SimTime::ZERO + SimDuration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_command_takes_all_its_tries_and_pauses() {
+        let seconds = |client: &ClientSpec, cause| {
+            let takes = client.gives_up_after(cause);
+            takes.map(SimDuration::as_secs_f64)
+        };
+        let text = "command_timeout = '2s'\nretries = 2\nbackoff = '100ms'
+            retries_on = ['timeout', 'oom']\ntopology_refresh = '1s'
+            [backoff_growth]\nfactor = '2x'\nmax = '150ms'\njitter = '50%'";
+        let mut client: ClientSpec = toml::from_str(text).expect("a client");
+        // Pauses of 100 and 150 ms, of which a quarter is drawn away on average.
+        assert_eq!(seconds(&client, Cause::Timeout), Some(6.1875));
+        assert_eq!(seconds(&client, Cause::Oom), Some(0.1875));
+        assert_eq!(seconds(&client, Cause::Refused), Some(0.0));
+        client.backoff_growth = None;
+        assert_eq!(seconds(&client, Cause::Timeout), Some(6.2));
+        client.command_timeout = None;
+        assert_eq!(seconds(&client, Cause::Timeout), None);
     }
 
     #[test]

@@ -59,6 +59,27 @@ pub fn story_world(story: &str) -> WorldSpec {
     spec
 }
 
+/// A service for a story: 64 workers, the needs as TOML, and a client that never retries.
+#[allow(dead_code)]
+pub fn service(name: &str, needs: &str, client: &str) -> String {
+    format!(
+        r#"
+        [[service]]
+        name = "{name}"
+        workers = 64
+        queue_limit = 64
+        gateway_timeout = "30s"
+        service_time = "20ms"
+        needs = [{needs}]
+        [service.client]
+        retries = 0
+        backoff = "100ms"
+        retries_on = []
+        {client}
+        "#
+    )
+}
+
 /// One trial with its story.
 pub fn trial(spec: &WorldSpec, number: u64, mode: Mode) -> TrialResult {
     let options = RunOptions { mode, story: true };
