@@ -1,14 +1,14 @@
-//! What happens with each client library when a primary hangs, is killed, or loses its host: in a
-//! Redis Cluster, under Sentinel, behind a name. When is the service's pool of workers empty, and
-//! when does it serve again?
+//! Compares the client libraries when a primary hangs, is killed, or loses its host: in a Redis
+//! Cluster, under Sentinel, behind a DNS name. When does the service run out of workers, and when
+//! does it serve again?
 //!
 //! ```text
 //!  a request holds a worker for H          workers W, requests a second r
 //!  r x H < W   the pool never runs empty    else it is empty W / r after the fault
 //! ```
 //!
-//! `H` is what the library waits: timeouts, further tries and pauses added up. The rows have the
-//! simulated times and that arithmetic; `experiments/scenarios/clients.toml` is the service.
+//! `H` is how long the library waits: the sum of its timeouts, retries and back-off. The rows have
+//! the simulated times and that arithmetic; `experiments/scenarios/clients.toml` is the service.
 
 use std::sync::atomic::AtomicBool;
 
@@ -34,7 +34,7 @@ const SCENARIO: BuiltIn = BuiltIn {
     text: include_str!("../scenarios/clients.toml"),
 };
 
-/// Three Sentinels, as they are written.
+/// Three Sentinels, in TOML.
 pub(crate) const SENTINEL: &str = "failover = { kind = \"sentinel\", sentinels = 3, quorum = 2, \
      down_after = \"5s\", failover_timeout = \"60s\", parallel_syncs = 1, \
      master_reboot_down_after = \"0s\", latency = \"250us\", config_save = \"3ms\" }";
@@ -52,7 +52,7 @@ const MODES: [(&str, Option<&str>); 3] = [
     ),
 ];
 
-/// What happens to the primary, and how that is written.
+/// The faults of the primary, and their TOML.
 const FAULTS: [(&str, &str); 3] = [
     ("hung", "kind = \"hang\", lasts = \"10min\""),
     ("killed", "kind = \"crash\""),
@@ -87,8 +87,8 @@ pub struct Row {
     pub arithmetic: String,
 }
 
-/// One row for each library, mode and fault, and the trials that failed: they cost their row. A
-/// library without a client for a mode has no row there.
+/// One row for each library, mode and fault, and the trials that failed, whose rows are left out. A
+/// library has no row for a mode without a client.
 pub fn rows(trials: u64, seed: u64, limits: &Limits) -> (Vec<Row>, Vec<Error>) {
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for (mode, failover) in MODES {
@@ -195,7 +195,7 @@ pub(crate) fn spec(preset: &str, failover: Option<&str>, fault: &str) -> Option<
         let client = entry("client").expect("it was written");
         service.insert("client".to_owned(), client);
     }
-    // The only mistake that there can be, as a test shows: no such client.
+    // A test shows that the only possible mistake is a library without such a client.
     world(&tree).ok()
 }
 
@@ -270,7 +270,7 @@ fn arithmetic(spec: &WorldSpec, held: Option<SimDuration>, fills: Option<f64>) -
     }
 }
 
-/// A request that fails so shortly before the end is one of those that would go on failing.
+/// If a request fails this shortly before the end, requests are still failing then.
 const JUST_NOW: SimDuration = SimDuration::from_secs(10);
 
 /// The median, if it happened in more than half of `of`.

@@ -110,7 +110,7 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "downtime_true_s",
         unit: "s",
-        what: "time in which no request could succeed, pauses under a second aside",
+        what: "time in which no request could succeed, without pauses under a second",
         value: |o| Number(Some(o.downtime_true_s)),
     },
     Measure {

@@ -1,5 +1,5 @@
-//! Presets of client libraries: `preset = "jedis-6"` in a service's `client` table stands for what
-//! that library does unless it is told otherwise; keys beside it count before its own.
+//! Presets of client libraries: `preset = "jedis-6"` in a service's `client` table stands for that
+//! library's defaults; keys beside it override single keys of the preset.
 //!
 //! ```text
 //! [service.client]
@@ -7,11 +7,11 @@
 //! command_timeout = "2s"      ... but for this one
 //! ```
 //!
-//! A preset is a file like any other, with the library's own source files named in it. A library
-//! behaves otherwise with a Redis Cluster than with Sentinels or a plain address, so each of these
-//! has a table of its own there; the one counts that fits `failover.kind` or the client's `mode`. A
-//! library that has no such client has no such table, and is refused. Mistakes in what a preset
-//! makes together with the user's keys are reported where the user wrote `preset`.
+//! A preset is a TOML file that cites the library's source files. A library behaves differently
+//! with a Redis Cluster, with Sentinels and with a plain address, so its preset has a table for
+//! each; the client's `mode` or else `failover.kind` selects one. A preset without that table is
+//! rejected: the library has no such client. Mistakes in the combination of a preset and the user's
+//! keys are reported where the user wrote `preset`.
 
 use crate::builtin::BuiltIn;
 use crate::document::{Node, Place, Sources, Value, merge::merge, parse::parse, path};
@@ -49,11 +49,11 @@ const fn client(name: &'static str, text: &'static str) -> BuiltIn {
     }
 }
 
-/// What a library's client is connected to.
+/// The kinds of clients that a preset may describe.
 const TABLES: [&str; 3] = ["cluster", "sentinel", "plain"];
 
-/// Puts presets in the place of their names; one that is not known stays. A library without a
-/// client of the kind that is needed is a problem.
+/// Replaces the names of presets by their keys; an unknown name stays. A library without a client
+/// of the needed kind is a problem.
 pub fn expand(tree: &mut Node) -> Vec<Problem> {
     let kind = tree.at(&path("failover.kind")).and_then(Node::text);
     let kind = kind.unwrap_or_default().to_owned();
@@ -89,7 +89,7 @@ fn expand_client(client: &mut Node, kind: &str) -> Option<Problem> {
     let Some(of_table) = of_table else {
         return Some(Problem {
             place: Some(asked.node.place),
-            wrong: format!("`{}` has no {needed} client that is described", known.name),
+            wrong: format!("`{}` has no {needed} client", known.name),
             help: "choose another library, or write all keys of the client yourself".to_owned(),
         });
     };
@@ -101,8 +101,7 @@ fn expand_client(client: &mut Node, kind: &str) -> Option<Problem> {
     None
 }
 
-/// The table of a preset for a client in this mode, or, if none is written, for this kind of
-/// failover.
+/// The preset's table for a client in this mode, by default that of this kind of failover.
 fn table_for(mode: Option<&str>, kind: &str) -> &'static str {
     match (mode, kind) {
         (Some("cluster"), _) | (None, "cluster-bus") => "cluster",
@@ -111,7 +110,7 @@ fn table_for(mode: Option<&str>, kind: &str) -> &'static str {
     }
 }
 
-/// What holds for a library in general, and what holds for this kind of client, if it has one.
+/// The common keys of a preset, and the table for this kind of client, if it has one.
 fn parts(preset: &BuiltIn, needed: &str) -> (Node, Option<Node>) {
     let mut whole = fragment(preset);
     let mut found = None;

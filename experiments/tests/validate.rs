@@ -285,8 +285,8 @@ fn the_model_holds_the_bounds() {
     }
 }
 
-/// Every library, mode and fault that was measured is simulated, and holds or misses for a reason
-/// that is known. Whoever mends the model or a preset strikes the reason.
+/// Every measured library, mode and fault is simulated, and holds or misses for a known reason. A
+/// fix of the model or of a preset must remove the reason.
 #[test]
 fn client_libraries_follow_as_measured_or_for_known_reasons_do_not() {
     let lines = clients::lines(1, &mut Bar::new("runs", 1)).unwrap();

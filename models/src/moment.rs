@@ -37,21 +37,20 @@ pub enum MomentKind {
     Promoted,
     /// A promotion did not help: the new primary has the same trouble; subject: the node.
     PromotionUseless,
-    /// Clients have learnt of a shard's new owner and use it from now on, once for those whose
-    /// libraries follow in the same way; subject: the node.
+    /// Clients switch to a shard's new owner, one moment for each view; subject: the node.
     ClientsSwitch,
     /// A full resync begins; subject: the replica.
     SyncBegins,
     /// A full resync is done; subject: the replica.
     SyncDone,
-    /// At least half of the requests fail that come to a service now; subject: the service. Errors
-    /// that come later from full queues are `errors-begin`.
+    /// At least half of a service's new requests fail; subject: the service. Later errors from full
+    /// queues are `errors-begin`.
     ServiceDown,
-    /// More requests fail than `signers.objective` allows, and not half of them; subject: the
+    /// More requests fail than `signers.objective` allows, but less than half; subject: the
     /// service.
     ServiceDegraded,
-    /// No more requests fail than `signers.objective` allows; subject: the service. Requests may
-    /// still fail in queues that are full: see `errors-end`.
+    /// The share of failing requests is within `signers.objective` again; subject: the service.
+    /// Requests may still fail in full queues: see `errors-end`.
     ServiceUp,
     /// A request finds no free worker of the service for the first time; subject: the service. It
     /// is about workers, not about a client's pool of connections.

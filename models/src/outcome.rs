@@ -8,8 +8,8 @@ use crate::moment::Moment;
 use demand::Window;
 use demand::answer::Cause;
 
-/// Failures of a service that are no further apart belong to one incident, and a promotion that
-/// proves useless later was not to blame (an assumption).
+/// Failures at most this far apart belong to one incident, and a promotion counts as useless only
+/// if its node hits the same trouble within this time (an assumption).
 pub const SAME_INCIDENT: SimDuration = SimDuration::from_hours(1);
 
 /// What a trial yields.
@@ -64,16 +64,15 @@ pub struct TrialOutcome {
     pub acked_lost: u64,
     /// Captures written more than once: an attempt that seemed to fail was executed all the same.
     pub captured_twice: u64,
-    /// Time in which no acceptance of `[signers]` could have been captured, pauses under a second
-    /// aside; over cells the mean, which is what one tenant meets.
+    /// Time in which no acceptance of `[signers]` could be captured, without pauses under a second;
+    /// over cells the mean, which is what one tenant sees.
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,
-    /// From the first moment of the longest incident to the first page or automatic action for it,
-    /// 0 if that came before; `None` if neither.
+    /// From the start of the longest incident to the first page or automatic action for it, 0 if
+    /// that came before; `None` if there was neither.
     pub detect_s: Option<f64>,
-    /// From the first moment of the longest incident to its last; `None` without one or if it never
-    /// ended.
+    /// From the start of the longest incident to its end; `None` without one or if it never ended.
     pub recover_s: Option<f64>,
     /// From the closing of a spool with something in it until all of it was replayed, or the trial
     /// ended: the longest over all services; `None` if no spool took anything.

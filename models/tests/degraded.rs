@@ -1,10 +1,11 @@
-//! A service is up, degraded or down by the share of requests that fail, and whoever looks sees it.
+//! A service is up, degraded or down by the share of requests that fail, and alerts and people see
+//! it.
 
 use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
-/// A primary without replicas hangs for two hours; 20 requests a second give a command up after
+/// A primary without replicas hangs for two hours; 20 requests a second have a command timeout of
 /// 200 ms.
 fn full(need: &str, rest: &str) -> TrialResult {
     let api = service(
@@ -123,7 +124,7 @@ fn a_need_that_can_be_spared_fails_nothing() {
 
 #[test]
 fn incidents_that_lie_apart_are_told_apart() {
-    // A blip of 20 s at one hour, a hang of 40 min a day later, and somebody pages for the second.
+    // A blip of 20 s at one hour, a hang of 40 min a day later, and a page for the second.
     let blips = r#"
         horizon = "3d"
         health_check = []

@@ -1,7 +1,7 @@
-//! Who is paged for memory acts on memory, and an alert that goes on firing pages again.
+//! A responder paged for memory acts on it, and an alert that keeps firing pages again.
 //!
-//! Memory grows to some 85 % of `maxmemory` within hours, and stays there; people act on their own
-//! from 90 %.
+//! Memory grows to about 85 % of `maxmemory` within hours, and stays there; without a page, people
+//! act from 90 %.
 
 use crate::support::{story_world, trial};
 use models::moment::MomentKind;
@@ -60,7 +60,7 @@ fn who_is_paged_below_their_own_limit_acts_all_the_same() {
     );
     let down = result.outcome.downtime_true_s;
     assert!(down < 5.0, "the cut-over alone: {down} s");
-    // Without a page nothing is done before 90 %, which is never reached by then.
+    // Without a page nobody acts below 90 %, which is not reached.
     let metric = AT_TWO_THIRDS.replace("65%", "99%");
     let unpaged = told(&metric, RESIZE);
     assert_eq!(count(&unpaged, MomentKind::AlertFires), 0);
@@ -83,13 +83,13 @@ fn who_can_do_nothing_about_memory_goes_and_is_paged_again() {
     assert!(left > 2.0);
     assert_eq!(count(&hourly, paged), 1 + left as usize);
     assert_eq!(count(&hourly, MomentKind::StoodDown), 1 + left as usize);
-    // Alertmanager's own: 4 h.
+    // Alertmanager's default: 4 h.
     assert_eq!(count(&repeats(""), paged), 1 + (left / 4.0) as usize);
 }
 
 #[test]
 fn a_step_for_memory_is_taken_although_nothing_fails_any_more() {
-    // Raising the limit by little does not help; larger nodes do.
+    // A small raise of the limit does not help; larger nodes do.
     let steps = r#"
         { action = { kind = "raise-maxmemory", to = "1.01x" }, when = ["memory-high"],
           takes = { kind = "constant", value = "3min" } },

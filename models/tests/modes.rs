@@ -1,8 +1,7 @@
-//! How a client finds a new primary depends on whom it asks: the nodes of a Redis Cluster, a
-//! Sentinel, a name, a proxy, or nobody.
+//! How clients find a new primary in each mode: cluster, Sentinel, DNS, proxy, fixed address.
 //!
-//! One service whose requests come twice a second; its primary is killed, hangs, or loses its host
-//! at 5 minutes. Sentinels promote a replica about 6 s later, the provider after 12 s.
+//! One service with two requests per second; its primary is killed, hangs, or loses its host at
+//! 5 minutes. Sentinels promote a replica about 6 s later, the provider after 12 s.
 
 use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
@@ -14,7 +13,7 @@ const SENTINEL: &str = r#"
       latency = "250us", config_save = "3ms" }
     "#;
 
-/// A name that lives for 15 s.
+/// A DNS name with a TTL of 15 s.
 const MANAGED: &str = r#"
     failover = { kind = "managed", takes = { kind = "constant", value = "12s" }, dns_ttl = "15s" }
     "#;
@@ -23,7 +22,7 @@ const KILLED: &str = r#"kind = "crash""#;
 const HANGS: &str = r#"kind = "hang", lasts = "30min""#;
 const HOST_LOST: &str = r#"kind = "host-loss", host = 0, lasts = "1h""#;
 
-/// As Lettuce: tries again after 1, 2, 4 ... ms; keeps a connection whatever becomes of commands.
+/// As Lettuce: reconnects after 1, 2, 4 ... ms; a command timeout does not close the connection.
 const PATIENT: &str = r#"
     command_timeout = "60s"
     follows = { on_error = true, on_timeout = false, on_readonly = false }
@@ -102,9 +101,9 @@ fn assert_follows(result: &TrialResult, (from, to): (f64, f64)) {
 }
 
 #[test]
-fn who_reconnects_asks_a_sentinel() {
+fn a_client_asks_a_sentinel_when_it_reconnects() {
     let killed = told(SENTINEL, KILLED, PATIENT);
-    // Its tries stand 4.095 s, 8.191 s, 16.383 s after the kill.
+    // It reconnects 4.095 s, 8.191 s, 16.383 s after the kill.
     let promoted = promoted_after(&killed);
     assert!((5.0..8.0).contains(&promoted), "{promoted} s");
     assert_follows(&killed, (8.191 - promoted, 8.3 - promoted));
@@ -122,15 +121,14 @@ fn who_keeps_a_silent_connection_waits_for_the_kernel() {
         let tuned = told(failover, HOST_LOST, &tuned);
         let after = follows_after(&tuned).expect("the kernel gives up") + promoted_after(&tuned);
         assert!((30.0..32.0).contains(&after), "{after} s");
-        // One that drops a connection with its command does not wait for the kernel.
+        // A client that closes the connection at a command timeout does not wait for the kernel.
         assert_follows(&told(failover, HOST_LOST, HASTY), (0.0, 17.1));
     }
 }
 
 #[test]
 fn a_host_that_is_back_has_forgotten_its_connections() {
-    // Before the kernel gives up: the first packet that reaches the new system is answered with
-    // RST.
+    // Before the kernel gives up: the restarted host answers the first packet with RST.
     let back = r#"kind = "host-loss", host = 0, lasts = "5min""#;
     for failover in [SENTINEL, MANAGED] {
         let result = told(failover, back, PATIENT);
@@ -141,8 +139,8 @@ fn a_host_that_is_back_has_forgotten_its_connections() {
 
 #[test]
 fn a_process_that_hangs_keeps_its_connections() {
-    // Its host acknowledges: the kernel has nothing to give up. Sentinel cuts clients off when the
-    // process goes on, and is made a replica.
+    // Its host still acknowledges, so the kernel does not give up. Sentinel closes the connections
+    // when the process resumes and is demoted.
     let hangs = told(SENTINEL, HANGS, PATIENT);
     let after = follows_after(&hangs).expect("it goes on") + promoted_after(&hangs);
     assert!((1800.0..1830.0).contains(&after), "{after} s");
@@ -154,14 +152,14 @@ fn a_process_that_hangs_keeps_its_connections() {
 
 #[test]
 fn a_name_is_resolved_when_a_client_connects() {
-    // Within the lifetime of the name, and at the next try: 16.383 s or 32.767 s after the kill.
+    // At the first attempt after the TTL: 16.383 s or 32.767 s after the kill.
     let killed = told(MANAGED, KILLED, PATIENT);
     assert_eq!(promoted_after(&killed), 12.0);
     let after = follows_after(&killed).expect("it follows") + 12.0;
     let at_a_try = [16.383, 32.767].iter().any(|at| (after - at).abs() < 0.1);
     assert!(at_a_try, "{after} s");
     assert_follows(&told(MANAGED, KILLED, HASTY), (0.0, 15.1));
-    // The old primary hangs, comes back as a replica, and has closed nothing: -READONLY for good.
+    // The old primary hangs, comes back as a replica, and has closed no connection: -READONLY.
     let hangs = told(MANAGED, HANGS, PATIENT);
     assert_eq!(follows_after(&hangs), None);
     let down = hangs.outcome.downtime_observed_s;
@@ -179,7 +177,7 @@ fn who_holds_an_address_stays_there() {
         let result = told(failover, KILLED, &client);
         assert_eq!(follows_after(&result), None);
     }
-    // Whoever promotes a replica by hand tells clients.
+    // A manual failover updates the clients' address.
     let by_hand = r#"
         failover = { kind = "none" }
         fault = [{ workload = "log", kind = "crash", at = { kind = "constant", value = "5min" } }]
@@ -210,7 +208,7 @@ fn a_proxy_looks_by_its_own_clock() {
 
 #[test]
 fn larger_nodes_have_addresses_of_their_own() {
-    // A rebuild puts new nodes in place of the killed one; a client that looks nowhere is lost.
+    // A rebuild replaces the killed node; a client that never refreshes does not find the new one.
     let rebuild = |client: &str| {
         let api = api(client);
         let story = format!(
@@ -259,9 +257,9 @@ fn a_provider_acts_on_a_partition() {
 }
 
 #[test]
-fn a_client_is_back_at_its_next_try_also_with_the_same_node() {
-    // The process is back after 10 s, and has its data 4 s later; tries stand 8.191 s and 16.383 s
-    // after the kill.
+fn a_client_reconnects_to_the_same_node_at_its_next_attempt() {
+    // The process is back after 10 s, and has its data 4 s later; the client reconnects 8.191 s and
+    // 16.383 s after the kill.
     let mut spec = world("failover = { kind = \"none\" }", KILLED, PATIENT);
     spec.redis.restart_delay = sim::SimDuration::from_secs(10);
     let result = trial(&spec, 3, Mode::Lazy);

@@ -1,7 +1,7 @@
-//! A service is made of processes, each with its own view of Redis.
+//! A service with several processes, each with its own view of Redis.
 //!
-//! A provider replaces a killed primary after 12 s; clients look every 10 minutes, each process at
-//! its own time.
+//! A provider replaces a killed primary after 12 s; clients refresh every 10 minutes, each process
+//! with its own phase.
 
 use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
@@ -11,7 +11,7 @@ const FAULT_S: f64 = 300.0;
 const TAKES_S: f64 = 12.0;
 const EVERY_S: f64 = 600.0;
 
-/// Nobody looks.
+/// Without health checks.
 const QUIET: &str = "health_check = []\nhorizon = \"1h\"";
 
 fn world(processes: u32, rest: &str) -> WorldSpec {
@@ -139,7 +139,7 @@ fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
         guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
         "#;
     let spec = world(5, observers);
-    // A trial in which one process is late, by minutes.
+    // A trial in which one process is minutes late.
     let mut found = None;
     for number in 1..=40 {
         let result = trial(&spec, number, Mode::Lazy);
@@ -212,7 +212,7 @@ fn opening_everything_changes_nothing_about_processes() {
 
 #[test]
 fn processes_add_no_capacity() {
-    // 12 workers of a second each, and 14 visits a second: a seventh of them finds no place,
+    // 12 workers, a second per request, and 14 visits a second: a seventh finds no free worker,
     // however many processes share the workers.
     let refused = |processes: u32| {
         let mut spec = world(processes, "health_check = []\nhorizon = \"40min\"");

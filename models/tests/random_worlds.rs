@@ -16,7 +16,7 @@ use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
-use models::spec::client::FollowsSpec;
+use models::spec::client::{FollowsSpec, ModeSpec};
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
@@ -239,10 +239,11 @@ fn add_service(spec: &mut WorldSpec, rng: &mut Rng) {
     other.name = "other".to_owned();
     let (on_error, every) =
         [(true, None), (false, Some(20)), (true, Some(60))][rng.random_range(0..3)];
+    let clustered = other.client.mode(&spec.failover) == ModeSpec::Cluster;
     let doubt = |rng: &mut Rng| [None, Some(false), Some(true)][rng.random_range(0..3)];
     other.client.follows = Some(FollowsSpec {
         on_error,
-        on_moved: doubt(rng),
+        on_moved: doubt(rng).filter(|_| clustered),
         on_timeout: doubt(rng),
         on_readonly: doubt(rng),
         silent_for: None,

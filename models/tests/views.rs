@@ -1,10 +1,10 @@
-//! Every service follows the owners of a cluster for itself.
+//! Every service follows the owners of a cluster independently.
 
 use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
-/// The primary hangs for ten minutes; one service looks as soon as a command is given up.
+/// The primary hangs for ten minutes; one service refreshes at its first command timeout.
 fn hang(second: &str) -> TrialResult {
     hang_with("health_check = []", second)
 }
@@ -27,7 +27,7 @@ fn hang_with(checks: &str, second: &str) -> TrialResult {
     trial(&story_world(&story), 3, Mode::Lazy)
 }
 
-/// A client that gives a command up after half a second, and looks then.
+/// A client with a command timeout of half a second that refreshes then.
 const ALIKE: &str = "command_timeout = \"500ms\"\nfollows = { on_error = true }";
 
 fn second(client: &str) -> String {

@@ -264,13 +264,21 @@ pub struct ParseDurationError {
     reason: &'static str,
 }
 
-/// What to write instead: the sum, if there are several numbers that each have a unit.
+/// What to write instead: the sum, if there are several numbers that each have a unit, and minutes
+/// if the unit is `m`.
 fn instead(text: &str) -> String {
-    match sum(text) {
-        Some(sum) => format!("write the sum, \"{sum}\""),
-        None => "write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \
+    let minutes = text
+        .trim()
+        .strip_suffix('m')
+        .and_then(|number| number.parse::<f64>().ok());
+    match (sum(text), minutes) {
+        (Some(sum), _) => format!("write the sum, \"{sum}\""),
+        (None, Some(minutes)) => format!("write \"{minutes}min\" for minutes"),
+        (None, None) => {
+            "write a number and a unit (ns, us, ms, s, min, h, d), such as \"500ms\" or \
                  \"1.5h\""
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 

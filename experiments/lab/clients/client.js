@@ -56,11 +56,11 @@ async function nodeRedis(order) {
 async function main() {
   const order = JSON.parse(process.argv[2]);
   if (order.mode === "plain") resolveByFile(order.name, order.name_file);
-  const client = await (order.library.startsWith("ioredis") ? ioredis(order) : nodeRedis(order));
+  const client = await (order.client.startsWith("ioredis") ? ioredis(order) : nodeRedis(order));
   // Errors of connections are events; without a listener they would end the process.
   client.on("error", () => {});
   await client.set(order.prefix + "first", "1");
-  const parts = order.library.startsWith("ioredis") ? "ioredis" : "redis";
+  const parts = order.client.startsWith("ioredis") ? "ioredis" : "redis";
   console.log("ready", require(`${parts}/package.json`).version);
   // node-redis prints some errors; the output belongs to the results.
   console.log = () => {};

@@ -1,8 +1,8 @@
 """One service with redis-py: a SET every 100 ms, each in a thread of its own.
 
 Started by measure.py with a JSON object as its only argument. Says `ready` once a SET has succeeded,
-and when its input ends writes one JSON line for each request: [start, end, error]. Times are of the
-monotonic clock, which all processes of the machine share; `end` is null if nothing came back.
+and at the end of its input writes one JSON line per request: [start, end, error]. Times are of the
+monotonic clock, which all processes of the machine share; `end` is null for a request without a reply.
 
 All options of the library are left at their defaults.
 """
@@ -59,7 +59,7 @@ def main():
         try:
             client.set(f"{order['prefix']}{number}", number)
             row[1] = time.monotonic()
-        except Exception as error:  # Whatever it is, the request has failed.
+        except Exception as error:  # Any error counts as a failed request.
             row[1], row[2] = time.monotonic(), f"{type(error).__name__}: {error}"
 
     begin = time.monotonic()
@@ -72,7 +72,7 @@ def main():
     for row in requests:
         print(json.dumps(row))
     sys.stdout.flush()
-    # Threads that still wait must not hold up the end.
+    # Exit without joining threads that are still blocked.
     os._exit(0)
 
 

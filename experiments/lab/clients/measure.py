@@ -25,7 +25,7 @@ from redis_lab import SENTINEL_PORT, TAG, Connection, Lab, Poller, ask
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# The folder in DIRECTORY that the library was installed into, and what runs it.
+# Per library: its folder in DIRECTORY, the variable that points to it, and the command.
 LIBRARIES = {
     "redis-py-5": ("redis-py-5", "PYTHONPATH", [sys.executable, "client.py"]),
     "redis-py-6": ("redis-py-6", "PYTHONPATH", [sys.executable, "client.py"]),
@@ -39,14 +39,13 @@ FAULTS = ["killed", "hung", "silent"]
 
 BEFORE = 3.0
 PHASE = 2.5
-# A hang and a silence last so long.
+# How long a hang and a silence last.
 LASTS = 30.0
-# A silence is watched for longer: the kernel repeats what was not acknowledged 25 and 51 s after
-# it began.
+# A silence is observed for longer: the kernel retransmits 25 and 51 s after it began.
 WATCHED = {"killed": 45.0, "hung": 45.0, "silent": 65.0}
-# The provider of mode `plain` promotes the replica so long after the fault.
+# In mode `plain` the provider promotes the replica this long after the fault.
 PROVIDER = 7.0
-# Nothing succeeded among the requests of so long before the end: stuck.
+# A client is stuck if no request of this long before the end succeeded.
 STUCK = 5.0
 
 COLUMNS = (
@@ -61,10 +60,10 @@ class Client:
 
     def __init__(self, library, lab, libraries):
         folder, variable, command = LIBRARIES[library]
-        self.library = library
+        self.name = library
         self.prefix = f"{TAG}:{library}:"
         order = {
-            "library": library,
+            "client": library,
             "mode": lab.mode,
             "nodes": lab.clients_know,
             "name": "primary.test",
@@ -92,7 +91,7 @@ class Client:
 
 
 class Watcher(threading.Thread):
-    """Notes when a replica becomes a primary, and when it is named as the primary."""
+    """Records when a replica becomes the primary, and when it is published."""
 
     def __init__(self, lab):
         super().__init__(daemon=True)
@@ -104,7 +103,7 @@ class Watcher(threading.Thread):
         lab = self.lab
         replicas = [Poller(lab.address(number)) for number in lab.replicas]
         old = lab.address(1)[0]
-        # A primary that stays up, and the Sentinel that stands first in every client's list.
+        # Ask a primary that stays up, or the first Sentinel in the clients' list.
         namer = Poller(lab.address(2) if lab.mode == "cluster" else lab.address(11, SENTINEL_PORT))
         while not self.over and (self.promoted is None or self.named is None):
             if self.promoted is None:
@@ -138,7 +137,7 @@ def one_run(mode, fault, run, lane, libraries):
         watcher.start()
 
         if fault == "silent":
-            # It takes some milliseconds; the fault is there when it is done.
+            # It takes some milliseconds; the fault begins when it returns.
             lab.silence(1)
         struck = time.monotonic()
         if fault != "silent":
@@ -157,7 +156,7 @@ def one_run(mode, fault, run, lane, libraries):
                 lab.unsilence()
             ended = time.monotonic()
             if mode == "plain":
-                # The provider makes the old primary a replica, and leaves connections alone.
+                # The provider makes the old primary a replica and closes no connections.
                 host, port = lab.address(2)
                 while ask(lab.address(1), "REPLICAOF", host, port) is None:
                     time.sleep(0.01)
@@ -202,10 +201,10 @@ def version(address):
 
 
 def row(client, requests, struck, stopped, owner):
-    """What one library's requests came to; times from the fault on."""
+    """The results of one library; times are from the fault on."""
     good = [r for r in requests if r[1] is not None and r[2] is None]
     failed = [r for r in requests if r[2] is not None]
-    # Those of the last second may still be under way.
+    # Requests of the last second may still be in flight.
     unanswered = [r for r in requests if r[1] is None and r[0] < stopped - 1.0]
     after = [r for r in good if r[0] > struck]
     wrong = failed + unanswered
@@ -216,7 +215,7 @@ def row(client, requests, struck, stopped, owner):
     lost = missing(owner, client.prefix, numbers)
     kept = [requests[n] for n in numbers if requests[n][0] > struck and n not in lost]
     return {
-        "library": client.library,
+        "library": client.name,
         "version": client.version,
         "requests": len(requests),
         "failed": len(failed),
@@ -235,7 +234,7 @@ def row(client, requests, struck, stopped, owner):
 
 
 def short(message):
-    """A message without what differs from run to run."""
+    """A message without the parts that differ between runs."""
     message = re.sub(r"127\.\d+\.0\.(\d+)", r"node-\1", message.splitlines()[0])
     message = re.sub(r"\bslot '?\d+'?", "slot N", message)
     return message[:90].replace(";", ",")
@@ -280,14 +279,14 @@ def main():
         def in_lane(job):
             lane = lanes.get()
             try:
-                # A process of its own, so that runs do not share an interpreter lock.
+                # A separate process, so that runs do not share an interpreter lock.
                 with concurrent.futures.ProcessPoolExecutor(1) as alone:
                     rows = alone.submit(one_run, *job, lane, options.libraries).result()
                 with lock:
                     writer.writerows(plain(one) for one in rows)
                     file.flush()
                     print(time.strftime("%H:%M:%S"), *job, flush=True)
-            except Exception as error:  # One run that fails costs its rows, not the others.
+            except Exception as error:  # A failed run loses its own rows only.
                 print(time.strftime("%H:%M:%S"), *job, "FAILED", repr(error), flush=True)
             finally:
                 lanes.put(lane)

@@ -1,4 +1,4 @@
-"""Real Redis processes for measure.py: one address of the loopback network to a process.
+"""Real Redis processes for measure.py, each with its own loopback address.
 
 That each node has an address of its own makes a lost host possible: a packet filter drops whatever
 comes from or goes to that address, so the kernels of clients see no acknowledgement either.
@@ -35,7 +35,7 @@ class Failure(Exception):
 
 
 class Connection:
-    """As little of RESP as is needed here."""
+    """A minimal RESP client."""
 
     def __init__(self, address, timeout=1.0):
         self.socket = socket.create_connection(address, timeout)
@@ -72,7 +72,7 @@ class Connection:
 
 
 def ask(address, *words, timeout=1.0):
-    """One command on a connection of its own; `None` if no answer comes."""
+    """One command on a new connection; `None` without a reply."""
     try:
         connection = Connection(address, timeout)
         try:
@@ -84,7 +84,7 @@ def ask(address, *words, timeout=1.0):
 
 
 class Poller:
-    """Asks one address again and again, over one connection while that works."""
+    """Polls one address, over one connection while that works."""
 
     def __init__(self, address):
         self.address = address
@@ -223,7 +223,7 @@ class Lab:
         self.clients_know = [self.address(1)]
 
     def name(self, number):
-        """Makes the name lead to a node."""
+        """Points the name at a node."""
         with open(self.name_file + ".new", "w", encoding="ascii") as text:
             text.write(self.address(number)[0])
         os.replace(self.name_file + ".new", self.name_file)
@@ -232,11 +232,11 @@ class Lab:
         os.kill(self.processes[number].pid, which)
 
     def silence(self, number):
-        """Loses the host: nothing from it or to it arrives."""
+        """Silences the host: all packets from and to it are dropped."""
         host, _ = self.address(number)
         for side in ("-s", "-d"):
             rule = ["INPUT", side, host, "-j", "DROP"]
-            # Both rules in place within a few milliseconds; either alone silences the node.
+            # Both rules are set within a few milliseconds; either alone silences the node.
             subprocess.run(["iptables", "-w", "-I", *rule], check=True)
             self.dropped.append(rule)
 
@@ -246,7 +246,7 @@ class Lab:
         self.dropped = []
 
     def primary(self):
-        """The node that owns the first shard, as those who name it say."""
+        """The published owner of the first shard."""
         if self.mode == "cluster":
             for row in ask(self.address(2), "CLUSTER", "SLOTS") or []:
                 if row[0] == 0:

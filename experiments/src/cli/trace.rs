@@ -51,6 +51,9 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     );
     text.push_str(match zero {
         Some(_) => "since the start    since the outage\n",
+        None if told.outcome.downtime_observed_s > 0.0 => {
+            "since the start    (degraded, no outage)\n"
+        }
         None => "since the start    (no outage)\n",
     });
     for (at, line) in &told.trace {

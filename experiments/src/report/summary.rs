@@ -380,8 +380,8 @@ fn design(rows: &Rows, point: usize, objectives: &[Objective]) -> Design {
     }
 }
 
-/// Of each trial the longer of its two downtimes: that of a service nobody came to, and that of one
-/// which served some, each count as an outage.
+/// The longer of each trial's two downtimes: a service without visits has only the first, a
+/// service that failed some requests only the second.
 fn either_downtime(rows: &Rows, point: usize) -> Vec<f64> {
     let of = |measure: &str| rows.values(measure, point);
     let pairs = of("downtime_true_s").iter().zip(of("downtime_observed_s"));

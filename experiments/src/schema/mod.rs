@@ -49,10 +49,10 @@ pub fn whole() -> Value {
         "What a replay compares with a public report; absent: the scenario cannot be replayed."
     );
     world["$defs"]["ClientSpec"]["properties"]["preset"] = json!({
-        "description": "A client library, whose defaults are taken for all keys that are not \
-                        given; `outage clients` says what each of them does. For a library that \
-                        is not among them take the nearest, and the keys that differ beside it. \
-                        Absent: all keys are given.",
+        "description": "A client library, whose defaults are used for all keys that are not \
+                        given, also inside tables such as `follows`; `outage clients` compares \
+                        them. For another library take the closest preset and give the keys that \
+                        differ. Absent: all keys are given.",
         "enum": CLIENTS.map(|client| client.name),
     });
     let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
@@ -95,6 +95,8 @@ fn world() -> Value {
 fn replay() -> Value {
     let settings = SchemaSettings::draft2020_12().into_generator();
     let mut replay = of::<ReplayFile>(settings);
+    // Taken out already; here so that a message lists them among the known keys.
+    fragments(&mut replay["$defs"]["ReplaySpec"]);
     tidy(&mut replay);
     let of_replay = |limit: &&Limit| limit.key.starts_with("replay.");
     limits::keys(&mut replay, LIMITS.iter().filter(of_replay));

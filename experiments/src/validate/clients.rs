@@ -1,4 +1,4 @@
-//! Client libraries: the real ones against their presets.
+//! Real client libraries against their presets.
 //!
 //! Compared is the client's own part, from the promotion of a replica to the first write that the
 //! new primary has (measured), or to the switch of the clients (simulated). The failover before it
@@ -20,7 +20,7 @@ use crate::stats::{LEVEL, quantile};
 /// The measurements: a row for each library in each run.
 const MEASURED: &str = include_str!("../../lab/clients/measured.csv");
 
-/// Trials of each cell: a median is all that is compared.
+/// Trials of each cell; only medians are compared.
 pub const TRIALS: u64 = 25;
 
 /// The failover of each mode. The provider's name is not cached, as in the lab.
@@ -36,7 +36,7 @@ const MODES: [(&str, Option<&str>); 3] = [
     ),
 ];
 
-/// What happened to the primary, and for how long it was watched from then on.
+/// The faults, and how long the lab observed each.
 const FAULTS: [(&str, &str, SimDuration); 3] = [
     ("killed", "kind = \"crash\"", SimDuration::from_secs(45)),
     (
@@ -51,7 +51,7 @@ const FAULTS: [(&str, &str, SimDuration); 3] = [
     ),
 ];
 
-/// Cells that are known not to be as measured.
+/// Cells with a known miss.
 struct Known {
     clients: &'static [&'static str],
     modes: &'static [&'static str],
@@ -64,7 +64,8 @@ const KNOWN: [Known; 4] = [
         clients: &["redis-py-5", "redis-py-6"],
         modes: &["sentinel", "plain"],
         faults: &["hung", "silent"],
-        why: "a request that finds every connection busy opens a new one, and so finds the new primary",
+        why: "a request that finds every connection busy opens a new one, and so finds the new \
+              primary",
     },
     Known {
         clients: &["ioredis-5", "ioredis-6", "node-redis-5"],
@@ -185,7 +186,7 @@ fn line(cell: &Cell, simulated: &[TrialResult]) -> Line {
     }
 }
 
-/// From the promotion to the clients' switch, if they switch while they are watched. Clients of a
+/// From the promotion to the clients' switch, if they switch while they are observed. Clients of a
 /// cluster that keep to the node they know write once it redirects them.
 fn switched(trial: &TrialResult, cell: &Cell) -> Option<f64> {
     let first = |kind: MomentKind, from: SimTime, subject: Option<&str>| {
@@ -207,7 +208,7 @@ fn switched(trial: &TrialResult, cell: &Cell) -> Option<f64> {
     (writes - struck <= cell.watched).then(|| (writes - promoted).as_secs_f64())
 }
 
-/// The median is there if it happened in more than half of the runs.
+/// There is a median if it happened in more than half of the runs.
 fn figures(values: Vec<Option<f64>>) -> Figures {
     let there: Vec<f64> = values.iter().flatten().copied().collect();
     let at = |share: f64| quantile(&there, share, LEVEL).map(|quantile| quantile.value);

@@ -3,8 +3,8 @@
 //! The bounds: medians within 5 %, 95th percentiles within 10 %, and a Kolmogorov-Smirnov test that
 //! does not tell the distributions apart at 1 %. Medians within 50 ms of each other stand in for
 //! the first and the last: the measuring machine was busy. Shares are within 15 points. A client
-//! library follows within 10 % or 250 ms, by the medians alone; a miss whose reason is known is
-//! told with it.
+//! library follows within 10 % or 250 ms, by the medians alone. A known miss is printed with its
+//! reason.
 
 use failover::lab::{Fault, LabRun, Setting};
 use sim::SimDuration;
@@ -23,7 +23,7 @@ const P_ABOVE: f64 = 0.01;
 const NEAR_S: f64 = 0.050;
 const SHARE_WITHIN: f64 = 0.15;
 const FOLLOW_WITHIN: f64 = 0.10;
-/// A service with ten requests a second notices it by up to 100 ms later.
+/// A service with ten requests a second notices up to 100 ms later.
 const FOLLOW_NEAR_S: f64 = 0.250;
 
 /// What is compared.
@@ -69,7 +69,7 @@ pub struct Line {
     pub test: Option<TwoSample>,
     /// For a share: how often chance alone is at least as unlikely as what was measured.
     pub share_p: Option<f64>,
-    /// Why it misses a bound, if that is known.
+    /// The reason for a known miss.
     pub known: Option<&'static str>,
 }
 
@@ -80,7 +80,7 @@ pub enum Verdict {
     Holds,
     /// Beyond these.
     Misses(Vec<String>),
-    /// Beyond a bound, for this reason.
+    /// It misses a bound for a known reason.
     Known(&'static str),
     /// There is nothing to compare.
     Undefined(&'static str),
@@ -228,7 +228,7 @@ impl Line {
 }
 
 impl Line {
-    /// The verdict on a client library. It is also compared whether it follows at all.
+    /// The verdict on a client library; whether it follows at all is compared too.
     fn follows(&self) -> Verdict {
         let miss = match (self.measured.median, self.simulated.median) {
             (None, None) => None,

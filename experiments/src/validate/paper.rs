@@ -143,7 +143,7 @@ fn summary(lines: &[Line]) -> String {
     )
 }
 
-/// How many lines miss a bound for a reason that is not known.
+/// The number of lines that miss a bound without a known reason.
 pub fn missed(lines: &[Line]) -> usize {
     let missed = |line: &&Line| match line.verdict() {
         Verdict::Misses(_) => true,

@@ -36,8 +36,8 @@ fn main() {
     overrun();
 }
 
-/// Full places while nobody answers: what a press costs that is refused or let in, one by one and
-/// lazily.
+/// A full service while Redis does not answer: the cost of a press that is refused or let in, eager
+/// and lazy.
 fn overrun() {
     let horizon = at_minute(110);
     let mut hang = AnswerTimeline::new();

@@ -37,10 +37,9 @@ pub(super) struct Caller<'a> {
     pub blocked_from: SimTime,
     /// Played first presses of first visits that failed.
     pub failed_first: MinuteCounts,
-    /// Counted spans of first arrivals all of whose first presses failed, but for those in
-    /// `served_first`; ascending.
+    /// Counted spans in which all first presses failed, except those in `served_first`; ascending.
     pub failing: Vec<(SimTime, SimTime)>,
-    /// First presses in these spans that were let in; what became of them is known apart.
+    /// First presses in these spans that were let in; their outcome is recorded separately.
     pub served_first: MinuteCounts,
 }
 

@@ -36,7 +36,7 @@ impl ServiceSim<'_> {
             let mut visits = 0;
             let service_state = self.service_state.as_ref();
             for round in 0..caller.offsets.len() {
-                // Those blocked in one round may come back within the same stretch.
+                // Visits blocked in one round may return within the same stretch.
                 let spans = match round {
                     0 => vec![(from, to)],
                     _ => caller.returning_within(round, from, to),
@@ -122,8 +122,8 @@ impl Caller<'_> {
         n
     }
 
-    /// How many of the captured first arrivals of `span`, who are of class number `class`, are lost
-    /// afterwards. Where it hangs on the shard of each, they are looked at one by one.
+    /// The number of captured first arrivals of `span`, of class number `class`, that are lost
+    /// afterwards. Where it depends on each one's shard, they are checked one by one.
     fn lost(
         &self,
         class: usize,

@@ -93,8 +93,8 @@ impl DueList {
         self.heads[self.earlier[1] as usize]
     }
 
-    /// Does all that is due come after the press again of this visit at `at`, when it has pressed
-    /// so often?
+    /// Is everything that is due later than this visit's next press at `at`, given its number of
+    /// presses so far?
     pub fn is_after(&self, at: SimTime, (class, index): (usize, u64), presses: u32) -> bool {
         let head = self.head(self.earlier[1] as usize);
         let (who, what) = (

@@ -229,8 +229,8 @@ impl<'a> ServiceState<'a> {
         timer.min(self.change_at())
     }
 
-    /// Is every request that comes now, or is under way, captured by its first press, and does none
-    /// notice another?
+    /// Is every request that arrives now, or is in progress, captured by its first press without an
+    /// effect on others?
     pub fn plain(&self, now: SimTime) -> bool {
         self.answers()
             && self.attempts.all_work()
@@ -512,7 +512,7 @@ impl Attempts {
         slots
     }
 
-    /// Does the service work on all of them, as it does if nothing is wrong?
+    /// Do all of them get through the service as in normal operation?
     fn all_work(&self) -> bool {
         let works = |attempt: &Attempt| matches!(attempt.phase, Phase::Works { .. });
         self.iter().all(works)

@@ -11,7 +11,7 @@
 //!
 //! Where every visit's fate follows from its class and the answer (`fate.rs`), and the pool of
 //! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`); so are presses
-//! that a full service refuses (`refused.rs`). What is left are the transitions; they are played
+//! that a full service refuses (`refused.rs`). The transitions in between are played
 //! request by request (`service_sim.rs`, `signer.rs`, `pool.rs`, `attempt.rs`).
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
@@ -114,9 +114,8 @@ pub fn evaluate(
     })
 }
 
-/// What the services of one population, the parts of number `whole`, show in the minutes that meet
-/// `[from, to)`, by playing all of them: for the chart of a single trial, and for a comparison with
-/// a report.
+/// The minutes of `[from, to)` as seen by the population `whole`, all its parts together, by
+/// playing every request: for the chart of a single trial, and for a comparison with a report.
 ///
 /// # Errors
 /// If `budget` is used up.
@@ -210,7 +209,7 @@ fn classes_at(demand: &Demand, service: usize) -> impl Iterator<Item = (&Populat
     here.flat_map(|population| (0..population.classes.len()).map(move |n| (population, n)))
 }
 
-/// What became of the parts of one number, once the simulations have passed.
+/// The outcome of one whole population, once its services have been simulated.
 fn outcome(
     demand: &Demand,
     service_sims: &mut [ServiceSim],

@@ -20,7 +20,7 @@ use crate::spool::Opening;
 /// What the demand on all services came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DemandOutcome {
-    /// One for each population, its parts together, in the order of their numbers.
+    /// One for each whole population, in the order of their numbers.
     pub populations: Vec<PopulationOutcome>,
     /// What the spool of each service took, in their order.
     pub spools: Vec<Vec<Opening>>,

@@ -113,8 +113,8 @@ impl Pool {
         }
     }
 
-    /// From when on there is room, seen from `now`, if nothing happens that is announced; never, if
-    /// such an event must make it.
+    /// When there is room, seen from `now`, without another event; never, if only an event can make
+    /// room.
     pub fn room_at(&self, now: SimTime) -> SimTime {
         if self.queue.len() + self.given_up.len() < self.queue_limit {
             return now;

@@ -32,8 +32,8 @@ pub struct Population {
     pub entity: u64,
     /// The position of its service in [`Demand::services`].
     pub service: usize,
-    /// The people or programs of which it is a part: parts of one number are told of together. Of
-    /// them some come to one process of a service, and some to another.
+    /// The number of the whole population that this is a part of: each process of a service has its
+    /// part, and results are given for the whole.
     pub whole: usize,
     /// First visits per second.
     pub visits: Intensity,
@@ -225,11 +225,11 @@ pub struct Client {
 /// Acknowledged writes that were executed in `[from, to)` and lost later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LostAcks {
-    /// If only those of some keys: the need and its shard, by position.
+    /// The need and its shard, by position; absent: writes to any shard.
     pub shard: Option<(usize, usize)>,
-    /// From then on,
+    /// Start, inclusive.
     pub from: SimTime,
-    /// and before this.
+    /// End, exclusive.
     pub to: SimTime,
 }
 
@@ -238,7 +238,8 @@ pub struct LostAcks {
 pub struct Answers<'a> {
     /// The answer in force.
     pub timeline: &'a AnswerTimeline,
-    /// When acknowledged writes were lost later: first those to any shard, disjoint.
+    /// Spans of acknowledged writes that were lost later; those for any shard come first and are
+    /// disjoint.
     pub lost_acks: &'a [LostAcks],
     /// For each need of [`ServiceModel::needs`], the answers of its shards.
     pub needs: &'a [Vec<AnswerTimeline>],

@@ -1,8 +1,8 @@
-//! A full service under more load than it can take: presses that are refused are not played.
+//! A full service under more load than it can take: refused presses are counted, not played.
 //!
 //! While there is no room, a press is refused at once and changes nothing but its own visit, which
-//! presses again after a pause that its class knows. So the presses of all visits that nobody has
-//! let in are the arrivals of their class, shifted by so many pauses:
+//! presses again after its class's constant pause. So the presses of all visits that have not been
+//! let in are the arrivals of their class, shifted by a multiple of that pause:
 //!
 //! ```text
 //!  arrivals     | |  |    | | ||  |    |          a column for each class and press
@@ -11,13 +11,13 @@
 //!  room           x           x          x        the first press of any column at or after it
 //! ```
 //!
-//! Room is made by events that are played anyway. Where there is some, the first press in any
-//! column takes it, and its visit is played from then on. All others are counted: those whose last
-//! press is over are blocked, with as many failed presses as they have. When the stretch ends,
-//! visits that may still press are played on, as if all their presses had been.
+//! Room is made by events that are played anyway. The next press in any column takes it, and its
+//! visit is played from then on. All other visits are counted: once the last press of a visit has
+//! been refused, the visit is blocked. When the stretch ends, visits that may still press are
+//! played on, as if all their presses had been played.
 //!
-//! Nothing is approximated: it is the order of `service_sim.rs` (pool, then what is due, then first
-//! presses by class), and a column that nobody looks at is not opened.
+//! Nothing is approximated: the order is that of `service_sim.rs` (pool, then what is due, then
+//! first presses by class). A column is opened only as far as it is needed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -31,16 +31,16 @@ use crate::pool::Admission;
 use crate::service_sim::{Fresh, ServiceSim};
 use crate::visit::{Visit, VisitId};
 
-/// Worth it while at most one press in so many is let in.
+/// It pays off while at most one in this many presses is let in.
 const LET_IN_OF: f64 = 5.0;
 
-/// First visits that are expected in the rest of the stretch, at least.
+/// It pays off if at least this many first visits are expected in the rest of the stretch.
 const WORTHWHILE: f64 = 200.0;
 
-/// What a press that is let in costs, in events of a trial's limit.
+/// The cost of letting a press in, in events of a trial's limit.
 const LET_IN_COSTS: u64 = 4;
 
-/// Presses of one visit, at most: each has a column.
+/// The most presses of one visit: each has a column.
 const COLUMNS_MAX: u32 = 32;
 
 /// Arrivals that a column opens at a time.
@@ -49,25 +49,25 @@ const OPENED: f64 = 24.0;
 /// First visits of one class that come while the service is full.
 struct Refused {
     class: usize,
-    /// Those that came before this have been counted, and are over.
+    /// Visits that came before this are over and counted.
     counted_to: SimTime,
-    /// Those that were let in since, by place: when they came, and whether it was at first.
+    /// Visits that were let in since, by index: when they came, and whether at their first press.
     played: BTreeMap<u64, (SimTime, bool)>,
-    /// For each press of a visit, those that are next.
+    /// One for each press of a visit.
     columns: Vec<Column>,
 }
 
-/// The presses of one class that are the first, the second, … of their visits.
+/// The first (second, third …) presses of the visits of one class.
 struct Column {
-    /// How long after the visit's first press.
+    /// The time since the visit's first press.
     lag: SimDuration,
-    /// Arrivals that are next.
+    /// The next arrivals.
     next: VecDeque<(SimTime, u64)>,
-    /// All that came before this have been in `next`.
+    /// All arrivals before this have been in `next`.
     opened_to: SimTime,
 }
 
-/// A press that would take what room there is. Ordered as presses at one instant are.
+/// A press that would take the room that there is; presses at one instant have this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     at: SimTime,
@@ -111,8 +111,8 @@ impl Column {
 }
 
 impl ServiceSim<'_> {
-    /// Is the service full, and will nearly all of those be refused who come before `end`?
-    /// `refused` of `pressed` presses were, lately.
+    /// Is the service full, and will nearly all presses before `end` be refused? `refused` of the
+    /// last `pressed` presses were.
     pub fn is_overrun(&mut self, end: SimTime, (refused, pressed): (u64, u64)) -> bool {
         let few = (pressed - refused) as f64 * LET_IN_OF <= pressed as f64;
         let pressed_by = |caller: &Caller| caller.class.presses_max;
@@ -128,13 +128,13 @@ impl ServiceSim<'_> {
             && self.pool.room(self.now) == Admission::Full
     }
 
-    /// Passes to `end`, or to where it is not worth it any more.
+    /// Advances to `end`, or to where it no longer pays off.
     pub fn pass_overrun(&mut self, end: SimTime, budget: &Budget) -> Result<(), BudgetError> {
         let mut all: Vec<Refused> = (0..self.callers.len())
             .map(|class| Refused::new(class, &self.callers[class], self.now))
             .collect();
-        // A blocked visit comes back no sooner than a gateway's patience after its last press, so
-        // that all who come back in a step have been counted before it.
+        // A blocked visit returns no sooner than the gateway timeout after its last press, so all
+        // returns within a step have been counted before it.
         let step = self.service.gateway_timeout;
         while self.now < end {
             let to = self.now.saturating_add(step).min(end);
@@ -151,7 +151,7 @@ impl ServiceSim<'_> {
                 break;
             }
         }
-        // At some instant before this one; none of them is told apart.
+        // Refused at some instant before this one; which one does not matter.
         self.refused_at = Some(self.now.saturating_sub(SimDuration::from_nanos(1)));
         for refused in all {
             self.play_on(&refused);
@@ -159,7 +159,8 @@ impl ServiceSim<'_> {
         Ok(())
     }
 
-    /// Plays what is in play until `until`, and lets presses in where there is room. How many?
+    /// Plays what is in play until `until` and lets presses in where there is room; returns their
+    /// number.
     fn play_refused(
         &mut self,
         all: &mut [Refused],
@@ -177,7 +178,7 @@ impl ServiceSim<'_> {
                 .saturating_add(SimDuration::from_nanos(1))
                 .min(until);
             let press = self.candidate(all, (room_at, limit));
-            // At one instant the pool and the inside come first, then what is due by visits.
+            // At one instant the pool and the inside come first, then what is due.
             let first = press.filter(|press| {
                 let before_due = due_at > press.at || !press.first && self.due_after(press);
                 pool_at.min(inside_at) > press.at && before_due
@@ -198,7 +199,7 @@ impl ServiceSim<'_> {
             } else {
                 self.meet_due();
             }
-            // A press that is let in is looked for in every column.
+            // Finding a press to let in searches every column.
             to_check -= to_check.min(if first.is_some() { LET_IN_COSTS } else { 1 });
             if to_check == 0 {
                 budget.spend(CHECK_EVERY, at, || self.memory())?;
@@ -224,7 +225,7 @@ impl ServiceSim<'_> {
             let pauses = caller.class.press_again_after > SimDuration::ZERO;
             let columns = refused.columns.iter_mut().zip(1..);
             for (column, press) in columns.filter(|(_, press)| *press == 1 || pauses) {
-                // No later than the best so far.
+                // Not after the best so far.
                 let to = best.map_or(to, |best| {
                     best.at.saturating_add(SimDuration::from_nanos(1)).min(to)
                 });
@@ -279,7 +280,7 @@ impl ServiceSim<'_> {
         self.press(slot);
     }
 
-    /// Counts those whose last press is over and was refused like all before it.
+    /// Counts the visits whose last press is over and was refused, like all before it.
     fn count_refused(&mut self, refused: &mut Refused) {
         let to = self.now.saturating_sub(refused.life());
         let from = refused.counted_to;
@@ -327,7 +328,7 @@ impl ServiceSim<'_> {
         self.send_twins_away(refused.class, &played);
     }
 
-    /// Visits that began at the very instant of one that was let in, and were blocked.
+    /// Blocked visits that began at the same instant as one that was let in.
     fn send_twins_away(&mut self, class: usize, played: &[(SimTime, u64)]) {
         let mut twins = Vec::new();
         for group in played.chunk_by(|a, b| a.0 == b.0) {
@@ -344,7 +345,7 @@ impl ServiceSim<'_> {
         }
     }
 
-    /// Visits that may still press are played from now on.
+    /// Plays visits that may still press from now on.
     fn play_on(&mut self, refused: &Refused) {
         let class = refused.class;
         let (from, to) = (refused.counted_to, self.now);

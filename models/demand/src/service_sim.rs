@@ -52,7 +52,7 @@ pub(super) struct ServiceSim<'a> {
     pub waited_at: Option<SimTime>,
     /// The last instant at which an attempt found the queue full.
     pub refused_at: Option<SimTime>,
-    /// Presses so far, and those of them that found no room.
+    /// Presses so far, and those that found no room.
     pub pressed: u64,
     pub refused: u64,
     /// For each answer met so far, the fate of each class under it.
@@ -364,7 +364,7 @@ impl<'a> ServiceSim<'a> {
     }
 }
 
-/// With which of the spans a visit's write that was acknowledged at `at` was lost, if it was.
+/// The span with which a visit's write acknowledged at `at` was lost, if it was.
 pub(super) fn lost_with(
     lost_acks: &[LostAcks],
     service_state: Option<&ServiceState>,

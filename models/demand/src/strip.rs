@@ -30,7 +30,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Both together, which show the same minutes.
+    /// The sum of two strips of the same minutes.
     pub fn with(mut self, other: &Window) -> Window {
         let add = |minutes: &mut Vec<Minute>, others: &[Minute]| {
             for (minute, other) in minutes.iter_mut().zip(others) {

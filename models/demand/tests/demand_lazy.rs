@@ -225,7 +225,7 @@ fn crowded_world(seed: u64) -> World {
 }
 
 /// A world in which a service is full for long stretches: many visits, few workers, and answers
-/// that hold each of them.
+/// that hold each worker for long.
 fn overrun_world(seed: u64) -> World {
     let mut world = any_world(seed);
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(4), 0);
@@ -261,7 +261,7 @@ fn overrun_world(seed: u64) -> World {
     world
 }
 
-/// Writes of a shard, or of any, that are lost later.
+/// Lost writes of one shard or of any.
 fn lost(shard: Option<(usize, usize)>, from: f64, to: f64) -> LostAcks {
     LostAcks {
         shard,
@@ -504,7 +504,7 @@ fn lazy_and_eager_agree_whatever_requests_share() {
         for (service, (inside, _, _)) in world.demand.services.iter_mut().zip(&insides) {
             service.inside = Some(inside.clone());
         }
-        // Of some shards, which overlap each other and those of all.
+        // Those of single shards may overlap each other and those of any shard.
         for lost_acks in &mut world.lost_acks {
             lost_acks.extend([
                 lost(Some((0, 0)), 10.0, 120.0),

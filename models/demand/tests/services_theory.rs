@@ -278,8 +278,8 @@ fn a_pool_is_empty_after_its_size_over_the_share_that_hangs() {
 
 #[test]
 fn a_restart_gives_connections_back() {
-    // 10 calls a second and 20 connections: 2 s into the hang all are taken, and the gateway's
-    // giving up frees none. The servers are restarted, and Redis is back: whoever comes is served.
+    // 10 calls a second and 20 connections: all are in use 2 s into the hang, and the gateway
+    // timeout frees none. After a restart of the servers, with Redis back, every request is served.
     let need = Need {
         permits: Some((20, SimDuration::ZERO)),
         ..Need::single()

@@ -150,7 +150,7 @@ impl Cluster {
         cx.ledger.trace(cx.now, || format!("{name}: promoted"));
         cx.ledger.mark(cx.now, &name, || "promoted".to_owned());
         cx.ledger.moment(cx.now, MomentKind::Promoted, &name);
-        // Under Sentinel it is one of the Sentinels that names the node.
+        // Under Sentinel a Sentinel publishes the node.
         if !self.control.has_sentinels() {
             let told = self.notified_at(shard);
             self.publish_owner(shard, node, told, cx);

@@ -89,7 +89,7 @@ impl Clients {
         self.views.ids()
     }
 
-    /// Whose view a process of a service has.
+    /// The view that a process of a service has.
     pub fn view_of(&self, service: &str, process: usize) -> ViewId {
         let has = |(_, view): &(ViewId, &View)| {
             let is_it = view.process.is_none_or(|number| number == process);
@@ -106,7 +106,7 @@ impl Clients {
         self.views[view].following.refreshes_on_start()
     }
 
-    /// The node that they hold for the shard's owner.
+    /// The node that they use as the shard's owner.
     pub fn known_owner(&self, topology: &Topology, view: ViewId, shard: ShardId) -> NodeId {
         let mut nodes = topology.nodes_of(shard);
         let known = nodes.find(|node| self.connected[view][*node].known);
@@ -164,7 +164,8 @@ impl Clients {
         }
     }
 
-    /// This node replaces the one that the view uses, under an address that clients do not know yet.
+    /// This node replaces the one that the view uses, under an address that clients do not know
+    /// yet.
     pub fn strand(
         &mut self,
         topology: &Topology,

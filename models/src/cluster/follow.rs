@@ -1,8 +1,9 @@
 //! How clients find a shard's new owner.
 //!
-//! Three steps lie between a promotion and the first write to the new owner: the owner is *published*
-//! (by the nodes of a Redis Cluster, by a Sentinel, by DNS), the client *refreshes* its topology, and
-//! the refresh takes `takes`. What triggers a refresh depends on the mode and on the old node:
+//! Three steps lie between a promotion and the first write to the new owner: the owner is
+//! *published* (by the nodes of a Redis Cluster, by a Sentinel, by DNS), the client *refreshes* its
+//! topology, and the refresh takes `takes`. What triggers a refresh depends on the mode and on the
+//! old node:
 //!
 //! ```text
 //!  the old node            cluster                      sentinel, dns
@@ -14,14 +15,15 @@
 //!  (in any state)          at the next periodic refresh, or on +switch-master if subscribed
 //! ```
 //!
-//! Commands are in flight all the time, so the first timeout comes one command timeout after the node
-//! went silent. A client without a timeout that waits for a hung node stays there until its next
-//! periodic refresh or until its servers restart. In mode `address` nothing triggers a refresh; a
-//! manual failover updates the address. In mode `proxy` the proxy refreshes periodically.
+//! Commands are in flight all the time, so the first timeout comes one command timeout after the
+//! node went silent. A client without a timeout that waits for a hung node stays there until its
+//! next periodic refresh or until its servers restart. In mode `address` nothing triggers a
+//! refresh; a manual failover updates the address. In mode `proxy` the proxy refreshes
+//! periodically.
 //!
-//! Each service has its own view of the owners, so two services can disagree. Services with identical
-//! client settings share a view. So do the processes of a service, unless they refresh periodically:
-//! then each process has its own view, because each has its own phase.
+//! Each service has its own view of the owners, so two services can disagree. Services with
+//! identical client settings share a view. So do the processes of a service, unless they refresh
+//! periodically: then each process has its own view, because each has its own phase.
 //!
 //! Sources: Lettuce `RedisClient.getSocketAddressSupplier`, `ConnectionWatchdog`; Redis
 //! `sentinel.c`: `sentinelSendSlaveOf` (CLIENT KILL); Linux `ip-sysctl.rst`: `tcp_retries2`.

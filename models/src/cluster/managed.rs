@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The control plane sees what its node agents see: a process that answers is well, so a primary
-//! that refuses writes at `maxmemory` stays where it is. It stands with the clients: behind a
-//! partition nobody answers. A node that comes back becomes a replica.
+//! that refuses writes at `maxmemory` stays where it is. It is on the clients' side of a
+//! partition: a primary behind it does not answer. A node that comes back becomes a replica.
 //! All clients of a cluster share one resolver's cache, which was filled at a random moment before
 //! the promotion: they follow together, later than the first and earlier than the last real one.
 
@@ -54,8 +54,8 @@ impl Cluster {
         }
     }
 
-    /// The network is cut, or whole again: the control plane stands with the clients, and a primary
-    /// that they do not reach has stopped answering.
+    /// A partition begins or ends. The control plane is on the clients' side: a primary that they
+    /// cannot reach does not answer.
     pub(super) fn notify_provider_of_reach(&mut self, cx: &mut Cx) {
         for shard in self.shards() {
             let owner = self.topology.owners[shard];

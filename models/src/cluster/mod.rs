@@ -192,7 +192,7 @@ impl Cluster {
         self.noticed_answer_of(view, shard, access)
     }
 
-    /// The same for one who takes no notice of a short fork.
+    /// The same, ignoring short forks.
     pub fn noticed_answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
         if self.clients.cutting_over {
             return Answer::Hang;
@@ -204,7 +204,7 @@ impl Cluster {
         }
     }
 
-    /// What these clients are told by the node that they hold for the shard's owner.
+    /// What the node that these clients use as the shard's owner answers.
     fn reply_to(&self, view: ViewId, shard: ShardId, access: Access) -> Reply {
         let node = self.known_to(view, shard);
         if self.clients.is_stranded(view, node) {
@@ -283,7 +283,7 @@ impl Cluster {
         self.clients.known_owner(&self.topology, view, shard)
     }
 
-    /// Whose view of this cluster a process of a service has.
+    /// The view of this cluster that a process of a service has.
     pub fn view_of(&self, service: &str, process: usize) -> ViewId {
         self.clients.view_of(service, process)
     }

@@ -204,7 +204,7 @@ impl Cluster {
             self.persistence.children[n] = Child::default();
             self.plan_saves(n, cx);
         }
-        // The addresses that clients know lead nowhere: they follow as they follow a promotion.
+        // The addresses that clients know are gone: they follow as they follow a promotion.
         self.clients.observed[shard] = first;
         for view in self.clients.ids() {
             self.clients

@@ -67,7 +67,8 @@ impl Cluster {
             self.observe_owner(shard);
             for view in self.clients.ids() {
                 let known = self.known_to(view, shard);
-                // Under Sentinel clients stay with a former primary until it cuts them off.
+                // Under Sentinel clients keep using a former primary until it closes their
+                // connections.
                 let content = self.control.has_sentinels() && self.topology[known].primary;
                 if known != node && !content {
                     self.may_follow(view, shard, node, Occasion::Published, cx);

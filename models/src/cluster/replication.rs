@@ -16,7 +16,7 @@ use failover::cluster_bus::ReplicaLink;
 #[derive(Clone, Debug)]
 pub(super) struct Replication {
     pub streams: Fleet<NodeId, Stream>,
-    /// For each node those that copy it, in order.
+    /// For each node its replicas, in order.
     copied_by: Fleet<NodeId, Vec<NodeId>>,
     /// Histories of writes that there were so far.
     histories: u32,
@@ -288,7 +288,7 @@ impl Replication {
         self.copied_by[source].iter().map(|node| &self[*node])
     }
 
-    /// A node copies this one from now on, or none. Which one did it copy before?
+    /// Sets the primary that a node copies, or none; returns the one before.
     pub fn set_source(&mut self, node: NodeId, source: Option<NodeId>) -> Option<NodeId> {
         let before = std::mem::replace(&mut self[node].follows, source);
         if let Some(before) = before {

@@ -1,9 +1,9 @@
 //! The cluster and its Sentinels: what they are told of the nodes, and what their decisions change.
 //!
-//! Each shard's primary is watched by a group of its own; Sentinel `i` of every group stands on the
-//! cluster's host `i` (dealt round), beside the data nodes there. Clients ask the Sentinels for the
-//! address: the first of them, the leader, names the promoted node, and the old primary cuts its
-//! clients off when it is reconfigured to copy.
+//! Each shard's primary is watched by its own group; Sentinel `i` of every group runs on the
+//! cluster's host `i` (round robin), beside the data nodes there. Clients get the primary's address
+//! from a Sentinel. The leader is the first to publish the promoted node, and Sentinel closes the
+//! old primary's client connections when it reconfigures it as a replica.
 
 use sim::{SimDuration, SimTime, StreamKey};
 
@@ -282,7 +282,7 @@ impl Cluster {
                 (format!("{} gives up: {}", who(by), reason.words()), None)
             }
             SentinelEffect::OdownCleared { by, of } => (
-                format!("{}: {} is no longer down", who(by), name(of)),
+                format!("{}: no quorum that {} is down any more", who(by), name(of)),
                 Some(("primary ok", Tone::Good)),
             ),
             SentinelEffect::Sdown { .. }

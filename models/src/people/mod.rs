@@ -46,7 +46,7 @@ pub struct Page<'a> {
     pub named: bool,
     /// The cluster that it is about, if it names one.
     pub about: Option<ClusterId>,
-    /// Of a page for memory, the share of the limit that is too much.
+    /// For a page about memory, the share of the limit that triggered it.
     pub memory: Option<f64>,
 }
 
@@ -62,7 +62,7 @@ pub struct People {
     draws: Draws,
     named: bool,
     about: Option<ClusterId>,
-    /// The least share of memory for which they were paged.
+    /// The lowest share of memory that they were paged for.
     paged_from: Option<f64>,
     /// They came for memory, and nothing failed.
     for_memory: bool,
@@ -137,14 +137,14 @@ impl People {
         cx.ledger.detections.push(cx.now);
         cx.ledger.mark(cx.now, "on call", || "paged".to_owned());
         cx.ledger.moment(cx.now, MomentKind::Paged, page.by);
-        // Who is paged for memory acts on it, although it be less than `memory_high`.
+        // A page for memory lowers the threshold from which they act on it.
         self.paged_from = [self.paged_from, page.memory]
             .into_iter()
             .flatten()
             .reduce(f64::min);
         match self.stage {
             Stage::Idle | Stage::Unaware | Stage::Misled { .. } => {
-                self.come(page.named, page.about, cx);
+                self.come("paged", (page.named, page.about), cx);
             }
             Stage::Coming => {
                 self.named |= page.named;
@@ -189,7 +189,7 @@ impl People {
         self.verify(self.draws.steps[step].verify, cx);
     }
 
-    /// The share of its limit from which on they act on memory.
+    /// The share of a node's limit from which they act on memory.
     pub fn acts_from(&self) -> f64 {
         let high = self.spec.memory_high.get();
         self.paged_from.map_or(high, |paged| paged.min(high))
@@ -214,7 +214,7 @@ impl People {
                     cx.ledger.detections.push(cx.now);
                     cx.ledger.mark(cx.now, "on call", || "notices".to_owned());
                     cx.ledger.moment(cx.now, MomentKind::Noticed, "on call");
-                    self.come(false, None, cx);
+                    self.come("notices that requests fail", (false, None), cx);
                 } else {
                     self.stand_down(cx);
                 }
@@ -282,7 +282,7 @@ impl People {
             symptoms,
         );
         if self.for_memory && next.is_none() {
-            // There is nothing that they could do about it.
+            // No step helps against it.
             self.stand_down(cx);
             return None;
         }
@@ -377,13 +377,13 @@ impl People {
         }
     }
 
-    fn come(&mut self, named: bool, about: Option<ClusterId>, cx: &mut Cx) {
+    fn come(&mut self, state: &str, (named, about): (bool, Option<ClusterId>), cx: &mut Cx) {
         self.named = named;
         self.about = about;
         self.stage = Stage::Coming;
         let takes = self.acknowledged_in(self.draws.acknowledge, cx.now);
         self.wait(takes, PeopleTimer::Acknowledged, cx);
-        self.trace_state("paged", Tone::Doubtful, cx);
+        self.trace_state(state, Tone::Doubtful, cx);
     }
 
     /// Until somebody is at work, by the hour and by the false pages of the last day.

@@ -34,8 +34,8 @@ pub fn is_full(cluster: &Cluster, share: f64, now: SimTime) -> bool {
 }
 
 impl Symptoms {
-    /// What there is to see. From a share of `acts_from` on people act on memory, and from
-    /// `memory_high` on it is to blame for a node that does not run.
+    /// What people see. From a share of `acts_from` on they act on memory; from `memory_high` on
+    /// they blame it for a node that does not run.
     pub fn seen(
         clusters: &Fleet<ClusterId, Cluster>,
         services: &Fleet<ServiceId, Service>,

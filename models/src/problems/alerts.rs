@@ -37,10 +37,10 @@ impl WorldSpec {
             "give a positive duration such as \"60s\"",
         );
         found.unless(
-            alert.repeat != Some(SimDuration::ZERO),
+            alert.repeat.is_none_or(|repeat| repeat >= alert.scrape),
             key("repeat"),
-            "it would page at every scrape",
-            "give a time above 0s, or leave the key out for 4h",
+            "a rule pages at a scrape, so it cannot repeat sooner than at the next one",
+            "give at least `scrape`, or leave the key out for 4h",
         );
         found.unless(
             alert.blind_from.is_some() == alert.blind_for.is_some(),

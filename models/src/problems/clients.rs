@@ -1,10 +1,10 @@
-//! What types cannot say about how clients find a primary.
+//! Constraints on how clients find a primary that types cannot express.
 
 use sim::SimDuration;
 
 use crate::findings::Findings;
-use crate::spec::client::{ClientSpec, ModeSpec};
-use crate::spec::{ClassSpec, FailoverSpec};
+use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec};
+use crate::spec::{ClassSpec, FailoverSpec, ServiceSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -15,7 +15,7 @@ impl WorldSpec {
         let anywhere = matches!(mode, ModeSpec::Address | ModeSpec::Proxy);
         if !anywhere && mode != offered {
             let wrong = format!(
-                "nobody answers a client in mode `{}` where `failover.kind` is `{}`",
+                "mode `{}` does not exist with `failover.kind = \"{}\"`",
                 mode.name(),
                 kind(&self.failover)
             );
@@ -39,22 +39,23 @@ impl WorldSpec {
         found.unless(
             client.tcp_user_timeout != Some(SimDuration::ZERO),
             key("tcp_user_timeout"),
-            "no connection would last",
-            "give a time above 0s, or leave the key out for Linux' 924.6s",
+            "every connection would be closed at once",
+            "give a duration above 0s, or leave the key out for Linux' 924.6s",
         );
+        self.check_follows(found, &key, client);
         let Some(reconnect) = client.reconnect else {
             return;
         };
         found.unless(
             reconnect.first > SimDuration::ZERO,
             key("reconnect.first"),
-            "it would try any number of times at once",
-            "give a pause above 0s",
+            "it would reconnect in an endless loop",
+            "give a duration above 0s",
         );
         found.unless(
             reconnect.factor.get() >= 1.0,
             key("reconnect.factor"),
-            "pauses would become ever shorter",
+            "the back-off would shrink",
             "give a factor of at least \"1x\"",
         );
         found.unless(
@@ -65,22 +66,53 @@ impl WorldSpec {
         );
     }
 
+    /// Rules that cannot take effect.
+    fn check_follows(
+        &self,
+        found: &mut Findings,
+        key: &dyn Fn(&str) -> String,
+        client: &ClientSpec,
+    ) {
+        let mode = client.mode(&self.failover);
+        let follows = client.follows.unwrap_or(FollowsSpec::NEVER);
+        found.unless(
+            follows.on_moved.is_none() || mode == ModeSpec::Cluster,
+            key("follows.on_moved"),
+            "only the nodes of a Redis Cluster answer -MOVED",
+            "leave it out, or use mode `cluster`",
+        );
+        found.unless(
+            follows.silent_for.is_none() || follows.on_error,
+            key("follows.silent_for"),
+            "it closes a connection, but `on_error = false` ignores closed connections",
+            "leave it out, or give on_error = true",
+        );
+        let on_a_bus = matches!(self.failover, FailoverSpec::ClusterBus(_));
+        found.unless(
+            mode != ModeSpec::Address || !on_a_bus || self.redis.shards == 1,
+            key("mode"),
+            "one address reaches one shard of a Redis Cluster; the others answer -MOVED",
+            "write `cluster`, or give redis.shards = 1",
+        );
+    }
+
     /// Clients that never find a primary again.
     pub(super) fn doubts_about_clients(&self, doubts: &mut Vec<String>) {
         let by_hand = ModeSpec::of(&self.failover) == ModeSpec::Address;
         for service in &self.services {
             if !by_hand && service.client.mode(&self.failover) == ModeSpec::Address {
                 doubts.push(format!(
-                    "the clients of {} hold an address, and nobody tells them of another primary: \
-                     after a failover they stay where they are, also when they are restarted",
+                    "the clients of {} have a fixed address, and no failover updates it: after a \
+                     failover they keep using the old primary, even after a restart",
                     service.name
                 ));
             }
+            self.doubt_refresh(doubts, service);
             if service.process_count() > 1 && self.presses_again(&service.name) {
                 doubts.push(format!(
-                    "each visit at {} stays with one of its {} processes, as with a sticky \
-                     session; a load balancer that deals presses at random would let most through \
-                     on the next press whom one stuck process fails",
+                    "each visit at {} stays with one of its {} processes (sticky sessions); with a \
+                     load balancer that picks a process at random, most visits that a stuck \
+                     process fails would succeed on their next press",
                     service.name,
                     service.process_count()
                 ));
@@ -90,7 +122,41 @@ impl WorldSpec {
 }
 
 impl WorldSpec {
-    /// Do people come to this service who press more than once?
+    /// Clients that do not refresh when they should, and a key that has no effect.
+    fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
+        let (name, client) = (&service.name, &service.client);
+        let looks_up = !matches!(
+            client.mode(&self.failover),
+            ModeSpec::Address | ModeSpec::Proxy
+        );
+        if let Some(follows) = client.follows.filter(|_| looks_up)
+            && !follows.on_error
+            && follows.every.is_none()
+            && follows.subscribes != Some(true)
+        {
+            doubts.push(match follows.on_moved {
+                Some(true) => format!(
+                    "the clients of {name} refresh on -MOVED only: while a primary is down or \
+                     hangs they wait for it, even after a replica was promoted"
+                ),
+                _ => format!(
+                    "the clients of {name} never refresh (`follows.on_error = false`): after a \
+                     failover they keep using the old primary until they are restarted"
+                ),
+            });
+        }
+        if let (Some(processes), Some(pool)) = (service.processes, client.pool)
+            && processes != pool.processes
+        {
+            doubts.push(format!(
+                "{name} has {processes} processes (`service.processes`); its client's \
+                 `pool.processes = {}` is ignored",
+                pool.processes
+            ));
+        }
+    }
+
+    /// Do visits at this service press more than once?
     fn presses_again(&self, service: &str) -> bool {
         let again = |classes: &[ClassSpec]| classes.iter().any(|class| class.presses_max > 1);
         let products = self
@@ -102,7 +168,7 @@ impl WorldSpec {
     }
 }
 
-/// A kind of failover as it is written.
+/// The kind of failover, as in the file.
 fn kind(failover: &FailoverSpec) -> &'static str {
     match failover {
         FailoverSpec::ClusterBus(_) => "cluster-bus",

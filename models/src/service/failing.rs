@@ -1,15 +1,15 @@
 //! The share of requests that fail, as a service's own metrics show it while the trial runs.
 //!
 //! ```text
-//!  keys that fail × what stands in for them    a request fails if one of its needs does:
+//!  keys that fail × what replaces them         a request fails if one of its needs does:
 //!   need 1   30 %, nothing                      1 - (1 - 0.3)(1 - 0.1)
 //!   need 2  100 %, a store for 90 % of them
-//!  and of the rest those who find no worker    rate × time held > workers (Little's law)
+//!  plus requests that find no free worker      rate × time held > workers (Little's law)
 //! ```
 //!
-//! Rows count every request exactly, at the end (`demand`); this is what alerts, people and moments
-//! go by meanwhile. It is taken from rates: pools and queues are as they become if nothing changes,
-//! seconds to a minute early, and an overload that outlasts its cause is not in it.
+//! Results count every request exactly, at the end (`demand`). Alerts, people and moments use this
+//! share while the trial runs. It is a steady state computed from rates: a full pool shows seconds
+//! to a minute early, and an overload that outlasts its cause is not included.
 
 use sim::{Intensity, SimDuration, SimTime};
 
@@ -18,17 +18,17 @@ use crate::spec::client::ClientSpec;
 use crate::spec::service::{AfterTimeout, FallbackSpec};
 use demand::answer::{Answer, Cause};
 
-/// A service fails rather than that it works: half of its requests.
+/// A service is down if this share of its requests fails.
 const HALF: f64 = 0.5;
 
-/// How a service is, by the share of requests that fail.
+/// The state of a service, by the share of requests that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// At most its objective fail.
+    /// The share is within the objective.
     Up,
-    /// More than its objective fail, but not half.
+    /// The share is above the objective, but below half.
     Degraded,
-    /// At least half fail.
+    /// The share is at least half.
     Down,
 }
 
@@ -37,17 +37,17 @@ pub enum State {
 pub enum Instead {
     /// Nothing: the request fails.
     Nothing,
-    /// The request does without.
+    /// Nothing is needed: the request goes on.
     Spared,
     /// A slower store.
     Store(FallbackSpec),
 }
 
-/// What a service can take, and how many come.
+/// The capacity of a service, and its traffic.
 #[derive(Clone, Debug)]
 pub struct Load {
     workers: f64,
-    /// Among how many the visits and the slower store are divided.
+    /// The number of processes that share the visits and the slower store.
     processes: f64,
     service_time: SimDuration,
     /// The longest that a request holds its worker; absent: no limit.
@@ -59,7 +59,7 @@ pub struct Load {
     pub objective: f64,
 }
 
-/// A need at an instant: what share of its keys fails, how, and what stands in.
+/// A need at one instant: the share of its keys that fails, how, and what replaces it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failing {
     pub share: f64,
@@ -68,7 +68,7 @@ pub struct Failing {
 }
 
 impl Load {
-    /// Of one of so many alike, cells and processes.
+    /// For one of `alike` equal parts: cells times processes.
     pub fn new(spec: &ServiceSpec, alike: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         Load {
@@ -133,16 +133,16 @@ impl Load {
     }
 }
 
-/// The share of what comes that is more than can be done.
-fn beyond(comes: f64, done: f64) -> f64 {
-    if comes <= done {
+/// The share of the demand that exceeds the capacity.
+fn beyond(demand: f64, capacity: f64) -> f64 {
+    if demand <= capacity {
         return 0.0;
     }
-    1.0 - done / comes
+    1.0 - capacity / demand
 }
 
 impl State {
-    /// Of a service of which this share fails.
+    /// The state of a service with this share of failing requests.
     pub fn of(failing: f64, objective: f64) -> State {
         if failing >= HALF {
             State::Down
@@ -161,7 +161,7 @@ pub struct ShareTimeline {
 }
 
 impl ShareTimeline {
-    /// None fails from the start.
+    /// Nothing fails from the start.
     pub fn new() -> ShareTimeline {
         ShareTimeline {
             changes: vec![(SimTime::ZERO, 0.0)],

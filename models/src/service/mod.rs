@@ -26,16 +26,16 @@ pub struct Service {
     wait: Option<WaitSpec>,
     load: Load,
     spool: bool,
-    /// What Redis does to most of its requests.
+    /// What Redis answers most of its requests.
     redis: Answer,
     /// What the worst of its needs answers, spool or not, in the worst process.
     unspooled: AnswerTimeline,
-    /// Can any request be answered at all, pauses aside that nobody takes for an outage?
+    /// Can any request succeed? Short pauses do not count.
     passable: AnswerTimeline,
-    /// The share of requests that fail, such pauses aside.
+    /// The share of requests that fail, without short pauses.
     failing: ShareTimeline,
-    /// What the story said of it last.
-    said: Answer,
+    /// What the trace said of it last.
+    said: String,
     /// What people did to it, in time order.
     controls: Vec<(SimTime, Control)>,
 }
@@ -56,7 +56,7 @@ pub struct Need {
 /// One process of a service.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// For each need, whose view of the cluster's owners it has.
+    /// For each need, its view of the cluster's owners.
     pub views: Vec<ViewId>,
     /// For each need what each shard answers; one line for all of them together, if a request
     /// touches all.
@@ -67,10 +67,10 @@ pub struct Process {
 
 /// What a process answers at an instant.
 struct Answered {
-    /// At once, and to those who wait a moment.
+    /// At this instant, and without short pauses.
     at_once: Answer,
     noticed: Answer,
-    /// Can any request be answered?
+    /// Can any request succeed?
     passable: Answer,
     /// The share of requests that fail.
     failing: f64,
@@ -96,17 +96,18 @@ impl Service {
             unspooled: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
             failing: ShareTimeline::new(),
-            said: Answer::Ok,
+            // A trial begins with services that answer.
+            said: "answers".to_owned(),
             controls: Vec::new(),
         }
     }
 
-    /// People do something to it.
+    /// Records an action of people on it.
     pub fn control(&mut self, at: SimTime, control: Control) {
         self.controls.push((at, control));
     }
 
-    /// A cluster may answer differently now. Does the service keep its objective?
+    /// A cluster may answer differently now. Does the service meet its objective?
     pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
         let (now, spool) = (cx.now, self.spool);
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
@@ -123,7 +124,7 @@ impl Service {
         let failing: f64 = answered.iter().map(|process| process.failing).sum();
         let failing = failing / answered.len() as f64;
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
-        // Most of its requests meet what most processes do.
+        // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
         self.redis = match works {
             Some(works) if State::of(failing, 0.0) != State::Down => works.noticed,
@@ -143,7 +144,7 @@ impl Service {
         self.state() == State::Up
     }
 
-    /// What it answers now, and how it was before, for the story.
+    /// Adds what it answers now to the trace, and its state to the moments if it has changed.
     fn tell(&mut self, answer: Answer, before: State, cx: &mut Cx) {
         let state = self.state();
         let failing = format!("{:.0} % of requests fail", 100.0 * self.failing.last());
@@ -164,11 +165,11 @@ impl Service {
             (Answer::Hang, _) => (format!("{failing}: they hang"), Tone::Doubtful),
             (Answer::Error(cause), _) => (format!("{failing}: {}", cause.name()), Tone::Doubtful),
         };
-        if (answer, state) != (self.said, before) {
+        if words != self.said {
             cx.ledger
                 .trace(cx.now, || format!("{}: {words}", self.name));
+            self.said.clone_from(&words);
         }
-        self.said = answer;
         if state != before {
             let what = match state {
                 State::Up => MomentKind::ServiceUp,
@@ -181,12 +182,12 @@ impl Service {
             .state(cx.now, RowGroup::Services, &self.name, &words, tone);
     }
 
-    /// How it is, by the share of requests that fail.
+    /// Its state, by the share of requests that fail.
     fn state(&self) -> State {
         State::of(self.failing.last(), self.load.objective)
     }
 
-    /// Does this cluster give the service what it cannot do without, for some request at least?
+    /// Does this cluster serve at least some of the requests that cannot do without it?
     pub fn is_served_by(&self, id: ClusterId) -> bool {
         let serves = |process: &Process| {
             let needs = self.needs.iter().zip(&process.lines);
@@ -197,7 +198,7 @@ impl Service {
         self.processes.iter().any(serves)
     }
 
-    /// When no request could have been answered, up to `end`.
+    /// When no request could succeed, up to `end`.
     pub fn down(&self, end: SimTime) -> Intervals {
         let mut down = Intervals::new();
         for (from, to, answer) in self.passable.spans(end) {
@@ -208,7 +209,7 @@ impl Service {
         down
     }
 
-    /// From now on acceptances go to the spool, or no longer.
+    /// Opens or closes the spool.
     pub fn set_spool(&mut self, open: bool, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) {
         if self.spool == open {
             return;
@@ -226,7 +227,7 @@ impl Service {
         self.refresh(clusters, cx);
     }
 
-    /// Does it keep its objective at present, with Redis and not with a spool?
+    /// Does it meet its objective now, with Redis and not with a spool?
     pub fn works(&self) -> bool {
         let redis = match self.spool {
             true => matches!(self.redis, Answer::Ok | Answer::Late(_)),
@@ -235,18 +236,18 @@ impl Service {
         redis && self.state() == State::Up
     }
 
-    /// What Redis does to its requests at present, spool or not.
+    /// What Redis answers most of its requests now, spool or not.
     pub fn redis_answer(&self) -> Answer {
         self.redis
     }
 
-    /// Share of its requests in `[from, to)` that failed, as its own metrics show it, pauses aside
-    /// that nobody takes for an outage.
+    /// The share of its requests in `[from, to)` that failed, as its own metrics show it, without
+    /// short pauses.
     pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
         self.failing.mean(from, to)
     }
 
-    /// Do requests fail at present, as its own metrics show it?
+    /// Do requests fail now, as its own metrics show it?
     pub fn errs(&self) -> bool {
         self.failing.last() > 0.0
     }
@@ -256,19 +257,19 @@ impl Service {
         &self.processes
     }
 
-    /// Whose views of which clusters it has.
+    /// Its views, with their clusters.
     pub fn views(&self) -> impl Iterator<Item = (ClusterId, ViewId)> {
         self.processes
             .iter()
             .flat_map(|process| process.views(&self.needs))
     }
 
-    /// What its requests would have been told without a spool, over the trial.
+    /// What its requests would have been answered without a spool, over the trial.
     pub fn unspooled(&self) -> &AnswerTimeline {
         &self.unspooled
     }
 
-    /// When no request could have been answered, over the trial.
+    /// When some request could succeed, over the trial.
     pub fn passable(&self) -> &AnswerTimeline {
         &self.passable
     }
@@ -288,14 +289,14 @@ impl Service {
         self.wait.map_or(SimDuration::ZERO, |_| latency * 2)
     }
 
-    /// When it did not keep its objective, up to `end`.
+    /// When it did not meet its objective, up to `end`.
     pub fn outages(&self, end: SimTime) -> Vec<(SimTime, SimTime)> {
         self.failing.above(self.load.objective, end)
     }
 }
 
 impl Process {
-    /// All is well from the start; `shards` says how many lines each need has.
+    /// Everything works from the start; `shards` is the number of lines of each need.
     pub fn new(views: Vec<ViewId>, shards: &[usize]) -> Process {
         let lines = shards
             .iter()
@@ -307,7 +308,7 @@ impl Process {
         }
     }
 
-    /// Whose views of which clusters it has.
+    /// Its views, with their clusters.
     pub fn views(&self, needs: &[Need]) -> impl Iterator<Item = (ClusterId, ViewId)> {
         needs
             .iter()
@@ -315,7 +316,7 @@ impl Process {
             .zip(self.views.iter().copied())
     }
 
-    /// What its needs answer now.
+    /// Asks its needs what they answer now.
     fn ask(
         &mut self,
         needs: &[Need],
@@ -366,8 +367,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once`, or to
-    /// one who takes no notice of a short fork.
+    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
+    /// short forks.
     fn answers(&self, at_once: bool) -> Vec<Answer> {
         let Need { access, keys, .. } = *self.need;
         match keys {
@@ -392,7 +393,7 @@ impl Asked<'_> {
         })
     }
 
-    /// What becomes of an answer if the service waits for replicas after a write.
+    /// An answer, if the service waits for replicas after a write.
     fn waited(&self, answer: Answer) -> Answer {
         match (answer, self.need.access, self.wait) {
             (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
@@ -402,7 +403,7 @@ impl Asked<'_> {
 }
 
 impl Need {
-    /// Which share of requests fails here, and how.
+    /// The share of requests that fails here, and how.
     fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
         let share = |place: usize| match self.keys {
             Keys::All => 1.0,
@@ -419,7 +420,7 @@ impl Need {
     }
 }
 
-/// What hangs decides before what errs: a request waits for the slowest of its needs.
+/// A hang wins over an error: a request waits for the slowest of its needs.
 fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
     answers.fold(Answer::Ok, |worst, next| match (worst, next) {
         (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,

@@ -19,8 +19,8 @@ pub struct AlertSpec {
     /// How long the condition must hold before the rule fires (`for` in Prometheus); `"0s"`: at the
     /// first scrape.
     pub hold: SimDuration,
-    /// After how long a rule that goes on firing pages again; absent: 4h, as Alertmanager ships
-    /// (`repeat_interval`).
+    /// How long a rule keeps firing before it pages again, at least `scrape`; absent: 4h, the
+    /// default of Alertmanager's `repeat_interval`.
     pub repeat: Option<SimDuration>,
     /// Probability, drawn once a trial, that the rule's pages never reach anybody (misrouted,
     /// muted, mistyped). `"100%"`: it fires unheard, to see when it would have.

@@ -211,7 +211,8 @@ pub struct ClientPoolSpec {
     pub wait: SimDuration,
 }
 
-/// What makes a client refresh its topology.
+/// What makes a client refresh its topology. In mode `proxy` only `every` has an effect, in mode
+/// `address` nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowsSpec {

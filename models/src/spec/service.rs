@@ -16,8 +16,8 @@ pub struct ServiceSpec {
     pub name: String,
     /// Its processes (instances, pods), each with an equal part of the workers, the queue, the
     /// bulkheads and the slower store, its own breakers, caches and connections, and its own view
-    /// of Redis; absent: one. A load balancer sends all presses of a visit to the same process, as
-    /// with a sticky session; other ways of balancing are not modelled.
+    /// of Redis; absent: one. A load balancer sends all presses of a visit to the same process
+    /// (sticky sessions); other balancing strategies are not modelled.
     pub processes: Option<u32>,
     /// Concurrent requests, over all its processes; at least 1. A request holds its worker while it
     /// waits for Redis, so this many hanging requests exhaust the service.
@@ -48,7 +48,7 @@ pub struct ServiceSpec {
 }
 
 impl ServiceSpec {
-    /// How many processes it has.
+    /// The number of its processes.
     pub fn process_count(&self) -> usize {
         self.processes.unwrap_or(1) as usize
     }
@@ -110,9 +110,9 @@ pub struct NeedSpec {
     pub breaker: Option<BreakerSpec>,
     /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
-    /// A slower store, such as a database, that is asked when the call has finally failed, by an
-    /// error such as -OOM too; absent: none, the request fails. It is divided among the processes,
-    /// and time in its queue counts against `gateway_timeout`.
+    /// A slower store, such as a database, used when the call has finally failed, also by an error
+    /// such as -OOM; absent: none, the request fails. It is divided among the processes, and time
+    /// in its queue counts against `gateway_timeout`.
     pub fallback: Option<FallbackSpec>,
 }
 

@@ -79,7 +79,7 @@ impl World<'_> {
     }
 
     /// The clusters that do not take writes, and the one that a page was about; if there are none,
-    /// those without which a service has failed lately, or else those whose memory is high.
+    /// those that a service has failed for lately, or else those whose memory is high.
     fn concerned(&self, now: SimTime) -> Vec<ClusterId> {
         let about = self.people.about();
         let clusters = self.clusters.iter();

@@ -212,7 +212,7 @@ fn counted(
     Ok((products, replays))
 }
 
-/// What the spools of a service's processes took, which open and close together.
+/// What the spools of a service's processes took; they open and close together.
 fn together(spools: &[Vec<Opening>]) -> Vec<Opening> {
     let mut sum = spools[0].clone();
     for spool in &spools[1..] {
@@ -254,8 +254,7 @@ fn services<'a>(world: &'a World, cell: usize) -> Vec<(ServiceId, &'a Service)> 
         .collect()
 }
 
-/// What the infrastructure did to the processes of the services of one cell, one service after the
-/// other.
+/// What the infrastructure did to the processes of one cell's services, service by service.
 fn answers<'a>(
     world: &'a World,
     lost_acks: &'a [Vec<Vec<LostAcks>>],
@@ -274,8 +273,7 @@ fn answers<'a>(
     services.flat_map(of_service).collect()
 }
 
-/// The longest incident in which too many requests of the signers of some cell failed: from its
-/// first moment to its last, the second `None` while it lasts.
+/// The longest incident of the signers in any cell: its start and its end, `None` while it lasts.
 fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
     let place = visitors::position(world.spec, &world.spec.signers.service);
     let of_cells = world.services.iter().map(|(_, service)| service);
@@ -291,7 +289,7 @@ fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
             Some(_) | None => incidents.push((from, to)),
         }
     }
-    // Of equals the first.
+    // The first of equal ones.
     let incidents = incidents.into_iter().rev();
     let (from, to) = incidents.max_by_key(|(from, to)| *to - *from)?;
     Some((from, (to < world.end).then_some(to)))
@@ -365,7 +363,7 @@ fn minutes(spec: &WorldSpec, windows: &[(ServiceId, Window)]) -> Vec<(u64, u64, 
         .collect()
 }
 
-/// A page at most so long before an incident is about it (an assumption).
+/// A page counts for an incident that begins at most this much later (an assumption).
 const FORESEEN: SimDuration = SimDuration::from_days(1);
 
 /// How long before and after an outage the strip of attempts reaches.

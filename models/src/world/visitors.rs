@@ -45,8 +45,8 @@ pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
     }
 }
 
-/// The part of all that comes which one of several cells meets, and what its services are there:
-/// each process is a service of its own, with its part of each population.
+/// The traffic and the services of one cell: each process is simulated as a service, with its part
+/// of each population.
 pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let spec = world.spec;
     let cells = world.cells;
@@ -86,7 +86,7 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     }
 }
 
-/// The part that one process of a service has in one of several cells.
+/// The part that one process of a service has in one cell.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     cells: u32,
@@ -95,7 +95,7 @@ struct Part {
 }
 
 impl Part {
-    /// Its part of so many: cells have equal ones, rounded up; what is left over goes to the first
+    /// Its part of `n`: cells have equal parts, rounded up; the remainder goes to the first
     /// processes.
     fn of(self, all: u32) -> u32 {
         let in_cell = all.div_ceil(self.cells);
@@ -109,8 +109,8 @@ pub fn first_process(spec: &WorldSpec, service: usize) -> usize {
     before.map(ServiceSpec::process_count).sum()
 }
 
-/// When acknowledged writes of each process of each service were lost later: while it wrote to a
-/// former owner, or to one that had not passed them on, and that took them.
+/// When each process of each service made acknowledged writes that were lost later: while it wrote
+/// to a former owner, or to an owner that had not replicated them.
 pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
     let of = |(_, service): (_, &crate::service::Service)| {
         // The windows are of writes; a service that waits for replicas answers later.
@@ -156,7 +156,7 @@ fn lost_of(
         let span = move |(from, to)| LostAcks { shard, from, to };
         spans.into_iter().map(span)
     };
-    // Those to any shard come first.
+    // Losses in any shard come first.
     windows.iter().flat_map(all).collect()
 }
 

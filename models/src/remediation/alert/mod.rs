@@ -10,7 +10,7 @@
 //! `node-down`, `no-primary`) is scraped when it has changed; errors while there are some in the
 //! window; the forecast (`forecast`) when it could reach the limit. The eager mode scrapes always.
 //!
-//! A rule that goes on firing pages again after a time, as Alertmanager does.
+//! A rule that keeps firing pages again after `repeat`, as Alertmanager does.
 //!
 //! Left out: samples that go stale after minutes, the
 //! delay between a scrape and the evaluation of rules, and Alertmanager's grouping.
@@ -58,7 +58,7 @@ pub enum AlertCall<'a> {
     FalseAlarm(&'a str),
 }
 
-/// After how long a rule that goes on firing pages again: Alertmanager's `repeat_interval`.
+/// Alertmanager's default `repeat_interval`.
 const REPEAT: SimDuration = SimDuration::from_hours(4);
 
 /// A rule on one cluster or service.
@@ -79,7 +79,7 @@ pub struct Alert {
     forecast: Forecast,
     /// The first of the scrapes at which it counted, up to now.
     since: Option<SimTime>,
-    /// When it paged last, while it fires.
+    /// The last page of the alert that is firing.
     fired: Option<SimTime>,
     /// The next scrape that may matter.
     due: Option<(SimTime, EventKey)>,
@@ -249,8 +249,8 @@ impl Alert {
         })
     }
 
-    /// The share of memory that is too much by this rule: its threshold, or, if it looks ahead,
-    /// what is used now.
+    /// The share of memory that this rule pages for: its threshold, or for a forecast the current
+    /// usage.
     fn memory_paged_for(&self, sources: &MetricSources, now: SimTime) -> Option<f64> {
         match &self.spec.metric {
             MetricSpec::Memory { threshold } => Some(threshold.get()),

@@ -9,8 +9,7 @@ use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
-/// The inside of one part of a service; none if no request could notice
-/// another.
+/// The inside of one process of a service; none if its requests cannot affect each other.
 ///
 /// Restarts do not count: of a service without an inside they only drop what the gateway would give
 /// up soon.
