@@ -24,7 +24,8 @@ pub fn run_trial(
     run_trial_within(spec, streams, options, &budget)
 }
 
-/// The same within `budget`: events of the infrastructure and of the visits that are opened add up.
+/// The same within `budget`: events of the infrastructure and of the visits that are opened add up,
+/// over all runs of the trial (`service/overload.rs` says why there may be several).
 ///
 /// # Errors
 /// If the budget is used up.
@@ -35,11 +36,18 @@ pub fn run_trial_within(
     budget: &Budget,
 ) -> Result<TrialResult, BudgetError> {
     let streams = &streams.kept();
-    let mut world = world::world(spec, streams, options);
-    let mut agenda = Agenda::new();
-    world.start(&mut agenda);
-    run_world(&mut world, &mut agenda, budget)?;
-    world::settle(world, streams, options.mode, budget)
+    let mut known = Vec::new();
+    loop {
+        let mut world = world::world(spec, streams, options, &known);
+        let mut agenda = Agenda::new();
+        world.start(&mut agenda);
+        run_world(&mut world, &mut agenda, budget)?;
+        let counted = world::count(&world, streams, options.mode, budget)?;
+        if counted.overloads == known {
+            return world::settle(world, counted, streams, budget);
+        }
+        known = counted.overloads;
+    }
 }
 
 /// Runs the infrastructure to the end of the trial.

@@ -9,6 +9,7 @@ mod layouts;
 mod memory_lab;
 mod memory_pages;
 mod modes;
+mod overload;
 mod people;
 mod processes;
 mod queues;

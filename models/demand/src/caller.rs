@@ -41,6 +41,9 @@ pub(super) struct Caller<'a> {
     pub failing: Vec<(SimTime, SimTime)>,
     /// First presses in these spans that were let in; their outcome is recorded separately.
     pub served_first: MinuteCounts,
+    /// First presses of first visits that people had the service turn away; also in
+    /// `failed_first`.
+    pub shed_first: MinuteCounts,
 }
 
 impl<'a> Caller<'a> {
@@ -72,6 +75,7 @@ impl<'a> Caller<'a> {
             failed_first: MinuteCounts::default(),
             failing: Vec::new(),
             served_first: MinuteCounts::default(),
+            shed_first: MinuteCounts::default(),
         }
     }
 

@@ -71,6 +71,31 @@ pub enum Mode {
     Eager,
 }
 
+/// What becomes of all visits, and what the services' own metrics showed of them.
+pub struct Evaluated<'a> {
+    /// What becomes of all visits.
+    pub outcome: DemandOutcome,
+    service_sims: Vec<ServiceSim<'a>>,
+    horizon: SimTime,
+}
+
+impl Evaluated<'_> {
+    /// The minutes since the start in which some first press at a service failed, ascending;
+    /// presses that people had it turn away do not count. Of minutes in which all failed because
+    /// the service was full, each counts.
+    pub fn failed_minutes(&self, service: usize) -> Vec<u64> {
+        observed::failed_minutes(&self.service_sims[service].callers)
+    }
+
+    /// First presses at a service in each of these ascending minutes: how many failed, and how many
+    /// there were, without those that people had it turn away.
+    pub fn first_presses(&mut self, service: usize, minutes: &[u64]) -> Vec<(u64, u64)> {
+        let callers = self.service_sims[service].callers.iter_mut();
+        let mut callers: Vec<&mut Caller> = callers.collect();
+        observed::not_shed(&mut callers, minutes, self.horizon)
+    }
+}
+
 /// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
 /// `answers` holds one entry per service of `demand`.
 ///
@@ -80,14 +105,14 @@ pub enum Mode {
 /// # Panics
 /// If `answers` do not fit the services, or a population or service makes no sense (no worker, a
 /// gateway that waits no time, a visit without a press).
-pub fn evaluate(
-    demand: &Demand,
-    answers: &[Answers],
+pub fn evaluate<'a>(
+    demand: &'a Demand,
+    answers: &[Answers<'a>],
     streams: &Streams,
     horizon: SimTime,
     mode: Mode,
     budget: &Budget,
-) -> Result<DemandOutcome, BudgetError> {
+) -> Result<Evaluated<'a>, BudgetError> {
     assert_eq!(demand.services.len(), answers.len(), "one per service");
     let open = match mode {
         Mode::Lazy => (horizon, horizon),
@@ -108,9 +133,17 @@ pub fn evaluate(
     let wholes = demand.populations.iter().map(|population| population.whole);
     let wholes = wholes.max().map_or(0, |last| last + 1);
     let outcome = |whole| outcome(demand, &mut service_sims, whole, horizon);
-    Ok(DemandOutcome {
-        populations: (0..wholes).map(outcome).collect(),
-        spools: service_sims.into_iter().map(|sim| sim.spool).collect(),
+    let populations = (0..wholes).map(outcome).collect();
+    let spools = service_sims
+        .iter_mut()
+        .map(|sim| std::mem::take(&mut sim.spool));
+    Ok(Evaluated {
+        outcome: DemandOutcome {
+            populations,
+            spools: spools.collect(),
+        },
+        service_sims,
+        horizon,
     })
 }
 

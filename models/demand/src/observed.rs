@@ -45,6 +45,42 @@ pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon:
     down
 }
 
+/// Minutes in which some first press failed, ascending, but for presses that were turned away on
+/// purpose.
+pub(super) fn failed_minutes(callers: &[Caller]) -> Vec<u64> {
+    let mut minutes: Vec<u64> = Vec::new();
+    for caller in callers {
+        let failed = caller.failed_first.minutes();
+        minutes.extend(
+            failed.filter(|minute| caller.failed_first.at(*minute) > caller.shed_first.at(*minute)),
+        );
+        for (from, to) in &caller.failing {
+            let last = minute_of(*to - SimDuration::from_nanos(1));
+            minutes.extend(minute_of(*from)..=last);
+        }
+    }
+    minutes.sort_unstable();
+    minutes.dedup();
+    minutes
+}
+
+/// First presses that arrived in each of the ascending `minutes` and were not turned away on
+/// purpose: how many failed, and how many there were.
+pub(super) fn not_shed(
+    callers: &mut [&mut Caller],
+    minutes: &[u64],
+    horizon: SimTime,
+) -> Vec<(u64, u64)> {
+    let mut presses = first_presses(callers, minutes, horizon);
+    for caller in callers {
+        for (minute, (failed, total)) in minutes.iter().zip(&mut presses) {
+            let shed = caller.shed_first.at(*minute);
+            (*failed, *total) = (*failed - shed, *total - shed);
+        }
+    }
+    presses
+}
+
 /// Spans of whole minutes in which every first press of every class is known to fail.
 fn all_fail(callers: &[&mut Caller]) -> Vec<(u64, u64)> {
     let Some((first, rest)) = callers.split_first() else {

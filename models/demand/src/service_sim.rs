@@ -260,7 +260,11 @@ impl<'a> ServiceSim<'a> {
         {
             strip.crowded(self.now);
         }
-        if room == Admission::Full || self.is_shed(who, press.number) {
+        let shed = room != Admission::Full && self.is_shed(who, press.number);
+        if room == Admission::Full || shed {
+            if shed && press.number == 1 && who.round == 0 {
+                self.callers[who.class].shed_first.add(press.at);
+            }
             self.refused_at = Some(self.now);
             self.refused += 1;
             let refused = Ended {

@@ -4,7 +4,7 @@ mod timers;
 
 use sim::{Agenda, SimTime};
 
-use crate::ids::{AlertId, CheckId, ClusterId};
+use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
 pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer};
 
@@ -19,6 +19,8 @@ pub enum Event {
     Alert(AlertId, AlertTimer),
     /// For the autoscaler.
     Scaler(ClusterId, ScalerTimer),
+    /// The metrics of a service show another overload.
+    Metrics(ServiceId),
     /// For the people.
     People(PeopleTimer),
     /// A fault strikes.

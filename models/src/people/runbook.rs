@@ -29,6 +29,7 @@ fn holds(when: WhenSpec, named: bool, symptoms: Symptoms) -> bool {
         WhenSpec::Unnamed => !named,
         WhenSpec::Named => named,
         WhenSpec::Failing => symptoms.failing,
+        WhenSpec::Overloaded => symptoms.overloaded,
         WhenSpec::NotFailing => !symptoms.failing,
         WhenSpec::MemoryHigh => symptoms.memory_high,
         WhenSpec::NodeGone => symptoms.node_gone,

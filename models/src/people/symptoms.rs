@@ -11,6 +11,8 @@ use crate::service::Service;
 pub struct Symptoms {
     /// Some service fails.
     pub failing: bool,
+    /// Some service fails requests for which Redis is not the cause.
+    pub overloaded: bool,
     /// Some shard's memory is at or above the share on which they act.
     pub memory_high: bool,
     /// Some shard's owner does not run, and memory is not to blame.
@@ -46,6 +48,7 @@ impl Symptoms {
         let gone = |c: &Cluster| !c.shards_without_owner(memory_high, now).is_empty();
         Symptoms {
             failing: services.iter().any(|(_, service)| fails(service, now)),
+            overloaded: services.iter().any(|(_, service)| service.is_overloaded()),
             memory_high: clusters.iter().any(|(_, cluster)| full(cluster)),
             node_gone: clusters.iter().any(|(_, cluster)| gone(cluster)),
         }

@@ -80,9 +80,11 @@ pub enum WhenSpec {
     Unnamed,
     /// A page has named the node or the resource.
     Named,
-    /// A service fails: what it needs of Redis does not serve. A service that is only overloaded
-    /// does not count.
+    /// A service fails, because of Redis or because it is overloaded.
     Failing,
+    /// A service is overloaded: requests fail and Redis is not the cause. It shows about a minute
+    /// after it has begun.
+    Overloaded,
     /// No service fails (yet, or any more).
     NotFailing,
     /// Some shard's memory is at or above `people.memory_high`. With eviction a full shard stays

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Instead, Load, Need, Process, Service};
+use crate::service::{Instead, Load, Need, Overload, Process, Service};
 use crate::spec::service::{Access, Keys};
 
 /// What an action works on, from the small world's tables.
@@ -35,9 +35,16 @@ impl Bench {
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),
-            services: [Service::new("api", vec![need], vec![process], None, load)]
-                .into_iter()
-                .collect(),
+            services: [Service::new(
+                "api",
+                vec![need],
+                vec![process],
+                None,
+                load,
+                Overload::default(),
+            )]
+            .into_iter()
+            .collect(),
             pending: Vec::new(),
             agenda: Agenda::new(),
             ledger: Ledger::new(true),

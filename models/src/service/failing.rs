@@ -50,6 +50,7 @@ pub struct Load {
     /// The number of processes that share the visits and the slower store.
     processes: f64,
     service_time: SimDuration,
+    gateway_timeout: SimDuration,
     /// The longest that a request holds its worker; absent: no limit.
     held_max: Option<SimDuration>,
     client: ClientSpec,
@@ -68,6 +69,11 @@ pub struct Failing {
 }
 
 impl Load {
+    /// How long a request may take.
+    pub fn gateway_timeout(&self) -> SimDuration {
+        self.gateway_timeout
+    }
+
     /// For one of `alike` equal parts: cells times processes.
     pub fn new(spec: &ServiceSpec, alike: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
@@ -75,6 +81,7 @@ impl Load {
             workers: f64::from(spec.workers) / alike as f64,
             processes: spec.process_count() as f64,
             service_time: spec.service_time,
+            gateway_timeout: spec.gateway_timeout,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
             client: spec.client.clone(),
             visits,
@@ -203,6 +210,12 @@ impl ShareTimeline {
         cut.take_while(|(from, to, _)| from < to)
     }
 
+    /// The highest share from `from` to `to`.
+    pub fn max(&self, from: SimTime, to: SimTime) -> f64 {
+        let shares = self.spans(from, to).map(|(_, _, share)| share);
+        shares.fold(0.0, f64::max)
+    }
+
     /// The mean share from `from` to `to`; none if that is no time.
     pub fn mean(&self, from: SimTime, to: SimTime) -> f64 {
         if from >= to {
@@ -245,6 +258,7 @@ mod tests {
             workers: 64.0,
             processes: 1.0,
             service_time: SimDuration::from_millis(20),
+            gateway_timeout: SimDuration::from_secs(30),
             held_max: Some(SimDuration::from_secs(30)),
             client: toml::from_str(CLIENT).expect("a client"),
             visits: vec![Intensity::constant(100.0, SimTime::ZERO, hour)],

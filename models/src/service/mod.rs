@@ -1,8 +1,10 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
 mod failing;
+mod overload;
 
 pub use failing::{Instead, Load, State};
+pub use overload::Overload;
 
 use failing::{Failing, ShareTimeline};
 use sim::{Intervals, SimDuration, SimTime};
@@ -32,8 +34,12 @@ pub struct Service {
     unspooled: AnswerTimeline,
     /// Can any request succeed? Short pauses do not count.
     passable: AnswerTimeline,
-    /// The share of requests that fail, without short pauses.
+    /// The share of requests that fail because of Redis, without short pauses.
     failing: ShareTimeline,
+    /// What failed beyond that, as an earlier run of the trial counted it.
+    overload: Overload,
+    /// The share of requests that fail, as its metrics show it.
+    shown: ShareTimeline,
     /// What the trace said of it last.
     said: String,
     /// What people did to it, in time order.
@@ -84,6 +90,7 @@ impl Service {
         processes: Vec<Process>,
         wait: Option<WaitSpec>,
         load: Load,
+        overload: Overload,
     ) -> Service {
         Service {
             name: name.to_owned(),
@@ -96,6 +103,8 @@ impl Service {
             unspooled: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
             failing: ShareTimeline::new(),
+            overload,
+            shown: ShareTimeline::new(),
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -107,8 +116,8 @@ impl Service {
         self.controls.push((at, control));
     }
 
-    /// A cluster may answer differently now. Does the service meet its objective?
-    pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) -> bool {
+    /// A cluster may answer differently now, or its metrics show another overload.
+    pub fn refresh(&mut self, clusters: &Fleet<ClusterId, Cluster>, cx: &mut Cx) {
         let (now, spool) = (cx.now, self.spool);
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
@@ -137,17 +146,24 @@ impl Service {
         };
         self.unspooled.set(now, all(|process| process.at_once));
         self.passable.set(now, or_spool(passable));
-        self.failing.set(now, if spool { 0.0 } else { failing });
+        let failing = if spool { 0.0 } else { failing };
+        self.failing.set(now, failing);
+        let beyond = self.overload.shown(now, self.load.gateway_timeout());
+        self.shown.set(now, failing.max(beyond));
         if cx.ledger.is_tracing() {
             self.tell(or_spool(self.redis), before, cx);
         }
+    }
+
+    /// Do few enough of its requests fail, as its metrics show it?
+    pub fn meets_objective(&self) -> bool {
         self.state() == State::Up
     }
 
     /// Adds what it answers now to the trace, and its state to the moments if it has changed.
     fn tell(&mut self, answer: Answer, before: State, cx: &mut Cx) {
         let state = self.state();
-        let failing = format!("{:.0} % of requests fail", 100.0 * self.failing.last());
+        let failing = format!("{:.0} % of requests fail", 100.0 * self.shown.last());
         let (words, tone) = match (answer, state) {
             (Answer::Late(after), State::Up)
                 if self.wait.is_some_and(|wait| after == wait.timeout) =>
@@ -184,7 +200,34 @@ impl Service {
 
     /// Its state, by the share of requests that fail.
     fn state(&self) -> State {
-        State::of(self.failing.last(), self.load.objective)
+        State::of(self.shown.last(), self.load.objective)
+    }
+
+    /// Do more requests fail than Redis explains, as its metrics show it?
+    pub fn is_overloaded(&self) -> bool {
+        self.shown.last() > self.failing.last().max(self.load.objective)
+    }
+
+    /// When its metrics show another overload.
+    pub fn overload_changes(&self) -> impl Iterator<Item = SimTime> + '_ {
+        self.overload.changes(self.load.gateway_timeout())
+    }
+
+    /// Does Redis explain all failures of a minute?
+    pub fn explains_all(&self, minute: u64) -> bool {
+        overload::explains_all(&self.failing, minute, self.load.gateway_timeout())
+    }
+
+    /// The overload of this run. Each entry of `counts` is a minute with its failed requests and
+    /// all its requests.
+    pub fn overload(&self, counts: impl Iterator<Item = (u64, (u64, u64))>) -> Overload {
+        let Load { objective, .. } = self.load;
+        Overload::found(
+            counts,
+            &self.failing,
+            objective,
+            self.load.gateway_timeout(),
+        )
     }
 
     /// Does this cluster serve at least some of the requests that cannot do without it?
@@ -233,7 +276,7 @@ impl Service {
             true => matches!(self.redis, Answer::Ok | Answer::Late(_)),
             false => true,
         };
-        redis && self.state() == State::Up
+        redis && self.meets_objective()
     }
 
     /// What Redis answers most of its requests now, spool or not.
@@ -244,12 +287,12 @@ impl Service {
     /// The share of its requests in `[from, to)` that failed, as its own metrics show it, without
     /// short pauses.
     pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
-        self.failing.mean(from, to)
+        self.shown.mean(from, to)
     }
 
     /// Do requests fail now, as its own metrics show it?
     pub fn errs(&self) -> bool {
-        self.failing.last() > 0.0
+        self.shown.last() > 0.0
     }
 
     /// Its processes.
@@ -291,7 +334,18 @@ impl Service {
 
     /// When it did not meet its objective, up to `end`.
     pub fn outages(&self, end: SimTime) -> Vec<(SimTime, SimTime)> {
-        self.failing.above(self.load.objective, end)
+        let objective = self.load.objective;
+        let mut outages = Intervals::new();
+        let overloads = self.overload.above(objective);
+        for (from, to) in self
+            .failing
+            .above(objective, end)
+            .into_iter()
+            .chain(overloads)
+        {
+            outages.add(from, to.min(end));
+        }
+        outages.iter().collect()
     }
 }
 

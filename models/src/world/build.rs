@@ -18,14 +18,20 @@ use crate::people::People;
 use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
-use crate::service::{Instead, Load, Need, Process, Service};
+use crate::service::{Instead, Load, Need, Overload, Process, Service};
 use crate::spec::service::{FallbackSpec, Keys};
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
 use demand::{Demand, Mode};
 
-/// All parts of one trial, wired and at rest.
-pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -> World<'a> {
+/// All parts of one trial, wired and at rest; `overloads` are what an earlier run counted, one for
+/// each service of each cell, or none.
+pub fn world<'a>(
+    spec: &'a WorldSpec,
+    streams: &Streams,
+    options: &RunOptions,
+    overloads: &[Overload],
+) -> World<'a> {
     let system = spec.system();
     let layout = spec.layout.layout();
     let cells = layout.cells();
@@ -47,12 +53,7 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
     let demand = visitors::demand(spec, streams);
-    let wire = |cell| {
-        let (clusters, demand) = (&clusters, &demand);
-        let services = spec.services.iter();
-        services.map(move |service| wire_service(service, (cell, cells), (spec, demand), clusters))
-    };
-    let services: Fleet<ServiceId, Service> = (0..cells).flat_map(wire).collect();
+    let services = services(spec, &demand, overloads, &clusters);
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check.probe.probe(), (spec, cells), &clusters);
@@ -91,6 +92,23 @@ pub fn world<'a>(spec: &'a WorldSpec, streams: &Streams, options: &RunOptions) -
         services,
         demand,
     }
+}
+
+/// The services of all cells, cell by cell.
+fn services(
+    spec: &WorldSpec,
+    demand: &Demand,
+    overloads: &[Overload],
+    clusters: &Fleet<ClusterId, Cluster>,
+) -> Fleet<ServiceId, Service> {
+    let cells = spec.layout.layout().cells();
+    let count = spec.services.len();
+    let service = |place: usize| {
+        let overload = overloads.get(place).cloned().unwrap_or_default();
+        let service = (&spec.services[place % count], overload);
+        wire_service(service, (place / count, cells), (spec, demand), clusters)
+    };
+    (0..cells * count).map(service).collect()
 }
 
 /// The services at which acceptances are captured, in every cell.
@@ -188,7 +206,7 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 }
 
 fn wire_service(
-    service: &ServiceSpec,
+    (service, overload): (&ServiceSpec, Overload),
     (cell, cells): (usize, usize),
     (spec, demand): (&WorldSpec, &Demand),
     clusters: &Fleet<ClusterId, Cluster>,
@@ -234,5 +252,5 @@ fn wire_service(
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
     let load = Load::new(service, alike, visits, spec.signers.objective.get());
-    Service::new(&name, needs, of_processes, service.wait, load)
+    Service::new(&name, needs, of_processes, service.wait, load, overload)
 }

@@ -32,7 +32,7 @@ use crate::service::Service;
 pub use build::world;
 use demand::Demand;
 use probes::Reached;
-pub use settle::settle;
+pub use settle::{count, settle};
 pub use spec::WorldSpec;
 
 /// All parts of a trial.
@@ -112,6 +112,10 @@ impl Model for World<'_> {
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
+            Event::Metrics(id) => {
+                self.services[id].refresh(&self.clusters, cx);
+                self.on_metrics(agenda);
+            }
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
                 let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, cx.now);
@@ -144,6 +148,11 @@ impl World<'_> {
         for (_, alert) in self.alerts.iter_mut() {
             alert.start(cx);
         }
+        for (id, service) in self.services.iter() {
+            for at in service.overload_changes().filter(|at| *at < self.end) {
+                cx.agenda.at(at, Event::Metrics(id));
+            }
+        }
         for (_, cluster) in self.clusters.iter_mut() {
             cluster.start(cx);
         }
@@ -158,11 +167,22 @@ impl World<'_> {
         if let Some(scalers) = &mut self.scalers {
             scalers[id].reconsider(&mut self.clusters[id], cx);
         }
-        let mut failing = false;
         for (_, service) in self.services.iter_mut() {
-            failing |= !service.refresh(&self.clusters, cx);
+            service.refresh(&self.clusters, cx);
         }
         self.blast.refresh(id, &self.services, cx.now);
+        self.on_metrics(agenda);
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        for (_, check) in self.checks.iter_mut() {
+            check.wake(id, cx);
+        }
+        self.review(agenda);
+    }
+
+    /// The metrics of a service may show something else: alerts look at them, and people may
+    /// notice.
+    fn on_metrics(&mut self, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let sources = MetricSources {
             clusters: &self.clusters,
             services: &self.services,
@@ -170,13 +190,10 @@ impl World<'_> {
         for (_, alert) in self.alerts.iter_mut() {
             alert.reconsider(&sources, cx);
         }
-        if failing {
+        let fails = |(_, service): (ServiceId, &Service)| !service.meets_objective();
+        if self.services.iter().any(fails) {
             self.people.on_symptom(cx);
         }
-        for (_, check) in self.checks.iter_mut() {
-            check.wake(id, cx);
-        }
-        self.review(agenda);
     }
 
     fn on_resized(&mut self, id: ClusterId, agenda: &mut Agenda<Event>) {

@@ -15,24 +15,26 @@ use crate::outcome::{
     BlastMinutes, ComponentDowntime, ProductOutcome, Reached, SAME_INCIDENT, TrialOutcome,
     TrialResult,
 };
-use crate::service::Service;
+use crate::service::{Overload, Service};
 use crate::spec::ComponentSpec;
 use crate::spool::Replay;
 use demand::Mode;
-use demand::{self, Answers, LostAcks, Opening, Population, Tally, Window};
+use demand::{self, Answers, Evaluated, LostAcks, Opening, Population, Tally, Window};
 
-/// The result of a world that has come to its end.
+/// The result of a world that has come to its end, with what was counted in it.
 ///
 /// # Errors
 /// If `budget` is used up.
 pub fn settle(
     mut world: World,
+    counted: Count,
     streams: &Streams,
-    mode: Mode,
     budget: &Budget,
 ) -> Result<TrialResult, BudgetError> {
     let evicted = evicted(&mut world);
-    let (products, replays) = counted(&world, streams, mode, budget)?;
+    let Count {
+        products, replays, ..
+    } = counted;
     let outcome = row(&world, &products, &replays, &evicted);
     let components = components(&world);
     let blast = blast(&world);
@@ -161,14 +163,26 @@ impl Counted {
 /// How each service's spool was emptied.
 type Replays = Vec<(ServiceId, Replay)>;
 
-/// What became of the signers of every product, counted against what the services of every cell
-/// answered; those of `[signers]` come first. And how each service's spool was emptied.
-fn counted(
+/// Everything that is counted against what the services of every cell answered.
+pub struct Count {
+    /// What became of the signers of every product; those of `[signers]` come first.
+    products: Vec<Counted>,
+    replays: Replays,
+    /// What failed beyond what the infrastructure explains, for each service of each cell; empty if
+    /// nothing did.
+    pub overloads: Vec<Overload>,
+}
+
+/// Counts all requests of a world that has come to its end.
+///
+/// # Errors
+/// If `budget` is used up.
+pub fn count(
     world: &World,
     streams: &Streams,
     mode: Mode,
     budget: &Budget,
-) -> Result<(Vec<Counted>, Replays), BudgetError> {
+) -> Result<Count, BudgetError> {
     let cells = world.cells;
     let demand = &world.demand;
     let of_signers = demand.populations.iter().filter(|p| p.signers);
@@ -182,11 +196,14 @@ fn counted(
     let mut products: Vec<Counted> = of_signers.iter().map(new).collect();
     let lost_acks = visitors::lost_acks(world);
     let mut replays = Vec::new();
+    let mut overloads = Vec::new();
     for cell in 0..cells {
         let (start, end) = (SimTime::ZERO, world.end);
         let answers = answers(world, &lost_acks, cell);
         let demand = visitors::in_cell(world, &world.demand, cell);
-        let outcome = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
+        let mut evaluated = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
+        overloads.extend(cell_overloads(world, cell, &mut evaluated));
+        let outcome = &evaluated.outcome;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
         for (place, ((id, service), spec)) in spools.enumerate() {
             if let Some(spool) = spec.spool {
@@ -209,7 +226,37 @@ fn counted(
             product.downtime_observed_s += observed / cells as f64;
         }
     }
-    Ok((products, replays))
+    if overloads.iter().all(|found| *found == Overload::default()) {
+        overloads.clear();
+    }
+    Ok(Count {
+        products,
+        replays,
+        overloads,
+    })
+}
+
+/// What failed in one cell beyond what the infrastructure explains, service by service.
+fn cell_overloads(world: &World, cell: usize, evaluated: &mut Evaluated) -> Vec<Overload> {
+    let services = services(world, cell).into_iter().enumerate();
+    let overload = |(place, (_, service)): (usize, (_, &Service))| {
+        let first = visitors::first_process(world.spec, place);
+        let processes = first..first + service.processes().len();
+        let failed = processes.clone().flat_map(|p| evaluated.failed_minutes(p));
+        let mut minutes: Vec<u64> = failed.collect();
+        minutes.sort_unstable();
+        minutes.dedup();
+        minutes.retain(|minute| !service.explains_all(*minute));
+        let mut counts = vec![(0, 0); minutes.len()];
+        for process in processes {
+            let presses = evaluated.first_presses(process, &minutes);
+            for (sum, (failed, all)) in counts.iter_mut().zip(presses) {
+                *sum = (sum.0 + failed, sum.1 + all);
+            }
+        }
+        service.overload(minutes.into_iter().zip(counts))
+    };
+    services.map(overload).collect()
 }
 
 /// What the spools of a service's processes took; they open and close together.

@@ -35,7 +35,7 @@ fn at_end(spec: &WorldSpec) -> (World<'_>, u64) {
         mode: Mode::Lazy,
         story: false,
     };
-    let mut world = build::world(spec, &Streams::for_trial(7, 2), &options);
+    let mut world = build::world(spec, &Streams::for_trial(7, 2), &options, &[]);
     let mut agenda: Agenda<Event> = Agenda::new();
     world.start(&mut agenda);
     let end = SimTime::ZERO + spec.horizon;

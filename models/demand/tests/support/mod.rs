@@ -21,7 +21,7 @@ pub fn evaluate(
         mode,
         &Budget::unlimited(),
     );
-    outcome.expect("there is no limit")
+    outcome.expect("there is no limit").outcome
 }
 
 /// [`demand::look`] at the first population, without a limit.

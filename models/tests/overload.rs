@@ -1,0 +1,117 @@
+//! An overload while Redis is healthy: metrics show it, somebody is paged, and added servers end
+//! it.
+
+use crate::support::{lines, story_world, trial};
+use models::moment::MomentKind;
+use models::{Mode, TrialResult, WorldSpec};
+
+/// Eight workers of 100 ms serve 80 requests a second. A surge brings 120 visits a second for ten
+/// minutes. Who waits for 5 s in vain presses again, three times in all, so that 40 visits a second
+/// afterwards are up to 120 requests: the overload outlasts the surge.
+fn world(rest: &str) -> WorldSpec {
+    let story = format!(
+        r#"
+        horizon = "2h"
+        health_check = []
+        fault = []
+        [signers]
+        visits = "40/s"
+        objective = "1%"
+        surge = [{{ at = {{ kind = "constant", value = "1h" }}, factor = "3x",
+          lasts = {{ kind = "constant", value = "10min" }} }}]
+        [[signers.class]]
+        name = "person"
+        share = "100%"
+        patience = "5s"
+        presses_max = 3
+        press_again_after = "1s"
+        returns = []
+        [[service]]
+        name = "api"
+        workers = 8
+        queue_limit = 2000
+        gateway_timeout = "5s"
+        service_time = "100ms"
+        on_gateway_timeout = "continue"
+        needs = [{{ workload = "log", access = "write" }}]
+        client = {{ retries = 0, backoff = "0s", retries_on = [], topology_refresh = "1s" }}
+        {rest}
+        "#
+    );
+    story_world(&story)
+}
+
+/// People look at a graph once in 10 hours, but a page calls them.
+const PEOPLE: &str = r#"
+    [people]
+    notice = { kind = "constant", value = "10h" }
+    notice_unalerted = { kind = "constant", value = "10h" }
+    acknowledge = { kind = "constant", value = "3min" }
+    diagnose = { kind = "constant", value = "5min" }
+    verify = { kind = "constant", value = "4min" }
+    [[people.runbook]]
+    action = { kind = "scale-servers", service = "api", factor = "2x" }
+    takes = { kind = "constant", value = "2min" }
+    when = ["overloaded"]
+    "#;
+
+const ALERT: &str = r#"
+    [[alert]]
+    name = "errors"
+    scrape = "30s"
+    hold = "1min"
+    missed = "0%"
+    names_cause = false
+    metric = { kind = "errors", service = "api", threshold = "5%", window = "1min" }
+    "#;
+
+fn moment(result: &TrialResult, kind: MomentKind) -> Option<u64> {
+    let found = result.moments.iter().find(|moment| moment.kind == kind);
+    found.map(|moment| moment.at.as_nanos() / 1_000_000_000)
+}
+
+#[test]
+fn an_overload_outlasts_its_cause_and_nobody_ends_it_without_an_alert() {
+    let result = trial(&world(PEOPLE), 1, Mode::Lazy);
+    assert_eq!(moment(&result, MomentKind::Paged), None);
+    assert_eq!(result.outcome.recover_s, None, "it lasts to the end");
+    assert_eq!(result.outcome.detect_s, None);
+    assert!(result.outcome.downtime_observed_s > 55.0 * 60.0);
+    assert_eq!(result.outcome.downtime_true_s, 0.0, "Redis answers");
+}
+
+#[test]
+fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
+    let spec = world(&format!("{ALERT}{PEOPLE}"));
+    let result = trial(&spec, 1, Mode::Lazy);
+    let told = lines(&result).join("\n");
+    let paged = moment(&result, MomentKind::Paged).expect("somebody is paged");
+    // The first bad minute is known at 61:05; 30 s to the scrape, and held for a minute.
+    assert!(
+        (3600 + 65..=3600 + 65 + 95).contains(&paged),
+        "{paged}\n{told}"
+    );
+    // 3 min to come, 5 min to find the cause, 2 min for the servers.
+    let done = moment(&result, MomentKind::ActionDone).expect("servers are added");
+    assert_eq!(done, paged + 600, "{told}");
+    let ended = result.outcome.recover_s.expect("it ends");
+    // A queue of 2000 at 160 a second, while 120 a second come until the surge is over.
+    assert!((600.0..=900.0).contains(&ended), "{ended}\n{told}");
+    assert!(told.contains("api: answers"), "{told}");
+    let without = trial(&world(PEOPLE), 1, Mode::Lazy).outcome.lost;
+    assert!(
+        result.outcome.lost * 2 < without,
+        "{} {without}",
+        result.outcome.lost
+    );
+}
+
+#[test]
+fn opening_everything_changes_no_overload() {
+    for rest in [PEOPLE.to_owned(), format!("{ALERT}{PEOPLE}")] {
+        let spec = world(&rest);
+        let (lazy, eager) = (trial(&spec, 2, Mode::Lazy), trial(&spec, 2, Mode::Eager));
+        assert_eq!(lazy.outcome, eager.outcome);
+        assert_eq!(lines(&lazy), lines(&eager));
+    }
+}
