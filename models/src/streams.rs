@@ -51,3 +51,5 @@ pub const PEOPLE_STEP: Purpose = Purpose(52);
 pub const FALSE_PAGE: Purpose = Purpose(53);
 /// What the autoscaler's provider takes. Entity: the action.
 pub const PROVIDER: Purpose = Purpose(51);
+/// What new servers of a service take until they serve. Entity: the order and the service.
+pub const SERVERS: Purpose = Purpose(54);

@@ -42,13 +42,16 @@ fn world(rest: &str) -> WorldSpec {
 }
 
 /// People look at a graph once in 10 hours, but a page calls them.
-const PEOPLE: &str = r#"
+const PEOPLE_AWAY: &str = r#"
     [people]
     notice = { kind = "constant", value = "10h" }
     notice_unalerted = { kind = "constant", value = "10h" }
     acknowledge = { kind = "constant", value = "3min" }
     diagnose = { kind = "constant", value = "5min" }
     verify = { kind = "constant", value = "4min" }
+    "#;
+
+const STEP: &str = r#"
     [[people.runbook]]
     action = { kind = "scale-servers", service = "api", factor = "2x" }
     takes = { kind = "constant", value = "2min" }
@@ -72,7 +75,7 @@ fn moment(result: &TrialResult, kind: MomentKind) -> Option<u64> {
 
 #[test]
 fn an_overload_outlasts_its_cause_and_nobody_ends_it_without_an_alert() {
-    let result = trial(&world(PEOPLE), 1, Mode::Lazy);
+    let result = trial(&world(&format!("{PEOPLE_AWAY}{STEP}")), 1, Mode::Lazy);
     assert_eq!(moment(&result, MomentKind::Paged), None);
     assert_eq!(result.outcome.recover_s, None, "it lasts to the end");
     assert_eq!(result.outcome.detect_s, None);
@@ -82,7 +85,7 @@ fn an_overload_outlasts_its_cause_and_nobody_ends_it_without_an_alert() {
 
 #[test]
 fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
-    let spec = world(&format!("{ALERT}{PEOPLE}"));
+    let spec = world(&format!("{ALERT}{PEOPLE_AWAY}{STEP}"));
     let result = trial(&spec, 1, Mode::Lazy);
     let told = lines(&result).join("\n");
     let paged = moment(&result, MomentKind::Paged).expect("somebody is paged");
@@ -98,7 +101,9 @@ fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
     // A queue of 2000 at 160 a second, while 120 a second come until the surge is over.
     assert!((600.0..=900.0).contains(&ended), "{ended}\n{told}");
     assert!(told.contains("api: answers"), "{told}");
-    let without = trial(&world(PEOPLE), 1, Mode::Lazy).outcome.lost;
+    let without = trial(&world(&format!("{PEOPLE_AWAY}{STEP}")), 1, Mode::Lazy)
+        .outcome
+        .lost;
     assert!(
         result.outcome.lost * 2 < without,
         "{} {without}",
@@ -108,10 +113,64 @@ fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
 
 #[test]
 fn opening_everything_changes_no_overload() {
-    for rest in [PEOPLE.to_owned(), format!("{ALERT}{PEOPLE}")] {
+    for rest in [
+        format!("{PEOPLE_AWAY}{STEP}"),
+        format!("{ALERT}{PEOPLE_AWAY}{STEP}"),
+    ] {
         let spec = world(&rest);
         let (lazy, eager) = (trial(&spec, 2, Mode::Lazy), trial(&spec, 2, Mode::Eager));
         assert_eq!(lazy.outcome, eager.outcome);
         assert_eq!(lines(&lazy), lines(&eager));
     }
+}
+
+/// Four servers of two workers, held 60 % busy.
+const SERVERS: &str = r#"
+    [service.servers]
+    count = 4
+    most = 32
+    target = "60%"
+    every = "15s"
+    takes = { kind = "constant", value = "2min" }
+    cool_down = "5min"
+    "#;
+
+#[test]
+fn an_autoscaler_of_servers_ends_the_overload_without_people() {
+    let spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+    let result = trial(&spec, 1, Mode::Lazy);
+    let told = lines(&result).join("\n");
+    let orders: Vec<&str> = lines(&result)
+        .into_iter()
+        .filter(|line| line.starts_with("autoscaler of api"))
+        .collect();
+    // At 61:00 all workers were busy for a minute; the metric rises on the way there.
+    assert_eq!(
+        orders[0], "autoscaler of api: orders servers, 4 to 5",
+        "{told}"
+    );
+    let serve = |line: &str| {
+        result
+            .trace
+            .iter()
+            .find(|(_, said)| said == line)
+            .map(|(at, _)| *at)
+    };
+    let five = serve("autoscaler of api: 4 to 5 servers serve").expect("they serve");
+    let ordered = serve("autoscaler of api: orders servers, 4 to 5").expect("they are ordered");
+    assert_eq!(five - ordered, sim::SimDuration::from_mins(2));
+    // 120 a second would need 10 servers at 60 %, but while all workers are busy it sees no more
+    // than that, and orders on.
+    assert!(told.contains("to 32 servers serve"), "{told}");
+    assert!(
+        orders
+            .last()
+            .is_some_and(|line| line.ends_with("to 4 servers serve")),
+        "{told}"
+    );
+    let ended = result.outcome.recover_s.expect("it ends");
+    assert!((60.0..=600.0).contains(&ended), "{ended}\n{told}");
+    let eager = trial(&spec, 1, Mode::Eager);
+    assert_eq!(result.outcome, eager.outcome);
+    assert_eq!(lines(&result), lines(&eager));
 }

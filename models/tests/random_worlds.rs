@@ -149,7 +149,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 22] = [
+    let seen: [(&str, u64, Seen); 24] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("two views", 5, |r| told(r, "clients of other switch")),
@@ -178,8 +178,12 @@ fn random_worlds_are_worth_looking_at() {
             happened(r, MomentKind::BacklogDone)
         }),
         ("cut off", 10, |r| told(r, "subscribers are disconnected")),
+        ("an overload", 20, |r| {
+            told(r, "api: answers") && told(r, "% of requests fail")
+        }),
+        ("servers added", 10, |r| told(r, "servers serve")),
     ];
-    let mut worlds = [0; 22];
+    let mut worlds = [0; 24];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -230,7 +234,38 @@ fn random_world(seed: u64) -> WorldSpec {
     for service in &mut spec.services {
         service.processes = [None, None, Some(1), Some(4)][rng.random_range(0..4)];
     }
+    if rng.random_range(0..3) == 0 {
+        overload(&mut spec, &mut rng);
+    }
+    assert_eq!(spec.problems(), [], "the small world is sound");
     spec
+}
+
+/// Few workers, so that requests fail while Redis answers, and people or an autoscaler who help.
+fn overload(spec: &mut WorldSpec, rng: &mut Rng) {
+    let service = &mut spec.services[0];
+    // Two visits a second keep ten workers busy.
+    service.service_time = SimDuration::from_secs(5);
+    service.workers = [5, 9, 12][rng.random_range(0..3)];
+    service.queue_limit = [0, 8, 200][rng.random_range(0..3)];
+    let servers = r#"
+        count = 2
+        most = 8
+        target = "60%"
+        every = "15s"
+        takes = { kind = "exponential", mean = "1min" }
+        cool_down = "5min"
+        "#;
+    if rng.random_range(0..2) == 0 {
+        service.servers = Some(toml::from_str(servers).expect("servers"));
+    }
+    let step = r#"
+        action = { kind = "restart-servers" }
+        takes = { kind = "exponential", mean = "1min" }
+        when = ["overloaded"]
+        "#;
+    let step = toml::from_str(step).expect("a step");
+    spec.people.runbook.insert(0, step);
 }
 
 /// A service that follows the owners of the clusters in its own way, with a product's signers.

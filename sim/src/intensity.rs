@@ -123,6 +123,13 @@ impl Intensity {
         rates.fold(0.0, f64::max) * self.factor
     }
 
+    /// The first instant after `t` at which the rate changes; none if it stays as it is.
+    pub fn changes_after(&self, t: SimTime) -> Option<SimTime> {
+        let first = self.pieces.partition_point(|piece| piece.to <= t);
+        let piece = self.pieces.get(first)?;
+        Some(if piece.from > t { piece.from } else { piece.to })
+    }
+
     /// Expected number of arrivals before `t`.
     pub fn cumulative(&self, t: SimTime) -> f64 {
         self.piece_at(t).map_or(0.0, |piece| {

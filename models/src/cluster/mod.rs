@@ -444,6 +444,22 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// Services have so many times the servers that they began with, and each server its
+    /// connections. True if that is a change.
+    pub fn scale_connections(&mut self, system: &SystemSpec, factor: f64, cx: &mut Cx) -> bool {
+        let all = f64::from(part_of(system.redis, self.plan.part).connections);
+        let connections = (all * factor).round() as u32;
+        if self.redis.connections == connections {
+            return false;
+        }
+        self.redis.connections = connections;
+        self.dataset.settled = None;
+        self.settle(cx);
+        true
+    }
+}
+
 /// What a cluster is made of that has this part of the clients.
 fn part_of(redis: &RedisSpec, part: f64) -> RedisSpec {
     let share = |clients: u32| (f64::from(clients) * part).ceil() as u32;

@@ -6,7 +6,7 @@ use sim::{Agenda, SimTime};
 
 use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
-pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer};
+pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer};
 
 /// An event of the world.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub enum Event {
     Scaler(ClusterId, ScalerTimer),
     /// The metrics of a service show another overload.
     Metrics(ServiceId),
+    /// For the autoscaler of a service's servers.
+    Servers(ServiceId, ServersTimer),
     /// For the people.
     People(PeopleTimer),
     /// A fault strikes.

@@ -145,6 +145,18 @@ pub enum ScalerTimer {
     Again,
 }
 
+/// What an autoscaler of servers waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServersTimer {
+    /// It looks at the share of busy workers.
+    Look,
+    /// So many servers serve.
+    Serve {
+        /// Their number, those of before included.
+        servers: u32,
+    },
+}
+
 /// What people wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeopleTimer {

@@ -11,9 +11,8 @@ use crate::runbook::StepSpec;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleSpec {
-    /// From the first request that fails because of Redis until somebody notices, if an alert on
-    /// symptoms (errors, complaints) works. Pages of `[[alert]]` and `[[health_check]]` may come
-    /// sooner. An overload of a service alone is not noticed.
+    /// From the first request that fails until somebody notices, if an alert on symptoms (errors,
+    /// complaints) works. Pages of `[[alert]]` and `[[health_check]]` may come sooner.
     pub notice: Dist,
     /// The same, in trials in which no alert on symptoms works (`alert_gap`).
     pub notice_unalerted: Dist,

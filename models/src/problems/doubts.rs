@@ -1,6 +1,7 @@
 //! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
 //! author may think.
 
+use sim::dist::Dist;
 use sim::quantity::Bytes;
 
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
@@ -17,6 +18,7 @@ impl WorldSpec {
         self.doubts_about_failover(&mut doubts);
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_load(&mut doubts);
+        self.doubts_about_workers(&mut doubts);
         self.doubts_about_faults(&mut doubts);
         self.doubts_about_clients(&mut doubts);
         doubts
@@ -94,6 +96,31 @@ impl WorldSpec {
                     plan.name,
                     self.redis.command_time,
                     100.0 * busy
+                ));
+            }
+        }
+    }
+
+    /// More work than workers, before anything goes wrong.
+    fn doubts_about_workers(&self, doubts: &mut Vec<String>) {
+        for service in &self.services {
+            let name = &service.name;
+            let signers = std::iter::once((&self.signers.service, self.signers.traffic()));
+            let products = self.products.iter().map(|p| (&p.service, p.traffic()));
+            let callers = self.callers.iter().map(|c| (&c.service, c.traffic()));
+            let all = signers.chain(products).chain(callers);
+            let here = all.filter(|(of, _)| *of == name);
+            let rate: f64 = here.map(|(_, traffic)| traffic.rate.get()).sum();
+            let takes = service
+                .work
+                .as_ref()
+                .map_or(service.service_time, Dist::mean);
+            let busy = rate * takes.as_secs_f64();
+            if busy >= f64::from(service.workers) && service.servers.is_none() {
+                doubts.push(format!(
+                    "{name} gets {rate:.0} requests a second, and each takes {takes}: that keeps \
+                     {busy:.0} workers busy, and it has {}; it is overloaded before anything fails",
+                    service.workers
                 ));
             }
         }

@@ -8,6 +8,7 @@ mod faults;
 mod layout;
 mod people;
 mod replication;
+mod servers;
 mod signers;
 mod size;
 mod traffic;
@@ -178,6 +179,9 @@ impl WorldSpec {
                 found.dist(format!("service[{i}].work"), work);
             }
             check_processes(found, i, service);
+            if let Some(servers) = &service.servers {
+                servers::check_servers(found, i, servers);
+            }
             self.check_spool(found, i);
             if let Some(wait) = service.wait {
                 found.unless(

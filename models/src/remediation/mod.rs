@@ -2,3 +2,4 @@
 
 pub mod alert;
 pub mod autoscaler;
+pub mod server_scaler;

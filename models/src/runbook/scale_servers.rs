@@ -24,6 +24,14 @@ impl Remedy for Params {
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         let known = system.service_names();
         found.known(format!("{key}.service"), "service", &self.service, &known);
+        let services = system.services.iter();
+        let mut scaled = services.filter(|service| service.name == self.service);
+        found.unless(
+            !scaled.any(|service| service.servers.is_some()),
+            format!("{key}.service"),
+            "its autoscaler sets the number of its servers, and would undo the step",
+            "take the step out, or service.servers",
+        );
         found.unless(
             self.factor.get() >= 1.0,
             format!("{key}.factor"),

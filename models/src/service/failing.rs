@@ -9,14 +9,18 @@
 //!
 //! Results count every request exactly, at the end (`demand`). Alerts, people and moments use this
 //! share while the trial runs. It is a steady state computed from rates: a full pool shows seconds
-//! to a minute early, and an overload that outlasts its cause is not included.
+//! to a minute early. What fails beyond it is added by `overload`.
 
+use sim::dist::Dist;
 use sim::{Intensity, SimDuration, SimTime};
 
 use crate::spec::ServiceSpec;
 use crate::spec::client::ClientSpec;
 use crate::spec::service::{AfterTimeout, FallbackSpec};
+use demand::Control;
 use demand::answer::{Answer, Cause};
+
+const MINUTE: SimDuration = SimDuration::from_mins(1);
 
 /// A service is down if this share of its requests fails.
 const HALF: f64 = 0.5;
@@ -47,6 +51,10 @@ pub enum Instead {
 #[derive(Clone, Debug)]
 pub struct Load {
     workers: f64,
+    /// How many times as many workers people or an autoscaler have made of them.
+    scale: f64,
+    /// The share of requests that people have it turn away.
+    shed: f64,
     /// The number of processes that share the visits and the slower store.
     processes: f64,
     service_time: SimDuration,
@@ -79,8 +87,10 @@ impl Load {
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         Load {
             workers: f64::from(spec.workers) / alike as f64,
+            scale: 1.0,
+            shed: 0.0,
             processes: spec.process_count() as f64,
-            service_time: spec.service_time,
+            service_time: spec.work.as_ref().map_or(spec.service_time, Dist::mean),
             gateway_timeout: spec.gateway_timeout,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
             client: spec.client.clone(),
@@ -89,13 +99,45 @@ impl Load {
         }
     }
 
-    /// Requests a second, on average over the next minute.
-    fn rate(&self, now: SimTime) -> f64 {
-        let minute = SimDuration::from_mins(1);
+    /// Its workers now, over those of the start, and those of the start.
+    pub fn scale(&self) -> (f64, f64) {
+        (self.scale, self.workers)
+    }
+
+    /// Somebody changes how it works.
+    pub fn control(&mut self, control: Control) {
+        match control {
+            Control::Restart => {}
+            Control::Shed(share) => self.shed = share,
+            Control::StopRetries => self.client.retries = 0,
+            Control::Scale(factor) => self.scale = factor,
+        }
+    }
+
+    /// Requests a second that are let in, on average over the minute from `from` on.
+    fn rate(&self, from: SimTime) -> f64 {
         let coming = |visits: &Intensity| {
-            visits.cumulative(now.saturating_add(minute)) - visits.cumulative(now)
+            visits.cumulative(from.saturating_add(MINUTE)) - visits.cumulative(from)
         };
-        self.visits.iter().map(coming).sum::<f64>() / minute.as_secs_f64()
+        let coming: f64 = self.visits.iter().map(coming).sum();
+        coming * (1.0 - self.shed) / MINUTE.as_secs_f64()
+    }
+
+    /// The share of workers that were busy over the last minute, if each request held its worker
+    /// for `held` seconds (Little's law); requests that try again are not counted.
+    pub fn busy(&self, held: f64, now: SimTime) -> f64 {
+        let rate = self.rate(now.saturating_sub(MINUTE));
+        (rate * held / (self.workers * self.scale)).min(1.0)
+    }
+
+    /// The next instant after `now` from which on the traffic of the last minute changes, as far as
+    /// the rates go; at once while it does.
+    pub fn traffic_changes_after(&self, now: SimTime) -> Option<SimTime> {
+        let from = now.saturating_sub(MINUTE);
+        let changes = self.visits.iter();
+        changes
+            .filter_map(|visits| visits.changes_after(from))
+            .min()
     }
 
     /// How long a request waits for a need that fails.
@@ -114,6 +156,15 @@ impl Load {
         held.map_or(f64::INFINITY, SimDuration::as_secs_f64)
     }
 
+    /// How long a request holds its worker, in seconds, on average.
+    pub fn held(&self, needs: &[Failing]) -> f64 {
+        let waits = |need: &Failing| match need.share > 0.0 {
+            true => need.share * self.waits(need),
+            false => 0.0,
+        };
+        self.service_time.as_secs_f64() + needs.iter().map(waits).sum::<f64>()
+    }
+
     /// The share of requests that fail at `now`.
     pub fn failing(&self, needs: &[Failing], now: SimTime) -> f64 {
         if needs.iter().all(|need| need.share <= 0.0) {
@@ -130,12 +181,8 @@ impl Load {
             }
         };
         let served: f64 = needs.iter().map(|need| 1.0 - failed(need)).product();
-        let waits = |need: &Failing| match need.share > 0.0 {
-            true => need.share * self.waits(need),
-            false => 0.0,
-        };
-        let held = self.service_time.as_secs_f64() + needs.iter().map(waits).sum::<f64>();
-        let admitted = 1.0 - beyond(rate, self.workers / held);
+        let capacity = self.workers * self.scale / self.held(needs);
+        let admitted = 1.0 - beyond(rate, capacity);
         1.0 - served * admitted
     }
 }
@@ -256,6 +303,8 @@ mod tests {
         let hour = SimTime::ZERO + SimDuration::from_hours(1);
         Load {
             workers: 64.0,
+            scale: 1.0,
+            shed: 0.0,
             processes: 1.0,
             service_time: SimDuration::from_millis(20),
             gateway_timeout: SimDuration::from_secs(30),

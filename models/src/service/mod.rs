@@ -40,6 +40,8 @@ pub struct Service {
     overload: Overload,
     /// The share of requests that fail, as its metrics show it.
     shown: ShareTimeline,
+    /// How long a request holds its worker, in seconds, in the mean over the processes.
+    held: f64,
     /// What the trace said of it last.
     said: String,
     /// What people did to it, in time order.
@@ -80,6 +82,8 @@ struct Answered {
     passable: Answer,
     /// The share of requests that fail.
     failing: f64,
+    /// How long a request holds its worker, in seconds.
+    held: f64,
 }
 
 impl Service {
@@ -105,6 +109,7 @@ impl Service {
             failing: ShareTimeline::new(),
             overload,
             shown: ShareTimeline::new(),
+            held: 0.0,
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -113,6 +118,7 @@ impl Service {
 
     /// Records an action of people on it.
     pub fn control(&mut self, at: SimTime, control: Control) {
+        self.load.control(control);
         self.controls.push((at, control));
     }
 
@@ -132,6 +138,8 @@ impl Service {
             .collect();
         let failing: f64 = answered.iter().map(|process| process.failing).sum();
         let failing = failing / answered.len() as f64;
+        let held: f64 = answered.iter().map(|process| process.held).sum();
+        self.held = held / answered.len() as f64;
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
@@ -206,6 +214,43 @@ impl Service {
     /// Do more requests fail than Redis explains, as its metrics show it?
     pub fn is_overloaded(&self) -> bool {
         self.shown.last() > self.failing.last().max(self.load.objective)
+    }
+
+    /// The share of its workers that were busy over the last minute, as its metrics show it.
+    pub fn busy(&self, now: SimTime) -> f64 {
+        match self.is_overloaded() {
+            true => 1.0,
+            false => self.load.busy(self.held, now),
+        }
+    }
+
+    /// How many times the workers of the start it has now, and those of the start.
+    pub fn scale(&self) -> (f64, f64) {
+        self.load.scale()
+    }
+
+    /// How many times the workers of the start it had, on average up to `end`.
+    pub fn scale_average(&self, end: SimTime) -> f64 {
+        let (mut since, mut scale, mut sum) = (SimTime::ZERO, 1.0, 0.0);
+        for (at, control) in &self.controls {
+            if let Control::Scale(factor) = control {
+                sum += scale * (*at - since).as_secs_f64();
+                (since, scale) = (*at, *factor);
+            }
+        }
+        sum += scale * end.saturating_since(since).as_secs_f64();
+        sum / (end - SimTime::ZERO).as_secs_f64()
+    }
+
+    /// Does it call this cluster?
+    pub fn uses(&self, id: ClusterId) -> bool {
+        self.needs.iter().any(|need| need.cluster == id)
+    }
+
+    /// The next instant at which another share of workers is busy, as far as traffic goes; at once
+    /// while it changes.
+    pub fn busy_changes_after(&self, now: SimTime) -> Option<SimTime> {
+        self.load.traffic_changes_after(now)
     }
 
     /// When its metrics show another overload.
@@ -384,6 +429,7 @@ impl Process {
             noticed: Answer::Ok,
             passable: Answer::Ok,
             failing: 0.0,
+            held: 0.0,
         };
         let mut failing = Vec::with_capacity(needs.len());
         for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
@@ -408,6 +454,7 @@ impl Process {
             answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
         }
         answered.failing = load.failing(&failing, now);
+        answered.held = load.held(&failing);
         answered
     }
 }

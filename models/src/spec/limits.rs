@@ -45,7 +45,7 @@ const MEMORY: &str = "each one is simulated by itself";
 const TABLE: &str = "more cannot be told apart in a table";
 
 /// The bounds of single keys.
-pub const LIMITS: [Limit; 36] = [
+pub const LIMITS: [Limit; 37] = [
     limit(
         "redis.shards",
         PRIMARIES_MAX,
@@ -76,6 +76,11 @@ pub const LIMITS: [Limit; 36] = [
     ),
     limit("workload", 100, MEMORY),
     limit("service", 100, MEMORY),
+    limit(
+        "service.servers.most",
+        100_000,
+        "a service with more is several",
+    ),
     limit("service.needs", 100, MEMORY),
     limit(
         "service.processes",

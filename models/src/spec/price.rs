@@ -76,4 +76,7 @@ pub struct PriceSpec {
     pub alert_month: Usd,
     /// Automatic scaling a month, with its upkeep.
     pub autoscaler_month: Usd,
+    /// One server of a service that has `servers`, a month; absent: nothing. The average number
+    /// over the trial is paid for.
+    pub server_month: Option<Usd>,
 }

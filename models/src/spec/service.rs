@@ -27,6 +27,9 @@ pub struct ServiceSpec {
     /// The gateway answers 504 when a request has taken this long, waiting included; more than
     /// `service_time`. For a service without a gateway: how long its callers wait.
     pub gateway_timeout: SimDuration,
+    /// Its servers, if their number changes with the load; absent: `workers` stay as they are until
+    /// people act (`scale-servers`).
+    pub servers: Option<ServersSpec>,
     /// Time that a request takes when Redis answers, the calls of Redis included.
     pub service_time: SimDuration,
     /// The time that a request takes, drawn for each; absent: always `service_time`.
@@ -52,6 +55,28 @@ impl ServiceSpec {
     pub fn process_count(&self) -> usize {
         self.processes.unwrap_or(1) as usize
     }
+}
+
+/// The servers of a service and the autoscaler that changes their number, as Kubernetes' horizontal
+/// pod autoscaler does: it compares the share of busy workers over the last minute with the target,
+/// and orders `count × share ÷ target` servers, rounded up.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServersSpec {
+    /// Servers at the start, which have `workers`, `queue_limit` and the connections to Redis in
+    /// equal parts; also the least that it keeps. At least 1.
+    pub count: u32,
+    /// Servers at most.
+    pub most: u32,
+    /// The share of busy workers that it holds; a difference of less than a tenth of it changes
+    /// nothing.
+    pub target: Probability,
+    /// How often it looks; Kubernetes: 15s.
+    pub every: SimDuration,
+    /// From the order until new servers serve: machine, image, start, readiness.
+    pub takes: Dist,
+    /// Servers are taken away when no look for so long wanted more; Kubernetes: 5min.
+    pub cool_down: SimDuration,
 }
 
 /// A durable store beside Redis (a log, a queue of a cloud provider, a disk) that takes writes

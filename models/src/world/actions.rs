@@ -38,6 +38,7 @@ impl World<'_> {
                 self.people.on_copying(cx);
             }
             Effect::Changed(clusters) => {
+                self.on_servers(agenda);
                 let waits = !self.pending.is_empty();
                 for id in clusters {
                     self.on_change(id, agenda);

@@ -18,6 +18,7 @@ use crate::people::People;
 use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
+use crate::remediation::server_scaler::ServerScaler;
 use crate::service::{Instead, Load, Need, Overload, Process, Service};
 use crate::spec::service::{FallbackSpec, Keys};
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
@@ -78,6 +79,7 @@ pub fn world<'a>(
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
+        server_scalers: server_scalers(spec, options.mode),
         people: People::new(&spec.people, streams.clone()),
         pending: Vec::new(),
         faults,
@@ -109,6 +111,19 @@ fn services(
         wire_service(service, (place / count, cells), (spec, demand), clusters)
     };
     (0..cells * count).map(service).collect()
+}
+
+/// The autoscalers of servers, in the order of the services of all cells.
+fn server_scalers(spec: &WorldSpec, mode: Mode) -> Vec<Option<ServerScaler>> {
+    let cells = spec.layout.layout().cells();
+    let count = spec.services.len();
+    let scaler = |place: usize| {
+        let service = &spec.services[place % count];
+        let servers = service.servers.as_ref()?;
+        let id = ServiceId::from_index(place);
+        Some(ServerScaler::new(servers, id, &service.name, cells, mode))
+    };
+    (0..cells * count).map(scaler).collect()
 }
 
 /// The services at which acceptances are captured, in every cell.

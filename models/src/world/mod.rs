@@ -21,12 +21,13 @@ use crate::check::probe::Probe;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event};
 use crate::fault::Fault;
-use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::ledger::Ledger;
 use crate::moment::MomentKind;
 use crate::people::{People, Symptoms};
 use crate::remediation::alert::{Alert, AlertCall, MetricSources};
 use crate::remediation::autoscaler::Autoscaler;
+use crate::remediation::server_scaler::ServerScaler;
 use crate::runbook::PendingOperation;
 use crate::service::Service;
 pub use build::world;
@@ -49,6 +50,8 @@ pub struct World<'a> {
     pub(crate) checks: Fleet<CheckId, Check>,
     pub(crate) alerts: Fleet<AlertId, Alert>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
+    /// Of each service that has one.
+    pub(crate) server_scalers: Vec<Option<ServerScaler>>,
     pub(crate) people: People,
     /// What a step of the people still waits for.
     pub(crate) pending: Vec<PendingOperation>,
@@ -116,6 +119,18 @@ impl Model for World<'_> {
                 self.services[id].refresh(&self.clusters, cx);
                 self.on_metrics(agenda);
             }
+            Event::Servers(id, timer) => {
+                let scaler = self.server_scalers[id.index()].as_mut();
+                let scaler = scaler.expect("only autoscalers of servers schedule this");
+                let change = scaler.on_timer(timer, &self.services[id], &self.streams, cx);
+                if let Some(control) = change {
+                    let service = &mut self.services[id];
+                    service.control(cx.now, control);
+                    service.refresh(&self.clusters, cx);
+                    self.on_metrics(agenda);
+                    self.on_servers(agenda);
+                }
+            }
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
                 let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, cx.now);
@@ -159,6 +174,12 @@ impl World<'_> {
         for id in self.clusters.ids() {
             self.on_change(id, agenda);
         }
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        for (id, service) in self.services.iter() {
+            if let Some(scaler) = &mut self.server_scalers[id.index()] {
+                scaler.start(service, cx);
+            }
+        }
     }
 
     /// Something about a cluster may have changed: its dependants and observers are notified.
@@ -190,9 +211,28 @@ impl World<'_> {
         for (_, alert) in self.alerts.iter_mut() {
             alert.reconsider(&sources, cx);
         }
+        for scaler in self.server_scalers.iter_mut().flatten() {
+            scaler.reconsider(cx);
+        }
         let fails = |(_, service): (ServiceId, &Service)| !service.meets_objective();
         if self.services.iter().any(fails) {
             self.people.on_symptom(cx);
+        }
+    }
+
+    /// Services have more or fewer servers: so many more or fewer connections do their clusters have.
+    pub(crate) fn on_servers(&mut self, agenda: &mut Agenda<Event>) {
+        let system = self.spec.system();
+        for id in self.clusters.ids() {
+            let users = self.services.iter().filter(|(_, service)| service.uses(id));
+            let (now, start) = users.fold((0.0, 0.0), |(now, start), (_, service)| {
+                let (scale, workers) = service.scale();
+                (now + scale * workers, start + workers)
+            });
+            let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+            if start > 0.0 && self.clusters[id].scale_connections(&system, now / start, cx) {
+                self.on_change(id, agenda);
+            }
         }
     }
 

@@ -488,6 +488,19 @@ fn blast(world: &World) -> Vec<BlastMinutes> {
     rows
 }
 
+/// The servers of services with an autoscaler, on average over the trial, in all cells.
+fn servers(world: &World) -> f64 {
+    let spec = world.spec;
+    let of = |(id, service): (ServiceId, &Service)| {
+        let servers = spec.services[id.index() % spec.services.len()]
+            .servers
+            .as_ref();
+        let count = servers.map_or(0, |servers| servers.count.div_ceil(world.cells as u32));
+        f64::from(count) * service.scale_average(world.end)
+    };
+    world.services.iter().map(of).sum()
+}
+
 /// Nodes by what was paid for over the trial, and the fees of what stands beside them.
 fn cost_per_month(world: &World) -> f64 {
     let spec: &WorldSpec = world.spec;
@@ -508,6 +521,8 @@ fn cost_per_month(world: &World) -> f64 {
     cost += spec.health_checks.len() as f64 * price.check_month.get();
     cost += f64::from(u8::from(spec.health_checks.iter().any(spools))) * price.spool_month.get();
     cost += f64::from(u8::from(!spec.alerts.is_empty())) * price.alert_month.get();
+    let server = price.server_month.map_or(0.0, |price| price.get());
+    cost += servers(world) * server;
     cost += spec
         .autoscaler
         .as_ref()

@@ -1,0 +1,228 @@
+//! The autoscaler of a service's servers: it holds the share of busy workers near a target.
+//!
+//! ```text
+//!  every 15 s    busy workers over the last minute ÷ target × servers, rounded up
+//!                ├─ more than there are: ordered at once, at most double or four more; they serve
+//!                │                       after `takes`
+//!                └─ fewer: only once all looks within the cool-down agree
+//! ```
+//!
+//! The rule is that of Kubernetes' horizontal pod autoscaler: `ceil(current × metric ÷ target)`,
+//! nothing within 10 %, the highest wish of the last 5 min when it scales in, at most double or
+//! four more in 15 s (kubernetes.io, Horizontal Pod Autoscaling, "Algorithm details" and "Default
+//! behavior"). The metric is busy workers, since a request that waits for Redis holds its worker;
+//! an autoscaler on CPU would not see those.
+//!
+//! While all looks want what is there and nothing changes, nobody looks; the eager mode always does.
+
+use std::collections::VecDeque;
+
+use sim::{EventKey, SimDuration, SimTime, Streams};
+
+use crate::event::{Cx, Event, ServersTimer};
+use crate::ids::{Id, ServiceId};
+use crate::outcome::{RowGroup, Tone};
+use crate::service::Service;
+use crate::spec::service::ServersSpec;
+use crate::streams;
+use demand::{Control, Mode};
+
+/// A difference from the target that changes nothing, as a share of it.
+const TOLERANCE: f64 = 0.1;
+
+/// So many servers may be added at once, whatever there is.
+const ADDED_MIN: u32 = 4;
+
+/// The autoscaler of one service.
+#[derive(Clone, Debug)]
+pub struct ServerScaler {
+    spec: ServersSpec,
+    service: ServiceId,
+    label: String,
+    /// The number at the start, which is also the least.
+    least: u32,
+    most: u32,
+    serving: u32,
+    /// With those that do not serve yet.
+    ordered: u32,
+    orders: u64,
+    /// How many servers each look within the cool-down wanted.
+    wanted: VecDeque<(SimTime, u32)>,
+    due: Option<(SimTime, EventKey)>,
+    mode: Mode,
+}
+
+impl ServerScaler {
+    /// The autoscaler of a service in one of `cells`.
+    pub fn new(
+        spec: &ServersSpec,
+        service: ServiceId,
+        name: &str,
+        cells: usize,
+        mode: Mode,
+    ) -> ServerScaler {
+        let in_cell = |servers: u32| servers.div_ceil(cells as u32);
+        let least = in_cell(spec.count);
+        ServerScaler {
+            service,
+            label: format!("autoscaler of {name}"),
+            least,
+            most: in_cell(spec.most),
+            serving: least,
+            ordered: least,
+            orders: 0,
+            wanted: VecDeque::new(),
+            due: None,
+            spec: spec.clone(),
+            mode,
+        }
+    }
+
+    /// The trial begins.
+    pub fn start(&mut self, service: &Service, cx: &mut Cx) {
+        self.plan(service, cx);
+    }
+
+    /// The service may be more or less busy now.
+    pub fn reconsider(&mut self, cx: &mut Cx) {
+        let next = self.look_from(cx.now.saturating_add(SimDuration::from_nanos(1)));
+        self.look_at(next, cx);
+    }
+
+    /// An event of its own: by how much does the service grow or shrink, over its start?
+    pub fn on_timer(
+        &mut self,
+        timer: ServersTimer,
+        service: &Service,
+        streams: &Streams,
+        cx: &mut Cx,
+    ) -> Option<Control> {
+        match timer {
+            ServersTimer::Look => {
+                self.due = None;
+                let change = self.look(service, streams, cx);
+                self.plan(service, cx);
+                change
+            }
+            ServersTimer::Serve { servers } if servers > self.serving => {
+                Some(self.serve(servers, cx))
+            }
+            ServersTimer::Serve { .. } => None,
+        }
+    }
+
+    /// Servers in addition to those of the start, as a share of these.
+    pub fn added(&self) -> f64 {
+        f64::from(self.ordered) / f64::from(self.least) - 1.0
+    }
+
+    fn look(&mut self, service: &Service, streams: &Streams, cx: &mut Cx) -> Option<Control> {
+        let wanted = self.wants(service.busy(cx.now));
+        let every = self.spec.every;
+        // Looks that were left out wanted what was there.
+        let before = cx.now.saturating_sub(every);
+        if self.wanted.back().is_none_or(|(at, _)| *at < before) {
+            self.wanted.push_back((before, self.serving));
+        }
+        self.wanted.push_back((cx.now, wanted));
+        let kept = cx.now.saturating_sub(self.spec.cool_down);
+        while self.wanted.front().is_some_and(|(at, _)| *at < kept) {
+            self.wanted.pop_front();
+        }
+        if wanted > self.ordered {
+            self.order(wanted, streams, cx);
+            return None;
+        }
+        let highest = self.wanted.iter().map(|(_, wanted)| *wanted).max();
+        let highest = highest.unwrap_or(wanted);
+        let settled = self.ordered == self.serving;
+        (settled && highest < self.serving).then(|| {
+            self.ordered = highest;
+            self.serve(highest, cx)
+        })
+    }
+
+    /// How many servers it takes for this share of busy workers.
+    fn wants(&self, busy: f64) -> u32 {
+        let ratio = busy / self.spec.target.get();
+        if (ratio - 1.0).abs() <= TOLERANCE {
+            return self.serving;
+        }
+        let wanted = (f64::from(self.serving) * ratio - 1e-9).ceil() as u32;
+        let at_once = (self.serving * 2).max(self.serving + ADDED_MIN);
+        wanted.min(at_once).clamp(self.least, self.most)
+    }
+
+    fn order(&mut self, servers: u32, streams: &Streams, cx: &mut Cx) {
+        let entity = self.orders * 1024 + self.service.index() as u64;
+        self.orders += 1;
+        let takes = &self.spec.takes;
+        let takes = takes.sample(&mut streams.stream(streams::SERVERS, entity));
+        let (label, from) = (&self.label, self.ordered);
+        cx.ledger.trace(cx.now, || {
+            format!("{label}: orders servers, {from} to {servers}")
+        });
+        cx.ledger
+            .mark(cx.now, label, || format!("{from} to {servers} servers"));
+        self.tell("adds servers", Tone::Busy, cx);
+        self.ordered = servers;
+        let timer = ServersTimer::Serve { servers };
+        cx.agenda.after(takes, Event::Servers(self.service, timer));
+    }
+
+    fn serve(&mut self, servers: u32, cx: &mut Cx) -> Control {
+        let (label, from) = (&self.label, self.serving);
+        cx.ledger.trace(cx.now, || {
+            format!("{label}: {from} to {servers} servers serve")
+        });
+        self.serving = servers;
+        self.tell(&format!("{servers} servers"), Tone::Good, cx);
+        self.reconsider(cx);
+        Control::Scale(f64::from(servers) / f64::from(self.least))
+    }
+
+    /// Plans the next look that may matter.
+    fn plan(&mut self, service: &Service, cx: &mut Cx) {
+        let next = cx.now.saturating_add(SimDuration::from_nanos(1));
+        let at = match self.mode {
+            Mode::Eager => Some(next),
+            Mode::Lazy => {
+                let quiet = self.wants(service.busy(cx.now)) == self.serving;
+                match quiet && self.serving == self.ordered {
+                    true => service.busy_changes_after(cx.now).map(|at| at.max(next)),
+                    false => Some(next),
+                }
+            }
+        };
+        if let Some(at) = at {
+            self.look_at(self.look_from(at), cx);
+        }
+    }
+
+    /// A look at this place of the grid, unless one comes before it.
+    fn look_at(&mut self, at: SimTime, cx: &mut Cx) {
+        match self.due {
+            Some((due, _)) if due <= at => return,
+            Some((_, key)) => {
+                cx.agenda.cancel(key);
+            }
+            None => {}
+        }
+        let event = Event::Servers(self.service, ServersTimer::Look);
+        self.due = Some((at, cx.agenda.at(at, event)));
+    }
+
+    /// The first look at or after `at`. No two autoscalers look at the same instant.
+    fn look_from(&self, at: SimTime) -> SimTime {
+        let turn = SimDuration::from_nanos(1 + self.service.index() as u64);
+        let every = self.spec.every;
+        let since = at.saturating_since(SimTime::ZERO + turn);
+        let looks = since.as_nanos().div_ceil(every.as_nanos()).max(1);
+        (SimTime::ZERO + turn).saturating_add(every * looks)
+    }
+
+    fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {
+        cx.ledger
+            .state(cx.now, RowGroup::Observers, &self.label, state, tone);
+    }
+}
