@@ -16,6 +16,7 @@ use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
+use models::runbook::RemedySpec;
 use models::spec::client::{FollowsSpec, ModeSpec};
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
@@ -243,10 +244,12 @@ fn random_world(seed: u64) -> WorldSpec {
 
 /// Few workers, so that requests fail while Redis answers, and people or an autoscaler who help.
 fn overload(spec: &mut WorldSpec, rng: &mut Rng) {
+    let cells = spec.layout.layout().cells();
     let service = &mut spec.services[0];
     // Two visits a second keep ten workers busy.
     service.service_time = SimDuration::from_secs(5);
-    service.workers = [5, 9, 12][rng.random_range(0..3)];
+    let least = cells * service.process_count();
+    service.workers = [5, 9, 12][rng.random_range(0..3)].max(least as u32);
     service.queue_limit = [0, 8, 200][rng.random_range(0..3)];
     let servers = r#"
         count = 2
@@ -256,7 +259,9 @@ fn overload(spec: &mut WorldSpec, rng: &mut Rng) {
         takes = { kind = "exponential", mean = "1min" }
         cool_down = "5min"
         "#;
-    if rng.random_range(0..2) == 0 {
+    let mut steps = spec.people.runbook.iter();
+    let by_hand = steps.any(|step| matches!(step.action, RemedySpec::ScaleServers(_)));
+    if rng.random_range(0..2) == 0 && !by_hand {
         service.servers = Some(toml::from_str(servers).expect("servers"));
     }
     let step = r#"

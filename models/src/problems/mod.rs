@@ -178,7 +178,7 @@ impl WorldSpec {
             if let Some(work) = &service.work {
                 found.dist(format!("service[{i}].work"), work);
             }
-            check_processes(found, i, service);
+            check_processes(found, i, service, self.layout.layout().cells());
             if let Some(servers) = &service.servers {
                 servers::check_servers(found, i, servers);
             }
@@ -292,20 +292,22 @@ impl WorldSpec {
 }
 
 /// Each process has a part of what its service has.
-fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec) {
+fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec, cells: usize) {
     let processes = service.process_count() as u64;
+    let in_cell = |all: u32| u64::from(all).div_ceil(cells as u64);
+    let workers = in_cell(service.workers);
     found.unless(
-        processes >= 1 && (service.workers == 0 || u64::from(service.workers) >= processes),
+        processes >= 1 && (service.workers == 0 || workers >= processes),
         format!("service[{i}].processes"),
-        "each process needs a worker",
-        "give at least 1, and at most service.workers",
+        "each process needs a worker, in each cell of the layout",
+        &format!("give at least 1, and at most {workers} with these workers and cells"),
     );
     let store = |need: &NeedSpec| need.fallback.map(|store| store.workers);
     let smallest = service.needs.iter().filter_map(store).min();
     found.unless(
-        smallest.is_none_or(|workers| u64::from(workers) >= processes),
+        smallest.is_none_or(|workers| in_cell(workers) >= processes),
         format!("service[{i}].processes"),
-        "each process needs a worker of the slower store (`fallback`)",
-        "give at most `fallback.workers`",
+        "each process needs a worker of the slower store (`fallback`), in each cell of the layout",
+        "give at most `fallback.workers` divided by the cells",
     );
 }
