@@ -33,7 +33,10 @@ LIBRARIES = {
     "ioredis-5": ("ioredis5/node_modules", "NODE_PATH", ["node", "client.js"]),
     "ioredis-6": ("ioredis6/node_modules", "NODE_PATH", ["node", "client.js"]),
     "node-redis-5": ("noderedis5/node_modules", "NODE_PATH", ["node", "client.js"]),
+    "redis-rs-1": ("redis-rs/release", "PATH", ["redis-rs-client"]),
 }
+# Modes without a client that reconnects by itself.
+WITHOUT = {"redis-rs-1": ["sentinel"]}
 MODES = ["cluster", "sentinel", "plain"]
 FAULTS = ["killed", "hung", "silent"]
 
@@ -122,11 +125,13 @@ class Watcher(threading.Thread):
             time.sleep(0.01)
 
 
-def one_run(mode, fault, run, lane, libraries):
+def one_run(mode, fault, run, lane, libraries, measured):
     lab = Lab(mode, lane)
     clients = []
     try:
-        clients = [Client(library, lab, libraries) for library in LIBRARIES]
+        for library in measured:
+            if mode not in WITHOUT.get(library, []):
+                clients.append(Client(library, lab, libraries))
         for client in clients:
             client.wait_ready()
         chance = random.Random(f"{mode} {fault} {run}")
@@ -253,6 +258,7 @@ def missing(owner, prefix, numbers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--libraries", required=True, help="where the libraries are installed")
+    parser.add_argument("--clients", nargs="*", default=list(LIBRARIES), choices=LIBRARIES)
     parser.add_argument("--runs", type=int, default=10, help="runs of each mode and fault")
     parser.add_argument("--first", type=int, default=1, help="number of the first run")
     parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES)
@@ -281,7 +287,8 @@ def main():
             try:
                 # A separate process, so that runs do not share an interpreter lock.
                 with concurrent.futures.ProcessPoolExecutor(1) as alone:
-                    rows = alone.submit(one_run, *job, lane, options.libraries).result()
+                    rows = alone.submit(one_run, *job, lane, options.libraries, options.clients)
+                    rows = rows.result()
                 with lock:
                     writer.writerows(plain(one) for one in rows)
                     file.flush()

@@ -59,13 +59,20 @@ struct Known {
     why: &'static str,
 }
 
-const KNOWN: [Known; 4] = [
+const KNOWN: [Known; 5] = [
     Known {
         clients: &["redis-py-5", "redis-py-6"],
         modes: &["sentinel", "plain"],
         faults: &["hung", "silent"],
         why: "a request that finds every connection busy opens a new one, and so finds the new \
               primary",
+    },
+    Known {
+        clients: &["redis-rs-1"],
+        modes: &["cluster"],
+        faults: &["silent"],
+        why: "the old primary redirects many requests at once, and the client's slot refresh then \
+              waits for its own lock for good",
     },
     Known {
         clients: &["ioredis-5", "ioredis-6", "node-redis-5"],
