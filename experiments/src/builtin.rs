@@ -12,7 +12,7 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 13] = [
+pub const SCENARIOS: [BuiltIn; 15] = [
     BuiltIn {
         name: "basecamp-2020",
         file: "experiments/scenarios/basecamp-2020.toml",
@@ -47,6 +47,16 @@ pub const SCENARIOS: [BuiltIn; 13] = [
         name: "gitlab-2018-oomkill",
         file: "experiments/scenarios/gitlab-2018-oomkill.toml",
         text: include_str!("../scenarios/gitlab-2018-oomkill.toml"),
+    },
+    BuiltIn {
+        name: "guidecx-2025",
+        file: "experiments/scenarios/guidecx-2025.toml",
+        text: include_str!("../scenarios/guidecx-2025.toml"),
+    },
+    BuiltIn {
+        name: "guidecx-2026",
+        file: "experiments/scenarios/guidecx-2026.toml",
+        text: include_str!("../scenarios/guidecx-2026.toml"),
     },
     BuiltIn {
         name: "honeybadger",
