@@ -12,7 +12,7 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 15] = [
+pub const SCENARIOS: [BuiltIn; 18] = [
     BuiltIn {
         name: "basecamp-2020",
         file: "experiments/scenarios/basecamp-2020.toml",
@@ -69,6 +69,16 @@ pub const SCENARIOS: [BuiltIn; 15] = [
         text: include_str!("../scenarios/incident-2020.toml"),
     },
     BuiltIn {
+        name: "iotum-2024",
+        file: "experiments/scenarios/iotum-2024.toml",
+        text: include_str!("../scenarios/iotum-2024.toml"),
+    },
+    BuiltIn {
+        name: "miraheze-2019-01-11",
+        file: "experiments/scenarios/miraheze-2019-01-11.toml",
+        text: include_str!("../scenarios/miraheze-2019-01-11.toml"),
+    },
+    BuiltIn {
         name: "outsmart",
         file: "experiments/scenarios/outsmart.toml",
         text: include_str!("../scenarios/outsmart.toml"),
@@ -82,6 +92,11 @@ pub const SCENARIOS: [BuiltIn; 15] = [
         name: "pactsafe-2020",
         file: "experiments/scenarios/pactsafe-2020.toml",
         text: include_str!("../scenarios/pactsafe-2020.toml"),
+    },
+    BuiltIn {
+        name: "thoughtly-2025",
+        file: "experiments/scenarios/thoughtly-2025.toml",
+        text: include_str!("../scenarios/thoughtly-2025.toml"),
     },
     BuiltIn {
         name: "twilio-2013",

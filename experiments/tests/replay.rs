@@ -243,7 +243,7 @@ fn every_scenario_with_a_replay_table_is_among_all() {
     });
     let with: Vec<&str> = with.map(|scenario| scenario.name).collect();
     assert_eq!(built_in(), with);
-    assert!(with.len() >= 10);
+    assert!(with.len() >= 15);
 }
 
 #[test]
