@@ -125,15 +125,21 @@ impl WorldSpec {
     /// Clients that do not refresh when they should, and a key that has no effect.
     fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
         let (name, client) = (&service.name, &service.client);
+        let stays = client.follows.is_some_and(|follows| {
+            !follows.on_error && follows.every.is_none() && follows.subscribes != Some(true)
+        });
+        if stays && ModeSpec::of(&self.failover) == ModeSpec::Address {
+            doubts.push(format!(
+                "`follows` of the clients of {name} has no effect with `failover.kind = \"{}\"`: \
+                 whoever makes another node the primary also gives clients its address",
+                kind(&self.failover)
+            ));
+        }
         let looks_up = !matches!(
             client.mode(&self.failover),
             ModeSpec::Address | ModeSpec::Proxy
         );
-        if let Some(follows) = client.follows.filter(|_| looks_up)
-            && !follows.on_error
-            && follows.every.is_none()
-            && follows.subscribes != Some(true)
-        {
+        if let Some(follows) = client.follows.filter(|_| looks_up && stays) {
             doubts.push(match follows.on_moved {
                 Some(true) => format!(
                     "the clients of {name} refresh on -MOVED only: while a primary is down or \

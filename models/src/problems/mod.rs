@@ -294,7 +294,7 @@ impl WorldSpec {
 /// Each process has a part of what its service has.
 fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec, cells: usize) {
     let processes = service.process_count() as u64;
-    let in_cell = |all: u32| u64::from(all).div_ceil(cells as u64);
+    let in_cell = |all: u32| u64::from(all).div_ceil(cells.max(1) as u64);
     let workers = in_cell(service.workers);
     found.unless(
         processes >= 1 && (service.workers == 0 || workers >= processes),

@@ -13,7 +13,8 @@
 //! behavior"). The metric is busy workers, since a request that waits for Redis holds its worker;
 //! an autoscaler on CPU would not see those.
 //!
-//! While all looks want what is there and nothing changes, nobody looks; the eager mode always does.
+//! While all looks want what is there and nothing changes, nobody looks; the eager mode always
+//! does.
 
 use std::collections::VecDeque;
 

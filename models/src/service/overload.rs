@@ -36,8 +36,8 @@ impl Overload {
     /// The minutes with more failures than `failing` explains. Each entry of `counts` is a minute
     /// with its failed requests and all its requests.
     ///
-    /// Requests wait up to `gateway_timeout`, so the minute of an outage, the time before it and the
-    /// time after it are explained up to so far.
+    /// Requests wait up to `gateway_timeout`, so the minute of an outage, the time before it and
+    /// the time after it are explained up to so far.
     pub(super) fn found(
         counts: impl Iterator<Item = (u64, (u64, u64))>,
         failing: &ShareTimeline,

@@ -19,7 +19,7 @@ use crate::blast::BlastRadius;
 use crate::check::Check;
 use crate::check::probe::Probe;
 use crate::cluster::Cluster;
-use crate::event::{Cx, Event};
+use crate::event::{Cx, Event, ServersTimer};
 use crate::fault::Fault;
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::ledger::Ledger;
@@ -119,18 +119,7 @@ impl Model for World<'_> {
                 self.services[id].refresh(&self.clusters, cx);
                 self.on_metrics(agenda);
             }
-            Event::Servers(id, timer) => {
-                let scaler = self.server_scalers[id.index()].as_mut();
-                let scaler = scaler.expect("only autoscalers of servers schedule this");
-                let change = scaler.on_timer(timer, &self.services[id], &self.streams, cx);
-                if let Some(control) = change {
-                    let service = &mut self.services[id];
-                    service.control(cx.now, control);
-                    service.refresh(&self.clusters, cx);
-                    self.on_metrics(agenda);
-                    self.on_servers(agenda);
-                }
-            }
+            Event::Servers(id, timer) => self.on_server_timer(id, timer, agenda),
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
                 let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, cx.now);
@@ -220,7 +209,22 @@ impl World<'_> {
         }
     }
 
-    /// Services have more or fewer servers: so many more or fewer connections do their clusters have.
+    /// An event of the autoscaler of a service's servers.
+    fn on_server_timer(&mut self, id: ServiceId, timer: ServersTimer, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        let scaler = self.server_scalers[id.index()].as_mut();
+        let scaler = scaler.expect("only autoscalers of servers schedule this");
+        let service = &mut self.services[id];
+        if let Some(control) = scaler.on_timer(timer, service, &self.streams, cx) {
+            service.control(cx.now, control);
+            service.refresh(&self.clusters, cx);
+            self.on_metrics(agenda);
+            self.on_servers(agenda);
+        }
+    }
+
+    /// Services have more or fewer servers: so many more or fewer connections do their clusters
+    /// have.
     pub(crate) fn on_servers(&mut self, agenda: &mut Agenda<Event>) {
         let system = self.spec.system();
         for id in self.clusters.ids() {
