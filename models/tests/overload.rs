@@ -174,3 +174,46 @@ fn an_autoscaler_of_servers_ends_the_overload_without_people() {
     assert_eq!(result.outcome, eager.outcome);
     assert_eq!(lines(&result), lines(&eager));
 }
+
+#[test]
+fn check_notes_workers_that_never_suffice_and_connections_that_redis_refuses() {
+    let noted = |spec: &WorldSpec, words: &str| {
+        let doubts = spec.doubts();
+        doubts.iter().any(|doubt| doubt.contains(words))
+    };
+    let workers = "it is overloaded before anything fails";
+    let mut spec = world(PEOPLE_AWAY);
+    assert!(
+        !noted(&spec, workers),
+        "40 requests a second keep 4 of 8 busy"
+    );
+    spec.services[0].workers = 4;
+    assert!(noted(&spec, workers));
+    let mut spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+    let connections = "Redis accepts 10,000";
+    spec.redis.connections = 1_250;
+    assert!(
+        !noted(&spec, connections),
+        "32 servers instead of 4 have 10,000"
+    );
+    spec.redis.connections = 1_251;
+    assert!(noted(&spec, connections));
+}
+
+#[test]
+fn connections_grow_with_servers_and_fill_redis() {
+    let crowded = |connections: &str| {
+        let mut spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+        spec.redis.connections = 1_000;
+        spec.redis.connection_memory = connections.parse().expect("a size");
+        let result = trial(&spec, 1, Mode::Lazy);
+        let told = lines(&result).join("\n");
+        assert!(told.contains("to 32 servers serve"), "{told}");
+        told.contains("refuses writes (-OOM)")
+            || told.contains("stalled")
+            || told.contains("killed")
+    };
+    assert!(!crowded("40KiB"));
+    // 250 MiB at the start, and eight times that does not fit into a node of 1 GiB.
+    assert!(crowded("256KiB"));
+}
