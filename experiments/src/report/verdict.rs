@@ -67,8 +67,8 @@ fn first(rows: &Rows, summary: &Summary) -> String {
         ),
         (Standing::Fewer, Some(against)) => fewer(base, best, against),
         (Standing::NothingShown, Some(against)) => format!(
-            "{n} trials cannot tell any design from {base_name}. The best one, {}, changes lost \
-             requests by {}.",
+            "{n} trials do not show that any design loses fewer requests than {base_name}. The \
+             best one, {}, changes them by {}.",
             best.label,
             change(against)
         ),

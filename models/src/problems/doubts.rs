@@ -4,6 +4,7 @@
 use sim::dist::Dist;
 use sim::quantity::Bytes;
 
+use crate::runbook::StepSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
@@ -23,6 +24,7 @@ impl WorldSpec {
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
         self.doubts_about_connections(&mut doubts);
+        self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
         self.doubts_about_clients(&mut doubts);
         doubts
@@ -100,6 +102,20 @@ impl WorldSpec {
                     plan.name,
                     self.redis.command_time,
                     100.0 * busy
+                ));
+            }
+        }
+    }
+
+    /// Steps that change nothing.
+    fn doubts_about_steps(&self, doubts: &mut Vec<String>) {
+        for service in self.services.iter().filter(|s| s.client.retries == 0) {
+            let stops = |step: &StepSpec| step.action.stops_retries_of(&service.name);
+            if self.people.runbook.iter().any(stops) {
+                doubts.push(format!(
+                    "the step `stop-retries` changes nothing at {}: its client never retries, and \
+                     users who press again go on",
+                    service.name
                 ));
             }
         }

@@ -180,7 +180,7 @@ impl WorldSpec {
             }
             check_processes(found, i, service, self.layout.layout().cells());
             if let Some(servers) = &service.servers {
-                servers::check_servers(found, i, servers);
+                servers::check_servers(found, i, (servers, service.workers));
             }
             self.check_spool(found, i);
             if let Some(wait) = service.wait {

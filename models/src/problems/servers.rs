@@ -5,13 +5,17 @@ use sim::SimDuration;
 use crate::findings::Findings;
 use crate::spec::service::ServersSpec;
 
-pub(super) fn check_servers(found: &mut Findings, i: usize, servers: &ServersSpec) {
+pub(super) fn check_servers(
+    found: &mut Findings,
+    i: usize,
+    (servers, workers): (&ServersSpec, u32),
+) {
     let key = |field: &str| format!("service[{i}].servers.{field}");
     found.unless(
-        servers.count >= 1,
+        (1..=workers.max(1)).contains(&servers.count),
         key("count"),
-        "a service has a server",
-        "give at least 1",
+        "each server has a worker",
+        "give at least 1, and at most service.workers",
     );
     found.unless(
         servers.most >= servers.count,
@@ -20,10 +24,10 @@ pub(super) fn check_servers(found: &mut Findings, i: usize, servers: &ServersSpe
         "give at least servers.count",
     );
     found.unless(
-        servers.target.get() > 0.0,
+        servers.target.get() > 0.0 && servers.target.get() <= 0.9,
         key("target"),
-        "no number of servers keeps all workers free",
-        "give a share such as \"60%\"",
+        "busy workers are 0% to 100%, and a difference of a tenth of the target changes nothing",
+        "give a share such as \"60%\", and at most \"90%\"",
     );
     found.unless(
         servers.every >= SimDuration::from_secs(1),

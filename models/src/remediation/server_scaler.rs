@@ -1,13 +1,14 @@
 //! The autoscaler of a service's servers: it holds the share of busy workers near a target.
 //!
 //! ```text
-//!  every 15 s    busy workers over the last minute ÷ target × servers, rounded up
+//!  every 15 s    busy workers over the last minute ÷ workers of a server ÷ target, rounded up
 //!                ├─ more than there are: ordered at once, at most double or four more; they serve
 //!                │                       after `takes`
 //!                └─ fewer: only once all looks within the cool-down agree
 //! ```
 //!
 //! The rule is that of Kubernetes' horizontal pod autoscaler: `ceil(current × metric ÷ target)`,
+//! pods that are not ready count with no load,
 //! nothing within 10 %, the highest wish of the last 5 min when it scales in, at most double or
 //! four more in 15 s (kubernetes.io, Horizontal Pod Autoscaling, "Algorithm details" and "Default
 //! behavior"). The metric is busy workers, since a request that waits for Redis holds its worker;
@@ -18,6 +19,7 @@
 
 use std::collections::VecDeque;
 
+use sim::dist::Dist;
 use sim::{EventKey, SimDuration, SimTime, Streams};
 
 use crate::event::{Cx, Event, ServersTimer};
@@ -50,6 +52,8 @@ pub struct ServerScaler {
     /// How many servers each look within the cool-down wanted.
     wanted: VecDeque<(SimTime, u32)>,
     due: Option<(SimTime, EventKey)>,
+    /// Its first look.
+    first: SimTime,
     mode: Mode,
 }
 
@@ -60,11 +64,21 @@ impl ServerScaler {
         service: ServiceId,
         name: &str,
         cells: usize,
+        streams: &Streams,
         mode: Mode,
     ) -> ServerScaler {
         let in_cell = |servers: u32| servers.div_ceil(cells as u32);
         let least = in_cell(spec.count);
+        let phase = Dist::Uniform {
+            min: SimDuration::ZERO,
+            max: spec.every,
+        };
+        let entity = streams::entity(name);
+        let phase = phase.sample(&mut streams.stream(streams::SERVERS_PHASE, entity));
+        // No two autoscalers look at the same instant.
+        let turn = SimDuration::from_nanos(1 + service.index() as u64);
         ServerScaler {
+            first: SimTime::ZERO + phase + turn,
             service,
             label: format!("autoscaler of {name}"),
             least,
@@ -143,14 +157,16 @@ impl ServerScaler {
         })
     }
 
-    /// How many servers it takes for this share of busy workers.
+    /// How many servers it takes for so many busy workers, given over those of the start. Servers
+    /// that do not serve yet count, with no busy workers.
     fn wants(&self, busy: f64) -> u32 {
-        let ratio = busy / self.spec.target.get();
+        let needed = busy * f64::from(self.least) / self.spec.target.get();
+        let ratio = needed / f64::from(self.ordered);
         if (ratio - 1.0).abs() <= TOLERANCE {
-            return self.serving;
+            return self.ordered;
         }
-        let wanted = (f64::from(self.serving) * ratio - 1e-9).ceil() as u32;
-        let at_once = (self.serving * 2).max(self.serving + ADDED_MIN);
+        let at_once = (self.ordered * 2).max(self.ordered + ADDED_MIN);
+        let wanted = (needed - 1e-9).ceil() as u32;
         wanted.min(at_once).clamp(self.least, self.most)
     }
 
@@ -188,7 +204,7 @@ impl ServerScaler {
         let at = match self.mode {
             Mode::Eager => Some(next),
             Mode::Lazy => {
-                let quiet = self.wants(service.busy(cx.now)) == self.serving;
+                let quiet = self.wants(service.busy(cx.now)) == self.ordered;
                 match quiet && self.serving == self.ordered {
                     true => service.busy_changes_after(cx.now).map(|at| at.max(next)),
                     false => Some(next),
@@ -213,13 +229,12 @@ impl ServerScaler {
         self.due = Some((at, cx.agenda.at(at, event)));
     }
 
-    /// The first look at or after `at`. No two autoscalers look at the same instant.
+    /// The first look at or after `at`.
     fn look_from(&self, at: SimTime) -> SimTime {
-        let turn = SimDuration::from_nanos(1 + self.service.index() as u64);
         let every = self.spec.every;
-        let since = at.saturating_since(SimTime::ZERO + turn);
-        let looks = since.as_nanos().div_ceil(every.as_nanos()).max(1);
-        (SimTime::ZERO + turn).saturating_add(every * looks)
+        let since = at.saturating_since(self.first);
+        let looks = since.as_nanos().div_ceil(every.as_nanos());
+        self.first.saturating_add(every * looks)
     }
 
     fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {

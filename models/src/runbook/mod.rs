@@ -137,6 +137,13 @@ impl RemedySpec {
     }
 }
 
+impl RemedySpec {
+    /// Does it end the retries of this service's client?
+    pub fn stops_retries_of(&self, service: &str) -> bool {
+        matches!(self, RemedySpec::StopRetries(params) if params.concerns(service))
+    }
+}
+
 /// One kind of action.
 pub trait Remedy {
     /// How it is known.

@@ -1,13 +1,20 @@
-//! An end of retries, of people and of programs.
+//! An end of the retries of a service's Redis client.
 
 use super::*;
 
-/// Callers of a service, or its clients, stop retrying.
+/// The Redis client of a service stops retrying. Users who press again go on; see `shed-load`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// The name of the service.
     service: String,
+}
+
+impl Params {
+    /// Is it about this service?
+    pub(super) fn concerns(&self, service: &str) -> bool {
+        self.service == service
+    }
 }
 
 impl Remedy for Params {

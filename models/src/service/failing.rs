@@ -23,7 +23,7 @@ use demand::answer::{Answer, Cause};
 const MINUTE: SimDuration = SimDuration::from_mins(1);
 
 /// A service is down if this share of its requests fails.
-const HALF: f64 = 0.5;
+pub const HALF: f64 = 0.5;
 
 /// The state of a service, by the share of requests that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,11 +123,18 @@ impl Load {
         coming * (1.0 - self.shed) / MINUTE.as_secs_f64()
     }
 
-    /// The share of workers that were busy over the last minute, if each request held its worker
-    /// for `held` seconds (Little's law); requests that try again are not counted.
-    pub fn busy(&self, held: f64, now: SimTime) -> f64 {
-        let rate = self.rate(now.saturating_sub(MINUTE));
-        (rate * held / (self.workers * self.scale)).min(1.0)
+    /// The workers that were busy over the last minute, on average, over those of the start
+    /// (Little's law): `held` is how many seconds a request held its worker, and `scale` how many
+    /// times the workers of the start there were. Requests that try again are not counted.
+    pub fn busy(&self, held: &ShareTimeline, scale: f64, now: SimTime) -> f64 {
+        let from = now.saturating_sub(MINUTE);
+        let rate = self.rate(from);
+        held.mean_of(from, now, |held| (rate * held / self.workers).min(scale))
+    }
+
+    /// Requests that come.
+    pub fn visits(&self) -> &[Intensity] {
+        &self.visits
     }
 
     /// The next instant after `now` from which on the traffic of the last minute changes, as far as
@@ -185,6 +192,10 @@ impl Load {
         let admitted = 1.0 - beyond(rate, capacity);
         1.0 - served * admitted
     }
+}
+
+fn seconds(from: SimTime, to: SimTime) -> f64 {
+    (to - from).as_secs_f64()
 }
 
 /// The share of the demand that exceeds the capacity.
@@ -263,14 +274,35 @@ impl ShareTimeline {
         shares.fold(0.0, f64::max)
     }
 
-    /// The mean share from `from` to `to`; none if that is no time.
-    pub fn mean(&self, from: SimTime, to: SimTime) -> f64 {
+    /// The mean of `value` of the share from `from` to `to`, by time; none if that is no time.
+    pub fn mean_of(&self, from: SimTime, to: SimTime, value: impl Fn(f64) -> f64) -> f64 {
         if from >= to {
             return 0.0;
         }
-        let part = |(from, to, share): (SimTime, SimTime, f64)| share * (to - from).as_secs_f64();
+        let part = |(from, to, share)| value(share) * seconds(from, to);
         let sum: f64 = self.spans(from, to).map(part).sum();
-        sum / (to - from).as_secs_f64()
+        sum / seconds(from, to)
+    }
+
+    /// The mean share from `from` to `to`, by requests; by time, if there are none.
+    pub fn mean(&self, from: SimTime, to: SimTime, requests: &[Intensity]) -> f64 {
+        let expected = |from: SimTime, to: SimTime| {
+            let each = requests.iter();
+            let each = each.map(|visits| visits.cumulative(to) - visits.cumulative(from));
+            each.sum::<f64>()
+        };
+        let all = expected(from, to);
+        if all <= 0.0 {
+            return self.mean_of(from, to, |share| share);
+        }
+        let failing = self.spans(from, to).filter(|(_, _, share)| *share > 0.0);
+        let failed = failing.map(|(from, to, share)| share * expected(from, to));
+        failed.sum::<f64>() / all
+    }
+
+    /// When it changed last.
+    pub fn changed(&self) -> SimTime {
+        self.changes.last().expect("it starts with a change").0
     }
 
     /// When more than `objective` failed, up to `end`.
@@ -371,8 +403,13 @@ mod tests {
         line.set(second(20), 1.0);
         line.set(second(30), 0.0);
         line.set(second(40), 0.005);
-        assert_eq!(line.mean(second(5), second(25)), 0.5);
-        assert_eq!(line.mean(second(5), second(5)), 0.0);
+        assert_eq!(line.mean(second(5), second(25), &[]), 0.5);
+        assert_eq!(line.mean(second(5), second(5), &[]), 0.0);
+        // Ten times the requests from 20 s on: 5 + 50 of 5 + 10 + 50.
+        let pieces = [(second(0), 1.0), (second(20), 10.0)];
+        let visits = [Intensity::piecewise(&pieces, second(100))];
+        let mean = line.mean(second(5), second(25), &visits);
+        assert!((mean - 55.0 / 65.0).abs() < 1e-9, "{mean}");
         assert_eq!(line.above(0.01, second(100)), [(second(10), second(30))]);
         assert_eq!(line.above(0.01, second(15)), [(second(10), second(15))]);
         assert_eq!(State::of(0.005, 0.01), State::Up);

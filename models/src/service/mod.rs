@@ -41,7 +41,7 @@ pub struct Service {
     /// The share of requests that fail, as its metrics show it.
     shown: ShareTimeline,
     /// How long a request holds its worker, in seconds, in the mean over the processes.
-    held: f64,
+    held: ShareTimeline,
     /// What the trace said of it last.
     said: String,
     /// What people did to it, in time order.
@@ -109,7 +109,7 @@ impl Service {
             failing: ShareTimeline::new(),
             overload,
             shown: ShareTimeline::new(),
-            held: 0.0,
+            held: ShareTimeline::new(),
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -139,7 +139,7 @@ impl Service {
         let failing: f64 = answered.iter().map(|process| process.failing).sum();
         let failing = failing / answered.len() as f64;
         let held: f64 = answered.iter().map(|process| process.held).sum();
-        self.held = held / answered.len() as f64;
+        self.held.set(now, held / answered.len() as f64);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
@@ -216,11 +216,34 @@ impl Service {
         self.shown.last() > self.failing.last().max(self.load.objective)
     }
 
-    /// The share of its workers that were busy over the last minute, as its metrics show it.
+    /// Do most requests fail in an overload?
+    pub fn is_down_by_overload(&self) -> bool {
+        self.is_overloaded() && self.state() == State::Down
+    }
+
+    /// The workers that were busy over the last minute, over those of the start, as its metrics
+    /// show it. In a minute of overload all were that were there throughout.
     pub fn busy(&self, now: SimTime) -> f64 {
-        match self.is_overloaded() {
-            true => 1.0,
-            false => self.load.busy(self.held, now),
+        let minute = SimDuration::from_mins(1);
+        let scale = self.scale_average(now.saturating_sub(minute), now);
+        let busy = self.load.busy(&self.held, scale, now);
+        match self.overload.shown_minute(now, self.load.gateway_timeout()) {
+            Some(end) if self.is_overloaded() => {
+                busy.max(self.scale_lowest(end.saturating_sub(minute), end))
+            }
+            Some(_) | None => busy,
+        }
+    }
+
+    /// The next instant after `now` at which its metrics show more or fewer busy workers, if
+    /// nothing but its traffic changes; `now` while they do.
+    pub fn busy_changes_after(&self, now: SimTime) -> Option<SimTime> {
+        let minute = SimDuration::from_mins(1);
+        let scaled = self.controls.last().map_or(SimTime::ZERO, |(at, _)| *at);
+        let lately = scaled.max(self.held.changed()).saturating_add(minute);
+        match lately > now {
+            true => Some(now),
+            false => self.load.traffic_changes_after(now),
         }
     }
 
@@ -229,28 +252,40 @@ impl Service {
         self.load.scale()
     }
 
-    /// How many times the workers of the start it had, on average up to `end`.
-    pub fn scale_average(&self, end: SimTime) -> f64 {
-        let (mut since, mut scale, mut sum) = (SimTime::ZERO, 1.0, 0.0);
-        for (at, control) in &self.controls {
+    /// How many times the workers of the start it had, at the least from `from` to `to`.
+    fn scale_lowest(&self, from: SimTime, to: SimTime) -> f64 {
+        let (mut at_first, mut lowest) = (1.0, f64::INFINITY);
+        for (at, control) in self.controls.iter().filter(|(at, _)| *at < to) {
             if let Control::Scale(factor) = control {
-                sum += scale * (*at - since).as_secs_f64();
-                (since, scale) = (*at, *factor);
+                match *at <= from {
+                    true => at_first = *factor,
+                    false => lowest = lowest.min(*factor),
+                }
             }
         }
-        sum += scale * end.saturating_since(since).as_secs_f64();
-        sum / (end - SimTime::ZERO).as_secs_f64()
+        lowest.min(at_first)
+    }
+
+    /// How many times the workers of the start it had, on average from `from` to `to`.
+    pub fn scale_average(&self, from: SimTime, to: SimTime) -> f64 {
+        let (mut since, mut scale, mut sum) = (from, 1.0, 0.0);
+        for (at, control) in &self.controls {
+            if let Control::Scale(factor) = control {
+                let at = (*at).clamp(from, to);
+                sum += scale * at.saturating_since(since).as_secs_f64();
+                (since, scale) = (at, *factor);
+            }
+        }
+        sum += scale * to.saturating_since(since).as_secs_f64();
+        match to.saturating_since(from) {
+            SimDuration::ZERO => scale,
+            lasts => sum / lasts.as_secs_f64(),
+        }
     }
 
     /// Does it call this cluster?
     pub fn uses(&self, id: ClusterId) -> bool {
         self.needs.iter().any(|need| need.cluster == id)
-    }
-
-    /// The next instant at which another share of workers is busy, as far as traffic goes; at once
-    /// while it changes.
-    pub fn busy_changes_after(&self, now: SimTime) -> Option<SimTime> {
-        self.load.traffic_changes_after(now)
     }
 
     /// When its metrics show another overload.
@@ -286,13 +321,16 @@ impl Service {
         self.processes.iter().any(serves)
     }
 
-    /// When no request could succeed, up to `end`.
+    /// When no request could succeed, or most failed in an overload, up to `end`.
     pub fn down(&self, end: SimTime) -> Intervals {
         let mut down = Intervals::new();
         for (from, to, answer) in self.passable.spans(end) {
             if !answer.captures() {
                 down.add(from, to);
             }
+        }
+        for (from, to) in self.overload.above(failing::HALF) {
+            down.add(from, to.min(end));
         }
         down
     }
@@ -332,7 +370,7 @@ impl Service {
     /// The share of its requests in `[from, to)` that failed, as its own metrics show it, without
     /// short pauses.
     pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
-        self.shown.mean(from, to)
+        self.shown.mean(from, to, self.load.visits())
     }
 
     /// Do requests fail now, as its own metrics show it?

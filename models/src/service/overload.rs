@@ -57,14 +57,22 @@ impl Overload {
 
     /// The share that failed in the last minute that is known at `now`.
     pub(super) fn shown(&self, now: SimTime, gateway_timeout: SimDuration) -> f64 {
-        let known = now.saturating_since(SimTime::ZERO.saturating_add(gateway_timeout));
-        let Some(minute) = (known.as_nanos() / MINUTE.as_nanos()).checked_sub(1) else {
-            return 0.0;
-        };
-        let place = self
-            .minutes
-            .binary_search_by_key(&minute, |(minute, _)| *minute);
-        place.map_or(0.0, |place| self.minutes[place].1)
+        let minutes = &self.minutes;
+        let place = known_minute(now, gateway_timeout).and_then(|known| {
+            minutes
+                .binary_search_by_key(&known, |(minute, _)| *minute)
+                .ok()
+        });
+        place.map_or(0.0, |place| minutes[place].1)
+    }
+
+    /// The end of the last minute that is known at `now`.
+    pub(super) fn shown_minute(
+        &self,
+        now: SimTime,
+        gateway_timeout: SimDuration,
+    ) -> Option<SimTime> {
+        known_minute(now, gateway_timeout).map(|minute| start_of(minute + 1))
     }
 
     /// When metrics begin to show another share.
@@ -103,6 +111,12 @@ pub(super) fn explains_all(
     gateway_timeout: SimDuration,
 ) -> bool {
     explained(failing, minute, gateway_timeout) + BEYOND >= 1.0
+}
+
+/// The last minute whose requests have been answered or given up at `now`.
+fn known_minute(now: SimTime, gateway_timeout: SimDuration) -> Option<u64> {
+    let known = now.saturating_since(SimTime::ZERO.saturating_add(gateway_timeout));
+    (known.as_nanos() / MINUTE.as_nanos()).checked_sub(1)
 }
 
 fn start_of(minute: u64) -> SimTime {

@@ -77,6 +77,7 @@ pub struct PriceSpec {
     /// Automatic scaling a month, with its upkeep.
     pub autoscaler_month: Usd,
     /// One server of a service that has `servers`, a month; absent: nothing. The average number
-    /// over the trial is paid for.
+    /// over the trial is paid for. Services without `servers` cost nothing, however many workers
+    /// they have.
     pub server_month: Option<Usd>,
 }

@@ -58,8 +58,10 @@ impl ServiceSpec {
 }
 
 /// The servers of a service and the autoscaler that changes their number, as Kubernetes' horizontal
-/// pod autoscaler does: it compares the share of busy workers over the last minute with the target,
-/// and orders `count × share ÷ target` servers, rounded up.
+/// pod autoscaler does: it orders as many servers as keep the share of busy workers of the last
+/// minute at the target, at most double or four more at a time. To compare it with a fixed number
+/// of servers, give that number as `count` and `most`. With `processes`, each of them grows. The
+/// runbook cannot have `scale-servers` for such a service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServersSpec {
@@ -68,8 +70,8 @@ pub struct ServersSpec {
     pub count: u32,
     /// Servers at most.
     pub most: u32,
-    /// The share of busy workers that it holds; a difference of less than a tenth of it changes
-    /// nothing.
+    /// The share of busy workers that it holds, at most 90%; a difference of less than a tenth of
+    /// it changes nothing.
     pub target: Probability,
     /// How often it looks; Kubernetes: 15s.
     pub every: SimDuration,

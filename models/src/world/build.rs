@@ -79,7 +79,7 @@ pub fn world<'a>(
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
-        server_scalers: server_scalers(spec, options.mode),
+        server_scalers: server_scalers(spec, streams, options.mode),
         people: People::new(&spec.people, streams.clone()),
         pending: Vec::new(),
         faults,
@@ -114,14 +114,15 @@ fn services(
 }
 
 /// The autoscalers of servers, in the order of the services of all cells.
-fn server_scalers(spec: &WorldSpec, mode: Mode) -> Vec<Option<ServerScaler>> {
+fn server_scalers(spec: &WorldSpec, streams: &Streams, mode: Mode) -> Vec<Option<ServerScaler>> {
     let cells = spec.layout.layout().cells();
     let count = spec.services.len();
     let scaler = |place: usize| {
         let service = &spec.services[place % count];
         let servers = service.servers.as_ref()?;
         let id = ServiceId::from_index(place);
-        Some(ServerScaler::new(servers, id, &service.name, cells, mode))
+        let name = &service.name;
+        Some(ServerScaler::new(servers, id, name, cells, streams, mode))
     };
     (0..cells * count).map(scaler).collect()
 }

@@ -109,7 +109,9 @@ impl Target for Reached<'_> {
         let Subject::Service(id) = self.subject else {
             unreachable!("only a service takes requests");
         };
-        match self.services[id].redis_answer() {
+        let service = &self.services[id];
+        match service.redis_answer() {
+            _ if service.is_down_by_overload() => Reply::Silence,
             Answer::Ok | Answer::Late(_) | Answer::Spool => Reply::Fine,
             Answer::Error(cause) => Reply::Error(cause),
             Answer::Unacknowledged(_) => Reply::Error(Cause::Unacknowledged),

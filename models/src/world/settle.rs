@@ -198,7 +198,7 @@ pub fn count(
     let mut replays = Vec::new();
     let mut overloads = Vec::new();
     for cell in 0..cells {
-        let (start, end) = (SimTime::ZERO, world.end);
+        let end = world.end;
         let answers = answers(world, &lost_acks, cell);
         let demand = visitors::in_cell(world, &world.demand, cell);
         let mut evaluated = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
@@ -219,7 +219,7 @@ pub fn count(
         let outcomes = outcome.populations.iter().zip(&of_signers);
         for (product, (outcome, population)) in products.iter_mut().zip(outcomes) {
             let (_, service) = services(world, cell)[population.service];
-            let down = service.passable().downtime(start, end).as_secs_f64();
+            let down = service.down(end).total().as_secs_f64();
             product.tally.add(&outcome.tally);
             product.downtime_true_s += down / cells as f64;
             let observed = 60.0 * outcome.minutes_observed_down as f64;
@@ -496,7 +496,7 @@ fn servers(world: &World) -> f64 {
             .servers
             .as_ref();
         let count = servers.map_or(0, |servers| servers.count.div_ceil(world.cells as u32));
-        f64::from(count) * service.scale_average(world.end)
+        f64::from(count) * service.scale_average(SimTime::ZERO, world.end)
     };
     world.services.iter().map(of).sum()
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Does a whole synthetic request go through the service?
+/// Does a whole synthetic request go through the service? In an overload it does as most requests
+/// do.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
