@@ -156,7 +156,8 @@ impl Service {
         self.passable.set(now, or_spool(passable));
         let failing = if spool { 0.0 } else { failing };
         self.failing.set(now, failing);
-        let beyond = self.overload.shown(now, self.load.gateway_timeout());
+        let wait = self.load.gateway_timeout();
+        let beyond = self.overload.shown(now, wait, failing);
         self.shown.set(now, failing.max(beyond));
         if cx.ledger.is_tracing() {
             self.tell(or_spool(self.redis), before, cx);

@@ -24,7 +24,16 @@ use super::failing::ShareTimeline;
 /// with the share that failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overload {
-    minutes: Vec<(u64, f64)>,
+    minutes: Vec<Minute>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Minute {
+    number: u64,
+    /// The share of its requests that failed.
+    share: f64,
+    /// Did the infrastructure fail some?
+    explained: bool,
 }
 
 /// If the infrastructure fails some requests, so much more must fail for a minute to count.
@@ -48,22 +57,30 @@ impl Overload {
             let share = failed as f64 / total.max(1) as f64;
             let explained = explained(failing, minute, gateway_timeout);
             let margin = if explained > 0.0 { BEYOND } else { objective };
-            (share > explained + margin).then_some((minute, share))
+            (share > explained + margin).then_some(Minute {
+                number: minute,
+                share,
+                explained: explained > 0.0,
+            })
         };
         Overload {
             minutes: counts.filter_map(beyond).collect(),
         }
     }
 
-    /// The share that failed in the last minute that is known at `now`.
-    pub(super) fn shown(&self, now: SimTime, gateway_timeout: SimDuration) -> f64 {
-        let minutes = &self.minutes;
-        let place = known_minute(now, gateway_timeout).and_then(|known| {
-            minutes
-                .binary_search_by_key(&known, |(minute, _)| *minute)
-                .ok()
+    /// The share that failed in the last minute that is known at `now`, when `failing` of the
+    /// requests fail because of the infrastructure. What failed beyond an outage of it ends with it.
+    pub(super) fn shown(&self, now: SimTime, gateway_timeout: SimDuration, failing: f64) -> f64 {
+        let known = known_minute(now, gateway_timeout);
+        let place = known.and_then(|known| {
+            let place = self
+                .minutes
+                .binary_search_by_key(&known, |minute| minute.number);
+            place.ok()
         });
-        place.map_or(0.0, |place| minutes[place].1)
+        let minute = place.map(|place| self.minutes[place]);
+        let lasts = minute.filter(|minute| failing > 0.0 || !minute.explained);
+        lasts.map_or(0.0, |minute| minute.share)
     }
 
     /// The end of the last minute that is known at `now`.
@@ -81,9 +98,9 @@ impl Overload {
         gateway_timeout: SimDuration,
     ) -> impl Iterator<Item = SimTime> + '_ {
         let known = move |minute: u64| start_of(minute + 1).saturating_add(gateway_timeout);
-        let next = |place: usize| self.minutes.get(place + 1).map(|(minute, _)| *minute);
+        let next = |place: usize| self.minutes.get(place + 1).map(|minute| minute.number);
         let minutes = self.minutes.iter().enumerate();
-        minutes.flat_map(move |(place, (minute, _))| {
+        minutes.flat_map(move |(place, Minute { number: minute, .. })| {
             let ends = (next(place) != Some(minute + 1)).then(|| known(minute + 1));
             [Some(known(*minute)), ends].into_iter().flatten()
         })
@@ -92,8 +109,8 @@ impl Overload {
     /// The minutes in which more than `objective` failed.
     pub(super) fn above(&self, objective: f64) -> impl Iterator<Item = (SimTime, SimTime)> + '_ {
         let above = self.minutes.iter();
-        let above = above.filter(move |(_, share)| *share > objective);
-        above.map(|(minute, _)| (start_of(*minute), start_of(minute + 1)))
+        let above = above.filter(move |minute| minute.share > objective);
+        above.map(|Minute { number, .. }| (start_of(*number), start_of(number + 1)))
     }
 }
 
@@ -153,7 +170,11 @@ mod tests {
             (15, (0, 0)),
         ];
         let overload = found(&counts, &failing);
-        let minutes: Vec<u64> = overload.minutes.iter().map(|(minute, _)| *minute).collect();
+        let minutes: Vec<u64> = overload
+            .minutes
+            .iter()
+            .map(|minute| minute.number)
+            .collect();
         assert_eq!(minutes, [8, 9, 11, 13]);
     }
 
@@ -161,10 +182,10 @@ mod tests {
     fn a_minute_is_known_once_its_requests_are_over() {
         let counts = [(2, (1, 10)), (3, (2, 10)), (6, (3, 10))];
         let overload = found(&counts, &ShareTimeline::new());
-        assert_eq!(overload.shown(second(209), WAIT), 0.0);
-        assert_eq!(overload.shown(second(210), WAIT), 0.1);
-        assert_eq!(overload.shown(second(270), WAIT), 0.2);
-        assert_eq!(overload.shown(second(330), WAIT), 0.0);
+        assert_eq!(overload.shown(second(209), WAIT, 0.0), 0.0);
+        assert_eq!(overload.shown(second(210), WAIT, 0.0), 0.1);
+        assert_eq!(overload.shown(second(270), WAIT, 0.0), 0.2);
+        assert_eq!(overload.shown(second(330), WAIT, 0.0), 0.0);
         let changes: Vec<SimTime> = overload.changes(WAIT).collect();
         assert_eq!(changes, [210, 270, 330, 450, 510].map(second));
         let above: Vec<_> = overload.above(0.15).collect();
