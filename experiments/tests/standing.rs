@@ -97,7 +97,10 @@ fn two_trials_do_not_deny_and_claim_the_same() {
     }
     assert!(unsure > 3, "two trials show little");
     let shown = json["summary"]["standing"] == "fewer";
-    assert_eq!(told.contains("2 trials cannot tell any design"), !shown);
+    assert_eq!(
+        told.contains("2 trials do not show that any design"),
+        !shown
+    );
     assert_eq!(
         told.contains("heaper"),
         shown,

@@ -5,8 +5,8 @@ use crate::support::{service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
-/// Nobody presses twice. A primary without replicas hangs for two hours; 20 requests a second have a command timeout of
-/// 200 ms.
+/// Nobody presses twice. A primary without replicas hangs for two hours; 20 requests a second have
+/// a command timeout of 200 ms.
 fn full(need: &str, rest: &str) -> TrialResult {
     let api = service(
         "api",

@@ -110,7 +110,7 @@ impl WorldSpec {
     /// Steps that change nothing.
     fn doubts_about_steps(&self, doubts: &mut Vec<String>) {
         for service in self.services.iter().filter(|s| s.client.retries == 0) {
-            let stops = |step: &StepSpec| step.action.stops_retries_of(&service.name);
+            let stops = |step: &StepSpec| step.action.remedy().stops_retries_of(&service.name);
             if self.people.runbook.iter().any(stops) {
                 doubts.push(format!(
                     "the step `stop-retries` changes nothing at {}: its client never retries, and \

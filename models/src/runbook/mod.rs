@@ -137,13 +137,6 @@ impl RemedySpec {
     }
 }
 
-impl RemedySpec {
-    /// Does it end the retries of this service's client?
-    pub fn stops_retries_of(&self, service: &str) -> bool {
-        matches!(self, RemedySpec::StopRetries(params) if params.concerns(service))
-    }
-}
-
 /// One kind of action.
 pub trait Remedy {
     /// How it is known.
@@ -156,6 +149,11 @@ pub trait Remedy {
 
     /// It takes effect. It is done as soon as nothing that it has left with the site is pending.
     fn take_effect(&self, site: &mut Site) -> Effect;
+
+    /// Does it end the retries of this service's client?
+    fn stops_retries_of(&self, _service: &str) -> bool {
+        false
+    }
 
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}

@@ -10,13 +10,6 @@ pub struct Params {
     service: String,
 }
 
-impl Params {
-    /// Is it about this service?
-    pub(super) fn concerns(&self, service: &str) -> bool {
-        self.service == service
-    }
-}
-
 impl Remedy for Params {
     fn about(&self) -> About {
         About::new("stop-retries", "stops retries", 10)
@@ -24,6 +17,10 @@ impl Remedy for Params {
 
     fn take_effect(&self, site: &mut Site) -> Effect {
         site.control(&self.service, Control::StopRetries)
+    }
+
+    fn stops_retries_of(&self, service: &str) -> bool {
+        self.service == service
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

@@ -69,7 +69,8 @@ impl Overload {
     }
 
     /// The share that failed in the last minute that is known at `now`, when `failing` of the
-    /// requests fail because of the infrastructure. What failed beyond an outage of it ends with it.
+    /// requests fail because of the infrastructure. What failed beyond an outage of it ends with
+    /// it.
     pub(super) fn shown(&self, now: SimTime, gateway_timeout: SimDuration, failing: f64) -> f64 {
         let known = known_minute(now, gateway_timeout);
         let place = known.and_then(|known| {
