@@ -110,7 +110,8 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "downtime_true_s",
         unit: "s",
-        what: "time in which no request could succeed, without pauses under a second",
+        what: "time in which no request could succeed, without pauses under a second, and minutes \
+               of overload in which most failed",
         value: |o| Number(Some(o.downtime_true_s)),
     },
     Measure {

@@ -64,8 +64,9 @@ pub struct TrialOutcome {
     pub acked_lost: u64,
     /// Captures written more than once: an attempt that seemed to fail was executed all the same.
     pub captured_twice: u64,
-    /// Time in which no acceptance of `[signers]` could be captured, without pauses under a second;
-    /// over cells the mean, which is what one tenant sees.
+    /// Time in which no acceptance of `[signers]` could be captured, without pauses under a second,
+    /// and minutes of overload in which most requests failed; over cells the mean, which is what one
+    /// tenant sees.
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,
@@ -128,7 +129,8 @@ impl TrialOutcome {
 pub struct ComponentDowntime {
     /// The component's name on the status page.
     pub component: String,
-    /// Time in which no request to it could have succeeded; over cells the mean.
+    /// Time in which no request to it could have succeeded, and minutes of overload in which most
+    /// failed; over cells the mean.
     pub downtime_true_s: f64,
 }
 
@@ -145,7 +147,8 @@ pub struct ProductOutcome {
     pub lost: u64,
     /// Captures that were acknowledged and then lost.
     pub acked_lost: u64,
-    /// Time in which its service could not have captured; over cells the mean.
+    /// Time in which its service could not have captured, and minutes of overload in which most
+    /// requests failed; over cells the mean.
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds its objective, as seconds; likewise.
     pub downtime_observed_s: f64,

@@ -112,13 +112,40 @@ fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
     );
 }
 
+/// A robot that sends a whole request every 10 s.
+const SYNTHETIC: &str = r#"
+    interval = "10s"
+    timeout = "1s"
+    actions = ["page"]
+    probe = { kind = "synthetic", service = "api" }
+    judge = { kind = "consecutive", fall = 3, rise = 2 }
+    guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
+    "#;
+
+#[test]
+fn a_synthetic_request_fails_in_an_overload() {
+    let mut spec = world(&format!("{PEOPLE_AWAY}{STEP}"));
+    spec.health_checks
+        .push(toml::from_str(SYNTHETIC).expect("a check"));
+    let result = trial(&spec, 1, Mode::Lazy);
+    let paged = moment(&result, MomentKind::Paged).expect("the check pages");
+    // The first minute in which most requests fail is known at 61:05 or 62:05.
+    assert!((3665..3665 + 100).contains(&paged), "{paged}");
+}
+
 #[test]
 fn opening_everything_changes_no_overload() {
-    for rest in [
+    // A short cool-down takes servers away while presses wait.
+    let hasty = SERVERS.replace("5min", "15s");
+    let rests = [
         format!("{PEOPLE_AWAY}{STEP}"),
         format!("{ALERT}{PEOPLE_AWAY}{STEP}"),
-    ] {
-        let spec = world(&rest);
+        format!("{hasty}{ALERT}{PEOPLE_AWAY}"),
+    ];
+    for rest in rests {
+        let mut spec = world(&rest);
+        spec.health_checks
+            .push(toml::from_str(SYNTHETIC).expect("a check"));
         let (lazy, eager) = (trial(&spec, 2, Mode::Lazy), trial(&spec, 2, Mode::Eager));
         assert_eq!(lazy.outcome, eager.outcome);
         assert_eq!(lines(&lazy), lines(&eager));

@@ -151,6 +151,17 @@ impl Pool {
         self.given_up.push_back(waiting);
     }
 
+    /// Is a worker free at `now`, or has the gateway given up the first in the queue? After servers
+    /// have been taken away, a worker that is done may leave none free.
+    pub fn can_leave_queue(&mut self, now: SimTime) -> bool {
+        self.release(now);
+        let given_up = self
+            .queue
+            .front()
+            .is_some_and(|first| first.deadline <= now);
+        given_up || self.busy() < self.workers
+    }
+
     /// The first that was given up, if a worker is free for it at `now`.
     pub fn take_given_up(&mut self, now: SimTime) -> Option<Waiting> {
         self.release(now);

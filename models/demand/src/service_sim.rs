@@ -313,6 +313,9 @@ impl<'a> ServiceSim<'a> {
 
     /// The first in the queue gets a worker, or the gateway has given it up.
     pub fn leave_queue(&mut self) {
+        if !self.pool.can_leave_queue(self.now) {
+            return;
+        }
         self.waited_at = Some(self.now);
         if let Some(left) = self.pool.take_given_up(self.now) {
             self.begin(left.press(), left.who, false);

@@ -153,12 +153,12 @@ impl Check {
         }
     }
 
-    /// Something about a cluster has changed, and this check might see it.
-    pub fn wake(&mut self, cluster: ClusterId, cx: &mut Cx) {
+    /// Something about a cluster has changed, or only about services, and this check might see it.
+    pub fn wake(&mut self, cluster: Option<ClusterId>, cx: &mut Cx) {
         self.last_change = cx.now;
         for subject in 0..self.subjects.len() {
             let concerned = match self.subjects[subject].subject {
-                Subject::Cluster(id) | Subject::Shard(id, _) => id == cluster,
+                Subject::Cluster(id) | Subject::Shard(id, _) => Some(id) == cluster,
                 Subject::Service(_) => true,
             };
             if concerned {

@@ -58,17 +58,17 @@ pub struct ServerScaler {
 }
 
 impl ServerScaler {
-    /// The autoscaler of a service in one of `cells`.
+    /// The autoscaler of a service in one of `cells`: its name in the scenario, and there.
     pub fn new(
         spec: &ServersSpec,
         service: ServiceId,
-        name: &str,
+        (name, in_cell): (&str, &str),
         cells: usize,
         streams: &Streams,
         mode: Mode,
     ) -> ServerScaler {
-        let in_cell = |servers: u32| servers.div_ceil(cells as u32);
-        let least = in_cell(spec.count);
+        let part = |servers: u32| servers.div_ceil(cells as u32);
+        let least = part(spec.count);
         let phase = Dist::Uniform {
             min: SimDuration::ZERO,
             max: spec.every,
@@ -80,9 +80,9 @@ impl ServerScaler {
         ServerScaler {
             first: SimTime::ZERO + phase + turn,
             service,
-            label: format!("autoscaler of {name}"),
+            label: format!("autoscaler of {in_cell}"),
             least,
-            most: in_cell(spec.most),
+            most: part(spec.most),
             serving: least,
             ordered: least,
             orders: 0,
@@ -126,11 +126,6 @@ impl ServerScaler {
         }
     }
 
-    /// Servers in addition to those of the start, as a share of these.
-    pub fn added(&self) -> f64 {
-        f64::from(self.ordered) / f64::from(self.least) - 1.0
-    }
-
     fn look(&mut self, service: &Service, streams: &Streams, cx: &mut Cx) -> Option<Control> {
         let wanted = self.wants(service.busy(cx.now));
         let every = self.spec.every;
@@ -162,7 +157,7 @@ impl ServerScaler {
     fn wants(&self, busy: f64) -> u32 {
         let needed = busy * f64::from(self.least) / self.spec.target.get();
         let ratio = needed / f64::from(self.ordered);
-        if (ratio - 1.0).abs() <= TOLERANCE {
+        if (ratio - 1.0).abs() <= TOLERANCE + 1e-9 {
             return self.ordered;
         }
         let at_once = (self.ordered * 2).max(self.ordered + ADDED_MIN);

@@ -150,6 +150,11 @@ pub trait Remedy {
     /// It takes effect. It is done as soon as nothing that it has left with the site is pending.
     fn take_effect(&self, site: &mut Site) -> Effect;
 
+    /// Does it change how this service takes requests?
+    fn controls(&self, _service: &str) -> bool {
+        false
+    }
+
     /// Does it end the retries of this service's client?
     fn stops_retries_of(&self, _service: &str) -> bool {
         false

@@ -21,6 +21,10 @@ impl Remedy for Params {
         site.control(&self.service, Control::Scale(self.factor.get()))
     }
 
+    fn controls(&self, service: &str) -> bool {
+        self.service == service
+    }
+
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         let known = system.service_names();
         found.known(format!("{key}.service"), "service", &self.service, &known);

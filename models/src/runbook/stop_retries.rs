@@ -19,6 +19,10 @@ impl Remedy for Params {
         site.control(&self.service, Control::StopRetries)
     }
 
+    fn controls(&self, service: &str) -> bool {
+        self.service == service
+    }
+
     fn stops_retries_of(&self, service: &str) -> bool {
         self.service == service
     }

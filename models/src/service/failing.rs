@@ -82,11 +82,11 @@ impl Load {
         self.gateway_timeout
     }
 
-    /// For one of `alike` equal parts: cells times processes.
-    pub fn new(spec: &ServiceSpec, alike: usize, visits: Vec<Intensity>, objective: f64) -> Load {
+    /// For one process in one of so many `cells`, each of which has an equal part, rounded up.
+    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         Load {
-            workers: f64::from(spec.workers) / alike as f64,
+            workers: f64::from(spec.workers.div_ceil(cells as u32)) / spec.process_count() as f64,
             scale: 1.0,
             shed: 0.0,
             processes: spec.process_count() as f64,
@@ -129,6 +129,9 @@ impl Load {
     pub fn busy(&self, held: &ShareTimeline, scale: f64, now: SimTime) -> f64 {
         let from = now.saturating_sub(MINUTE);
         let rate = self.rate(from);
+        if rate <= 0.0 {
+            return 0.0;
+        }
         held.mean_of(from, now, |held| (rate * held / self.workers).min(scale))
     }
 
@@ -284,7 +287,7 @@ impl ShareTimeline {
         sum / seconds(from, to)
     }
 
-    /// The mean share from `from` to `to`, by requests; by time, if there are none.
+    /// The mean share from `from` to `to`, by requests; none if nobody comes.
     pub fn mean(&self, from: SimTime, to: SimTime, requests: &[Intensity]) -> f64 {
         let expected = |from: SimTime, to: SimTime| {
             let each = requests.iter();
@@ -293,7 +296,7 @@ impl ShareTimeline {
         };
         let all = expected(from, to);
         if all <= 0.0 {
-            return self.mean_of(from, to, |share| share);
+            return 0.0;
         }
         let failing = self.spans(from, to).filter(|(_, _, share)| *share > 0.0);
         let failed = failing.map(|(from, to, share)| share * expected(from, to));
@@ -403,7 +406,7 @@ mod tests {
         line.set(second(20), 1.0);
         line.set(second(30), 0.0);
         line.set(second(40), 0.005);
-        assert_eq!(line.mean(second(5), second(25), &[]), 0.5);
+        assert_eq!(line.mean_of(second(5), second(25), |share| share), 0.5);
         assert_eq!(line.mean(second(5), second(5), &[]), 0.0);
         // Ten times the requests from 20 s on: 5 + 50 of 5 + 10 + 50.
         let pieces = [(second(0), 1.0), (second(20), 10.0)];

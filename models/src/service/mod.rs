@@ -44,7 +44,7 @@ pub struct Service {
     held: ShareTimeline,
     /// What the trace said of it last.
     said: String,
-    /// What people did to it, in time order.
+    /// What people or an autoscaler did to it, in time order.
     controls: Vec<(SimTime, Control)>,
 }
 
@@ -223,13 +223,13 @@ impl Service {
     }
 
     /// The workers that were busy over the last minute, over those of the start, as its metrics
-    /// show it. In a minute of overload all were that were there throughout.
+    /// show it. In an overload that fails most requests all were that were there throughout.
     pub fn busy(&self, now: SimTime) -> f64 {
         let minute = SimDuration::from_mins(1);
         let scale = self.scale_average(now.saturating_sub(minute), now);
         let busy = self.load.busy(&self.held, scale, now);
         match self.overload.shown_minute(now, self.load.gateway_timeout()) {
-            Some(end) if self.is_overloaded() => {
+            Some(end) if self.is_down_by_overload() => {
                 busy.max(self.scale_lowest(end.saturating_sub(minute), end))
             }
             Some(_) | None => busy,
@@ -255,33 +255,37 @@ impl Service {
 
     /// How many times the workers of the start it had, at the least from `from` to `to`.
     fn scale_lowest(&self, from: SimTime, to: SimTime) -> f64 {
-        let (mut at_first, mut lowest) = (1.0, f64::INFINITY);
-        for (at, control) in self.controls.iter().filter(|(at, _)| *at < to) {
-            if let Control::Scale(factor) = control {
-                match *at <= from {
-                    true => at_first = *factor,
-                    false => lowest = lowest.min(*factor),
-                }
-            }
-        }
-        lowest.min(at_first)
+        let scales = self.scales(from, to).map(|(_, scale)| scale);
+        scales.fold(f64::INFINITY, f64::min)
     }
 
     /// How many times the workers of the start it had, on average from `from` to `to`.
     pub fn scale_average(&self, from: SimTime, to: SimTime) -> f64 {
         let (mut since, mut scale, mut sum) = (from, 1.0, 0.0);
-        for (at, control) in &self.controls {
-            if let Control::Scale(factor) = control {
-                let at = (*at).clamp(from, to);
-                sum += scale * at.saturating_since(since).as_secs_f64();
-                (since, scale) = (at, *factor);
-            }
+        for (at, factor) in self.scales(from, to) {
+            sum += scale * (at - since).as_secs_f64();
+            (since, scale) = (at, factor);
         }
         sum += scale * to.saturating_since(since).as_secs_f64();
         match to.saturating_since(from) {
             SimDuration::ZERO => scale,
             lasts => sum / lasts.as_secs_f64(),
         }
+    }
+
+    /// How many times the workers of the start it had at `from`, and from each change before `to`
+    /// on.
+    fn scales(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, f64)> + '_ {
+        let scale = |(at, control): &(SimTime, Control)| match control {
+            Control::Scale(factor) => Some((*at, *factor)),
+            Control::Restart | Control::Shed(_) | Control::StopRetries => None,
+        };
+        let later = self.controls.partition_point(|(at, _)| *at <= from);
+        let before = self.controls[..later].iter().rev().find_map(scale);
+        let at_first = before.map_or(1.0, |(_, factor)| factor);
+        let changes = self.controls[later..].iter().filter_map(scale);
+        let changes = changes.take_while(move |(at, _)| *at < to);
+        std::iter::once((from, at_first)).chain(changes)
     }
 
     /// Does it call this cluster?
@@ -305,7 +309,7 @@ impl Service {
         let Load { objective, .. } = self.load;
         Overload::found(
             counts,
-            &self.failing,
+            (&self.failing, &self.unspooled),
             objective,
             self.load.gateway_timeout(),
         )
@@ -401,7 +405,7 @@ impl Service {
         &self.passable
     }
 
-    /// What people did to it.
+    /// What people or an autoscaler did to it.
     pub fn controls(&self) -> &[(SimTime, Control)] {
         &self.controls
     }

@@ -16,6 +16,7 @@
 //! minutes up to some instant are therefore the same up to it, and each run settles at least one
 //! minute more. The result is what one simulation of both together would find.
 
+use demand::answer::AnswerTimeline;
 use sim::{SimDuration, SimTime};
 
 use super::failing::ShareTimeline;
@@ -39,25 +40,32 @@ struct Minute {
 /// If the infrastructure fails some requests, so much more must fail for a minute to count.
 const BEYOND: f64 = 0.1;
 
+/// So many requests must fail for a minute to count: fewer are chance (an assumption).
+const FAILED_MIN: u64 = 5;
+
 const MINUTE: SimDuration = SimDuration::from_mins(1);
 
 impl Overload {
-    /// The minutes with more failures than `failing` explains. Each entry of `counts` is a minute
+    /// The minutes with more failures than `failing` explains, or the short `pauses` that it leaves
+    /// out. Each entry of `counts` is a minute
     /// with its failed requests and all its requests.
     ///
     /// Requests wait up to `gateway_timeout`, so the minute of an outage, the time before it and
     /// the time after it are explained up to so far.
     pub(super) fn found(
         counts: impl Iterator<Item = (u64, (u64, u64))>,
-        failing: &ShareTimeline,
+        (failing, pauses): (&ShareTimeline, &AnswerTimeline),
         objective: f64,
         gateway_timeout: SimDuration,
     ) -> Overload {
         let beyond = |(minute, (failed, total)): (u64, (u64, u64))| {
             let share = failed as f64 / total.max(1) as f64;
             let explained = explained(failing, minute, gateway_timeout);
-            let margin = if explained > 0.0 { BEYOND } else { objective };
-            (share > explained + margin).then_some(Minute {
+            let (from, to) = around(minute, gateway_timeout);
+            let paused = pauses.downtime(from, to) > SimDuration::ZERO;
+            let some = explained > 0.0 || paused;
+            let margin = if some { BEYOND } else { objective };
+            (failed >= FAILED_MIN && share > explained + margin).then_some(Minute {
                 number: minute,
                 share,
                 explained: explained > 0.0,
@@ -117,9 +125,15 @@ impl Overload {
 
 /// The share of a minute's requests that `failing` explains, at most.
 fn explained(failing: &ShareTimeline, minute: u64, gateway_timeout: SimDuration) -> f64 {
+    let (from, to) = around(minute, gateway_timeout);
+    failing.max(from, to)
+}
+
+/// What may affect the requests of a minute.
+fn around(minute: u64, gateway_timeout: SimDuration) -> (SimTime, SimTime) {
     let from = start_of(minute).saturating_sub(gateway_timeout);
     let to = start_of(minute + 1).saturating_add(gateway_timeout);
-    failing.max(from, to)
+    (from, to)
 }
 
 /// Does `failing` explain so much of a minute that nothing can be beyond it?
@@ -152,7 +166,9 @@ mod tests {
     const WAIT: SimDuration = SimDuration::from_secs(30);
 
     fn found(counts: &[(u64, (u64, u64))], failing: &ShareTimeline) -> Overload {
-        Overload::found(counts.iter().copied(), failing, 0.01, WAIT)
+        let pauses = AnswerTimeline::new();
+        let known = (failing, &pauses);
+        Overload::found(counts.iter().copied(), known, 0.01, WAIT)
     }
 
     #[test]
@@ -181,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_minute_is_known_once_its_requests_are_over() {
-        let counts = [(2, (1, 10)), (3, (2, 10)), (6, (3, 10))];
+        let counts = [(2, (10, 100)), (3, (20, 100)), (6, (30, 100)), (7, (4, 10))];
         let overload = found(&counts, &ShareTimeline::new());
         assert_eq!(overload.shown(second(209), WAIT, 0.0), 0.0);
         assert_eq!(overload.shown(second(210), WAIT, 0.0), 0.1);

@@ -38,7 +38,7 @@ impl World<'_> {
                 self.people.on_copying(cx);
             }
             Effect::Changed(clusters) => {
-                self.on_servers(agenda);
+                self.on_services(agenda);
                 let waits = !self.pending.is_empty();
                 for id in clusters {
                     self.on_change(id, agenda);
@@ -90,7 +90,7 @@ impl World<'_> {
             return concerned;
         }
         let services = self.services.iter();
-        let failing = services.filter(|(_, service)| fails(service, now));
+        let failing = services.filter(|(_, s)| fails(s, now) && !s.is_overloaded());
         let mut needed: Vec<ClusterId> = failing
             .flat_map(|(_, service)| service.needs().iter().map(|need| need.cluster))
             .collect();

@@ -79,7 +79,7 @@ pub fn world<'a>(
         checks: spec.health_checks.iter().enumerate().map(check).collect(),
         alerts: alerts(spec, &clusters, streams, options.mode),
         scalers: spec.autoscaler.as_ref().map(scaler),
-        server_scalers: server_scalers(spec, streams, options.mode),
+        server_scalers: server_scalers(spec, &services, streams, options.mode),
         people: People::new(&spec.people, streams.clone()),
         pending: Vec::new(),
         faults,
@@ -114,15 +114,20 @@ fn services(
 }
 
 /// The autoscalers of servers, in the order of the services of all cells.
-fn server_scalers(spec: &WorldSpec, streams: &Streams, mode: Mode) -> Vec<Option<ServerScaler>> {
+fn server_scalers(
+    spec: &WorldSpec,
+    services: &Fleet<ServiceId, Service>,
+    streams: &Streams,
+    mode: Mode,
+) -> Vec<Option<ServerScaler>> {
     let cells = spec.layout.layout().cells();
     let count = spec.services.len();
     let scaler = |place: usize| {
         let service = &spec.services[place % count];
         let servers = service.servers.as_ref()?;
         let id = ServiceId::from_index(place);
-        let name = &service.name;
-        Some(ServerScaler::new(servers, id, name, cells, streams, mode))
+        let names = (&*service.name, &*services[id].name);
+        Some(ServerScaler::new(servers, id, names, cells, streams, mode))
     };
     (0..cells * count).map(scaler).collect()
 }
@@ -267,6 +272,6 @@ fn wire_service(
     let position = visitors::position(spec, &service.name);
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
-    let load = Load::new(service, alike, visits, spec.signers.objective.get());
+    let load = Load::new(service, cells, visits, spec.signers.objective.get());
     Service::new(&name, needs, of_processes, service.wait, load, overload)
 }

@@ -115,10 +115,7 @@ impl Model for World<'_> {
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
-            Event::Metrics(id) => {
-                self.services[id].refresh(&self.clusters, cx);
-                self.on_metrics(agenda);
-            }
+            Event::Metrics(_) => self.on_services(agenda),
             Event::Servers(id, timer) => self.on_server_timer(id, timer, agenda),
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
@@ -184,7 +181,7 @@ impl World<'_> {
         self.on_metrics(agenda);
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         for (_, check) in self.checks.iter_mut() {
-            check.wake(id, cx);
+            check.wake(Some(id), cx);
         }
         self.review(agenda);
     }
@@ -217,20 +214,32 @@ impl World<'_> {
         let service = &mut self.services[id];
         if let Some(control) = scaler.on_timer(timer, service, &self.streams, cx) {
             service.control(cx.now, control);
-            service.refresh(&self.clusters, cx);
-            self.on_metrics(agenda);
-            self.on_servers(agenda);
+            self.on_services(agenda);
         }
+    }
+
+    /// Services work differently now, or their metrics show another overload.
+    pub(crate) fn on_services(&mut self, agenda: &mut Agenda<Event>) {
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        for (_, service) in self.services.iter_mut() {
+            service.refresh(&self.clusters, cx);
+        }
+        for (_, check) in self.checks.iter_mut() {
+            check.wake(None, cx);
+        }
+        self.on_metrics(agenda);
+        self.on_servers(agenda);
     }
 
     /// Services have more or fewer servers: so many more or fewer connections do their clusters
     /// have.
-    pub(crate) fn on_servers(&mut self, agenda: &mut Agenda<Event>) {
+    fn on_servers(&mut self, agenda: &mut Agenda<Event>) {
         let system = self.spec.system();
         for id in self.clusters.ids() {
             let users = self.services.iter().filter(|(_, service)| service.uses(id));
             let (now, start) = users.fold((0.0, 0.0), |(now, start), (_, service)| {
                 let (scale, workers) = service.scale();
+                let workers = workers * service.processes().len() as f64;
                 (now + scale * workers, start + workers)
             });
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);

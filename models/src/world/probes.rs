@@ -11,7 +11,6 @@ use crate::event::{Cx, Event};
 use crate::ids::{CheckId, ClusterId, Fleet, Id, NodeId, ServiceId, ShardId};
 use crate::people::Page;
 use crate::redis::capability::Reply;
-use crate::remediation::alert::MetricSources;
 use crate::service::Service;
 use crate::spec::service::Access;
 use demand::answer::{Answer, Cause};
@@ -140,13 +139,7 @@ impl World<'_> {
                 for capture in &self.captures {
                     self.services[*capture].set_spool(open, &self.clusters, cx);
                 }
-                let sources = MetricSources {
-                    clusters: &self.clusters,
-                    services: &self.services,
-                };
-                for (_, alert) in self.alerts.iter_mut() {
-                    alert.reconsider(&sources, cx);
-                }
+                self.on_metrics(agenda);
             }
             Order::FailOver {
                 cluster,

@@ -6,7 +6,7 @@ use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
 use crate::world::World;
-use demand::{BackoffGrowth, Breaker, Control, Fallback, Need, ServiceModel};
+use demand::{BackoffGrowth, Breaker, Fallback, Need, ServiceModel};
 use sim::SimDuration;
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
@@ -24,6 +24,9 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             || need.cache.is_some()
             || need.fallback.is_some()
     };
+    // Steps that may be taken count, not those that are: how requests are counted up to an instant
+    // must not depend on what people do later.
+    let mut steps = world.spec.people.runbook.iter();
     let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
     let plain = spec.work.is_none()
         && !runs_on
@@ -31,10 +34,8 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         && client.retries_at_once.is_none()
         && client.pool.is_none()
         && client.offline_queue.is_none()
-        && built
-            .controls()
-            .iter()
-            .all(|(_, control)| *control == Control::Restart)
+        && spec.servers.is_none()
+        && !steps.any(|step| step.action.remedy().controls(&spec.name))
         && layout.bulkhead().is_none()
         && !spec.needs.iter().any(special);
     if plain {
