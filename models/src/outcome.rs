@@ -65,8 +65,8 @@ pub struct TrialOutcome {
     /// Captures written more than once: an attempt that seemed to fail was executed all the same.
     pub captured_twice: u64,
     /// Time in which no acceptance of `[signers]` could be captured, without pauses under a second,
-    /// and minutes of overload in which most requests failed; over cells the mean, which is what one
-    /// tenant sees.
+    /// and minutes of overload in which most requests failed; over cells the mean, which is what
+    /// one tenant sees.
     pub downtime_true_s: f64,
     /// Whole minutes whose error ratio exceeds the objective, as seconds; likewise.
     pub downtime_observed_s: f64,

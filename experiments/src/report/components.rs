@@ -31,8 +31,8 @@ pub fn figure(context: &ReportContext) -> Option<Figure> {
     let bars = Bars {
         caption: Caption::new(
             "Which components go down, and for how long?",
-            "Mean time in which no request could succeed or an overload failed most, 95 % interval. Shown: the baseline, one \
-             change at a time, and the best design",
+            "Mean time in which no request could succeed or an overload failed most, 95 % \
+             interval. Shown: the baseline, one change at a time, and the best design",
             context.footer.line(),
         ),
         axis: Axis::linear("downtime per trial", Format::Duration),
