@@ -67,8 +67,9 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let gone = gone(outcome.acked_lost, "acknowledged and then lost")
         + &gone(outcome.signed_out, "users signed out");
     text.push_str(&format!(
-        "\n{}, {} blocked, {} lost{gone}; down for {:.0} min (too many requests failed), and for \
-         {:.1} min none could succeed or an overload failed most; {}, {} of them useless, {} false\n",
+        "\n{}, {} blocked, {} lost{gone}; down for {:.0} min (too many requests failed), and \
+         for {:.1} min none could succeed or an overload failed most; {}, {} of them useless, {} \
+         false\n",
         counted(outcome.visits, "visit"),
         grouped(outcome.blocked.into()),
         grouped(outcome.lost.into()),
