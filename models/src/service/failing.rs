@@ -287,8 +287,14 @@ impl ShareTimeline {
         sum / seconds(from, to)
     }
 
-    /// The mean share from `from` to `to`, by requests; none if nobody comes.
-    pub fn mean(&self, from: SimTime, to: SimTime, requests: &[Intensity]) -> f64 {
+    /// The mean share from `from` to `to`, by requests; none if nobody comes. In each span of `known`
+    /// at least its share failed.
+    pub fn mean(
+        &self,
+        (from, to): (SimTime, SimTime),
+        requests: &[Intensity],
+        known: impl Iterator<Item = (SimTime, SimTime, f64)>,
+    ) -> f64 {
         let expected = |from: SimTime, to: SimTime| {
             let each = requests.iter();
             let each = each.map(|visits| visits.cumulative(to) - visits.cumulative(from));
@@ -300,7 +306,13 @@ impl ShareTimeline {
         }
         let failing = self.spans(from, to).filter(|(_, _, share)| *share > 0.0);
         let failed = failing.map(|(from, to, share)| share * expected(from, to));
-        failed.sum::<f64>() / all
+        let beyond = known.flat_map(|(from, to, least)| {
+            let spans = self.spans(from, to);
+            let spans = spans.filter(move |(_, _, share)| *share < least);
+            spans.map(move |(from, to, share)| (from, to, least - share))
+        });
+        let beyond = beyond.map(|(from, to, share)| share * expected(from, to));
+        (failed.sum::<f64>() + beyond.sum::<f64>()) / all
     }
 
     /// When it changed last.
@@ -407,12 +419,17 @@ mod tests {
         line.set(second(30), 0.0);
         line.set(second(40), 0.005);
         assert_eq!(line.mean_of(second(5), second(25), |share| share), 0.5);
-        assert_eq!(line.mean(second(5), second(5), &[]), 0.0);
+        assert_eq!(line.mean((second(5), second(5)), &[], [].into_iter()), 0.0);
         // Ten times the requests from 20 s on: 5 + 50 of 5 + 10 + 50.
         let pieces = [(second(0), 1.0), (second(20), 10.0)];
         let visits = [Intensity::piecewise(&pieces, second(100))];
-        let mean = line.mean(second(5), second(25), &visits);
+        let window = (second(5), second(25));
+        let mean = line.mean(window, &visits, [].into_iter());
         assert!((mean - 55.0 / 65.0).abs() < 1e-9, "{mean}");
+        // At least 0.8 failed from 15 to 22 s: 0.3 more of the 5 requests up to 20 s.
+        let known = [(second(15), second(22), 0.8)];
+        let mean = line.mean(window, &visits, known.into_iter());
+        assert!((mean - 56.5 / 65.0).abs() < 1e-9, "{mean}");
         assert_eq!(line.above(0.01, second(100)), [(second(10), second(30))]);
         assert_eq!(line.above(0.01, second(15)), [(second(10), second(15))]);
         assert_eq!(State::of(0.005, 0.01), State::Up);

@@ -375,7 +375,11 @@ impl Service {
     /// The share of its requests in `[from, to)` that failed, as its own metrics show it, without
     /// short pauses.
     pub fn error_share(&self, from: SimTime, to: SimTime) -> f64 {
-        self.shown.mean(from, to, self.load.visits())
+        let (window, visits) = ((from, to), self.load.visits());
+        let known = self.overload.known(window, self.load.gateway_timeout());
+        // A long window knows by now when the overload began; a short one has only what shows.
+        let counted = self.failing.mean(window, visits, known);
+        counted.max(self.shown.mean(window, visits, std::iter::empty()))
     }
 
     /// Do requests fail now, as its own metrics show it?

@@ -92,6 +92,25 @@ impl Overload {
         lasts.map_or(0.0, |minute| minute.share)
     }
 
+    /// The minutes in `[from, to)` that are known at `to`, with the share that failed; those that an
+    /// outage explains in part too.
+    pub(super) fn known(
+        &self,
+        (from, to): (SimTime, SimTime),
+        gateway_timeout: SimDuration,
+    ) -> impl Iterator<Item = (SimTime, SimTime, f64)> + '_ {
+        let last = known_minute(to, gateway_timeout);
+        let first = self
+            .minutes
+            .partition_point(|minute| start_of(minute.number + 1) <= from);
+        let minutes = self.minutes[first..].iter();
+        let known = minutes.take_while(move |minute| last.is_some_and(|l| minute.number <= l));
+        known.map(move |minute| {
+            let (start, end) = (start_of(minute.number), start_of(minute.number + 1));
+            (start.max(from), end, minute.share)
+        })
+    }
+
     /// The end of the last minute that is known at `now`.
     pub(super) fn shown_minute(
         &self,
