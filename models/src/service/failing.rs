@@ -287,8 +287,8 @@ impl ShareTimeline {
         sum / seconds(from, to)
     }
 
-    /// The mean share from `from` to `to`, by requests; none if nobody comes. In each span of `known`
-    /// at least its share failed.
+    /// The mean share from `from` to `to`, by requests; none if nobody comes. In each span of
+    /// `known` at least its share failed.
     pub fn mean(
         &self,
         (from, to): (SimTime, SimTime),

@@ -92,8 +92,8 @@ impl Overload {
         lasts.map_or(0.0, |minute| minute.share)
     }
 
-    /// The minutes in `[from, to)` that are known at `to`, with the share that failed; those that an
-    /// outage explains in part too.
+    /// The minutes in `[from, to)` that are known at `to`, with the share that failed; those that
+    /// an outage explains in part too.
     pub(super) fn known(
         &self,
         (from, to): (SimTime, SimTime),
