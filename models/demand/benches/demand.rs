@@ -182,6 +182,7 @@ fn with_an_inside() {
         needs: &needs,
         lost_acks: &[],
         controls: &[],
+        rotation: &[],
     }];
     demand.services[0].client.command_timeout = Some(SimDuration::from_secs(1));
     let short = SimTime::ZERO + SimDuration::from_mins(20);
@@ -217,6 +218,7 @@ fn answers(timeline: &AnswerTimeline) -> Answers<'_> {
         lost_acks: &[],
         needs: &[],
         controls: &[],
+        rotation: &[],
     }
 }
 
@@ -298,6 +300,8 @@ fn demand(visits: Intensity, classes: u32) -> Demand {
             objective: 0.01,
             signers: true,
             classes: (0..classes as usize).map(class).collect(),
+            home: 0,
         }],
+        balancers: Vec::new(),
     }
 }

@@ -20,8 +20,10 @@ use crate::population::{Class, Population, Service};
 /// One class, in one trial.
 pub(super) struct Caller<'a> {
     pub class: &'a Class,
-    /// The position of its population.
+    /// The position of its population, and the process that serves it if all presses of a visit go
+    /// to one.
     pub population: usize,
+    pub home: usize,
     /// When first visits begin.
     pub arrivals: ArrivalTree,
     /// When each visit begins, counted from the first.
@@ -65,6 +67,7 @@ impl<'a> Caller<'a> {
         Caller {
             class,
             population: position,
+            home: population.home,
             arrivals: ArrivalTree::of(streams, key, visits, None),
             tally: Tally::default(),
             accounted: 0,

@@ -7,23 +7,25 @@
 //!  round 1        + offset ──►      ├── counted, captured ──┤
 //! ```
 
-use sim::{SimDuration, SimTime};
+use sim::SimTime;
 
 use crate::attempt::Ending;
+use crate::balance::Balance;
 use crate::caller::Caller;
 use crate::fate::Fate;
 use crate::inside::ServiceState;
 use crate::outcome::Tally;
-use crate::population::LostAcks;
-use crate::service_sim::{ServiceSim, lost_with};
+use crate::service_sim::{Process, ServiceSim, lost_with};
 use crate::spool;
 use crate::visit::VisitId;
 
 impl ServiceSim<'_> {
     /// Counts what is determined between now and `end`: visits that begin and end in between.
     pub fn count_until(&mut self, end: SimTime) {
-        let looks_back = self.service_state.as_ref();
-        let looks_back = looks_back.map_or(SimDuration::ZERO, ServiceState::looks_back);
+        let insides = self.processes.iter();
+        let insides = insides.filter_map(|process| process.service_state.as_ref());
+        let looks_back = insides.map(ServiceState::looks_back).max();
+        let looks_back = looks_back.unwrap_or_default();
         for class in 0..self.callers.len() {
             let fate = self.fates_now()[class].clone();
             let caller = &mut self.callers[class];
@@ -34,7 +36,6 @@ impl ServiceSim<'_> {
             }
             caller.counted_to = to;
             let mut visits = 0;
-            let service_state = self.service_state.as_ref();
             for round in 0..caller.offsets.len() {
                 // Visits blocked in one round may return within the same stretch.
                 let spans = match round {
@@ -43,8 +44,8 @@ impl ServiceSim<'_> {
                 };
                 for span in spans {
                     if fate.how == Ending::Captured {
-                        let lost =
-                            caller.lost(class, round, span, &fate, self.lost_acks, service_state);
+                        let (processes, balance) = (&self.processes, self.balance.as_ref());
+                        let lost = caller.lost((class, round), span, &fate, processes, balance);
                         caller.tally.acked_lost += lost;
                     }
                     visits += caller.count(round, span, &fate, self.horizon);
@@ -61,7 +62,12 @@ impl ServiceSim<'_> {
         let caller = &mut self.callers[who.class];
         caller.tally.count(&fate, who.round, 1);
         let wrote_at = who.arrived + caller.offsets[who.round] + fate.ends;
-        if fate.how == Ending::Captured && self.is_lost_ack(who, wrote_at) {
+        let home = caller.home;
+        let process = match &self.balance {
+            None => 0,
+            Some(balance) => balance.drawn(who, 1, home).unwrap_or(0),
+        };
+        if fate.how == Ending::Captured && self.is_lost_ack(who, wrote_at, process) {
             self.callers[who.class].tally.acked_lost += 1;
         }
         if fate.blocked() {
@@ -123,38 +129,42 @@ impl Caller<'_> {
     }
 
     /// The number of captured first arrivals of `span`, of class number `class`, that are lost
-    /// afterwards. Where it depends on each one's shard, they are checked one by one.
+    /// afterwards. Where it depends on each one's shard or process, they are checked one by one.
     fn lost(
         &self,
-        class: usize,
-        round: usize,
+        (class, round): (usize, usize),
         span: (SimTime, SimTime),
         fate: &Fate,
-        lost_acks: &[LostAcks],
-        service_state: Option<&ServiceState>,
+        processes: &[Process],
+        balance: Option<&Balance>,
     ) -> u64 {
         let wrote_after = self.offsets[round] + fate.ends;
         let mut lost = 0;
-        for (number, acks) in lost_acks.iter().enumerate() {
-            let from = acks.from.saturating_sub(wrote_after).max(span.0);
-            let to = acks.to.saturating_sub(wrote_after).min(span.1);
-            if from >= to {
-                continue;
+        for (place, process) in processes.iter().enumerate() {
+            let (lost_acks, inside) = (process.lost_acks, process.service_state.as_ref());
+            for (number, acks) in lost_acks.iter().enumerate() {
+                let from = acks.from.saturating_sub(wrote_after).max(span.0);
+                let to = acks.to.saturating_sub(wrote_after).min(span.1);
+                if from >= to {
+                    continue;
+                }
+                if acks.shard.is_none() && balance.is_none() {
+                    lost += self.arrivals.count(from, to);
+                    continue;
+                }
+                self.arrivals.for_each(from, to, |arrival| {
+                    let who = VisitId {
+                        class,
+                        index: arrival.index,
+                        arrived: arrival.at,
+                        round,
+                    };
+                    let drawn = balance.map(|balance| balance.drawn(who, 1, self.home));
+                    let here = drawn.is_none_or(|drawn| drawn == Some(place));
+                    let with = lost_with(lost_acks, inside, who, arrival.at + wrote_after);
+                    lost += u64::from(here && with == Some(number));
+                });
             }
-            if acks.shard.is_none() {
-                lost += self.arrivals.count(from, to);
-                continue;
-            }
-            self.arrivals.for_each(from, to, |arrival| {
-                let who = VisitId {
-                    class,
-                    index: arrival.index,
-                    arrived: arrival.at,
-                    round,
-                };
-                let with = lost_with(lost_acks, service_state, who, arrival.at + wrote_after);
-                lost += u64::from(with == Some(number));
-            });
         }
         lost
     }

@@ -23,7 +23,7 @@ use crate::attempt::{Ended, Ending, given_up_at};
 use crate::inside::{Attempt, Change, Draw, Phase, ServiceState};
 use crate::pool::Busy;
 use crate::population::Control;
-use crate::service_sim::ServiceSim;
+use crate::service_sim::{Process, ServiceSim};
 use crate::visit::{Press, VisitId};
 
 /// What came of a step.
@@ -36,16 +36,15 @@ enum Step {
 }
 
 impl<'a> ServiceSim<'a> {
-    /// The inside of the service; only called where there is one.
+    /// The inside of the process that the present event is about; only called where there is one.
     pub(super) fn inner(&mut self) -> &mut ServiceState<'a> {
-        self.service_state
-            .as_mut()
-            .expect("the service has an inside")
+        let inside = self.processes[self.here].service_state.as_mut();
+        inside.expect("the service has an inside")
     }
 
     /// Is this press turned away at the door?
     pub fn is_shed(&self, who: VisitId, press: u32) -> bool {
-        let Some(service_state) = &self.service_state else {
+        let Some(service_state) = &self.processes[self.here].service_state else {
             return false;
         };
         service_state.shed > 0.0 && service_state.draw(who, Draw::Shed(press)) < service_state.shed
@@ -90,10 +89,8 @@ impl<'a> ServiceSim<'a> {
 
     /// What a press takes when everything answers.
     fn work(&self, who: VisitId, press: u32) -> SimDuration {
-        let service_state = self
-            .service_state
-            .as_ref()
-            .expect("the service has an inside");
+        let inside = self.processes[self.here].service_state.as_ref();
+        let service_state = inside.expect("the service has an inside");
         match &service_state.spec.work {
             None => self.service.service_time,
             Some(dist) => dist.quantile(service_state.draw(who, Draw::Work(press))),
@@ -103,7 +100,7 @@ impl<'a> ServiceSim<'a> {
     /// A worker takes up an attempt whose end is not known. Somebody waits for it, unless it was
     /// given up in the queue.
     pub fn begin(&mut self, press: Press, who: VisitId, awaited: bool) {
-        self.pool.hold();
+        self.processes[self.here].pool.hold();
         let deadline = press.at.saturating_add(self.service.gateway_timeout);
         let service_state = self.inner();
         let number = service_state.attempts.number();
@@ -126,11 +123,14 @@ impl<'a> ServiceSim<'a> {
         self.let_in_all();
     }
 
-    /// When something happens inside.
-    pub fn inside_at(&self) -> SimTime {
-        self.service_state
-            .as_ref()
-            .map_or(SimTime::MAX, ServiceState::next_at)
+    /// When something happens inside next, and in which process.
+    pub fn inside_at(&self) -> (SimTime, usize) {
+        let at = |(number, process): (usize, &Process)| {
+            let inside = process.service_state.as_ref();
+            (inside.map_or(SimTime::MAX, ServiceState::next_at), number)
+        };
+        let first = self.processes.iter().enumerate().map(at).min();
+        first.expect("a service has a process")
     }
 
     /// What happens inside now.
@@ -158,10 +158,13 @@ impl<'a> ServiceSim<'a> {
 
     /// Deadlines and changes that are due now: the first of all that happens at an instant.
     pub fn meet_changes(&mut self) {
-        while let Some(service_state) = &self.service_state
-            && service_state.change_at() <= self.now
-        {
-            self.meet_inside();
+        for here in 0..self.processes.len() {
+            self.here = here;
+            while let Some(service_state) = &self.processes[here].service_state
+                && service_state.change_at() <= self.now
+            {
+                self.meet_inside();
+            }
         }
     }
 
@@ -473,7 +476,7 @@ impl<'a> ServiceSim<'a> {
             Phase::Hangs { .. } | Phase::Late { .. } => self.call_ends(attempt.need, None),
             Phase::Works { .. } | Phase::Queues | Phase::Pauses | Phase::Stored => {}
         }
-        self.pool.let_go();
+        self.processes[self.here].pool.let_go();
     }
 
     fn on_change(&mut self, change: Change) {
@@ -504,8 +507,8 @@ impl<'a> ServiceSim<'a> {
             Change::Control(Control::Shed(share)) => self.inner().shed = share,
             Change::Control(Control::StopRetries) => self.inner().retries_stopped = true,
             Change::Control(Control::Scale(factor)) => {
-                let (workers, queue) = (self.service.workers, self.service.queue_limit);
-                self.pool.resize(workers, queue, factor);
+                let Process { service, pool, .. } = &mut self.processes[self.here];
+                pool.resize(service.workers, service.queue_limit, factor);
             }
         }
     }
@@ -520,7 +523,7 @@ impl<'a> ServiceSim<'a> {
         for slot in self.inner().attempts.slots() {
             self.lose(slot, lost.how);
         }
-        let waiting: Vec<_> = self.pool.drain().collect();
+        let waiting: Vec<_> = self.processes[self.here].pool.drain().collect();
         for left in waiting {
             self.waited_for(left.press(), lost);
         }
@@ -543,7 +546,7 @@ impl<'a> ServiceSim<'a> {
 
     /// An attempt that is known to end so takes a free worker.
     pub fn occupy_until(&mut self, ended: &Ended, visit_began: SimTime) {
-        self.pool.occupy(Busy {
+        self.processes[self.here].pool.occupy(Busy {
             until: ended.at,
             visit_began,
         });

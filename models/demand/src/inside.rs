@@ -209,6 +209,11 @@ impl<'a> ServiceState<'a> {
             .map_or(SimTime::MAX, |change| change.0)
     }
 
+    /// The number of changes so far.
+    pub fn changed(&self) -> usize {
+        self.next
+    }
+
     /// The next change, which is due.
     pub fn take_change(&mut self) -> Change {
         self.next += 1;

@@ -18,10 +18,11 @@
 use sim::{Budget, BudgetError, SimDuration, SimTime};
 
 use crate::answer::Answer;
+use crate::balance::Balance;
 use crate::fate::Fate;
-use crate::inside::ServiceState;
-use crate::proof::Condition;
-use crate::service_sim::{Fresh, ServiceSim};
+use crate::inside::{Attempt, ServiceState};
+use crate::proof::{Condition, Spread};
+use crate::service_sim::{Fresh, Process, ServiceSim};
 use crate::visit::VisitId;
 
 /// Expected arrivals in the first batch of a stretch that might become determined; doubled each
@@ -35,19 +36,13 @@ impl ServiceSim<'_> {
     pub fn pass(&mut self, open: (SimTime, SimTime), budget: &Budget) -> Result<(), BudgetError> {
         let mut fresh = Vec::new();
         while self.now < self.horizon {
-            let next = self.changes.get(self.span + 1);
             self.meet_changes();
-            let inside = self
-                .service_state
-                .as_ref()
-                .map_or(SimTime::MAX, ServiceState::change_at);
-            let cuts = [
-                next.map_or(self.horizon, |next| next.0),
-                inside,
-                open.0,
-                open.1,
-            ];
-            let ahead = cuts.into_iter().filter(|cut| *cut > self.now);
+            self.advance(self.now);
+            let balance = self.balance.as_ref();
+            let rotation = balance.map_or(SimTime::MAX, Balance::changes_at);
+            let answers = self.processes.iter().map(Process::changes_at);
+            let cuts = answers.chain([rotation, open.0, open.1]);
+            let ahead = cuts.filter(|cut| *cut > self.now);
             let end = ahead.fold(self.horizon, SimTime::min);
             let countable = !(open.0..open.1).contains(&self.now);
             self.pass_stretch(end, countable, &mut fresh, budget)?;
@@ -107,7 +102,7 @@ impl ServiceSim<'_> {
             "nobody is refused in a determined stretch"
         );
         if condition.free_worker {
-            let waited = !calm(self.waited_at) || !self.pool.nobody_waits();
+            let waited = !calm(self.waited_at) || !self.nobody_waits();
             assert!(!waited, "nobody waits in a determined stretch");
         }
     }
@@ -121,14 +116,46 @@ impl ServiceSim<'_> {
             self.fates.push((answer, fates));
         }
         let times = (self.now, end, self.horizon);
-        Condition::new(self.service, answer, &self.callers, self.fates_now(), times)
+        let pools = self.processes.iter();
+        let pools = pools.map(|process| (process.service.workers, process.service.queue_limit));
+        let pools: Vec<(u32, u32)> = match &self.balance {
+            None => pools.collect(),
+            Some(balance) => {
+                let all: Vec<(u32, u32)> = pools.collect();
+                balance
+                    .rotation()
+                    .iter()
+                    .map(|process| all[*process])
+                    .collect()
+            }
+        };
+        let spread = Spread {
+            pools: &pools,
+            balancing: self.balance.as_ref().map(|balance| balance.balancing),
+        };
+        let (callers, fates) = (&self.callers, self.fates_now());
+        Condition::new(self.service, answer, (callers, fates), spread, times)
+    }
+
+    fn nobody_waits(&self) -> bool {
+        self.processes
+            .iter()
+            .all(|process| process.pool.nobody_waits())
     }
 
     /// The answer that all requests meet now, if it is one and the same; of a service with an
     /// inside only if everything answers.
     fn answer_now(&self) -> Option<Answer> {
-        match &self.service_state {
-            None => Some(self.changes[self.span].1),
+        if !self.alike() {
+            return None;
+        }
+        let process = match &self.balance {
+            None => 0,
+            Some(balance) => *balance.rotation().first()?,
+        };
+        let process = &self.processes[process];
+        match &process.service_state {
+            None => Some(process.changes[process.span].1),
             Some(service_state) => {
                 (service_state.answers() && service_state.spec.work.is_none()).then_some(Answer::Ok)
             }
@@ -146,27 +173,38 @@ impl ServiceSim<'_> {
 
     /// Is the rest of the stretch determined?
     fn meets(&self, condition: &Condition) -> bool {
-        if condition.free_worker && !self.pool.nobody_waits() {
+        if condition.free_worker && !self.nobody_waits() {
             return false;
         }
-        let service_state = self.service_state.as_ref();
-        if service_state.is_some_and(|service_state| !service_state.plain(self.now)) {
+        let takes_part = |process: &Process, number: usize| {
+            let balance = self.balance.as_ref();
+            let gets = balance.is_none_or(|balance| balance.rotation().contains(&number));
+            let inside = process.service_state.as_ref();
+            inside.is_some_and(|inside| match gets {
+                true => !inside.plain(self.now),
+                false => inside.attempts.iter().next().is_some(),
+            })
+        };
+        if (self.processes.iter().zip(0..)).any(|(process, number)| takes_part(process, number)) {
             return false;
         }
         // Visits that began later are ordinary: nothing kept them from their closed form.
         let waited_at = self.waited_at.filter(|_| condition.free_worker);
-        let disturbed = [
-            Some(self.changes[self.span].0),
-            waited_at,
-            self.refused_at,
-            service_state.map(|service_state| service_state.disturbed_at),
-        ];
+        let changed = self.processes.iter().map(Process::disturbed_at).max();
+        let balance = self.balance.as_ref();
+        let rotated = balance.map(|balance| balance.rotation[balance.place].0);
+        let disturbed = [changed, rotated, waited_at, self.refused_at];
         let calm_from = disturbed.into_iter().flatten().max();
         let calm_from = calm_from.expect("a span has a start");
-        let inside = service_state.map(|service_state| service_state.attempts.iter());
-        let inside = inside.into_iter().flatten();
-        let old = inside.filter(|attempt| self.in_play.get(attempt.press.visit).began <= calm_from);
-        let old_alive = self.pool.alive_of_visits_by(calm_from, self.now) + old.count() as u64;
+        let old_alive = |process: &Process| {
+            let inside = process.service_state.as_ref();
+            let inside = inside.map(|inside| inside.attempts.iter());
+            let inside = inside.into_iter().flatten();
+            let began = |attempt: &Attempt| self.in_play.get(attempt.press.visit).began;
+            let old = inside.filter(|attempt| began(attempt) <= calm_from);
+            process.pool.alive_of_visits_by(calm_from, self.now) + old.count() as u64
+        };
+        let old_alive = self.processes.iter().map(old_alive).max().unwrap_or(0);
         let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
             let visit = self.in_play.get(*slot);
             visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
@@ -243,6 +281,23 @@ impl ServiceSim<'_> {
     }
 }
 
+impl Process<'_> {
+    /// When its answer or something inside it changes next.
+    fn changes_at(&self) -> SimTime {
+        let next = self.changes.get(self.span + 1);
+        let next = next.map_or(SimTime::MAX, |next| next.0);
+        let inside = self.service_state.as_ref();
+        next.min(inside.map_or(SimTime::MAX, ServiceState::change_at))
+    }
+
+    /// The last instant at which something kept a request from its ordinary course.
+    fn disturbed_at(&self) -> SimTime {
+        let changed = self.changes[self.span].0;
+        let inside = self.service_state.as_ref();
+        changed.max(inside.map_or(SimTime::ZERO, |inside| inside.disturbed_at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sim::{Intensity, Streams};
@@ -286,7 +341,9 @@ mod tests {
                     press_again_after: SimDuration::from_secs(3),
                     returns: vec![SimDuration::from_hours(2)],
                 }],
+                home: 0,
             }],
+            balancers: Vec::new(),
         }
     }
 
@@ -301,8 +358,10 @@ mod tests {
             lost_acks: &[],
             needs: &[],
             controls: &[],
+            rotation: &[],
         };
-        let mut service_sim = service_sim(demand, 0, answers, &Streams::for_trial(1, 1), hour(24));
+        let mut service_sim =
+            service_sim(demand, 0, &[answers], &Streams::for_trial(1, 1), hour(24));
         let open = (hour(24), hour(24));
         service_sim.pass(open, &Budget::unlimited()).unwrap();
         service_sim.expanded

@@ -18,10 +18,13 @@
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
 //! several services, and signers on one visit who use two windows.
 
+use std::ops::Range;
+
 use sim::{Budget, BudgetError, SimTime, Streams};
 
 pub mod answer;
 mod attempt;
+mod balance;
 mod breaker;
 mod caller;
 mod cohort;
@@ -44,6 +47,7 @@ pub mod streams;
 mod strip;
 mod visit;
 
+pub use balance::{Balancer, Balancing, Rotation};
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
     Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Need,
@@ -52,11 +56,12 @@ pub use population::{
 pub use spool::Opening;
 pub use strip::{Minute, Window};
 
+use balance::Balance;
 use caller::Caller;
 use due::DueList;
 use inside::ServiceState;
 use pool::Pool;
-use service_sim::ServiceSim;
+use service_sim::{Process, ServiceSim};
 use strip::Strip;
 use visit::ActiveVisits;
 
@@ -76,6 +81,8 @@ pub struct Evaluated<'a> {
     /// What becomes of all visits.
     pub outcome: DemandOutcome,
     service_sims: Vec<ServiceSim<'a>>,
+    /// For each service the place of its simulation: that of its first process, with a balancer.
+    places: Vec<usize>,
     horizon: SimTime,
 }
 
@@ -84,13 +91,13 @@ impl Evaluated<'_> {
     /// presses that people had it turn away do not count. Of minutes in which all failed because
     /// the service was full, each counts.
     pub fn failed_minutes(&self, service: usize) -> Vec<u64> {
-        observed::failed_minutes(&self.service_sims[service].callers)
+        observed::failed_minutes(&self.service_sims[self.places[service]].callers)
     }
 
     /// First presses at a service in each of these ascending minutes: how many failed, and how many
     /// there were, without those that people had it turn away.
     pub fn first_presses(&mut self, service: usize, minutes: &[u64]) -> Vec<(u64, u64)> {
-        let callers = self.service_sims[service].callers.iter_mut();
+        let callers = self.service_sims[self.places[service]].callers.iter_mut();
         let mut callers: Vec<&mut Caller> = callers.collect();
         observed::not_shed(&mut callers, minutes, self.horizon)
     }
@@ -119,8 +126,15 @@ pub fn evaluate<'a>(
         Mode::Eager => (SimTime::ZERO, horizon),
     };
     let mut service_sims = Vec::with_capacity(answers.len());
-    for (service, answers) in answers.iter().enumerate() {
-        let mut service_sim = service_sim(demand, service, *answers, streams, horizon);
+    let mut places = Vec::with_capacity(answers.len());
+    for first in 0..answers.len() {
+        let range = processes(demand, first);
+        if first > range.start {
+            places.push(service_sims.len() - 1);
+            continue;
+        }
+        places.push(service_sims.len());
+        let mut service_sim = service_sim(demand, first, &answers[range], streams, horizon);
         service_sim.pass(open, budget)?;
         if mode == Mode::Eager {
             assert!(
@@ -134,17 +148,34 @@ pub fn evaluate<'a>(
     let wholes = wholes.max().map_or(0, |last| last + 1);
     let outcome = |whole| outcome(demand, &mut service_sims, whole, horizon);
     let populations = (0..wholes).map(outcome).collect();
-    let spools = service_sims
-        .iter_mut()
-        .map(|sim| std::mem::take(&mut sim.spool));
+    let spools = service_sims.iter_mut().flat_map(|sim| {
+        let spool = std::mem::take(&mut sim.spool);
+        // The first process of several stands for all.
+        let none = |opening: &Opening| Opening {
+            writes: 0,
+            ..*opening
+        };
+        let of_others: Vec<Opening> = spool.iter().map(none).collect();
+        let others = std::iter::repeat_n(of_others, sim.processes.len() - 1);
+        std::iter::once(spool).chain(others)
+    });
+    let spools = spools.collect();
     Ok(Evaluated {
         outcome: DemandOutcome {
             populations,
-            spools: spools.collect(),
+            spools,
         },
         service_sims,
+        places,
         horizon,
     })
+}
+
+/// The processes that are simulated together with service number `service`.
+fn processes(demand: &Demand, service: usize) -> Range<usize> {
+    let mut ranges = demand.balancers.iter().map(|balancer| &balancer.processes);
+    let range = ranges.find(|processes| processes.contains(&service));
+    range.cloned().unwrap_or(service..service + 1)
 }
 
 /// The minutes of `[from, to)` as seen by the population `whole`, all its parts together, by
@@ -166,7 +197,8 @@ pub fn look(
     let parts = demand.populations.iter().enumerate();
     for (position, population) in parts.filter(|(_, population)| population.whole == whole) {
         let service = population.service;
-        let mut service_sim = service_sim(demand, service, answers[service], streams, horizon);
+        let answers = &answers[processes(demand, service)];
+        let mut service_sim = service_sim(demand, service, answers, streams, horizon);
         let lives = service_sim.callers.iter();
         let lives = lives.map(|caller| caller.class.life_max(service_sim.service));
         let life_max = lives.max().unwrap_or_default();
@@ -183,20 +215,16 @@ pub fn look(
     Ok(all)
 }
 
-/// The service at position `service` with all who come to it, at the start.
+/// The service at position `service` with all who come to it, at the start. `answers` has one entry
+/// for each of its processes.
 fn service_sim<'a>(
     demand: &'a Demand,
     service: usize,
-    answers: Answers<'a>,
+    answers: &[Answers<'a>],
     streams: &Streams,
     horizon: SimTime,
 ) -> ServiceSim<'a> {
     let spec = &demand.services[service];
-    assert!(spec.workers >= 1, "a service has a worker");
-    assert!(
-        spec.gateway_timeout > sim::SimDuration::ZERO,
-        "a gateway waits"
-    );
     let mut callers = Vec::new();
     for (position, population) in demand.populations.iter().enumerate() {
         if population.service == service {
@@ -208,21 +236,48 @@ fn service_sim<'a>(
     }
     let due = DueList::new(callers.len());
     let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
-    let service_state =
-        |inside: &'a ServiceModel| ServiceState::new(inside, &answers, &classes, streams);
+    let process = |(spec, answers): (&'a Service, &Answers<'a>)| {
+        assert!(spec.workers >= 1, "a service has a worker");
+        assert!(
+            spec.gateway_timeout > sim::SimDuration::ZERO,
+            "a gateway waits"
+        );
+        let inside =
+            |inside: &'a ServiceModel| ServiceState::new(inside, answers, &classes, streams);
+        Process {
+            service: spec,
+            changes: answers.timeline.changes(),
+            span: 0,
+            lost_acks: answers.lost_acks,
+            pool: Pool::new(spec.workers, spec.queue_limit),
+            service_state: spec.inside.as_ref().map(inside),
+        }
+    };
+    let mut balancers = demand.balancers.iter();
+    let balancer = balancers.find(|balancer| balancer.processes.start == service);
+    let balance = |balancer: &Balancer| {
+        let key = |(population, number): &(&Population, usize)| {
+            let key = streams.key(streams::ROUTES, population.entity);
+            key.child(*number as u64)
+        };
+        let keys = classes.iter().map(key).collect();
+        Balance::new(balancer.balancing, answers[0].rotation, keys)
+    };
     ServiceSim {
         service: spec,
-        changes: answers.timeline.changes(),
-        spool: spool::openings(answers.timeline.changes(), horizon),
-        lost_acks: answers.lost_acks,
+        spool: spool::openings(answers[0].timeline.changes(), horizon),
+        processes: demand.services[service..]
+            .iter()
+            .zip(answers)
+            .map(process)
+            .collect(),
+        balance: balancer.map(balance),
+        here: 0,
         horizon,
         callers,
-        pool: Pool::new(spec.workers, spec.queue_limit),
-        service_state: spec.inside.as_ref().map(service_state),
         in_play: ActiveVisits::default(),
         due,
         now: SimTime::ZERO,
-        span: 0,
         waited_at: None,
         refused_at: None,
         pressed: 0,

@@ -55,6 +55,8 @@ pub(super) struct Waiting {
     pub who: VisitId,
     pub visit: u32,
     pub press: u32,
+    /// The process that it went to.
+    pub process: u32,
 }
 
 impl Waiting {
@@ -64,6 +66,7 @@ impl Waiting {
             at: self.arrived,
             number: self.press,
             visit: self.visit,
+            process: self.process,
         }
     }
 }
@@ -198,6 +201,17 @@ impl Pool {
     pub fn dequeue(&mut self, now: SimTime) -> Waiting {
         self.release(now);
         self.queue.pop_front().expect("somebody waits")
+    }
+
+    /// Could a worker take up work at `now`?
+    pub fn has_free_worker(&mut self, now: SimTime) -> bool {
+        self.room(now) == Admission::Worker
+    }
+
+    /// Attempts on workers and in the queue at `now`.
+    pub fn load(&mut self, now: SimTime) -> usize {
+        self.release(now);
+        self.busy() + self.queue.len() + self.given_up.len()
     }
 
     /// Frees the workers that are done by `now`.

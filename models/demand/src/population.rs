@@ -13,6 +13,7 @@ use sim::dist::Dist;
 use sim::{Intensity, SimDuration, SimTime};
 
 use crate::answer::{AnswerTimeline, Cause};
+use crate::balance::Balancer;
 
 /// All who come and all that they meet.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub struct Demand {
     pub services: Vec<Service>,
     /// Who comes.
     pub populations: Vec<Population>,
+    /// The services whose processes share their requests out press by press; those of any other
+    /// are services of their own.
+    pub balancers: Vec<Balancer>,
 }
 
 /// People or programs that come to one service at one rate.
@@ -43,6 +47,9 @@ pub struct Population {
     pub signers: bool,
     /// Who they are; the shares add up to 1.
     pub classes: Vec<Class>,
+    /// With a balancer: the process, by position among those of the service, that serves it if all
+    /// presses of a visit go to one; otherwise 0.
+    pub home: usize,
 }
 
 /// Signers that behave alike.
@@ -245,6 +252,9 @@ pub struct Answers<'a> {
     pub needs: &'a [Vec<AnswerTimeline>],
     /// What people did to the service, in time order.
     pub controls: &'a [(SimTime, Control)],
+    /// Which processes of its service get presses, the first entry at zero; only read for the first
+    /// process of a service with a balancer.
+    pub rotation: &'a [(SimTime, Vec<usize>)],
 }
 
 impl Class {

@@ -40,16 +40,32 @@
 //! at most (expected presses) · P(N ≥ q). The smallest q that brings this below 10⁻¹² is
 //! [`crowd_max`]; N stays below q + presses, and the stretch is determined when that and the old
 //! together stay within the limit. If not, it is played: nothing is ever approximated.
+//!
+//! *Several processes.* A press goes to each of R processes with probability 1/R, whatever the
+//! others do: for one of them exp(θ w) becomes (1 + (exp(θ) - 1)/R)^w, and ψ the same integral; if
+//! all presses of a visit go to one process, the visits are thinned. The bound must hold for all of
+//! them: each may take an R-th of the risk. `least-busy` looks further if the process that is drawn
+//! has no free worker, so there must always be one.
 
 use sim::SimTime;
 
 use crate::answer::Answer;
+use crate::balance::Balancing;
 use crate::caller::Caller;
 use crate::fate::Fate;
 use crate::population::Service;
 
 /// The chance per evaluation, service and stretch that a counted stretch should have been played.
 const RISK: f64 = 1e-12;
+
+/// The pools among which presses are spread while they all answer alike.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread<'a> {
+    /// Workers and places in the queue of each process that gets presses.
+    pub pools: &'a [(u32, u32)],
+    /// How they are chosen; absent: there is one.
+    pub balancing: Option<Balancing>,
+}
 
 /// What must hold for a stretch to be determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +84,8 @@ impl Condition {
     pub fn new(
         service: &Service,
         answer: Answer,
-        callers: &[Caller],
-        fates: &[Fate],
+        (callers, fates): (&[Caller], &[Fate]),
+        spread: Spread,
         (now, end, horizon): (SimTime, SimTime, SimTime),
     ) -> Option<Condition> {
         let presses = fates.iter().map(|fate| fate.presses).max().unwrap_or(1);
@@ -88,10 +104,22 @@ impl Condition {
                 *sum += rate * seconds;
             }
         }
-        let crowd = crowd_max(&alive, (presses_expected.max(1.0) / RISK).ln());
-        let free_worker = answer != Answer::Hang || service.client.command_timeout.is_some();
-        let queue_limit = if free_worker { 0 } else { service.queue_limit };
-        let limit = u64::from(service.workers) + u64::from(queue_limit);
+        let processes = spread.pools.len() as f64;
+        // All presses of a visit go to one process, or each for itself.
+        let (visits, each) = match spread.balancing {
+            None | Some(Balancing::Sticky) => (1.0 / processes, 1.0),
+            Some(_) => (1.0, 1.0 / processes),
+        };
+        alive.iter_mut().for_each(|expected| *expected *= visits);
+        let log_risk = (presses_expected.max(1.0) * processes / RISK).ln();
+        let crowd = crowd_max(&alive, each, log_risk);
+        let looks = spread.balancing == Some(Balancing::LeastBusy);
+        let hangs = answer == Answer::Hang && service.client.command_timeout.is_none();
+        let free_worker = looks || !hangs;
+        let limit = |(workers, queue_limit): &(u32, u32)| {
+            u64::from(*workers) + u64::from(if free_worker { 0 } else { *queue_limit })
+        };
+        let limit = spread.pools.iter().map(limit).min()?;
         let room = limit.checked_sub(u64::from(presses))?;
         Some(Condition {
             free_worker,
@@ -102,8 +130,9 @@ impl Condition {
 }
 
 /// The smallest bound found such that P(N ≥ bound) ≤ exp(-`log_risk`), where `alive[w]` is the
-/// expected number of visits that have exactly `w` attempts on the server.
-fn crowd_max(alive: &[f64], log_risk: f64) -> u64 {
+/// expected number of visits that have exactly `w` attempts on the server, and each of these
+/// attempts is at the process in question with probability `each`.
+fn crowd_max(alive: &[f64], each: f64, log_risk: f64) -> u64 {
     if alive.iter().skip(1).all(|expected| *expected <= 0.0) {
         return 0;
     }
@@ -113,7 +142,7 @@ fn crowd_max(alive: &[f64], log_risk: f64) -> u64 {
         let mut growth = 1.0;
         let mut psi = 0.0;
         for expected in alive.iter().skip(1) {
-            growth *= theta.exp();
+            growth *= 1.0 + each * (theta.exp() - 1.0);
             psi += expected * (growth - 1.0);
         }
         (psi + log_risk) / theta
@@ -150,7 +179,7 @@ mod tests {
     #[test]
     fn the_bound_holds_and_is_not_far_from_the_truth() {
         for mean in [0.01, 0.4, 6.0, 50.0, 900.0] {
-            let bound = crowd_max(&[0.0, mean], (1.0 / RISK).ln());
+            let bound = crowd_max(&[0.0, mean], 1.0, (1.0 / RISK).ln());
             let truth = poisson_quantile(mean, RISK);
             assert!(bound >= truth, "mean {mean}: {bound} for {truth}");
             let slack = 3.0 + 0.15 * truth as f64;
@@ -164,7 +193,11 @@ mod tests {
     #[test]
     fn two_attempts_at_once_weigh_more_than_two_visits() {
         let log_risk = (1.0 / RISK).ln();
-        assert!(crowd_max(&[0.0, 0.0, 100.0], log_risk) > crowd_max(&[0.0, 200.0], log_risk));
-        assert_eq!(crowd_max(&[3.0, 0.0], log_risk), 0);
+        let crowd = |alive: &[f64], each| crowd_max(alive, each, log_risk);
+        assert!(crowd(&[0.0, 0.0, 100.0], 1.0) > crowd(&[0.0, 200.0], 1.0));
+        assert_eq!(crowd(&[3.0, 0.0], 1.0), 0);
+        // Spread over five processes: about as many as a fifth of the visits make.
+        let fifth = crowd(&[0.0, 0.0, 100.0], 0.2);
+        assert!(fifth < crowd(&[0.0, 0.0, 40.0], 1.0) && fifth >= crowd(&[0.0, 40.0], 1.0));
     }
 }

@@ -17,7 +17,8 @@
 //! played on, as if all their presses had been played.
 //!
 //! Nothing is approximated: the order is that of `service_sim.rs` (pool, then what is due, then
-//! first presses by class). A column is opened only as far as it is needed.
+//! first presses by class). A column is opened only as far as it is needed. A service whose
+//! processes share a balancer is played.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,7 +26,6 @@ use sim::budget::CHECK_EVERY;
 use sim::{Budget, BudgetError, SimDuration, SimTime};
 
 use crate::answer::Cause;
-use crate::attempt::span_at;
 use crate::caller::Caller;
 use crate::pool::Admission;
 use crate::service_sim::{Fresh, ServiceSim};
@@ -118,6 +118,7 @@ impl ServiceSim<'_> {
         let pressed_by = |caller: &Caller| caller.class.presses_max;
         refused > 0
             && few
+            && self.balance.is_none()
             && self
                 .callers
                 .iter()
@@ -125,7 +126,7 @@ impl ServiceSim<'_> {
                 .all(|presses| presses <= COLUMNS_MAX)
             && self.strip.is_none()
             && self.expected(end) >= WORTHWHILE
-            && self.pool.room(self.now) == Admission::Full
+            && self.processes[self.here].pool.room(self.now) == Admission::Full
     }
 
     /// Advances to `end`, or to where it no longer pays off.
@@ -170,10 +171,10 @@ impl ServiceSim<'_> {
         let (mut let_in, mut to_check) = (0, CHECK_EVERY);
         loop {
             let due_at = self.due.next_at();
-            let pool_at = self.pool.next_at(self.now);
-            let inside_at = self.inside_at();
+            let (pool_at, _) = self.pool_at();
+            let (inside_at, _) = self.inside_at();
             let event_at = pool_at.min(due_at).min(inside_at);
-            let room_at = self.pool.room_at(self.now);
+            let room_at = self.processes[self.here].pool.room_at(self.now);
             let limit = event_at
                 .saturating_add(SimDuration::from_nanos(1))
                 .min(until);
@@ -187,8 +188,7 @@ impl ServiceSim<'_> {
             if at >= until {
                 break;
             }
-            self.now = at;
-            self.span = span_at(self.changes, self.span, at);
+            self.advance(at);
             if let Some(press) = first {
                 self.let_in_press(&mut all[press.class], &press);
                 let_in += 1;
@@ -206,8 +206,7 @@ impl ServiceSim<'_> {
                 to_check = CHECK_EVERY;
             }
         }
-        self.now = until;
-        self.span = span_at(self.changes, self.span, until);
+        self.advance(until);
         budget.spend(CHECK_EVERY - to_check + 1, until, || self.memory())?;
         Ok(let_in)
     }

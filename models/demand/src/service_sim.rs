@@ -19,6 +19,7 @@ use sim::{Budget, BudgetError, SimTime};
 
 use crate::answer::{Answer, Cause};
 use crate::attempt::{Ended, Ending, given_up_at, serve, span_at};
+use crate::balance::Balance;
 use crate::caller::Caller;
 use crate::due::{Due, DueList};
 use crate::fate::Fate;
@@ -31,23 +32,22 @@ use crate::visit::{ActiveVisits, Press, Visit, VisitId};
 
 /// The simulation of one service in one trial, with all its visits.
 pub(super) struct ServiceSim<'a> {
+    /// The service, as its first process has it.
     pub service: &'a Service,
-    pub changes: &'a [(SimTime, Answer)],
+    /// Its processes: several, if a balancer shares presses out among them.
+    pub processes: Vec<Process<'a>>,
+    pub balance: Option<Balance<'a>>,
+    /// The process that the present event is about.
+    pub here: usize,
     /// What the service's spool takes.
     pub spool: Vec<Opening>,
-    pub lost_acks: &'a [LostAcks],
     pub horizon: SimTime,
     /// The classes of all populations that come here.
     pub callers: Vec<Caller<'a>>,
-    pub pool: Pool,
-    /// What is inside the service, if requests notice each other there.
-    pub service_state: Option<ServiceState<'a>>,
     pub in_play: ActiveVisits,
     pub due: DueList,
     /// The instant up to which everything has been played.
     pub now: SimTime,
-    /// The number of the change of answer in force now.
-    pub span: usize,
     /// The last instant at which an attempt left the queue, for whatever reason.
     pub waited_at: Option<SimTime>,
     /// The last instant at which an attempt found the queue full.
@@ -61,6 +61,18 @@ pub(super) struct ServiceSim<'a> {
     pub expanded: u64,
     /// Attempts per minute, if asked for.
     pub strip: Option<Strip>,
+}
+
+/// One process of a service.
+pub(super) struct Process<'a> {
+    pub service: &'a Service,
+    pub changes: &'a [(SimTime, Answer)],
+    /// The number of the change of answer in force now.
+    pub span: usize,
+    pub lost_acks: &'a [LostAcks],
+    pub pool: Pool,
+    /// What is inside it, if requests notice each other there.
+    pub service_state: Option<ServiceState<'a>>,
 }
 
 /// A first visit that begins.
@@ -86,17 +98,18 @@ impl<'a> ServiceSim<'a> {
         loop {
             let fresh_at = next.map_or(until, |fresh| fresh.at);
             let due_at = self.due.next_at();
-            let pool_at = self.pool.next_at(self.now);
-            let inside_at = self.inside_at();
+            let (pool_at, waits) = self.pool_at();
+            let (inside_at, acts) = self.inside_at();
             let at = pool_at.min(due_at).min(fresh_at).min(inside_at);
             if at >= until {
                 break;
             }
-            self.now = at;
-            self.span = span_at(self.changes, self.span, at);
+            self.advance(at);
             if inside_at == at {
+                self.here = acts;
                 self.meet_inside();
             } else if pool_at == at {
+                self.here = waits;
                 self.leave_queue();
             } else if due_at == at {
                 self.meet_due();
@@ -110,30 +123,55 @@ impl<'a> ServiceSim<'a> {
                 to_check = CHECK_EVERY;
             }
         }
-        self.now = until;
-        self.span = span_at(self.changes, self.span, until);
+        self.advance(until);
         // The batch itself counts: one without events is no step for free.
         budget.spend(CHECK_EVERY - to_check + 1, until, || self.memory())
     }
 
+    /// Time has come to `now`.
+    pub fn advance(&mut self, now: SimTime) {
+        self.now = now;
+        for process in &mut self.processes {
+            process.span = span_at(process.changes, process.span, now);
+        }
+        if let Some(balance) = &mut self.balance {
+            let spans = self.processes.iter().map(Process::changed);
+            balance.advance(now, spans.sum());
+        }
+    }
+
+    /// When somebody leaves a queue next, and in which process.
+    pub fn pool_at(&self) -> (SimTime, usize) {
+        let at = |(number, process): (usize, &Process)| (process.pool.next_at(self.now), number);
+        let first = self.processes.iter().enumerate().map(at).min();
+        first.expect("a service has a process")
+    }
+
     /// What everybody in play takes: visits, what is due to them, and attempts under way.
     pub fn memory(&self) -> Bytes {
-        let service_state = self.service_state.as_ref().map_or(0, ServiceState::memory);
-        let bytes = self.in_play.memory() + self.due.memory() + self.pool.memory() + service_state;
+        let of = |process: &Process| {
+            let inside = process.service_state.as_ref();
+            process.pool.memory() + inside.map_or(0, ServiceState::memory)
+        };
+        let processes: usize = self.processes.iter().map(of).sum();
+        let bytes = self.in_play.memory() + self.due.memory() + processes;
         Bytes::new(bytes as u64)
     }
 
     /// Ends the play at the horizon: what is still in the queue is not resolved.
     pub fn end(&mut self) {
-        let waiting: Vec<Waiting> = self.pool.drain().collect();
-        for left in waiting {
-            let visit = self.in_play.at(left.visit);
-            visit.unfinished = true;
-            visit.open -= 1;
-            self.conclude_if_over(left.visit);
-        }
-        if self.service_state.is_some() {
-            self.end_inside();
+        for here in 0..self.processes.len() {
+            self.here = here;
+            let waiting: Vec<Waiting> = self.processes[here].pool.drain().collect();
+            for left in waiting {
+                let visit = self.in_play.at(left.visit);
+                visit.unfinished = true;
+                visit.open -= 1;
+                self.conclude_if_over(left.visit);
+            }
+            if self.processes[here].service_state.is_some() {
+                self.end_inside();
+            }
         }
         assert!(self.due.is_empty(), "nothing is due after the horizon");
         assert!(self.in_play.is_empty(), "every visit has been concluded");
@@ -142,8 +180,14 @@ impl<'a> ServiceSim<'a> {
     /// A first visit begins. Nearly all are served at once; those need no memory.
     pub fn arrive(&mut self, fresh: &Fresh) {
         self.pressed += 1;
-        let room = self.pool.room(fresh.at);
         let who = VisitId::first(fresh.class, fresh.index, fresh.at);
+        let Some(here) = self.route(who, 1) else {
+            let press = self.first_press(who);
+            self.refuse(press, Cause::Refused);
+            return;
+        };
+        self.here = here;
+        let room = self.processes[here].pool.room(fresh.at);
         if room == Admission::Worker
             && let Some(ended) = self.try_take_up(who)
         {
@@ -151,7 +195,7 @@ impl<'a> ServiceSim<'a> {
             let shown = ended.at <= fresh.at.saturating_add(patience);
             if ended.how == Ending::Captured && shown && ended.at < self.horizon {
                 self.record_strip(fresh.class, fresh.at, ended.at, true);
-                let lost = self.is_lost_ack(who, ended.at);
+                let lost = self.is_lost_ack(who, ended.at, here);
                 let tally = &mut self.callers[fresh.class].tally;
                 tally.captured_first_try += 1;
                 tally.acked_lost += u64::from(lost);
@@ -169,13 +213,14 @@ impl<'a> ServiceSim<'a> {
 
     /// A free worker takes up the first press of a visit, if it can be seen at once how it ends.
     fn try_take_up(&mut self, who: VisitId) -> Option<Ended> {
-        if self.service_state.is_none() {
+        if self.processes[self.here].service_state.is_none() {
             return Some(self.take_up(self.now, self.now, self.now));
         }
         let press = Press {
             at: self.now,
             number: 1,
             visit: u32::MAX,
+            process: self.here as u32,
         };
         if self.is_shed(who, 1) {
             return None;
@@ -192,6 +237,7 @@ impl<'a> ServiceSim<'a> {
             at: self.now,
             number: 1,
             visit: self.in_play.insert(visit),
+            process: self.here as u32,
         }
     }
 
@@ -223,14 +269,22 @@ impl<'a> ServiceSim<'a> {
         self.pressed += 1;
         let visit = self.in_play.at(slot);
         visit.presses += 1;
-        let (number, began) = (visit.presses, visit.began);
+        let (number, began, who) = (visit.presses, visit.began, visit.who);
+        let routed = self.route(who, number);
+        self.here = routed.unwrap_or(self.here);
         let press = Press {
             at: self.now,
             number,
             visit: slot,
+            process: self.here as u32,
         };
-        let room = self.pool.room(self.now);
-        if room == Admission::Worker && self.service_state.is_none() {
+        if routed.is_none() {
+            self.refuse(press, Cause::Refused);
+            return;
+        }
+        let process = &mut self.processes[self.here];
+        let room = process.pool.room(self.now);
+        if room == Admission::Worker && process.service_state.is_none() {
             let ended = self.take_up(self.now, self.now, began);
             self.answered(press, ended);
             self.react(press, ended);
@@ -244,8 +298,15 @@ impl<'a> ServiceSim<'a> {
     #[inline]
     fn take_up(&mut self, now: SimTime, arrived: SimTime, visit_began: SimTime) -> Ended {
         let deadline = arrived.saturating_add(self.service.gateway_timeout);
-        let ended = serve(self.service, self.changes, self.span, now, deadline);
-        self.pool.occupy(Busy {
+        let process = &mut self.processes[self.here];
+        let ended = serve(
+            process.service,
+            process.changes,
+            process.span,
+            now,
+            deadline,
+        );
+        process.pool.occupy(Busy {
             until: ended.at,
             visit_began,
         });
@@ -265,15 +326,7 @@ impl<'a> ServiceSim<'a> {
             if shed && press.number == 1 && who.round == 0 {
                 self.callers[who.class].shed_first.add(press.at);
             }
-            self.refused_at = Some(self.now);
-            self.refused += 1;
-            let refused = Ended {
-                at: self.now,
-                how: Ending::Failed(Cause::PoolFull),
-            };
-            self.answered(press, refused);
-            self.react(press, refused);
-            self.conclude_if_over(press.visit);
+            self.refuse(press, Cause::PoolFull);
             return;
         }
         let gateway_timeout = self.service.gateway_timeout;
@@ -291,13 +344,14 @@ impl<'a> ServiceSim<'a> {
         visit.open += 1;
         visit.awaited = press.number;
         if room == Admission::Queue {
-            self.pool.enqueue(Waiting {
+            self.processes[self.here].pool.enqueue(Waiting {
                 arrived: press.at,
                 deadline: press.at.saturating_add(gateway_timeout),
                 visit_began: began,
                 who,
                 visit: press.visit,
                 press: press.number,
+                process: press.process,
             });
         }
         let patience = self.callers[visit.who.class].class.patience;
@@ -311,28 +365,44 @@ impl<'a> ServiceSim<'a> {
         }
     }
 
+    /// A press that no process takes is refused at once.
+    fn refuse(&mut self, press: Press, cause: Cause) {
+        self.refused_at = Some(self.now);
+        self.refused += 1;
+        let refused = Ended {
+            at: self.now,
+            how: Ending::Failed(cause),
+        };
+        self.answered(press, refused);
+        self.react(press, refused);
+        self.conclude_if_over(press.visit);
+    }
+
     /// The first in the queue gets a worker, or the gateway has given it up.
     pub fn leave_queue(&mut self) {
-        if !self.pool.can_leave_queue(self.now) {
+        let pool = &mut self.processes[self.here].pool;
+        if !pool.can_leave_queue(self.now) {
             return;
         }
         self.waited_at = Some(self.now);
-        if let Some(left) = self.pool.take_given_up(self.now) {
+        if let Some(left) = pool.take_given_up(self.now) {
             self.begin(left.press(), left.who, false);
             return;
         }
-        let waiting = self.pool.dequeue(self.now);
+        let waiting = pool.dequeue(self.now);
         let (press, began) = (waiting.press(), waiting.visit_began);
         if waiting.deadline <= self.now {
             self.in_play.at(press.visit).open -= 1;
             self.answered(press, given_up_at(waiting.deadline));
-            if self.service_state.as_ref().is_some_and(|i| i.spec.runs_on) {
-                self.pool.keep_place(waiting);
+            let process = &mut self.processes[self.here];
+            let inside = process.service_state.as_ref();
+            if inside.is_some_and(|inside| inside.spec.runs_on) {
+                process.pool.keep_place(waiting);
             }
             self.conclude_if_over(press.visit);
             return;
         }
-        if self.service_state.is_none() {
+        if self.processes[self.here].service_state.is_none() {
             let ended = self.take_up(self.now, press.at, began);
             self.waited_for(press, ended);
         } else if let Some(ended) = self.foreseen(self.now, &press, waiting.who) {
@@ -358,9 +428,11 @@ impl<'a> ServiceSim<'a> {
         self.conclude_if_over(press.visit);
     }
 
-    /// Was this visit's write, acknowledged at `at`, lost afterwards?
-    pub fn is_lost_ack(&self, who: VisitId, at: SimTime) -> bool {
-        lost_with(self.lost_acks, self.service_state.as_ref(), who, at).is_some()
+    /// Was this visit's write, which a process acknowledged at `at`, lost afterwards?
+    pub fn is_lost_ack(&self, who: VisitId, at: SimTime, process: usize) -> bool {
+        let process = &self.processes[process];
+        let inside = process.service_state.as_ref();
+        lost_with(process.lost_acks, inside, who, at).is_some()
     }
 
     #[inline]
@@ -368,6 +440,14 @@ impl<'a> ServiceSim<'a> {
         if let Some(strip) = &mut self.strip {
             strip.add(self.callers[class].population, at, ended, ok);
         }
+    }
+}
+
+impl Process<'_> {
+    /// The number of changes of its answers so far.
+    fn changed(&self) -> usize {
+        let inside = self.service_state.as_ref();
+        self.span + inside.map_or(0, ServiceState::changed)
     }
 }
 

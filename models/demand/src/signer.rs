@@ -33,6 +33,7 @@ impl ServiceSim<'_> {
                 at: ended.at,
                 press: press.number,
                 spooled,
+                process: press.process,
             })
         };
         match ended.how {
@@ -86,7 +87,7 @@ impl ServiceSim<'_> {
         let visit = self.in_play.remove(slot);
         let lost = visit
             .first_write
-            .is_some_and(|w| !w.spooled && self.is_lost_ack(visit.who, w.at));
+            .is_some_and(|w| !w.spooled && self.is_lost_ack(visit.who, w.at, w.process as usize));
         let tally = &mut self.callers[visit.who.class].tally;
         if let Some(first) = visit.first_write {
             tally.captured_twice += u64::from(visit.writes - 1);

@@ -7,3 +7,5 @@ use sim::Purpose;
 pub const ARRIVALS: Purpose = Purpose(40);
 /// Calls of a request: keys, work, pauses. Entity: the population; its classes are sub-streams.
 pub const CALLS: Purpose = Purpose(43);
+/// The process that a press goes to. Entity: the population; its classes are sub-streams.
+pub const ROUTES: Purpose = Purpose(46);

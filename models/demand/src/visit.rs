@@ -45,12 +45,13 @@ pub(super) struct VisitId {
 }
 
 /// An attempt, as far as its signer is concerned: when it was made, its number within the visit,
-/// and the slot of the visit.
+/// the slot of the visit, and the process that it went to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Press {
     pub at: SimTime,
     pub number: u32,
     pub visit: u32,
+    pub process: u32,
 }
 
 /// An executed write. Ordered by time; of two at the same instant the earlier press counts.
@@ -59,6 +60,8 @@ pub(super) struct Write {
     pub at: SimTime,
     pub press: u32,
     pub spooled: bool,
+    /// The process that executed it.
+    pub process: u32,
 }
 
 impl VisitId {

@@ -290,6 +290,7 @@ fn any_world(seed: u64) -> World {
                 classes: (0..classes)
                     .map(|_| any_class(rng, 1.0 / f64::from(classes)))
                     .collect(),
+                home: 0,
             }
         })
         .collect();
@@ -306,6 +307,7 @@ fn any_world(seed: u64) -> World {
         demand: Demand {
             services,
             populations,
+            balancers: Vec::new(),
         },
         timelines,
         lost_acks,
@@ -438,6 +440,7 @@ fn merged(world: &World) -> Vec<Answers<'_>> {
         lost_acks,
         needs: &[],
         controls: &[],
+        rotation: &[],
     });
     answers.collect()
 }

@@ -58,7 +58,9 @@ fn demand(rate: f64, class: Class) -> Demand {
             objective: 0.01,
             signers: true,
             classes: vec![class],
+            home: 0,
         }],
+        balancers: Vec::new(),
     }
 }
 
@@ -77,6 +79,7 @@ fn run(demand: &Demand, timeline: &AnswerTimeline, trial: u64) -> DemandOutcome 
         lost_acks: &[],
         needs: &[],
         controls: &[],
+        rotation: &[],
     }];
     let streams = Streams::for_trial(3, trial);
     let lazy = evaluate(demand, &answers, &streams, at(3600.0), Mode::Lazy);
@@ -311,6 +314,7 @@ fn observed_minutes_are_those_of_the_chart() {
         lost_acks: &[],
         needs: &[],
         controls: &[],
+        rotation: &[],
     }];
     for trial in 0..50 {
         let streams = Streams::for_trial(3, trial);
@@ -351,6 +355,7 @@ fn acknowledged_and_lost_are_the_captures_in_the_window() {
         lost_acks: &lost_acks,
         needs: &[],
         controls: &[],
+        rotation: &[],
     }];
     let arrivals = arrivals(&demand, 0);
     let first = arrivals.count(at(900.0 - 0.05), at(1000.0 - 0.05));

@@ -55,7 +55,9 @@ fn demand(rate: f64, presses_max: u32, inside: ServiceModel) -> Demand {
                 press_again_after: seconds(1.0),
                 returns: Vec::new(),
             }],
+            home: 0,
         }],
+        balancers: Vec::new(),
     }
 }
 
@@ -96,6 +98,7 @@ fn run(
         lost_acks: &[],
         needs,
         controls,
+        rotation: &[],
     }];
     let streams = Streams::for_trial(5, trial);
     let lazy = evaluate(demand, &answers, &streams, at(HORIZON_S), Mode::Lazy);
