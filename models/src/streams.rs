@@ -53,5 +53,7 @@ pub const FALSE_PAGE: Purpose = Purpose(53);
 pub const PROVIDER: Purpose = Purpose(51);
 /// What new servers of a service take until they serve. Entity: the order and the service.
 pub const SERVERS: Purpose = Purpose(54);
+/// When a load balancer first asks its processes. Entity: the service.
+pub const BALANCER_PHASE: Purpose = Purpose(56);
 /// When an autoscaler of servers looks first. Entity: the service.
 pub const SERVERS_PHASE: Purpose = Purpose(55);

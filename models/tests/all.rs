@@ -1,6 +1,7 @@
 //! Tests of whole worlds, in one binary: linking one takes less time than fourteen.
 
 mod alerts;
+mod balancers;
 mod capability_lab;
 mod degraded;
 mod evictions;

@@ -17,6 +17,7 @@ use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
 use models::runbook::RemedySpec;
+use models::spec::balancer::BalancerSpec;
 use models::spec::client::{FollowsSpec, ModeSpec};
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
@@ -24,7 +25,7 @@ use rand::RngExt as _;
 use sim::quantity::PerSec;
 use sim::{Purpose, Rng, SimDuration, Streams};
 
-const WORLDS: u64 = 256;
+const WORLDS: u64 = 1000;
 
 #[test]
 fn opening_everything_changes_no_random_world() {
@@ -150,7 +151,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 24] = [
+    let seen: [(&str, u64, Seen); 26] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("two views", 5, |r| told(r, "clients of other switch")),
@@ -183,8 +184,12 @@ fn random_worlds_are_worth_looking_at() {
             told(r, "api: answers") && told(r, "% of requests fail")
         }),
         ("servers added", 10, |r| told(r, "servers serve")),
+        ("a process taken out", 10, |r| {
+            told(r, "processes get requests")
+        }),
+        ("none left", 10, |r| told(r, "has no process left")),
     ];
-    let mut worlds = [0; 24];
+    let mut worlds = [0; 26];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -238,8 +243,28 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..3) == 0 {
         overload(&mut spec, &mut rng);
     }
+    for service in &mut spec.services {
+        if service.process_count() > 1 {
+            service.balancer = balancer(&mut rng);
+        }
+    }
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
+}
+
+/// Any load balancer, or none.
+fn balancer(rng: &mut Rng) -> Option<BalancerSpec> {
+    let kind = pick(rng, &["", "sticky", "random", "round-robin", "least-busy"]);
+    let check = pick(
+        rng,
+        &[
+            "",
+            "check = { every = '10s', timeout = '1s', fails = 3, passes = 1 }",
+            "check = { every = '30s', timeout = '5s', fails = 2, passes = 5, ignored_below = '50%' }",
+        ],
+    );
+    let text = format!("kind = '{kind}'\n{check}");
+    (!kind.is_empty()).then(|| toml::from_str(&text).expect("a balancer"))
 }
 
 /// Few workers, so that requests fail while Redis answers, and people or an autoscaler who help.

@@ -6,7 +6,9 @@ use sim::{Agenda, SimTime};
 
 use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
-pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer};
+pub use timers::{
+    AlertTimer, BalancerTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer,
+};
 
 /// An event of the world.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub enum Event {
     Scaler(ClusterId, ScalerTimer),
     /// The metrics of a service show another overload.
     Metrics(ServiceId),
+    /// For the load balancer of a service.
+    Balancer(ServiceId, BalancerTimer),
     /// For the autoscaler of a service's servers.
     Servers(ServiceId, ServersTimer),
     /// For the people.

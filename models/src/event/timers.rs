@@ -157,6 +157,15 @@ pub enum ServersTimer {
     },
 }
 
+/// What the load balancer of a service waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BalancerTimer {
+    /// It asks every process.
+    Asks,
+    /// Those that have not answered have run out of time.
+    TimesOut,
+}
+
 /// What people wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeopleTimer {

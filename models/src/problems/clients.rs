@@ -2,6 +2,7 @@
 
 use sim::SimDuration;
 
+use super::servers::doubt_balancer;
 use crate::findings::Findings;
 use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec};
 use crate::spec::{ClassSpec, FailoverSpec, ServiceSpec};
@@ -108,11 +109,13 @@ impl WorldSpec {
                 ));
             }
             self.doubt_refresh(doubts, service);
-            if service.process_count() > 1 && self.presses_again(&service.name) {
+            doubt_balancer(doubts, service, self.redis.shards);
+            let assumed = service.process_count() > 1 && service.balancer.is_none();
+            if assumed && self.presses_again(&service.name) {
                 doubts.push(format!(
-                    "each visit at {} stays with one of its {} processes (sticky sessions); with a \
-                     load balancer that picks a process at random, most visits that a stuck \
-                     process fails would succeed on their next press",
+                    "each visit at {} stays with one of its {} processes (sticky sessions), since no \
+                     `balancer` is given; with `random` most visits that a stuck process fails \
+                     would succeed on their next press",
                     service.name,
                     service.process_count()
                 ));

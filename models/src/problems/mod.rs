@@ -179,6 +179,7 @@ impl WorldSpec {
                 found.dist(format!("service[{i}].work"), work);
             }
             check_processes(found, i, service, self.layout.layout().cells());
+            servers::check_balancer(found, i, service);
             if let Some(servers) = &service.servers {
                 servers::check_servers(found, i, (servers, service.workers));
             }

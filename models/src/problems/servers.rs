@@ -1,9 +1,73 @@
-//! What types cannot say about the servers of a service and their autoscaler.
+//! What types cannot say about the processes of a service, its load balancer, and its servers with
+//! their autoscaler.
 
 use sim::SimDuration;
 
 use crate::findings::Findings;
-use crate::spec::service::ServersSpec;
+use crate::spec::ServiceSpec;
+use crate::spec::balancer::BalancingSpec;
+use crate::spec::service::{Keys, ServersSpec};
+
+/// What a load balancer before the processes of service number `i` needs.
+pub(super) fn check_balancer(found: &mut Findings, i: usize, service: &ServiceSpec) {
+    let Some(balancer) = service.balancer else {
+        return;
+    };
+    let key = |field: &str| format!("service[{i}].balancer{field}");
+    found.unless(
+        service.process_count() > 1,
+        key(""),
+        "with one process there is nothing to choose",
+        "give `processes`, at least 2, or leave it out",
+    );
+    let Some(check) = balancer.check else {
+        return;
+    };
+    found.unless(
+        check.every >= SimDuration::from_millis(100),
+        key(".check.every"),
+        "load balancers ask at most some times a second",
+        "give at least \"100ms\"",
+    );
+    found.unless(
+        check.timeout > SimDuration::ZERO && check.timeout < check.every,
+        key(".check.timeout"),
+        "one check must be over before the next one",
+        "give more than 0s, and less than `every`",
+    );
+    for (name, count) in [("fails", check.fails), ("passes", check.passes)] {
+        found.unless(
+            count >= 1,
+            key(&format!(".check.{name}")),
+            "no process changes without a check",
+            "give at least 1",
+        );
+    }
+}
+
+/// What a load balancer does to a service that its reader may not expect.
+pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, shards: u16) {
+    let (name, processes) = (&service.name, service.process_count());
+    let Some(balancer) = service.balancer.filter(|_| processes > 1) else {
+        return;
+    };
+    let one = |keys: Option<Keys>| keys == Some(Keys::One);
+    let some = service.needs.iter().any(|need| one(need.keys));
+    let strict = balancer.check.filter(|check| check.ignored_below.is_none());
+    if strict.is_some() && some && shards > 1 {
+        doubts.push(format!(
+            "the load balancer's check of {name} asks every shard: when one of {shards} fails, all \
+             processes leave the rotation and every request is refused, not only those for its \
+             keys; `ignored_below` prevents that"
+        ));
+    }
+    if balancer.kind == BalancingSpec::LeastBusy && balancer.check.is_none() {
+        doubts.push(format!(
+            "a process of {name} that fails at once is always the least busy: it draws requests \
+             away from those that work; `balancer.check` would take it out of the rotation"
+        ));
+    }
+}
 
 pub(super) fn check_servers(
     found: &mut Findings,

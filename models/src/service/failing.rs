@@ -175,12 +175,13 @@ impl Load {
         self.service_time.as_secs_f64() + needs.iter().map(waits).sum::<f64>()
     }
 
-    /// The share of requests that fail at `now`.
-    pub fn failing(&self, needs: &[Failing], now: SimTime) -> f64 {
+    /// The share of requests that fail at `now` in a process that gets `part` times its equal part
+    /// of them.
+    pub fn failing(&self, needs: &[Failing], part: f64, now: SimTime) -> f64 {
         if needs.iter().all(|need| need.share <= 0.0) {
             return 0.0;
         }
-        let rate = self.rate(now);
+        let rate = self.rate(now) * part;
         let failed = |need: &Failing| match need.instead {
             Instead::Nothing => need.share,
             Instead::Spared => 0.0,
@@ -378,9 +379,9 @@ mod tests {
             need(0.1, oom, Instead::Nothing),
             need(1.0, oom, Instead::Spared),
         ];
-        let failing = load().failing(&both, second(0));
+        let failing = load().failing(&both, 1.0, second(0));
         assert!((failing - 0.37).abs() < 1e-9, "{failing}");
-        assert_eq!(load().failing(&[], second(0)), 0.0);
+        assert_eq!(load().failing(&[], 1.0, second(0)), 0.0);
     }
 
     #[test]
@@ -394,19 +395,19 @@ mod tests {
         };
         let oom = Answer::Error(Cause::Oom);
         // 100 a second need 50 workers there, and 52 of the service's own.
-        let enough = load().failing(&[need(1.0, oom, store(50))], second(0));
+        let enough = load().failing(&[need(1.0, oom, store(50))], 1.0, second(0));
         assert!(enough.abs() < 1e-9, "{enough}");
-        let few = load().failing(&[need(1.0, oom, store(10))], second(0));
+        let few = load().failing(&[need(1.0, oom, store(10))], 1.0, second(0));
         assert!((few - 0.8).abs() < 1e-9, "{few}");
     }
 
     #[test]
     fn a_shard_that_hangs_takes_the_workers_of_all() {
         // A tenth of the requests wait 2 s: 0.22 s each on average, 22 workers of 64.
-        let tenth = load().failing(&[need(0.1, Answer::Hang, Instead::Nothing)], second(0));
+        let tenth = load().failing(&[need(0.1, Answer::Hang, Instead::Nothing)], 1.0, second(0));
         assert!((tenth - 0.1).abs() < 1e-9, "{tenth}");
         // A half: 102 workers of 64, so that 37 % find none, and half of the others fail.
-        let half = load().failing(&[need(0.5, Answer::Hang, Instead::Nothing)], second(0));
+        let half = load().failing(&[need(0.5, Answer::Hang, Instead::Nothing)], 1.0, second(0));
         let expected = 1.0 - 0.5 * 64.0 / 102.0;
         assert!((half - expected).abs() < 1e-9, "{half}");
     }

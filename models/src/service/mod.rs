@@ -2,21 +2,23 @@
 
 mod failing;
 mod overload;
+mod rotation;
 
 pub use failing::{Instead, Load, State};
 pub use overload::Overload;
+pub use rotation::Rotation;
 
 use failing::{Failing, ShareTimeline};
 use sim::{Intervals, SimDuration, SimTime};
 
 use crate::cluster::Cluster;
-use crate::event::Cx;
+use crate::event::{BalancerTimer, Cx};
 use crate::ids::{ClusterId, Fleet, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
 use demand::Control;
-use demand::answer::{Answer, AnswerTimeline};
+use demand::answer::{Answer, AnswerTimeline, Cause};
 
 /// One API.
 #[derive(Clone, Debug)]
@@ -25,6 +27,7 @@ pub struct Service {
     pub name: String,
     needs: Vec<Need>,
     processes: Vec<Process>,
+    rotation: Rotation,
     wait: Option<WaitSpec>,
     load: Load,
     spool: bool,
@@ -80,10 +83,23 @@ struct Answered {
     noticed: Answer,
     /// Can any request succeed?
     passable: Answer,
-    /// The share of requests that fail.
-    failing: f64,
+    /// What fails, need by need.
+    needs: Vec<Failing>,
     /// How long a request holds its worker, in seconds.
     held: f64,
+}
+
+impl Answered {
+    /// The same from every need, at once.
+    fn all(answer: Answer) -> Answered {
+        Answered {
+            at_once: answer,
+            noticed: answer,
+            passable: answer,
+            needs: Vec::new(),
+            held: 0.0,
+        }
+    }
 }
 
 impl Service {
@@ -91,7 +107,7 @@ impl Service {
     pub fn new(
         name: &str,
         needs: Vec<Need>,
-        processes: Vec<Process>,
+        (processes, rotation): (Vec<Process>, Rotation),
         wait: Option<WaitSpec>,
         load: Load,
         overload: Overload,
@@ -100,6 +116,7 @@ impl Service {
             name: name.to_owned(),
             needs,
             processes,
+            rotation,
             wait,
             load,
             spool: false,
@@ -136,10 +153,8 @@ impl Service {
                 answered
             })
             .collect();
-        let failing: f64 = answered.iter().map(|process| process.failing).sum();
-        let failing = failing / answered.len() as f64;
-        let held: f64 = answered.iter().map(|process| process.held).sum();
-        self.held.set(now, held / answered.len() as f64);
+        let (answered, failing, held) = self.balanced(answered, now);
+        self.held.set(now, held);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
@@ -162,6 +177,43 @@ impl Service {
         if cx.ledger.is_tracing() {
             self.tell(or_spool(self.redis), before, cx);
         }
+        let answers: Vec<Answer> = self.processes.iter().map(|p| p.timeline.last()).collect();
+        self.rotation.reconsider(&answers, cx);
+    }
+
+    /// The answers of the processes that get requests, the share of requests that fail, and how
+    /// long one holds its worker, in seconds.
+    fn balanced(&self, answered: Vec<Answered>, now: SimTime) -> (Vec<Answered>, f64, f64) {
+        let held: Vec<f64> = answered.iter().map(|process| process.held).collect();
+        let parts = self.rotation.parts(&held);
+        if parts.iter().all(|part| *part <= 0.0) {
+            let refused = Answered::all(Answer::Error(Cause::Refused));
+            return (vec![refused], 1.0, 0.0);
+        }
+        let (mut failing, mut held, mut gets) = (0.0, 0.0, Vec::new());
+        for (process, part) in answered.into_iter().zip(parts) {
+            if part > 0.0 {
+                failing += part * self.load.failing(&process.needs, part, now);
+                held += part * process.held;
+                gets.push(process);
+            }
+        }
+        let processes = self.processes.len() as f64;
+        (gets, failing / processes, held / processes)
+    }
+
+    /// Its load balancer asks its processes: does it send requests to others now?
+    pub fn on_balancer(&mut self, timer: BalancerTimer, cx: &mut Cx) -> bool {
+        let answers: Vec<&AnswerTimeline> = self.processes.iter().map(|p| &p.timeline).collect();
+        let changed = self.rotation.on_timer(timer, &answers, &self.name, cx);
+        let answers: Vec<Answer> = answers.iter().map(|line| line.last()).collect();
+        self.rotation.reconsider(&answers, cx);
+        changed
+    }
+
+    /// Which of its processes get requests, over the trial.
+    pub fn rotation(&self) -> &demand::Rotation {
+        self.rotation.history()
     }
 
     /// Do few enough of its requests fail, as its metrics show it?
@@ -471,13 +523,7 @@ impl Process {
         clusters: &Fleet<ClusterId, Cluster>,
         now: SimTime,
     ) -> Answered {
-        let mut answered = Answered {
-            at_once: Answer::Ok,
-            noticed: Answer::Ok,
-            passable: Answer::Ok,
-            failing: 0.0,
-            held: 0.0,
-        };
+        let mut answered = Answered::all(Answer::Ok);
         let mut failing = Vec::with_capacity(needs.len());
         for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
             let asked = Asked {
@@ -500,8 +546,8 @@ impl Process {
             answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
             answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
         }
-        answered.failing = load.failing(&failing, now);
         answered.held = load.held(&failing);
+        answered.needs = failing;
         answered
     }
 }

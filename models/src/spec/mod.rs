@@ -7,6 +7,7 @@
 
 pub mod alert;
 pub mod autoscaler;
+pub mod balancer;
 pub mod client;
 pub mod clock;
 pub mod limits;

@@ -6,6 +6,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{PerSec, Probability};
 
+use super::balancer::{BalancerSpec, BalancingSpec};
 use super::client::ClientSpec;
 
 /// One API.
@@ -16,9 +17,11 @@ pub struct ServiceSpec {
     pub name: String,
     /// Its processes (instances, pods), each with an equal part of the workers, the queue, the
     /// bulkheads and the slower store, its own breakers, caches and connections, and its own view
-    /// of Redis; absent: one. A load balancer sends all presses of a visit to the same process
-    /// (sticky sessions); other balancing strategies are not modelled.
+    /// of Redis; absent: one.
     pub processes: Option<u32>,
+    /// The load balancer before its processes; absent: all presses of a visit go to the same
+    /// process (`sticky`), whatever that answers.
+    pub balancer: Option<BalancerSpec>,
     /// Concurrent requests, over all its processes; at least 1. A request holds its worker while it
     /// waits for Redis, so this many hanging requests exhaust the service.
     pub workers: u32,
@@ -54,6 +57,15 @@ impl ServiceSpec {
     /// The number of its processes.
     pub fn process_count(&self) -> usize {
         self.processes.unwrap_or(1) as usize
+    }
+
+    /// The load balancer, if presses of one visit may go to several processes.
+    pub fn spreads(&self) -> Option<BalancerSpec> {
+        let spreads = |balancer: &BalancerSpec| {
+            balancer.kind != BalancingSpec::Sticky || balancer.check.is_some()
+        };
+        let balancer = self.balancer.filter(spreads);
+        balancer.filter(|_| self.process_count() > 1)
     }
 }
 

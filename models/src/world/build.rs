@@ -1,6 +1,7 @@
 //! Builds a world from its specification: the one place that knows how the parts are wired.
 
-use sim::{ArrivalTree, Intensity, Marks, SimTime, Streams};
+use sim::dist::Dist;
+use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
 
 use super::probes::subjects;
 use super::visitors;
@@ -19,7 +20,7 @@ use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::remediation::server_scaler::ServerScaler;
-use crate::service::{Instead, Load, Need, Overload, Process, Service};
+use crate::service::{Instead, Load, Need, Overload, Process, Rotation, Service};
 use crate::spec::service::{FallbackSpec, Keys};
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
@@ -54,7 +55,12 @@ pub fn world<'a>(
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
     let demand = visitors::demand(spec, streams);
-    let services = services(spec, &demand, overloads, &clusters);
+    let services = services(
+        (spec, &demand),
+        (streams, options.mode),
+        overloads,
+        &clusters,
+    );
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check.probe.probe(), (spec, cells), &clusters);
@@ -98,8 +104,8 @@ pub fn world<'a>(
 
 /// The services of all cells, cell by cell.
 fn services(
-    spec: &WorldSpec,
-    demand: &Demand,
+    (spec, demand): (&WorldSpec, &Demand),
+    (streams, mode): (&Streams, Mode),
     overloads: &[Overload],
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Fleet<ServiceId, Service> {
@@ -107,10 +113,26 @@ fn services(
     let count = spec.services.len();
     let service = |place: usize| {
         let overload = overloads.get(place).cloned().unwrap_or_default();
-        let service = (&spec.services[place % count], overload);
+        let service = &spec.services[place % count];
+        let rotation = rotation(service, ServiceId::from_index(place), streams, mode);
+        let service = (service, overload, rotation);
         wire_service(service, (place / count, cells), (spec, demand), clusters)
     };
     (0..cells * count).map(service).collect()
+}
+
+/// What the load balancer of a service begins with.
+fn rotation(service: &ServiceSpec, id: ServiceId, streams: &Streams, mode: Mode) -> Rotation {
+    let check = service.balancer.and_then(|balancer| balancer.check);
+    let phase = check.map_or(SimDuration::ZERO, |check| {
+        let phase = Dist::Uniform {
+            min: SimDuration::ZERO,
+            max: check.every,
+        };
+        let entity = streams::entity(&service.name);
+        phase.sample(&mut streams.stream(streams::BALANCER_PHASE, entity))
+    });
+    Rotation::new(service.balancer, service.process_count(), id, phase, mode)
 }
 
 /// The autoscalers of servers, in the order of the services of all cells.
@@ -227,7 +249,7 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 }
 
 fn wire_service(
-    (service, overload): (&ServiceSpec, Overload),
+    (service, overload, rotation): (&ServiceSpec, Overload, Rotation),
     (cell, cells): (usize, usize),
     (spec, demand): (&WorldSpec, &Demand),
     clusters: &Fleet<ClusterId, Cluster>,
@@ -273,5 +295,6 @@ fn wire_service(
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
     let load = Load::new(service, cells, visits, spec.signers.objective.get());
-    Service::new(&name, needs, of_processes, service.wait, load, overload)
+    let processes = (of_processes, rotation);
+    Service::new(&name, needs, processes, service.wait, load, overload)
 }

@@ -116,6 +116,11 @@ impl Model for World<'_> {
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
             Event::Metrics(_) => self.on_services(agenda),
+            Event::Balancer(id, timer) => {
+                if self.services[id].on_balancer(timer, cx) {
+                    self.on_services(agenda);
+                }
+            }
             Event::Servers(id, timer) => self.on_server_timer(id, timer, agenda),
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());

@@ -315,6 +315,7 @@ fn answers<'a>(
             lost_acks,
             needs: &process.lines,
             controls: service.controls(),
+            rotation: service.rotation(),
         })
     };
     services.flat_map(of_service).collect()

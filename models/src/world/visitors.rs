@@ -20,7 +20,7 @@ use crate::spec::service::{Access, Keys};
 use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
 use crate::traffic;
-use demand::{Class, Client, Demand, LostAcks, Population, Service};
+use demand::{Balancer, Class, Client, Demand, LostAcks, Population, Service};
 
 /// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
 pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
@@ -42,6 +42,7 @@ pub fn demand(spec: &WorldSpec, streams: &Streams) -> Demand {
                 ..population
             })
             .collect(),
+        balancers: Vec::new(),
     }
 }
 
@@ -70,19 +71,34 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     });
     let parts = |population: &Population| {
         let processes = spec.services[population.service].process_count();
+        let spreads = spec.services[population.service].spreads().is_some();
         let first = first_process(spec, population.service);
         let part = 1.0 / (cells * processes) as f64;
         let of_process = move |process| Population {
             entity: layout::of_process(layout::of_cell(population.entity, cell), process),
-            service: first + process,
+            service: if spreads { first } else { first + process },
+            home: if spreads { process } else { 0 },
             visits: population.visits.scaled(part),
             ..population.clone()
         };
         (0..processes).map(of_process).collect::<Vec<_>>()
     };
+    let balancer = |(place, service): (usize, &ServiceSpec)| {
+        let first = first_process(spec, place);
+        service.spreads().map(|balancer| Balancer {
+            processes: first..first + service.process_count(),
+            balancing: balancer.kind.balancing(),
+        })
+    };
     Demand {
         services: services.collect(),
         populations: demand.populations.iter().flat_map(parts).collect(),
+        balancers: spec
+            .services
+            .iter()
+            .enumerate()
+            .filter_map(balancer)
+            .collect(),
     }
 }
 
@@ -187,6 +203,7 @@ fn signers(spec: &WorldSpec, streams: &Streams) -> Population {
         visits: visits(spec, &signers.traffic(), 0, streams),
         objective: signers.objective.get(),
         signers: true,
+        home: 0,
         classes: signers.classes.iter().map(class).collect(),
     }
 }
@@ -208,6 +225,7 @@ fn product(spec: &WorldSpec, i: usize, product: &ProductSpec, streams: &Streams)
         visits: visits(spec, &product.traffic(), entity, streams),
         objective: product.objective.unwrap_or(spec.signers.objective).get(),
         signers: true,
+        home: 0,
         classes: classes.iter().map(class).collect(),
     }
 }
@@ -235,6 +253,7 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec, streams: &Streams) -
         visits: visits(spec, &caller.traffic(), entity, streams),
         objective: spec.signers.objective.get(),
         signers: false,
+        home: 0,
         classes: vec![Class {
             name: "program".to_owned(),
             share: 1.0,

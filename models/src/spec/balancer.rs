@@ -1,0 +1,68 @@
+//! The load balancer before the processes of a service.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sim::SimDuration;
+use sim::quantity::Probability;
+
+use demand::Balancing;
+
+/// The load balancer before the processes of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalancerSpec {
+    /// How it chooses the process for a press.
+    pub kind: BalancingSpec,
+    /// The check by which it takes processes out of its rotation and back; absent: all stay in it.
+    pub check: Option<BalancerCheckSpec>,
+}
+
+/// How a load balancer chooses a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BalancingSpec {
+    /// All presses of a visit go to the same process (session affinity), or to another one while
+    /// that is out of the rotation.
+    Sticky,
+    /// Each press goes to any process, as in kube-proxy's iptables mode.
+    Random,
+    /// In turn, as nginx, HAProxy, Envoy and AWS do by default. While all processes answer alike a
+    /// press goes to any of them.
+    RoundRobin,
+    /// To the process with the fewest requests in progress (nginx `least_conn`, HAProxy
+    /// `leastconn`, AWS "least outstanding requests"), among equals to any. While all processes
+    /// answer alike, it goes to any that has a free worker.
+    LeastBusy,
+}
+
+impl BalancingSpec {
+    /// The same for the requests.
+    pub fn balancing(self) -> Balancing {
+        match self {
+            BalancingSpec::Sticky => Balancing::Sticky,
+            BalancingSpec::Random => Balancing::Random,
+            BalancingSpec::RoundRobin => Balancing::RoundRobin,
+            BalancingSpec::LeastBusy => Balancing::LeastBusy,
+        }
+    }
+}
+
+/// A load balancer's check of each process: a request that calls every need of the service that is
+/// not `optional` and has no `fallback`, on every shard. It fails if Redis answers with an error or
+/// not in time; it is not retried.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalancerCheckSpec {
+    /// How often it asks each process; AWS: 30s, Kubernetes: 10s, HAProxy: 2s.
+    pub every: SimDuration,
+    /// How long it waits for the answer, less than `every`; AWS: 5s, Kubernetes: 1s.
+    pub timeout: SimDuration,
+    /// Failures in a row after which a process is taken out; AWS: 2, Kubernetes and HAProxy: 3.
+    pub fails: u32,
+    /// Successes in a row after which it is taken back; AWS: 5, HAProxy: 2, Kubernetes: 1.
+    pub passes: u32,
+    /// With a smaller share of the processes in the rotation, or none, all get requests again,
+    /// whatever the check says: Envoy `"50%"` (its panic threshold), AWS `"0%"` (only with none
+    /// left). Absent: never, as for a Kubernetes Service: with none left every request is refused.
+    pub ignored_below: Option<Probability>,
+}
