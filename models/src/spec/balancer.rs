@@ -7,7 +7,8 @@ use sim::quantity::Probability;
 
 use demand::Balancing;
 
-/// The load balancer before the processes of a service.
+/// The load balancer before the processes of a service. While presses go to several processes, a
+/// full service is simulated press by press, which takes longer.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerSpec {
