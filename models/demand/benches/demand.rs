@@ -1,10 +1,10 @@
-//! What an evaluation of demand costs, lazily and eagerly: `cargo bench -p demand`.
+//! What an evaluation of demand costs, lazily and eagerly: `cargo bench -p demand`, or only the
+//! named cases: `cargo bench -p demand --bench demand -- overrun`.
 //!
 //! | case | what |
 //! | --- | --- |
 //! | incident | 12 classes, 20 visits a second, 3 days, a hang of 100 minutes, 6 changes first |
-//! | day | 1,000 visits a second, 1 day, a hang of 10 minutes; both modes |
-//! | healthy | the eager cost of a request when nothing happens |
+//! | day | 1,000 visits a second, 1 day, a hang of 10 minutes; both modes, healthy and hanging |
 //! | inside | the same with connections, a breaker, retries and drawn work |
 //! | overrun | 1,000 visits a second, 100 minutes of hang, all places taken |
 //!
@@ -30,10 +30,21 @@ use support::{evaluate, look};
 const ROUNDS: u64 = 200;
 
 fn main() {
-    incident();
-    day();
-    with_an_inside();
-    overrun();
+    let cases: [(&str, fn()); 4] = [
+        ("incident", incident),
+        ("day", day),
+        ("inside", with_an_inside),
+        ("overrun", overrun),
+    ];
+    let named: Vec<String> = std::env::args().filter(|word| word != "--bench").collect();
+    let all = !cases
+        .iter()
+        .any(|(name, _)| named.iter().any(|word| word == name));
+    for (name, case) in cases {
+        if all || named.iter().any(|word| word == name) {
+            case();
+        }
+    }
 }
 
 /// A full service while Redis does not answer: the cost of a press that is refused or let in, eager

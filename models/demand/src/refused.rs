@@ -20,7 +20,7 @@
 //! first presses by class). A column is opened only as far as it is needed. A service whose
 //! processes share a balancer is played.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use sim::budget::CHECK_EVERY;
 use sim::{Budget, BudgetError, SimDuration, SimTime};
@@ -32,7 +32,7 @@ use crate::service_sim::{Fresh, ServiceSim};
 use crate::visit::{Visit, VisitId};
 
 /// It pays off while at most one in this many presses is let in.
-const LET_IN_OF: f64 = 5.0;
+const LET_IN_OF: f64 = 3.0;
 
 /// It pays off if at least this many first visits are expected in the rest of the stretch.
 const WORTHWHILE: f64 = 200.0;
@@ -43,18 +43,70 @@ const LET_IN_COSTS: u64 = 4;
 /// The most presses of one visit: each has a column.
 const COLUMNS_MAX: u32 = 32;
 
-/// Arrivals that a column opens at a time.
-const OPENED: f64 = 24.0;
+/// Arrivals that a column opens at a time: few where the next room lies far ahead, more and more as
+/// long as all are looked at.
+const OPENED_MIN: f64 = 6.0;
+const OPENED_MAX: f64 = 384.0;
 
 /// First visits of one class that come while the service is full.
 struct Refused {
     class: usize,
     /// Visits that came before this are over and counted.
     counted_to: SimTime,
-    /// Visits that were let in since, by index: when they came, and whether at their first press.
-    played: BTreeMap<u64, (SimTime, bool)>,
+    /// Visits that were let in since.
+    played: Played,
     /// One for each press of a visit.
     columns: Vec<Column>,
+}
+
+/// Visits that were let in, found by their index.
+#[derive(Default)]
+struct Played {
+    /// One bit for each index from `first` on.
+    bits: VecDeque<u64>,
+    first: u64,
+    /// When they came, and whether they were let in at their first press.
+    visits: Vec<(SimTime, u64, bool)>,
+}
+
+impl Played {
+    fn contains(&self, index: u64) -> bool {
+        let place = index.wrapping_sub(self.first);
+        let word = self.bits.get((place / 64) as usize);
+        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+
+    fn insert(&mut self, index: u64, arrived: SimTime, first: bool) {
+        if self.visits.is_empty() {
+            self.bits.clear();
+            self.first = index / 64 * 64;
+        }
+        while index < self.first {
+            self.bits.push_front(0);
+            self.first -= 64;
+        }
+        let place = index - self.first;
+        let word = (place / 64) as usize;
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (place % 64);
+        self.visits.push((arrived, index, first));
+    }
+
+    /// Takes out those that came before `to`, in order.
+    fn take_before(&mut self, to: SimTime) -> Vec<(SimTime, u64, bool)> {
+        let before = |(arrived, _, _): &mut (SimTime, u64, bool)| *arrived < to;
+        let mut over: Vec<_> = self.visits.extract_if(.., before).collect();
+        over.sort_unstable();
+        // Later visits have higher indices.
+        let kept = self.visits.iter().map(|(_, index, _)| *index).min();
+        let kept = kept.unwrap_or(self.first);
+        while self.first + 64 <= kept && self.bits.pop_front().is_some() {
+            self.first += 64;
+        }
+        over
+    }
 }
 
 /// The first (second, third …) presses of the visits of one class.
@@ -65,6 +117,8 @@ struct Column {
     next: VecDeque<(SimTime, u64)>,
     /// All arrivals before this have been in `next`.
     opened_to: SimTime,
+    /// How many arrivals to open next time.
+    opens: f64,
 }
 
 /// A press that would take the room that there is; presses at one instant have this order.
@@ -80,16 +134,17 @@ struct Candidate {
 }
 
 impl Column {
-    /// The first arrival at `from` or later, before `to`, that is not among the `played`.
+    /// The first arrival at `from` or later that is not among the `played`; `None` if there is none
+    /// before `to`.
     fn seek(
         &mut self,
         caller: &Caller,
         (from, to): (SimTime, SimTime),
-        played: &BTreeMap<u64, (SimTime, bool)>,
+        played: &Played,
     ) -> Option<(SimTime, u64)> {
         loop {
             while let Some((at, index)) = self.next.front() {
-                if *at >= from && !played.contains_key(index) {
+                if *at >= from && !played.contains(*index) {
                     return Some((*at, *index));
                 }
                 self.next.pop_front();
@@ -98,9 +153,13 @@ impl Column {
             if start >= to {
                 return None;
             }
+            self.opens = match start == self.opened_to {
+                true => (self.opens * 2.0).min(OPENED_MAX),
+                false => OPENED_MIN,
+            };
             let rate = caller.arrivals.intensity().rate_max().max(1e-9);
-            let width = SimDuration::from_secs_f64((OPENED / rate).min(3600.0));
-            let end = start.saturating_add(width).min(to);
+            let width = SimDuration::from_secs_f64((self.opens / rate).min(3600.0));
+            let end = start.saturating_add(width);
             let next = &mut self.next;
             caller.arrivals.for_each(start, end, |arrival| {
                 next.push_back((arrival.at, arrival.index));
@@ -261,7 +320,7 @@ impl ServiceSim<'_> {
     fn let_in_press(&mut self, refused: &mut Refused, press: &Candidate) {
         refused
             .played
-            .insert(press.index, (press.arrived, press.first));
+            .insert(press.index, press.arrived, press.first);
         if press.first {
             self.arrive(&Fresh {
                 at: press.at,
@@ -296,26 +355,18 @@ impl ServiceSim<'_> {
             Some(last) if last.1 == from => last.1 = to,
             _ => caller.failing.push((from, to)),
         }
-        let mut played: Vec<(SimTime, u64)> = Vec::new();
-        refused.played.retain(|index, (arrived, first)| {
-            let over = *arrived < to;
-            if over {
-                played.push((*arrived, *index));
-                if *first {
-                    caller.served_first.add(*arrived);
-                }
-            }
-            !over
-        });
+        let played = refused.played.take_before(to);
+        for (arrived, _, _) in played.iter().filter(|(_, _, first)| *first) {
+            caller.served_first.add(*arrived);
+        }
         let blocked = all - played.len() as u64;
         caller.tally.failed[Cause::PoolFull as usize] += blocked * presses;
         if caller.offsets.len() == 1 {
             caller.send_all_away(0, (from, to), blocked, horizon);
             return;
         }
-        played.sort_unstable();
         let mut start = from;
-        for (at, _) in &played {
+        for (at, _, _) in &played {
             if *at >= start {
                 let n = caller.arrivals.count(start, *at);
                 caller.send_all_away(0, (start, *at), n, horizon);
@@ -328,13 +379,13 @@ impl ServiceSim<'_> {
     }
 
     /// Blocked visits that began at the same instant as one that was let in.
-    fn send_twins_away(&mut self, class: usize, played: &[(SimTime, u64)]) {
+    fn send_twins_away(&mut self, class: usize, played: &[(SimTime, u64, bool)]) {
         let mut twins = Vec::new();
         for group in played.chunk_by(|a, b| a.0 == b.0) {
             let at = group[0].0;
             let end = at.saturating_add(SimDuration::from_nanos(1));
             self.callers[class].arrivals.for_each(at, end, |arrival| {
-                if !group.iter().any(|(_, index)| *index == arrival.index) {
+                if !group.iter().any(|(_, index, _)| *index == arrival.index) {
                     twins.push((arrival.at, arrival.index));
                 }
             });
@@ -353,7 +404,7 @@ impl ServiceSim<'_> {
         let mut all = 0;
         caller.arrivals.for_each(from, to, |arrival| {
             all += 1;
-            if !refused.played.contains_key(&arrival.index) {
+            if !refused.played.contains(arrival.index) {
                 left.push((arrival.at, arrival.index));
             }
         });
@@ -385,11 +436,12 @@ impl Refused {
             lag: pause * u64::from(press),
             next: VecDeque::new(),
             opened_to: from,
+            opens: OPENED_MIN,
         };
         Refused {
             class,
             counted_to: from,
-            played: BTreeMap::new(),
+            played: Played::default(),
             columns: (0..caller.class.presses_max).map(column).collect(),
         }
     }
