@@ -119,9 +119,7 @@ impl WorldSpec {
             }
         }
     }
-}
 
-impl WorldSpec {
     /// Clients that do not refresh when they should, and a key that has no effect.
     fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
         let (name, client) = (&service.name, &service.client);
