@@ -129,7 +129,7 @@ impl WorldSpec {
         if stays && ModeSpec::of(&self.failover) == ModeSpec::Address {
             doubts.push(format!(
                 "`follows` of the clients of {name} has no effect with `failover.kind = \"{}\"`: \
-                 whoever makes another node the primary also gives clients its address",
+                 the application or person that promotes a replica also gives clients its address",
                 kind(&self.failover)
             ));
         }
