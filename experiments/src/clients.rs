@@ -121,7 +121,7 @@ pub(crate) fn told(
         mode: Mode::Lazy,
         story: true,
     };
-    // Nobody stops it: a signal ends the program.
+    // Never set: a signal ends the program.
     let stop = AtomicBool::new(false);
     let one = |trial| {
         let streams = Streams::for_trial(seed, trial);

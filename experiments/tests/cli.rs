@@ -383,7 +383,7 @@ fn one_trial_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_place_that_takes_no_results_is_named_with_its_mend() {
+fn a_folder_that_cannot_take_results_is_named_with_a_remedy() {
     let place = directory();
     for out in ["study.toml", "study.toml/below"] {
         let output = outage(place.path(), &["compare", "study.toml", "--out", out]);

@@ -201,7 +201,7 @@ fn a_missed_bound_is_told_and_ends_with_code_1() {
 }
 
 #[test]
-fn every_mistake_of_a_file_is_told_with_line_column_and_mend() {
+fn every_mistake_of_a_file_is_reported_with_line_column_and_remedy() {
     let place = place("");
     let mut told = String::new();
     let mistakes = [

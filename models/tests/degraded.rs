@@ -1,7 +1,7 @@
 //! A service is up, degraded or down by the share of requests that fail, and alerts and people see
 //! it.
 
-use crate::support::{service, story_world, trial};
+use crate::support::{errors_alert, service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
@@ -54,16 +54,6 @@ fn store(workers: u32) -> String {
     format!("fallback = {{ workers = {workers}, takes = \"500ms\", queue_limit = 0 }}")
 }
 
-const ALERT: &str = r#"
-    [[alert]]
-    name = "errors"
-    scrape = "30s"
-    hold = "1min"
-    missed = "0%"
-    names_cause = false
-    metric = { kind = "errors", service = "api", threshold = "5%", window = "5min" }
-    "#;
-
 #[test]
 fn a_store_that_carries_the_load_hides_the_failure() {
     // Ten of thirty workers are busy on average, so that nobody finds all of them busy.
@@ -94,7 +84,7 @@ fn a_store_that_is_too_small_fails_requests_and_people_notice() {
     );
     assert!(degraded.outcome.recover_s.is_some_and(|s| s > 7000.0));
     // An alert on errors sees it: 5 % of five minutes are reached in 75 s, and hold for a minute.
-    let alerted = full(&store(8), ALERT);
+    let alerted = full(&store(8), &errors_alert("30s", "5%", "5min"));
     let mut fires = alerted.moments.iter();
     let fires = fires.find(|m| m.kind == MomentKind::AlertFires);
     let after = fires.expect("it fires").at.as_secs_f64() - 3600.0;

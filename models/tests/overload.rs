@@ -1,14 +1,14 @@
 //! An overload while Redis is healthy: metrics show it, somebody is paged, and added servers end
 //! it.
 
-use crate::support::{lines, story_world, trial};
+use crate::support::{errors_alert, lines, servers, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 use sim::SimDuration;
 
 /// Eight workers of 100 ms serve 80 requests a second. A surge brings 120 visits a second for ten
-/// minutes. Who waits for 5 s in vain presses again, three times in all, so that 40 visits a second
-/// afterwards are up to 120 requests: the overload outlasts the surge.
+/// minutes. A user without an answer after 5 s presses again, three times in all, so 40 visits a
+/// second are up to 120 requests after the surge: the overload outlasts it.
 fn world(rest: &str) -> WorldSpec {
     let story = format!(
         r#"
@@ -59,15 +59,10 @@ const STEP: &str = r#"
     when = ["overloaded"]
     "#;
 
-const ALERT: &str = r#"
-    [[alert]]
-    name = "errors"
-    scrape = "30s"
-    hold = "1min"
-    missed = "0%"
-    names_cause = false
-    metric = { kind = "errors", service = "api", threshold = "5%", window = "1min" }
-    "#;
+/// 5 % of the requests of a minute fail, for a minute.
+fn alert() -> String {
+    errors_alert("30s", "5%", "1min")
+}
 
 fn moment(result: &TrialResult, kind: MomentKind) -> Option<u64> {
     let found = result.moments.iter().find(|moment| moment.kind == kind);
@@ -86,7 +81,7 @@ fn an_overload_outlasts_its_cause_and_nobody_ends_it_without_an_alert() {
 
 #[test]
 fn an_alert_on_errors_pages_and_added_servers_end_the_overload() {
-    let spec = world(&format!("{ALERT}{PEOPLE_AWAY}{STEP}"));
+    let spec = world(&format!("{}{PEOPLE_AWAY}{STEP}", alert()));
     let result = trial(&spec, 1, Mode::Lazy);
     let told = lines(&result).join("\n");
     let paged = moment(&result, MomentKind::Paged).expect("somebody is paged");
@@ -136,11 +131,11 @@ fn a_synthetic_request_fails_in_an_overload() {
 #[test]
 fn opening_everything_changes_no_overload() {
     // A short cool-down takes servers away while presses wait.
-    let hasty = SERVERS.replace("5min", "15s");
+    let hasty = four_servers().replace("5min", "15s");
     let rests = [
         format!("{PEOPLE_AWAY}{STEP}"),
-        format!("{ALERT}{PEOPLE_AWAY}{STEP}"),
-        format!("{hasty}{ALERT}{PEOPLE_AWAY}"),
+        format!("{}{PEOPLE_AWAY}{STEP}", alert()),
+        format!("{hasty}{}{PEOPLE_AWAY}", alert()),
     ];
     for rest in rests {
         let mut spec = world(&rest);
@@ -153,19 +148,14 @@ fn opening_everything_changes_no_overload() {
 }
 
 /// Four servers of two workers, held 60 % busy.
-const SERVERS: &str = r#"
-    [service.servers]
-    count = 4
-    most = 32
-    target = "60%"
-    every = "15s"
-    takes = { kind = "constant", value = "2min" }
-    cool_down = "5min"
-    "#;
+fn four_servers() -> String {
+    let takes = "{ kind = \"constant\", value = \"2min\" }";
+    format!("[service.servers]{}", servers(4, 32, takes))
+}
 
 #[test]
 fn an_autoscaler_of_servers_ends_the_overload_without_people() {
-    let spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+    let spec = world(&format!("{}{PEOPLE_AWAY}", four_servers()));
     let result = trial(&spec, 1, Mode::Lazy);
     let told = lines(&result).join("\n");
     let orders: Vec<&str> = lines(&result)
@@ -187,7 +177,7 @@ fn an_autoscaler_of_servers_ends_the_overload_without_people() {
     let five = serve("autoscaler of api: 4 to 5 servers serve").expect("they serve");
     let ordered = serve("autoscaler of api: orders servers, 4 to 5").expect("they are ordered");
     assert_eq!(five - ordered, SimDuration::from_mins(2));
-    // 120 a second would need 10 servers at 60 %, but who fails presses again.
+    // 120 a second would need 10 servers at 60 %, but users whose request failed press again.
     let serve = orders.iter().filter(|line| line.ends_with("servers serve"));
     assert!(serve.count() > 5, "{told}");
     assert!(
@@ -218,7 +208,7 @@ fn check_notes_workers_that_never_suffice_and_connections_that_redis_refuses() {
     );
     spec.services[0].workers = 4;
     assert!(noted(&spec, workers));
-    let mut spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+    let mut spec = world(&format!("{}{PEOPLE_AWAY}", four_servers()));
     let connections = "Redis accepts 10,000";
     spec.redis.connections = 1_250;
     assert!(
@@ -227,12 +217,17 @@ fn check_notes_workers_that_never_suffice_and_connections_that_redis_refuses() {
     );
     spec.redis.connections = 1_251;
     assert!(noted(&spec, connections));
+    let mut spec = world(&format!("{PEOPLE_AWAY}{STEP}"));
+    spec.redis.connections = 5_000;
+    assert!(!noted(&spec, connections), "the step doubles them: 10,000");
+    spec.redis.connections = 5_001;
+    assert!(noted(&spec, connections));
 }
 
 #[test]
 fn connections_grow_with_servers_and_fill_redis() {
     let crowded = |connections: &str| {
-        let mut spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+        let mut spec = world(&format!("{}{PEOPLE_AWAY}", four_servers()));
         spec.redis.connections = 1_000;
         spec.redis.connection_memory = connections.parse().expect("a size");
         let result = trial(&spec, 1, Mode::Lazy);
@@ -250,7 +245,7 @@ fn connections_grow_with_servers_and_fill_redis() {
 /// 250 requests a second of 200 ms keep 50 workers busy, 25 servers of four workers at 50 %.
 #[test]
 fn an_autoscaler_orders_what_the_busy_workers_need_and_no_more() {
-    let mut spec = world(&format!("{SERVERS}{PEOPLE_AWAY}"));
+    let mut spec = world(&format!("{}{PEOPLE_AWAY}", four_servers()));
     spec.signers.visits = "250/s".parse().expect("a rate");
     spec.signers.surges.clear();
     spec.signers.classes[0].presses_max = 1;

@@ -3,7 +3,7 @@
 //! A provider replaces a killed primary after 12 s; clients refresh every 10 minutes, each process
 //! with its own phase.
 
-use crate::support::{service, story_world, trial};
+use crate::support::{errors_alert, service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 
@@ -121,15 +121,8 @@ fn errors_fall_in_many_steps_and_losses_with_them() {
 
 #[test]
 fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
-    let observers = r#"
-        horizon = "1h"
-        [[alert]]
-        name = "errors"
-        scrape = "15s"
-        hold = "1min"
-        missed = "0%"
-        names_cause = false
-        metric = { kind = "errors", service = "api", threshold = "15%", window = "1min" }
+    let alert = errors_alert("15s", "15%", "1min");
+    let ping = r#"
         [[health_check]]
         interval = "10s"
         timeout = "1s"
@@ -138,7 +131,7 @@ fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
         judge = { kind = "consecutive", fall = 3, rise = 2 }
         guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
         "#;
-    let spec = world(5, observers);
+    let spec = world(5, &format!("horizon = \"1h\"\n{alert}{ping}"));
     // A trial in which one process is minutes late.
     let mut found = None;
     for number in 1..=40 {

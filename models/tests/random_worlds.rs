@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{small_world, trial};
+use crate::support::{servers, small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
@@ -276,18 +276,11 @@ fn overload(spec: &mut WorldSpec, rng: &mut Rng) {
     let least = cells * service.process_count();
     service.workers = [5, 9, 12][rng.random_range(0..3)].max(least as u32);
     service.queue_limit = [0, 8, 200][rng.random_range(0..3)];
-    let servers = r#"
-        count = 2
-        most = 8
-        target = "60%"
-        every = "15s"
-        takes = { kind = "exponential", mean = "1min" }
-        cool_down = "5min"
-        "#;
+    let servers = servers(2, 8, "{ kind = \"exponential\", mean = \"1min\" }");
     let mut steps = spec.people.runbook.iter();
     let by_hand = steps.any(|step| matches!(step.action, RemedySpec::ScaleServers(_)));
     if rng.random_range(0..2) == 0 && !by_hand {
-        service.servers = Some(toml::from_str(servers).expect("servers"));
+        service.servers = Some(toml::from_str(&servers).expect("servers"));
     }
     let step = r#"
         action = { kind = "restart-servers" }

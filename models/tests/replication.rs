@@ -120,7 +120,7 @@ fn a_copy_outlives_a_source_that_hangs_for_less_than_the_timeout() {
     assert_eq!((late, then.len()), (begin.clone(), 1));
     let delay = then[0] - end[0];
     assert!((39.5..41.0).contains(&delay), "{delay}");
-    // Whoever hears nothing for a minute gives up, and begins again.
+    // A replica that hears nothing for a minute gives up and starts over.
     let (again, _) = copied_from_a_source_that_hangs(true, "70s");
     assert_eq!(again.len(), 2, "{again:?}");
     let (begin, end) = copied_from_a_source_that_hangs(false, "1ms");

@@ -12,7 +12,7 @@
 //! | `Bytes` | 6442450944 | `6 GiB` |
 //!
 //! A share that is short of all is not rounded to all: 0.9997 with one digit reads `> 99.9 %`, and
-//! a change of that size `< −99.9 %`. Whoever lost the rest would find "100 %" false.
+//! a change of that size `< −99.9 %`. "100 %" would deny the rest.
 
 use serde::Serialize;
 

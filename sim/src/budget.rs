@@ -1,9 +1,9 @@
 //! What one run may use: events, memory, and time until somebody outside ends it.
 //!
-//! Whoever runs something that could go on without end reports its events here as they are
-//! handled. Every [`CHECK_EVERY`] events the budget compares what was used with its limits and asks
-//! outside. The limits of events and memory are exact at those points and the same on every
-//! machine; what is said outside (a clock, an interruption) is not.
+//! A loop that might not end by itself reports its events here as it handles them. Every
+//! [`CHECK_EVERY`] events the budget compares what was used with its limits and asks outside. The
+//! limits of events and memory are exact at those points and the same on every machine; what is
+//! said outside (a clock, an interruption) is not.
 
 use std::cell::Cell;
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_outside_ends_it_at_the_next_check() {
+    fn a_halt_from_outside_takes_effect_at_the_next_check() {
         let hour = SimDuration::from_hours(1);
         let at = NOW;
         for (halt, expected) in [

@@ -39,7 +39,7 @@ pub struct Attempt {
     pub failed: Option<&'static str>,
 }
 
-/// Whom the client asks for the owner.
+/// The servers that the client asks for the owner.
 pub enum Guide {
     /// Any node of the cluster but the one that failed: CLUSTER SLOTS.
     Nodes { ports: Vec<u16>, slot: i64 },

@@ -26,8 +26,8 @@ Kolmogorov-Smirnov test has p > 0.01 (or medians differ by at most 50 ms). A sha
 differ by 15 percentage points.
 
 Without files, real client libraries are compared too: how long after a promotion the first request
-succeeds (`follow`). Medians may differ by 10 % or 250 ms; a miss whose reason is known is told and
-counts as no failure.
+succeeds (`follow`). Medians may differ by 10 % or 250 ms; a miss with a known reason is printed
+with it and is not counted as a failure.
 
 --json prints an array of {setting, quantity, n, measured_median_s, simulated_median_s, median_rel,
 measured_p95_s, simulated_p95_s, p95_rel, ks, p}: seconds, or shares for failover_share (where p is

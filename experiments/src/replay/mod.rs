@@ -232,7 +232,7 @@ pub fn trials(
     told.into_iter().collect()
 }
 
-/// Whoever waits for trials. Called from any thread.
+/// The caller that waits for trials. Its methods are called from any thread.
 pub trait Watch: Sync {
     /// Set when the trials are no longer wanted.
     fn stop(&self) -> &AtomicBool;

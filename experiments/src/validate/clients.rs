@@ -1,8 +1,9 @@
 //! Real client libraries against their presets.
 //!
-//! Compared is the client's own part, from the promotion of a replica to the first write that the
-//! new primary has (measured), or to the switch of the clients (simulated). The failover before it
-//! is what the other groups judge. How it was measured: `experiments/lab/clients/README.md`.
+//! The comparison is about the client's own part: the time from the promotion of a replica to the
+//! first write that the new primary has (measured), or to the switch of the clients (simulated).
+//! The failover before it belongs to the other groups. `experiments/lab/clients/README.md` says how
+//! it was measured.
 
 use models::moment::MomentKind;
 use models::{TrialResult, WorldSpec};
@@ -51,7 +52,7 @@ const FAULTS: [(&str, &str, SimDuration); 3] = [
     ),
 ];
 
-/// Cells with a known miss.
+/// Cells that miss their bound for a known reason.
 struct Known {
     clients: &'static [&'static str],
     modes: &'static [&'static str],
@@ -64,21 +65,22 @@ const KNOWN: [Known; 5] = [
         clients: &["redis-py-5", "redis-py-6"],
         modes: &["sentinel", "plain"],
         faults: &["hung", "silent"],
-        why: "a request that finds every connection busy opens a new one, and so finds the new \
-              primary",
+        why: "a request that finds all connections busy opens a new one, and that one reaches the \
+              new primary; the model opens none",
     },
     Known {
         clients: &["redis-rs-1"],
         modes: &["cluster"],
         faults: &["silent"],
-        why: "the old primary redirects many requests at once, and the client's slot refresh then \
-              waits for its own lock for good",
+        why: "the old primary redirects many requests at once, and the client's slot refresh \
+              deadlocks; the model has no such deadlock",
     },
     Known {
         clients: &["ioredis-5", "ioredis-6", "node-redis-5"],
         modes: &["cluster"],
         faults: &["silent"],
-        why: "TCP retransmits 26 and 53 s after the silence began, not when it ends",
+        why: "TCP retransmits 26 s and 53 s after the silence begins; in the model clients go on \
+              as soon as it ends",
     },
     Known {
         clients: &["ioredis-6"],
@@ -94,7 +96,8 @@ const KNOWN: [Known; 5] = [
     },
 ];
 
-const JITTER: &str = "a random addition of up to 200 ms to each reconnect back-off is not modelled";
+const JITTER: &str =
+    "the model leaves out the random 0 to 200 ms that each reconnect back-off adds";
 
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
@@ -215,7 +218,7 @@ fn switched(trial: &TrialResult, cell: &Cell) -> Option<f64> {
     (writes - struck <= cell.watched).then(|| (writes - promoted).as_secs_f64())
 }
 
-/// There is a median if it happened in more than half of the runs.
+/// There is a median only if the clients followed in more than half of the runs.
 fn figures(values: Vec<Option<f64>>) -> Figures {
     let there: Vec<f64> = values.iter().flatten().copied().collect();
     let at = |share: f64| quantile(&there, share, LEVEL).map(|quantile| quantile.value);

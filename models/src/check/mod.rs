@@ -17,7 +17,7 @@ pub mod spec;
 
 use sim::{SimDuration, SimTime, Streams};
 
-use crate::event::{CheckTimer, Cx, Event};
+use crate::event::{CheckTimer, Cx, Event, Grid};
 use crate::ids::{CheckId, ClusterId, Id, ServiceId, ShardId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
@@ -86,7 +86,7 @@ struct Watched {
     down: bool,
     failovers: u32,
     last_failover: Option<SimTime>,
-    /// Why the last failover that was wanted was held back, as far as the trace has told.
+    /// Why a failover is held back, as last written to the trace.
     held: Option<&'static str>,
 }
 
@@ -170,7 +170,7 @@ impl Check {
     fn wake_observers(&mut self, subject: usize, cx: &mut Cx) {
         for observer in 0..self.phases.len() {
             if !self.subjects[subject].awake[observer] {
-                let at = self.next_on_grid(subject, observer, cx.now);
+                let at = self.grid(subject, observer).after(cx.now);
                 self.schedule(subject, observer, at, cx);
             }
         }
@@ -317,7 +317,7 @@ impl Check {
                     .max(self.spec.interval)
             });
             cx.agenda.after(wait, Event::Check(self.id, retry));
-            // The guard is asked again and again: the trace tells each answer once.
+            // The guard may hold it back many times in a row; the trace says each reason once.
             if watched.held.replace(why) != Some(why) {
                 let about = self.about(subject);
                 cx.ledger.trace(cx.now, || {
@@ -348,15 +348,13 @@ impl Check {
         cx.agenda.at(at, Event::Check(self.id, timer));
     }
 
-    /// The observer's first place on its grid for this subject after `now`. An observer takes its
-    /// subjects one after the other, so no two probes fall on the same instant.
-    fn next_on_grid(&self, subject: usize, observer: usize, now: SimTime) -> SimTime {
-        let first = SimTime::ZERO + self.phases[observer] + STAGGER * subject as u64;
-        if now < first {
-            return first;
+    /// When an observer probes this subject. It takes its subjects one after the other, so no two
+    /// probes fall on the same instant.
+    fn grid(&self, subject: usize, observer: usize) -> Grid {
+        Grid {
+            first: SimTime::ZERO + self.phases[observer] + STAGGER * subject as u64,
+            every: self.spec.interval,
         }
-        let steps = (now - first).as_nanos() / self.spec.interval.as_nanos() + 1;
-        first + self.spec.interval * steps
     }
 
     fn about(&self, subject: usize) -> String {

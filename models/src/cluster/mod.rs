@@ -329,6 +329,20 @@ impl Cluster {
         self.topology.name_of(node)
     }
 
+    /// Services have so many times the servers that they began with, and each server its
+    /// connections. True if that is a change.
+    pub fn scale_connections(&mut self, system: &SystemSpec, factor: f64, cx: &mut Cx) -> bool {
+        let all = f64::from(part_of(system.redis, self.plan.part).connections);
+        let connections = (all * factor).round() as u32;
+        if self.redis.connections == connections {
+            return false;
+        }
+        self.redis.connections = connections;
+        self.dataset.settled = None;
+        self.settle(cx);
+        true
+    }
+
     /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
     pub fn watch_usage(&mut self, share: f64) {
         self.dataset.watched.push(Watched::AnyShard(share));
@@ -441,22 +455,6 @@ impl Cluster {
             }
             (condition, _) => condition.capabilities(),
         }
-    }
-}
-
-impl Cluster {
-    /// Services have so many times the servers that they began with, and each server its
-    /// connections. True if that is a change.
-    pub fn scale_connections(&mut self, system: &SystemSpec, factor: f64, cx: &mut Cx) -> bool {
-        let all = f64::from(part_of(system.redis, self.plan.part).connections);
-        let connections = (all * factor).round() as u32;
-        if self.redis.connections == connections {
-            return false;
-        }
-        self.redis.connections = connections;
-        self.dataset.settled = None;
-        self.settle(cx);
-        true
     }
 }
 

@@ -1,11 +1,13 @@
 //! Everything that can happen, one variant per component.
 
+mod looks;
 mod timers;
 
 use sim::{Agenda, SimTime};
 
 use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
+pub use looks::{Grid, Looks};
 pub use timers::{
     AlertTimer, BalancerTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer,
 };
@@ -21,8 +23,8 @@ pub enum Event {
     Alert(AlertId, AlertTimer),
     /// For the autoscaler.
     Scaler(ClusterId, ScalerTimer),
-    /// The metrics of a service show another overload.
-    Metrics(ServiceId),
+    /// The metrics of some service show another overload.
+    Metrics,
     /// For the load balancer of a service.
     Balancer(ServiceId, BalancerTimer),
     /// For the autoscaler of a service's servers.

@@ -76,7 +76,7 @@ impl FaultKind for Params {
         found.unless(
             self.value_size.get() > 0,
             format!("{key}.value_size"),
-            "the lengths of values cannot be distributed about nothing",
+            "values of 0 bytes cannot vary in length",
             "give the mean length of a value such as \"1KiB\"",
         );
         found.unless(

@@ -52,7 +52,7 @@ impl FaultKind for Params {
         found.unless(
             self.subscribers > 0 && self.messages.get() > 0.0,
             format!("{key}.subscribers"),
-            "nothing would pile up for nobody, or without messages",
+            "nothing piles up without subscribers or messages",
             "give at least 1 subscriber and a rate of messages above 0/s",
         );
     }

@@ -2,7 +2,7 @@
 //!
 //! A workload is one set of data and stands in one place: it is at home with the first service that
 //! writes it, else with the first that reads it, and other services reach it there. They still fail
-//! with it; who shares nothing is on its own.
+//! with it. A service that shares no workload depends on its own cluster only.
 
 use super::*;
 use crate::spec::ServiceSpec;

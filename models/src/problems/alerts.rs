@@ -53,7 +53,7 @@ impl WorldSpec {
         found.unless(
             rate <= FALSE_PER_DAY_MAX,
             key("false_alarms"),
-            "nobody bears more than 1000 false alarms a day",
+            "there would be more than 1000 false alarms a day",
             "give a rate such as \"0.3/d\"",
         );
         self.check_metric(found, i, alert);
@@ -95,7 +95,7 @@ impl WorldSpec {
                 found.unless(
                     SimDuration::ZERO < *short && short < long,
                     key("short"),
-                    "the short window is to tell whether it still goes on",
+                    "the short window shows whether errors go on, so it must be shorter",
                     "give a positive duration below metric.long, such as a twelfth of it",
                 );
                 found.unless(

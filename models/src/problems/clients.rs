@@ -122,9 +122,7 @@ impl WorldSpec {
             }
         }
     }
-}
 
-impl WorldSpec {
     /// Clients that do not refresh when they should, and a key that has no effect.
     fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
         let (name, client) = (&service.name, &service.client);
@@ -134,7 +132,7 @@ impl WorldSpec {
         if stays && ModeSpec::of(&self.failover) == ModeSpec::Address {
             doubts.push(format!(
                 "`follows` of the clients of {name} has no effect with `failover.kind = \"{}\"`: \
-                 whoever makes another node the primary also gives clients its address",
+                 the application or person that promotes a replica also gives clients its address",
                 kind(&self.failover)
             ));
         }

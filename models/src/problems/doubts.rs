@@ -1,13 +1,13 @@
-//! What may be meant, and seldom is: a scenario with one of these runs, and does less than its
-//! author may think.
+//! What `outage check` notes: settings that are allowed but rarely intended. A scenario with one of
+//! them runs, but does less than its author may expect.
 
 use sim::dist::Dist;
 use sim::quantity::Bytes;
 
-use crate::runbook::StepSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
+use demand::Control;
 
 /// `maxclients` as Redis ships it (config.c).
 const MAXCLIENTS: f64 = 10_000.0;
@@ -16,7 +16,7 @@ const MAXCLIENTS: f64 = 10_000.0;
 const BUS_IS_SLOW: u32 = 400;
 
 impl WorldSpec {
-    /// What a second look might be worth.
+    /// Settings that deserve a second look.
     pub fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
         self.doubts_about_failover(&mut doubts);
@@ -34,7 +34,7 @@ impl WorldSpec {
         let members = u32::from(self.redis.shards) * (1 + u32::from(self.redis.replicas));
         match &self.failover {
             FailoverSpec::Sentinel(group) => {
-                // Dealt round: host 0 has the most.
+                // They are placed on the hosts in turn, so host 0 has the most.
                 let on_one = group.sentinels.div_ceil(self.redis.hosts.max(1));
                 let left = group.sentinels - on_one.min(group.sentinels);
                 if left <= group.sentinels / 2 {
@@ -86,7 +86,7 @@ impl WorldSpec {
         ));
     }
 
-    /// Commands wait for nobody in the model, however many there are.
+    /// In the model commands never queue, however many there are.
     fn doubts_about_load(&self, doubts: &mut Vec<String>) {
         let plans = self.layout.layout().place(&self.system());
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
@@ -110,8 +110,8 @@ impl WorldSpec {
     /// Steps that change nothing.
     fn doubts_about_steps(&self, doubts: &mut Vec<String>) {
         for service in self.services.iter().filter(|s| s.client.retries == 0) {
-            let stops = |step: &StepSpec| step.action.remedy().stops_retries_of(&service.name);
-            if self.people.runbook.iter().any(stops) {
+            let mut controls = self.controls_of(&service.name);
+            if controls.any(|control| control == Control::StopRetries) {
                 doubts.push(format!(
                     "the step `stop-retries` changes nothing at {}: its client never retries, and \
                      users who press again go on",
@@ -121,13 +121,29 @@ impl WorldSpec {
         }
     }
 
-    /// More connections than Redis accepts, now or with all servers that may be added.
+    /// What steps of the runbook may do to this service.
+    fn controls_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = Control> + 'a {
+        let steps = self.people.runbook.iter();
+        let controls = steps.filter_map(|step| step.action.remedy().control());
+        let here = controls.filter(move |(of, _)| *of == service);
+        here.map(|(_, control)| control)
+    }
+
+    /// More connections than Redis accepts, now or with all servers that an autoscaler or a step
+    /// may add.
     fn doubts_about_connections(&self, doubts: &mut Vec<String>) {
         let (mut now, mut most) = (0.0, 0.0);
         for service in &self.services {
             let workers = f64::from(service.workers);
             let servers = service.servers.as_ref();
-            let factor = servers.map_or(1.0, |of| f64::from(of.most) / f64::from(of.count.max(1)));
+            let scaled = servers.map_or(1.0, |of| f64::from(of.most) / f64::from(of.count.max(1)));
+            let by_step = |control| match control {
+                Control::Scale(factor) => factor,
+                Control::Restart | Control::Shed(_) | Control::StopRetries => 1.0,
+            };
+            // Each factor is relative to the start, so a later step replaces an earlier one.
+            let factor = self.controls_of(&service.name).map(by_step);
+            let factor = factor.fold(scaled, f64::max);
             (now, most) = (now + workers, most + workers * factor);
         }
         let connections = f64::from(self.redis.connections) * most / now;
@@ -164,7 +180,7 @@ impl WorldSpec {
         }
     }
 
-    /// Where nothing is evicted, what does not fit at the start never will.
+    /// Without eviction, data that do not fit at the start never will.
     fn doubts_about_memory(&self, doubts: &mut Vec<String>) {
         let Some(share) = self.redis.maxmemory else {
             return;

@@ -70,7 +70,7 @@ impl WorldSpec {
             found.unless(
                 workload.value_size.get() > 0,
                 key("value_size"),
-                "the lengths of values cannot be distributed about nothing",
+                "values of 0 bytes cannot vary in length",
                 "give the mean length of a value such as \"1KiB\"",
             );
             found.unless(
@@ -91,7 +91,7 @@ impl WorldSpec {
             found.unless(
                 queue.job_size.get() > 0,
                 key("queue.job_size"),
-                "the lengths of jobs cannot be distributed about nothing",
+                "jobs of 0 bytes cannot vary in length",
                 "give the mean length of a job such as \"1KiB\"",
             );
         }
@@ -166,7 +166,7 @@ impl WorldSpec {
             found.unless(
                 service.workers > 0,
                 format!("service[{i}].workers"),
-                "nobody would do the work",
+                "without workers no request is served",
                 "give at least 1",
             );
             found.unless(

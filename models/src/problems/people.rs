@@ -23,7 +23,7 @@ impl WorldSpec {
         found.unless(
             people.verify.validate().is_err() || people.verify.median() > sim::SimDuration::ZERO,
             "people.verify",
-            "who watches for no time acts without end in no time",
+            "people would take step after step while no time passes",
             "give a positive duration such as { kind = \"constant\", value = \"60s\" }",
         );
         found.unless(
@@ -35,7 +35,7 @@ impl WorldSpec {
         found.unless(
             people.fatigue.is_none_or(|factor| factor.get() >= 1.0),
             "people.fatigue",
-            "nobody comes sooner for being tired",
+            "tired people would respond sooner than rested ones",
             "give a factor of at least 1x, or leave the key out",
         );
         for (i, step) in people.runbook.iter().enumerate() {

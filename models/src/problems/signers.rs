@@ -47,7 +47,7 @@ fn check_classes(found: &mut Findings, owner: &str, classes: &[ClassSpec]) {
         found.unless(
             class.presses_max >= 1,
             format!("{owner}.class[{i}].presses_max"),
-            "a visit without a press is no visit",
+            "every visit presses at least once",
             "give at least 1",
         );
         found.unless(

@@ -58,7 +58,7 @@ impl WorldSpec {
             found.unless(
                 *mean > SimDuration::ZERO,
                 format!("{owner}.bursts.{name}"),
-                "a state that lasts no time is no state",
+                "each state has to last for some time",
                 "give a positive duration such as \"5min\"",
             );
         }

@@ -20,9 +20,9 @@
 use std::collections::VecDeque;
 
 use sim::dist::Dist;
-use sim::{EventKey, SimDuration, SimTime, Streams};
+use sim::{SimDuration, SimTime, Streams};
 
-use crate::event::{Cx, Event, ServersTimer};
+use crate::event::{Cx, Event, Grid, Looks, ServersTimer};
 use crate::ids::{Id, ServiceId};
 use crate::outcome::{RowGroup, Tone};
 use crate::service::Service;
@@ -51,9 +51,8 @@ pub struct ServerScaler {
     orders: u64,
     /// How many servers each look within the cool-down wanted.
     wanted: VecDeque<(SimTime, u32)>,
-    due: Option<(SimTime, EventKey)>,
-    /// Its first look.
-    first: SimTime,
+    grid: Grid,
+    looks: Looks,
     mode: Mode,
 }
 
@@ -78,7 +77,11 @@ impl ServerScaler {
         // No two autoscalers look at the same instant.
         let turn = SimDuration::from_nanos(1 + service.index() as u64);
         ServerScaler {
-            first: SimTime::ZERO + phase + turn,
+            grid: Grid {
+                first: SimTime::ZERO + phase + turn,
+                every: spec.every,
+            },
+            looks: Looks::default(),
             service,
             label: format!("autoscaler of {in_cell}"),
             least,
@@ -87,7 +90,6 @@ impl ServerScaler {
             ordered: least,
             orders: 0,
             wanted: VecDeque::new(),
-            due: None,
             spec: spec.clone(),
             mode,
         }
@@ -100,8 +102,7 @@ impl ServerScaler {
 
     /// The service may be more or less busy now.
     pub fn reconsider(&mut self, cx: &mut Cx) {
-        let next = self.look_from(cx.now.saturating_add(SimDuration::from_nanos(1)));
-        self.look_at(next, cx);
+        self.look_at(self.grid.after(cx.now), cx);
     }
 
     /// An event of its own: by how much does the service grow or shrink, over its start?
@@ -114,7 +115,7 @@ impl ServerScaler {
     ) -> Option<Control> {
         match timer {
             ServersTimer::Look => {
-                self.due = None;
+                self.looks.looked();
                 let change = self.look(service, streams, cx);
                 self.plan(service, cx);
                 change
@@ -207,29 +208,14 @@ impl ServerScaler {
             }
         };
         if let Some(at) = at {
-            self.look_at(self.look_from(at), cx);
+            self.look_at(self.grid.at_or_after(at), cx);
         }
     }
 
     /// A look at this place of the grid, unless one comes before it.
     fn look_at(&mut self, at: SimTime, cx: &mut Cx) {
-        match self.due {
-            Some((due, _)) if due <= at => return,
-            Some((_, key)) => {
-                cx.agenda.cancel(key);
-            }
-            None => {}
-        }
         let event = Event::Servers(self.service, ServersTimer::Look);
-        self.due = Some((at, cx.agenda.at(at, event)));
-    }
-
-    /// The first look at or after `at`.
-    fn look_from(&self, at: SimTime) -> SimTime {
-        let every = self.spec.every;
-        let since = at.saturating_since(self.first);
-        let looks = since.as_nanos().div_ceil(every.as_nanos());
-        self.first.saturating_add(every * looks)
+        self.looks.plan(at, event, cx);
     }
 
     fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {

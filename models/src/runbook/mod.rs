@@ -147,17 +147,19 @@ pub trait Remedy {
         Begun::Nothing
     }
 
-    /// It takes effect. It is done as soon as nothing that it has left with the site is pending.
-    fn take_effect(&self, site: &mut Site) -> Effect;
-
-    /// Does it change how this service takes requests?
-    fn controls(&self, _service: &str) -> bool {
-        false
+    /// The service whose handling of requests it changes, and the change; `None` if it changes no
+    /// service in this way.
+    fn control(&self) -> Option<(&str, Control)> {
+        None
     }
 
-    /// Does it end the retries of this service's client?
-    fn stops_retries_of(&self, _service: &str) -> bool {
-        false
+    /// It takes effect: if it does not say otherwise, its [`Remedy::control`] is applied. It is
+    /// done as soon as nothing that it has left with the site is pending.
+    fn take_effect(&self, site: &mut Site) -> Effect {
+        match self.control() {
+            Some((service, control)) => site.control(service, control),
+            None => Effect::Changed(Vec::new()),
+        }
     }
 
     /// What types cannot say about its keys, which stand at `key`.

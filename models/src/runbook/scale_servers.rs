@@ -17,12 +17,8 @@ impl Remedy for Params {
         About::new("scale-servers", "brings up more servers", 12)
     }
 
-    fn take_effect(&self, site: &mut Site) -> Effect {
-        site.control(&self.service, Control::Scale(self.factor.get()))
-    }
-
-    fn controls(&self, service: &str) -> bool {
-        self.service == service
+    fn control(&self) -> Option<(&str, Control)> {
+        Some((&self.service, Control::Scale(self.factor.get())))
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

@@ -17,12 +17,8 @@ impl Remedy for Params {
         About::new("shed-load", "sheds load", 9)
     }
 
-    fn take_effect(&self, site: &mut Site) -> Effect {
-        site.control(&self.service, Control::Shed(self.share.get()))
-    }
-
-    fn controls(&self, service: &str) -> bool {
-        self.service == service
+    fn control(&self) -> Option<(&str, Control)> {
+        Some((&self.service, Control::Shed(self.share.get())))
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

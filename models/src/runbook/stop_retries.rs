@@ -15,16 +15,8 @@ impl Remedy for Params {
         About::new("stop-retries", "stops retries", 10)
     }
 
-    fn take_effect(&self, site: &mut Site) -> Effect {
-        site.control(&self.service, Control::StopRetries)
-    }
-
-    fn controls(&self, service: &str) -> bool {
-        self.service == service
-    }
-
-    fn stops_retries_of(&self, service: &str) -> bool {
-        self.service == service
+    fn control(&self) -> Option<(&str, Control)> {
+        Some((&self.service, Control::StopRetries))
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

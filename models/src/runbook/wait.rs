@@ -11,10 +11,6 @@ impl Remedy for Params {
     fn about(&self) -> About {
         About::new("wait", "waits", 11)
     }
-
-    fn take_effect(&self, _site: &mut Site) -> Effect {
-        Effect::Changed(Vec::new())
-    }
 }
 
 #[cfg(test)]

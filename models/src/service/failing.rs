@@ -99,9 +99,19 @@ impl Load {
         }
     }
 
-    /// Its workers now, over those of the start, and those of the start.
-    pub fn scale(&self) -> (f64, f64) {
-        (self.scale, self.workers)
+    /// The workers of a process now.
+    pub fn workers(&self) -> f64 {
+        self.workers * self.scale
+    }
+
+    /// The workers of a process at the start.
+    pub fn workers_at_start(&self) -> f64 {
+        self.workers
+    }
+
+    /// How many times the workers of the start there are now.
+    pub fn scale(&self) -> f64 {
+        self.scale
     }
 
     /// Somebody changes how it works.
@@ -192,7 +202,7 @@ impl Load {
             }
         };
         let served: f64 = needs.iter().map(|need| 1.0 - failed(need)).product();
-        let capacity = self.workers * self.scale / self.held(needs);
+        let capacity = self.workers() / self.held(needs);
         let admitted = 1.0 - beyond(rate, capacity);
         1.0 - served * admitted
     }

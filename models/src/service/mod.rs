@@ -300,9 +300,14 @@ impl Service {
         }
     }
 
-    /// How many times the workers of the start it has now, and those of the start.
-    pub fn scale(&self) -> (f64, f64) {
-        self.load.scale()
+    /// Its workers now, those of all processes.
+    pub fn workers(&self) -> f64 {
+        self.load.scale() * self.workers_at_start()
+    }
+
+    /// Its workers at the start, those of all processes.
+    pub fn workers_at_start(&self) -> f64 {
+        self.load.workers_at_start() * self.processes.len() as f64
     }
 
     /// How many times the workers of the start it had, at the least from `from` to `to`.

@@ -13,7 +13,7 @@ use demand::answer::{Answer, AnswerTimeline};
 use demand::{Balancing, Mode};
 use sim::{SimDuration, SimTime};
 
-use crate::event::{BalancerTimer, Cx, Event};
+use crate::event::{BalancerTimer, Cx, Event, Grid, Looks};
 use crate::ids::{Id, ServiceId};
 use crate::spec::balancer::{BalancerCheckSpec, BalancerSpec};
 
@@ -26,9 +26,9 @@ pub struct Rotation {
     processes: Vec<Checked>,
     /// Those that get requests, from each instant on.
     gets: demand::Rotation,
-    /// The first time that it asks, and when it asks next, if that is planned.
+    /// When it asks.
+    asks: Looks,
     first: SimTime,
-    planned: Option<SimTime>,
     mode: Mode,
 }
 
@@ -65,8 +65,8 @@ impl Rotation {
             check: spec.and_then(|spec| spec.check),
             processes: vec![in_rotation; processes],
             gets: vec![(SimTime::ZERO, (0..processes).collect())],
+            asks: Looks::default(),
             first: SimTime::ZERO + phase + turn,
-            planned: None,
             mode,
         }
     }
@@ -101,18 +101,17 @@ impl Rotation {
             false => process.passes == 0 && passes(*answer, check.timeout) != Some(true),
         };
         let rests = self.processes.iter().zip(answers).all(at_rest);
-        if self.planned.is_some() || rests && self.mode == Mode::Lazy {
+        if rests && self.mode == Mode::Lazy {
             return;
         }
-        let asks = match cx.now < self.first {
-            true => 0,
-            false => (cx.now - self.first).as_nanos() / check.every.as_nanos() + 1,
+        let grid = Grid {
+            first: self.first,
+            every: check.every,
         };
-        let at = self.first.saturating_add(check.every * asks);
+        let at = grid.after(cx.now);
         if at < cx.end {
-            self.planned = Some(at);
-            let timer = BalancerTimer::Asks;
-            cx.agenda.at(at, Event::Balancer(self.service, timer));
+            let event = Event::Balancer(self.service, BalancerTimer::Asks);
+            self.asks.plan(at, event, cx);
         }
     }
 
@@ -128,15 +127,14 @@ impl Rotation {
         let check = self.check.expect("only a check plans this");
         match timer {
             BalancerTimer::Asks => {
-                self.planned = None;
+                self.asks.looked();
                 for (process, answers) in self.processes.iter_mut().zip(answers) {
                     let passed = passes(answers.last(), check.timeout);
                     process.asked = passed.is_none();
                     process.take(passed, &check);
                 }
                 if self.processes.iter().any(|process| process.asked) {
-                    let timer = BalancerTimer::TimesOut;
-                    let event = Event::Balancer(self.service, timer);
+                    let event = Event::Balancer(self.service, BalancerTimer::TimesOut);
                     cx.agenda.after(check.timeout, event);
                 }
             }

@@ -141,17 +141,15 @@ fn server_scalers(
     services: &Fleet<ServiceId, Service>,
     streams: &Streams,
     mode: Mode,
-) -> Vec<Option<ServerScaler>> {
+) -> Fleet<ServiceId, Option<ServerScaler>> {
     let cells = spec.layout.layout().cells();
-    let count = spec.services.len();
-    let scaler = |place: usize| {
-        let service = &spec.services[place % count];
+    let scaler = |(id, built): (ServiceId, &Service)| {
+        let service = &spec.services[id.index() % spec.services.len()];
         let servers = service.servers.as_ref()?;
-        let id = ServiceId::from_index(place);
-        let names = (&*service.name, &*services[id].name);
+        let names = (&*service.name, &*built.name);
         Some(ServerScaler::new(servers, id, names, cells, streams, mode))
     };
-    (0..cells * count).map(scaler).collect()
+    services.iter().map(scaler).collect()
 }
 
 /// The services at which acceptances are captured, in every cell.

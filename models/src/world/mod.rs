@@ -21,7 +21,7 @@ use crate::check::probe::Probe;
 use crate::cluster::Cluster;
 use crate::event::{Cx, Event, ServersTimer};
 use crate::fault::Fault;
-use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
+use crate::ids::{AlertId, CheckId, ClusterId, Fleet, ServiceId};
 use crate::ledger::Ledger;
 use crate::moment::MomentKind;
 use crate::people::{People, Symptoms};
@@ -51,7 +51,7 @@ pub struct World<'a> {
     pub(crate) alerts: Fleet<AlertId, Alert>,
     pub(crate) scalers: Option<Fleet<ClusterId, Autoscaler>>,
     /// Of each service that has one.
-    pub(crate) server_scalers: Vec<Option<ServerScaler>>,
+    pub(crate) server_scalers: Fleet<ServiceId, Option<ServerScaler>>,
     pub(crate) people: People,
     /// What a step of the people still waits for.
     pub(crate) pending: Vec<PendingOperation>,
@@ -115,7 +115,7 @@ impl Model for World<'_> {
                 let cluster = &mut self.clusters[id];
                 scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
             }
-            Event::Metrics(_) => self.on_services(agenda),
+            Event::Metrics => self.on_services(agenda),
             Event::Balancer(id, timer) => {
                 if self.services[id].on_balancer(timer, cx) {
                     self.on_services(agenda);
@@ -154,9 +154,9 @@ impl World<'_> {
         for (_, alert) in self.alerts.iter_mut() {
             alert.start(cx);
         }
-        for (id, service) in self.services.iter() {
+        for service in self.services.values() {
             for at in service.overload_changes().filter(|at| *at < self.end) {
-                cx.agenda.at(at, Event::Metrics(id));
+                cx.agenda.at(at, Event::Metrics);
             }
         }
         for (_, cluster) in self.clusters.iter_mut() {
@@ -167,7 +167,7 @@ impl World<'_> {
         }
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         for (id, service) in self.services.iter() {
-            if let Some(scaler) = &mut self.server_scalers[id.index()] {
+            if let Some(scaler) = &mut self.server_scalers[id] {
                 scaler.start(service, cx);
             }
         }
@@ -202,7 +202,8 @@ impl World<'_> {
         for (_, alert) in self.alerts.iter_mut() {
             alert.reconsider(&sources, cx);
         }
-        for scaler in self.server_scalers.iter_mut().flatten() {
+        let scalers = self.server_scalers.iter_mut();
+        for scaler in scalers.filter_map(|(_, scaler)| scaler.as_mut()) {
             scaler.reconsider(cx);
         }
         let fails = |(_, service): (ServiceId, &Service)| !service.meets_objective();
@@ -214,7 +215,7 @@ impl World<'_> {
     /// An event of the autoscaler of a service's servers.
     fn on_server_timer(&mut self, id: ServiceId, timer: ServersTimer, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-        let scaler = self.server_scalers[id.index()].as_mut();
+        let scaler = self.server_scalers[id].as_mut();
         let scaler = scaler.expect("only autoscalers of servers schedule this");
         let service = &mut self.services[id];
         if let Some(control) = scaler.on_timer(timer, service, &self.streams, cx) {
@@ -241,11 +242,9 @@ impl World<'_> {
     fn on_servers(&mut self, agenda: &mut Agenda<Event>) {
         let system = self.spec.system();
         for id in self.clusters.ids() {
-            let users = self.services.iter().filter(|(_, service)| service.uses(id));
-            let (now, start) = users.fold((0.0, 0.0), |(now, start), (_, service)| {
-                let (scale, workers) = service.scale();
-                let workers = workers * service.processes().len() as f64;
-                (now + scale * workers, start + workers)
+            let users = self.services.values().filter(|service| service.uses(id));
+            let (now, start) = users.fold((0.0, 0.0), |(now, start), service| {
+                (now + service.workers(), start + service.workers_at_start())
             });
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
             if start > 0.0 && self.clusters[id].scale_connections(&system, now / start, cx) {

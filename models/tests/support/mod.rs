@@ -80,6 +80,41 @@ pub fn service(name: &str, needs: &str, client: &str) -> String {
     )
 }
 
+/// An alert on the errors of `api` that must count for a minute: this share in this window.
+#[allow(dead_code)]
+pub fn errors_alert(scrape: &str, threshold: &str, window: &str) -> String {
+    format!(
+        r#"
+        [[alert]]
+        name = "errors"
+        scrape = "{scrape}"
+        hold = "1min"
+        missed = "0%"
+        names_cause = false
+        [alert.metric]
+        kind = "errors"
+        service = "api"
+        threshold = "{threshold}"
+        window = "{window}"
+        "#
+    )
+}
+
+/// The keys of a service's `servers`, held 60 % busy; `takes` as TOML.
+#[allow(dead_code)]
+pub fn servers(count: u32, most: u32, takes: &str) -> String {
+    format!(
+        r#"
+        count = {count}
+        most = {most}
+        target = "60%"
+        every = "15s"
+        takes = {takes}
+        cool_down = "5min"
+        "#
+    )
+}
+
 /// One trial with its story.
 pub fn trial(spec: &WorldSpec, number: u64, mode: Mode) -> TrialResult {
     let options = RunOptions { mode, story: true };

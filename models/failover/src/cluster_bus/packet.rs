@@ -9,7 +9,7 @@
 //!   member i ◄── link(j→i): j's PINGs, … ───────────────── member j
 //! ```
 //!
-//! A header changes seldom and is sent often, so a packet only names its header; [`Stationery`]
+//! A header rarely changes and is sent often, so a packet only names its header; [`Stationery`]
 //! keeps the headers that are in use, and used packets, so that sending allocates nothing.
 //!
 //! Sources: `struct clusterMsg` in `src/cluster.h`; `clusterBuildMessageHdr` and

@@ -54,7 +54,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whom `member` copies, or `None` if this node holds it for a primary.
+    /// The primary that `member` copies, or `None` if this node holds it for a primary.
     pub fn replica_of(&self, member: Member) -> Option<Member> {
         self.node.peers.replica_of(member)
     }

@@ -72,7 +72,7 @@ pub trait Deployment {
     fn presence(&self, server: Address) -> ProcessState;
     /// What a running data node answers to a write.
     fn write(&self, node: Address) -> WriteAnswer;
-    /// Whom a client asks for the topology, in turn.
+    /// The servers that a client asks for the topology, in turn.
     fn guides(&self) -> std::ops::Range<u16>;
     /// Which data node a running guide names as the owner of the shard under test.
     fn owner_told_by(&self, guide: Address) -> Option<Address>;

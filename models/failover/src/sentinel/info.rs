@@ -32,7 +32,7 @@ impl Watcher {
             return;
         }
         if !says_primary {
-            self.check_whom_it_copies(from, cx);
+            self.check_its_primary(from, cx);
             self.follow_reconfiguration(from, cx);
         } else if reconf == Reconf::Promoted
             && self.failover.in_progress
@@ -67,7 +67,7 @@ impl Watcher {
         }
     }
 
-    fn check_whom_it_copies(&mut self, from: Party, cx: &mut Cx) {
+    fn check_its_primary(&mut self, from: Party, cx: &mut Cx) {
         let wait = cx.spec.failover_timeout_ms();
         let (sane, primary, by) = (self.looks_sane(cx.ms), self.primary.node(), self.me);
         let instance = self.instance_mut(from).expect("it has a connection");

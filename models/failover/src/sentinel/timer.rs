@@ -18,7 +18,7 @@ const TILT_TRIGGER_MS: Ms = 2_000;
 /// `sentinel_tilt_period`: no deed for this long after the last such gap.
 const TILT_PERIOD_MS: Ms = 30_000;
 
-/// Whom a round of the timer is at.
+/// The instance that a round of the timer has reached.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Primary,
@@ -177,7 +177,7 @@ impl Watcher {
 }
 
 impl NodeRole {
-    /// Whom it copies.
+    /// The primary that it copies.
     pub(super) fn of(self) -> Option<Node> {
         match self {
             NodeRole::Primary => None,

@@ -86,7 +86,7 @@ pub(super) struct Instance {
     /// The role that it last reported, and since when it does (`role_reported`).
     pub says_primary: bool,
     pub role_since: Ms,
-    /// Whom a replica said that it copies, and since when it says so.
+    /// The primary that a replica said it copies, and since when it says so.
     pub copies: Option<Node>,
     pub copies_since: Ms,
     pub link_down_ms: i64,

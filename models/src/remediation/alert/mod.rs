@@ -18,10 +18,10 @@
 mod forecast;
 
 use rand::RngExt;
-use sim::{Dist, EventKey, SimDuration, SimTime, Streams};
+use sim::{Dist, SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
-use crate::event::{AlertTimer, Cx, Event};
+use crate::event::{AlertTimer, Cx, Event, Grid, Looks};
 use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
@@ -68,8 +68,7 @@ pub struct Alert {
     spec: AlertSpec,
     subject: Subject,
     label: String,
-    /// The first scrape.
-    first: SimTime,
+    scrapes: Grid,
     reaches: bool,
     /// Is the metric collected at all?
     collected: bool,
@@ -81,8 +80,7 @@ pub struct Alert {
     since: Option<SimTime>,
     /// The last page of the alert that is firing.
     fired: Option<SimTime>,
-    /// The next scrape that may matter.
-    due: Option<(SimTime, EventKey)>,
+    planned: Looks,
     mode: Mode,
 }
 
@@ -113,7 +111,10 @@ impl Alert {
             spec: spec.clone(),
             subject,
             label,
-            first: SimTime::ZERO + phase + turn,
+            scrapes: Grid {
+                first: SimTime::ZERO + phase + turn,
+                every: spec.scrape,
+            },
             reaches: chance(streams::ALERT_REACHES) >= spec.missed.get(),
             collected: chance(streams::ALERT_BLIND) >= blind,
             gap: gap.map(|(from, lasts)| (SimTime::ZERO + from, SimTime::ZERO + from + lasts)),
@@ -121,7 +122,7 @@ impl Alert {
             forecast: Forecast::default(),
             since: None,
             fired: None,
-            due: None,
+            planned: Looks::default(),
             mode,
         }
     }
@@ -158,7 +159,7 @@ impl Alert {
             return;
         }
         if let Some(at) = self.next_crossing(sources, cx.now, cx) {
-            self.scrape_at(at, cx);
+            self.plan(at, cx);
         }
     }
 
@@ -185,7 +186,7 @@ impl Alert {
     }
 
     fn on_scrape(&mut self, sources: &MetricSources, cx: &mut Cx) -> Option<AlertCall<'_>> {
-        self.due = None;
+        self.planned.looked();
         let counts = !self.blind(cx.now) && self.counts(sources, cx.now);
         if !counts && self.since.is_some() {
             self.since = None;
@@ -201,18 +202,16 @@ impl Alert {
         });
         let next = cx.now + SimDuration::from_nanos(1);
         if let Some(at) = self.next_crossing(sources, next, cx) {
-            self.scrape_at(at, cx);
+            self.plan(at, cx);
         }
         match fires {
             Some(at) if at <= cx.now => {
                 let repeats = cx.now.saturating_add(self.spec.repeat.unwrap_or(REPEAT));
-                let at = self.scrape_from(repeats);
-                self.scrape_at(at, cx);
+                self.plan(self.scrapes.at_or_after(repeats), cx);
                 self.fire(sources, cx)
             }
             Some(at) => {
-                let at = self.scrape_from(at);
-                self.scrape_at(at, cx);
+                self.plan(self.scrapes.at_or_after(at), cx);
                 None
             }
             None => None,
@@ -270,12 +269,7 @@ impl Alert {
         match &self.spec.metric {
             MetricSpec::MemoryForecast { window, within } => {
                 let cluster = self.cluster(sources);
-                let samples = forecast::Samples {
-                    scrape: self.spec.scrape,
-                    window: *window,
-                    first: self.first,
-                    gap: self.gap,
-                };
+                let samples = self.samples(*window);
                 self.forecast.reaches(&samples, *within, cluster, now)
             }
             MetricSpec::Memory { .. }
@@ -341,7 +335,7 @@ impl Alert {
         from: SimTime,
         cx: &Cx,
     ) -> Option<SimTime> {
-        let next = self.scrape_from(from);
+        let next = self.scrapes.at_or_after(from);
         if self.mode == Mode::Eager && self.collected {
             return Some(next);
         }
@@ -356,19 +350,24 @@ impl Alert {
                 (errs || recent || self.since.is_some()).then_some(next)
             }
             MetricSpec::MemoryForecast { window, within } => {
-                let samples = forecast::Samples {
-                    scrape: self.spec.scrape,
-                    window: *window,
-                    first: self.first,
-                    gap: self.gap,
-                };
+                let samples = self.samples(*window);
                 let cluster = self.cluster(sources);
                 if self.since.is_some() {
                     return Some(next);
                 }
                 let at = self.forecast.awake_from(&samples, *within, cluster, cx)?;
-                Some(self.scrape_from(at.max(from)))
+                Some(self.scrapes.at_or_after(at.max(from)))
             }
+        }
+    }
+
+    /// The samples of a forecast over this window.
+    fn samples(&self, window: SimDuration) -> forecast::Samples {
+        forecast::Samples {
+            scrape: self.scrapes.every,
+            window,
+            first: self.scrapes.first,
+            gap: self.gap,
         }
     }
 
@@ -391,27 +390,9 @@ impl Alert {
     }
 
     /// A scrape at this place of the grid, unless one comes before it.
-    fn scrape_at(&mut self, at: SimTime, cx: &mut Cx) {
-        match self.due {
-            Some((due, _)) if due <= at => return,
-            Some((_, key)) => {
-                cx.agenda.cancel(key);
-            }
-            None => {}
-        }
+    fn plan(&mut self, at: SimTime, cx: &mut Cx) {
         let event = Event::Alert(self.id, AlertTimer::Scrape);
-        self.due = Some((at, cx.agenda.at(at, event)));
-    }
-
-    /// The first scrape at or after `at`.
-    fn scrape_from(&self, at: SimTime) -> SimTime {
-        if at <= self.first {
-            return self.first;
-        }
-        let steps = (at - self.first)
-            .as_nanos()
-            .div_ceil(self.spec.scrape.as_nanos());
-        self.first + self.spec.scrape * steps
+        self.planned.plan(at, event, cx);
     }
 
     fn tell(&self, state: &str, tone: Tone, cx: &mut Cx) {

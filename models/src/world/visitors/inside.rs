@@ -27,6 +27,10 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
     // Steps that may be taken count, not those that are: how requests are counted up to an instant
     // must not depend on what people do later.
     let mut steps = world.spec.people.runbook.iter();
+    let controlled = steps.any(|step| {
+        let control = step.action.remedy().control();
+        control.is_some_and(|(service, _)| service == spec.name)
+    });
     let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
     let plain = spec.work.is_none()
         && !runs_on
@@ -35,7 +39,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         && client.pool.is_none()
         && client.offline_queue.is_none()
         && spec.servers.is_none()
-        && !steps.any(|step| step.action.remedy().controls(&spec.name))
+        && !controlled
         && layout.bulkhead().is_none()
         && !spec.needs.iter().any(special);
     if plain {
