@@ -7,8 +7,9 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Instead, Load, Need, Overload, Process, Service};
+use crate::service::{Instead, Load, Need, Overload, Process, Rotation, Service};
 use crate::spec::service::{Access, Keys};
+use demand::Mode;
 
 /// What an action works on, from the small world's tables.
 pub(super) struct Bench {
@@ -33,12 +34,14 @@ impl Bench {
         };
         let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
+        let service = ServiceId::from_index(0);
+        let rotation = Rotation::new(None, 1, service, SimDuration::ZERO, Mode::Lazy);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),
             services: [Service::new(
                 "api",
                 vec![need],
-                vec![process],
+                (vec![process], rotation),
                 None,
                 load,
                 Overload::default(),
