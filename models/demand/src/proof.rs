@@ -40,6 +40,11 @@
 //! at most (expected presses) · P(N ≥ q). The smallest q that brings this below 10⁻¹² is
 //! [`crowd_max`]; N stays below q + presses, and the stretch is determined when that and the old
 //! together stay within the limit. If not, it is played: nothing is ever approximated.
+//!
+//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are a
+//! thinning of all, and the same bound with the store's workers shows that nobody waits there
+//! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
+//! latest; how many there are at an instant follows from the average.
 
 use sim::SimTime;
 
@@ -52,7 +57,7 @@ use crate::population::Service;
 const RISK: f64 = 1e-12;
 
 /// What must hold for a stretch to be determined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Condition {
     /// Must nobody wait?
     pub free_worker: bool,
@@ -60,6 +65,10 @@ pub(super) struct Condition {
     pub room: u64,
     /// The most presses of one visit.
     pub presses: u64,
+    /// Ordinary visits a second, at most.
+    pub visits: f64,
+    /// The logarithm of the risk, with its sign turned.
+    pub log_risk: f64,
 }
 
 impl Condition {
@@ -74,7 +83,7 @@ impl Condition {
     ) -> Option<Condition> {
         let presses = fates.iter().map(|fate| fate.presses).max().unwrap_or(1);
         let mut alive = vec![0.0; presses as usize + 1];
-        let mut presses_expected = 0.0;
+        let (mut presses_expected, mut visits) = (0.0, 0.0);
         for (caller, fate) in callers.iter().zip(fates) {
             let life_max = caller.class.life_max(service);
             // A round matters if someone blocked so far, or still in play, can come back in time.
@@ -83,12 +92,14 @@ impl Condition {
                 *round == 0 || blocked_from.saturating_add(**offset) < end
             });
             let rate = caller.arrivals.intensity().rate_max() * rounds.count() as f64;
+            visits += rate;
             presses_expected += rate * horizon.as_secs_f64() * f64::from(fate.presses);
             for (sum, seconds) in alive.iter_mut().zip(fate.alive_s()).skip(1) {
                 *sum += rate * seconds;
             }
         }
-        let crowd = crowd_max(&alive, (presses_expected.max(1.0) / RISK).ln());
+        let log_risk = (presses_expected.max(1.0) / RISK).ln();
+        let crowd = crowd_max(&alive, log_risk);
         let free_worker = answer != Answer::Hang || service.client.command_timeout.is_some();
         let queue_limit = if free_worker { 0 } else { service.queue_limit };
         let limit = u64::from(service.workers) + u64::from(queue_limit);
@@ -97,13 +108,15 @@ impl Condition {
             free_worker,
             room: room.checked_sub(crowd)?,
             presses: u64::from(presses),
+            visits,
+            log_risk,
         })
     }
 }
 
 /// The smallest bound found such that P(N ≥ bound) ≤ exp(-`log_risk`), where `alive[w]` is the
 /// expected number of visits that have exactly `w` attempts on the server.
-fn crowd_max(alive: &[f64], log_risk: f64) -> u64 {
+pub(super) fn crowd_max(alive: &[f64], log_risk: f64) -> u64 {
     if alive.iter().skip(1).all(|expected| *expected <= 0.0) {
         return 0;
     }
