@@ -23,6 +23,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
+        self.doubts_about_stores(&mut doubts);
         self.doubts_about_connections(&mut doubts);
         self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
@@ -143,12 +144,7 @@ impl WorldSpec {
     fn doubts_about_workers(&self, doubts: &mut Vec<String>) {
         for service in &self.services {
             let name = &service.name;
-            let signers = std::iter::once((&self.signers.service, self.signers.traffic()));
-            let products = self.products.iter().map(|p| (&p.service, p.traffic()));
-            let callers = self.callers.iter().map(|c| (&c.service, c.traffic()));
-            let all = signers.chain(products).chain(callers);
-            let here = all.filter(|(of, _)| *of == name);
-            let rate: f64 = here.map(|(_, traffic)| traffic.rate.get()).sum();
+            let rate = self.rate(name);
             let takes = service
                 .work
                 .as_ref()

@@ -27,15 +27,19 @@ impl Bench {
         let id = ClusterId::from_index(0);
         let need = Need {
             cluster: id,
+            workload: 0,
             access: Access::Write,
             keys: Keys::All,
             instead: Instead::Nothing,
+            misses: None,
+            store: None,
         };
-        let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
+        let load = Load::new(&tables.system().services[0], &[], 1, Vec::new(), 0.01);
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),
             services: [Service::new(
+                ServiceId::from_index(0),
                 "api",
                 vec![need],
                 vec![process],

@@ -2,31 +2,36 @@
 
 mod failing;
 mod overload;
+mod warming;
 
 pub use failing::{Instead, Load, State};
 pub use overload::Overload;
 
 use failing::{Failing, ShareTimeline};
 use sim::{Intervals, SimDuration, SimTime};
+use warming::Warming;
 
 use crate::cluster::Cluster;
-use crate::event::Cx;
-use crate::ids::{ClusterId, Fleet, ViewId};
+use crate::event::{Cx, Event};
+use crate::ids::{ClusterId, Fleet, ServiceId, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
+use crate::spec::store::MissesSpec;
 use demand::Control;
 use demand::answer::{Answer, AnswerTimeline};
 
 /// One API.
 #[derive(Clone, Debug)]
 pub struct Service {
+    id: ServiceId,
     /// Its name.
     pub name: String,
     needs: Vec<Need>,
     processes: Vec<Process>,
     wait: Option<WaitSpec>,
     load: Load,
+    warming: Warming,
     spool: bool,
     /// What Redis answers most of its requests.
     redis: Answer,
@@ -53,12 +58,18 @@ pub struct Service {
 pub struct Need {
     /// Where it is.
     pub cluster: ClusterId,
+    /// What it is there, by position in the scenario.
+    pub workload: usize,
     /// How it is used.
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
     /// What the service does without it.
     pub instead: Instead,
+    /// What it does not have although it answers.
+    pub misses: Option<MissesSpec>,
+    /// The slower store behind it, by position among those of the service.
+    pub store: Option<usize>,
 }
 
 /// One process of a service.
@@ -82,6 +93,8 @@ struct Answered {
     passable: Answer,
     /// The share of requests that fail.
     failing: f64,
+    /// The share of the requests to each slower store that it cannot carry.
+    refused: Vec<f64>,
     /// How long a request holds its worker, in seconds.
     held: f64,
 }
@@ -89,6 +102,7 @@ struct Answered {
 impl Service {
     /// A service whose needs are all met.
     pub fn new(
+        id: ServiceId,
         name: &str,
         needs: Vec<Need>,
         processes: Vec<Process>,
@@ -96,8 +110,11 @@ impl Service {
         load: Load,
         overload: Overload,
     ) -> Service {
+        let lines: Vec<usize> = processes[0].lines.iter().map(Vec::len).collect();
         Service {
+            id,
             name: name.to_owned(),
+            warming: Warming::new(&needs, &lines),
             needs,
             processes,
             wait,
@@ -127,15 +144,19 @@ impl Service {
         let (now, spool) = (cx.now, self.spool);
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
-        let (needs, wait, load) = (&self.needs, self.wait, &self.load);
-        let processes = self.processes.iter_mut();
-        let answered: Vec<Answered> = processes
-            .map(|process| {
-                let answered = process.ask(needs, wait, load, clusters, now);
-                process.timeline.set(now, or_spool(answered.at_once));
-                answered
-            })
-            .collect();
+        let step = self.warming.note_losses(&self.needs, clusters, now);
+        self.plan_step(step, cx);
+        let mut answered = self.ask(clusters, now);
+        if self.warming.is_due(now) {
+            let came = (self.load.pace(now, cx.end), &*answered[0].refused);
+            let process = &self.processes[0];
+            let step = self.warming.step(&self.needs, process, came, now);
+            self.plan_step(step, cx);
+            answered = self.ask(clusters, now);
+        }
+        for (process, answered) in self.processes.iter_mut().zip(&answered) {
+            process.timeline.set(now, or_spool(answered.at_once));
+        }
         let failing: f64 = answered.iter().map(|process| process.failing).sum();
         let failing = failing / answered.len() as f64;
         let held: f64 = answered.iter().map(|process| process.held).sum();
@@ -161,6 +182,21 @@ impl Service {
         self.shown.set(now, failing.max(beyond));
         if cx.ledger.is_tracing() {
             self.tell(or_spool(self.redis), before, cx);
+        }
+    }
+
+    /// What each process answers now.
+    fn ask(&mut self, clusters: &Fleet<ClusterId, Cluster>, now: SimTime) -> Vec<Answered> {
+        let asked = (&*self.needs, &self.warming, self.wait, &self.load);
+        let processes = self.processes.iter_mut();
+        let answered = processes.map(|process| process.ask(asked, clusters, now));
+        answered.collect()
+    }
+
+    /// Caches will be warmer at `step`, if they are not warm.
+    fn plan_step(&self, step: Option<SimTime>, cx: &mut Cx) {
+        if let Some(at) = step.filter(|at| *at < cx.end) {
+            cx.agenda.at(at, Event::Metrics(self.id));
         }
     }
 
@@ -278,7 +314,10 @@ impl Service {
     fn scales(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, f64)> + '_ {
         let scale = |(at, control): &(SimTime, Control)| match control {
             Control::Scale(factor) => Some((*at, *factor)),
-            Control::Restart | Control::Shed(_) | Control::StopRetries => None,
+            Control::Restart
+            | Control::Shed(_)
+            | Control::StopRetries
+            | Control::ScaleStore(..) => None,
         };
         let later = self.controls.partition_point(|(at, _)| *at <= from);
         let before = self.controls[..later].iter().rev().find_map(scale);
@@ -465,9 +504,7 @@ impl Process {
     /// Asks its needs what they answer now.
     fn ask(
         &mut self,
-        needs: &[Need],
-        wait: Option<WaitSpec>,
-        load: &Load,
+        (needs, warming, wait, load): (&[Need], &Warming, Option<WaitSpec>, &Load),
         clusters: &Fleet<ClusterId, Cluster>,
         now: SimTime,
     ) -> Answered {
@@ -476,10 +513,12 @@ impl Process {
             noticed: Answer::Ok,
             passable: Answer::Ok,
             failing: 0.0,
+            refused: Vec::new(),
             held: 0.0,
         };
         let mut failing = Vec::with_capacity(needs.len());
-        for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
+        let asks = needs.iter().zip(&self.views).zip(&mut self.lines);
+        for (number, ((need, view), lines)) in asks.enumerate() {
             let asked = Asked {
                 need,
                 view: *view,
@@ -490,7 +529,11 @@ impl Process {
                 line.set(now, answer);
             }
             let noticed = asked.answers(false);
-            failing.push(need.failing(&noticed, asked.cluster.shares()));
+            let shares = asked.cluster.shares();
+            failing.push(Failing {
+                misses: warming.misses(number, shares),
+                ..need.failing(&noticed, shares)
+            });
             if need.instead != Instead::Nothing {
                 continue;
             }
@@ -501,6 +544,7 @@ impl Process {
             answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
         }
         answered.failing = load.failing(&failing, now);
+        answered.refused = load.refused(&failing, now);
         answered.held = load.held(&failing);
         answered
     }
@@ -564,6 +608,7 @@ impl Need {
             share: failing.min(1.0),
             answer: worst(fails.map(|(_, answer)| *answer)),
             instead: self.instead,
+            misses: 0.0,
         }
     }
 }

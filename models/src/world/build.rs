@@ -20,7 +20,8 @@ use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::remediation::server_scaler::ServerScaler;
 use crate::service::{Instead, Load, Need, Overload, Process, Service};
-use crate::spec::service::{FallbackSpec, Keys};
+use crate::spec::service::Keys;
+use crate::spec::store::stores_of;
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
 use demand::{Demand, Mode};
@@ -108,7 +109,14 @@ fn services(
     let service = |place: usize| {
         let overload = overloads.get(place).cloned().unwrap_or_default();
         let service = (&spec.services[place % count], overload);
-        wire_service(service, (place / count, cells), (spec, demand), clusters)
+        let id = ServiceId::from_index(place);
+        wire_service(
+            id,
+            service,
+            (place / count, cells),
+            (spec, demand),
+            clusters,
+        )
     };
     (0..cells * count).map(service).collect()
 }
@@ -227,34 +235,41 @@ fn watch(cluster: &mut Cluster, spec: &WorldSpec) {
 }
 
 fn wire_service(
+    id: ServiceId,
     (service, overload): (&ServiceSpec, Overload),
     (cell, cells): (usize, usize),
     (spec, demand): (&WorldSpec, &Demand),
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
-    let cluster_of = |name: &str| {
+    let workload_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
-        let workload = workload.expect("validated: services name workloads");
+        workload.expect("validated: services name workloads")
+    };
+    let cluster_of = |workload: usize| {
         let is_it = |c: &Cluster| c.plan.cell == cell && c.plan.workloads.contains(&workload);
         let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };
     let processes = service.process_count();
     let alike = cells * processes;
-    let need = |need: &NeedSpec| Need {
-        cluster: cluster_of(&need.workload),
-        access: need.access,
-        keys: need.keys.unwrap_or(Keys::All),
-        instead: match (need.optional, need.fallback) {
-            (true, _) => Instead::Spared,
-            (false, Some(store)) => Instead::Store(FallbackSpec {
-                workers: store.workers.div_ceil(cells as u32),
-                ..store
-            }),
-            (false, None) => Instead::Nothing,
-        },
+    let (_, stores) = stores_of(&service.needs);
+    let need = |(need, store): (&NeedSpec, Option<usize>)| {
+        let workload = workload_of(&need.workload);
+        Need {
+            cluster: cluster_of(workload),
+            workload,
+            access: need.access,
+            keys: need.keys.unwrap_or(Keys::All),
+            instead: match (need.optional, store) {
+                (true, _) => Instead::Spared,
+                (false, Some(store)) => Instead::Store(store),
+                (false, None) => Instead::Nothing,
+            },
+            misses: need.misses,
+            store,
+        }
     };
-    let needs: Vec<Need> = service.needs.iter().map(need).collect();
+    let needs: Vec<Need> = service.needs.iter().zip(stores).map(need).collect();
     let lines = |need: &Need| match need.keys {
         Keys::All => 1,
         Keys::One => clusters[need.cluster].shards().len(),
@@ -272,6 +287,7 @@ fn wire_service(
     let position = visitors::position(spec, &service.name);
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
-    let load = Load::new(service, cells, visits, spec.signers.objective.get());
-    Service::new(&name, needs, of_processes, service.wait, load, overload)
+    let (stores, objective) = (spec.stores_of(service), spec.signers.objective.get());
+    let load = Load::new(service, &stores, cells, visits, objective);
+    Service::new(id, &name, needs, of_processes, service.wait, load, overload)
 }

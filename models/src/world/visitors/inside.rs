@@ -2,11 +2,13 @@
 //! workers, a queue and a plain client.
 
 use super::Part;
+use crate::ids::Id;
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
+use crate::spec::store::{MissesSpec, Store, stores_of};
 use crate::world::World;
-use demand::{BackoffGrowth, Breaker, Fallback, Need, ServiceModel};
+use demand::{BackoffGrowth, Breaker, Fallback, Loss, Misses, Need, ServiceModel};
 use sim::SimDuration;
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
@@ -22,6 +24,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             || need.bulkhead.is_some()
             || need.breaker.is_some()
             || need.cache.is_some()
+            || need.misses.is_some()
             || need.fallback.is_some()
     };
     // Steps that may be taken count, not those that are: how requests are counted up to an instant
@@ -48,7 +51,13 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             max: growth.max,
             jitter: growth.jitter.get(),
         });
-    let needs = spec.needs.iter().zip(built.needs());
+    let (_, places) = stores_of(&spec.needs);
+    let needs = spec.needs.iter().zip(built.needs()).zip(places);
+    let store = |store: Store| Fallback {
+        workers: part.of(store.workers),
+        takes: store.takes,
+        queue_limit: part.of(store.queue_limit),
+    };
     Some(ServiceModel {
         work: spec.work.clone(),
         runs_on,
@@ -57,8 +66,13 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, world, part))
+            .map(|((need, built), store)| Need {
+                fallback: store,
+                ..of_need(spec, need, built, world, part)
+            })
             .collect(),
+        stores: world.spec.stores_of(spec).into_iter().map(store).collect(),
+        losses: losses(built, world),
     })
 }
 
@@ -97,13 +111,49 @@ fn of_need(
         permits: [pool, bulkhead].into_iter().flatten().min().map(its),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
-        fallback: need.fallback.map(|store| Fallback {
-            workers: part.of(store.workers),
-            takes: store.takes,
-            queue_limit: part.of(store.queue_limit),
-        }),
+        misses: need.misses.map(|spec| misses(spec, world, part)),
+        fallback: None,
         optional: need.optional,
     }
+}
+
+/// The keys of a cache follow from the time in which half of the hits come back: while a share `c`
+/// of `n` keys is missing and `r` requests a second come, `r × hits × c` of them bring one back.
+fn misses(spec: MissesSpec, world: &World, part: Part) -> Misses {
+    let rate = part.visits / world.spec.horizon.as_secs_f64();
+    let hits = spec.hits.get();
+    Misses {
+        hits,
+        keys: rate * hits * spec.warms.as_secs_f64() / std::f64::consts::LN_2,
+    }
+}
+
+/// What clusters have lost of what needs keep there.
+fn losses(service: &Service, world: &World) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let caches = service.needs().iter().enumerate();
+    for (number, need) in caches.filter(|(_, need)| need.misses.is_some()) {
+        let cluster = &world.clusters[need.cluster];
+        let here = cluster.losses().iter();
+        losses.extend(
+            here.filter(|loss| loss.concerns(need.workload))
+                .map(|loss| {
+                    let shard = loss.shard.index();
+                    let (shard, share) = match need.keys {
+                        Keys::One => (shard, loss.share),
+                        Keys::All => (0, loss.share * cluster.shares()[shard]),
+                    };
+                    Loss {
+                        at: loss.at,
+                        need: number,
+                        shard,
+                        share,
+                    }
+                }),
+        );
+    }
+    losses.sort_by_key(|loss| loss.at);
+    losses
 }
 
 fn breaker(spec: BreakerSpec) -> Breaker {
