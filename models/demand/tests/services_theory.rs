@@ -5,8 +5,8 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Loss, Misses, Mode,
-    Need, Population, Service, ServiceModel, Tally,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Mode, Need,
+    Population, Service, ServiceModel, Tally,
 };
 use sim::dist::Dist;
 use sim::{Intensity, SimDuration, SimTime, Streams};
@@ -107,9 +107,8 @@ fn run(
 }
 
 /// One need with this store behind it.
-fn behind(misses: Option<Misses>, store: Fallback) -> ServiceModel {
+fn behind(store: Fallback) -> ServiceModel {
     let need = Need {
-        misses,
         fallback: Some(0),
         ..Need::single()
     };
@@ -324,7 +323,7 @@ fn a_slower_store_carries_what_it_can() {
         takes: seconds(0.2),
         queue_limit: 5,
     };
-    let demand = demand(10.0, 1, behind(None, store));
+    let demand = demand(10.0, 1, behind(store));
     let down = [(600.0, Answer::Error(Cause::Refused)), (4200.0, Answer::Ok)];
     let tally = run(&demand, &[vec![line(&down)]], &[], 1);
     let failed = tally.failed[Cause::Refused as usize] as f64;
