@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::caches::caches;
 use crate::support::{small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
@@ -237,6 +238,9 @@ fn random_world(seed: u64) -> WorldSpec {
     }
     if rng.random_range(0..3) == 0 {
         overload(&mut spec, &mut rng);
+    }
+    if rng.random_range(0..3) == 0 {
+        caches(&mut spec, &mut rng);
     }
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec

@@ -9,7 +9,8 @@ use sim::SimTime;
 
 use super::Cluster;
 use crate::event::Cx;
-use crate::ids::{NodeId, ShardId};
+use crate::ids::{Id, NodeId, ShardId};
+use crate::spec::service::Keys;
 
 /// A share of what a shard held is gone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,16 +26,38 @@ pub struct DataLoss {
 }
 
 impl DataLoss {
-    /// Does it concern this workload?
-    pub fn concerns(&self, workload: usize) -> bool {
+    fn concerns(&self, workload: usize) -> bool {
         self.workload.is_none_or(|of| of == workload)
     }
 }
+
+/// What a need notices of a loss: when, which of its lines (one for each shard, or one for all) and
+/// the share.
+pub type LostLine = (SimTime, usize, f64);
 
 impl Cluster {
     /// What was lost so far, in time order.
     pub fn losses(&self) -> &[DataLoss] {
         &self.dataset.losses
+    }
+
+    /// What was lost of a workload, without the first `seen` losses, as a need sees it whose
+    /// requests touch these keys. For one that touches all, shards that lose data at one instant
+    /// are one loss.
+    pub fn lost(&self, workload: usize, keys: Keys, seen: usize) -> Vec<LostLine> {
+        let mut lines: Vec<LostLine> = Vec::new();
+        let losses = self.dataset.losses[seen..].iter();
+        for loss in losses.filter(|loss| loss.concerns(workload)) {
+            let all = loss.share * self.topology.shares[loss.shard];
+            match (keys, lines.last_mut()) {
+                (Keys::One, _) => lines.push((loss.at, loss.shard.index(), loss.share)),
+                (Keys::All, Some((at, _, share))) if *at == loss.at => {
+                    *share = (*share + all).min(1.0);
+                }
+                (Keys::All, _) => lines.push((loss.at, 0, all)),
+            }
+        }
+        lines
     }
 
     /// Keys of a workload are deleted on every shard.

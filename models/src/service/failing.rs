@@ -76,10 +76,12 @@ struct StoreLoad {
     /// How many times as many workers people have made of them.
     scale: f64,
     takes: SimDuration,
+    /// Requests that may wait for it.
+    queue_limit: f64,
 }
 
 /// A need at one instant: the share of its keys that fails, how, and what replaces it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Failing {
     pub share: f64,
     pub answer: Answer,
@@ -90,7 +92,7 @@ pub struct Failing {
 
 impl Failing {
     /// The share of requests that need what stands in for it.
-    fn replaced(&self) -> f64 {
+    pub fn replaced(&self) -> f64 {
         self.share + (1.0 - self.share) * self.misses
     }
 }
@@ -114,6 +116,7 @@ impl Load {
             workers: f64::from(store.workers.div_ceil(cells as u32)) / spec.process_count() as f64,
             scale: 1.0,
             takes: store.takes,
+            queue_limit: f64::from(store.queue_limit) / (cells * spec.process_count()) as f64,
         };
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         Load {
@@ -165,6 +168,25 @@ impl Load {
             return 0.0;
         }
         held.mean_of(from, now, |held| (rate * held / self.workers).min(scale))
+    }
+
+    /// Does the service have slower stores?
+    pub fn has_stores(&self) -> bool {
+        !self.stores.is_empty()
+    }
+
+    /// Does it depend on the traffic which share of requests fails, while these needs stand so? Only
+    /// asked of services with stores.
+    pub fn follows_traffic(&self, needs: &[Failing]) -> bool {
+        !self.stores.is_empty() && needs.iter().any(|need| need.replaced() > 0.0)
+    }
+
+    /// When the traffic of the minute to come may be another than now; no sooner than in a minute,
+    /// and never if it stays as it is.
+    pub fn next_traffic(&self, now: SimTime) -> Option<SimTime> {
+        let changes = self.visits.iter();
+        let change = changes.filter_map(|visits| visits.changes_after(now)).min();
+        change.map(|at| at.saturating_sub(MINUTE).max(now.saturating_add(MINUTE)))
     }
 
     /// Requests a second over the last minute, over the mean up to `end`.
@@ -229,8 +251,42 @@ impl Load {
         self.service_time.as_secs_f64() + waited
     }
 
+    /// The share of the requests to each store that fail at `now`: those that it cannot carry, and
+    /// all if its queue is full and outlasts the gateway's patience.
+    fn refused(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
+        let beyond = self.beyond_stores(needs, now).into_iter();
+        let late = |(beyond, store): (f64, &StoreLoad)| match beyond > 0.0 && self.is_late(store) {
+            true => 1.0,
+            false => beyond,
+        };
+        beyond.zip(&self.stores).map(late).collect()
+    }
+
+    /// The share of the requests to each store whose answers nobody takes at `now`. A request that
+    /// runs on takes it too late.
+    pub fn unanswered(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
+        match self.held_max {
+            Some(_) => self.refused(needs, now),
+            None => self.beyond_stores(needs, now),
+        }
+    }
+
+    /// Does a request that finds the store's queue full of others wait for too long? The store
+    /// works on for those that were given up, so only requests that hold a worker until then are
+    /// limited by the workers.
+    fn is_late(&self, store: &StoreLoad) -> bool {
+        let workers = store.workers * store.scale;
+        let places = match self.held_max {
+            Some(_) => store.queue_limit,
+            None => (self.workers * self.scale - workers).clamp(0.0, store.queue_limit),
+        };
+        let takes = store.takes.as_secs_f64();
+        let waits = self.service_time.as_secs_f64() + takes * (1.0 + places / workers);
+        waits > self.gateway_timeout.as_secs_f64()
+    }
+
     /// The share of the requests to each store that it cannot carry at `now`.
-    pub fn refused(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
+    fn beyond_stores(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
         let rate = self.rate(now);
         let of = |(number, store): (usize, &StoreLoad)| {
             let here = needs.iter();
@@ -457,6 +513,7 @@ mod tests {
                 workers,
                 scale: 1.0,
                 takes: SimDuration::from_millis(500),
+                queue_limit: 10.0,
             }],
             ..load()
         };
@@ -466,6 +523,12 @@ mod tests {
         assert!(enough.abs() < 1e-9, "{enough}");
         let few = with(10.0).failing(&[all], second(0));
         assert!((few - 0.8).abs() < 1e-9, "{few}");
+        // A queue of 300 before 10 workers outlasts the 15 s that a gateway waits: what the store
+        // answers is for those who were given up.
+        let mut late = with(10.0);
+        late.stores[0].queue_limit = 300.0;
+        late.gateway_timeout = SimDuration::from_secs(15);
+        assert_eq!(late.failing(&[all], second(0)), 1.0);
         // A cache that misses 40 % asks it 40 times a second, and it carries 20: half of them fail.
         let cold = Failing {
             misses: 0.4,

@@ -2,12 +2,17 @@
 
 mod failing;
 mod overload;
+mod process;
+mod shares;
 mod warming;
 
 pub use failing::{Instead, Load, State};
 pub use overload::Overload;
+pub use process::Process;
 
-use failing::{Failing, ShareTimeline};
+use failing::ShareTimeline;
+use process::{Answered, worst};
+use shares::Shares;
 use sim::{Intervals, SimDuration, SimTime};
 use warming::Warming;
 
@@ -47,6 +52,11 @@ pub struct Service {
     shown: ShareTimeline,
     /// How long a request holds its worker, in seconds, in the mean over the processes.
     held: ShareTimeline,
+    /// What fails of each process's needs, the number of controls, and what follows from both at
+    /// the traffic of then.
+    shares: Option<Shares>,
+    /// When the traffic is looked at again.
+    traffic_at: Option<SimTime>,
     /// What the trace said of it last.
     said: String,
     /// What people or an autoscaler did to it, in time order.
@@ -70,33 +80,6 @@ pub struct Need {
     pub misses: Option<MissesSpec>,
     /// The slower store behind it, by position among those of the service.
     pub store: Option<usize>,
-}
-
-/// One process of a service.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// For each need, its view of the cluster's owners.
-    pub views: Vec<ViewId>,
-    /// For each need what each shard answers; one line for all of them together, if a request
-    /// touches all.
-    pub lines: Vec<Vec<AnswerTimeline>>,
-    /// What the worst of its needs answers, or the spool.
-    pub timeline: AnswerTimeline,
-}
-
-/// What a process answers at an instant.
-struct Answered {
-    /// At this instant, and without short pauses.
-    at_once: Answer,
-    noticed: Answer,
-    /// Can any request succeed?
-    passable: Answer,
-    /// The share of requests that fail.
-    failing: f64,
-    /// The share of the requests to each slower store that it cannot carry.
-    refused: Vec<f64>,
-    /// How long a request holds its worker, in seconds.
-    held: f64,
 }
 
 impl Service {
@@ -127,6 +110,8 @@ impl Service {
             overload,
             shown: ShareTimeline::new(),
             held: ShareTimeline::new(),
+            shares: None,
+            traffic_at: None,
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -148,19 +133,19 @@ impl Service {
         self.plan_step(step, cx);
         let mut answered = self.ask(clusters, now);
         if self.warming.is_due(now) {
-            let came = (self.load.pace(now, cx.end), &*answered[0].refused);
+            let pace = self.load.pace(now, cx.end);
+            let (_, _, unanswered) = self.shares(&answered, now);
             let process = &self.processes[0];
-            let step = self.warming.step(&self.needs, process, came, now);
+            let step = (self.warming).step(&self.needs, process, (pace, &unanswered), now);
             self.plan_step(step, cx);
             answered = self.ask(clusters, now);
         }
         for (process, answered) in self.processes.iter_mut().zip(&answered) {
             process.timeline.set(now, or_spool(answered.at_once));
         }
-        let failing: f64 = answered.iter().map(|process| process.failing).sum();
-        let failing = failing / answered.len() as f64;
-        let held: f64 = answered.iter().map(|process| process.held).sum();
-        self.held.set(now, held / answered.len() as f64);
+        let (failing, held, _) = self.shares(&answered, now);
+        self.plan_traffic(&answered, cx);
+        self.held.set(now, held);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
@@ -187,7 +172,7 @@ impl Service {
 
     /// What each process answers now.
     fn ask(&mut self, clusters: &Fleet<ClusterId, Cluster>, now: SimTime) -> Vec<Answered> {
-        let asked = (&*self.needs, &self.warming, self.wait, &self.load);
+        let asked = (&*self.needs, &self.warming, self.wait);
         let processes = self.processes.iter_mut();
         let answered = processes.map(|process| process.ask(asked, clusters, now));
         answered.collect()
@@ -478,154 +463,4 @@ impl Service {
         }
         outages.iter().collect()
     }
-}
-
-impl Process {
-    /// Everything works from the start; `shards` is the number of lines of each need.
-    pub fn new(views: Vec<ViewId>, shards: &[usize]) -> Process {
-        let lines = shards
-            .iter()
-            .map(|shards| vec![AnswerTimeline::new(); *shards]);
-        Process {
-            views,
-            lines: lines.collect(),
-            timeline: AnswerTimeline::new(),
-        }
-    }
-
-    /// Its views, with their clusters.
-    pub fn views(&self, needs: &[Need]) -> impl Iterator<Item = (ClusterId, ViewId)> {
-        needs
-            .iter()
-            .map(|need| need.cluster)
-            .zip(self.views.iter().copied())
-    }
-
-    /// Asks its needs what they answer now.
-    fn ask(
-        &mut self,
-        (needs, warming, wait, load): (&[Need], &Warming, Option<WaitSpec>, &Load),
-        clusters: &Fleet<ClusterId, Cluster>,
-        now: SimTime,
-    ) -> Answered {
-        let mut answered = Answered {
-            at_once: Answer::Ok,
-            noticed: Answer::Ok,
-            passable: Answer::Ok,
-            failing: 0.0,
-            refused: Vec::new(),
-            held: 0.0,
-        };
-        let mut failing = Vec::with_capacity(needs.len());
-        let asks = needs.iter().zip(&self.views).zip(&mut self.lines);
-        for (number, ((need, view), lines)) in asks.enumerate() {
-            let asked = Asked {
-                need,
-                view: *view,
-                cluster: &clusters[need.cluster],
-                wait,
-            };
-            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
-                line.set(now, answer);
-            }
-            let noticed = asked.answers(false);
-            let shares = asked.cluster.shares();
-            failing.push(Failing {
-                misses: warming.misses(number, shares),
-                ..need.failing(&noticed, shares)
-            });
-            if need.instead != Instead::Nothing {
-                continue;
-            }
-            if !noticed.iter().any(|answer| answer.captures()) {
-                answered.passable = worst([answered.passable, noticed[0]].into_iter());
-            }
-            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
-            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
-        }
-        answered.failing = load.failing(&failing, now);
-        answered.refused = load.refused(&failing, now);
-        answered.held = load.held(&failing);
-        answered
-    }
-}
-
-/// A need, as a process asks for it.
-struct Asked<'a> {
-    need: &'a Need,
-    view: ViewId,
-    cluster: &'a Cluster,
-    wait: Option<WaitSpec>,
-}
-
-impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
-    /// short forks.
-    fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need { access, keys, .. } = *self.need;
-        match keys {
-            Keys::All => vec![self.of_all(at_once)],
-            Keys::One => {
-                let of_one = |shard| match at_once {
-                    true => self.cluster.answer_of(self.view, shard, access),
-                    false => self.cluster.noticed_answer_of(self.view, shard, access),
-                };
-                let shards = self.cluster.shards();
-                shards.map(|shard| self.waited(of_one(shard))).collect()
-            }
-        }
-    }
-
-    /// What all shards answer together.
-    fn of_all(&self, at_once: bool) -> Answer {
-        let access = self.need.access;
-        self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access),
-            false => self.cluster.answer_to(self.view, access),
-        })
-    }
-
-    /// An answer, if the service waits for replicas after a write.
-    fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
-        }
-    }
-}
-
-impl Need {
-    /// The share of requests that fails here, and how.
-    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
-        let share = |place: usize| match self.keys {
-            Keys::All => 1.0,
-            Keys::One => shares[place],
-        };
-        let fails = answers.iter().enumerate();
-        let fails = fails.filter(|(_, answer)| !answer.captures());
-        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
-        Failing {
-            share: failing.min(1.0),
-            answer: worst(fails.map(|(_, answer)| *answer)),
-            instead: self.instead,
-            misses: 0.0,
-        }
-    }
-}
-
-/// A hang wins over an error: a request waits for the slowest of its needs.
-fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
-    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
-        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
-        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
-            Answer::Unacknowledged(one.max(other))
-        }
-        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
-            Answer::Unacknowledged(after)
-        }
-        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
-        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
-        (Answer::Ok | Answer::Spool, next) => next,
-    })
 }

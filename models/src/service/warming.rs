@@ -16,8 +16,7 @@ use sim::{SimDuration, SimTime};
 
 use super::{Need, Process};
 use crate::cluster::Cluster;
-use crate::ids::{ClusterId, Fleet, Id};
-use crate::spec::service::Keys;
+use crate::ids::{ClusterId, Fleet};
 use crate::spec::store::MissesSpec;
 
 /// Steps in which half of the hits come back.
@@ -71,13 +70,7 @@ impl Warming {
                 continue;
             };
             let cluster = &clusters[need.cluster];
-            let new = &cluster.losses()[of.seen..];
-            for loss in new.iter().filter(|loss| loss.concerns(need.workload)) {
-                let shard = loss.shard.index();
-                let (line, share) = match need.keys {
-                    Keys::One => (shard, loss.share),
-                    Keys::All => (0, loss.share * cluster.shares()[shard]),
-                };
+            for (_, line, share) in cluster.lost(need.workload, need.keys, of.seen) {
                 let cold = &mut of.cold[line];
                 *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
             }
@@ -104,12 +97,12 @@ impl Warming {
     }
 
     /// Requests have brought back what they do in a step: `rate` times as many came as on average,
-    /// and each store refused this share. Names the next step.
+    /// and of each store's answers nobody took this share. Names the next step.
     pub fn step(
         &mut self,
         needs: &[Need],
         process: &Process,
-        (rate, refused): (f64, &[f64]),
+        (rate, unanswered): (f64, &[f64]),
         now: SimTime,
     ) -> Option<SimTime> {
         let since = self.step.map_or(now, |(since, _)| since);
@@ -118,7 +111,7 @@ impl Warming {
             let Some(of) = of else {
                 continue;
             };
-            let answered = need.store.map_or(0.0, |store| 1.0 - refused[store]);
+            let answered = need.store.map_or(0.0, |store| 1.0 - unanswered[store]);
             let halves = rate * answered * lasted / of.spec.warms.as_secs_f64();
             for (cold, line) in of.cold.iter_mut().zip(lines) {
                 if line.last().executes() {

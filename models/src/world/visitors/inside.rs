@@ -2,7 +2,6 @@
 //! workers, a queue and a plain client.
 
 use super::Part;
-use crate::ids::Id;
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
@@ -133,24 +132,13 @@ fn losses(service: &Service, world: &World) -> Vec<Loss> {
     let mut losses = Vec::new();
     let caches = service.needs().iter().enumerate();
     for (number, need) in caches.filter(|(_, need)| need.misses.is_some()) {
-        let cluster = &world.clusters[need.cluster];
-        let here = cluster.losses().iter();
-        losses.extend(
-            here.filter(|loss| loss.concerns(need.workload))
-                .map(|loss| {
-                    let shard = loss.shard.index();
-                    let (shard, share) = match need.keys {
-                        Keys::One => (shard, loss.share),
-                        Keys::All => (0, loss.share * cluster.shares()[shard]),
-                    };
-                    Loss {
-                        at: loss.at,
-                        need: number,
-                        shard,
-                        share,
-                    }
-                }),
-        );
+        let lost = world.clusters[need.cluster].lost(need.workload, need.keys, 0);
+        losses.extend(lost.into_iter().map(|(at, shard, share)| Loss {
+            at,
+            need: number,
+            shard,
+            share,
+        }));
     }
     losses.sort_by_key(|loss| loss.at);
     losses
