@@ -239,7 +239,7 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..3) == 0 {
         overload(&mut spec, &mut rng);
     }
-    if rng.random_range(0..3) == 0 {
+    if rng.random_range(0..6) == 0 {
         caches(&mut spec, &mut rng);
     }
     assert_eq!(spec.problems(), [], "the small world is sound");

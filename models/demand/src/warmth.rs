@@ -13,7 +13,7 @@
 //! to the store still is with the chance `cold now / cold then`.
 //!
 //! Left out: hot keys, which come back first (a real cache regains its hits faster at the beginning
-//! and slower at the end), and keys that expire while Redis does not answer.
+//! and slower at the end). Keys that expire while Redis does not answer are a loss at its return.
 
 use crate::inside::{Draw, NeedState, ServiceState};
 use crate::population::Misses;

@@ -209,6 +209,12 @@ fn check_misses(found: &mut Findings, key: &str, need: &NeedSpec) {
         "give more than 0%",
     );
     found.unless(
+        misses.lifetime != Some(SimDuration::ZERO),
+        format!("{key}.misses.lifetime"),
+        "an entry would be gone at once",
+        "give a positive duration such as \"1h\"",
+    );
+    found.unless(
         misses.warms > SimDuration::ZERO,
         format!("{key}.misses.warms"),
         "a cache that is warm at once is never cold",

@@ -132,6 +132,10 @@ impl Service {
         let step = self.warming.note_losses(&self.needs, clusters, now);
         self.plan_step(step, cx);
         let mut answered = self.ask(clusters, now);
+        if let Some(step) = self.warming.note_answers(&self.processes[0], now) {
+            self.plan_step(Some(step), cx);
+            answered = self.ask(clusters, now);
+        }
         if self.warming.is_due(now) {
             let pace = self.load.pace(now, cx.end);
             let (_, _, unanswered) = self.shares(&answered, now);

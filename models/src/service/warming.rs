@@ -38,6 +38,8 @@ struct OfNeed {
     spec: MissesSpec,
     /// By shard, or one if requests touch all.
     cold: Vec<f64>,
+    /// Since when each shard has not answered.
+    down_at: Vec<Option<SimTime>>,
     /// Losses of the cluster that are accounted for.
     seen: usize,
 }
@@ -49,6 +51,7 @@ impl Warming {
             need.misses.map(|spec| OfNeed {
                 spec,
                 cold: vec![0.0; *lines],
+                down_at: vec![None; *lines],
                 seen: 0,
             })
         };
@@ -71,11 +74,35 @@ impl Warming {
             };
             let cluster = &clusters[need.cluster];
             for (_, line, share) in cluster.lost(need.workload, need.keys, of.seen) {
-                let cold = &mut of.cold[line];
-                *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+                of.lose(line, share);
             }
             of.seen = cluster.losses().len();
         }
+        self.plan_first(now)
+    }
+
+    /// Takes note of what shards answer: entries that were not renewed while one did not have
+    /// expired. Names the next step, if it was not planned before.
+    pub fn note_answers(&mut self, process: &Process, now: SimTime) -> Option<SimTime> {
+        for (of, lines) in self.needs.iter_mut().zip(&process.lines) {
+            let Some(of) = of else {
+                continue;
+            };
+            for (number, line) in lines.iter().enumerate() {
+                match (line.last().executes(), of.down_at[number]) {
+                    (false, None) => of.down_at[number] = Some(now),
+                    (true, Some(since)) => {
+                        of.down_at[number] = None;
+                        of.lose(number, of.spec.expired(now - since));
+                    }
+                    (true, None) | (false, Some(_)) => {}
+                }
+            }
+        }
+        self.plan_first(now)
+    }
+
+    fn plan_first(&mut self, now: SimTime) -> Option<SimTime> {
         match self.step {
             Some(_) => None,
             None => self.plan(now),
@@ -144,6 +171,11 @@ impl Warming {
 }
 
 impl OfNeed {
+    fn lose(&mut self, line: usize, share: f64) {
+        let cold = &mut self.cold[line];
+        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+    }
+
     fn step(&self) -> SimDuration {
         (self.spec.warms / STEPS).max(SimDuration::from_secs(1))
     }

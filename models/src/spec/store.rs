@@ -60,6 +60,10 @@ pub struct MissesSpec {
     /// often (an assumption). More requests bring them back sooner; requests that the store fails,
     /// or that are given up before it answers, bring back nothing.
     pub warms: SimDuration,
+    /// How long an entry lives (its TTL), above 0s. Entries are of all ages, and while Redis does
+    /// not answer none is renewed, so after an outage that long the cache is empty. Absent: they
+    /// live for ever.
+    pub lifetime: Option<SimDuration>,
 }
 
 /// What the needs of one service that share a queue have of a store.
@@ -71,6 +75,16 @@ pub struct Store {
     pub takes: SimDuration,
     /// Requests that may wait.
     pub queue_limit: u32,
+}
+
+impl MissesSpec {
+    /// The share of the entries that expire while Redis does not answer for so long.
+    pub fn expired(&self, after: SimDuration) -> f64 {
+        let of = |lifetime: SimDuration| after.as_secs_f64() / lifetime.as_secs_f64();
+        let share = self.lifetime.map_or(0.0, of).min(1.0);
+        // A short pause is nothing.
+        if share < 0.001 { 0.0 } else { share }
+    }
 }
 
 impl FallbackSpec {

@@ -26,9 +26,10 @@ pub fn caches(spec: &mut WorldSpec, rng: &mut Rng) {
         let fallback = if idle { own } else { "store = \"db\"" };
         for need in &mut spec.services[number].needs {
             let misses = format!(
-                "hits = \"{}\"\nwarms = \"{}\"",
+                "hits = \"{}\"\nwarms = \"{}\"\nlifetime = \"{}\"",
                 pick(rng, &["60%", "95%", "100%"]),
                 pick(rng, &["20s", "5min"]),
+                pick(rng, &["10s", "10min", "10d"]),
             );
             let misses = toml::from_str(&misses).expect("misses");
             need.misses = (rng.random_range(0..3) > 0).then_some(misses);

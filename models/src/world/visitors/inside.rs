@@ -8,7 +8,7 @@ use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
 use crate::spec::store::{MissesSpec, Store, stores_of};
 use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Fallback, Loss, Misses, Need, ServiceModel};
-use sim::SimDuration;
+use sim::{Intervals, SimDuration};
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
 ///
@@ -71,7 +71,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             })
             .collect(),
         stores: world.spec.stores_of(spec).into_iter().map(store).collect(),
-        losses: losses(built, world),
+        losses: losses(built, world, part),
     })
 }
 
@@ -127,11 +127,29 @@ fn misses(spec: MissesSpec, world: &World, part: Part) -> Misses {
     }
 }
 
-/// What clusters have lost of what needs keep there.
-fn losses(service: &Service, world: &World) -> Vec<Loss> {
+/// What clusters have lost of what needs keep there, and what has expired while they did not answer
+/// this process.
+fn losses(service: &Service, world: &World, part: Part) -> Vec<Loss> {
     let mut losses = Vec::new();
-    let caches = service.needs().iter().enumerate();
-    for (number, need) in caches.filter(|(_, need)| need.misses.is_some()) {
+    let process = &service.processes()[part.process as usize];
+    for (number, (need, lines)) in service.needs().iter().zip(&process.lines).enumerate() {
+        let Some(misses) = need.misses else {
+            continue;
+        };
+        for (shard, line) in lines.iter().enumerate() {
+            let mut down = Intervals::new();
+            let spans = line.spans(world.end);
+            for (from, to, _) in spans.filter(|(_, _, answer)| !answer.executes()) {
+                down.add(from, to);
+            }
+            let expired = down.iter().map(|(from, to)| Loss {
+                at: to,
+                need: number,
+                shard,
+                share: misses.expired(to - from),
+            });
+            losses.extend(expired.filter(|loss| loss.share > 0.0 && loss.at < world.end));
+        }
         let lost = world.clusters[need.cluster].lost(need.workload, need.keys, 0);
         losses.extend(lost.into_iter().map(|(at, shard, share)| Loss {
             at,
