@@ -37,6 +37,7 @@ impl Tables {
     /// The system that they make.
     pub fn system(&self) -> SystemSpec<'_> {
         SystemSpec {
+            stores: &[],
             horizon: self.horizon,
             workloads: &self.workloads,
             services: &self.services,

@@ -3,6 +3,7 @@
 mod alerts;
 mod balancers;
 mod capability_lab;
+mod cold_cache;
 mod degraded;
 mod evictions;
 mod full_sync_lab;

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::caches::caches;
 use crate::support::{servers, small_world, trial};
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
@@ -250,6 +251,9 @@ fn random_world(seed: u64) -> WorldSpec {
         if service.process_count() > 1 {
             service.balancer = balancer(&mut rng);
         }
+    }
+    if rng.random_range(0..6) == 0 {
+        caches(&mut spec, &mut rng);
     }
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec

@@ -170,6 +170,8 @@ fn with_an_inside() {
         },
         retries_at_once: Some(64),
         needs: vec![need],
+        stores: Vec::new(),
+        losses: Vec::new(),
     });
     let calm = AnswerTimeline::new();
     let needs = [vec![calm.clone()]];

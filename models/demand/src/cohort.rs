@@ -22,9 +22,7 @@ use crate::visit::VisitId;
 impl ServiceSim<'_> {
     /// Counts what is determined between now and `end`: visits that begin and end in between.
     pub fn count_until(&mut self, end: SimTime) {
-        let insides = self.processes.iter();
-        let insides = insides.filter_map(|process| process.service_state.as_ref());
-        let looks_back = insides.map(ServiceState::looks_back).max();
+        let looks_back = self.insides().map(ServiceState::looks_back).max();
         let looks_back = looks_back.unwrap_or_default();
         for class in 0..self.callers.len() {
             let fate = self.fates_now()[class].clone();

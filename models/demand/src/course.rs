@@ -28,7 +28,7 @@ use crate::visit::{Press, VisitId};
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// On to the next need.
     Through,
     /// The attempt waits, or is over.
@@ -73,7 +73,8 @@ impl<'a> ServiceSim<'a> {
                         .as_ref()
                         .is_none_or(|breaker| breaker.clean(now))
             };
-            if !service_state.needs.iter().all(quiet) {
+            if !service_state.needs.iter().all(quiet) || !service_state.hits_all(who, press.number)
+            {
                 return None;
             }
             for breaker in service_state
@@ -116,6 +117,7 @@ impl<'a> ServiceSim<'a> {
             tries: 0,
             retrying: false,
             worked: false,
+            fills: 0.0,
             number,
             stage: number,
         });
@@ -284,7 +286,7 @@ impl<'a> ServiceSim<'a> {
         match state.answers[shard] {
             Answer::Ok | Answer::Spool => {
                 self.call_ends(need, Some(false));
-                Step::Through
+                self.answered_by_redis(slot, need)
             }
             Answer::Late(after) => {
                 service_state.enter(slot, Phase::Late { enough: true }, late(after));
@@ -380,18 +382,7 @@ impl<'a> ServiceSim<'a> {
             service_state.enter(slot, Phase::Pauses, now.saturating_add(pause));
             return Step::Stays;
         }
-        let state = &mut service_state.needs[need];
-        if let Some(store) = &mut state.store
-            && let Some(ends) = store.enter(now)
-        {
-            service_state.enter(slot, Phase::Stored, ends);
-            return Step::Stays;
-        }
-        if state.spec.optional {
-            return Step::Through;
-        }
-        self.finish(slot, Ending::Failed(cause));
-        Step::Stays
+        self.ask_store(slot, need, cause)
     }
 
     /// What an attempt has waited for has come.
@@ -420,11 +411,11 @@ impl<'a> ServiceSim<'a> {
             Phase::Late { enough } => {
                 self.call_ends(need, Some(!enough));
                 match enough {
-                    true => Step::Through,
+                    true => self.answered_by_redis(slot, need),
                     false => self.failed(slot, need, Cause::Unacknowledged),
                 }
             }
-            Phase::Stored => Step::Through,
+            Phase::Stored => self.answered_by_store(slot, need),
         };
         if step == Step::Through {
             self.inner().attempts.at(slot).need += 1;
@@ -449,7 +440,7 @@ impl<'a> ServiceSim<'a> {
     }
 
     /// An attempt is over, and its worker free.
-    fn finish(&mut self, slot: u32, how: Ending) {
+    pub(super) fn finish(&mut self, slot: u32, how: Ending) {
         self.inner().attempts.at(slot).phase = Phase::Pauses;
         self.lose(slot, how);
     }
@@ -503,6 +494,7 @@ impl<'a> ServiceSim<'a> {
                 }
             }
             Change::Spool(open) => self.inner().spool = open,
+            Change::Loss { need, shard, share } => self.inner().needs[need].lose(shard, share),
             Change::Control(Control::Restart) => self.restart(),
             Change::Control(Control::Shed(share)) => self.inner().shed = share,
             Change::Control(Control::StopRetries) => self.inner().retries_stopped = true,
@@ -510,6 +502,7 @@ impl<'a> ServiceSim<'a> {
                 let Process { service, pool, .. } = &mut self.processes[self.here];
                 pool.resize(service.workers, service.queue_limit, factor);
             }
+            Change::Control(Control::ScaleStore(store, factor)) => self.scale_store(store, factor),
         }
     }
 

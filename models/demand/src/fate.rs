@@ -23,8 +23,10 @@ use crate::population::{Class, Service};
 pub(super) struct Fate {
     /// How each of its attempts ends.
     pub how: Ending,
-    /// When an attempt ends, counted from its press.
+    /// When an attempt ends, counted from its press; at the latest, if it may miss a cache.
     pub ends: SimDuration,
+    /// How long an attempt is on the server, in seconds, on average.
+    pub lasts: f64,
     /// How often the signer presses.
     pub presses: u32,
     /// From one press to the next.
@@ -42,7 +44,12 @@ impl Fate {
             SimTime::ZERO,
             deadline,
         );
-        let ends = ended.at - SimTime::ZERO;
+        let (most, mean) = match answer {
+            Answer::Ok => in_stores(service),
+            _ => (SimDuration::ZERO, 0.0),
+        };
+        let ends = ended.at.saturating_add(most) - SimTime::ZERO;
+        let lasts = (ended.at - SimTime::ZERO).as_secs_f64() + mean;
         let shown = ends <= class.patience;
         let (presses, gap) = match ended.how {
             Ending::Captured | Ending::Spooled if shown => (1, SimDuration::ZERO),
@@ -54,6 +61,7 @@ impl Fate {
         Fate {
             how: ended.how,
             ends,
+            lasts,
             presses,
             gap,
         }
@@ -76,6 +84,9 @@ impl Fate {
 
     /// For how long (seconds) a visit has exactly `w` attempts on the server at once: element `w`.
     pub fn alive_s(&self) -> Vec<f64> {
+        if self.presses == 1 {
+            return vec![0.0, self.lasts];
+        }
         let presses = u64::from(self.presses);
         // Press i begins the stretch in which it is the newest; those before it that have not
         // ended yet are alive too. Ends of earlier attempts cut the stretch.
@@ -92,6 +103,23 @@ impl Fate {
         }
         alive_s
     }
+}
+
+/// How long a request that finds free workers in the stores is there because Redis misses: at most,
+/// and on average in seconds. All caches are warm.
+fn in_stores(service: &Service) -> (SimDuration, f64) {
+    let Some(inside) = &service.inside else {
+        return (SimDuration::ZERO, 0.0);
+    };
+    let may_miss = inside.needs.iter().filter_map(|need| {
+        let misses = need.misses.filter(|misses| misses.hits < 1.0)?;
+        Some((1.0 - misses.hits, inside.stores[need.fallback?].takes))
+    });
+    let (most, mean) = may_miss.fold((SimTime::ZERO, 0.0), |(most, mean), (share, takes)| {
+        let mean = mean + share * takes.as_secs_f64();
+        (most.saturating_add(takes), mean)
+    });
+    (most - SimTime::ZERO, mean)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             ┌ cache: a hit spares the call
-//!  need 1 ────┤ breaker ─► permits ─► shard of the visit's key ─► Ok, error, hang
+//!  need 1 ────┤ breaker ─► permits ─► shard of the visit's key ─► Ok, error, hang, a miss
 //!  need 2 …   └ on failure: further tries, then the slower store, or do without
 //! ```
 //!
@@ -19,7 +19,8 @@ use sim::{SimDuration, SimTime, StreamKey, Streams};
 
 use crate::answer::{Answer, AnswerTimeline, Cause};
 use crate::breaker::CircuitBreaker;
-use crate::population::{Answers, Control, Fallback, Need, Population, ServiceModel};
+use crate::population::{Answers, Control, Need, Population, ServiceModel};
+use crate::store::Store;
 use crate::streams;
 use crate::visit::{Press, VisitId};
 
@@ -28,6 +29,8 @@ use crate::visit::{Press, VisitId};
 pub(super) struct ServiceState<'a> {
     pub spec: &'a ServiceModel,
     pub needs: Vec<NeedState>,
+    /// The slower stores that needs share.
+    pub stores: Vec<Store>,
     /// Is the spool open?
     pub spool: bool,
     /// Share of requests that are turned away.
@@ -65,7 +68,8 @@ pub(super) struct NeedState {
     pub queue: VecDeque<Ticket>,
     /// Attempts that hang, by shard, in order.
     pub hanging: Vec<Vec<Ticket>>,
-    pub store: Option<Store>,
+    /// Of each shard the share of its hits that are missing since it lost data.
+    pub cold: Vec<f64>,
 }
 
 /// An attempt at a stage: void once it has gone on.
@@ -73,16 +77,6 @@ pub(super) struct NeedState {
 pub(super) struct Ticket {
     slot: u32,
     stage: u64,
-}
-
-/// A slower store at work.
-#[derive(Clone, Debug)]
-pub(super) struct Store {
-    spec: Fallback,
-    /// When each of its workers will be free.
-    free: BinaryHeap<Reverse<SimTime>>,
-    /// When those start that wait, in order.
-    starts: VecDeque<SimTime>,
 }
 
 /// A change of the surroundings.
@@ -94,6 +88,11 @@ pub(super) enum Change {
         answer: Answer,
     },
     Spool(bool),
+    Loss {
+        need: usize,
+        shard: usize,
+        share: f64,
+    },
     Control(Control),
 }
 
@@ -126,6 +125,8 @@ pub(super) struct Attempt {
     pub retrying: bool,
     /// Was the work done?
     pub worked: bool,
+    /// What it reads from a store was missing when this share of the cache was; 0: it is not kept.
+    pub fills: f64,
     /// Its number, and that of its phase, among all attempts and phases.
     pub number: u64,
     pub stage: u64,
@@ -178,6 +179,7 @@ impl<'a> ServiceState<'a> {
         ServiceState {
             spec,
             needs: needs.iter().map(NeedState::new).collect(),
+            stores: spec.stores.iter().copied().map(Store::new).collect(),
             spool: false,
             shed: 0.0,
             retries_stopped: false,
@@ -200,6 +202,7 @@ impl<'a> ServiceState<'a> {
         self.attempts.slots.len() * size_of::<Option<Attempt>>()
             + self.timers.len() * size_of::<Timer>()
             + tickets.sum::<usize>() * size_of::<Ticket>()
+            + self.stores.iter().map(Store::memory).sum::<usize>()
     }
 
     /// When the surroundings change next.
@@ -238,9 +241,13 @@ impl<'a> ServiceState<'a> {
     /// effect on others?
     pub fn plain(&self, now: SimTime) -> bool {
         self.answers()
-            && self.attempts.all_work()
+            && self.attempts.all_pass(self.may_miss())
             && self.spec.work.is_none()
             && self.needs.iter().all(|need| need.plain(now))
+            && self.stores.iter().all(|store| match self.may_miss() {
+                true => store.nobody_waits(now),
+                false => store.idle(now),
+            })
     }
 
     /// What a client waits before it tries again.
@@ -289,6 +296,9 @@ impl<'a> ServiceState<'a> {
             }
             Draw::Pause(press, tries) => {
                 4 << 60 | u64::from(tries) << 48 | (who.round as u64) << 32 | u64::from(press)
+            }
+            Draw::Key(press, need) => {
+                5 << 60 | (need as u64) << 48 | (who.round as u64) << 32 | u64::from(press)
             }
         };
         self.keys[who.class].at(who.index, number).sample(Open01)
@@ -358,6 +368,8 @@ pub(super) enum Draw {
     Shed(u32),
     /// Does a press find a need in the cache?
     Hit(u32, usize),
+    /// Does Redis have what a press asks of a need?
+    Key(u32, usize),
     /// A press's pause before a further try.
     Pause(u32, u32),
 }
@@ -374,16 +386,15 @@ impl NeedState {
             calls: 0,
             queue: VecDeque::new(),
             hanging: vec![Vec::new(); shards],
-            store: spec.fallback.map(Store::new),
+            cold: vec![0.0; shards],
         }
     }
 
     fn plain(&self, now: SimTime) -> bool {
-        let idle = |store: &Store| store.idle(now);
         self.breaker
             .as_ref()
             .is_none_or(|breaker| breaker.clean(now))
-            && self.store.as_ref().is_none_or(idle)
+            && self.is_warm()
             && self.calls == 0
     }
 
@@ -414,41 +425,12 @@ impl NeedState {
     }
 }
 
-impl Store {
-    fn new(spec: Fallback) -> Store {
-        Store {
-            spec,
-            free: BinaryHeap::new(),
-            starts: VecDeque::new(),
-        }
-    }
-
-    /// When it will have answered a request that comes now; `None` if it turns it away.
-    pub fn enter(&mut self, now: SimTime) -> Option<SimTime> {
-        while self.free.peek().is_some_and(|free| free.0 <= now) {
-            self.free.pop();
-        }
-        while self.starts.front().is_some_and(|start| *start <= now) {
-            self.starts.pop_front();
-        }
-        let start = if self.free.len() < self.spec.workers as usize {
-            now
-        } else if self.starts.len() < self.spec.queue_limit as usize {
-            self.free.pop().expect("a store has a worker").0
-        } else {
-            return None;
-        };
-        if start > now {
-            self.starts.push_back(start);
-        }
-        let end = start.saturating_add(self.spec.takes);
-        self.free.push(Reverse(end));
-        Some(end)
-    }
-
-    fn idle(&self, now: SimTime) -> bool {
-        self.free.iter().all(|free| free.0 <= now)
-    }
+impl Ticket {
+    /// Of nobody.
+    pub const VOID: Ticket = Ticket {
+        slot: u32::MAX,
+        stage: 0,
+    };
 }
 
 impl Attempts {
@@ -517,10 +499,15 @@ impl Attempts {
         slots
     }
 
-    /// Do all of them get through the service as in normal operation?
-    fn all_work(&self) -> bool {
-        let works = |attempt: &Attempt| matches!(attempt.phase, Phase::Works { .. });
-        self.iter().all(works)
+    /// Do all of them get through the service as in normal operation? That includes stores, if
+    /// requests go there then.
+    fn all_pass(&self, stores: bool) -> bool {
+        let passes = |attempt: &Attempt| match attempt.phase {
+            Phase::Works { .. } => true,
+            Phase::Stored => stores,
+            Phase::Queues | Phase::Hangs { .. } | Phase::Late { .. } | Phase::Pauses => false,
+        };
+        self.iter().all(passes)
     }
 
     /// All of them, in any order.
@@ -529,7 +516,8 @@ impl Attempts {
     }
 }
 
-/// Everything that changes, in time order: what people do before answers at one instant.
+/// Everything that changes, in time order: what people do before answers at one instant, and lost
+/// data after both.
 fn changes(spec: &ServiceModel, answers: &Answers) -> Vec<(SimTime, Change)> {
     let mut changes: Vec<(SimTime, Change)> = Vec::new();
     for (at, control) in answers.controls {
@@ -571,6 +559,10 @@ fn changes(spec: &ServiceModel, answers: &Answers) -> Vec<(SimTime, Change)> {
         assert_eq!(answers.needs.len(), spec.needs.len(), "one per need");
         changes.extend(answers.needs.iter().enumerate().flat_map(shards));
     }
+    changes.extend(spec.losses.iter().map(|loss| {
+        let (need, shard, share) = (loss.need, loss.shard, loss.share);
+        (loss.at, Change::Loss { need, shard, share })
+    }));
     changes.sort_by_key(|(at, _)| *at);
     changes
 }

@@ -105,6 +105,12 @@ impl ServiceSim<'_> {
             let waited = !calm(self.waited_at) || !self.nobody_waits();
             assert!(!waited, "nobody waits in a determined stretch");
         }
+        let insides = self.insides().filter(|inside| inside.may_miss());
+        let mut stores = insides.flat_map(|inside| &inside.stores);
+        assert!(
+            stores.all(|store| calm(store.crowded_at)),
+            "nobody waits for a store in a determined stretch"
+        );
     }
 
     fn condition(&mut self, end: SimTime) -> Option<Condition> {
@@ -114,6 +120,14 @@ impl ServiceSim<'_> {
             let fates = classes.map(|class| Fate::new(class, self.service, answer));
             let fates = fates.collect();
             self.fates.push((answer, fates));
+        }
+        let gateway = self.service.gateway_timeout;
+        let surely = |fate: &Fate| fate.plain() && fate.ends < gateway;
+        let mut processes = self.processes.iter();
+        let keep = processes.all(|process| process.lost_acks.is_empty());
+        let known = keep && self.fates_now().iter().all(surely);
+        if self.insides().any(ServiceState::may_miss) && !known {
+            return None;
         }
         let times = (self.now, end, self.horizon);
         let pools = self.processes.iter();
@@ -135,6 +149,12 @@ impl ServiceSim<'_> {
         };
         let (callers, fates) = (&self.callers, self.fates_now());
         Condition::new(self.service, answer, (callers, fates), spread, times)
+    }
+
+    /// What is inside its processes.
+    pub fn insides(&self) -> impl Iterator<Item = &ServiceState<'_>> {
+        let processes = self.processes.iter();
+        processes.filter_map(|process| process.service_state.as_ref())
     }
 
     fn nobody_waits(&self) -> bool {
@@ -209,7 +229,11 @@ impl ServiceSim<'_> {
             let visit = self.in_play.get(*slot);
             visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
         });
-        old_alive + old_due.count() as u64 * condition.presses <= condition.room
+        let old = old_alive + old_due.count() as u64 * condition.presses;
+        let have_room = self
+            .insides()
+            .all(|inside| inside.stores_have_room(condition, old, self.now));
+        old <= condition.room && have_room
     }
 
     /// Where a batch that begins now ends: at `end`, or earlier if more than `size` are expected.
@@ -304,7 +328,10 @@ mod tests {
 
     use super::*;
     use crate::answer::AnswerTimeline;
-    use crate::population::{Answers, Class, Client, Demand, Population, Service};
+    use crate::population::{
+        Answers, BackoffGrowth, Class, Client, Demand, Fallback, Loss, Misses, Need, Population,
+        Service, ServiceModel,
+    };
     use crate::service_sim;
 
     /// 20 visits a second for a day at a service with so many workers and places in the queue.
@@ -349,6 +376,10 @@ mod tests {
 
     /// First visits played when the service hangs from 10:00 to 12:00.
     fn expanded(demand: &Demand) -> u64 {
+        expanded_with(demand, &[])
+    }
+
+    fn expanded_with(demand: &Demand, needs: &[Vec<AnswerTimeline>]) -> u64 {
         let mut timeline = AnswerTimeline::new();
         let hour = |h| SimTime::ZERO + SimDuration::from_hours(h);
         timeline.set(hour(10), Answer::Hang);
@@ -356,7 +387,7 @@ mod tests {
         let answers = Answers {
             timeline: &timeline,
             lost_acks: &[],
-            needs: &[],
+            needs,
             controls: &[],
             rotation: &[],
         };
@@ -382,5 +413,55 @@ mod tests {
         assert!(expanded(&demand(40, 8192, timeout)) > hang - hang / 50);
         // One worker is close to its limit at any time.
         assert!(expanded(&demand(1, 8192, None)) >= day / 2);
+    }
+
+    #[test]
+    fn a_warm_cache_that_misses_is_counted_and_a_cold_one_is_played() {
+        let misses = Misses {
+            hits: 0.9,
+            keys: 2000.0,
+        };
+        let need = Need {
+            misses: Some(misses),
+            fallback: Some(0),
+            ..Need::single()
+        };
+        let model = |workers, losses| ServiceModel {
+            work: None,
+            runs_on: false,
+            connect_timeout: None,
+            offline_queue: None,
+            growth: BackoffGrowth {
+                factor: 1.0,
+                max: SimDuration::from_secs(1),
+                jitter: 0.0,
+            },
+            retries_at_once: None,
+            needs: vec![need.clone()],
+            stores: vec![Fallback {
+                workers,
+                takes: SimDuration::from_millis(500),
+                queue_limit: 100,
+            }],
+            losses,
+        };
+        let played = |workers, losses| {
+            let mut demand = demand(512, 8192, None);
+            demand.services[0].inside = Some(model(workers, losses));
+            expanded_with(&demand, &[vec![AnswerTimeline::new()]])
+        };
+        // Two misses a second keep one worker of the store busy: 40 are enough for sure.
+        assert!(played(40, vec![]) < 1000);
+        assert!(played(2, vec![]) > 24 * 3600 * 20 * 9 / 10);
+        // 18 requests a second bring 2,000 keys back: half of them in 77 s, all in about 15 min.
+        let at = SimTime::ZERO + SimDuration::from_hours(6);
+        let loss = Loss {
+            at,
+            need: 0,
+            shard: 0,
+            share: 1.0,
+        };
+        let cold = played(40, vec![loss]);
+        assert!((10 * 60 * 20..25 * 60 * 20).contains(&cold), "{cold}");
     }
 }

@@ -43,15 +43,17 @@ mod refused;
 mod service_sim;
 mod signer;
 mod spool;
+mod store;
 pub mod streams;
 mod strip;
 mod visit;
+mod warmth;
 
 pub use balance::{Balancer, Balancing, Rotation};
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Need,
-    Population, Service, ServiceModel,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Loss, LostAcks,
+    Misses, Need, Population, Service, ServiceModel,
 };
 pub use spool::Opening;
 pub use strip::{Minute, Window};

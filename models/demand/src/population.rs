@@ -111,6 +111,23 @@ pub struct ServiceModel {
     pub retries_at_once: Option<u32>,
     /// What a request calls, one after the other; empty: one need that answers as the service does.
     pub needs: Vec<Need>,
+    /// The slower stores that needs fall back to, by position.
+    pub stores: Vec<Fallback>,
+    /// What Redis lost of what it held for a need, in time order.
+    pub losses: Vec<Loss>,
+}
+
+/// A share of what a need's shard holds is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// When.
+    pub at: SimTime,
+    /// The need, by position.
+    pub need: usize,
+    /// Its shard, by position.
+    pub shard: usize,
+    /// The share, above 0.
+    pub share: f64,
 }
 
 /// How the pause before a further try grows.
@@ -136,8 +153,11 @@ pub struct Need {
     /// A copy in the service's own memory, for reads: the share of calls that it spares while Redis
     /// answers, and how long an entry lives.
     pub cache: Option<(f64, SimDuration)>,
-    /// A slower store that is asked when the call has failed.
-    pub fallback: Option<Fallback>,
+    /// What Redis does not have although it answers, if it is a cache; absent: nothing.
+    pub misses: Option<Misses>,
+    /// The slower store that is asked when the call has failed or has missed, by its position in
+    /// [`ServiceModel::stores`].
+    pub fallback: Option<usize>,
     /// Can the request be answered without it?
     pub optional: bool,
 }
@@ -150,10 +170,21 @@ impl Need {
             permits: None,
             breaker: None,
             cache: None,
+            misses: None,
             fallback: None,
             optional: false,
         }
     }
+}
+
+/// What a cache in Redis does not have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Misses {
+    /// The share of calls that find what they ask for while the cache is warm.
+    pub hits: f64,
+    /// The keys that give these hits, asked for equally often: so many must be read from the store
+    /// again after everything was lost.
+    pub keys: f64,
 }
 
 /// A slower store with so many workers of its own; first come, first served. It finishes what it
@@ -214,6 +245,9 @@ pub enum Control {
     StopRetries,
     /// From now on it has this multiple of its workers, and of the places in the queue; at least 1.
     Scale(f64),
+    /// From now on the store at this position of [`ServiceModel::stores`] has this multiple of its
+    /// workers.
+    ScaleStore(usize, f64),
 }
 
 /// The rules by which a service's Redis client waits and tries again.

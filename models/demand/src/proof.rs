@@ -46,6 +46,11 @@
 //! all presses of a visit go to one process, the visits are thinned. The bound must hold for all of
 //! them: each may take an R-th of the risk. `least-busy` looks further if the process that is drawn
 //! has no free worker, so there must always be one.
+//!
+//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are a
+//! thinning of all, and the same bound with the store's workers shows that nobody waits there
+//! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
+//! latest; how many there are at an instant follows from the average.
 
 use sim::SimTime;
 
@@ -68,7 +73,7 @@ pub(super) struct Spread<'a> {
 }
 
 /// What must hold for a stretch to be determined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Condition {
     /// Must nobody wait?
     pub free_worker: bool,
@@ -76,6 +81,10 @@ pub(super) struct Condition {
     pub room: u64,
     /// The most presses of one visit.
     pub presses: u64,
+    /// Ordinary visits a second, at most.
+    pub visits: f64,
+    /// The logarithm of the risk, with its sign turned.
+    pub log_risk: f64,
 }
 
 impl Condition {
@@ -90,7 +99,7 @@ impl Condition {
     ) -> Option<Condition> {
         let presses = fates.iter().map(|fate| fate.presses).max().unwrap_or(1);
         let mut alive = vec![0.0; presses as usize + 1];
-        let mut presses_expected = 0.0;
+        let (mut presses_expected, mut visits) = (0.0, 0.0);
         for (caller, fate) in callers.iter().zip(fates) {
             let life_max = caller.class.life_max(service);
             // A round matters if someone blocked so far, or still in play, can come back in time.
@@ -99,6 +108,7 @@ impl Condition {
                 *round == 0 || blocked_from.saturating_add(**offset) < end
             });
             let rate = caller.arrivals.intensity().rate_max() * rounds.count() as f64;
+            visits += rate;
             presses_expected += rate * horizon.as_secs_f64() * f64::from(fate.presses);
             for (sum, seconds) in alive.iter_mut().zip(fate.alive_s()).skip(1) {
                 *sum += rate * seconds;
@@ -106,11 +116,11 @@ impl Condition {
         }
         let processes = spread.pools.len() as f64;
         // All presses of a visit go to one process, or each for itself.
-        let (visits, each) = match spread.balancing {
+        let (thinned, each) = match spread.balancing {
             None | Some(Balancing::Sticky) => (1.0 / processes, 1.0),
             Some(_) => (1.0, 1.0 / processes),
         };
-        alive.iter_mut().for_each(|expected| *expected *= visits);
+        alive.iter_mut().for_each(|expected| *expected *= thinned);
         let log_risk = (presses_expected.max(1.0) * processes / RISK).ln();
         let crowd = crowd_max(&alive, each, log_risk);
         let looks = spread.balancing == Some(Balancing::LeastBusy);
@@ -125,6 +135,8 @@ impl Condition {
             free_worker,
             room: room.checked_sub(crowd)?,
             presses: u64::from(presses),
+            visits,
+            log_risk,
         })
     }
 }
@@ -132,7 +144,7 @@ impl Condition {
 /// The smallest bound found such that P(N ≥ bound) ≤ exp(-`log_risk`), where `alive[w]` is the
 /// expected number of visits that have exactly `w` attempts on the server, and each of these
 /// attempts is at the process in question with probability `each`.
-fn crowd_max(alive: &[f64], each: f64, log_risk: f64) -> u64 {
+pub(super) fn crowd_max(alive: &[f64], each: f64, log_risk: f64) -> u64 {
     if alive.iter().skip(1).all(|expected| *expected <= 0.0) {
         return 0;
     }

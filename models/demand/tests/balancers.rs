@@ -237,6 +237,8 @@ fn any_inside(rng: &mut Rng) -> ServiceModel {
         },
         retries_at_once: None,
         needs: vec![need],
+        stores: Vec::new(),
+        losses: Vec::new(),
     }
 }
 

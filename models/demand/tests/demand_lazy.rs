@@ -4,8 +4,8 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Mode,
-    Need, Population, Service, ServiceModel,
+    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Loss, LostAcks,
+    Misses, Mode, Need, Population, Service, ServiceModel,
 };
 use rand::RngExt;
 use sim::dist::Dist;
@@ -329,6 +329,8 @@ fn empty_inside() -> ServiceModel {
         },
         retries_at_once: None,
         needs: Vec::new(),
+        stores: Vec::new(),
+        losses: Vec::new(),
     }
 }
 
@@ -356,27 +358,55 @@ fn any_breaker(rng: &mut Rng) -> Option<Breaker> {
     pick(rng, &kinds)
 }
 
+/// A cache that misses, or none.
+fn any_misses(rng: &mut Rng) -> Option<Misses> {
+    let misses = Misses {
+        hits: pick(rng, &[0.0, 0.5, 0.95, 1.0]),
+        keys: pick(rng, &[3.0, 50.0, 2000.0]),
+    };
+    pick(rng, &[None, None, Some(misses)])
+}
+
+/// Data that Redis loses.
+fn any_losses(rng: &mut Rng, needs: &[Need], horizon: SimTime) -> Vec<Loss> {
+    let loss = |_| {
+        let need = rng.random_range(0..needs.len());
+        Loss {
+            at: SimTime::ZERO + span(rng, 10.0, horizon.as_secs_f64()),
+            need,
+            shard: rng.random_range(0..needs[need].shards.len().max(1)),
+            share: pick(rng, &[0.3, 1.0]),
+        }
+    };
+    let mut losses: Vec<Loss> = (0..4).map(loss).collect();
+    losses.truncate(pick(rng, &[0, 1, 4]));
+    losses.sort_by_key(|loss| loss.at);
+    losses
+}
+
 /// An inside with anything in it, answers of its shards, and people who meddle.
 fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Controls) {
-    let fallback = Fallback {
+    let stores = (0..2).map(|_| Fallback {
         workers: pick(rng, &[1, 4, 50]),
         takes: span(rng, 0.05, 3.0),
         queue_limit: pick(rng, &[0, 10, 1000]),
-    };
+    });
+    let stores: Vec<Fallback> = stores.collect();
     let permits = [
         None,
         Some((pick(rng, &[1, 8, 40]), SimDuration::ZERO)),
         Some((pick(rng, &[1, 8, 40]), span(rng, 0.1, 10.0))),
     ];
-    let mut need = || Need {
+    let need = |rng: &mut Rng| Need {
         shards: pick(rng, &[vec![], vec![0.4, 0.3, 0.3], vec![0.7, 0.3]]),
         permits: pick(rng, &permits),
         breaker: any_breaker(rng),
         cache: pick(rng, &[None, None, Some((0.8, seconds(60.0)))]),
-        fallback: pick(rng, &[None, None, Some(fallback)]),
+        misses: any_misses(rng),
+        fallback: pick(rng, &[None, None, Some(0), Some(1)]),
         optional: pick(rng, &[false, false, true]),
     };
-    let needs: Vec<Need> = (0..3).map(|_| need()).collect();
+    let needs: Vec<Need> = (0..3).map(|_| need(rng)).collect();
     let count = rng.random_range(1..=needs.len());
     let inside = ServiceModel {
         work: pick(
@@ -398,6 +428,8 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Control
         },
         retries_at_once: pick(rng, &[None, Some(3)]),
         needs: needs[..count].to_vec(),
+        stores,
+        losses: any_losses(rng, &needs[..count], horizon),
     };
     let line = |rng: &mut Rng| any_timeline(rng, horizon);
     let shards = |need: &Need| (0..need.shards.len().max(1)).map(|_| line(rng)).collect();
@@ -409,6 +441,8 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Control
                 Control::Shed(0.5),
                 Control::Shed(0.0),
                 Control::StopRetries,
+                Control::ScaleStore(0, 3.0),
+                Control::ScaleStore(1, 1.0),
             ];
             (
                 SimTime::ZERO + span(rng, 10.0, horizon.as_secs_f64()),

@@ -74,6 +74,8 @@ fn inside(needs: Vec<Need>) -> ServiceModel {
         },
         retries_at_once: None,
         needs,
+        stores: Vec::new(),
+        losses: Vec::new(),
     }
 }
 
@@ -105,6 +107,18 @@ fn run(
     let eager = evaluate(demand, &answers, &streams, at(HORIZON_S), Mode::Eager);
     assert_eq!(lazy, eager);
     lazy.populations[0].tally
+}
+
+/// One need with this store behind it.
+fn behind(store: Fallback) -> ServiceModel {
+    let need = Need {
+        fallback: Some(0),
+        ..Need::single()
+    };
+    ServiceModel {
+        stores: vec![store],
+        ..inside(vec![need])
+    }
 }
 
 /// The share refused by M/M/c/K: c workers, room for K in all, offered `load` Erlangs.
@@ -307,15 +321,12 @@ fn a_restart_gives_connections_back() {
 fn a_slower_store_carries_what_it_can() {
     // 10 calls a second to a store of one worker that takes 200 ms: half of them find its queue
     // full, as M/D/1/K in deep overload serves one each 200 ms.
-    let need = Need {
-        fallback: Some(Fallback {
-            workers: 1,
-            takes: seconds(0.2),
-            queue_limit: 5,
-        }),
-        ..Need::single()
+    let store = Fallback {
+        workers: 1,
+        takes: seconds(0.2),
+        queue_limit: 5,
     };
-    let demand = demand(10.0, 1, inside(vec![need]));
+    let demand = demand(10.0, 1, behind(store));
     let down = [(600.0, Answer::Error(Cause::Refused)), (4200.0, Answer::Ok)];
     let tally = run(&demand, &[vec![line(&down)]], &[], 1);
     let failed = tally.failed[Cause::Refused as usize] as f64;

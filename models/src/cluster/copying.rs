@@ -289,6 +289,7 @@ impl Cluster {
         node.lineage.copy(history, copying.offset);
         node.positioned = true;
         node.covered = copying.began;
+        self.topology[replica].empty = false;
         if copying.cut_off {
             // It was connected for a moment.
             let link = ReplicaLink::Down { since: cx.now };

@@ -4,6 +4,7 @@
 use sim::{EventKey, SimTime};
 
 use super::evictions::Evictions;
+use super::loss::DataLoss;
 use super::pressure::{Bounds, Settled, Watched};
 use super::queue::ExtraGrowth;
 use super::tables::Tables;
@@ -26,6 +27,8 @@ pub(super) struct Dataset {
     /// By workload on it: what it held at the start, and what was deleted of it.
     loaded: Vec<DatasetSize>,
     pub deleted: Vec<DatasetSize>,
+    /// What a cache would notice of lost data.
+    pub losses: Vec<DataLoss>,
     /// Growth bursts and backlogs, in the order of their trees.
     pub surpluses: Vec<ExtraGrowth>,
     /// The hash tables of each shard.
@@ -65,6 +68,7 @@ impl Dataset {
             names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
             loaded: starts.clone(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
+            losses: Vec::new(),
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),

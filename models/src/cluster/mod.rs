@@ -25,6 +25,7 @@ mod dataset;
 mod due;
 mod evictions;
 mod follow;
+mod loss;
 mod managed;
 mod metrics;
 mod node;
@@ -48,6 +49,7 @@ use std::rc::Rc;
 use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
+pub use loss::DataLoss;
 pub use topology::NetworkCut;
 
 use crate::event::{ClusterTimer, Cx};

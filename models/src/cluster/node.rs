@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub unreachable_since: Option<SimTime>,
     /// Since when clients who write to it get no reply.
     pub silent_since: Option<SimTime>,
+    /// It started without data, and has copied none since.
+    pub empty: bool,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }
@@ -85,6 +87,7 @@ impl Node {
             read_only: false,
             unreachable_since: None,
             silent_since: None,
+            empty: false,
             promoted: None,
         }
     }

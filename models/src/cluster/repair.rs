@@ -137,6 +137,7 @@ impl Cluster {
     /// A share of a workload's keys is deleted on every shard. Tables stay as large as they are.
     pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
         let gone = self.dataset.delete(workload, share, cx.now);
+        self.note_deleted(workload, share, cx.now);
         cx.ledger.trace(cx.now, || {
             format!(
                 "{} cluster: {:.0} keys are deleted",

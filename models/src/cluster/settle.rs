@@ -113,6 +113,10 @@ impl Cluster {
         }
         self.change(node, Change::Fault(Some(Condition::Loading)), cx);
         self.drain(cx);
+        if self.starts_empty(node, cx) {
+            self.after(SimDuration::ZERO, ClusterTimer::Loaded(node), cx);
+            return;
+        }
         let share = self.topology.share_of(node);
         let dataset_size = self.dataset.growth.size_at(cx.now);
         self.settle_tables(dataset_size, cx);

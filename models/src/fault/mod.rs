@@ -10,6 +10,7 @@
 //! To add a kind, write its file, and name it below: its module, its variant and its arm.
 
 mod crash;
+mod flush;
 mod growth_burst;
 mod hang;
 mod host_loss;
@@ -24,6 +25,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::dist::Dist;
+use sim::quantity::Probability;
 use sim::{ArrivalTree, Intensity, Marks, Rng, SimDuration, SimTime, Streams};
 
 use crate::cluster::Cluster;
@@ -43,6 +45,7 @@ use tests::{on, read, strike, wrong, wrong_alone};
 pub enum FaultSpec {
     GrowthBurst(growth_burst::Params),
     Crash(crash::Params),
+    Flush(flush::Params),
     Hang(hang::Params),
     HostLoss(host_loss::Params),
     Partition(partition::Params),
@@ -57,6 +60,7 @@ impl FaultSpec {
         match self {
             FaultSpec::GrowthBurst(params) => params,
             FaultSpec::Crash(params) => params,
+            FaultSpec::Flush(params) => params,
             FaultSpec::Hang(params) => params,
             FaultSpec::HostLoss(params) => params,
             FaultSpec::Partition(params) => params,

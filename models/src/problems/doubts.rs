@@ -23,6 +23,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
+        self.doubts_about_stores(&mut doubts);
         self.doubts_about_connections(&mut doubts);
         self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
@@ -139,7 +140,10 @@ impl WorldSpec {
             let scaled = servers.map_or(1.0, |of| f64::from(of.most) / f64::from(of.count.max(1)));
             let by_step = |control| match control {
                 Control::Scale(factor) => factor,
-                Control::Restart | Control::Shed(_) | Control::StopRetries => 1.0,
+                Control::Restart
+                | Control::Shed(_)
+                | Control::StopRetries
+                | Control::ScaleStore(..) => 1.0,
             };
             // Each factor is relative to the start, so a later step replaces an earlier one.
             let factor = self.controls_of(&service.name).map(by_step);
@@ -159,12 +163,7 @@ impl WorldSpec {
     fn doubts_about_workers(&self, doubts: &mut Vec<String>) {
         for service in &self.services {
             let name = &service.name;
-            let signers = std::iter::once((&self.signers.service, self.signers.traffic()));
-            let products = self.products.iter().map(|p| (&p.service, p.traffic()));
-            let callers = self.callers.iter().map(|c| (&c.service, c.traffic()));
-            let all = signers.chain(products).chain(callers);
-            let here = all.filter(|(of, _)| *of == name);
-            let rate: f64 = here.map(|(_, traffic)| traffic.rate.get()).sum();
+            let rate = self.rate(name);
             let takes = service
                 .work
                 .as_ref()

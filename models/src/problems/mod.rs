@@ -11,14 +11,16 @@ mod replication;
 mod servers;
 mod signers;
 mod size;
+mod stores;
 mod traffic;
 
 use sim::SimDuration;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
+use crate::spec::ServiceSpec;
 use crate::spec::redis::MaxmemoryPolicy;
-use crate::spec::{NeedSpec, ServiceSpec};
+use crate::spec::store::Store;
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -143,6 +145,12 @@ impl WorldSpec {
             "give a factor of at least \"1x\"",
         );
         self.check_failover(found);
+        found.unless(
+            !redis.restart_empty || redis.persistence.is_none(),
+            "redis.restart_empty",
+            "nodes save their data, so a process that starts again has them",
+            "leave out either redis.restart_empty or redis.persistence",
+        );
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
         for (key, wrong, help) in persistence {
             found.unless(false, format!("redis.persistence.{key}"), wrong, help);
@@ -161,7 +169,7 @@ impl WorldSpec {
             "add a [[service]] table",
         );
         found.distinct("service", &self.service_names());
-        let workloads = self.workload_names();
+        self.check_stores(found);
         for (i, service) in self.services.iter().enumerate() {
             found.unless(
                 service.workers > 0,
@@ -178,7 +186,11 @@ impl WorldSpec {
             if let Some(work) = &service.work {
                 found.dist(format!("service[{i}].work"), work);
             }
-            check_processes(found, i, service, self.layout.layout().cells());
+            let stores = match self.check_needs(found, i) {
+                true => self.stores_of(service),
+                false => Vec::new(),
+            };
+            check_processes(found, i, (service, &stores), self.layout.layout().cells());
             servers::check_balancer(found, i, service);
             if let Some(servers) = &service.servers {
                 servers::check_servers(found, i, (servers, service.workers));
@@ -193,10 +205,6 @@ impl WorldSpec {
                 );
             }
             self.check_client(found, i, &service.client);
-            for (n, need) in service.needs.iter().enumerate() {
-                let key = format!("service[{i}].needs[{n}].workload");
-                found.known(key, "workload", &need.workload, &workloads);
-            }
         }
         let services = self.service_names();
         for (i, component) in self.components.iter().enumerate() {
@@ -293,7 +301,12 @@ impl WorldSpec {
 }
 
 /// Each process has a part of what its service has.
-fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec, cells: usize) {
+fn check_processes(
+    found: &mut Findings,
+    i: usize,
+    (service, stores): (&ServiceSpec, &[Store]),
+    cells: usize,
+) {
     let processes = service.process_count() as u64;
     let in_cell = |all: u32| u64::from(all).div_ceil(cells.max(1) as u64);
     let workers = in_cell(service.workers);
@@ -303,8 +316,7 @@ fn check_processes(found: &mut Findings, i: usize, service: &ServiceSpec, cells:
         "each process needs a worker, in each cell of the layout",
         &format!("give at least 1, and at most {workers} with these workers and cells"),
     );
-    let store = |need: &NeedSpec| need.fallback.map(|store| store.workers);
-    let smallest = service.needs.iter().filter_map(store).min();
+    let smallest = stores.iter().map(|store| store.workers).min();
     found.unless(
         smallest.is_none_or(|workers| in_cell(workers) >= processes),
         format!("service[{i}].processes"),

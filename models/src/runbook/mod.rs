@@ -19,6 +19,7 @@ mod restart_nodes;
 mod restart_servers;
 mod restore_consumers;
 mod scale_servers;
+mod scale_store;
 mod shed_load;
 mod site;
 mod stop_growth;
@@ -110,6 +111,7 @@ pub enum RemedySpec {
     Rebuild(rebuild::Params),
     ShedLoad(shed_load::Params),
     ScaleServers(scale_servers::Params),
+    ScaleStore(scale_store::Params),
     RestoreConsumers(restore_consumers::Params),
     StopRetries(stop_retries::Params),
     Wait(wait::Params),
@@ -130,6 +132,7 @@ impl RemedySpec {
             RemedySpec::Rebuild(params) => params,
             RemedySpec::ShedLoad(params) => params,
             RemedySpec::ScaleServers(params) => params,
+            RemedySpec::ScaleStore(params) => params,
             RemedySpec::RestoreConsumers(params) => params,
             RemedySpec::StopRetries(params) => params,
             RemedySpec::Wait(params) => params,

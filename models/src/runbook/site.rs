@@ -3,6 +3,7 @@
 use super::*;
 use crate::ids::{Fleet, NodeId, ServiceId, ShardId};
 use crate::service::Service;
+use crate::spec::store::stores_of;
 
 /// What an action works on.
 pub struct Site<'a> {
@@ -91,6 +92,20 @@ impl Site<'_> {
         let in_cells = self.services.iter_mut().skip(found).step_by(services.len());
         for (_, service) in in_cells {
             service.control(self.cx.now, control);
+        }
+        Effect::Changed(Vec::new())
+    }
+
+    /// The store of this name has so many times its workers: every service that falls back to it
+    /// has its part.
+    pub(super) fn scale_store(&mut self, store: &str, factor: f64) -> Effect {
+        for spec in self.system.services {
+            let (stores, _) = stores_of(&spec.needs);
+            let mut stores = stores.iter();
+            let place = stores.position(|of| of.store.as_deref() == Some(store));
+            if let Some(place) = place {
+                self.control(&spec.name, Control::ScaleStore(place, factor));
+            }
         }
         Effect::Changed(Vec::new())
     }

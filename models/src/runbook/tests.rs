@@ -28,11 +28,14 @@ impl Bench {
         let id = ClusterId::from_index(0);
         let need = Need {
             cluster: id,
+            workload: 0,
             access: Access::Write,
             keys: Keys::All,
             instead: Instead::Nothing,
+            misses: None,
+            store: None,
         };
-        let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
+        let load = Load::new(&tables.system().services[0], &[], 1, Vec::new(), 0.01);
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let service = ServiceId::from_index(0);
         let rotation = Rotation::new(None, 1, service, SimDuration::ZERO, Mode::Lazy);

@@ -3,7 +3,7 @@
 //! ```text
 //!  keys that fail × what replaces them         a request fails if one of its needs does:
 //!   need 1   30 %, nothing                      1 - (1 - 0.3)(1 - 0.1)
-//!   need 2  100 %, a store for 90 % of them
+//!   need 2  100 %, a store for 90 % of them     (so do those that a cache misses)
 //!  plus requests that find no free worker      rate × time held > workers (Little's law)
 //! ```
 //!
@@ -16,7 +16,8 @@ use sim::{Intensity, SimDuration, SimTime};
 
 use crate::spec::ServiceSpec;
 use crate::spec::client::ClientSpec;
-use crate::spec::service::{AfterTimeout, FallbackSpec};
+use crate::spec::service::AfterTimeout;
+use crate::spec::store::Store;
 use demand::Control;
 use demand::answer::{Answer, Cause};
 
@@ -43,8 +44,8 @@ pub enum Instead {
     Nothing,
     /// Nothing is needed: the request goes on.
     Spared,
-    /// A slower store.
-    Store(FallbackSpec),
+    /// A slower store, by its position among those of the service.
+    Store(usize),
 }
 
 /// The capacity of a service, and its traffic.
@@ -55,25 +56,45 @@ pub struct Load {
     scale: f64,
     /// The share of requests that people have it turn away.
     shed: f64,
-    /// The number of processes that share the visits and the slower store.
-    processes: f64,
     service_time: SimDuration,
     gateway_timeout: SimDuration,
     /// The longest that a request holds its worker; absent: no limit.
     held_max: Option<SimDuration>,
     client: ClientSpec,
+    /// The slower stores, in one process.
+    stores: Vec<StoreLoad>,
     /// When requests come.
     visits: Vec<Intensity>,
     /// The share of them that may fail while the service counts as up.
     pub objective: f64,
 }
 
-/// A need at one instant: the share of its keys that fails, how, and what replaces it.
+/// What one process has of a slower store.
 #[derive(Clone, Copy, Debug)]
+struct StoreLoad {
+    workers: f64,
+    /// How many times as many workers people have made of them.
+    scale: f64,
+    takes: SimDuration,
+    /// Requests that may wait for it.
+    queue_limit: f64,
+}
+
+/// A need at one instant: the share of its keys that fails, how, and what replaces it.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Failing {
     pub share: f64,
     pub answer: Answer,
     pub instead: Instead,
+    /// The share of the requests that it answers and that miss what they ask for.
+    pub misses: f64,
+}
+
+impl Failing {
+    /// The share of requests that need what stands in for it.
+    pub fn replaced(&self) -> f64 {
+        self.share + (1.0 - self.share) * self.misses
+    }
 }
 
 impl Load {
@@ -83,13 +104,26 @@ impl Load {
     }
 
     /// For one process in one of so many `cells`, each of which has an equal part, rounded up.
-    pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>, objective: f64) -> Load {
+    /// `stores` are those of the service.
+    pub fn new(
+        spec: &ServiceSpec,
+        stores: &[Store],
+        cells: usize,
+        visits: Vec<Intensity>,
+        objective: f64,
+    ) -> Load {
+        let store = |store: &Store| StoreLoad {
+            workers: f64::from(store.workers.div_ceil(cells as u32)) / spec.process_count() as f64,
+            scale: 1.0,
+            takes: store.takes,
+            queue_limit: f64::from(store.queue_limit) / (cells * spec.process_count()) as f64,
+        };
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);
         Load {
             workers: f64::from(spec.workers.div_ceil(cells as u32)) / spec.process_count() as f64,
             scale: 1.0,
             shed: 0.0,
-            processes: spec.process_count() as f64,
+            stores: stores.iter().map(store).collect(),
             service_time: spec.work.as_ref().map_or(spec.service_time, Dist::mean),
             gateway_timeout: spec.gateway_timeout,
             held_max: (!runs_on).then_some(spec.gateway_timeout),
@@ -121,6 +155,7 @@ impl Load {
             Control::Shed(share) => self.shed = share,
             Control::StopRetries => self.client.retries = 0,
             Control::Scale(factor) => self.scale = factor,
+            Control::ScaleStore(store, factor) => self.stores[store].scale = factor,
         }
     }
 
@@ -145,6 +180,38 @@ impl Load {
         held.mean_of(from, now, |held| (rate * held / self.workers).min(scale))
     }
 
+    /// Does the service have slower stores?
+    pub fn has_stores(&self) -> bool {
+        !self.stores.is_empty()
+    }
+
+    /// Does it depend on the traffic which share of requests fails, while these needs stand so? Only
+    /// asked of services with stores.
+    pub fn follows_traffic(&self, needs: &[Failing]) -> bool {
+        !self.stores.is_empty() && needs.iter().any(|need| need.replaced() > 0.0)
+    }
+
+    /// When the traffic of the minute to come may be another than now; no sooner than in a minute,
+    /// and never if it stays as it is.
+    pub fn next_traffic(&self, now: SimTime) -> Option<SimTime> {
+        let changes = self.visits.iter();
+        let change = changes.filter_map(|visits| visits.changes_after(now)).min();
+        change.map(|at| at.saturating_sub(MINUTE).max(now.saturating_add(MINUTE)))
+    }
+
+    /// Requests a second over the last minute, over the mean up to `end`.
+    pub fn pace(&self, now: SimTime, end: SimTime) -> f64 {
+        let mean = self.mean_rate(end);
+        let lately = self.rate(now.saturating_sub(MINUTE));
+        if mean > 0.0 { lately / mean } else { 0.0 }
+    }
+
+    /// Requests a second, on average up to `end`.
+    fn mean_rate(&self, end: SimTime) -> f64 {
+        let all: f64 = self.visits.iter().map(|of| of.cumulative(end)).sum();
+        all / end.as_secs_f64()
+    }
+
     /// Requests that come.
     pub fn visits(&self) -> &[Intensity] {
         &self.visits
@@ -167,13 +234,17 @@ impl Load {
             Answer::Error(cause) => self.client.gives_up_after(cause),
             _ => Some(SimDuration::ZERO),
         };
-        let takes = match failing.instead {
-            Instead::Store(store) => store.takes,
-            Instead::Nothing | Instead::Spared => SimDuration::ZERO,
-        };
-        let waits = own.map(|own| own + takes);
+        let waits = own.map(|own| own + self.takes(failing));
         let held = waits.into_iter().chain(self.held_max).min();
         held.map_or(f64::INFINITY, SimDuration::as_secs_f64)
+    }
+
+    /// What a store takes that stands in for a need.
+    fn takes(&self, failing: &Failing) -> SimDuration {
+        match failing.instead {
+            Instead::Store(store) => self.stores[store].takes,
+            Instead::Nothing | Instead::Spared => SimDuration::ZERO,
+        }
     }
 
     /// How long a request holds its worker, in seconds, on average.
@@ -182,24 +253,75 @@ impl Load {
             true => need.share * self.waits(need),
             false => 0.0,
         };
-        self.service_time.as_secs_f64() + needs.iter().map(waits).sum::<f64>()
+        let missed = |need: &Failing| match need.misses > 0.0 {
+            true => (1.0 - need.share) * need.misses * self.takes(need).as_secs_f64(),
+            false => 0.0,
+        };
+        let waited = needs.iter().map(waits).sum::<f64>() + needs.iter().map(missed).sum::<f64>();
+        self.service_time.as_secs_f64() + waited
+    }
+
+    /// The share of the requests to each store that fail at `now`: those that it cannot carry, and
+    /// all if its queue is full and outlasts the gateway's patience.
+    fn refused(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
+        let beyond = self.beyond_stores(needs, part, now).into_iter();
+        let late = |(beyond, store): (f64, &StoreLoad)| match beyond > 0.0 && self.is_late(store) {
+            true => 1.0,
+            false => beyond,
+        };
+        beyond.zip(&self.stores).map(late).collect()
+    }
+
+    /// The share of the requests to each store whose answers nobody takes at `now`. A request that
+    /// runs on takes it too late.
+    pub fn unanswered(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
+        match self.held_max {
+            Some(_) => self.refused(needs, 1.0, now),
+            None => self.beyond_stores(needs, 1.0, now),
+        }
+    }
+
+    /// Does a request that finds the store's queue full of others wait for too long? The store
+    /// works on for those that were given up, so only requests that hold a worker until then are
+    /// limited by the workers.
+    fn is_late(&self, store: &StoreLoad) -> bool {
+        let workers = store.workers * store.scale;
+        let places = match self.held_max {
+            Some(_) => store.queue_limit,
+            None => (self.workers * self.scale - workers).clamp(0.0, store.queue_limit),
+        };
+        let takes = store.takes.as_secs_f64();
+        let waits = self.service_time.as_secs_f64() + takes * (1.0 + places / workers);
+        waits > self.gateway_timeout.as_secs_f64()
+    }
+
+    /// The share of the requests to each store that it cannot carry at `now`.
+    fn beyond_stores(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
+        let rate = self.rate(now) * part;
+        let of = |(number, store): (usize, &StoreLoad)| {
+            let here = needs.iter();
+            let here = here.filter(|need| need.instead == Instead::Store(number));
+            let asked = rate * here.map(Failing::replaced).sum::<f64>();
+            beyond(
+                asked,
+                store.workers * store.scale / store.takes.as_secs_f64(),
+            )
+        };
+        self.stores.iter().enumerate().map(of).collect()
     }
 
     /// The share of requests that fail at `now` in a process that gets `part` times its equal part
     /// of them.
     pub fn failing(&self, needs: &[Failing], part: f64, now: SimTime) -> f64 {
-        if needs.iter().all(|need| need.share <= 0.0) {
+        if needs.iter().all(|need| need.replaced() <= 0.0) {
             return 0.0;
         }
         let rate = self.rate(now) * part;
+        let refused = self.refused(needs, part, now);
         let failed = |need: &Failing| match need.instead {
             Instead::Nothing => need.share,
             Instead::Spared => 0.0,
-            Instead::Store(store) => {
-                let workers = f64::from(store.workers) / self.processes;
-                let done = workers / store.takes.as_secs_f64();
-                need.share * beyond(rate * need.share, done)
-            }
+            Instead::Store(store) => need.replaced() * refused[store],
         };
         let served: f64 = needs.iter().map(|need| 1.0 - failed(need)).product();
         let capacity = self.workers() / self.held(needs);
@@ -363,7 +485,7 @@ mod tests {
             workers: 64.0,
             scale: 1.0,
             shed: 0.0,
-            processes: 1.0,
+            stores: Vec::new(),
             service_time: SimDuration::from_millis(20),
             gateway_timeout: SimDuration::from_secs(30),
             held_max: Some(SimDuration::from_secs(30)),
@@ -378,6 +500,7 @@ mod tests {
             share,
             answer,
             instead,
+            misses: 0.0,
         }
     }
 
@@ -396,19 +519,39 @@ mod tests {
 
     #[test]
     fn a_store_that_is_too_small_fails_the_rest() {
-        let store = |workers| {
-            Instead::Store(FallbackSpec {
+        let with = |workers| Load {
+            stores: vec![StoreLoad {
                 workers,
+                scale: 1.0,
                 takes: SimDuration::from_millis(500),
-                queue_limit: 10,
-            })
+                queue_limit: 10.0,
+            }],
+            ..load()
         };
-        let oom = Answer::Error(Cause::Oom);
+        let all = need(1.0, Answer::Error(Cause::Oom), Instead::Store(0));
         // 100 a second need 50 workers there, and 52 of the service's own.
-        let enough = load().failing(&[need(1.0, oom, store(50))], 1.0, second(0));
+        let enough = with(50.0).failing(&[all], 1.0, second(0));
         assert!(enough.abs() < 1e-9, "{enough}");
-        let few = load().failing(&[need(1.0, oom, store(10))], 1.0, second(0));
+        let few = with(10.0).failing(&[all], 1.0, second(0));
         assert!((few - 0.8).abs() < 1e-9, "{few}");
+        // A queue of 300 before 10 workers outlasts the 15 s that a gateway waits: what the store
+        // answers is for those who were given up.
+        let mut late = with(10.0);
+        late.stores[0].queue_limit = 300.0;
+        late.gateway_timeout = SimDuration::from_secs(15);
+        assert_eq!(late.failing(&[all], 1.0, second(0)), 1.0);
+        // A cache that misses 40 % asks it 40 times a second, and it carries 20: half of them fail.
+        let cold = Failing {
+            misses: 0.4,
+            ..need(0.0, Answer::Ok, Instead::Store(0))
+        };
+        let missed = with(10.0).failing(&[cold], 1.0, second(0));
+        assert!((missed - 0.2).abs() < 1e-9, "{missed}");
+        let held = with(10.0).held(&[cold]);
+        assert!((held - 0.22).abs() < 1e-9, "{held}");
+        let mut scaled = with(10.0);
+        scaled.control(Control::ScaleStore(0, 2.0));
+        assert_eq!(scaled.failing(&[cold], 1.0, second(0)), 0.0);
     }
 
     #[test]

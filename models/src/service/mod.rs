@@ -2,21 +2,29 @@
 
 mod failing;
 mod overload;
+mod process;
 mod rotation;
+mod shares;
+mod warming;
 
 pub use failing::{Instead, Load, State};
 pub use overload::Overload;
+pub use process::Process;
 pub use rotation::Rotation;
 
-use failing::{Failing, ShareTimeline};
+use failing::ShareTimeline;
+use process::{Answered, worst};
+use shares::Shares;
 use sim::{Intervals, SimDuration, SimTime};
+use warming::Warming;
 
 use crate::cluster::Cluster;
-use crate::event::{BalancerTimer, Cx};
+use crate::event::{BalancerTimer, Cx, Event};
 use crate::ids::{ClusterId, Fleet, ViewId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::service::{Access, Keys, WaitSpec};
+use crate::spec::store::MissesSpec;
 use demand::Control;
 use demand::answer::{Answer, AnswerTimeline, Cause};
 
@@ -30,6 +38,7 @@ pub struct Service {
     rotation: Rotation,
     wait: Option<WaitSpec>,
     load: Load,
+    warming: Warming,
     spool: bool,
     /// What Redis answers most of its requests.
     redis: Answer,
@@ -45,6 +54,11 @@ pub struct Service {
     shown: ShareTimeline,
     /// How long a request holds its worker, in seconds, in the mean over the processes.
     held: ShareTimeline,
+    /// What fails of each process's needs, the number of controls, and what follows from both at
+    /// the traffic of then.
+    shares: Option<Shares>,
+    /// When the traffic is looked at again.
+    traffic_at: Option<SimTime>,
     /// What the trace said of it last.
     said: String,
     /// What people or an autoscaler did to it, in time order.
@@ -56,50 +70,18 @@ pub struct Service {
 pub struct Need {
     /// Where it is.
     pub cluster: ClusterId,
+    /// What it is there, by position in the scenario.
+    pub workload: usize,
     /// How it is used.
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
     /// What the service does without it.
     pub instead: Instead,
-}
-
-/// One process of a service.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// For each need, its view of the cluster's owners.
-    pub views: Vec<ViewId>,
-    /// For each need what each shard answers; one line for all of them together, if a request
-    /// touches all.
-    pub lines: Vec<Vec<AnswerTimeline>>,
-    /// What the worst of its needs answers, or the spool.
-    pub timeline: AnswerTimeline,
-}
-
-/// What a process answers at an instant.
-struct Answered {
-    /// At this instant, and without short pauses.
-    at_once: Answer,
-    noticed: Answer,
-    /// Can any request succeed?
-    passable: Answer,
-    /// What fails, need by need.
-    needs: Vec<Failing>,
-    /// How long a request holds its worker, in seconds.
-    held: f64,
-}
-
-impl Answered {
-    /// The same from every need, at once.
-    fn all(answer: Answer) -> Answered {
-        Answered {
-            at_once: answer,
-            noticed: answer,
-            passable: answer,
-            needs: Vec::new(),
-            held: 0.0,
-        }
-    }
+    /// What it does not have although it answers.
+    pub misses: Option<MissesSpec>,
+    /// The slower store behind it, by position among those of the service.
+    pub store: Option<usize>,
 }
 
 impl Service {
@@ -112,8 +94,10 @@ impl Service {
         load: Load,
         overload: Overload,
     ) -> Service {
+        let lines: Vec<usize> = processes[0].lines.iter().map(Vec::len).collect();
         Service {
             name: name.to_owned(),
+            warming: Warming::new(&needs, &lines),
             needs,
             processes,
             rotation,
@@ -127,6 +111,8 @@ impl Service {
             overload,
             shown: ShareTimeline::new(),
             held: ShareTimeline::new(),
+            shares: None,
+            traffic_at: None,
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -144,16 +130,27 @@ impl Service {
         let (now, spool) = (cx.now, self.spool);
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
-        let (needs, wait, load) = (&self.needs, self.wait, &self.load);
-        let processes = self.processes.iter_mut();
-        let answered: Vec<Answered> = processes
-            .map(|process| {
-                let answered = process.ask(needs, wait, load, clusters, now);
-                process.timeline.set(now, or_spool(answered.at_once));
-                answered
-            })
-            .collect();
-        let (answered, failing, held) = self.balanced(answered, now);
+        let step = self.warming.note_losses(&self.needs, clusters, now);
+        self.plan_step(step, cx);
+        let mut answered = self.ask(clusters, now);
+        if let Some(step) = self.warming.note_answers(&self.processes[0], now) {
+            self.plan_step(Some(step), cx);
+            answered = self.ask(clusters, now);
+        }
+        if self.warming.is_due(now) {
+            let pace = self.load.pace(now, cx.end);
+            let (_, _, unanswered) = self.shares(&answered, now);
+            let process = &self.processes[0];
+            let step = (self.warming).step(&self.needs, process, (pace, &unanswered), now);
+            self.plan_step(step, cx);
+            answered = self.ask(clusters, now);
+        }
+        for (process, answered) in self.processes.iter_mut().zip(&answered) {
+            process.timeline.set(now, or_spool(answered.at_once));
+        }
+        let (failing, held, _) = self.shares(&answered, now);
+        self.plan_traffic(&answered, cx);
+        let answered = self.that_get(answered);
         self.held.set(now, held);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
@@ -181,25 +178,18 @@ impl Service {
         self.rotation.reconsider(&answers, cx);
     }
 
-    /// The answers of the processes that get requests, the share of requests that fail, and how
-    /// long one holds its worker, in seconds.
-    fn balanced(&self, answered: Vec<Answered>, now: SimTime) -> (Vec<Answered>, f64, f64) {
-        let held: Vec<f64> = answered.iter().map(|process| process.held).collect();
-        let parts = self.rotation.parts(&held);
-        if parts.iter().all(|part| *part <= 0.0) {
-            let refused = Answered::all(Answer::Error(Cause::Refused));
-            return (vec![refused], 1.0, 0.0);
+    /// The answers of those processes that get requests.
+    fn that_get(&self, answered: Vec<Answered>) -> Vec<Answered> {
+        let gets = self.rotation.gets();
+        let places = answered.into_iter().enumerate();
+        let mut answered: Vec<Answered> = places
+            .filter(|(place, _)| gets.contains(place))
+            .map(|(_, answered)| answered)
+            .collect();
+        if answered.is_empty() {
+            answered.push(Answered::all(Answer::Error(Cause::Refused)));
         }
-        let (mut failing, mut held, mut gets) = (0.0, 0.0, Vec::new());
-        for (process, part) in answered.into_iter().zip(parts) {
-            if part > 0.0 {
-                failing += part * self.load.failing(&process.needs, part, now);
-                held += part * process.held;
-                gets.push(process);
-            }
-        }
-        let processes = self.processes.len() as f64;
-        (gets, failing / processes, held / processes)
+        answered
     }
 
     /// Its load balancer asks its processes: does it send requests to others now?
@@ -214,6 +204,21 @@ impl Service {
     /// Which of its processes get requests, over the trial.
     pub fn rotation(&self) -> &demand::Rotation {
         self.rotation.history()
+    }
+
+    /// What each process answers now.
+    fn ask(&mut self, clusters: &Fleet<ClusterId, Cluster>, now: SimTime) -> Vec<Answered> {
+        let asked = (&*self.needs, &self.warming, self.wait);
+        let processes = self.processes.iter_mut();
+        let answered = processes.map(|process| process.ask(asked, clusters, now));
+        answered.collect()
+    }
+
+    /// Caches will be warmer at `step`, if they are not warm.
+    fn plan_step(&self, step: Option<SimTime>, cx: &mut Cx) {
+        if let Some(at) = step.filter(|at| *at < cx.end) {
+            cx.agenda.at(at, Event::Metrics);
+        }
     }
 
     /// Do few enough of its requests fail, as its metrics show it?
@@ -335,7 +340,10 @@ impl Service {
     fn scales(&self, from: SimTime, to: SimTime) -> impl Iterator<Item = (SimTime, f64)> + '_ {
         let scale = |(at, control): &(SimTime, Control)| match control {
             Control::Scale(factor) => Some((*at, *factor)),
-            Control::Restart | Control::Shed(_) | Control::StopRetries => None,
+            Control::Restart
+            | Control::Shed(_)
+            | Control::StopRetries
+            | Control::ScaleStore(..) => None,
         };
         let later = self.controls.partition_point(|(at, _)| *at <= from);
         let before = self.controls[..later].iter().rev().find_map(scale);
@@ -496,142 +504,4 @@ impl Service {
         }
         outages.iter().collect()
     }
-}
-
-impl Process {
-    /// Everything works from the start; `shards` is the number of lines of each need.
-    pub fn new(views: Vec<ViewId>, shards: &[usize]) -> Process {
-        let lines = shards
-            .iter()
-            .map(|shards| vec![AnswerTimeline::new(); *shards]);
-        Process {
-            views,
-            lines: lines.collect(),
-            timeline: AnswerTimeline::new(),
-        }
-    }
-
-    /// Its views, with their clusters.
-    pub fn views(&self, needs: &[Need]) -> impl Iterator<Item = (ClusterId, ViewId)> {
-        needs
-            .iter()
-            .map(|need| need.cluster)
-            .zip(self.views.iter().copied())
-    }
-
-    /// Asks its needs what they answer now.
-    fn ask(
-        &mut self,
-        needs: &[Need],
-        wait: Option<WaitSpec>,
-        load: &Load,
-        clusters: &Fleet<ClusterId, Cluster>,
-        now: SimTime,
-    ) -> Answered {
-        let mut answered = Answered::all(Answer::Ok);
-        let mut failing = Vec::with_capacity(needs.len());
-        for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
-            let asked = Asked {
-                need,
-                view: *view,
-                cluster: &clusters[need.cluster],
-                wait,
-            };
-            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
-                line.set(now, answer);
-            }
-            let noticed = asked.answers(false);
-            failing.push(need.failing(&noticed, asked.cluster.shares()));
-            if need.instead != Instead::Nothing {
-                continue;
-            }
-            if !noticed.iter().any(|answer| answer.captures()) {
-                answered.passable = worst([answered.passable, noticed[0]].into_iter());
-            }
-            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
-            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
-        }
-        answered.held = load.held(&failing);
-        answered.needs = failing;
-        answered
-    }
-}
-
-/// A need, as a process asks for it.
-struct Asked<'a> {
-    need: &'a Need,
-    view: ViewId,
-    cluster: &'a Cluster,
-    wait: Option<WaitSpec>,
-}
-
-impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
-    /// short forks.
-    fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need { access, keys, .. } = *self.need;
-        match keys {
-            Keys::All => vec![self.of_all(at_once)],
-            Keys::One => {
-                let of_one = |shard| match at_once {
-                    true => self.cluster.answer_of(self.view, shard, access),
-                    false => self.cluster.noticed_answer_of(self.view, shard, access),
-                };
-                let shards = self.cluster.shards();
-                shards.map(|shard| self.waited(of_one(shard))).collect()
-            }
-        }
-    }
-
-    /// What all shards answer together.
-    fn of_all(&self, at_once: bool) -> Answer {
-        let access = self.need.access;
-        self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access),
-            false => self.cluster.answer_to(self.view, access),
-        })
-    }
-
-    /// An answer, if the service waits for replicas after a write.
-    fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
-        }
-    }
-}
-
-impl Need {
-    /// The share of requests that fails here, and how.
-    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
-        let share = |place: usize| match self.keys {
-            Keys::All => 1.0,
-            Keys::One => shares[place],
-        };
-        let fails = answers.iter().enumerate();
-        let fails = fails.filter(|(_, answer)| !answer.captures());
-        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
-        Failing {
-            share: failing.min(1.0),
-            answer: worst(fails.map(|(_, answer)| *answer)),
-            instead: self.instead,
-        }
-    }
-}
-
-/// A hang wins over an error: a request waits for the slowest of its needs.
-fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
-    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
-        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
-        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
-            Answer::Unacknowledged(one.max(other))
-        }
-        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
-            Answer::Unacknowledged(after)
-        }
-        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
-        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
-        (Answer::Ok | Answer::Spool, next) => next,
-    })
 }

@@ -76,10 +76,16 @@ impl Rotation {
         &self.gets
     }
 
+    /// The processes that get requests now.
+    pub fn gets(&self) -> &[usize] {
+        let (_, gets) = self.gets.last().expect("a rotation has a start");
+        gets
+    }
+
     /// How many times its equal part each process gets of the requests, if one holds its worker for
     /// so many seconds; 0: none. `least-busy` evens out the requests in progress.
     pub fn parts(&self, held: &[f64]) -> Vec<f64> {
-        let (_, gets) = self.gets.last().expect("a rotation has a start");
+        let gets = self.gets();
         let weight = |process: usize| match self.balancing {
             _ if !gets.contains(&process) => 0.0,
             Balancing::LeastBusy => 1.0 / held[process],
@@ -165,8 +171,7 @@ impl Rotation {
             true => all.clone().collect(),
             false => inside,
         };
-        let (_, before) = self.gets.last().expect("a rotation has a start");
-        if gets == *before {
+        if gets == self.gets() {
             return false;
         }
         cx.ledger.trace(cx.now, || match (gets.len(), ignored) {

@@ -45,7 +45,7 @@ const MEMORY: &str = "each one is simulated by itself";
 const TABLE: &str = "more cannot be told apart in a table";
 
 /// The bounds of single keys.
-pub const LIMITS: [Limit; 37] = [
+pub const LIMITS: [Limit; 39] = [
     limit(
         "redis.shards",
         PRIMARIES_MAX,
@@ -114,6 +114,8 @@ pub const LIMITS: [Limit; 37] = [
         1_000_000,
         "each can hold a request",
     ),
+    limit("store", 100, MEMORY),
+    limit("store.workers", 1_000_000, "each can hold a request"),
     limit(
         "service.needs.breaker.count.window",
         1_000_000,

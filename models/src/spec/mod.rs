@@ -18,6 +18,7 @@ pub mod replication;
 mod schema;
 pub mod service;
 pub mod signers;
+pub mod store;
 mod system;
 pub mod traffic;
 
@@ -32,6 +33,7 @@ pub use price::{PriceSpec, Usd};
 pub use redis::{FailoverSpec, RedisSpec, WorkloadSpec};
 pub use service::{ComponentSpec, NeedSpec, ServiceSpec};
 pub use signers::{CallerSpec, ClassSpec, ProductSpec, SignersSpec};
+pub use store::StoreSpec;
 pub use system::SystemSpec;
 pub use traffic::TrafficSpec;
 

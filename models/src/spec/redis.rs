@@ -131,6 +131,11 @@ pub struct RedisSpec {
     /// How long a supervisor takes to restart a killed process, no matter what killed it. The
     /// process then loads its data from disk at the rates of `sync`. People cannot start it sooner.
     pub restart_delay: SimDuration,
+    /// Does a process start without data after it was killed, as one that saves nothing does
+    /// (`save ""` without an append-only file)? A cache is then cold (`service.needs.misses`).
+    /// Absent: no, it has all that it held, as if from disk. Not with `persistence`.
+    #[serde(default)]
+    pub restart_empty: bool,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
     /// What the stages of a full resync take (fork, save, transfer, load), and a load from

@@ -8,6 +8,7 @@ use sim::quantity::{PerSec, Probability};
 
 use super::balancer::{BalancerSpec, BalancingSpec};
 use super::client::ClientSpec;
+use super::store::{FallbackSpec, MissesSpec};
 
 /// One API.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -149,9 +150,13 @@ pub struct NeedSpec {
     pub breaker: Option<BreakerSpec>,
     /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
+    /// What Redis does not have although it answers, if it is a cache of `fallback`; absent: it has
+    /// everything.
+    pub misses: Option<MissesSpec>,
     /// A slower store, such as a database, used when the call has finally failed, also by an error
-    /// such as -OOM; absent: none, the request fails. It is divided among the processes, and time
-    /// in its queue counts against `gateway_timeout`.
+    /// such as -OOM, and for what Redis does not have (`misses`); absent: none, the request fails.
+    /// It is divided among the processes, and time in its queue counts against `gateway_timeout`.
+    /// It finishes what it was asked, also for a request that was given up.
     pub fallback: Option<FallbackSpec>,
 }
 
@@ -195,18 +200,6 @@ pub struct CacheSpec {
     /// How long an entry lives. While Redis does not answer none is renewed, so after this time
     /// the cache is empty.
     pub lifetime: SimDuration,
-}
-
-/// A slower store, such as a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FallbackSpec {
-    /// Requests that it works on at the same time.
-    pub workers: u32,
-    /// What each request takes there.
-    pub takes: SimDuration,
-    /// Requests that may wait for it; one more fails at once.
-    pub queue_limit: u32,
 }
 
 /// When a circuit breaker opens. Presets: resilience4j's defaults are `count` with a window of

@@ -3,7 +3,7 @@
 
 use sim::SimDuration;
 
-use super::{FailoverSpec, PriceSpec, RedisSpec, ServiceSpec, WorkloadSpec};
+use super::{FailoverSpec, PriceSpec, RedisSpec, ServiceSpec, StoreSpec, WorkloadSpec};
 
 /// The system without those who use and operate it.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub struct SystemSpec<'a> {
     pub workloads: &'a [WorkloadSpec],
     /// The programs that use it.
     pub services: &'a [ServiceSpec],
+    /// The slower stores that they share.
+    pub stores: &'a [StoreSpec],
     /// What a cluster is made of.
     pub redis: &'a RedisSpec,
     /// Who promotes a replica.

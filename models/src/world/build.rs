@@ -21,7 +21,8 @@ use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::remediation::server_scaler::ServerScaler;
 use crate::service::{Instead, Load, Need, Overload, Process, Rotation, Service};
-use crate::spec::service::{FallbackSpec, Keys};
+use crate::spec::service::Keys;
+use crate::spec::store::stores_of;
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
 use demand::{Demand, Mode};
@@ -114,9 +115,10 @@ fn services(
     let service = |place: usize| {
         let overload = overloads.get(place).cloned().unwrap_or_default();
         let service = &spec.services[place % count];
-        let rotation = rotation(service, ServiceId::from_index(place), streams, mode);
-        let service = (service, overload, rotation);
-        wire_service(service, (place / count, cells), (spec, demand), clusters)
+        let id = ServiceId::from_index(place);
+        let rotation = rotation(service, id, streams, mode);
+        let parts = (service, overload, rotation);
+        wire_service(parts, (place / count, cells), (spec, demand), clusters)
     };
     (0..cells * count).map(service).collect()
 }
@@ -252,29 +254,35 @@ fn wire_service(
     (spec, demand): (&WorldSpec, &Demand),
     clusters: &Fleet<ClusterId, Cluster>,
 ) -> Service {
-    let cluster_of = |name: &str| {
+    let workload_of = |name: &str| {
         let workload = spec.workloads.iter().position(|w| w.name == name);
-        let workload = workload.expect("validated: services name workloads");
+        workload.expect("validated: services name workloads")
+    };
+    let cluster_of = |workload: usize| {
         let is_it = |c: &Cluster| c.plan.cell == cell && c.plan.workloads.contains(&workload);
         let found = clusters.iter().find(|(_, cluster)| is_it(cluster));
         found.expect("every workload lives on a cluster").0
     };
     let processes = service.process_count();
     let alike = cells * processes;
-    let need = |need: &NeedSpec| Need {
-        cluster: cluster_of(&need.workload),
-        access: need.access,
-        keys: need.keys.unwrap_or(Keys::All),
-        instead: match (need.optional, need.fallback) {
-            (true, _) => Instead::Spared,
-            (false, Some(store)) => Instead::Store(FallbackSpec {
-                workers: store.workers.div_ceil(cells as u32),
-                ..store
-            }),
-            (false, None) => Instead::Nothing,
-        },
+    let (_, stores) = stores_of(&service.needs);
+    let need = |(need, store): (&NeedSpec, Option<usize>)| {
+        let workload = workload_of(&need.workload);
+        Need {
+            cluster: cluster_of(workload),
+            workload,
+            access: need.access,
+            keys: need.keys.unwrap_or(Keys::All),
+            instead: match (need.optional, store) {
+                (true, _) => Instead::Spared,
+                (false, Some(store)) => Instead::Store(store),
+                (false, None) => Instead::Nothing,
+            },
+            misses: need.misses,
+            store,
+        }
     };
-    let needs: Vec<Need> = service.needs.iter().map(need).collect();
+    let needs: Vec<Need> = service.needs.iter().zip(stores).map(need).collect();
     let lines = |need: &Need| match need.keys {
         Keys::All => 1,
         Keys::One => clusters[need.cluster].shards().len(),
@@ -292,7 +300,8 @@ fn wire_service(
     let position = visitors::position(spec, &service.name);
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
-    let load = Load::new(service, cells, visits, spec.signers.objective.get());
+    let (stores, objective) = (spec.stores_of(service), spec.signers.objective.get());
+    let load = Load::new(service, &stores, cells, visits, objective);
     let processes = (of_processes, rotation);
     Service::new(&name, needs, processes, service.wait, load, overload)
 }

@@ -11,10 +11,11 @@ use crate::check::spec::CheckSpec;
 use crate::fault::FaultSpec;
 use crate::layout::LayoutSpec;
 use crate::people::spec::PeopleSpec;
+use crate::spec::store::{FallbackSpec, Store, stores_of};
 use crate::spec::{
     AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
-    FailoverSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec, SystemSpec,
-    WorkloadSpec,
+    FailoverSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec, StoreSpec,
+    SystemSpec, TrafficSpec, WorkloadSpec,
 };
 
 /// Everything that a trial needs to know.
@@ -45,6 +46,10 @@ pub struct WorldSpec {
     /// least one.
     #[serde(rename = "service")]
     pub services: Vec<ServiceSpec>,
+    /// Slower stores behind Redis that several needs fall back to; absent: none, or each need has
+    /// its own.
+    #[serde(rename = "store", default)]
+    pub stores: Vec<StoreSpec>,
     /// What a status page lists, each with the services behind it; absent: no downtime of
     /// components is reported.
     #[serde(rename = "component", default)]
@@ -92,12 +97,62 @@ impl WorldSpec {
         self.signers.classes.iter().chain(products)
     }
 
+    /// Who sends requests to which service, and how many.
+    pub fn traffic(&self) -> impl Iterator<Item = (&str, TrafficSpec<'_>)> {
+        let signers = std::iter::once((&self.signers.service, self.signers.traffic()));
+        let products = self.products.iter().map(|p| (&p.service, p.traffic()));
+        let callers = self.callers.iter().map(|c| (&c.service, c.traffic()));
+        let all = signers.chain(products).chain(callers);
+        all.map(|(service, traffic)| (service.as_str(), traffic))
+    }
+
+    /// Requests a second that a service gets, without factors of the hour and bursts.
+    pub fn rate(&self, service: &str) -> f64 {
+        let here = self.traffic().filter(|(of, _)| *of == service);
+        here.map(|(_, traffic)| traffic.rate.get()).sum()
+    }
+
+    /// The stores of a service, over all its processes and cells, each with its share of the
+    /// requests that may come to it.
+    pub fn stores_of(&self, service: &ServiceSpec) -> Vec<Store> {
+        let (stores, _) = stores_of(&service.needs);
+        let part = |fallback: &&FallbackSpec| {
+            fallback
+                .full(&self.stores)
+                .part(self.share_of(service, fallback))
+        };
+        stores.iter().map(part).collect()
+    }
+
+    /// The share of a store that a service has: by the requests that come to it if all who share
+    /// the store fall back at once.
+    fn share_of(&self, service: &ServiceSpec, fallback: &FallbackSpec) -> f64 {
+        if fallback.store.is_none() {
+            return 1.0;
+        }
+        let uses = |service: &ServiceSpec| {
+            let needs = service
+                .needs
+                .iter()
+                .filter_map(|need| need.fallback.as_ref());
+            needs.filter(|of| of.store == fallback.store).count() as f64
+        };
+        let load = |service: &ServiceSpec| uses(service) * self.rate(&service.name);
+        let all: f64 = self.services.iter().map(load).sum();
+        if all > 0.0 {
+            return load(service) / all;
+        }
+        let users = self.services.iter().filter(|service| uses(service) > 0.0);
+        1.0 / users.count().max(1) as f64
+    }
+
     /// What Redis is made of and sized by, without those who use and operate it.
     pub fn system(&self) -> SystemSpec<'_> {
         SystemSpec {
             horizon: self.horizon,
             workloads: &self.workloads,
             services: &self.services,
+            stores: &self.stores,
             redis: &self.redis,
             failover: &self.failover,
             price: &self.price,

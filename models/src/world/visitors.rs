@@ -53,22 +53,30 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
     let cells = world.cells;
     let built = world.services.iter().skip(cell * spec.services.len());
     let services = demand.services.iter().zip(&spec.services).zip(built);
-    let services = services.flat_map(|((service, of), (_, built))| {
-        let processes = of.process_count();
-        (0..processes).map(move |process| {
-            let part = Part {
-                cells: cells as u32,
-                process: process as u32,
-                processes: processes as u32,
-            };
-            Service {
-                workers: part.of(service.workers),
-                queue_limit: part.of(service.queue_limit),
-                inside: inside::of(of, built, world, part),
-                ..service.clone()
-            }
-        })
-    });
+    let services = services
+        .enumerate()
+        .flat_map(|(place, ((service, of), (_, built)))| {
+            let processes = of.process_count();
+            let here = demand
+                .populations
+                .iter()
+                .filter(move |p| p.service == place);
+            let all: f64 = here.map(|p| p.visits.cumulative(world.end)).sum();
+            (0..processes).map(move |process| {
+                let part = Part {
+                    cells: cells as u32,
+                    process: process as u32,
+                    processes: processes as u32,
+                    visits: all / (cells * processes) as f64,
+                };
+                Service {
+                    workers: part.of(service.workers),
+                    queue_limit: part.of(service.queue_limit),
+                    inside: inside::of(of, built, world, part),
+                    ..service.clone()
+                }
+            })
+        });
     let parts = |population: &Population| {
         let processes = spec.services[population.service].process_count();
         let spreads = spec.services[population.service].spreads().is_some();
@@ -108,6 +116,8 @@ struct Part {
     cells: u32,
     process: u32,
     processes: u32,
+    /// Visits that it expects in the trial.
+    visits: f64,
 }
 
 impl Part {

@@ -1,5 +1,7 @@
 //! The small world, with some of its keys changed.
 
+pub mod caches;
+
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
 use sim::Streams;
 use toml::{Table, Value};

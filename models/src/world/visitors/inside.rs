@@ -5,9 +5,10 @@ use super::Part;
 use crate::service::{self, Service};
 use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
+use crate::spec::store::{MissesSpec, Store, stores_of};
 use crate::world::World;
-use demand::{BackoffGrowth, Breaker, Fallback, Need, ServiceModel};
-use sim::SimDuration;
+use demand::{BackoffGrowth, Breaker, Fallback, Loss, Misses, Need, ServiceModel};
+use sim::{Intervals, SimDuration};
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
 ///
@@ -22,6 +23,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             || need.bulkhead.is_some()
             || need.breaker.is_some()
             || need.cache.is_some()
+            || need.misses.is_some()
             || need.fallback.is_some()
     };
     // Steps that may be taken count, not those that are: how requests are counted up to an instant
@@ -52,7 +54,13 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             max: growth.max,
             jitter: growth.jitter.get(),
         });
-    let needs = spec.needs.iter().zip(built.needs());
+    let (_, places) = stores_of(&spec.needs);
+    let needs = spec.needs.iter().zip(built.needs()).zip(places);
+    let store = |store: Store| Fallback {
+        workers: part.of(store.workers),
+        takes: store.takes,
+        queue_limit: part.of(store.queue_limit),
+    };
     Some(ServiceModel {
         work: spec.work.clone(),
         runs_on,
@@ -61,8 +69,13 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         growth,
         retries_at_once: client.retries_at_once,
         needs: needs
-            .map(|(need, built)| of_need(spec, need, built, world, part))
+            .map(|((need, built), store)| Need {
+                fallback: store,
+                ..of_need(spec, need, built, world, part)
+            })
             .collect(),
+        stores: world.spec.stores_of(spec).into_iter().map(store).collect(),
+        losses: losses(built, world, part),
     })
 }
 
@@ -101,13 +114,56 @@ fn of_need(
         permits: [pool, bulkhead].into_iter().flatten().min().map(its),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
-        fallback: need.fallback.map(|store| Fallback {
-            workers: part.of(store.workers),
-            takes: store.takes,
-            queue_limit: part.of(store.queue_limit),
-        }),
+        misses: need.misses.map(|spec| misses(spec, world, part)),
+        fallback: None,
         optional: need.optional,
     }
+}
+
+/// The keys of a cache follow from the time in which half of the hits come back: while a share `c`
+/// of `n` keys is missing and `r` requests a second come, `r × hits × c` of them bring one back.
+fn misses(spec: MissesSpec, world: &World, part: Part) -> Misses {
+    let rate = part.visits / world.spec.horizon.as_secs_f64();
+    let hits = spec.hits.get();
+    Misses {
+        hits,
+        keys: rate * hits * spec.warms.as_secs_f64() / std::f64::consts::LN_2,
+    }
+}
+
+/// What clusters have lost of what needs keep there, and what has expired while they did not answer
+/// this process.
+fn losses(service: &Service, world: &World, part: Part) -> Vec<Loss> {
+    let mut losses = Vec::new();
+    let process = &service.processes()[part.process as usize];
+    for (number, (need, lines)) in service.needs().iter().zip(&process.lines).enumerate() {
+        let Some(misses) = need.misses else {
+            continue;
+        };
+        for (shard, line) in lines.iter().enumerate() {
+            let mut down = Intervals::new();
+            let spans = line.spans(world.end);
+            for (from, to, _) in spans.filter(|(_, _, answer)| !answer.executes()) {
+                down.add(from, to);
+            }
+            let expired = down.iter().map(|(from, to)| Loss {
+                at: to,
+                need: number,
+                shard,
+                share: misses.expired(to - from),
+            });
+            losses.extend(expired.filter(|loss| loss.share > 0.0 && loss.at < world.end));
+        }
+        let lost = world.clusters[need.cluster].lost(need.workload, need.keys, 0);
+        losses.extend(lost.into_iter().map(|(at, shard, share)| Loss {
+            at,
+            need: number,
+            shard,
+            share,
+        }));
+    }
+    losses.sort_by_key(|loss| loss.at);
+    losses
 }
 
 fn breaker(spec: BreakerSpec) -> Breaker {

@@ -1,0 +1,89 @@
+//! How warm a cache in Redis is: the share of its hits that are missing, from a loss of data until
+//! requests have brought the keys back.
+//!
+//! ```text
+//!  one number for each request and need      0 ──────── hits × (1 - cold) ──── hits ──── 1
+//!                                              hit      │      of a lost key    │  of a key
+//!                                                       │      that comes back  │  never kept
+//! ```
+//!
+//! The keys that give hits are asked for equally often. A request that misses one of them, reads it
+//! from the store and is still running then puts it back: `1 / keys` of what is missing at a full
+//! loss. Two requests for the same key put it back once: a key that was missing when a request went
+//! to the store still is with the chance `cold now / cold then`.
+//!
+//! Left out: hot keys, which come back first (a real cache regains its hits faster at the beginning
+//! and slower at the end). Keys that expire while Redis does not answer are a loss at its return.
+
+use crate::inside::{Draw, NeedState, ServiceState};
+use crate::population::Misses;
+use crate::visit::VisitId;
+
+impl ServiceState<'_> {
+    /// Does Redis have what this press asks of a need?
+    pub fn hits(&self, who: VisitId, press: u32, need: usize) -> bool {
+        let Some(misses) = self.needs[need].spec.misses else {
+            return true;
+        };
+        let cold = self.needs[need].cold[self.shard(who, need)];
+        self.draw(who, Draw::Key(press, need)) < misses.hits * (1.0 - cold)
+    }
+
+    /// Does Redis have all that this press asks, and will it have it until data are lost?
+    pub fn hits_all(&self, who: VisitId, press: u32) -> bool {
+        (0..self.needs.len()).all(|need| self.hits(who, press, need))
+    }
+
+    /// Do some requests miss while all caches are warm?
+    pub fn may_miss(&self) -> bool {
+        let misses = |need: &NeedState| need.spec.misses.is_some_and(|misses| misses.hits < 1.0);
+        self.needs.iter().any(misses)
+    }
+
+    /// The share that is missing now, if what this press asks of a need is a key that comes back;
+    /// otherwise none.
+    pub fn fills(&self, who: VisitId, press: u32, need: usize) -> f64 {
+        let Some(misses) = self.needs[need].spec.misses else {
+            return 0.0;
+        };
+        let cold = self.needs[need].cold[self.shard(who, need)];
+        let drawn = match cold > 0.0 {
+            true => self.draw(who, Draw::Key(press, need)),
+            false => return 0.0,
+        };
+        let lost = misses.hits * (1.0 - cold) <= drawn && drawn < misses.hits;
+        if lost { cold } else { 0.0 }
+    }
+}
+
+impl NeedState {
+    /// A request has read a key from the store that was missing when the share `then` was.
+    pub fn fill(&mut self, shard: usize, then: f64) {
+        let Some(Misses { keys, .. }) = self.spec.misses else {
+            return;
+        };
+        if then <= 0.0 || !self.answers[shard].executes() {
+            return;
+        }
+        let one = 1.0 / self.keys_of(shard, keys).max(1.0);
+        let cold = &mut self.cold[shard];
+        let left = *cold - one * (*cold / then).min(1.0);
+        // The last key is back.
+        *cold = if left < 0.5 * one { 0.0 } else { left };
+    }
+
+    fn keys_of(&self, shard: usize, keys: f64) -> f64 {
+        keys * self.spec.shards.get(shard).copied().unwrap_or(1.0)
+    }
+
+    /// This share of what a shard holds is lost.
+    pub fn lose(&mut self, shard: usize, share: f64) {
+        let cold = &mut self.cold[shard];
+        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+    }
+
+    /// Is nothing missing?
+    pub fn is_warm(&self) -> bool {
+        self.cold.iter().all(|cold| *cold <= 0.0)
+    }
+}

@@ -1,0 +1,104 @@
+//! What clusters lose of the data that they held, as far as a cache notices it: keys that are
+//! deleted, processes that start empty, and replicas without data that are promoted.
+//!
+//! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). Memory is not
+//! followed through a loss by a restart: tables, limits and copies stay those of the full data, as
+//! if it came back at once.
+
+use sim::SimTime;
+
+use super::Cluster;
+use crate::event::Cx;
+use crate::ids::{Id, NodeId, ShardId};
+use crate::spec::service::Keys;
+
+/// A share of what a shard held is gone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DataLoss {
+    /// When.
+    pub at: SimTime,
+    /// The shard.
+    pub shard: ShardId,
+    /// The workload, by position in the scenario; absent: all of them.
+    pub workload: Option<usize>,
+    /// The share, above 0.
+    pub share: f64,
+}
+
+impl DataLoss {
+    fn concerns(&self, workload: usize) -> bool {
+        self.workload.is_none_or(|of| of == workload)
+    }
+}
+
+/// What a need notices of a loss: when, which of its lines (one for each shard, or one for all) and
+/// the share.
+pub type LostLine = (SimTime, usize, f64);
+
+impl Cluster {
+    /// What was lost so far, in time order.
+    pub fn losses(&self) -> &[DataLoss] {
+        &self.dataset.losses
+    }
+
+    /// What was lost of a workload, without the first `seen` losses, as a need sees it whose
+    /// requests touch these keys. For one that touches all, shards that lose data at one instant
+    /// are one loss.
+    pub fn lost(&self, workload: usize, keys: Keys, seen: usize) -> Vec<LostLine> {
+        let mut lines: Vec<LostLine> = Vec::new();
+        let losses = self.dataset.losses[seen..].iter();
+        for loss in losses.filter(|loss| loss.concerns(workload)) {
+            let all = loss.share * self.topology.shares[loss.shard];
+            match (keys, lines.last_mut()) {
+                (Keys::One, _) => lines.push((loss.at, loss.shard.index(), loss.share)),
+                (Keys::All, Some((at, _, share))) if *at == loss.at => {
+                    *share = (*share + all).min(1.0);
+                }
+                (Keys::All, _) => lines.push((loss.at, 0, all)),
+            }
+        }
+        lines
+    }
+
+    /// Keys of a workload are deleted on every shard.
+    pub(super) fn note_deleted(&mut self, workload: usize, share: f64, now: SimTime) {
+        for shard in self.shards() {
+            self.lose_data(shard, Some(workload), share, now);
+        }
+    }
+
+    fn lose_data(&mut self, shard: ShardId, workload: Option<usize>, share: f64, at: SimTime) {
+        if share > 0.0 {
+            self.dataset.losses.push(DataLoss {
+                at,
+                shard,
+                workload,
+                share,
+            });
+        }
+    }
+
+    /// A process starts. Does it start without data? If it is its shard's owner, the shard has lost
+    /// all; a replica has none until it has copied its primary's.
+    pub(super) fn starts_empty(&mut self, node: NodeId, cx: &mut Cx) -> bool {
+        if !self.redis.restart_empty {
+            return false;
+        }
+        cx.ledger
+            .trace(cx.now, || format!("{}: starts empty", self.node_name(node)));
+        let shard = self.topology[node].shard;
+        match self.topology.owners[shard] == node {
+            true => self.lose_data(shard, None, 1.0, cx.now),
+            false => self.topology[node].empty = true,
+        }
+        true
+    }
+
+    /// A node becomes its shard's owner: if it is empty, so is the shard.
+    pub(super) fn note_promoted(&mut self, node: NodeId, now: SimTime) {
+        if std::mem::take(&mut self.topology[node].empty) {
+            let shard = self.topology[node].shard;
+            self.lose_data(shard, None, 1.0, now);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How warm the caches are that a service has in Redis, as its metrics show it while the trial
+//! runs: for each need and shard the share of its hits that are missing, in steps.
+//!
+//! ```text
+//!  cold  1 ┤ all keys are lost
+//!          │╲
+//!        ½ ┤  ╲▁ `warms`: half of the hits are back, if the store answers all and requests come
+//!          │     ╲▁▁▁                              at their mean rate; later otherwise
+//!        0 ┼─────────────▔▔▔ below a hundredth it counts as warm
+//! ```
+//!
+//! Requests are counted exactly at the end (`demand`), where each that is answered brings back one
+//! key. Here the same follows from rates, in steps of a sixteenth of `warms`.
+
+use sim::{SimDuration, SimTime};
+
+use super::{Need, Process};
+use crate::cluster::Cluster;
+use crate::ids::{ClusterId, Fleet};
+use crate::spec::store::MissesSpec;
+
+/// Steps in which half of the hits come back.
+const STEPS: u64 = 16;
+
+/// A cache whose missing share is below this counts as warm.
+const WARM: f64 = 0.01;
+
+/// The caches of a service's needs.
+#[derive(Clone, Debug)]
+pub(super) struct Warming {
+    needs: Vec<Option<OfNeed>>,
+    /// When the next step begins and is due, if something is cold.
+    step: Option<(SimTime, SimTime)>,
+}
+
+#[derive(Clone, Debug)]
+struct OfNeed {
+    spec: MissesSpec,
+    /// By shard, or one if requests touch all.
+    cold: Vec<f64>,
+    /// Since when each shard has not answered.
+    down_at: Vec<Option<SimTime>>,
+    /// Losses of the cluster that are accounted for.
+    seen: usize,
+}
+
+impl Warming {
+    /// All warm.
+    pub fn new(needs: &[Need], lines: &[usize]) -> Warming {
+        let of_need = |(need, lines): (&Need, &usize)| {
+            need.misses.map(|spec| OfNeed {
+                spec,
+                cold: vec![0.0; *lines],
+                down_at: vec![None; *lines],
+                seen: 0,
+            })
+        };
+        Warming {
+            needs: needs.iter().zip(lines).map(of_need).collect(),
+            step: None,
+        }
+    }
+
+    /// Takes note of what clusters have lost. Names the next step, if it was not planned before.
+    pub fn note_losses(
+        &mut self,
+        needs: &[Need],
+        clusters: &Fleet<ClusterId, Cluster>,
+        now: SimTime,
+    ) -> Option<SimTime> {
+        for (of, need) in self.needs.iter_mut().zip(needs) {
+            let Some(of) = of else {
+                continue;
+            };
+            let cluster = &clusters[need.cluster];
+            for (_, line, share) in cluster.lost(need.workload, need.keys, of.seen) {
+                of.lose(line, share);
+            }
+            of.seen = cluster.losses().len();
+        }
+        self.plan_first(now)
+    }
+
+    /// Takes note of what shards answer: entries that were not renewed while one did not have
+    /// expired. Names the next step, if it was not planned before.
+    pub fn note_answers(&mut self, process: &Process, now: SimTime) -> Option<SimTime> {
+        for (of, lines) in self.needs.iter_mut().zip(&process.lines) {
+            let Some(of) = of else {
+                continue;
+            };
+            for (number, line) in lines.iter().enumerate() {
+                match (line.last().executes(), of.down_at[number]) {
+                    (false, None) => of.down_at[number] = Some(now),
+                    (true, Some(since)) => {
+                        of.down_at[number] = None;
+                        of.lose(number, of.spec.expired(now - since));
+                    }
+                    (true, None) | (false, Some(_)) => {}
+                }
+            }
+        }
+        self.plan_first(now)
+    }
+
+    fn plan_first(&mut self, now: SimTime) -> Option<SimTime> {
+        match self.step {
+            Some(_) => None,
+            None => self.plan(now),
+        }
+    }
+
+    /// Plans the next step, if something is cold.
+    fn plan(&mut self, now: SimTime) -> Option<SimTime> {
+        let cold = self.needs.iter().flatten();
+        let cold = cold.filter(|of| of.cold.iter().any(|cold| *cold > 0.0));
+        let step = cold.map(OfNeed::step).min();
+        self.step = step.map(|step| (now, now.saturating_add(step)));
+        self.step.map(|(_, at)| at)
+    }
+
+    /// Is the next step due?
+    pub fn is_due(&self, now: SimTime) -> bool {
+        self.step.is_some_and(|(_, at)| at <= now)
+    }
+
+    /// Requests have brought back what they do in a step: `rate` times as many came as on average,
+    /// and of each store's answers nobody took this share. Names the next step.
+    pub fn step(
+        &mut self,
+        needs: &[Need],
+        process: &Process,
+        (rate, unanswered): (f64, &[f64]),
+        now: SimTime,
+    ) -> Option<SimTime> {
+        let since = self.step.map_or(now, |(since, _)| since);
+        let lasted = (now - since).as_secs_f64();
+        for ((of, need), lines) in self.needs.iter_mut().zip(needs).zip(&process.lines) {
+            let Some(of) = of else {
+                continue;
+            };
+            let answered = need.store.map_or(0.0, |store| 1.0 - unanswered[store]);
+            let halves = rate * answered * lasted / of.spec.warms.as_secs_f64();
+            for (cold, line) in of.cold.iter_mut().zip(lines) {
+                if line.last().executes() {
+                    *cold *= (-halves).exp2();
+                }
+                if *cold < WARM {
+                    *cold = 0.0;
+                }
+            }
+        }
+        self.plan(now)
+    }
+
+    /// The share of the requests that Redis answers and a need misses; `shares` are those of the
+    /// shards.
+    pub fn misses(&self, need: usize, shares: &[f64]) -> f64 {
+        let Some(of) = &self.needs[need] else {
+            return 0.0;
+        };
+        let cold = match &of.cold[..] {
+            [cold] => *cold,
+            all => all
+                .iter()
+                .zip(shares)
+                .map(|(cold, share)| cold * share)
+                .sum(),
+        };
+        1.0 - of.spec.hits.get() * (1.0 - cold)
+    }
+}
+
+impl OfNeed {
+    fn lose(&mut self, line: usize, share: f64) {
+        let cold = &mut self.cold[line];
+        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+    }
+
+    fn step(&self) -> SimDuration {
+        (self.spec.warms / STEPS).max(SimDuration::from_secs(1))
+    }
+}

@@ -1,0 +1,203 @@
+//! A cache in Redis that has lost its data, and the store behind it: requests fail although Redis
+//! answers, alerts and people see it, and what they do helps or does not.
+
+use crate::support::{service, story_world, trial};
+use models::moment::MomentKind;
+use models::{Mode, TrialResult, WorldSpec};
+
+const FLUSH: &str = r#"{ kind = "flush", workload = "log", share = "100%",
+    at = { kind = "constant", value = "1h" } }"#;
+const CRASH: &str = r#"{ kind = "crash", workload = "log",
+    at = { kind = "constant", value = "1h" } }"#;
+
+/// 20 requests a second, each of one press, read a cache that hits 90 % when it is warm and needs 5
+/// min for half of that. `needs` are further keys of the need, `rest` those of the story.
+fn world(fault: &str, need: &str, rest: &str) -> WorldSpec {
+    let misses = r#"misses = { hits = "90%", warms = "5min" }"#;
+    let api = service(
+        "api",
+        &format!("{{ workload = \"log\", access = \"read\", {misses}, {need} }}"),
+        "command_timeout = \"200ms\"\ntopology_refresh = \"1s\"",
+    );
+    story_world(&format!(
+        r#"
+        horizon = "6h"
+        health_check = []
+        fault = [{fault}]
+        {rest}
+        [redis]
+        replicas = 0
+        hosts = 3
+        restart_delay = "10s"
+        [failover]
+        node_timeout = "15s"
+        require_full_coverage = false
+        [signers]
+        visits = "20/s"
+        [[signers.class]]
+        name = "once"
+        share = "100%"
+        patience = "30s"
+        presses_max = 1
+        press_again_after = "1s"
+        returns = []
+        [people]
+        notice = {{ kind = "constant", value = "5min" }}
+        notice_unalerted = {{ kind = "constant", value = "5min" }}
+        {api}
+        "#
+    ))
+}
+
+/// The same, with nobody who acts.
+fn alone(fault: &str, need: &str, rest: &str) -> TrialResult {
+    unaided(world(fault, need, rest))
+}
+
+fn unaided(mut spec: WorldSpec) -> TrialResult {
+    spec.people.runbook.clear();
+    let lazy = trial(&spec, 3, Mode::Lazy);
+    let eager = trial(&spec, 3, Mode::Eager);
+    assert_eq!(lazy.outcome, eager.outcome);
+    assert_eq!(lazy.trace, eager.trace);
+    lazy
+}
+
+/// A store that answers so many a second: each takes a second.
+fn store(workers: u32, queue_limit: u32) -> String {
+    format!("fallback = {{ workers = {workers}, takes = \"1s\", queue_limit = {queue_limit} }}")
+}
+
+fn moments(result: &TrialResult, kind: MomentKind) -> usize {
+    result.moments.iter().filter(|m| m.kind == kind).count()
+}
+
+/// When requests failed last, in minutes after the fault.
+fn ends(result: &TrialResult) -> f64 {
+    let mut ends = result.moments.iter().rev();
+    let ends = ends.find(|m| m.kind == MomentKind::ErrorsEnd);
+    ends.map_or(0.0, |ends| ends.at.as_secs_f64() / 60.0 - 60.0)
+}
+
+#[test]
+fn a_flush_costs_nothing_if_the_store_carries_the_load() {
+    let carries = alone(FLUSH, &store(60, 0), "");
+    assert_eq!(carries.outcome.failed_attempts, 0);
+    assert_eq!(moments(&carries, MomentKind::ServiceDegraded), 0);
+}
+
+#[test]
+fn a_flush_fails_what_the_store_cannot_carry_until_keys_are_back() {
+    // All 20 requests a second miss at first, and the store answers 8: more than half fail at once,
+    // fewer each minute. Redis is healthy all the time.
+    let cold = alone(FLUSH, &store(8, 0), "");
+    assert_eq!(
+        moments(&cold, MomentKind::ServiceDown),
+        1,
+        "{:#?}",
+        cold.moments
+    );
+    assert!(moments(&cold, MomentKind::ServiceDegraded) >= 1);
+    assert!(moments(&cold, MomentKind::ServiceUp) >= 1);
+    assert!(moments(&cold, MomentKind::Noticed) >= 1);
+    // Every key comes back through the store. Of 7,790 keys (20 × 0.9 × 300 s / ln 2) most must do
+    // so before what misses fits: at 8 a second that takes 12 min and more.
+    let after = ends(&cold);
+    assert!((8.0..60.0).contains(&after), "{after} min");
+    let smaller = ends(&alone(FLUSH, &store(6, 0), ""));
+    assert!(smaller > after, "{smaller} min against {after}");
+    // What alerts and people are shown agrees with what was counted.
+    let up = cold.moments.iter().rev();
+    let up = up.clone().find(|m| m.kind == MomentKind::ServiceUp);
+    let shown = up.expect("it is up again").at.as_secs_f64() / 60.0 - 60.0;
+    assert!((shown - after).abs() < 12.0, "{shown} min, counted {after}");
+}
+
+#[test]
+fn a_restart_without_data_recovers_later_than_one_with() {
+    let with_data = alone(CRASH, &store(4, 20), "");
+    let mut empty = world(CRASH, &store(4, 20), "");
+    empty.redis.restart_empty = true;
+    let empty = unaided(empty);
+    let (one, other) = (ends(&with_data), ends(&empty));
+    assert!(one < 3.0, "{one} min");
+    // Only the fullest of the shards is lost: 40 % of the keys, so that 46 % of the requests miss.
+    assert!(other > one + 2.0, "{other} min");
+    let starts = |result: &TrialResult| result.trace.iter().any(|l| l.1.contains("starts empty"));
+    assert!(starts(&empty) && !starts(&with_data));
+}
+
+#[test]
+fn own_work_of_the_store_leaves_less_room() {
+    let busy = |share: &str| {
+        let keys = "workers = 12, takes = \"1s\", queue_limit = 0";
+        alone(
+            FLUSH,
+            &format!("fallback = {{ {keys}, busy = \"{share}\" }}"),
+            "",
+        )
+    };
+    let (idle, half) = (busy("0%").outcome, busy("50%").outcome);
+    assert!(half.failed_attempts > 2 * idle.failed_attempts);
+}
+
+/// A store of 8 workers with a queue that outlasts the gateway's patience.
+const DB: &str = r#"store = [{ name = "db", workers = 8, takes = "1s", queue_limit = 1000 }]"#;
+
+#[test]
+fn an_overload_of_the_store_lasts_until_somebody_helps() {
+    // Enough workers that requests queue at the store, for longer than the gateway waits.
+    let many = || {
+        let mut spec = world(FLUSH, r#"fallback = { store = "db" }"#, DB);
+        (spec.services[0].workers, spec.services[0].queue_limit) = (3000, 0);
+        spec
+    };
+    let stuck = unaided(many());
+    let lost = stuck.outcome.abandoned;
+    assert!(lost > 200_000, "{lost} of 360,000 after the flush");
+    let with = |step: &str| {
+        let mut spec = many();
+        let step = format!(
+            "action = {{ {step} }}\ntakes = {{ kind = 'constant', value = '5min' }}\nwhen = ['failing']"
+        );
+        spec.people.runbook = vec![toml::from_str(&step).expect("a step")];
+        assert_eq!(spec.problems(), []);
+        let lazy = trial(&spec, 3, Mode::Lazy);
+        assert_eq!(lazy.outcome, trial(&spec, 3, Mode::Eager).outcome);
+        lazy.outcome.abandoned
+    };
+    let scaled = with("kind = 'scale-store', store = 'db', factor = '4x'");
+    assert!(scaled < lost / 3, "{scaled} of {lost}");
+    // Shedding stays on in a runbook, so it refuses requests to the end; but the others are served.
+    let shed = with("kind = 'shed-load', service = 'api', share = '70%'");
+    assert!(shed < lost * 9 / 10, "{shed} of {lost}");
+    // Servers are not what is short.
+    let servers = with("kind = 'scale-servers', service = 'api', factor = '2x'");
+    assert!(servers > lost * 9 / 10, "{servers} of {lost}");
+}
+
+#[test]
+fn check_says_what_a_store_cannot_carry() {
+    let spec = world(FLUSH, r#"fallback = { store = "db" }"#, DB);
+    let doubts = spec.doubts().join("\n");
+    let expected = "api may send 20 requests a second to the store db (8 workers × (1 - 0 % busy) \
+                    / 1s), which carries 8.0";
+    assert!(doubts.contains(expected), "{doubts}");
+    let spec = world(FLUSH, &store(60, 0), "");
+    assert!(!spec.doubts().join("\n").contains("may send"));
+    let mut shared = world(FLUSH, r#"fallback = { store = "db" }"#, DB);
+    let mut other = shared.services[0].clone();
+    other.name = "web".to_owned();
+    shared.services.push(other);
+    let doubts = shared.doubts().join("\n");
+    assert!(
+        doubts.contains("the store db is shared by api, web"),
+        "{doubts}"
+    );
+    let spec = world(FLUSH, &store(1, 0), "");
+    let doubts = spec.doubts().join("\n");
+    assert!(
+        doubts.contains("2.0 requests a second of api miss the warm cache"),
+        "{doubts}"
+    );
+}
