@@ -2,6 +2,7 @@
 
 mod alerts;
 mod capability_lab;
+mod connections;
 mod degraded;
 mod evictions;
 mod full_sync_lab;

@@ -13,11 +13,12 @@
 use std::collections::BTreeMap;
 
 use crate::support::{small_world, trial};
+use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
 use models::runbook::RemedySpec;
-use models::spec::client::{FollowsSpec, ModeSpec};
+use models::spec::client::{FollowsSpec, ModeSpec, ReconnectSpec};
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
@@ -150,7 +151,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 24] = [
+    let seen: [(&str, u64, Seen); 27] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("two views", 5, |r| told(r, "clients of other switch")),
@@ -183,8 +184,13 @@ fn random_worlds_are_worth_looking_at() {
             told(r, "api: answers") && told(r, "% of requests fail")
         }),
         ("servers added", 10, |r| told(r, "servers serve")),
+        ("refused clients", 20, |r| {
+            r.outcome.failed[Cause::MaxClients as usize] > 0
+        }),
+        ("rounds of handshakes", 10, |r| told(r, ": accepts")),
+        ("clients that give up", 5, |r| told(r, "give up connecting")),
     ];
-    let mut worlds = [0; 24];
+    let mut worlds = [0; 27];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -238,6 +244,7 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..3) == 0 {
         overload(&mut spec, &mut rng);
     }
+    connections(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }
@@ -475,6 +482,32 @@ fn monitoring(rng: &mut Rng) -> Vec<Change> {
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {
     values[rng.random_range(0..values.len())].to_owned()
+}
+
+/// Few places for connections, handshakes that take long, or neither; drawn from a stream of its
+/// own.
+fn connections(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(8), 0);
+    let ms = |ms: &[u64], rng: &mut Rng| {
+        let drawn = ms[rng.random_range(0..ms.len())];
+        (drawn > 0).then_some(SimDuration::from_millis(drawn))
+    };
+    let redis = &mut spec.redis;
+    redis.maxclients = [None, None, Some(150), Some(230), Some(350)][rng.random_range(0..5)];
+    redis.handshake = ms(&[0, 0, 1, 5, 50], rng);
+    redis.tcp_backlog = [None, Some(20)][rng.random_range(0..2)];
+    redis.reconnect_ramp = ms(&[0, 2_000, 20_000], rng).unwrap_or_default();
+    for service in &mut spec.services {
+        service.client.connect_timeout = ms(&[0, 500, 3_000], rng);
+        let kinds = [None, Some((300, "1x", 300)), Some((10, "2x", 10_000))];
+        let kind = kinds[rng.random_range(0..kinds.len())];
+        service.client.reconnect = kind.map(|(first, factor, max)| ReconnectSpec {
+            first: SimDuration::from_millis(first),
+            factor: factor.parse().expect("a factor"),
+            step: None,
+            max: SimDuration::from_millis(max),
+        });
+    }
 }
 
 /// Some forks take long and some children are slow: what they meet is worth looking at.

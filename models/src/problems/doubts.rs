@@ -9,9 +9,6 @@ use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
 
-/// `maxclients` as Redis ships it (config.c).
-const MAXCLIENTS: f64 = 10_000.0;
-
 /// A bus of more members takes more than about 10 s of processor time for an hour with a fault.
 const BUS_IS_SLOW: u32 = 400;
 
@@ -118,24 +115,6 @@ impl WorldSpec {
                     service.name
                 ));
             }
-        }
-    }
-
-    /// More connections than Redis accepts, now or with all servers that may be added.
-    fn doubts_about_connections(&self, doubts: &mut Vec<String>) {
-        let (mut now, mut most) = (0.0, 0.0);
-        for service in &self.services {
-            let workers = f64::from(service.workers);
-            let servers = service.servers.as_ref();
-            let factor = servers.map_or(1.0, |of| f64::from(of.most) / f64::from(of.count.max(1)));
-            (now, most) = (now + workers, most + workers * factor);
-        }
-        let connections = f64::from(self.redis.connections) * most / now;
-        if connections > MAXCLIENTS {
-            doubts.push(format!(
-                "a primary may get {connections:.0} client connections, and Redis accepts 10,000 \
-                 unless `maxclients` is raised: the model accepts all"
-            ));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod clients;
+mod connections;
 mod doubts;
 mod failover;
 mod faults;
@@ -143,6 +144,7 @@ impl WorldSpec {
             "give a factor of at least \"1x\"",
         );
         self.check_failover(found);
+        self.check_connections(found);
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
         for (key, wrong, help) in persistence {
             found.unless(false, format!("redis.persistence.{key}"), wrong, help);

@@ -155,6 +155,11 @@ pub trait Remedy {
         false
     }
 
+    /// How many times the servers of the start it gives this service.
+    fn scales(&self, _service: &str) -> f64 {
+        1.0
+    }
+
     /// Does it end the retries of this service's client?
     fn stops_retries_of(&self, _service: &str) -> bool {
         false

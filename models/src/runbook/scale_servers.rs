@@ -25,6 +25,13 @@ impl Remedy for Params {
         self.service == service
     }
 
+    fn scales(&self, service: &str) -> f64 {
+        match self.service == service {
+            true => self.factor.get(),
+            false => 1.0,
+        }
+    }
+
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         let known = system.service_names();
         found.known(format!("{key}.service"), "service", &self.service, &known);

@@ -57,6 +57,8 @@ pub struct Need {
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
+    /// Equal parts of the service's connections there, of which some may be refused.
+    pub parts: usize,
     /// What the service does without it.
     pub instead: Instead,
 }
@@ -399,6 +401,17 @@ impl Service {
             .flat_map(|process| process.views(&self.needs))
     }
 
+    /// The view of a cluster that each of its processes has.
+    pub fn views_of(&self, id: ClusterId) -> impl Iterator<Item = ViewId> {
+        let views = self.processes.iter();
+        views.filter_map(move |process| {
+            let mut views = process.views(&self.needs);
+            views
+                .find(|(cluster, _)| *cluster == id)
+                .map(|(_, view)| view)
+        })
+    }
+
     /// What its requests would have been answered without a spool, over the trial.
     pub fn unspooled(&self) -> &AnswerTimeline {
         &self.unspooled
@@ -497,8 +510,12 @@ impl Process {
             if !noticed.iter().any(|answer| answer.captures()) {
                 answered.passable = worst([answered.passable, noticed[0]].into_iter());
             }
-            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
-            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
+            // Parts that are served come first: the one in the middle speaks for most requests.
+            let (middle, last) = (need.parts / 2, need.parts - 1);
+            let at_once = asked.of_all(last, true);
+            answered.at_once = worst([answered.at_once, at_once].into_iter());
+            let noticed = asked.of_all(middle, false);
+            answered.noticed = worst([answered.noticed, noticed].into_iter());
         }
         answered.failing = load.failing(&failing, now);
         answered.held = load.held(&failing);
@@ -515,29 +532,35 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
-    /// short forks.
+    /// What its shards answer, or all of them together if a request touches all, to each part of the
+    /// connections; `at_once` counts short pauses.
     fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need { access, keys, .. } = *self.need;
-        match keys {
-            Keys::All => vec![self.of_all(at_once)],
+        let Need {
+            access,
+            keys,
+            parts,
+            ..
+        } = *self.need;
+        let of_part = |part| match keys {
+            Keys::All => vec![self.of_all(part, at_once)],
             Keys::One => {
-                let of_one = |shard| match at_once {
-                    true => self.cluster.answer_of(self.view, shard, access),
-                    false => self.cluster.noticed_answer_of(self.view, shard, access),
-                };
                 let shards = self.cluster.shards();
-                shards.map(|shard| self.waited(of_one(shard))).collect()
+                let of_one = |shard| {
+                    let of_part = (part, at_once);
+                    self.waited(self.cluster.answer_of(self.view, shard, access, of_part))
+                };
+                shards.map(of_one).collect()
             }
-        }
+        };
+        (0..parts).flat_map(of_part).collect()
     }
 
     /// What all shards answer together.
-    fn of_all(&self, at_once: bool) -> Answer {
+    fn of_all(&self, part: usize, at_once: bool) -> Answer {
         let access = self.need.access;
         self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access),
-            false => self.cluster.answer_to(self.view, access),
+            true => self.cluster.answer_at_once(self.view, access, part),
+            false => self.cluster.answer_to(self.view, access, part),
         })
     }
 
@@ -554,8 +577,8 @@ impl Need {
     /// The share of requests that fails here, and how.
     fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
         let share = |place: usize| match self.keys {
-            Keys::All => 1.0,
-            Keys::One => shares[place],
+            Keys::All => 1.0 / self.parts as f64,
+            Keys::One => shares[place % shares.len()] / self.parts as f64,
         };
         let fails = answers.iter().enumerate();
         let fails = fails.filter(|(_, answer)| !answer.captures());

@@ -243,6 +243,7 @@ fn wire_service(
     let alike = cells * processes;
     let need = |need: &NeedSpec| Need {
         cluster: cluster_of(&need.workload),
+        parts: clusters[cluster_of(&need.workload)].connection_parts(),
         access: need.access,
         keys: need.keys.unwrap_or(Keys::All),
         instead: match (need.optional, need.fallback) {
@@ -256,8 +257,8 @@ fn wire_service(
     };
     let needs: Vec<Need> = service.needs.iter().map(need).collect();
     let lines = |need: &Need| match need.keys {
-        Keys::All => 1,
-        Keys::One => clusters[need.cluster].shards().len(),
+        Keys::All => need.parts,
+        Keys::One => need.parts * clusters[need.cluster].shards().len(),
     };
     let lines: Vec<usize> = needs.iter().map(lines).collect();
     let process = |process| {

@@ -237,13 +237,20 @@ impl World<'_> {
         let system = self.spec.system();
         for id in self.clusters.ids() {
             let users = self.services.iter().filter(|(_, service)| service.uses(id));
-            let (now, start) = users.fold((0.0, 0.0), |(now, start), (_, service)| {
+            let (mut now, mut start) = (0.0, 0.0);
+            let mut of_views = self.clusters[id].no_workers();
+            for (_, service) in users {
                 let (scale, workers) = service.scale();
-                let workers = workers * service.processes().len() as f64;
-                (now + scale * workers, start + workers)
-            });
+                let all = workers * service.processes().len() as f64;
+                (now, start) = (now + scale * all, start + all);
+                for view in service.views_of(id) {
+                    of_views[view] += scale * workers;
+                }
+            }
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-            if start > 0.0 && self.clusters[id].scale_connections(&system, now / start, cx) {
+            let factor = now / start;
+            let cluster = &mut self.clusters[id];
+            if start > 0.0 && cluster.scale_connections(&system, factor, &of_views, cx) {
                 self.on_change(id, agenda);
             }
         }

@@ -101,8 +101,25 @@ impl WorldSpec {
             redis: &self.redis,
             failover: &self.failover,
             price: &self.price,
+            connections_growth: self.connections_growth(),
             patience: self.patience(),
         }
+    }
+
+    /// How many times the connections of the start services have with all servers that an
+    /// autoscaler or a step of the runbook may add.
+    pub(crate) fn connections_growth(&self) -> f64 {
+        let (mut now, mut most) = (0.0, 0.0);
+        for service in &self.services {
+            let servers = service.servers.as_ref();
+            let by_itself = servers.map_or(1.0, |s| f64::from(s.most) / f64::from(s.count.max(1)));
+            let steps = self.people.runbook.iter();
+            let steps = steps.map(|step| step.action.remedy().scales(&service.name));
+            let workers = f64::from(service.workers);
+            now += workers;
+            most += workers * steps.fold(by_itself, f64::max);
+        }
+        if now > 0.0 { most / now } else { 1.0 }
     }
 
     /// The shortest time that anybody waits for an answer before he acts on it.

@@ -37,6 +37,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         && spec.servers.is_none()
         && !steps.any(|step| step.action.remedy().controls(&spec.name))
         && layout.bulkhead().is_none()
+        && built.needs().iter().all(|need| need.parts == 1)
         && !spec.needs.iter().any(special);
     if plain {
         return None;
@@ -94,6 +95,7 @@ fn of_need(
     };
     Need {
         shards,
+        parts: built.parts as u32,
         permits: [pool, bulkhead].into_iter().flatten().min().map(its),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
