@@ -113,8 +113,8 @@ fn early_and_late() -> WorldSpec {
 /// What the trace says last of a service.
 fn last<'a>(result: &'a TrialResult, service: &str) -> &'a str {
     let said = lines(result).into_iter();
-    let of = said.filter(|line| line.starts_with(&format!("{service}: ")));
-    of.last().expect("something is said of it")
+    let mut of = said.filter(|line| line.starts_with(&format!("{service}: ")));
+    of.next_back().expect("something is said of it")
 }
 
 #[test]

@@ -10,6 +10,8 @@
 //! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
 //! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.
 
+mod faults;
+
 use std::collections::BTreeMap;
 
 use crate::support::{small_world, trial};
@@ -227,8 +229,8 @@ fn random_world(seed: u64) -> WorldSpec {
     if subscribers {
         changes.push(("redis.pubsub", PUBSUB.to_owned()));
     }
-    let kinds = kinds(hosts, saves, subscribers);
-    changes.push(("fault", faults(&mut rng, &kinds, hosts)));
+    let kinds = faults::kinds(hosts, saves, subscribers);
+    changes.push(("fault", faults::faults(&mut rng, &kinds, hosts)));
     changes.extend(traffic(&mut rng));
     changes.extend(monitoring(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
@@ -494,7 +496,7 @@ fn connections(spec: &mut WorldSpec, seed: u64) {
     };
     let redis = &mut spec.redis;
     redis.maxclients = [None, None, Some(150), Some(230), Some(350)][rng.random_range(0..5)];
-    redis.handshake = ms(&[0, 0, 1, 5, 50], rng);
+    redis.handshake = ms(&[0, 0, 1, 5, 20], rng);
     redis.tcp_backlog = [None, Some(20)][rng.random_range(0..2)];
     redis.reconnect_ramp = ms(&[0, 2_000, 20_000], rng).unwrap_or_default();
     for service in &mut spec.services {
@@ -538,88 +540,4 @@ fn persistence(rng: &mut Rng) -> Vec<Change> {
             pick(rng, &["\"20ms\"", "\"3s\"", "\"30s\""]),
         ),
     ]
-}
-
-/// The kinds of fault that a world of so many hosts can have.
-fn kinds(hosts: u16, saves: bool, subscribers: bool) -> Vec<&'static str> {
-    let kinds = [
-        ("growth-burst", true),
-        ("crash", true),
-        ("hang", true),
-        ("host-loss", true),
-        ("partition", hosts > 1),
-        ("save-fails", saves),
-        ("slow-subscriber", subscribers),
-        ("slow-consumers", true),
-    ];
-    let can = kinds.into_iter().filter(|(_, can)| *can);
-    can.map(|(kind, _)| kind).collect()
-}
-
-/// Up to four faults, of kinds that this world has.
-fn faults(rng: &mut Rng, kinds: &[&str], hosts: u16) -> String {
-    let kinds: Vec<&str> = kinds
-        .iter()
-        .copied()
-        .filter(|_| rng.random_range(0..2) == 0)
-        .collect();
-    let mut faults = Vec::new();
-    for _ in 0..rng.random_range(0..5) {
-        if !kinds.is_empty() {
-            let kind = pick(rng, &kinds);
-            let fault = fault(rng, &kind, hosts);
-            // Partitions that overlap are refused.
-            let cut = |fault: &String| fault.contains("\"partition\"");
-            if !cut(&fault) || !faults.iter().any(cut) {
-                faults.push(fault);
-            }
-        }
-    }
-    format!("[{}]", faults.join(", "))
-}
-
-fn fault(rng: &mut Rng, kind: &str, hosts: u16) -> String {
-    let workload = pick(rng, &["log", "cache"]);
-    let at = format!(
-        "{{ kind = \"constant\", value = \"{}s\" }}",
-        rng.random_range(1..2900)
-    );
-    let lasts = pick(rng, &["1s", "4s", "20s", "300s", "3000s"]);
-    let rest = match kind {
-        "growth-burst" => {
-            return format!(
-                "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
-                 {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
-                 value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", \
-                 weight = \"1x\" }}] }}"
-            );
-        }
-        "slow-consumers" => {
-            let lasts = pick(rng, &["", ", lasts = \"300s\"", ", lasts = \"20s\""]);
-            let slowdown = pick(rng, &["1.7x", "3x", "40x"]);
-            return format!(
-                "{{ kind = \"slow-consumers\", workload = \"cache\", at = {at}, \
-                 slowdown = \"{slowdown}\"{lasts} }}"
-            );
-        }
-        "crash" => String::new(),
-        "hang" | "save-fails" => format!(", lasts = \"{lasts}\""),
-        "host-loss" => format!(
-            ", lasts = \"{lasts}\", host = {}",
-            rng.random_range(0..hosts)
-        ),
-        "partition" => format!(
-            ", lasts = \"{lasts}\", hosts = [{}], clients = \"{}\"",
-            rng.random_range(0..hosts),
-            pick(rng, &["hosts", "others"]),
-        ),
-        "slow-subscriber" => format!(
-            ", lasts = \"{lasts}\", subscribers = {}, messages = \"{}/s\", \
-             message_size = \"10kB\", reconnects_after = \"3s\"",
-            rng.random_range(1..4),
-            rng.random_range(10..300),
-        ),
-        other => panic!("no kind of fault: {other}"),
-    };
-    format!("{{ kind = \"{kind}\", workload = \"{workload}\", at = {at}{rest} }}")
 }

@@ -25,10 +25,10 @@
 //! first commands on a new connection.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use sim::{SimDuration, SimTime};
 
-use super::node::Change;
 use super::{Cluster, NOTICEABLE};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Fleet, NodeId, ViewId};
@@ -36,7 +36,7 @@ use crate::redis::capability::Condition;
 use crate::spec::{RedisSpec, SystemSpec};
 
 /// Connections that one round of the event loop accepts (networking.c: MAX_ACCEPTS_PER_CALL).
-const PER_ROUND: u32 = 1_000;
+pub(super) const PER_ROUND: u32 = 1_000;
 
 /// Equal parts of a service's connections of which requests can tell one from the other.
 const PARTS: usize = 100;
@@ -44,25 +44,22 @@ const PARTS: usize = 100;
 /// Groups in which the clients of a cluster come while they reconnect.
 const GROUPS: usize = 20;
 
-/// Between two rounds a node executes what has come in, for at least this long.
-const GAP: SimDuration = SimDuration::from_millis(1);
-
 /// The connections of a view to one node. Those of none of these kinds have not come yet; requests
 /// have others to go through.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Connections {
     /// Have its clients begun to come?
-    came: bool,
-    open: u32,
+    pub came: bool,
+    pub open: u32,
     /// Waiting to be accepted.
-    waiting: u32,
+    pub waiting: u32,
     /// Pausing until the next attempt.
-    pausing: u32,
-    refused: u32,
+    pub pausing: u32,
+    pub refused: u32,
     /// Since when some are refused.
-    refused_since: Option<SimTime>,
+    pub refused_since: Option<SimTime>,
     /// Will those that are refused ask again?
-    asks: bool,
+    pub asks: bool,
 }
 
 /// What a part of a view's connections to a node meets there.
@@ -77,16 +74,30 @@ pub(super) enum Standing {
 impl Connections {
     /// What part `part` of `wanted` connections meets: those that are served come first.
     fn standing(&self, part: usize, wanted: u32) -> Standing {
-        let place = (part as f64 + 0.5) / PARTS as f64 * f64::from(wanted.max(1));
-        let refused_from = f64::from(wanted.saturating_sub(self.refused));
-        let pausing_from = refused_from - f64::from(self.pausing);
-        let waiting_from = pausing_from - f64::from(self.waiting);
-        match place {
-            _ if place < waiting_from => Standing::Connected,
-            _ if place < pausing_from => Standing::Waiting,
-            _ if place < refused_from => Standing::Pausing,
+        let [waiting_from, pausing_from, refused_from] = self.bounds(wanted);
+        match part {
+            _ if part < waiting_from => Standing::Connected,
+            _ if part < pausing_from => Standing::Waiting,
+            _ if part < refused_from => Standing::Pausing,
             _ => Standing::Refused,
         }
+    }
+
+    /// The parts from which on connections wait, pause and are refused: those whose middle lies
+    /// beyond.
+    fn bounds(&self, wanted: u32) -> [usize; 3] {
+        let refused_from = wanted.saturating_sub(self.refused);
+        let pausing_from = refused_from.saturating_sub(self.pausing);
+        let waiting_from = pausing_from.saturating_sub(self.waiting);
+        [waiting_from, pausing_from, refused_from].map(|connections| {
+            let (connections, wanted) = (connections as usize, wanted as usize);
+            match wanted {
+                0 => PARTS,
+                _ => (2 * PARTS * connections)
+                    .saturating_sub(wanted)
+                    .div_ceil(2 * wanted),
+            }
+        })
     }
 
     /// The share of its clients that can send commands.
@@ -95,22 +106,22 @@ impl Connections {
         1.0 - f64::from(without.min(wanted)) / f64::from(wanted.max(1))
     }
 
-    fn to_come(&self, wanted: u32) -> u32 {
+    pub fn still_away(&self, wanted: u32) -> u32 {
         wanted.saturating_sub(self.open + self.waiting + self.pausing + self.refused)
     }
 }
 
 /// Clients of a view that came together.
 #[derive(Clone, Copy, Debug)]
-struct Group {
-    view: ViewId,
-    count: u32,
-    since: SimTime,
-    tries: u32,
+pub(super) struct Group {
+    pub view: ViewId,
+    pub count: u32,
+    pub since: SimTime,
+    pub tries: u32,
     /// They have given up; the kernel holds their connections all the same.
-    gone: bool,
+    pub gone: bool,
     /// Handshakes before theirs in their round.
-    behind: u32,
+    pub behind: u32,
 }
 
 impl Group {
@@ -125,25 +136,25 @@ impl Group {
 /// Who waits for a node to accept them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    waiting: VecDeque<Group>,
-    round: Vec<Group>,
+    pub waiting: VecDeque<Group>,
+    pub round: Vec<Group>,
     /// When the round began.
-    began: SimTime,
+    pub began: SimTime,
     /// The round's number; the end of an abandoned one says nothing.
-    rounds: u32,
+    pub rounds: u32,
     /// Is the next round planned?
-    called: bool,
+    pub called: bool,
     /// Has the work at hand taken a second or more?
-    long: bool,
+    pub long: bool,
     /// Connections that it refused, as the trace said last.
-    said: u32,
+    pub said: u32,
     /// Who came at this very instant to a node that accepts in no time: asked, and let in.
-    latest: (SimTime, Vec<(ViewId, u32, u32)>),
+    pub latest: (SimTime, Vec<(ViewId, u32, u32)>),
 }
 
 impl Queue {
     /// More clients wait; those alike who came at the same instant are one group.
-    fn push(&mut self, group: Group) {
+    pub fn push(&mut self, group: Group) {
         let alike = |other: &&mut Group| {
             (other.view, other.since, other.tries) == (group.view, group.since, group.tries)
                 && !other.gone
@@ -155,7 +166,7 @@ impl Queue {
     }
 
     /// Clients that came then give up, wherever they are: how many, by their attempts.
-    fn give_up(
+    pub fn give_up(
         &mut self,
         (view, since): (ViewId, SimTime),
         now: SimTime,
@@ -191,13 +202,13 @@ impl Queue {
 #[derive(Clone, Debug)]
 pub(super) struct Accepting {
     pub counts: bool,
-    handshake: SimDuration,
+    pub handshake: SimDuration,
     /// A silence that is shorter is noticed by nobody.
-    patience: SimDuration,
+    pub patience: SimDuration,
     /// Places for clients of services on a node.
     pub places: u32,
     backlog: u32,
-    queues: Fleet<NodeId, Queue>,
+    pub queues: Fleet<NodeId, Queue>,
 }
 
 impl Accepting {
@@ -241,6 +252,28 @@ impl Cluster {
         }
     }
 
+    /// The parts of a view's connections that meet the same on every shard, run by run.
+    pub fn alike_parts(&self, view: ViewId) -> Vec<Range<usize>> {
+        let mut starts = vec![0];
+        let wanted = self.clients.views[view].connections;
+        for shard in self.shards().filter(|_| self.accepting.counts) {
+            let node = self.clients.known_owner(&self.topology, view, shard);
+            let connections = &self.clients.connected[view][node].connections;
+            let bounds = connections.bounds(wanted).into_iter();
+            starts.extend(bounds.filter(|bound| (1..PARTS).contains(bound)));
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let ends = starts.iter().skip(1).copied();
+        let ends = ends.chain([self.connection_parts()]);
+        starts
+            .iter()
+            .copied()
+            .zip(ends)
+            .map(|(from, to)| from..to)
+            .collect()
+    }
+
     /// Can this node not accept one more connection?
     pub fn is_full(&self, node: NodeId) -> bool {
         self.accepting.counts && self.works(node) && self.free_places(node) == 0
@@ -269,7 +302,7 @@ impl Cluster {
     }
 
     /// Places that are left on a node.
-    fn free_places(&self, node: NodeId) -> u32 {
+    pub(super) fn free_places(&self, node: NodeId) -> u32 {
         let open = |view| self.clients.connected[view][node].connections.open;
         let open: u32 = self.clients.ids().map(open).sum();
         let round = &self.accepting.queues[node].round;
@@ -278,7 +311,7 @@ impl Cluster {
     }
 
     /// Does a node accept connections, if it has time?
-    fn works(&self, node: NodeId) -> bool {
+    pub(super) fn works(&self, node: NodeId) -> bool {
         match self.condition(node) {
             Condition::Healthy
             | Condition::AtMaxmemory
@@ -294,7 +327,7 @@ impl Cluster {
         }
     }
 
-    fn connections(&mut self, view: ViewId, node: NodeId) -> &mut Connections {
+    pub(super) fn connections(&mut self, view: ViewId, node: NodeId) -> &mut Connections {
         &mut self.clients.connected[view][node].connections
     }
 
@@ -365,7 +398,7 @@ impl Cluster {
     }
 
     /// Of those that have given up, the kernel holds only what its backlog has room for.
-    fn drop_from_queue(&mut self, node: NodeId) {
+    pub(super) fn drop_from_queue(&mut self, node: NodeId) {
         let mut room = self.accepting.backlog;
         for group in &mut self.accepting.queues[node].waiting {
             let held = group.count.min(room);
@@ -413,7 +446,7 @@ impl Cluster {
             return;
         }
         let count = match tries {
-            0 => count.min(connections.to_come(wanted)),
+            0 => count.min(connections.still_away(wanted)),
             _ => count.min(connections.pausing),
         };
         if tries > 0 {
@@ -492,7 +525,7 @@ impl Cluster {
     }
 
     /// Says how many connections a node refuses, if that has changed.
-    fn trace_refused(&mut self, node: NodeId, cx: &mut Cx) {
+    pub(super) fn trace_refused(&mut self, node: NodeId, cx: &mut Cx) {
         let refused = |view| self.clients.connected[view][node].connections.refused;
         let refused: u32 = self.clients.ids().map(refused).sum();
         let said = std::mem::replace(&mut self.accepting.queues[node].said, refused);
@@ -504,242 +537,12 @@ impl Cluster {
         }
     }
 
-    fn refuse(&mut self, view: ViewId, node: NodeId, count: u32, now: SimTime) {
+    pub(super) fn refuse(&mut self, view: ViewId, node: NodeId, count: u32, now: SimTime) {
         let connections = self.connections(view, node);
         connections.refused += count;
         connections.refused_since = match connections.refused {
             0 => None,
             _ => connections.refused_since.or(Some(now)),
         };
-    }
-}
-
-impl Cluster {
-    /// A round begins: up to 1,000 connections are accepted, first come, first served.
-    pub(super) fn on_accept(&mut self, node: NodeId, cx: &mut Cx) {
-        self.accepting.queues[node].called = false;
-        if !self.accepting.queues[node].round.is_empty() || !self.works(node) {
-            return;
-        }
-        let mut room = PER_ROUND;
-        while room > 0
-            && let Some(first) = self.accepting.queues[node].waiting.front()
-        {
-            let since = first.since;
-            let waiting = self.accepting.queues[node].waiting.iter();
-            let together: Vec<u32> = waiting
-                .take_while(|group| group.since == since)
-                .map(|group| group.count)
-                .collect();
-            let all: u32 = together.iter().sum();
-            let parts = apportion(room.min(all), &together);
-            for (i, part) in parts.into_iter().enumerate() {
-                room -= self.take(node, i, part, cx.now);
-            }
-            let waiting = &mut self.accepting.queues[node].waiting;
-            waiting.retain(|group| group.count > 0);
-        }
-        self.trace_refused(node, cx);
-        let accepted = PER_ROUND - room;
-        if accepted == 0 {
-            self.accepting.queues[node].long = false;
-            return;
-        }
-        let lasts = self.accepting.handshake * u64::from(accepted);
-        let queue = &mut self.accepting.queues[node];
-        queue.rounds += 1;
-        queue.began = cx.now;
-        let round = queue.rounds;
-        self.after(lasts, ClusterTimer::Accepted { node, round }, cx);
-        if self.accepting.queues[node].long {
-            let about = lasts.rounded_to(SimDuration::from_millis(1));
-            cx.ledger.trace(cx.now, || {
-                format!(
-                    "{}: accepts {accepted} connections, which takes {about}",
-                    self.node_name(node)
-                )
-            });
-        }
-        if lasts >= self.accepting.patience {
-            self.change(node, Change::Accepting(Some(lasts)), cx);
-            self.drain(cx);
-        }
-    }
-
-    /// So many of a group that waits get into a round, as far as there are places, and the others
-    /// are refused. Returns how many handshakes that makes.
-    fn take(&mut self, node: NodeId, number: usize, count: u32, now: SimTime) -> u32 {
-        let places = self.free_places(node);
-        let queue = &mut self.accepting.queues[node];
-        let group = &mut queue.waiting[number];
-        group.count -= count;
-        let accepted = match group.gone {
-            true => count,
-            false => count.min(places),
-        };
-        let taken = Group {
-            count: accepted,
-            behind: queue.round.iter().map(|group| group.count).sum(),
-            ..*group
-        };
-        if accepted > 0 {
-            queue.round.push(taken);
-        }
-        let refused = count - accepted;
-        self.connections(taken.view, node).waiting -= refused;
-        self.refuse(taken.view, node, refused, now);
-        accepted
-    }
-
-    /// A round is over: its connections are open, and what has come in is executed.
-    pub(super) fn on_accepted(&mut self, node: NodeId, round: u32, cx: &mut Cx) {
-        if self.accepting.queues[node].rounds != round {
-            return;
-        }
-        self.change(node, Change::Accepting(None), cx);
-        self.drain(cx);
-        let queue = &mut self.accepting.queues[node];
-        if queue.rounds != round {
-            return;
-        }
-        let accepted = std::mem::take(&mut queue.round);
-        let lasts: u32 = accepted.iter().map(|group| group.count).sum();
-        let lasts = self.accepting.handshake * u64::from(lasts);
-        self.close_impatient(node, lasts, cx);
-        for group in accepted.into_iter().filter(|group| !group.gone) {
-            let connections = self.connections(group.view, node);
-            connections.waiting -= group.count;
-            connections.open += group.count;
-        }
-        let commands = self.load(node, cx.now).commands * lasts.as_secs_f64();
-        let gap = self.redis.command_time.scaled(commands).min(lasts).max(GAP);
-        let queue = &mut self.accepting.queues[node];
-        queue.long &= !queue.waiting.is_empty();
-        self.next_round(node, gap, cx);
-        self.ask_again(node, cx);
-    }
-
-    /// Clients that have waited for a connection since then give it up, and pause; those who have
-    /// had their handshake in the present round are content.
-    pub(super) fn on_give_up(&mut self, view: ViewId, node: NodeId, since: SimTime, cx: &mut Cx) {
-        let handshake = self.accepting.handshake;
-        let queue = &mut self.accepting.queues[node];
-        let gave_up = queue.give_up((view, since), cx.now, handshake);
-        self.drop_from_queue(node);
-        let all: u32 = gave_up.values().sum();
-        if all > 0 {
-            cx.ledger.trace(cx.now, || {
-                let (who, node) = (self.clients.name(view), self.node_name(node));
-                format!("{all} {who} give up connecting to {node}")
-            });
-        }
-        for (tries, count) in gave_up {
-            self.connections(view, node).waiting -= count;
-            self.pause(view, node, count, tries, cx);
-        }
-        self.ask_again(node, cx);
-    }
-
-    /// Clients without a connection pause before their next attempt.
-    fn pause(&mut self, view: ViewId, node: NodeId, count: u32, tries: u32, cx: &mut Cx) {
-        if count == 0 {
-            return;
-        }
-        self.connections(view, node).pausing += count;
-        let reconnect = self.clients.views[view].following.reconnect;
-        let pause = |n| reconnect.map_or(SimDuration::ZERO, |reconnect| reconnect.pause(n));
-        let (pause, next) = (pause(tries), pause(tries.saturating_add(1)));
-        // Attempts after which the pause stays the same are all alike.
-        let tries = tries + u32::from(next > pause || tries == 0);
-        let timer = ClusterTimer::Arrive {
-            view,
-            node,
-            count,
-            tries,
-        };
-        self.after(pause, timer, cx);
-    }
-
-    /// Clients that do not wait for a reply as long as a node was silent have closed their
-    /// connections to it, and connect again now that it is not.
-    pub(super) fn close_impatient(&mut self, node: NodeId, silent: SimDuration, cx: &mut Cx) {
-        if !self.accepting.counts {
-            return;
-        }
-        for view in self.clients.that_know(node) {
-            let waits = self.clients.views[view].following.leaves_silence();
-            if waits.is_some_and(|waits| waits <= silent) {
-                let open = std::mem::take(&mut self.connections(view, node).open);
-                self.accepting.queues[node].latest.1.clear();
-                self.pause(view, node, open, 0, cx);
-            }
-        }
-    }
-
-    /// If there are places on a node, those that it has refused get them at their next attempt.
-    fn ask_again(&mut self, node: NodeId, cx: &mut Cx) {
-        if self.free_places(node) == 0 {
-            return;
-        }
-        for view in self.clients.ids() {
-            let reconnect = self.clients.views[view].following.reconnect;
-            let connections = self.connections(view, node);
-            let Some(since) = connections.refused_since.filter(|_| !connections.asks) else {
-                continue;
-            };
-            connections.asks = true;
-            let at = reconnect.map_or(cx.now, |reconnect| reconnect.next(since, cx.now));
-            self.after(at - cx.now, ClusterTimer::AskAgain { view, node }, cx);
-        }
-    }
-
-    /// Clients that a node has refused try again.
-    pub(super) fn on_ask_again(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
-        let free = self.free_places(node);
-        self.accepting.queues[node].latest.1.clear();
-        let connections = self.connections(view, node);
-        connections.asks = false;
-        let count = connections.refused.min(free);
-        connections.refused -= count;
-        if connections.refused == 0 {
-            connections.refused_since = None;
-        }
-        // As if they came for the first time: their refusals do not count as time-outs.
-        self.on_arrive(view, node, count, 0, cx);
-    }
-
-    /// The views of the cluster have so many clients now.
-    pub(super) fn set_wanted(&mut self, wanted: &[u32], cx: &mut Cx) {
-        for (view, wanted) in self.clients.ids().zip(wanted) {
-            let before = std::mem::replace(&mut self.clients.views[view].connections, *wanted);
-            if !self.accepting.counts || before == *wanted {
-                continue;
-            }
-            for node in self.topology.ids() {
-                if !self.connections(view, node).came {
-                    continue;
-                }
-                if let Some(more) = wanted.checked_sub(before) {
-                    self.on_arrive(view, node, more, 0, cx);
-                } else {
-                    self.close_some(view, node, before - wanted, cx);
-                }
-            }
-        }
-    }
-
-    /// Servers are taken away, any alike: connections of all kinds go in proportion.
-    fn close_some(&mut self, view: ViewId, node: NodeId, count: u32, cx: &mut Cx) {
-        self.accepting.queues[node].latest.1.clear();
-        let connections = self.connections(view, node);
-        let kinds = [connections.open, connections.pausing, connections.refused];
-        let parts = apportion(count.min(kinds.iter().sum()), &kinds);
-        connections.open -= parts[0];
-        connections.pausing -= parts[1];
-        connections.refused -= parts[2];
-        if connections.refused == 0 {
-            connections.refused_since = None;
-        }
-        self.ask_again(node, cx);
     }
 }

@@ -16,6 +16,7 @@
 //! A shard that holds none of the keys is not asked.
 //! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
+mod accept;
 mod bus;
 mod clients;
 mod connections;

@@ -1,11 +1,13 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
+mod asked;
 mod failing;
 mod overload;
 
 pub use failing::{Instead, Load, State};
 pub use overload::Overload;
 
+use asked::{Asked, worst};
 use failing::{Failing, ShareTimeline};
 use sim::{Intervals, SimDuration, SimTime};
 
@@ -499,16 +501,21 @@ impl Process {
                 cluster: &clusters[need.cluster],
                 wait,
             };
-            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
-                line.set(now, answer);
+            for (parts, answers) in asked.answers(true) {
+                let shards = answers.len();
+                let lines = &mut lines[parts.start * shards..parts.end * shards];
+                for (line, answer) in lines.iter_mut().zip(answers.iter().cycle()) {
+                    line.set(now, *answer);
+                }
             }
             let noticed = asked.answers(false);
             failing.push(need.failing(&noticed, asked.cluster.shares()));
             if need.instead != Instead::Nothing {
                 continue;
             }
-            if !noticed.iter().any(|answer| answer.captures()) {
-                answered.passable = worst([answered.passable, noticed[0]].into_iter());
+            let mut all = noticed.iter().flat_map(|(_, answers)| answers);
+            if !all.any(|answer| answer.captures()) {
+                answered.passable = worst([answered.passable, noticed[0].1[0]].into_iter());
             }
             // Parts that are served come first: the one in the middle speaks for most requests.
             let (middle, last) = (need.parts / 2, need.parts - 1);
@@ -521,89 +528,4 @@ impl Process {
         answered.held = load.held(&failing);
         answered
     }
-}
-
-/// A need, as a process asks for it.
-struct Asked<'a> {
-    need: &'a Need,
-    view: ViewId,
-    cluster: &'a Cluster,
-    wait: Option<WaitSpec>,
-}
-
-impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all, to each part of the
-    /// connections; `at_once` counts short pauses.
-    fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need {
-            access,
-            keys,
-            parts,
-            ..
-        } = *self.need;
-        let of_part = |part| match keys {
-            Keys::All => vec![self.of_all(part, at_once)],
-            Keys::One => {
-                let shards = self.cluster.shards();
-                let of_one = |shard| {
-                    let of_part = (part, at_once);
-                    self.waited(self.cluster.answer_of(self.view, shard, access, of_part))
-                };
-                shards.map(of_one).collect()
-            }
-        };
-        (0..parts).flat_map(of_part).collect()
-    }
-
-    /// What all shards answer together.
-    fn of_all(&self, part: usize, at_once: bool) -> Answer {
-        let access = self.need.access;
-        self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access, part),
-            false => self.cluster.answer_to(self.view, access, part),
-        })
-    }
-
-    /// An answer, if the service waits for replicas after a write.
-    fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
-        }
-    }
-}
-
-impl Need {
-    /// The share of requests that fails here, and how.
-    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
-        let share = |place: usize| match self.keys {
-            Keys::All => 1.0 / self.parts as f64,
-            Keys::One => shares[place % shares.len()] / self.parts as f64,
-        };
-        let fails = answers.iter().enumerate();
-        let fails = fails.filter(|(_, answer)| !answer.captures());
-        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
-        Failing {
-            share: failing.min(1.0),
-            answer: worst(fails.map(|(_, answer)| *answer)),
-            instead: self.instead,
-        }
-    }
-}
-
-/// A hang wins over an error: a request waits for the slowest of its needs.
-fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
-    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
-        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
-        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
-            Answer::Unacknowledged(one.max(other))
-        }
-        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
-            Answer::Unacknowledged(after)
-        }
-        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
-        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
-        (Answer::Ok | Answer::Spool, next) => next,
-    })
 }
