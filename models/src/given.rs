@@ -44,6 +44,7 @@ impl Tables {
             redis: &self.redis,
             failover: &self.failover,
             price: &self.price,
+            connections_growth: 1.0,
             patience: SimDuration::from_secs(1),
         }
     }

@@ -4,6 +4,7 @@ mod alerts;
 mod balancers;
 mod capability_lab;
 mod cold_cache;
+mod connections;
 mod degraded;
 mod evictions;
 mod full_sync_lab;

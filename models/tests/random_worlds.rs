@@ -10,16 +10,19 @@
 //! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
 //! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.
 
+mod faults;
+
 use std::collections::BTreeMap;
 
 use crate::support::caches::caches;
 use crate::support::{servers, small_world, trial};
+use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
 use models::redis::memory::{Load, NodeMemory};
 use models::runbook::RemedySpec;
 use models::spec::balancer::BalancerSpec;
-use models::spec::client::{FollowsSpec, ModeSpec};
+use models::spec::client::{FollowsSpec, ModeSpec, ReconnectSpec};
 use models::spec::service::SpoolSpec;
 use models::{Mode, TrialResult, WorldSpec};
 use rand::RngExt as _;
@@ -155,7 +158,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 26] = [
+    let seen: [(&str, u64, Seen); 29] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("two views", 5, |r| told(r, "clients of other switch")),
@@ -192,8 +195,13 @@ fn random_worlds_are_worth_looking_at() {
             told(r, "processes get requests")
         }),
         ("none left", 10, |r| told(r, "has no process left")),
+        ("refused clients", 20, |r| {
+            r.outcome.failed[Cause::MaxClients as usize] > 0
+        }),
+        ("rounds of handshakes", 10, |r| told(r, ": accepts")),
+        ("clients that give up", 5, |r| told(r, "give up connecting")),
     ];
-    let mut worlds = [0; 26];
+    let mut worlds = [0; 29];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -230,8 +238,8 @@ fn random_world(seed: u64) -> WorldSpec {
     if subscribers {
         changes.push(("redis.pubsub", PUBSUB.to_owned()));
     }
-    let kinds = kinds(hosts, saves, subscribers);
-    changes.push(("fault", faults(&mut rng, &kinds, hosts)));
+    let kinds = faults::kinds(hosts, saves, subscribers);
+    changes.push(("fault", faults::faults(&mut rng, &kinds, hosts)));
     changes.extend(traffic(&mut rng));
     changes.extend(monitoring(&mut rng));
     let changes: Vec<(&str, &str)> = changes.iter().map(|(k, v)| (*k, &**v)).collect();
@@ -255,6 +263,7 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..6) == 0 {
         caches(&mut spec, &mut rng);
     }
+    connections(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }
@@ -502,6 +511,32 @@ fn pick(rng: &mut Rng, values: &[&str]) -> String {
     values[rng.random_range(0..values.len())].to_owned()
 }
 
+/// Few places for connections, handshakes that take long, or neither; drawn from a stream of its
+/// own.
+fn connections(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(8), 0);
+    let ms = |ms: &[u64], rng: &mut Rng| {
+        let drawn = ms[rng.random_range(0..ms.len())];
+        (drawn > 0).then_some(SimDuration::from_millis(drawn))
+    };
+    let redis = &mut spec.redis;
+    redis.maxclients = [None, None, Some(150), Some(230), Some(350)][rng.random_range(0..5)];
+    redis.handshake = ms(&[0, 0, 1, 5, 20], rng);
+    redis.tcp_backlog = [None, Some(20)][rng.random_range(0..2)];
+    redis.reconnect_ramp = ms(&[0, 2_000, 20_000], rng).unwrap_or_default();
+    for service in &mut spec.services {
+        service.client.connect_timeout = ms(&[0, 500, 3_000], rng);
+        let kinds = [None, Some((300, "1x", 300)), Some((10, "2x", 10_000))];
+        let kind = kinds[rng.random_range(0..kinds.len())];
+        service.client.reconnect = kind.map(|(first, factor, max)| ReconnectSpec {
+            first: SimDuration::from_millis(first),
+            factor: factor.parse().expect("a factor"),
+            step: None,
+            max: SimDuration::from_millis(max),
+        });
+    }
+}
+
 /// Some forks take long and some children are slow: what they meet is worth looking at.
 fn persistence(rng: &mut Rng) -> Vec<Change> {
     let schedules = [
@@ -530,88 +565,4 @@ fn persistence(rng: &mut Rng) -> Vec<Change> {
             pick(rng, &["\"20ms\"", "\"3s\"", "\"30s\""]),
         ),
     ]
-}
-
-/// The kinds of fault that a world of so many hosts can have.
-fn kinds(hosts: u16, saves: bool, subscribers: bool) -> Vec<&'static str> {
-    let kinds = [
-        ("growth-burst", true),
-        ("crash", true),
-        ("hang", true),
-        ("host-loss", true),
-        ("partition", hosts > 1),
-        ("save-fails", saves),
-        ("slow-subscriber", subscribers),
-        ("slow-consumers", true),
-    ];
-    let can = kinds.into_iter().filter(|(_, can)| *can);
-    can.map(|(kind, _)| kind).collect()
-}
-
-/// Up to four faults, of kinds that this world has.
-fn faults(rng: &mut Rng, kinds: &[&str], hosts: u16) -> String {
-    let kinds: Vec<&str> = kinds
-        .iter()
-        .copied()
-        .filter(|_| rng.random_range(0..2) == 0)
-        .collect();
-    let mut faults = Vec::new();
-    for _ in 0..rng.random_range(0..5) {
-        if !kinds.is_empty() {
-            let kind = pick(rng, &kinds);
-            let fault = fault(rng, &kind, hosts);
-            // Partitions that overlap are refused.
-            let cut = |fault: &String| fault.contains("\"partition\"");
-            if !cut(&fault) || !faults.iter().any(cut) {
-                faults.push(fault);
-            }
-        }
-    }
-    format!("[{}]", faults.join(", "))
-}
-
-fn fault(rng: &mut Rng, kind: &str, hosts: u16) -> String {
-    let workload = pick(rng, &["log", "cache"]);
-    let at = format!(
-        "{{ kind = \"constant\", value = \"{}s\" }}",
-        rng.random_range(1..2900)
-    );
-    let lasts = pick(rng, &["1s", "4s", "20s", "300s", "3000s"]);
-    let rest = match kind {
-        "growth-burst" => {
-            return format!(
-                "{{ kind = \"growth-burst\", starts = {at}, reference = \"1700MiB\", fills_in = \
-                 {{ kind = \"uniform\", min = \"5min\", max = \"35min\" }}, ends_at = \"1.4x\", \
-                 value_size = \"10KiB\", workloads = [{{ workload = \"{workload}\", \
-                 weight = \"1x\" }}] }}"
-            );
-        }
-        "slow-consumers" => {
-            let lasts = pick(rng, &["", ", lasts = \"300s\"", ", lasts = \"20s\""]);
-            let slowdown = pick(rng, &["1.7x", "3x", "40x"]);
-            return format!(
-                "{{ kind = \"slow-consumers\", workload = \"cache\", at = {at}, \
-                 slowdown = \"{slowdown}\"{lasts} }}"
-            );
-        }
-        "crash" => String::new(),
-        "hang" | "save-fails" => format!(", lasts = \"{lasts}\""),
-        "host-loss" => format!(
-            ", lasts = \"{lasts}\", host = {}",
-            rng.random_range(0..hosts)
-        ),
-        "partition" => format!(
-            ", lasts = \"{lasts}\", hosts = [{}], clients = \"{}\"",
-            rng.random_range(0..hosts),
-            pick(rng, &["hosts", "others"]),
-        ),
-        "slow-subscriber" => format!(
-            ", lasts = \"{lasts}\", subscribers = {}, messages = \"{}/s\", \
-             message_size = \"10kB\", reconnects_after = \"3s\"",
-            rng.random_range(1..4),
-            rng.random_range(10..300),
-        ),
-        other => panic!("no kind of fault: {other}"),
-    };
-    format!("{{ kind = \"{kind}\", workload = \"{workload}\", at = {at}{rest} }}")
 }

@@ -38,11 +38,14 @@ pub enum Cause {
     BreakerOpen,
     /// The gateway gave up waiting (504).
     GatewayTimeout,
+    /// `-ERR max number of clients reached`: the node has as many connections as `maxclients`
+    /// allows.
+    MaxClients,
 }
 
 impl Cause {
     /// Every cause, in the order of the result columns.
-    pub const ALL: [Cause; 12] = [
+    pub const ALL: [Cause; 13] = [
         Cause::Timeout,
         Cause::Refused,
         Cause::Oom,
@@ -55,6 +58,7 @@ impl Cause {
         Cause::PoolFull,
         Cause::BreakerOpen,
         Cause::GatewayTimeout,
+        Cause::MaxClients,
     ];
 
     /// The name used in columns (`failed_<name>`), traces and charts.
@@ -72,6 +76,7 @@ impl Cause {
             Cause::PoolFull => "pool_full",
             Cause::BreakerOpen => "breaker_open",
             Cause::GatewayTimeout => "gateway_504",
+            Cause::MaxClients => "max_clients",
         }
     }
 }

@@ -300,12 +300,25 @@ impl<'a> ServiceState<'a> {
             Draw::Key(press, need) => {
                 5 << 60 | (need as u64) << 48 | (who.round as u64) << 32 | u64::from(press)
             }
+            Draw::Part => 6 << 60,
         };
         self.keys[who.class].at(who.index, number).sample(Open01)
     }
 
-    /// The shard of a need in which a visit's key lies.
+    /// The line of a need that a visit meets: the shard in which its key lies, as the visit's part
+    /// of the connections sees it.
     pub fn shard(&self, who: VisitId, need: usize) -> usize {
+        let Need { shards, parts, .. } = &self.needs[need].spec;
+        let in_part = self.shard_in_part(who, need);
+        if *parts <= 1 {
+            return in_part;
+        }
+        let drawn = self.draw(who, Draw::Part) * f64::from(*parts);
+        let part = (drawn as usize).min(*parts as usize - 1);
+        part * shards.len().max(1) + in_part
+    }
+
+    fn shard_in_part(&self, who: VisitId, need: usize) -> usize {
         let shards = &self.needs[need].spec.shards;
         if shards.len() <= 1 {
             return 0;
@@ -372,11 +385,13 @@ pub(super) enum Draw {
     Key(u32, usize),
     /// A press's pause before a further try.
     Pause(u32, u32),
+    /// The part of the connections that a visit uses.
+    Part,
 }
 
 impl NeedState {
     fn new(spec: &Need) -> NeedState {
-        let shards = spec.shards.len().max(1);
+        let shards = spec.shards.len().max(1) * spec.parts.max(1) as usize;
         NeedState {
             spec: spec.clone(),
             answers: vec![Answer::Ok; shards],
@@ -386,7 +401,7 @@ impl NeedState {
             calls: 0,
             queue: VecDeque::new(),
             hanging: vec![Vec::new(); shards],
-            cold: vec![0.0; shards],
+            cold: vec![0.0; spec.shards.len().max(1)],
         }
     }
 

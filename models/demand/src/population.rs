@@ -146,6 +146,9 @@ pub struct BackoffGrowth {
 pub struct Need {
     /// The share of keys in each shard. A visit's key lies in one of them. Empty: all alike.
     pub shards: Vec<f64>,
+    /// Equal parts of the service's connections, at least 1. A visit belongs to one of them, to the
+    /// same at all needs. The answers of a part's shards follow those of the part before it.
+    pub parts: u32,
     /// Calls at the same time, and how long one waits to be let in; absent: any number.
     pub permits: Option<(u32, SimDuration)>,
     /// What keeps calls from something that fails.
@@ -167,6 +170,7 @@ impl Need {
     pub const fn single() -> Need {
         Need {
             shards: Vec::new(),
+            parts: 1,
             permits: None,
             breaker: None,
             cache: None,

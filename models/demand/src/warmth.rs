@@ -25,7 +25,7 @@ impl ServiceState<'_> {
         let Some(misses) = self.needs[need].spec.misses else {
             return true;
         };
-        let cold = self.needs[need].cold[self.shard(who, need)];
+        let cold = self.needs[need].cold_at(self.shard(who, need));
         self.draw(who, Draw::Key(press, need)) < misses.hits * (1.0 - cold)
     }
 
@@ -46,7 +46,7 @@ impl ServiceState<'_> {
         let Some(misses) = self.needs[need].spec.misses else {
             return 0.0;
         };
-        let cold = self.needs[need].cold[self.shard(who, need)];
+        let cold = self.needs[need].cold_at(self.shard(who, need));
         let drawn = match cold > 0.0 {
             true => self.draw(who, Draw::Key(press, need)),
             false => return 0.0,
@@ -58,18 +58,29 @@ impl ServiceState<'_> {
 
 impl NeedState {
     /// A request has read a key from the store that was missing when the share `then` was.
-    pub fn fill(&mut self, shard: usize, then: f64) {
+    pub fn fill(&mut self, line: usize, then: f64) {
         let Some(Misses { keys, .. }) = self.spec.misses else {
             return;
         };
-        if then <= 0.0 || !self.answers[shard].executes() {
+        if then <= 0.0 || !self.answers[line].executes() {
             return;
         }
+        let shard = self.shard_of(line);
         let one = 1.0 / self.keys_of(shard, keys).max(1.0);
         let cold = &mut self.cold[shard];
         let left = *cold - one * (*cold / then).min(1.0);
         // The last key is back.
         *cold = if left < 0.5 * one { 0.0 } else { left };
+    }
+
+    /// All parts of the connections find a shard equally cold.
+    fn shard_of(&self, line: usize) -> usize {
+        line % self.cold.len()
+    }
+
+    /// The share of its hits that a shard misses, by the line of some part of the connections.
+    fn cold_at(&self, line: usize) -> f64 {
+        self.cold[self.shard_of(line)]
     }
 
     fn keys_of(&self, shard: usize, keys: f64) -> f64 {

@@ -399,6 +399,7 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Control
     ];
     let need = |rng: &mut Rng| Need {
         shards: pick(rng, &[vec![], vec![0.4, 0.3, 0.3], vec![0.7, 0.3]]),
+        parts: 1,
         permits: pick(rng, &permits),
         breaker: any_breaker(rng),
         cache: pick(rng, &[None, None, Some((0.8, seconds(60.0)))]),

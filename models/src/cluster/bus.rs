@@ -55,7 +55,9 @@ impl Cluster {
             Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => Process::Running,
             Condition::Loading => Process::Loading,
             Condition::LoadingCopy => Process::LoadingCopy,
-            Condition::Stalled | Condition::Hung | Condition::Forking => Process::Hung,
+            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
+                Process::Hung
+            }
             Condition::Killed | Condition::HostLost => Process::Dead,
         };
         self.tell_bus(BusInput::Process(member(node), process), cx);

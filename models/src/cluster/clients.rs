@@ -2,8 +2,9 @@
 //!
 //! Services with identical client settings share a [`View`]. What changes a view is in `follow.rs`.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
+use super::connections::{Connections, apportion};
 use super::follow::Following;
 use super::node::Node;
 use super::topology::Topology;
@@ -26,6 +27,10 @@ pub(super) struct View {
     commands: f64,
     /// and of its writes.
     pub writes: f64,
+    /// How many connections to a primary they have now,
+    pub connections: u32,
+    /// and how long they try to make one.
+    pub connect_timeout: Option<SimDuration>,
     /// For each shard, losses on record to which they still add.
     losses: Fleet<ShardId, Vec<usize>>,
 }
@@ -56,6 +61,8 @@ pub(super) struct Connected {
     pub gone: bool,
     /// Waiting for the next reconnect attempt?
     pub away: bool,
+    /// How far have they got with their connections?
+    pub connections: Connections,
 }
 
 impl Connected {
@@ -66,16 +73,23 @@ impl Connected {
             closed: None,
             gone: false,
             away: false,
+            connections: Connections::default(),
         }
     }
 }
 
 impl Clients {
     /// All of them know the owners.
-    pub fn new(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Clients {
+    pub fn new(
+        spec: &SystemSpec,
+        plan: &ClusterPlan,
+        topology: &Topology,
+        (all, counted): (u32, bool),
+    ) -> Clients {
         let connected = |node: &Node| Connected::known(node.primary, node.primary);
         let connected: Fleet<NodeId, Connected> = topology.nodes.values().map(connected).collect();
-        let views = views(spec, plan, topology);
+        let mut views = views(spec, plan, topology, counted);
+        connect(&mut views, spec, all);
         Clients {
             commands: commands(spec, plan),
             cutting_over: false,
@@ -83,6 +97,11 @@ impl Clients {
             views,
             observed: topology.owners.clone(),
         }
+    }
+
+    /// No workers, for each view.
+    pub fn no_workers(&self) -> Fleet<ViewId, f64> {
+        Fleet::alike(&self.views, 0.0)
     }
 
     pub fn ids(&self) -> impl Iterator<Item = ViewId> + use<> {
@@ -132,7 +151,15 @@ impl Clients {
     /// The share of commands that is sent to a node by clients whose connections are back.
     pub fn loaded(&self, node: NodeId) -> f64 {
         let loaded = self.ids().filter(|view| self.connected[*view][node].loaded);
-        loaded.map(|view| self.views[view].commands).sum()
+        let sends = |view: ViewId| {
+            let View {
+                commands,
+                connections,
+                ..
+            } = &self.views[view];
+            commands * self.connected[view][node].connections.served(*connections)
+        };
+        loaded.map(sends).sum()
     }
 
     /// The share of writes that is sent to a node.
@@ -226,7 +253,12 @@ impl View {
 }
 
 /// The views of a cluster; one without clients if no service uses it.
-fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<ViewId, View> {
+fn views(
+    spec: &SystemSpec,
+    plan: &ClusterPlan,
+    topology: &Topology,
+    counted: bool,
+) -> Fleet<ViewId, View> {
     let here: Vec<&WorkloadSpec> = plan.workloads.iter().map(|w| &spec.workloads[*w]).collect();
     let needs = |service: &ServiceSpec, name: &str| {
         let mut needs = service.needs.iter();
@@ -236,26 +268,31 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
     let followings = spec.services.iter().filter(uses);
     let following = |s: &ServiceSpec| Following::of(&s.client, spec.failover);
     let mut views: Vec<View> = Vec::new();
-    let view = |following, service, process| View {
+    let view = |following, service: Option<&ServiceSpec>, process| View {
         following,
-        services: Vec::from_iter(service),
+        services: Vec::from_iter(service.map(|service| service.name.clone())),
         process,
         commands: 0.0,
         writes: 0.0,
+        connections: 0,
+        connect_timeout: service.and_then(connect_timeout),
         losses: Fleet::alike(&topology.shares, Vec::new()),
     };
     for service in followings {
         let following = following(service);
         let processes = service.process_count();
         if processes > 1 && following.is_periodic() {
-            let of_process = |process| view(following, Some(service.name.clone()), Some(process));
+            let of_process = |process| view(following, Some(service), Some(process));
             views.extend((0..processes).map(of_process));
             continue;
         }
-        let alike = |view: &&mut View| view.following == following && view.process.is_none();
+        let alike = |view: &&mut View| {
+            let waits = !counted || view.connect_timeout == connect_timeout(service);
+            view.following == following && view.process.is_none() && waits
+        };
         match views.iter_mut().find(alike) {
             Some(view) => view.services.push(service.name.clone()),
-            None => views.push(view(following, Some(service.name.clone()), None)),
+            None => views.push(view(following, Some(service), None)),
         }
     }
     if views.is_empty() {
@@ -291,6 +328,37 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
     shares(&mut views, |view| &mut view.commands);
     shares(&mut views, |view| &mut view.writes);
     views.into_iter().collect()
+}
+
+/// How long a service's client tries to make a connection, if it gives up at all.
+fn connect_timeout(service: &ServiceSpec) -> Option<SimDuration> {
+    let timeout = service.client.connect_timeout;
+    timeout.filter(|timeout| *timeout > SimDuration::ZERO)
+}
+
+/// Shares a primary's connections out among the views, in proportion to their workers.
+fn connect(views: &mut Fleet<ViewId, View>, spec: &SystemSpec, all: u32) {
+    let workers = |view: &View| {
+        let services = spec.services.iter();
+        let its = services.filter(|service| view.services.contains(&service.name));
+        its.map(|service| f64::from(service.workers)).sum::<f64>() / view.processes(spec) as f64
+    };
+    let weights: Vec<f64> = views.values().map(workers).collect();
+    for ((_, view), wanted) in views.iter_mut().zip(in_proportion(all, &weights)) {
+        view.connections = wanted;
+    }
+}
+
+/// Whole parts of `all` in proportion to `weights`; equal ones if there are none.
+pub(super) fn in_proportion(all: u32, weights: &[f64]) -> Vec<u32> {
+    const FINE: f64 = 1e6;
+    let sum: f64 = weights.iter().sum();
+    let share = |weight: &f64| if sum > 0.0 { weight / sum } else { 1.0 };
+    let asked: Vec<u32> = weights
+        .iter()
+        .map(|weight| (share(weight) * FINE).round() as u32)
+        .collect();
+    apportion(all, &asked)
 }
 
 /// Makes amounts shares of their sum; equal ones if there is nothing.

@@ -54,7 +54,7 @@ pub(super) struct Following {
     /// When the kernel closes a connection to an unreachable host.
     tcp_gives_up: SimDuration,
     /// Back-off of reconnect attempts.
-    reconnect: Option<ReconnectSpec>,
+    pub reconnect: Option<ReconnectSpec>,
 }
 
 /// What may trigger a refresh.
@@ -123,7 +123,7 @@ impl Following {
     }
 
     /// How long clients themselves keep a connection to a silent node; absent: forever.
-    fn leaves_silence(&self) -> Option<SimDuration> {
+    pub fn leaves_silence(&self) -> Option<SimDuration> {
         let silent_for = self.rule?.silent_for;
         let timeout = self.closes_on_timeout();
         timeout.into_iter().chain(silent_for).min()
@@ -210,7 +210,11 @@ impl Cluster {
         });
         cx.ledger
             .moment(cx.now, MomentKind::ClientsSwitch, &self.node_name(node));
+        for other in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+            self.leave(view, other, cx);
+        }
         self.clients.go_to(&self.topology, view, shard, node);
+        self.come(view, node, cx);
         self.clients.end_losses(view, shard, cx);
         self.take_writes(shard, cx.now);
         self.after(
@@ -225,6 +229,7 @@ impl Cluster {
         if self.seen(node).tcp == Reply::Fine {
             let connected = &mut self.clients.connected[view][node];
             (connected.away, connected.closed) = (false, None);
+            self.come(view, node, cx);
             self.take_writes(self.topology[node].shard, cx.now);
             self.look_again(node, Occasion::Changed, cx);
         }
@@ -253,6 +258,10 @@ impl Cluster {
         self.look_again(node, occasion, cx);
         if self.seen(node).tcp == Reply::Fine {
             self.reconnect(node, cx);
+            for view in self.clients.that_know(node) {
+                self.come(view, node, cx);
+            }
+            self.next_round(node, SimDuration::ZERO, cx);
             if !closed {
                 self.clients.connect(node);
             }
@@ -278,19 +287,23 @@ impl Cluster {
     }
 
     /// Keeps `silent_since` up to date.
-    fn note_silence(&mut self, node: NodeId, now: SimTime) {
+    fn note_silence(&mut self, node: NodeId, cx: &mut Cx) {
         let silent = self.seen(node).writes == Reply::Silence;
         let since = &mut self.topology[node].silent_since;
+        let before = *since;
         *since = match silent {
-            true => since.or(Some(now)),
+            true => since.or(Some(cx.now)),
             false => None,
         };
+        if let (Some(since), false) = (before, silent) {
+            self.close_impatient(node, cx.now - since, cx);
+        }
     }
 
     /// A node may have become reachable or unreachable. Connections that were silent for too long
     /// have been closed meanwhile.
     pub(super) fn note_reach(&mut self, node: NodeId, cx: &mut Cx) {
-        self.note_silence(node, cx.now);
+        self.note_silence(node, cx);
         let lost = self.topology[node].fault == Some(Condition::HostLost);
         let reached = !lost && self.topology.clients_reach(node);
         let since = &mut self.topology[node].unreachable_since;

@@ -16,8 +16,10 @@
 //! A shard that holds none of the keys is not asked.
 //! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
+mod accept;
 mod bus;
 mod clients;
+mod connections;
 mod consequence;
 mod control;
 mod copying;
@@ -53,7 +55,7 @@ pub use loss::DataLoss;
 pub use topology::NetworkCut;
 
 use crate::event::{ClusterTimer, Cx};
-use crate::ids::{ClusterId, NodeId, ShardId, ViewId};
+use crate::ids::{ClusterId, Fleet, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Capabilities, Condition, Reply};
 use crate::redis::growth::GrowthSource;
@@ -61,7 +63,8 @@ use crate::redis::memory::{Load, Trouble};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
-use clients::Clients;
+use clients::{Clients, in_proportion};
+use connections::{Accepting, Standing};
 use consequence::Consequence;
 use control::{Control, member};
 use dataset::Dataset;
@@ -90,6 +93,7 @@ pub struct Cluster {
     persistence: Persistence,
     dataset: Dataset,
     clients: Clients,
+    accepting: Accepting,
     control: Control,
     resizes: Resizes,
     /// What follows from changes and is still to be done, the next last.
@@ -119,13 +123,16 @@ impl Cluster {
     ) -> Cluster {
         let redis = part_of(spec.redis, plan.part);
         let topology = Topology::new(&plan.name, &redis, plan.node_memory);
+        let accepting = Accepting::new(spec, &redis, topology.nodes.len());
+        let counted = (redis.connections, accepting.counts);
         let mut cluster = Cluster {
             id,
             plan: plan.clone(),
             replication: Replication::new(spec, plan, &topology, bus_key),
             persistence: Persistence::new(spec, plan, &topology, save_key),
             dataset: Dataset::new(spec, plan, &topology, adding, mode),
-            clients: Clients::new(spec, plan, &topology),
+            clients: Clients::new(spec, plan, &topology, counted),
+            accepting,
             control: Control::new(spec.failover, bus_key, histories),
             topology,
             redis,
@@ -133,6 +140,7 @@ impl Cluster {
             pending: Vec::new(),
             mode,
         };
+        cluster.open_all();
         for shard in cluster.shards() {
             cluster.take_writes(shard, SimTime::ZERO);
         }
@@ -142,19 +150,23 @@ impl Cluster {
         cluster
     }
 
-    /// What a client that uses the cluster in this way is told at this instant: it waits while a
-    /// node forks, however short that is.
-    pub fn answer_at_once(&self, view: ViewId, access: Access) -> Answer {
-        let forks = |shard| self.condition(self.known_to(view, shard)) == Condition::Forking;
-        if self.topology.asked_shards().any(forks) {
+    /// What part `part` of the clients of a view is told at this instant if it uses the cluster in
+    /// this way: it waits while a node forks or makes handshakes, however short that is.
+    pub fn answer_at_once(&self, view: ViewId, access: Access, part: usize) -> Answer {
+        let shards = self.topology.asked_shards();
+        if shards
+            .map(|s| self.known_to(view, s))
+            .any(|n| self.pauses(n))
+        {
             return Answer::Hang;
         }
-        self.answer_to(view, access)
+        self.answer_of_all(|shard| self.reply_to(view, shard, access, (part, true)))
     }
 
     /// What clients that know the owners best are told at present.
     pub fn answer(&self, access: Access) -> Answer {
-        let mut answers = self.clients.ids().map(|view| self.answer_to(view, access));
+        let best = |view| self.answer_to(view, access, 0);
+        let mut answers = self.clients.ids().map(best);
         let first = answers.next().expect("a cluster has clients");
         if answers.any(|answer| answer == Answer::Ok) {
             Answer::Ok
@@ -166,17 +178,22 @@ impl Cluster {
     /// Can some clients not write at present?
     pub fn fails_somebody(&self) -> bool {
         let mut views = self.clients.ids();
-        views.any(|view| self.answer_to(view, Access::Write) != Answer::Ok)
+        let last = self.connection_parts() - 1;
+        views.any(|view| self.answer_to(view, Access::Write, last) != Answer::Ok)
     }
 
     /// What these clients are told at present if they use the cluster in this way.
-    pub fn answer_to(&self, view: ViewId, access: Access) -> Answer {
+    pub fn answer_to(&self, view: ViewId, access: Access, part: usize) -> Answer {
+        self.answer_of_all(|shard| self.reply_to(view, shard, access, (part, false)))
+    }
+
+    fn answer_of_all(&self, reply: impl Fn(ShardId) -> Reply) -> Answer {
         if self.clients.cutting_over {
             return Answer::Hang;
         }
         let mut answer = Answer::Ok;
         for shard in self.topology.asked_shards() {
-            match self.reply_to(view, shard, access) {
+            match reply(shard) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
                 Reply::Error(_) | Reply::Fine => {}
@@ -185,34 +202,52 @@ impl Cluster {
         answer
     }
 
-    /// What a client is told that uses one shard of the cluster in this way.
-    pub fn answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
-        let owner = self.known_to(view, shard);
-        if self.condition(owner) == Condition::Forking {
+    /// What a client is told that uses one shard of the cluster in this way; `at_once` counts short
+    /// pauses.
+    pub fn answer_of(
+        &self,
+        view: ViewId,
+        shard: ShardId,
+        access: Access,
+        (part, at_once): (usize, bool),
+    ) -> Answer {
+        let pauses = at_once && self.pauses(self.known_to(view, shard));
+        if pauses || self.clients.cutting_over {
             return Answer::Hang;
         }
-        self.noticed_answer_of(view, shard, access)
-    }
-
-    /// The same, ignoring short forks.
-    pub fn noticed_answer_of(&self, view: ViewId, shard: ShardId, access: Access) -> Answer {
-        if self.clients.cutting_over {
-            return Answer::Hang;
-        }
-        match self.reply_to(view, shard, access) {
+        match self.reply_to(view, shard, access, (part, at_once)) {
             Reply::Silence => Answer::Hang,
             Reply::Error(cause) => Answer::Error(cause),
             Reply::Fine => Answer::Ok,
         }
     }
 
+    /// Does a node do something for a while that it soon is done with?
+    fn pauses(&self, node: NodeId) -> bool {
+        let condition = self.condition(node);
+        matches!(condition, Condition::Forking | Condition::Accepting)
+    }
+
     /// What the node that these clients use as the shard's owner answers.
-    fn reply_to(&self, view: ViewId, shard: ShardId, access: Access) -> Reply {
+    fn reply_to(
+        &self,
+        view: ViewId,
+        shard: ShardId,
+        access: Access,
+        (part, at_once): (usize, bool),
+    ) -> Reply {
         let node = self.known_to(view, shard);
         if self.clients.is_stranded(view, node) {
             return Reply::Error(Cause::Refused);
         }
-        self.reply(node, access)
+        let reply = self.reply(node, access);
+        match self.standing(view, node, part, at_once) {
+            _ if matches!(reply, Reply::Silence | Reply::Error(Cause::Refused)) => reply,
+            Standing::Connected => reply,
+            Standing::Waiting => Reply::Silence,
+            Standing::Pausing => Reply::Error(Cause::Refused),
+            Standing::Refused => Reply::Error(Cause::MaxClients),
+        }
     }
 
     /// The share of keys in each shard.
@@ -331,15 +366,28 @@ impl Cluster {
         self.topology.name_of(node)
     }
 
+    /// No workers, for each view of the cluster.
+    pub fn no_workers(&self) -> Fleet<ViewId, f64> {
+        self.clients.no_workers()
+    }
+
     /// Services have so many times the servers that they began with, and each server its
-    /// connections. True if that is a change.
-    pub fn scale_connections(&mut self, system: &SystemSpec, factor: f64, cx: &mut Cx) -> bool {
+    /// connections, shared out by the workers that each view has now. True if that is a change.
+    pub fn scale_connections(
+        &mut self,
+        system: &SystemSpec,
+        factor: f64,
+        workers: &Fleet<ViewId, f64>,
+        cx: &mut Cx,
+    ) -> bool {
         let all = f64::from(part_of(system.redis, self.plan.part).connections);
         let connections = (all * factor).round() as u32;
         if self.redis.connections == connections {
             return false;
         }
         self.redis.connections = connections;
+        let wanted = in_proportion(connections, workers.values().as_slice());
+        self.set_wanted(&wanted, cx);
         self.dataset.settled = None;
         self.settle(cx);
         true
@@ -385,6 +433,16 @@ impl Cluster {
             ClusterTimer::Follow { view, shard, node } => self.on_follow(view, shard, node, cx),
             ClusterTimer::Published { shard, node } => self.on_published(shard, node, cx),
             ClusterTimer::Ramped { view, node } => self.on_ramped(view, node, cx),
+            ClusterTimer::Arrive {
+                view,
+                node,
+                count,
+                tries,
+            } => self.on_arrive(view, node, count, tries, cx),
+            ClusterTimer::Accept(node) => self.on_accept(node, cx),
+            ClusterTimer::Accepted { node, round } => self.on_accepted(node, round, cx),
+            ClusterTimer::GiveUp { view, node, since } => self.on_give_up(view, node, since, cx),
+            ClusterTimer::AskAgain { view, node } => self.on_ask_again(view, node, cx),
             ClusterTimer::Restart(node) => self.on_start(node, Condition::Killed, cx),
             ClusterTimer::HostBack(node) => self.on_start(node, Condition::HostLost, cx),
             ClusterTimer::SentinelBack { host } => self.set_sentinel_on(host, true, cx),
@@ -417,7 +475,8 @@ impl Cluster {
         let loaded = self.clients.loaded(node);
         let (commands, writes) = self.clients.commands;
         let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
-        let connections = f64::from(self.redis.connections + subscribers);
+        let accepted = self.redis.connections.min(self.accepting.places);
+        let connections = f64::from(accepted + subscribers);
         let buffers = connections * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
         let dataset_size = self.held_for_replicas(node, now);
@@ -440,6 +499,7 @@ impl Cluster {
             (None, Some(Trouble::Stalls)) => Condition::Stalled,
             (None, Some(Trouble::Killed)) => Condition::Killed,
             (None, _) if at.forking.is_some() => Condition::Forking,
+            (None, _) if at.accepting.is_some() => Condition::Accepting,
             (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
                 Condition::LoadingCopy
             }
@@ -451,11 +511,16 @@ impl Cluster {
 
     /// What a node can do for those who ask and wait a moment: a short fork is not noticed.
     fn capabilities(&self, node: NodeId) -> Capabilities {
-        match (self.condition(node), self.topology[node].forking) {
-            (Condition::Forking, Some(lasts)) if lasts < NOTICEABLE => {
+        let Node {
+            forking, accepting, ..
+        } = &self.topology[node];
+        match (self.condition(node), forking, accepting) {
+            (Condition::Forking, Some(lasts), _) | (Condition::Accepting, _, Some(lasts))
+                if *lasts < NOTICEABLE =>
+            {
                 Condition::Healthy.capabilities()
             }
-            (condition, _) => condition.capabilities(),
+            (condition, _, _) => condition.capabilities(),
         }
     }
 }

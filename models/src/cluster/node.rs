@@ -26,6 +26,8 @@ pub(super) struct Node {
     pub trouble: Option<Trouble>,
     /// Its process is in `fork`, for so long.
     pub forking: Option<SimDuration>,
+    /// It makes handshakes with new clients, for so long.
+    pub accepting: Option<SimDuration>,
     /// Subscribers that do not read.
     pub slow: Option<Slow>,
     /// Does it hold itself for a primary?
@@ -60,6 +62,8 @@ pub(super) enum Change {
     Trouble(Option<Trouble>),
     /// It forks, and does nothing else for so long.
     Forking(Option<SimDuration>),
+    /// It makes handshakes with new clients, and does nothing else for so long.
+    Accepting(Option<SimDuration>),
     /// Of its stream.
     Link(Link),
     /// Its last save failed, and that stops writes; or no longer.
@@ -82,6 +86,7 @@ impl Node {
             fault: None,
             trouble: None,
             forking: None,
+            accepting: None,
             slow: None,
             primary,
             read_only: false,

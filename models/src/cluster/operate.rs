@@ -206,6 +206,9 @@ impl Cluster {
         }
         // The addresses that clients know are gone: they follow as they follow a promotion.
         self.clients.observed[shard] = first;
+        for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+            self.drop_connections(node);
+        }
         for view in self.clients.ids() {
             self.clients
                 .strand(&self.topology, view, shard, first, cx.now);

@@ -94,6 +94,12 @@ impl Cluster {
                 self.on_follow(view, shard, self.clients.observed[shard], cx);
             }
         }
+        for shard in self.shards() {
+            let node = self.known_to(view, shard);
+            if !self.clients.is_stranded(view, node) {
+                self.come_again(view, node, cx);
+            }
+        }
         self.settle(cx);
     }
 

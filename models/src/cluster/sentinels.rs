@@ -66,7 +66,9 @@ impl Cluster {
             | Condition::SaveFailed
             | Condition::Loading
             | Condition::LoadingCopy => Process::Running,
-            Condition::Stalled | Condition::Hung | Condition::Forking => Process::Hung,
+            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
+                Process::Hung
+            }
             Condition::Killed => Process::Dead,
             Condition::HostLost => Process::Lost,
         };
@@ -78,6 +80,7 @@ impl Cluster {
             | Condition::Stalled
             | Condition::Hung
             | Condition::Forking
+            | Condition::Accepting
             | Condition::Killed
             | Condition::HostLost => PingReply::Pong,
         };

@@ -68,6 +68,7 @@ impl Cluster {
             Change::Fault(fault) => self.topology[node].fault = fault,
             Change::Trouble(trouble) => self.topology[node].trouble = trouble,
             Change::Forking(forking) => self.topology[node].forking = forking,
+            Change::Accepting(accepting) => self.topology[node].accepting = accepting,
             Change::Link(link) => self.replication[node].link = link,
             Change::SaveFailed(failed) => self.persistence.children[node].failed = failed,
         }
@@ -76,6 +77,9 @@ impl Cluster {
             return;
         }
         if self.topology[node].is_gone() {
+            if matches!(after, Condition::Killed | Condition::HostLost) {
+                self.drop_connections(node);
+            }
             self.persistence.children[node].died();
             self.topology[node].slow = None;
         } else if is_gone(Some(before)) {
@@ -178,6 +182,7 @@ impl Cluster {
             | Condition::Loading
             | Condition::LoadingCopy
             | Condition::Forking
+            | Condition::Accepting
             | Condition::Hung
             | Condition::HostLost => false,
         };
@@ -225,7 +230,10 @@ impl Cluster {
             let tone = match condition {
                 Condition::Healthy if self.topology[node].primary => Tone::Good,
                 Condition::Healthy => Tone::Idle,
-                Condition::Loading | Condition::LoadingCopy | Condition::Forking => Tone::Busy,
+                Condition::Loading
+                | Condition::LoadingCopy
+                | Condition::Forking
+                | Condition::Accepting => Tone::Busy,
                 Condition::AtMaxmemory
                 | Condition::SaveFailed
                 | Condition::Stalled

@@ -43,6 +43,42 @@ pub enum ClusterTimer {
         /// The node.
         node: NodeId,
     },
+    /// Clients of a view try to connect to a node.
+    Arrive {
+        /// Which clients.
+        view: ViewId,
+        /// The node.
+        node: NodeId,
+        /// How many.
+        count: u32,
+        /// Their attempts before this one.
+        tries: u32,
+    },
+    /// A node begins a round of handshakes.
+    Accept(NodeId),
+    /// It is over.
+    Accepted {
+        /// The node.
+        node: NodeId,
+        /// The round's number; an abandoned one says nothing.
+        round: u32,
+    },
+    /// Clients give up what has not become a connection.
+    GiveUp {
+        /// Which clients.
+        view: ViewId,
+        /// The node.
+        node: NodeId,
+        /// Since when they have waited.
+        since: SimTime,
+    },
+    /// Clients that a node has refused try again.
+    AskAgain {
+        /// Which clients.
+        view: ViewId,
+        /// The node.
+        node: NodeId,
+    },
     /// A supervisor starts a killed process again.
     Restart(NodeId),
     /// A node's host is there again.

@@ -9,9 +9,6 @@ use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
 use demand::Control;
 
-/// `maxclients` as Redis ships it (config.c).
-const MAXCLIENTS: f64 = 10_000.0;
-
 /// A bus of more members takes more than about 10 s of processor time for an hour with a fault.
 const BUS_IS_SLOW: u32 = 400;
 
@@ -123,40 +120,14 @@ impl WorldSpec {
     }
 
     /// What steps of the runbook may do to this service.
-    fn controls_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = Control> + 'a {
+    pub(crate) fn controls_of<'a>(
+        &'a self,
+        service: &'a str,
+    ) -> impl Iterator<Item = Control> + 'a {
         let steps = self.people.runbook.iter();
         let controls = steps.filter_map(|step| step.action.remedy().control());
         let here = controls.filter(move |(of, _)| *of == service);
         here.map(|(_, control)| control)
-    }
-
-    /// More connections than Redis accepts, now or with all servers that an autoscaler or a step
-    /// may add.
-    fn doubts_about_connections(&self, doubts: &mut Vec<String>) {
-        let (mut now, mut most) = (0.0, 0.0);
-        for service in &self.services {
-            let workers = f64::from(service.workers);
-            let servers = service.servers.as_ref();
-            let scaled = servers.map_or(1.0, |of| f64::from(of.most) / f64::from(of.count.max(1)));
-            let by_step = |control| match control {
-                Control::Scale(factor) => factor,
-                Control::Restart
-                | Control::Shed(_)
-                | Control::StopRetries
-                | Control::ScaleStore(..) => 1.0,
-            };
-            // Each factor is relative to the start, so a later step replaces an earlier one.
-            let factor = self.controls_of(&service.name).map(by_step);
-            let factor = factor.fold(scaled, f64::max);
-            (now, most) = (now + workers, most + workers * factor);
-        }
-        let connections = f64::from(self.redis.connections) * most / now;
-        if connections > MAXCLIENTS {
-            doubts.push(format!(
-                "a primary may get {connections:.0} client connections, and Redis accepts 10,000 \
-                 unless `maxclients` is raised: the model accepts all"
-            ));
-        }
     }
 
     /// More work than workers, before anything goes wrong.

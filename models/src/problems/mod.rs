@@ -2,6 +2,7 @@
 
 mod alerts;
 mod clients;
+mod connections;
 mod doubts;
 mod failover;
 mod faults;
@@ -151,6 +152,7 @@ impl WorldSpec {
             "nodes save their data, so a process that starts again has them",
             "leave out either redis.restart_empty or redis.persistence",
         );
+        self.check_connections(found);
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
         for (key, wrong, help) in persistence {
             found.unless(false, format!("redis.persistence.{key}"), wrong, help);

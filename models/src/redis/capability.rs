@@ -12,7 +12,7 @@
 //! | failed save | yes | -MISCONF | yes | yes | -MISCONF |
 //! | loading | yes | -LOADING | no | -LOADING | -LOADING |
 //! | loading a copy, as a replica | yes | -LOADING | yes | -LOADING | -LOADING |
-//! | forking | yes | silence | no | silence | silence |
+//! | forking, or accepting connections | yes | silence | no | silence | silence |
 //! | stalled by swap, or stopped | yes | silence | no | silence | silence |
 //! | killed | refused | refused | no | refused | refused |
 //! | host lost | silence | silence | no | silence | silence |
@@ -34,6 +34,8 @@ pub enum Condition {
     LoadingCopy,
     /// Its single thread is in `fork`, for as long as the page table takes to copy.
     Forking,
+    /// Its single thread makes handshakes with new clients.
+    Accepting,
     /// Pages in and out more than it computes: the single thread gets nowhere.
     Stalled,
     /// Stopped by a signal, frozen with its machine, or blocked for good.
@@ -89,7 +91,7 @@ impl Condition {
             Condition::SaveFailed => row(Fine, misconf, true, Fine, misconf),
             Condition::Loading => row(Fine, loading, false, loading, loading),
             Condition::LoadingCopy => row(Fine, loading, true, loading, loading),
-            Condition::Stalled | Condition::Hung | Condition::Forking => {
+            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
                 row(Fine, Silence, false, Silence, Silence)
             }
             Condition::Killed => row(refused, refused, false, refused, refused),
@@ -97,14 +99,16 @@ impl Condition {
         }
     }
 
-    /// Does its end of a replication stream live? A fork is too short to matter to it.
+    /// Does its end of a replication stream live? A fork is too short to matter to it, and so are
+    /// handshakes: between two rounds of them it reads and writes.
     pub const fn streams(self) -> bool {
         match self {
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::SaveFailed
             | Condition::LoadingCopy
-            | Condition::Forking => true,
+            | Condition::Forking
+            | Condition::Accepting => true,
             Condition::Loading
             | Condition::Stalled
             | Condition::Hung
@@ -122,6 +126,7 @@ impl Condition {
             Condition::Loading => "loading",
             Condition::LoadingCopy => "loading a copy",
             Condition::Forking => "forks",
+            Condition::Accepting => "does nothing but accept connections",
             Condition::Stalled => "stalled by swapping",
             Condition::Hung => "hung",
             Condition::Killed => "killed",

@@ -31,6 +31,7 @@ impl Bench {
             workload: 0,
             access: Access::Write,
             keys: Keys::All,
+            parts: 1,
             instead: Instead::Nothing,
             misses: None,
             store: None,

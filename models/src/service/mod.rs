@@ -1,5 +1,6 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
+mod asked;
 mod failing;
 mod overload;
 mod process;
@@ -12,8 +13,9 @@ pub use overload::Overload;
 pub use process::Process;
 pub use rotation::Rotation;
 
+use asked::worst;
 use failing::ShareTimeline;
-use process::{Answered, worst};
+use process::Answered;
 use shares::Shares;
 use sim::{Intervals, SimDuration, SimTime};
 use warming::Warming;
@@ -76,6 +78,8 @@ pub struct Need {
     pub access: Access,
     /// Which shards a request touches.
     pub keys: Keys,
+    /// Equal parts of the service's connections there, of which some may be refused.
+    pub parts: usize,
     /// What the service does without it.
     pub instead: Instead,
     /// What it does not have although it answers.
@@ -94,7 +98,10 @@ impl Service {
         load: Load,
         overload: Overload,
     ) -> Service {
-        let lines: Vec<usize> = processes[0].lines.iter().map(Vec::len).collect();
+        let lines = processes[0].lines.iter().zip(&needs);
+        let lines: Vec<usize> = lines
+            .map(|(lines, need)| lines.len() / need.parts)
+            .collect();
         Service {
             name: name.to_owned(),
             warming: Warming::new(&needs, &lines),
@@ -462,6 +469,17 @@ impl Service {
         self.processes
             .iter()
             .flat_map(|process| process.views(&self.needs))
+    }
+
+    /// The view of a cluster that each of its processes has.
+    pub fn views_of(&self, id: ClusterId) -> impl Iterator<Item = ViewId> {
+        let views = self.processes.iter();
+        views.filter_map(move |process| {
+            let mut views = process.views(&self.needs);
+            views
+                .find(|(cluster, _)| *cluster == id)
+                .map(|(_, view)| view)
+        })
     }
 
     /// What its requests would have been answered without a spool, over the trial.

@@ -3,11 +3,12 @@
 use sim::SimTime;
 
 use super::Need;
+use super::asked::{Asked, worst};
 use super::failing::{Failing, Instead};
 use super::warming::Warming;
 use crate::cluster::Cluster;
 use crate::ids::{ClusterId, Fleet, ViewId};
-use crate::spec::service::{Access, Keys, WaitSpec};
+use crate::spec::service::WaitSpec;
 use demand::answer::{Answer, AnswerTimeline};
 
 /// One process of a service.
@@ -82,8 +83,12 @@ impl Process {
                 cluster: &clusters[need.cluster],
                 wait,
             };
-            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
-                line.set(now, answer);
+            for (parts, answers) in asked.answers(true) {
+                let shards = answers.len();
+                let lines = &mut lines[parts.start * shards..parts.end * shards];
+                for (line, answer) in lines.iter_mut().zip(answers.iter().cycle()) {
+                    line.set(now, *answer);
+                }
             }
             let noticed = asked.answers(false);
             let shares = asked.cluster.shares();
@@ -94,92 +99,17 @@ impl Process {
             if need.instead != Instead::Nothing {
                 continue;
             }
-            if !noticed.iter().any(|answer| answer.captures()) {
-                answered.passable = worst([answered.passable, noticed[0]].into_iter());
+            let mut all = noticed.iter().flat_map(|(_, answers)| answers);
+            if !all.any(|answer| answer.captures()) {
+                answered.passable = worst([answered.passable, noticed[0].1[0]].into_iter());
             }
-            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
-            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
+            // Parts that are served come first: the one in the middle speaks for most requests.
+            let (middle, last) = (need.parts / 2, need.parts - 1);
+            let at_once = asked.of_all(last, true);
+            answered.at_once = worst([answered.at_once, at_once].into_iter());
+            let noticed = asked.of_all(middle, false);
+            answered.noticed = worst([answered.noticed, noticed].into_iter());
         }
         answered
     }
-}
-
-/// A need, as a process asks for it.
-struct Asked<'a> {
-    need: &'a Need,
-    view: ViewId,
-    cluster: &'a Cluster,
-    wait: Option<WaitSpec>,
-}
-
-impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
-    /// short forks.
-    fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need { access, keys, .. } = *self.need;
-        match keys {
-            Keys::All => vec![self.of_all(at_once)],
-            Keys::One => {
-                let of_one = |shard| match at_once {
-                    true => self.cluster.answer_of(self.view, shard, access),
-                    false => self.cluster.noticed_answer_of(self.view, shard, access),
-                };
-                let shards = self.cluster.shards();
-                shards.map(|shard| self.waited(of_one(shard))).collect()
-            }
-        }
-    }
-
-    /// What all shards answer together.
-    fn of_all(&self, at_once: bool) -> Answer {
-        let access = self.need.access;
-        self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access),
-            false => self.cluster.answer_to(self.view, access),
-        })
-    }
-
-    /// An answer, if the service waits for replicas after a write.
-    fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
-        }
-    }
-}
-
-impl Need {
-    /// The share of requests that fails here, and how.
-    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
-        let share = |place: usize| match self.keys {
-            Keys::All => 1.0,
-            Keys::One => shares[place],
-        };
-        let fails = answers.iter().enumerate();
-        let fails = fails.filter(|(_, answer)| !answer.captures());
-        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
-        Failing {
-            share: failing.min(1.0),
-            answer: worst(fails.map(|(_, answer)| *answer)),
-            instead: self.instead,
-            misses: 0.0,
-        }
-    }
-}
-
-/// A hang wins over an error: a request waits for the slowest of its needs.
-pub(super) fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
-    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
-        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
-        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
-        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
-            Answer::Unacknowledged(one.max(other))
-        }
-        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
-            Answer::Unacknowledged(after)
-        }
-        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
-        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
-        (Answer::Ok | Answer::Spool, next) => next,
-    })
 }

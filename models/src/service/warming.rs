@@ -36,7 +36,7 @@ pub(super) struct Warming {
 #[derive(Clone, Debug)]
 struct OfNeed {
     spec: MissesSpec,
-    /// By shard, or one if requests touch all.
+    /// By shard, or one if requests touch all; the first part of the connections stands for all.
     cold: Vec<f64>,
     /// Since when each shard has not answered.
     down_at: Vec<Option<SimTime>>,
@@ -88,7 +88,8 @@ impl Warming {
             let Some(of) = of else {
                 continue;
             };
-            for (number, line) in lines.iter().enumerate() {
+            let lines = lines.iter().take(of.down_at.len());
+            for (number, line) in lines.enumerate() {
                 match (line.last().executes(), of.down_at[number]) {
                     (false, None) => of.down_at[number] = Some(now),
                     (true, Some(since)) => {

@@ -165,6 +165,21 @@ impl ReconnectSpec {
     }
 }
 
+impl ReconnectSpec {
+    /// The pause before attempt `n`, counted from 0.
+    pub fn pause(&self, n: u32) -> SimDuration {
+        let mut pause = self.first;
+        for _ in 0..n {
+            let longer = pause.scaled(self.factor.get()) + self.step.unwrap_or_default();
+            if longer <= pause || pause >= self.max {
+                break;
+            }
+            pause = longer.min(self.max);
+        }
+        pause
+    }
+}
+
 impl FollowsSpec {
     /// It never refreshes its topology.
     pub const NEVER: FollowsSpec = FollowsSpec {
@@ -295,5 +310,9 @@ mod tests {
             ..ioredis
         };
         assert_eq!(steady.next(at(7), at(1_000)), at(1_007));
+        let pauses = |spec: &ReconnectSpec| [0, 1, 2, 20].map(|n| spec.pause(n));
+        assert_eq!(pauses(&lettuce), [1, 2, 4, 30_000].map(ms));
+        assert_eq!(pauses(&ioredis), [50, 100, 150, 1_050].map(ms));
+        assert_eq!(pauses(&steady), [50; 4].map(ms));
     }
 }

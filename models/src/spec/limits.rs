@@ -45,7 +45,7 @@ const MEMORY: &str = "each one is simulated by itself";
 const TABLE: &str = "more cannot be told apart in a table";
 
 /// The bounds of single keys.
-pub const LIMITS: [Limit; 39] = [
+pub const LIMITS: [Limit; 41] = [
     limit(
         "redis.shards",
         PRIMARIES_MAX,
@@ -58,6 +58,12 @@ pub const LIMITS: [Limit; 39] = [
         1_000_000,
         "the kernel has ports for fewer from one address",
     ),
+    limit(
+        "redis.maxclients",
+        1_000_000,
+        "a process can have about so many files open",
+    ),
+    limit("redis.tcp_backlog", 1_000_000, "the kernel holds fewer"),
     limit(
         "redis.pubsub.subscribers",
         1_000_000,

@@ -108,6 +108,21 @@ pub struct RedisSpec {
     pub fullest_shard: Probability,
     /// Client connections of a primary that serves. They take memory.
     pub connections: u32,
+    /// `maxclients`: connections that a node accepts, at least 1; a further one gets `-ERR max
+    /// number of clients reached` (networking.c: acceptCommonHandler). Replicas, Sentinels (two
+    /// each), links of the cluster bus (two for each other node) and subscribers count too. Absent:
+    /// 10000, as Redis ships it (config.c). Redis lowers it to the limit of open files
+    /// (`ulimit -n`) minus 32 (server.c: adjustOpenFilesLimit): give the lower number.
+    pub maxclients: Option<u32>,
+    /// Time that the single thread spends on one new connection: accept, TLS handshake, AUTH and
+    /// the like. Measured with Redis 7.0.15 and OpenSSL 3.0 on a shared virtual core: `"33us"` in
+    /// plain with AUTH and CLIENT SETNAME, `"0.6ms"` with TLS and an ECDSA P-256 key, `"1ms"` with
+    /// RSA-2048. Absent: none (an assumption): connections are made in no time.
+    pub handshake: Option<SimDuration>,
+    /// `tcp-backlog`: connections that wait in the kernel to be accepted; those of clients that
+    /// have given up still cost their `handshake`. At least 1. Absent: 511, as Redis ships it
+    /// (config.c); the kernel lowers it to `net.core.somaxconn`.
+    pub tcp_backlog: Option<u32>,
     /// Memory of one connection, its query and output buffers; 40KiB is the upper end of what is
     /// published for idle ones.
     pub connection_memory: Bytes,
@@ -148,6 +163,39 @@ pub struct RedisSpec {
     /// Subscribers of channels and their limits; absent: there are none. Needed for a
     /// `slow-subscriber` fault.
     pub pubsub: Option<PubsubSpec>,
+}
+
+impl RedisSpec {
+    /// Connections that a node accepts, of clients of all kinds.
+    pub fn maxclients(&self) -> u32 {
+        self.maxclients.unwrap_or(10_000)
+    }
+
+    /// Time of the single thread for a new connection.
+    pub fn handshake(&self) -> SimDuration {
+        self.handshake.unwrap_or_default()
+    }
+
+    /// Connections that wait in the kernel.
+    pub fn tcp_backlog(&self) -> u32 {
+        self.tcp_backlog.unwrap_or(511)
+    }
+
+    /// Connections of a primary that are not those of services, replicas and Sentinels in full:
+    /// they are taken to be there first.
+    pub fn other_clients(&self, failover: &FailoverSpec) -> u32 {
+        let replicas = u32::from(self.replicas);
+        let members = u32::from(self.shards) * (1 + replicas);
+        let watching = match failover {
+            // One for commands, one for messages (sentinel.c: sentinelReconnectInstance).
+            FailoverSpec::Sentinel(group) => 2 * u32::from(group.sentinels),
+            // cluster.c: getClusterConnectionsCount.
+            FailoverSpec::ClusterBus(_) => 2 * (members - 1),
+            FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => 0,
+        };
+        let subscribers = self.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        replicas + watching + subscribers
+    }
 }
 
 /// `maxmemory-policy`.

@@ -22,6 +22,8 @@ pub struct SystemSpec<'a> {
     pub failover: &'a FailoverSpec,
     /// What it costs.
     pub price: &'a PriceSpec,
+    /// How many times the connections of the start services may come to have, as they get servers.
+    pub connections_growth: f64,
     /// The shortest time that anybody waits for an answer.
     pub patience: SimDuration,
 }

@@ -278,14 +278,15 @@ fn wire_service(
                 (false, Some(store)) => Instead::Store(store),
                 (false, None) => Instead::Nothing,
             },
+            parts: clusters[cluster_of(workload)].connection_parts(),
             misses: need.misses,
             store,
         }
     };
     let needs: Vec<Need> = service.needs.iter().zip(stores).map(need).collect();
     let lines = |need: &Need| match need.keys {
-        Keys::All => 1,
-        Keys::One => clusters[need.cluster].shards().len(),
+        Keys::All => need.parts,
+        Keys::One => need.parts * clusters[need.cluster].shards().len(),
     };
     let lines: Vec<usize> = needs.iter().map(lines).collect();
     let process = |process| {

@@ -243,11 +243,21 @@ impl World<'_> {
         let system = self.spec.system();
         for id in self.clusters.ids() {
             let users = self.services.values().filter(|service| service.uses(id));
-            let (now, start) = users.fold((0.0, 0.0), |(now, start), service| {
-                (now + service.workers(), start + service.workers_at_start())
-            });
+            let (mut now, mut start) = (0.0, 0.0);
+            let mut of_views = self.clusters[id].no_workers();
+            for service in users {
+                let all = service.workers();
+                now += all;
+                start += service.workers_at_start();
+                let each = all / service.processes().len() as f64;
+                for view in service.views_of(id) {
+                    of_views[view] += each;
+                }
+            }
             let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
-            if start > 0.0 && self.clusters[id].scale_connections(&system, now / start, cx) {
+            let factor = now / start;
+            let cluster = &mut self.clusters[id];
+            if start > 0.0 && cluster.scale_connections(&system, factor, &of_views, cx) {
                 self.on_change(id, agenda);
             }
         }

@@ -77,21 +77,30 @@ impl Reached<'_> {
     }
 }
 
+/// A probe opens a connection, which a node that is full refuses.
+fn let_in(cluster: &Cluster, node: NodeId, reply: Reply) -> Reply {
+    match reply {
+        Reply::Silence | Reply::Error(Cause::Refused) => reply,
+        Reply::Fine | Reply::Error(_) if cluster.is_full(node) => Reply::Error(Cause::MaxClients),
+        Reply::Fine | Reply::Error(_) => reply,
+    }
+}
+
 impl Target for Reached<'_> {
     fn connect(&self) -> Reply {
         self.node(|cluster, node| cluster.seen(node).tcp)
     }
 
     fn ping(&self) -> Reply {
-        self.node(|cluster, node| cluster.seen(node).ping)
+        self.node(|cluster, node| let_in(cluster, node, cluster.seen(node).ping))
     }
 
     fn read(&self) -> Reply {
-        self.node(|cluster, node| cluster.reply(node, Access::Read))
+        self.node(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Read)))
     }
 
     fn write(&self) -> Reply {
-        self.node(|cluster, node| cluster.reply(node, Access::Write))
+        self.node(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Write)))
     }
 
     fn is_replica(&self) -> bool {

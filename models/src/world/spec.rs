@@ -17,6 +17,7 @@ use crate::spec::{
     FailoverSpec, PriceSpec, ProductSpec, RedisSpec, ServiceSpec, SignersSpec, StoreSpec,
     SystemSpec, TrafficSpec, WorkloadSpec,
 };
+use demand::Control;
 
 /// Everything that a trial needs to know.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -156,8 +157,32 @@ impl WorldSpec {
             redis: &self.redis,
             failover: &self.failover,
             price: &self.price,
+            connections_growth: self.connections_growth(),
             patience: self.patience(),
         }
+    }
+
+    /// How many times the connections of the start services have with all servers that an
+    /// autoscaler or a step of the runbook may add.
+    pub(crate) fn connections_growth(&self) -> f64 {
+        let (mut now, mut most) = (0.0, 0.0);
+        for service in &self.services {
+            let servers = service.servers.as_ref();
+            let by_itself = servers.map_or(1.0, |s| f64::from(s.most) / f64::from(s.count.max(1)));
+            let by_step = |control| match control {
+                Control::Scale(factor) => factor,
+                Control::Restart
+                | Control::Shed(_)
+                | Control::StopRetries
+                | Control::ScaleStore(..) => 1.0,
+            };
+            // Each factor is relative to the start, so a later step replaces an earlier one.
+            let steps = self.controls_of(&service.name).map(by_step);
+            let workers = f64::from(service.workers);
+            now += workers;
+            most += workers * steps.fold(by_itself, f64::max);
+        }
+        if now > 0.0 { most / now } else { 1.0 }
     }
 
     /// The shortest time that anybody waits for an answer before he acts on it.

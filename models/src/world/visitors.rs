@@ -161,18 +161,21 @@ fn lost_of(
             if view != (lost.cluster, lost.view) || need.access != Access::Write {
                 continue;
             }
-            let (shard, line) = match need.keys {
-                Keys::All => (None, &process.lines[number][0]),
-                Keys::One => {
-                    let shard = lost.shard.index();
-                    (Some((number, shard)), &process.lines[number][shard])
-                }
+            let lines = &process.lines[number];
+            let shards = lines.len() / need.parts;
+            let shard = match need.keys {
+                Keys::All => 0,
+                Keys::One => lost.shard.index(),
             };
-            let window = windows.entry(shard).or_default();
-            for (from, to, answer) in line.spans(lost.to) {
-                let from = from.max(lost.from);
-                if answer.captures() && from < to {
-                    window.add(from + after, to + after);
+            for place in (shard..lines.len()).step_by(shards) {
+                let one_of_many = need.keys == Keys::One || need.parts > 1;
+                let line = one_of_many.then_some((number, place));
+                let window = windows.entry(line).or_default();
+                for (from, to, answer) in lines[place].spans(lost.to) {
+                    let from = from.max(lost.from);
+                    if answer.captures() && from < to {
+                        window.add(from + after, to + after);
+                    }
                 }
             }
         }

@@ -134,7 +134,7 @@ impl ProbeResult {
     fn of(answer: Reply, passes: impl Fn() -> bool) -> ProbeResult {
         match answer {
             Reply::Silence => ProbeResult::Silence,
-            Reply::Error(Cause::Refused) => ProbeResult::Failed,
+            Reply::Error(Cause::Refused | Cause::MaxClients) => ProbeResult::Failed,
             Reply::Fine | Reply::Error(_) if passes() => ProbeResult::Passed,
             Reply::Fine | Reply::Error(_) => ProbeResult::Failed,
         }

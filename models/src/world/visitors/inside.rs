@@ -43,6 +43,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         && spec.servers.is_none()
         && !controlled
         && layout.bulkhead().is_none()
+        && built.needs().iter().all(|need| need.parts == 1)
         && !spec.needs.iter().any(special);
     if plain {
         return None;
@@ -111,6 +112,7 @@ fn of_need(
     };
     Need {
         shards,
+        parts: built.parts as u32,
         permits: [pool, bulkhead].into_iter().flatten().min().map(its),
         breaker: need.breaker.map(breaker),
         cache: need.cache.map(|cache| (cache.hits.get(), cache.lifetime)),
@@ -140,7 +142,9 @@ fn losses(service: &Service, world: &World, part: Part) -> Vec<Loss> {
         let Some(misses) = need.misses else {
             continue;
         };
-        for (shard, line) in lines.iter().enumerate() {
+        // The first part of the connections stands for all.
+        let lines = lines.iter().take(lines.len() / need.parts);
+        for (shard, line) in lines.enumerate() {
             let mut down = Intervals::new();
             let spans = line.spans(world.end);
             for (from, to, _) in spans.filter(|(_, _, answer)| !answer.executes()) {

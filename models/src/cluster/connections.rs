@@ -1,0 +1,548 @@
+//! Connections of clients to a node: who gets one, who waits for it, and who is refused.
+//!
+//! ```text
+//!  clients come ──► queue ──► rounds of at most 1,000 handshakes ──► open
+//!     ▲               │            │ the node is silent meanwhile
+//!     │               │            └► beyond `maxclients`: refused, until a place is free
+//!     └─ back-off ◄───┴ connect timeout: what waits in the kernel is still worked on, in vain
+//! ```
+//!
+//! Rules F10 and F11: the event loop accepts up to 1,000 connections at a time (networking.c:
+//! MAX_ACCEPTS_PER_CALL), does nothing else meanwhile, and counts all clients against `maxclients`
+//! before the handshake (acceptCommonHandler). Measured with Redis 7.0.15 and TLS with RSA-2048 (2
+//! ms on a busy machine): of 500, 1,500 and 3,000 connections at once, PING on an open connection
+//! waited for 1.1 s, 2.0 s and up to 4.3 s. Newer releases accept fewer connections in a round.
+//!
+//! Nothing is simulated here connection by connection: groups of a view move together, one event
+//! for each round. Where `maxclients` cannot be reached and a handshake takes no time, nobody is
+//! counted and nothing here does anything.
+//!
+//! A client has its connection when its handshake is done (TLS 1.3); its first command waits for
+//! the end of the round.
+//!
+//! Left out: SYNs that the kernel drops come again after 1, 3, 7 s (here as soon as there is
+//! room); what a refused attempt costs the node; back-off with jitter; a command timeout of the
+//! first commands on a new connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+use sim::{SimDuration, SimTime};
+
+use super::{Cluster, NOTICEABLE};
+use crate::event::{ClusterTimer, Cx};
+use crate::ids::{Fleet, NodeId, ViewId};
+use crate::redis::capability::Condition;
+use crate::spec::{RedisSpec, SystemSpec};
+
+/// Connections that one round of the event loop accepts (networking.c: MAX_ACCEPTS_PER_CALL).
+pub(super) const PER_ROUND: u32 = 1_000;
+
+/// Equal parts of a service's connections of which requests can tell one from the other.
+const PARTS: usize = 100;
+
+/// Groups in which the clients of a cluster come while they reconnect.
+const GROUPS: usize = 20;
+
+/// The connections of a view to one node. Those of none of these kinds have not come yet; requests
+/// have others to go through.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Connections {
+    /// Have its clients begun to come?
+    pub came: bool,
+    pub open: u32,
+    /// Waiting to be accepted.
+    pub waiting: u32,
+    /// Pausing until the next attempt.
+    pub pausing: u32,
+    pub refused: u32,
+    /// Since when some are refused.
+    pub refused_since: Option<SimTime>,
+    /// Will those that are refused ask again?
+    pub asks: bool,
+}
+
+/// What a part of a view's connections to a node meets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Connected,
+    Waiting,
+    Pausing,
+    Refused,
+}
+
+impl Connections {
+    /// What part `part` of `wanted` connections meets: those that are served come first.
+    fn standing(&self, part: usize, wanted: u32) -> Standing {
+        let [waiting_from, pausing_from, refused_from] = self.bounds(wanted);
+        match part {
+            _ if part < waiting_from => Standing::Connected,
+            _ if part < pausing_from => Standing::Waiting,
+            _ if part < refused_from => Standing::Pausing,
+            _ => Standing::Refused,
+        }
+    }
+
+    /// The parts from which on connections wait, pause and are refused: those whose middle lies
+    /// beyond.
+    fn bounds(&self, wanted: u32) -> [usize; 3] {
+        let refused_from = wanted.saturating_sub(self.refused);
+        let pausing_from = refused_from.saturating_sub(self.pausing);
+        let waiting_from = pausing_from.saturating_sub(self.waiting);
+        [waiting_from, pausing_from, refused_from].map(|connections| {
+            let (connections, wanted) = (connections as usize, wanted as usize);
+            match wanted {
+                0 => PARTS,
+                _ => (2 * PARTS * connections)
+                    .saturating_sub(wanted)
+                    .div_ceil(2 * wanted),
+            }
+        })
+    }
+
+    /// The share of its clients that can send commands.
+    pub fn served(&self, wanted: u32) -> f64 {
+        let without = self.waiting + self.pausing + self.refused;
+        1.0 - f64::from(without.min(wanted)) / f64::from(wanted.max(1))
+    }
+
+    pub fn still_away(&self, wanted: u32) -> u32 {
+        wanted.saturating_sub(self.open + self.waiting + self.pausing + self.refused)
+    }
+}
+
+/// Clients of a view that came together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    pub view: ViewId,
+    pub count: u32,
+    pub since: SimTime,
+    pub tries: u32,
+    /// They have given up; the kernel holds their connections all the same.
+    pub gone: bool,
+    /// Handshakes before theirs in their round.
+    pub behind: u32,
+}
+
+impl Group {
+    /// How many of them have had their handshakes at `now`, in a round that began at `began`.
+    fn done(&self, began: SimTime, now: SimTime, handshake: SimDuration) -> u32 {
+        let handshakes = (now - began).as_nanos() / handshake.as_nanos().max(1);
+        let of_these = handshakes.saturating_sub(u64::from(self.behind));
+        of_these.min(u64::from(self.count)) as u32
+    }
+}
+
+/// Who waits for a node to accept them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue {
+    pub waiting: VecDeque<Group>,
+    pub round: Vec<Group>,
+    /// When the round began.
+    pub began: SimTime,
+    /// The round's number; the end of an abandoned one says nothing.
+    pub rounds: u32,
+    /// Is the next round planned?
+    pub called: bool,
+    /// Has the work at hand taken a second or more?
+    pub long: bool,
+    /// Connections that it refused, as the trace said last.
+    pub said: u32,
+    /// Who came at this very instant to a node that accepts in no time: asked, and let in.
+    pub latest: (SimTime, Vec<(ViewId, u32, u32)>),
+}
+
+impl Queue {
+    /// More clients wait; those alike who came at the same instant are one group.
+    pub fn push(&mut self, group: Group) {
+        let alike = |other: &&mut Group| {
+            (other.view, other.since, other.tries) == (group.view, group.since, group.tries)
+                && !other.gone
+        };
+        match self.waiting.iter_mut().rev().find(alike) {
+            Some(other) => other.count += group.count,
+            None => self.waiting.push_back(group),
+        }
+    }
+
+    /// Clients that came then give up, wherever they are: how many, by their attempts.
+    pub fn give_up(
+        &mut self,
+        (view, since): (ViewId, SimTime),
+        now: SimTime,
+        handshake: SimDuration,
+    ) -> BTreeMap<u32, u32> {
+        let gives_up = |group: &Group| group.view == view && group.since == since && !group.gone;
+        let mut gave_up = BTreeMap::new();
+        for group in self.waiting.iter_mut().filter(|group| gives_up(group)) {
+            group.gone = true;
+            *gave_up.entry(group.tries).or_default() += group.count;
+        }
+        for i in 0..self.round.len() {
+            let group = self.round[i];
+            let done = group.done(self.began, now, handshake);
+            let count = group.count - done;
+            if !gives_up(&group) || count == 0 {
+                continue;
+            }
+            self.round[i].count = done;
+            self.round.push(Group {
+                count,
+                gone: true,
+                behind: group.behind + done,
+                ..group
+            });
+            *gave_up.entry(group.tries).or_default() += count;
+        }
+        gave_up
+    }
+}
+
+/// What limits and costs the connections of a cluster; nobody is counted where nothing does.
+#[derive(Clone, Debug)]
+pub(super) struct Accepting {
+    pub counts: bool,
+    pub handshake: SimDuration,
+    /// A silence that is shorter is noticed by nobody.
+    pub patience: SimDuration,
+    /// Places for clients of services on a node.
+    pub places: u32,
+    backlog: u32,
+    pub queues: Fleet<NodeId, Queue>,
+}
+
+impl Accepting {
+    pub fn new(spec: &SystemSpec, redis: &RedisSpec, nodes: usize) -> Accepting {
+        let places = redis.maxclients();
+        let places = places.saturating_sub(redis.other_clients(spec.failover));
+        let most = f64::from(redis.connections) * spec.connections_growth;
+        let handshake = redis.handshake();
+        Accepting {
+            counts: handshake > SimDuration::ZERO || most > f64::from(places),
+            handshake,
+            patience: spec.patience,
+            places,
+            backlog: redis.tcp_backlog(),
+            queues: (0..nodes).map(|_| Queue::default()).collect(),
+        }
+    }
+}
+
+/// Shares `total` out in proportion to `asked`, of which it is at most the sum; what does not
+/// divide goes to the first.
+pub(super) fn apportion(total: u32, asked: &[u32]) -> Vec<u32> {
+    let sum: u64 = asked.iter().map(|asked| u64::from(*asked)).sum();
+    let part = |asked: &u32| (u64::from(*asked) * u64::from(total) / sum.max(1)) as u32;
+    let mut parts: Vec<u32> = asked.iter().map(part).collect();
+    let mut left = total.saturating_sub(parts.iter().sum());
+    for (part, asked) in parts.iter_mut().zip(asked) {
+        if left > 0 && *part < *asked {
+            (*part, left) = (*part + 1, left - 1);
+        }
+    }
+    parts
+}
+
+impl Cluster {
+    /// The number of parts of its connections of which requests can tell one from the other.
+    pub fn connection_parts(&self) -> usize {
+        match self.accepting.counts {
+            true => PARTS,
+            false => 1,
+        }
+    }
+
+    /// The parts of a view's connections that meet the same on every shard, run by run.
+    pub fn alike_parts(&self, view: ViewId) -> Vec<Range<usize>> {
+        let mut starts = vec![0];
+        let wanted = self.clients.views[view].connections;
+        for shard in self.shards().filter(|_| self.accepting.counts) {
+            let node = self.clients.known_owner(&self.topology, view, shard);
+            let connections = &self.clients.connected[view][node].connections;
+            let bounds = connections.bounds(wanted).into_iter();
+            starts.extend(bounds.filter(|bound| (1..PARTS).contains(bound)));
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let ends = starts.iter().skip(1).copied();
+        let ends = ends.chain([self.connection_parts()]);
+        starts
+            .iter()
+            .copied()
+            .zip(ends)
+            .map(|(from, to)| from..to)
+            .collect()
+    }
+
+    /// Can this node not accept one more connection?
+    pub fn is_full(&self, node: NodeId) -> bool {
+        self.accepting.counts && self.works(node) && self.free_places(node) == 0
+    }
+
+    /// What a part of the connections of a view meets at a node. A wait that is over within a
+    /// second is noticed only at that instant.
+    pub(super) fn standing(
+        &self,
+        view: ViewId,
+        node: NodeId,
+        part: usize,
+        at_once: bool,
+    ) -> Standing {
+        if !self.accepting.counts {
+            return Standing::Connected;
+        }
+        let wanted = self.clients.views[view].connections;
+        let connections = &self.clients.connected[view][node].connections;
+        match connections.standing(part, wanted) {
+            Standing::Waiting if !at_once && !self.accepting.queues[node].long => {
+                Standing::Connected
+            }
+            standing => standing,
+        }
+    }
+
+    /// Places that are left on a node.
+    pub(super) fn free_places(&self, node: NodeId) -> u32 {
+        let open = |view| self.clients.connected[view][node].connections.open;
+        let open: u32 = self.clients.ids().map(open).sum();
+        let round = &self.accepting.queues[node].round;
+        let coming: u32 = round.iter().filter(|g| !g.gone).map(|g| g.count).sum();
+        self.accepting.places.saturating_sub(open + coming)
+    }
+
+    /// Does a node accept connections, if it has time?
+    pub(super) fn works(&self, node: NodeId) -> bool {
+        match self.condition(node) {
+            Condition::Healthy
+            | Condition::AtMaxmemory
+            | Condition::SaveFailed
+            | Condition::LoadingCopy
+            | Condition::Loading
+            | Condition::Accepting => self.topology.clients_reach(node),
+            Condition::Forking
+            | Condition::Stalled
+            | Condition::Hung
+            | Condition::Killed
+            | Condition::HostLost => false,
+        }
+    }
+
+    pub(super) fn connections(&mut self, view: ViewId, node: NodeId) -> &mut Connections {
+        &mut self.clients.connected[view][node].connections
+    }
+
+    /// All clients are connected at the start, as far as there are places.
+    pub(super) fn open_all(&mut self) {
+        if !self.accepting.counts {
+            return;
+        }
+        let owners: Vec<NodeId> = self.topology.owners.values().copied().collect();
+        for node in owners {
+            for view in self.clients.ids() {
+                let wanted = self.clients.views[view].connections;
+                self.connections(view, node).came = true;
+                self.admit(view, node, wanted, SimTime::ZERO);
+            }
+        }
+    }
+
+    /// Clients of a view that has just found this node, or is back at it, connect.
+    pub(super) fn come(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
+        if !self.accepting.counts || self.connections(view, node).came {
+            return;
+        }
+        self.connections(view, node).came = true;
+        let wanted = self.clients.views[view].connections;
+        let ramp = self.redis.reconnect_ramp;
+        let groups = (GROUPS / self.clients.views.len()).max(1);
+        let groups = if ramp == SimDuration::ZERO { 1 } else { groups };
+        let sizes = apportion(wanted, &vec![wanted; groups]);
+        for (i, count) in sizes.into_iter().enumerate() {
+            let after = ramp.scaled(i as f64 / groups as f64);
+            let tries = 0;
+            let timer = ClusterTimer::Arrive {
+                view,
+                node,
+                count,
+                tries,
+            };
+            match i {
+                0 => self.on_arrive(view, node, count, tries, cx),
+                _ => self.after(after, timer, cx),
+            }
+        }
+    }
+
+    /// The servers of a view are new: their connections to a node are made again.
+    pub(super) fn come_again(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
+        if self.accepting.counts {
+            self.leave(view, node, cx);
+            self.come(view, node, cx);
+        }
+    }
+
+    /// A view closes its connections to a node.
+    pub(super) fn leave(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
+        if !self.accepting.counts {
+            return;
+        }
+        *self.connections(view, node) = Connections::default();
+        let queue = &mut self.accepting.queues[node];
+        queue.latest.1.clear();
+        let groups = queue.waiting.iter_mut().chain(&mut queue.round);
+        groups
+            .filter(|group| group.view == view)
+            .for_each(|group| group.gone = true);
+        self.drop_from_queue(node);
+        self.ask_again(node, cx);
+    }
+
+    /// Of those that have given up, the kernel holds only what its backlog has room for.
+    pub(super) fn drop_from_queue(&mut self, node: NodeId) {
+        let mut room = self.accepting.backlog;
+        for group in &mut self.accepting.queues[node].waiting {
+            let held = group.count.min(room);
+            room -= held;
+            if group.gone {
+                group.count = held;
+            }
+        }
+        let waiting = &mut self.accepting.queues[node].waiting;
+        waiting.retain(|group| group.count > 0);
+    }
+
+    /// A node's process is gone, and all connections to it.
+    pub(super) fn drop_connections(&mut self, node: NodeId) {
+        if !self.accepting.counts {
+            return;
+        }
+        for view in self.clients.ids() {
+            *self.connections(view, node) = Connections::default();
+        }
+        let queue = &mut self.accepting.queues[node];
+        let rounds = queue.rounds + 1;
+        let called = queue.called;
+        *queue = Queue {
+            rounds,
+            called,
+            ..Queue::default()
+        };
+        self.topology[node].accepting = None;
+    }
+
+    /// Clients of a view try to connect to a node: those that have not come yet, or those that
+    /// pause.
+    pub(super) fn on_arrive(
+        &mut self,
+        view: ViewId,
+        node: NodeId,
+        count: u32,
+        tries: u32,
+        cx: &mut Cx,
+    ) {
+        let wanted = self.clients.views[view].connections;
+        let connections = self.connections(view, node);
+        if !connections.came {
+            return;
+        }
+        let count = match tries {
+            0 => count.min(connections.still_away(wanted)),
+            _ => count.min(connections.pausing),
+        };
+        if tries > 0 {
+            connections.pausing -= count;
+        }
+        if count == 0 {
+            return;
+        }
+        let loads = self.condition(node) == Condition::Loading;
+        if self.accepting.handshake == SimDuration::ZERO || loads {
+            // A node that loads accepts connections now and then.
+            self.admit(view, node, count, cx.now);
+            self.trace_refused(node, cx);
+            self.ask_again(node, cx);
+            return;
+        }
+        self.connections(view, node).waiting += count;
+        let group = Group {
+            view,
+            count,
+            since: cx.now,
+            tries,
+            gone: false,
+            behind: 0,
+        };
+        let handshake = self.accepting.handshake;
+        let queue = &mut self.accepting.queues[node];
+        let mut here = queue.waiting.iter().rev();
+        let mut here = here.by_ref().take_while(|group| group.since == cx.now);
+        let is_first = !here.any(|group| group.view == view && !group.gone);
+        queue.push(group);
+        let work: u32 = queue.waiting.iter().map(|group| group.count).sum();
+        queue.long |= handshake * u64::from(work) >= NOTICEABLE;
+        let timeout = self.clients.views[view].connect_timeout;
+        if let (Some(timeout), true) = (timeout, is_first) {
+            let since = cx.now;
+            self.after(timeout, ClusterTimer::GiveUp { view, node, since }, cx);
+        }
+        self.next_round(node, SimDuration::ZERO, cx);
+    }
+
+    /// Plans a node's next round of handshakes.
+    pub(super) fn next_round(&mut self, node: NodeId, after: SimDuration, cx: &mut Cx) {
+        let queue = &mut self.accepting.queues[node];
+        let idle = queue.round.is_empty() && !queue.called;
+        if idle && !queue.waiting.is_empty() {
+            queue.called = true;
+            // Those who come at the same instant are in it, whoever is handled first.
+            self.after(after, ClusterTimer::Accept(node), cx);
+        }
+    }
+
+    /// Lets clients in, or refuses them, in no time: all who come at one instant alike.
+    fn admit(&mut self, view: ViewId, node: NodeId, count: u32, now: SimTime) {
+        let mut latest = match &mut self.accepting.queues[node].latest {
+            (at, latest) if *at == now => std::mem::take(latest),
+            _ => Vec::new(),
+        };
+        for (view, asked, let_in) in &latest {
+            let connections = self.connections(*view, node);
+            connections.open = connections.open.saturating_sub(*let_in);
+            let refused = asked - let_in;
+            connections.refused = connections.refused.saturating_sub(refused);
+        }
+        latest.push((view, count, 0));
+        let asked: Vec<u32> = latest.iter().map(|(_, asked, _)| *asked).collect();
+        let all = asked.iter().sum();
+        let parts = apportion(self.free_places(node).min(all), &asked);
+        for ((view, asked, let_in), part) in latest.iter_mut().zip(parts) {
+            *let_in = part;
+            let connections = self.connections(*view, node);
+            connections.open += part;
+            self.refuse(*view, node, *asked - part, now);
+        }
+        self.accepting.queues[node].latest = (now, latest);
+    }
+
+    /// Says how many connections a node refuses, if that has changed.
+    pub(super) fn trace_refused(&mut self, node: NodeId, cx: &mut Cx) {
+        let refused = |view| self.clients.connected[view][node].connections.refused;
+        let refused: u32 = self.clients.ids().map(refused).sum();
+        let said = std::mem::replace(&mut self.accepting.queues[node].said, refused);
+        if said != refused {
+            cx.ledger.trace(cx.now, || {
+                let name = self.node_name(node);
+                format!("{name}: {refused} connections are refused (maxclients)")
+            });
+        }
+    }
+
+    pub(super) fn refuse(&mut self, view: ViewId, node: NodeId, count: u32, now: SimTime) {
+        let connections = self.connections(view, node);
+        connections.refused += count;
+        connections.refused_since = match connections.refused {
+            0 => None,
+            _ => connections.refused_since.or(Some(now)),
+        };
+    }
+}

@@ -1,0 +1,100 @@
+//! What the clusters that a service needs answer one of its processes.
+
+use std::ops::Range;
+
+use super::Need;
+use super::failing::Failing;
+use crate::cluster::Cluster;
+use crate::ids::ViewId;
+use crate::spec::service::{Access, Keys, WaitSpec};
+use demand::answer::Answer;
+
+/// A need, as a process asks for it.
+pub(super) struct Asked<'a> {
+    pub need: &'a Need,
+    pub view: ViewId,
+    pub cluster: &'a Cluster,
+    pub wait: Option<WaitSpec>,
+}
+
+impl Asked<'_> {
+    /// What its shards answer, or all of them together if a request touches all, to each part of the
+    /// connections, in runs of parts that are told the same; `at_once` counts short pauses.
+    pub fn answers(&self, at_once: bool) -> Vec<(Range<usize>, Vec<Answer>)> {
+        let Need { access, keys, .. } = *self.need;
+        let of_part = |part| match keys {
+            Keys::All => vec![self.of_all(part, at_once)],
+            Keys::One => {
+                let shards = self.cluster.shards();
+                let of_one = |shard| {
+                    let of_part = (part, at_once);
+                    self.waited(self.cluster.answer_of(self.view, shard, access, of_part))
+                };
+                shards.map(of_one).collect()
+            }
+        };
+        let runs = self.cluster.alike_parts(self.view).into_iter();
+        runs.map(|parts| (parts.clone(), of_part(parts.start)))
+            .collect()
+    }
+
+    /// What all shards answer together.
+    pub fn of_all(&self, part: usize, at_once: bool) -> Answer {
+        let access = self.need.access;
+        self.waited(match at_once {
+            true => self.cluster.answer_at_once(self.view, access, part),
+            false => self.cluster.answer_to(self.view, access, part),
+        })
+    }
+
+    /// An answer, if the service waits for replicas after a write.
+    fn waited(&self, answer: Answer) -> Answer {
+        match (answer, self.need.access, self.wait) {
+            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
+            (answer, _, _) => answer,
+        }
+    }
+}
+
+impl Need {
+    /// The share of requests that fails here, and how.
+    pub(super) fn failing(
+        &self,
+        answers: &[(Range<usize>, Vec<Answer>)],
+        shares: &[f64],
+    ) -> Failing {
+        let share = |parts: &Range<usize>, place: usize| match self.keys {
+            Keys::All => parts.len() as f64 / self.parts as f64,
+            Keys::One => shares[place] * (parts.len() as f64 / self.parts as f64),
+        };
+        let all = answers.iter().flat_map(|(parts, answers)| {
+            let of_shards = answers.iter().enumerate();
+            of_shards.map(move |(place, answer)| (share(parts, place), *answer))
+        });
+        let fails = all.filter(|(_, answer)| !answer.captures());
+        let failing: f64 = fails.clone().map(|(share, _)| share).sum();
+        Failing {
+            share: failing.min(1.0),
+            answer: worst(fails.map(|(_, answer)| answer)),
+            instead: self.instead,
+            misses: 0.0,
+        }
+    }
+}
+
+/// A hang wins over an error: a request waits for the slowest of its needs.
+pub(super) fn worst(answers: impl Iterator<Item = Answer>) -> Answer {
+    answers.fold(Answer::Ok, |worst, next| match (worst, next) {
+        (Answer::Hang, _) | (_, Answer::Hang) => Answer::Hang,
+        (Answer::Error(cause), _) | (_, Answer::Error(cause)) => Answer::Error(cause),
+        (Answer::Unacknowledged(one), Answer::Unacknowledged(other)) => {
+            Answer::Unacknowledged(one.max(other))
+        }
+        (Answer::Unacknowledged(after), _) | (_, Answer::Unacknowledged(after)) => {
+            Answer::Unacknowledged(after)
+        }
+        (Answer::Late(one), Answer::Late(other)) => Answer::Late(one.max(other)),
+        (Answer::Late(after), _) | (_, Answer::Late(after)) => Answer::Late(after),
+        (Answer::Ok | Answer::Spool, next) => next,
+    })
+}

@@ -1,0 +1,326 @@
+//! What connections cost a node, and how many it accepts.
+
+use crate::support::{lines, service, story_world, trial};
+use demand::answer::Cause;
+use models::moment::MomentKind;
+use models::{Mode, TrialResult, WorldSpec};
+use sim::SimDuration;
+
+/// One shard with two replicas under three Sentinels, whose primary hangs after five minutes. So
+/// two replicas and six connections of Sentinels take places too.
+fn world(services: &str, connections: u32) -> WorldSpec {
+    let story = format!(
+        r#"
+        horizon = "1h"
+        health_check = []
+        [redis]
+        shards = 1
+        hosts = 3
+        fullest_shard = "100%"
+        node_memory = "4GiB"
+        reconnect_ramp = "0s"
+        [failover]
+        kind = "sentinel"
+        sentinels = 3
+        quorum = 2
+        down_after = "5s"
+        failover_timeout = "1min"
+        parallel_syncs = 1
+        master_reboot_down_after = "0s"
+        latency = "250us"
+        config_save = "3ms"
+        [people]
+        notice = {{ kind = "constant", value = "10h" }}
+        notice_unalerted = {{ kind = "constant", value = "10h" }}
+        [[fault]]
+        kind = "hang"
+        workload = "log"
+        at = {{ kind = "constant", value = "5min" }}
+        lasts = "2h"
+        {services}
+        "#
+    );
+    let mut spec = story_world(&story);
+    spec.redis.connections = connections;
+    spec
+}
+
+const OTHERS: u32 = 8;
+const WRITES: &str = "{ workload = \"log\", access = \"write\" }";
+
+/// 64 workers, and a client that notices a silent node after half a second.
+fn client(name: &str, more: &str) -> String {
+    let follows = "follows = { on_error = true }";
+    let refresh = match more.contains("topology_refresh") {
+        true => "",
+        false => "topology_refresh = \"100ms\"",
+    };
+    let timeout = "command_timeout = \"500ms\"";
+    let timeout = if more.contains("command_timeout") {
+        ""
+    } else {
+        timeout
+    };
+    service(
+        name,
+        WRITES,
+        &format!("{refresh}\n{timeout}\n{follows}\n{more}"),
+    )
+}
+
+fn failed(result: &TrialResult, cause: Cause) -> u64 {
+    result.outcome.failed[cause as usize]
+}
+
+/// When the trace says this, in seconds.
+fn said(result: &TrialResult, words: &str) -> Vec<f64> {
+    let said = result.trace.iter().filter(|(_, line)| line.contains(words));
+    said.map(|(at, _)| at.as_secs_f64()).collect()
+}
+
+#[test]
+fn a_share_of_the_clients_is_refused_and_a_higher_limit_cures_it() {
+    let mut spec = world(&client("api", ""), 2_000);
+    spec.faults.clear();
+    spec.redis.maxclients = Some(1_500 + OTHERS);
+    let result = trial(&spec, 1, Mode::Lazy);
+    let outcome = &result.outcome;
+    // A quarter of the visits; each of them presses twice, and half of those who come back later
+    // find nothing better, since a visit stays with its server.
+    let blocked = (outcome.visits - outcome.captured_first_try) as f64 / outcome.visits as f64;
+    assert!((blocked - 0.25).abs() < 0.02, "{blocked}");
+    let refused = failed(&result, Cause::MaxClients);
+    assert_eq!(refused, outcome.failed_attempts, "{:?}", outcome.failed);
+    let told = lines(&result).join("\n");
+    assert!(told.contains("25 % of requests fail"), "{told}");
+    spec.redis.maxclients = Some(2_000 + OTHERS);
+    assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
+    spec.redis.maxclients = None;
+    assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
+}
+
+/// Both have half of 1,200 connections, and there is room for 1,000.
+fn early_and_late() -> WorldSpec {
+    let services = [
+        client("api", ""),
+        client("late", "topology_refresh = \"20s\""),
+    ];
+    let mut spec = world(&services.join("\n"), 1_200);
+    spec.redis.maxclients = Some(1_000 + OTHERS);
+    spec
+}
+
+/// What the trace says last of a service.
+fn last<'a>(result: &'a TrialResult, service: &str) -> &'a str {
+    let said = lines(result).into_iter();
+    let mut of = said.filter(|line| line.starts_with(&format!("{service}: ")));
+    of.next_back().expect("something is said of it")
+}
+
+#[test]
+fn at_the_start_all_are_refused_alike_and_after_a_failover_those_that_come_last() {
+    let mut spec = early_and_late();
+    let after = trial(&spec, 1, Mode::Lazy);
+    let told = lines(&after).join("\n");
+    assert!(told.contains("clients of late switch to"), "{told}");
+    assert_eq!(last(&after, "api"), "api: answers", "{told}");
+    assert!(
+        last(&after, "late").starts_with("late: 33 % of requests fail"),
+        "{told}"
+    );
+    spec.faults.clear();
+    let before = trial(&spec, 1, Mode::Lazy);
+    for service in ["api", "late"] {
+        let said = last(&before, service);
+        assert!(said.contains("17 % of requests fail"), "{said}");
+    }
+}
+
+/// From the fault until half of the requests succeed again, in seconds.
+fn down_for(result: &TrialResult) -> f64 {
+    let at = |kind| {
+        let mut moments = result.moments.iter();
+        let found = moments.rfind(|moment| moment.kind == kind && moment.subject == "api");
+        found.map(|moment| moment.at.as_secs_f64())
+    };
+    at(MomentKind::ServiceUp).expect("it is up again") - 300.0
+}
+
+#[test]
+fn a_storm_takes_as_long_as_its_handshakes() {
+    let storm = |connections, handshake: Option<u64>| {
+        let mut spec = world(&client("api", "command_timeout = \"30s\""), connections);
+        // It notices the new primary as soon as it is there.
+        spec.services[0].client.follows = None;
+        spec.redis.handshake = handshake.map(SimDuration::from_micros);
+        let result = trial(&spec, 1, Mode::Lazy);
+        (down_for(&result), result)
+    };
+    let (without, quiet) = storm(4_000, None);
+    assert_eq!(said(&quiet, "accepts"), [0.0; 0]);
+    // 4,000 of 2 ms: four rounds of 2 s, between which 6,000 commands a second are executed, 0.12 s
+    // each time.
+    let (with, result) = storm(4_000, Some(2_000));
+    assert_eq!(
+        said(&result, "accepts 1000 connections, which takes 2s").len(),
+        4
+    );
+    assert!((with - without - 8.36).abs() < 0.2, "{with} {without}");
+    let (half, _) = storm(2_000, Some(2_000));
+    assert!((half - without - 4.12).abs() < 0.2, "{half} {without}");
+    // 4,000 of 33 µs take an eighth of a second, in rounds of 33 ms that nobody notices.
+    let (plain, _) = storm(4_000, Some(33));
+    assert!((plain - without).abs() < 0.2, "{plain} {without}");
+}
+
+/// 3,000 connections with TLS, of clients that give up connecting after half a second.
+fn hasty(reconnect: &str, timeout: &str) -> TrialResult {
+    let more = format!(
+        "command_timeout = \"30s\"\nconnect_timeout = \"{timeout}\"\nreconnect = {reconnect}"
+    );
+    let mut spec = world(&client("api", &more), 3_000);
+    spec.services[0].client.follows = None;
+    spec.horizon = SimDuration::from_mins(30);
+    spec.redis.handshake = Some(SimDuration::from_millis(2));
+    trial(&spec, 1, Mode::Lazy)
+}
+
+const STEADY: &str = "{ first = \"100ms\", factor = \"1x\", max = \"100ms\" }";
+const BACKS_OFF: &str = "{ first = \"100ms\", factor = \"2x\", max = \"30s\" }";
+
+#[test]
+fn a_storm_of_clients_that_give_up_feeds_itself_and_back_off_ends_it() {
+    let end = |r: &TrialResult| *said(r, ": accepts").last().expect("a storm");
+    // What the backlog holds takes 511 × 2 ms, longer than the next attempt lasts.
+    let steady = hasty(STEADY, "500ms");
+    let told = lines(&steady).join("\n");
+    assert!(end(&steady) > 29.0 * 60.0, "it lasts to the end: {told}");
+    assert!(!last(&steady, "api").contains("answers"), "{told}");
+    let backs_off = hasty(BACKS_OFF, "500ms");
+    let told = lines(&backs_off).join("\n");
+    assert!(end(&backs_off) < 15.0 * 60.0, "{told}");
+    assert_eq!(last(&backs_off, "api"), "api: answers", "{told}");
+    // Who waits for longer than all takes never gives up.
+    let patient = hasty(STEADY, "10s");
+    assert_eq!(said(&patient, "give up"), [0.0; 0]);
+    assert!(end(&patient) < 320.0);
+}
+
+#[test]
+fn clients_that_close_silent_connections_feed_it_too() {
+    let storm = |timeout: &str| {
+        let more = format!("command_timeout = \"{timeout}\"\nreconnect = {STEADY}");
+        let mut spec = world(&client("api", &more), 3_000);
+        spec.horizon = SimDuration::from_mins(20);
+        spec.redis.handshake = Some(SimDuration::from_millis(2));
+        let result = trial(&spec, 1, Mode::Lazy);
+        let told = lines(&result).join("\n");
+        *said(&result, ": accepts")
+            .last()
+            .unwrap_or_else(|| panic!("{told}"))
+    };
+    // Rounds of up to 2 s: each closes the connections that the last one made.
+    assert!(storm("500ms") > 1190.0);
+    assert!(storm("3s") < 330.0);
+}
+
+#[test]
+fn a_storm_longer_than_down_after_is_taken_for_another_failure() {
+    let failovers = |handshake: u64| {
+        let mut spec = world(&client("api", "command_timeout = \"30s\""), 3_000);
+        let models::spec::FailoverSpec::Sentinel(group) = &mut spec.failover else {
+            panic!("Sentinels watch");
+        };
+        group.down_after = SimDuration::from_secs(1);
+        group.failover_timeout = SimDuration::from_millis(1_500);
+        spec.services[0].client.follows = None;
+        spec.redis.handshake = Some(SimDuration::from_micros(handshake));
+        let result = trial(&spec, 1, Mode::Lazy);
+        let doubts = spec.doubts().join("\n");
+        let noted = doubts.contains("failover.down_after = 1s: it is taken for failed");
+        (result.outcome.failovers, noted, lines(&result).join("\n"))
+    };
+    let (failovers_in_plain, noted, told) = failovers(33);
+    assert!((failovers_in_plain, noted) == (1, false), "{told}");
+    // Rounds of 6 s.
+    let (with_tls, noted, told) = failovers(6_000);
+    assert!(with_tls > 1 && noted, "{told}");
+}
+
+/// A surge brings so many visits that the autoscaler goes from 4 servers to 32.
+#[test]
+fn servers_that_an_autoscaler_adds_run_into_the_limit() {
+    let servers = r#"
+        [service.servers]
+        count = 4
+        most = 32
+        target = "60%"
+        every = "15s"
+        takes = { kind = "constant", value = "2min" }
+        cool_down = "5min"
+        "#;
+    let mut spec = world(&format!("{}{servers}", client("api", "")), 400);
+    spec.faults.clear();
+    spec.services[0].workers = 8;
+    spec.services[0].service_time = SimDuration::from_millis(100);
+    spec.signers.visits = "240/s".parse().expect("a rate");
+    let result = trial(&spec, 1, Mode::Lazy);
+    assert_eq!(failed(&result, Cause::MaxClients), 0);
+    spec.redis.maxclients = Some(1_000 + OTHERS);
+    let result = trial(&spec, 1, Mode::Lazy);
+    let told = lines(&result).join("\n");
+    assert!(failed(&result, Cause::MaxClients) > 0, "{told}");
+    assert!(
+        told.contains("connections are refused (maxclients)"),
+        "{told}"
+    );
+    // Ten servers have 1,000 connections.
+    let ten = said(&result, "to 10 servers serve").first().copied();
+    let refused = said(&result, "are refused")[0];
+    assert!(ten.is_none_or(|ten| refused >= ten), "{told}");
+    let doubts = spec.doubts().join("\n");
+    assert!(doubts.contains("the last ones are refused"), "{doubts}");
+}
+
+#[test]
+fn a_probe_opens_a_connection_and_is_refused() {
+    let mut spec = world(&client("api", ""), 2_000);
+    spec.faults.clear();
+    let check = r#"
+        interval = "10s"
+        timeout = "1s"
+        actions = ["page"]
+        probe = { kind = "ping" }
+        judge = { kind = "consecutive", fall = 3, rise = 2 }
+        guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
+        "#;
+    spec.health_checks
+        .push(toml::from_str(check).expect("a check"));
+    let paged = |spec: &WorldSpec| {
+        let result = trial(spec, 1, Mode::Lazy);
+        let mut kinds = result.moments.iter().map(|moment| moment.kind);
+        kinds.any(|kind| kind == MomentKind::Paged)
+    };
+    assert!(!paged(&spec));
+    // Replicas are not full, and answer a check that asks any node.
+    spec.health_checks[0].probe = toml::from_str("kind = 'write-canary'").expect("a probe");
+    assert!(!paged(&spec));
+    spec.redis.maxclients = Some(1_500 + OTHERS);
+    assert!(paged(&spec));
+}
+
+#[test]
+fn opening_everything_changes_no_storm() {
+    let mut worlds = vec![early_and_late()];
+    let more = format!("connect_timeout = \"500ms\"\nreconnect = {BACKS_OFF}");
+    let mut storm = world(&client("api", &more), 3_000);
+    storm.redis.handshake = Some(SimDuration::from_millis(2));
+    storm.redis.maxclients = Some(2_500);
+    storm.horizon = SimDuration::from_mins(20);
+    worlds.push(storm);
+    for spec in worlds {
+        let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(&spec, 2, mode));
+        assert_eq!(lazy.outcome, eager.outcome);
+        assert_eq!(lines(&lazy), lines(&eager));
+    }
+}
