@@ -220,6 +220,7 @@ fn check_notes_workers_that_never_suffice_and_connections_that_redis_refuses() {
     spec.redis.connections = 1_251;
     assert!(noted(&spec, connections));
     let mut spec = world(&format!("{PEOPLE_AWAY}{STEP}"));
+    spec.redis.maxclients = Some(10_000 + 2 * 8 + 2);
     spec.redis.connections = 5_000;
     assert!(!noted(&spec, connections), "the step doubles them: 10,000");
     spec.redis.connections = 5_001;
