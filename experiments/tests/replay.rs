@@ -33,7 +33,7 @@ fn judged(changes: &[(&str, &str)]) -> Vec<Line> {
     let replay = Replay::load(&mut Sources::default(), &file).expect("it reads");
     let told = |kind| {
         let world = replay.world(kind, None).expect("it is sound");
-        trials(&replay.name, &world, 1, 11, &()).expect("they end")
+        trials(&replay.name, (&replay.spec.onset, &world), 1, 11, &()).expect("they end")
     };
     let mut lines = scripted(&replay, 1, &told(Kind::Scripted), &()).expect("it can be judged");
     lines.push(blind(&replay, &told(Kind::Blind)));
@@ -116,7 +116,7 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let count = |low: u32, high: u32| {
         with(&format!(
             "expect = {{ kind = \"count\", moment = {{ event = \"service-down\" }}, \
-             low = {low}, high = {high} }}"
+             at_least = {low}, at_most = {high} }}"
         ))
     };
     assert_eq!(count(1, 1).1, Some(1.0));
@@ -125,7 +125,7 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
         with(&format!(
             "expect = {{ kind = \"failing-share\", service = \"api\", \
              from = {{ event = \"paged\" }}, to = {{ event = \"action-done\" }}, \
-             low = \"{low}\", high = \"{high}\" }}"
+             at_least = \"{low}\", at_most = \"{high}\" }}"
         ))
     };
     // Nobody is paged without an alert that reaches anybody, so there is no such moment.

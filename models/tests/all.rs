@@ -5,6 +5,7 @@ mod capability_lab;
 mod degraded;
 mod evictions;
 mod full_sync_lab;
+mod latency;
 mod layouts;
 mod memory_lab;
 mod memory_pages;

@@ -33,6 +33,9 @@ impl ServiceSim<'_> {
                 continue;
             }
             caller.counted_to = to;
+            if let Some(times) = &mut caller.times {
+                times.counted.push((from, to, fate.ends));
+            }
             let mut visits = 0;
             let service_state = self.service_state.as_ref();
             for round in 0..caller.offsets.len() {

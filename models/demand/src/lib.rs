@@ -18,7 +18,7 @@
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
 //! several services, and signers on one visit who use two windows.
 
-use sim::{Budget, BudgetError, SimTime, Streams};
+use sim::{Budget, BudgetError, SimDuration, SimTime, Streams};
 
 pub mod answer;
 mod attempt;
@@ -44,17 +44,19 @@ pub mod streams;
 mod strip;
 mod visit;
 
+pub use observed::MinuteTimes;
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
     Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, LostAcks, Need,
     Population, Service, ServiceModel,
 };
 pub use spool::Opening;
-pub use strip::{Minute, Window};
+pub use strip::{Minute, Times, Window};
 
 use caller::Caller;
 use due::DueList;
 use inside::ServiceState;
+use minutes::PressTimes;
 use pool::Pool;
 use service_sim::ServiceSim;
 use strip::Strip;
@@ -94,6 +96,19 @@ impl Evaluated<'_> {
         let mut callers: Vec<&mut Caller> = callers.collect();
         observed::not_shed(&mut callers, minutes, self.horizon)
     }
+
+    /// The minutes, ascending, in which first presses at a service may have taken another time than
+    /// its work; none if `evaluate_timed` was not asked to time them.
+    pub fn timed_minutes(&self, service: usize) -> Vec<u64> {
+        let sim = &self.service_sims[service];
+        observed::timed_minutes(&sim.callers, sim.service.service_time)
+    }
+
+    /// How long first presses at a service took in each of these minutes.
+    pub fn first_press_times(&mut self, service: usize, minutes: &[u64]) -> Vec<MinuteTimes> {
+        let callers = &mut self.service_sims[service].callers;
+        observed::first_press_times(callers, minutes, self.horizon)
+    }
 }
 
 /// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
@@ -113,6 +128,26 @@ pub fn evaluate<'a>(
     mode: Mode,
     budget: &Budget,
 ) -> Result<Evaluated<'a>, BudgetError> {
+    let times = vec![Vec::new(); demand.services.len()];
+    evaluate_timed(demand, answers, streams, horizon, (mode, &times), budget)
+}
+
+/// The same, and first presses at services are timed for which `times` has limits: it is counted
+/// how many take at least so long, and how long all take together.
+///
+/// # Errors
+/// If `budget` is used up.
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn evaluate_timed<'a>(
+    demand: &'a Demand,
+    answers: &[Answers<'a>],
+    streams: &Streams,
+    horizon: SimTime,
+    (mode, times): (Mode, &[Vec<SimDuration>]),
+    budget: &Budget,
+) -> Result<Evaluated<'a>, BudgetError> {
     assert_eq!(demand.services.len(), answers.len(), "one per service");
     let open = match mode {
         Mode::Lazy => (horizon, horizon),
@@ -121,6 +156,11 @@ pub fn evaluate<'a>(
     let mut service_sims = Vec::with_capacity(answers.len());
     for (service, answers) in answers.iter().enumerate() {
         let mut service_sim = service_sim(demand, service, *answers, streams, horizon);
+        if !times[service].is_empty() {
+            for caller in &mut service_sim.callers {
+                caller.times = Some(PressTimes::new(&times[service]));
+            }
+        }
         service_sim.pass(open, budget)?;
         if mode == Mode::Eager {
             assert!(
@@ -193,10 +233,7 @@ fn service_sim<'a>(
 ) -> ServiceSim<'a> {
     let spec = &demand.services[service];
     assert!(spec.workers >= 1, "a service has a worker");
-    assert!(
-        spec.gateway_timeout > sim::SimDuration::ZERO,
-        "a gateway waits"
-    );
+    assert!(spec.gateway_timeout > SimDuration::ZERO, "a gateway waits");
     let mut callers = Vec::new();
     for (position, population) in demand.populations.iter().enumerate() {
         if population.service == service {

@@ -55,7 +55,7 @@ use crate::ids::{ClusterId, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Capabilities, Condition, Reply};
 use crate::redis::growth::GrowthSource;
-use crate::redis::memory::{Load, Trouble};
+use crate::redis::memory::{Load, Slowness, Trouble};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
@@ -154,17 +154,13 @@ impl Cluster {
     pub fn answer(&self, access: Access) -> Answer {
         let mut answers = self.clients.ids().map(|view| self.answer_to(view, access));
         let first = answers.next().expect("a cluster has clients");
-        if answers.any(|answer| answer == Answer::Ok) {
-            Answer::Ok
-        } else {
-            first
-        }
+        answers.find(|answer| answer.captures()).unwrap_or(first)
     }
 
     /// Can some clients not write at present?
     pub fn fails_somebody(&self) -> bool {
         let mut views = self.clients.ids();
-        views.any(|view| self.answer_to(view, Access::Write) != Answer::Ok)
+        views.any(|view| !self.answer_to(view, Access::Write).captures())
     }
 
     /// What these clients are told at present if they use the cluster in this way.
@@ -180,7 +176,26 @@ impl Cluster {
                 Reply::Error(_) | Reply::Fine => {}
             }
         }
-        answer
+        if answer != Answer::Ok {
+            return answer;
+        }
+        let slowest = self.topology.asked_shards().map(|s| self.slow_by(view, s));
+        late(slowest.max().flatten())
+    }
+
+    /// How late the node answers that clients reach when they ask for a shard.
+    fn slow_by(&self, view: ViewId, shard: ShardId) -> Option<Slowness> {
+        let node = self.known_to(view, shard);
+        match self.redirects(node) {
+            true => self.topology[self.topology.owners[shard]].slow_by,
+            false => self.topology[node].slow_by,
+        }
+    }
+
+    /// How late a node answers because it swaps.
+    pub fn late_by(&self, node: NodeId) -> SimDuration {
+        let slow_by = self.topology[node].slow_by;
+        slow_by.map_or(SimDuration::ZERO, Slowness::late)
     }
 
     /// What a client is told that uses one shard of the cluster in this way.
@@ -200,7 +215,7 @@ impl Cluster {
         match self.reply_to(view, shard, access) {
             Reply::Silence => Answer::Hang,
             Reply::Error(cause) => Answer::Error(cause),
-            Reply::Fine => Answer::Ok,
+            Reply::Fine => late(self.slow_by(view, shard)),
         }
     }
 
@@ -415,6 +430,16 @@ impl Cluster {
         }
     }
 
+    /// Connections of clients and subscribers at a node; none at one that is gone.
+    fn connections(&self, node: NodeId) -> u64 {
+        if self.topology[node].is_gone() {
+            return 0;
+        }
+        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        let all = f64::from(self.redis.connections + subscribers);
+        (all * self.clients.loaded(node)).round() as u64
+    }
+
     /// A node's condition: a fault of the process or host first, then what memory does, then its
     /// stream.
     fn condition(&self, node: NodeId) -> Condition {
@@ -458,6 +483,11 @@ impl Cluster {
         self.settle(cx);
         true
     }
+}
+
+/// The answer of a node that serves, at once or slowly.
+fn late(slow_by: Option<Slowness>) -> Answer {
+    slow_by.map_or(Answer::Ok, |slow_by| Answer::Late(slow_by.late()))
 }
 
 /// What a cluster is made of that has this part of the clients.

@@ -29,7 +29,7 @@ impl Cluster {
             self.trace_evictions(cx);
         }
         self.trace_truth(cx);
-        let open = self.answer(Access::Write) == Answer::Ok;
+        let open = self.answer(Access::Write).captures();
         let turns = self.dataset.growth.turns();
         self.dataset.growth.set_open(cx.now, open);
         let turned = turns != self.dataset.growth.turns();
@@ -46,6 +46,7 @@ impl Cluster {
     /// What memory does to every node now.
     fn settle_nodes(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for node in self.topology.ids() {
+            self.set_slowness(node, dataset_size, cx);
             let mut trouble = self.trouble(node, dataset_size, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 trouble = self.trouble(node, dataset_size, cx.now);
@@ -58,6 +59,22 @@ impl Cluster {
             self.change(node, change, cx);
             self.drain(cx);
         }
+    }
+
+    /// How late a node that swaps answers now.
+    fn set_slowness(&mut self, node: NodeId, dataset_size: DatasetSize, cx: &mut Cx) {
+        let slow_by = self.slowness(node, dataset_size, cx.now);
+        if self.topology[node].slow_by == slow_by {
+            return;
+        }
+        self.topology[node].slow_by = slow_by;
+        cx.ledger.trace(cx.now, || {
+            let name = self.node_name(node);
+            match slow_by {
+                Some(slow_by) => format!("{name}: swaps, answers {} late", slow_by.late()),
+                None => format!("{name}: answers without delay"),
+            }
+        });
     }
 
     /// Changes a node. If that puts it into another condition, everybody concerned is still to
@@ -209,6 +226,8 @@ impl Cluster {
         cx.ledger
             .state(cx.now, RowGroup::Truth, &label, &state, tone);
         for node in self.topology.ids() {
+            let (name, count) = (self.node_name(node), self.connections(node));
+            cx.ledger.connections(cx.now, &name, count);
             if self.topology[node].shard.index() != 0 {
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Instead, Load, Need, Overload, Process, Service};
+use crate::service::{Instead, Latency, Load, Need, Overload, Process, Service};
 use crate::spec::service::{Access, Keys};
 
 /// What an action works on, from the small world's tables.
@@ -31,7 +31,9 @@ impl Bench {
             keys: Keys::All,
             instead: Instead::Nothing,
         };
-        let load = Load::new(&tables.system().services[0], 1, Vec::new(), 0.01);
+        let api = &tables.system().services[0];
+        let latency = Latency::new(api, std::iter::empty());
+        let load = (Load::new(api, 1, Vec::new(), 0.01), latency);
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let mut bench = Bench {
             clusters: [tables.cluster()].into_iter().collect(),

@@ -82,6 +82,11 @@ impl Load {
         self.gateway_timeout
     }
 
+    /// When its client gives a command up.
+    pub fn command_timeout(&self) -> Option<SimDuration> {
+        self.client.command_timeout
+    }
+
     /// For one process in one of so many `cells`, each of which has an equal part, rounded up.
     pub fn new(spec: &ServiceSpec, cells: usize, visits: Vec<Intensity>, objective: f64) -> Load {
         let runs_on = spec.on_gateway_timeout == Some(AfterTimeout::Continue);

@@ -1,12 +1,16 @@
 //! A service as the infrastructure sees it: the clusters that it needs, its spool, its answers.
 
+mod ask;
 mod failing;
+mod latency;
 mod overload;
 
 pub use failing::{Instead, Load, State};
+pub use latency::{Latency, LatencyRule};
 pub use overload::Overload;
 
-use failing::{Failing, ShareTimeline};
+use ask::Answered;
+use failing::ShareTimeline;
 use sim::{Intervals, SimDuration, SimTime};
 
 use crate::cluster::Cluster;
@@ -42,6 +46,8 @@ pub struct Service {
     shown: ShareTimeline,
     /// How long a request holds its worker, in seconds, in the mean over the processes.
     held: ShareTimeline,
+    /// What rules on latency see of it.
+    latency: Latency,
     /// What the trace said of it last.
     said: String,
     /// What people or an autoscaler did to it, in time order.
@@ -73,19 +79,6 @@ pub struct Process {
     pub timeline: AnswerTimeline,
 }
 
-/// What a process answers at an instant.
-struct Answered {
-    /// At this instant, and without short pauses.
-    at_once: Answer,
-    noticed: Answer,
-    /// Can any request succeed?
-    passable: Answer,
-    /// The share of requests that fail.
-    failing: f64,
-    /// How long a request holds its worker, in seconds.
-    held: f64,
-}
-
 impl Service {
     /// A service whose needs are all met.
     pub fn new(
@@ -93,7 +86,7 @@ impl Service {
         needs: Vec<Need>,
         processes: Vec<Process>,
         wait: Option<WaitSpec>,
-        load: Load,
+        (load, latency): (Load, Latency),
         overload: Overload,
     ) -> Service {
         Service {
@@ -110,6 +103,7 @@ impl Service {
             overload,
             shown: ShareTimeline::new(),
             held: ShareTimeline::new(),
+            latency,
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -128,10 +122,11 @@ impl Service {
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
         let (needs, wait, load) = (&self.needs, self.wait, &self.load);
+        let timed = self.latency.timed();
         let processes = self.processes.iter_mut();
         let answered: Vec<Answered> = processes
             .map(|process| {
-                let answered = process.ask(needs, wait, load, clusters, now);
+                let answered = process.ask(needs, (wait, load, timed), clusters, now);
                 process.timeline.set(now, or_spool(answered.at_once));
                 answered
             })
@@ -140,6 +135,8 @@ impl Service {
         let failing = failing / answered.len() as f64;
         let held: f64 = answered.iter().map(|process| process.held).sum();
         self.held.set(now, held / answered.len() as f64);
+        let counted = (&self.overload, self.load.gateway_timeout());
+        self.latency.set(now, (&answered, spool), counted);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
         let works = answered.iter().find(|process| process.noticed.captures());
@@ -175,10 +172,13 @@ impl Service {
         let failing = format!("{:.0} % of requests fail", 100.0 * self.shown.last());
         let (words, tone) = match (answer, state) {
             (Answer::Late(after), State::Up)
-                if self.wait.is_some_and(|wait| after == wait.timeout) =>
+                if self.wait.is_some_and(|wait| after >= wait.timeout) =>
             {
                 let words = format!("answers {after} late, as too few replicas acknowledge");
                 (words, Tone::Doubtful)
+            }
+            (Answer::Late(after), State::Up) if self.wait.is_none() => {
+                (format!("answers {after} late"), Tone::Doubtful)
             }
             (Answer::Ok | Answer::Late(_), State::Up) => ("answers".to_owned(), Tone::Good),
             (Answer::Ok | Answer::Late(_), State::Degraded) => (failing, Tone::Doubtful),
@@ -295,7 +295,9 @@ impl Service {
 
     /// When its metrics show another overload.
     pub fn overload_changes(&self) -> impl Iterator<Item = SimTime> + '_ {
-        self.overload.changes(self.load.gateway_timeout())
+        let wait = self.load.gateway_timeout();
+        let slow = self.overload.slow_changes(wait);
+        self.overload.changes(wait).chain(slow)
     }
 
     /// Does Redis explain all failures of a minute?
@@ -438,133 +440,6 @@ impl Service {
             outages.add(from, to.min(end));
         }
         outages.iter().collect()
-    }
-}
-
-impl Process {
-    /// Everything works from the start; `shards` is the number of lines of each need.
-    pub fn new(views: Vec<ViewId>, shards: &[usize]) -> Process {
-        let lines = shards
-            .iter()
-            .map(|shards| vec![AnswerTimeline::new(); *shards]);
-        Process {
-            views,
-            lines: lines.collect(),
-            timeline: AnswerTimeline::new(),
-        }
-    }
-
-    /// Its views, with their clusters.
-    pub fn views(&self, needs: &[Need]) -> impl Iterator<Item = (ClusterId, ViewId)> {
-        needs
-            .iter()
-            .map(|need| need.cluster)
-            .zip(self.views.iter().copied())
-    }
-
-    /// Asks its needs what they answer now.
-    fn ask(
-        &mut self,
-        needs: &[Need],
-        wait: Option<WaitSpec>,
-        load: &Load,
-        clusters: &Fleet<ClusterId, Cluster>,
-        now: SimTime,
-    ) -> Answered {
-        let mut answered = Answered {
-            at_once: Answer::Ok,
-            noticed: Answer::Ok,
-            passable: Answer::Ok,
-            failing: 0.0,
-            held: 0.0,
-        };
-        let mut failing = Vec::with_capacity(needs.len());
-        for ((need, view), lines) in needs.iter().zip(&self.views).zip(&mut self.lines) {
-            let asked = Asked {
-                need,
-                view: *view,
-                cluster: &clusters[need.cluster],
-                wait,
-            };
-            for (line, answer) in lines.iter_mut().zip(asked.answers(true)) {
-                line.set(now, answer);
-            }
-            let noticed = asked.answers(false);
-            failing.push(need.failing(&noticed, asked.cluster.shares()));
-            if need.instead != Instead::Nothing {
-                continue;
-            }
-            if !noticed.iter().any(|answer| answer.captures()) {
-                answered.passable = worst([answered.passable, noticed[0]].into_iter());
-            }
-            answered.at_once = worst([answered.at_once, asked.of_all(true)].into_iter());
-            answered.noticed = worst([answered.noticed, asked.of_all(false)].into_iter());
-        }
-        answered.failing = load.failing(&failing, now);
-        answered.held = load.held(&failing);
-        answered
-    }
-}
-
-/// A need, as a process asks for it.
-struct Asked<'a> {
-    need: &'a Need,
-    view: ViewId,
-    cluster: &'a Cluster,
-    wait: Option<WaitSpec>,
-}
-
-impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all; `at_once` counts
-    /// short forks.
-    fn answers(&self, at_once: bool) -> Vec<Answer> {
-        let Need { access, keys, .. } = *self.need;
-        match keys {
-            Keys::All => vec![self.of_all(at_once)],
-            Keys::One => {
-                let of_one = |shard| match at_once {
-                    true => self.cluster.answer_of(self.view, shard, access),
-                    false => self.cluster.noticed_answer_of(self.view, shard, access),
-                };
-                let shards = self.cluster.shards();
-                shards.map(|shard| self.waited(of_one(shard))).collect()
-            }
-        }
-    }
-
-    /// What all shards answer together.
-    fn of_all(&self, at_once: bool) -> Answer {
-        let access = self.need.access;
-        self.waited(match at_once {
-            true => self.cluster.answer_at_once(self.view, access),
-            false => self.cluster.answer_to(self.view, access),
-        })
-    }
-
-    /// An answer, if the service waits for replicas after a write.
-    fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
-        }
-    }
-}
-
-impl Need {
-    /// The share of requests that fails here, and how.
-    fn failing(&self, answers: &[Answer], shares: &[f64]) -> Failing {
-        let share = |place: usize| match self.keys {
-            Keys::All => 1.0,
-            Keys::One => shares[place],
-        };
-        let fails = answers.iter().enumerate();
-        let fails = fails.filter(|(_, answer)| !answer.captures());
-        let failing: f64 = fails.clone().map(|(place, _)| share(place)).sum();
-        Failing {
-            share: failing.min(1.0),
-            answer: worst(fails.map(|(_, answer)| *answer)),
-            instead: self.instead,
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::remediation::server_scaler::ServerScaler;
-use crate::service::{Instead, Load, Need, Overload, Process, Service};
+use crate::service::{Instead, Latency, LatencyRule, Load, Need, Overload, Process, Service};
 use crate::spec::service::{FallbackSpec, Keys};
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
 use crate::streams;
@@ -187,7 +187,9 @@ fn alerts(
             | MetricSpec::MemoryForecast { .. }
             | MetricSpec::NodeDown {}
             | MetricSpec::NoPrimary {} => clusters.ids().map(alert::Subject::Cluster).collect(),
-            MetricSpec::Errors { service, .. } | MetricSpec::BurnRate { service, .. } => {
+            MetricSpec::Errors { service, .. }
+            | MetricSpec::BurnRate { service, .. }
+            | MetricSpec::Latency { service, .. } => {
                 let found = spec.services.iter().position(|s| s.name == *service);
                 let found = found.expect("validated: a rule on errors names a service");
                 vec![alert::Subject::Service(ServiceId::from_index(found))]
@@ -273,5 +275,10 @@ fn wire_service(
     let here = demand.populations.iter().filter(|p| p.service == position);
     let visits = here.map(|p| p.visits.scaled(1.0 / alike as f64)).collect();
     let load = Load::new(service, cells, visits, spec.signers.objective.get());
+    let rules = spec.alerts.iter();
+    let rules = rules.filter_map(|alert| LatencyRule::of(&alert.metric));
+    let rules = rules.filter(|(_, name, _)| *name == service.name);
+    let latency = Latency::new(service, rules.map(|(rule, ..)| rule));
+    let load = (load, latency);
     Service::new(&name, needs, of_processes, service.wait, load, overload)
 }
