@@ -44,6 +44,7 @@ impl Tables {
             failover: &self.failover,
             price: &self.price,
             patience: SimDuration::from_secs(1),
+            rolls: false,
         }
     }
 

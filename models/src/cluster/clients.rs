@@ -247,7 +247,7 @@ fn views(spec: &SystemSpec, plan: &ClusterPlan, topology: &Topology) -> Fleet<Vi
     for service in followings {
         let following = following(service);
         let processes = service.process_count();
-        if processes > 1 && following.is_periodic() {
+        if processes > 1 && (following.is_periodic() || spec.rolls) {
             let of_process = |process| view(following, Some(service.name.clone()), Some(process));
             views.extend((0..processes).map(of_process));
             continue;

@@ -6,7 +6,9 @@ use sim::{Agenda, SimTime};
 
 use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
-pub use timers::{AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer};
+pub use timers::{
+    AlertTimer, CheckTimer, ClusterTimer, PeopleTimer, Rolling, ScalerTimer, ServersTimer,
+};
 
 /// An event of the world.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub enum Event {
     Servers(ServiceId, ServersTimer),
     /// For the people.
     People(PeopleTimer),
+    /// A rolling restart of servers goes on.
+    Rolls(Rolling),
     /// A fault strikes.
     Fault(usize),
 }

@@ -165,6 +165,11 @@ pub trait Remedy {
         false
     }
 
+    /// Does it restart processes one after the other, so that each has its own connections?
+    fn rolls(&self) -> bool {
+        false
+    }
+
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}
 }

@@ -80,7 +80,8 @@ impl Bench {
 
     /// What was ordered at the service.
     pub fn orders(&self) -> Vec<Control> {
-        let controls = self.services.iter().flat_map(|(_, s)| s.controls());
+        let controls = self.services.iter();
+        let controls = controls.flat_map(|(_, s)| &s.processes()[0].controls);
         controls.map(|(_, control)| *control).collect()
     }
 

@@ -35,6 +35,7 @@ impl Process {
             views,
             lines: lines.collect(),
             timeline: AnswerTimeline::new(),
+            controls: Vec::new(),
         }
     }
 

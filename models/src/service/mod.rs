@@ -77,6 +77,8 @@ pub struct Process {
     pub lines: Vec<Vec<AnswerTimeline>>,
     /// What the worst of its needs answers, or the spool.
     pub timeline: AnswerTimeline,
+    /// What people or an autoscaler did to it, in time order.
+    pub controls: Vec<(SimTime, Control)>,
 }
 
 impl Service {
@@ -114,6 +116,16 @@ impl Service {
     pub fn control(&mut self, at: SimTime, control: Control) {
         self.load.control(control);
         self.controls.push((at, control));
+        for process in &mut self.processes {
+            process.controls.push((at, control));
+        }
+    }
+
+    /// One of its processes is restarted.
+    pub fn restart(&mut self, at: SimTime, process: usize) {
+        self.processes[process]
+            .controls
+            .push((at, Control::Restart));
     }
 
     /// A cluster may answer differently now, or its metrics show another overload.
@@ -394,11 +406,9 @@ impl Service {
         &self.processes
     }
 
-    /// Its views, with their clusters.
-    pub fn views(&self) -> impl Iterator<Item = (ClusterId, ViewId)> {
-        self.processes
-            .iter()
-            .flat_map(|process| process.views(&self.needs))
+    /// The views of a process, with their clusters.
+    pub fn views_of(&self, process: usize) -> impl Iterator<Item = (ClusterId, ViewId)> {
+        self.processes[process].views(&self.needs)
     }
 
     /// What its requests would have been answered without a spool, over the trial.
@@ -409,11 +419,6 @@ impl Service {
     /// When some request could succeed, over the trial.
     pub fn passable(&self) -> &AnswerTimeline {
         &self.passable
-    }
-
-    /// What people or an autoscaler did to it.
-    pub fn controls(&self) -> &[(SimTime, Control)] {
-        &self.controls
     }
 
     /// What it needs.

@@ -127,6 +127,7 @@ impl Model for World<'_> {
                     self.act(event, agenda);
                 }
             }
+            Event::Rolls(rolling) => self.roll(rolling, agenda),
             Event::Fault(number) => self.strike(number, agenda),
         }
     }

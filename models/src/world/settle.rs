@@ -351,7 +351,7 @@ fn answers<'a>(
             timeline: &process.timeline,
             lost_acks,
             needs: &process.lines,
-            controls: service.controls(),
+            controls: &process.controls,
         })
     };
     services.flat_map(of_service).collect()

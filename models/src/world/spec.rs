@@ -102,6 +102,7 @@ impl WorldSpec {
             failover: &self.failover,
             price: &self.price,
             patience: self.patience(),
+            rolls: (self.people.runbook.iter()).any(|step| step.action.remedy().rolls()),
         }
     }
 
