@@ -46,11 +46,11 @@ impl Cluster {
     /// What memory does to every node now.
     fn settle_nodes(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for node in self.topology.ids() {
-            self.set_slowness(node, dataset_size, cx);
             let mut trouble = self.trouble(node, dataset_size, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 trouble = self.trouble(node, dataset_size, cx.now);
             }
+            self.set_slowness(node, trouble, dataset_size, cx);
             let change = if trouble == Some(Trouble::Killed) {
                 Change::Fault(Some(Condition::Killed))
             } else {
@@ -61,20 +61,31 @@ impl Cluster {
         }
     }
 
-    /// How late a node that swaps answers now.
-    fn set_slowness(&mut self, node: NodeId, dataset_size: DatasetSize, cx: &mut Cx) {
+    /// How late a node that swaps answers now, unless it answers nothing.
+    fn set_slowness(
+        &mut self,
+        node: NodeId,
+        trouble: Option<Trouble>,
+        dataset_size: DatasetSize,
+        cx: &mut Cx,
+    ) {
+        let stalls = trouble >= Some(Trouble::Stalls);
         let slow_by = self.slowness(node, dataset_size, cx.now);
+        let slow_by = slow_by.filter(|_| !stalls);
         if self.topology[node].slow_by == slow_by {
             return;
         }
         self.topology[node].slow_by = slow_by;
-        cx.ledger.trace(cx.now, || {
-            let name = self.node_name(node);
-            match slow_by {
-                Some(slow_by) => format!("{name}: swaps, answers {} late", slow_by.late()),
-                None => format!("{name}: answers without delay"),
-            }
-        });
+        let name = self.node_name(node);
+        match slow_by {
+            Some(slow_by) => cx.ledger.trace(cx.now, || {
+                format!("{name}: swaps, answers {} late", slow_by.late())
+            }),
+            None if stalls || self.topology[node].fault.is_some() => {}
+            None => cx
+                .ledger
+                .trace(cx.now, || format!("{name}: answers without delay")),
+        }
     }
 
     /// Changes a node. If that puts it into another condition, everybody concerned is still to

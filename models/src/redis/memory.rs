@@ -57,8 +57,9 @@ pub enum Trouble {
 pub struct Slowness(u8);
 
 impl Slowness {
-    /// Up to 32 s, which is longer than anybody waits.
-    const STEPS: u8 = 15;
+    /// Up to 2 s: a line in which one waits for longer takes longer to form than memory takes from
+    /// there to the stall.
+    const STEPS: u8 = 11;
 
     /// Every step, from the least on.
     pub fn all() -> impl Iterator<Item = Slowness> {
