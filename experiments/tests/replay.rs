@@ -33,7 +33,7 @@ fn judged(changes: &[(&str, &str)]) -> Vec<Line> {
     let replay = Replay::load(&mut Sources::default(), &file).expect("it reads");
     let told = |kind| {
         let world = replay.world(kind, None).expect("it is sound");
-        trials(&replay.name, &world, 1, 11, &()).expect("they end")
+        trials(&replay.name, (&replay.spec.onset, &world), 1, 11, &()).expect("they end")
     };
     let mut lines = scripted(&replay, 1, &told(Kind::Scripted), &()).expect("it can be judged");
     lines.push(blind(&replay, &told(Kind::Blind)));
@@ -78,6 +78,7 @@ fn a_selector_chooses_by_event_subject_place_and_onset() {
         Some(at(40))
     );
     assert_eq!(find("event = 'promoted'"), None);
+    assert_eq!(find("minute = '1min'"), Some(at(70)));
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let count = |low: u32, high: u32| {
         with(&format!(
             "expect = {{ kind = \"count\", moment = {{ event = \"service-down\" }}, \
-             low = {low}, high = {high} }}"
+             at_least = {low}, at_most = {high} }}"
         ))
     };
     assert_eq!(count(1, 1).1, Some(1.0));
@@ -125,11 +126,55 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
         with(&format!(
             "expect = {{ kind = \"failing-share\", service = \"api\", \
              from = {{ event = \"paged\" }}, to = {{ event = \"action-done\" }}, \
-             low = \"{low}\", high = \"{high}\" }}"
+             at_least = \"{low}\", at_most = \"{high}\" }}"
         ))
     };
     // Nobody is paged without an alert that reaches anybody, so there is no such moment.
     assert_eq!(share("0%", "100%"), (false, None));
+    // From minute 0 on writes fail, so the worst minute is one in which all do.
+    let share = |rest: &str| {
+        let minutes = "from = { minute = \"2min\" }, to = { minute = \"10min\" }";
+        with(&format!(
+            "expect = {{ kind = \"failing-share\", service = \"api\", {minutes}, {rest} }}"
+        ))
+    };
+    assert_eq!(share("at_least = \"99%\""), (true, Some(1.0)));
+    assert!(!share("peak = true, at_most = \"99%\"").0);
+    let before = "expect = { kind = \"failing-share\", service = \"api\", \
+                  to = { minute = \"0s\" }, peak = true, at_most = \"0%\" }";
+    assert_eq!(with(before), (true, Some(0.0)));
+    let latency = |rest: &str| {
+        with(&format!(
+            "expect = {{ kind = \"latency\", service = \"api\", to = {{ minute = \"0s\" }}, \
+             {rest} }}"
+        ))
+    };
+    assert_eq!(latency("at_most = \"25ms\""), (true, Some(0.02)));
+    let (pass, p99) = latency("percentile = \"99%\", peak = true, at_least = \"21ms\"");
+    assert!(
+        !pass && p99.is_some_and(|p99| (p99 - 0.02).abs() < 0.001),
+        "{p99:?}"
+    );
+    // 200 clients of `clients`, at the primary.
+    let connections = |rest: &str| {
+        with(&format!(
+            "expect = {{ kind = \"connections\", node = \"node a\", {rest} }}"
+        ))
+    };
+    assert_eq!(
+        connections("at_least = 200, at_most = 200"),
+        (true, Some(200.0))
+    );
+    assert_eq!(connections("rises_at_least = \"1.5x\""), (false, Some(1.0)));
+    let interval = |bounds: &str| {
+        with(&format!(
+            "expect = {{ kind = \"interval\", from = {{ event = \"alert-fires\" }}, \
+             to = {{ minute = \"0s\" }}, {bounds} }}"
+        ))
+        .0
+    };
+    assert!(interval("at_least = \"10min\"") && interval("at_most = \"20min\""));
+    assert!(!interval("at_least = \"20min\"") && !interval("at_most = \"10min\""));
     let compare = |bounds: &str, fragment: &str| {
         with(&format!(
             "expect = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
@@ -140,6 +185,48 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let without = compare("at_most = \"0.01x\"", "{ fault = [] }");
     assert_eq!(without, (true, Some(0.0)));
     assert!(!compare("at_least = \"0.5x\"", "{ fault = [] }").0);
+}
+
+#[test]
+fn a_total_may_be_bounded_on_one_side_in_both_modes() {
+    let total = |bounds: &str| {
+        let lines = judged(&[(
+            "total = { reported = \"45min\"",
+            &format!("total = {{ {bounds}"),
+        )]);
+        (lines[0].pass, lines[2].pass)
+    };
+    assert_eq!(total("at_least = \"30min\""), (true, true));
+    assert_eq!(total("at_most = \"1h\""), (true, true));
+    assert_eq!(total("at_least = \"40h\""), (false, false));
+    assert_eq!(total("at_most = \"1s\""), (false, false));
+}
+
+#[test]
+fn people_take_the_minutes_of_the_report_whatever_came_before() {
+    let script = [
+        (
+            "notice = { kind = \"constant\", value = \"5min\" }",
+            "reported = { noticed = \"7min\", acknowledged = \"11min\", cause_known = \"30min\" }",
+        ),
+        (
+            "takes = { kind = \"constant\", value = \"19min\" }",
+            "begins_at = \"36min\", takes = { kind = \"constant\", value = \"4min\" }",
+        ),
+    ];
+    let minute = |event: &str, at: &str| {
+        let check = format!(
+            "expect = {{ kind = \"interval\", from = {{ minute = \"0s\" }}, \
+             to = {{ event = \"{event}\" }}, reported = \"{at}\", within = \"0s\" }}"
+        );
+        let line = judged(&[&script[..], &[(CHECK, check.as_str())]].concat()).swap_remove(1);
+        assert!(line.pass, "{line:?}");
+    };
+    minute("noticed", "7min");
+    minute("acknowledged", "11min");
+    minute("cause-known", "30min");
+    minute("action-begins", "36min");
+    minute("copy-begins", "40min");
 }
 
 #[test]

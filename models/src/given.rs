@@ -46,6 +46,7 @@ impl Tables {
             price: &self.price,
             connections_growth: 1.0,
             patience: SimDuration::from_secs(1),
+            rolls: false,
         }
     }
 

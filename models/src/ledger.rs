@@ -26,6 +26,8 @@ pub struct Ledger {
     pub moments: Vec<Moment>,
     /// Named draws of the environment, for the test that every design meets the same.
     pub draws: Vec<(String, String)>,
+    /// Connections of each node by name, from each change on; only if tracing is on.
+    pub connections: Vec<(String, Vec<(SimTime, u64)>)>,
     story: Option<Story>,
 }
 
@@ -118,6 +120,26 @@ impl Ledger {
             state: state.to_owned(),
             tone,
         });
+    }
+
+    /// From `at` on, a node has so many connections.
+    pub fn connections(&mut self, at: SimTime, node: &str, count: u64) {
+        if !self.is_tracing() {
+            return;
+        }
+        let found = self.connections.iter().position(|(name, _)| name == node);
+        let found = found.unwrap_or_else(|| {
+            self.connections.push((node.to_owned(), Vec::new()));
+            self.connections.len() - 1
+        });
+        let changes = &mut self.connections[found].1;
+        if changes.last().is_some_and(|(_, last)| *last == count) {
+            return;
+        }
+        if changes.last().is_some_and(|(last, _)| *last == at) {
+            changes.pop();
+        }
+        changes.push((at, count));
     }
 
     /// Something worth a mark on the row `label`.

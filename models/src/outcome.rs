@@ -29,6 +29,9 @@ pub struct TrialResult {
     pub moments: Vec<Moment>,
     /// What each population met around the outage, with the name of its service; likewise.
     pub windows: Vec<(String, Window)>,
+    /// The connections of clients and subscribers at each node, by its name, from each change on;
+    /// likewise.
+    pub connections: Vec<(String, Vec<(SimTime, u64)>)>,
     /// Every change of state, message of note, verdict and human step; likewise.
     pub trace: Vec<(SimTime, String)>,
     /// Draws of the environment by name; likewise.

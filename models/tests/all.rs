@@ -8,6 +8,7 @@ mod connections;
 mod degraded;
 mod evictions;
 mod full_sync_lab;
+mod latency;
 mod layouts;
 mod memory_lab;
 mod memory_pages;

@@ -337,3 +337,42 @@ fn the_hour_of_day_decides_how_soon_somebody_comes() {
     assert_eq!(acknowledged(&hour("\"3x\"", 0)), mins(3));
     assert_eq!(acknowledged(&hour("\"3x\"", 1)), mins(1));
 }
+
+#[test]
+fn people_may_go_by_the_clock_of_a_report() {
+    let times = r#"{ minute_zero = "9min", noticed = "3min", acknowledged = "7min",
+        cause_known = "20min" }"#
+        .replace('\n', " ");
+    let run = |times: &str, runbook: &[String]| {
+        let people = people(runbook);
+        let mut all = ALONE.to_vec();
+        all.extend([HANG, ("people", &people), ("people.reported", times)]);
+        let spec = small_world(&all);
+        let lazy = trial(&spec, 2, Mode::Lazy);
+        assert_eq!(lazy, trial(&spec, 2, Mode::Eager));
+        lazy
+    };
+    let step = r#"{ action = { kind = "wait" }, begins_at = "31min",
+        takes = { kind = "constant", value = "2min" } }"#
+        .replace('\n', " ");
+    let result = run(&times, &[step]);
+    let minute = |kind| {
+        let found = result.moments.iter().find(|m| m.kind == kind);
+        found.map(|moment| moment.at.as_secs_f64() / 60.0 - 9.0)
+    };
+    let expected = [
+        (MomentKind::Noticed, 3.0),
+        (MomentKind::Acknowledged, 7.0),
+        (MomentKind::CauseKnown, 20.0),
+        (MomentKind::ActionBegins, 31.0),
+        (MomentKind::ActionDone, 33.0),
+    ];
+    for (kind, at) in expected {
+        assert_eq!(minute(kind), Some(at), "{kind:?}: {:?}", result.moments);
+    }
+    // A time that has passed does not count: the delay does.
+    let late = r#"{ minute_zero = "0s", noticed = "1min" }"#;
+    let late = run(late, &[]);
+    let without = run("{}", &[]);
+    assert_eq!(late.moments, without.moments);
+}

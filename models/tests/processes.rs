@@ -223,3 +223,55 @@ fn processes_add_no_capacity() {
         "apart they use their workers worse: {eight} against {one}"
     );
 }
+
+/// Clients that never look again: their processes have to be restarted.
+fn restarted(rolling: &str) -> WorldSpec {
+    let mut spec = world(4, QUIET);
+    let follows = spec.services[0].client.follows.as_mut();
+    follows.expect("they have rules").every = None;
+    let people = format!(
+        "runbook = [{{ action = {{ kind = \"restart-servers\"{rolling} }}, \
+         takes = {{ kind = \"constant\", value = \"0s\" }} }}]"
+    );
+    let people: toml::Table = people.parse().expect("it is TOML");
+    spec.people.runbook = people["runbook"].clone().try_into().expect("a runbook");
+    let minutes = |text: &str| {
+        let constant = format!("kind = \"constant\"\nvalue = \"{text}\"");
+        toml::from_str::<sim::Dist>(&constant).expect("a distribution")
+    };
+    (spec.people.notice, spec.people.notice_unalerted) = (minutes("3min"), minutes("3min"));
+    (spec.people.acknowledge, spec.people.diagnose) = (minutes("1min"), minutes("1min"));
+    assert_eq!(spec.problems(), []);
+    spec
+}
+
+#[test]
+fn a_rolling_restart_moves_the_clients_of_one_process_after_the_other() {
+    let spec = restarted(", rolling = { at_once = 1, every = \"2min\" }");
+    let result = trial(&spec, 1, Mode::Lazy);
+    // People act 5 min after the crash.
+    let after = |minutes: f64| minutes * 60.0 - TAKES_S;
+    assert_eq!(switches(&result), [5.0, 7.0, 9.0, 11.0].map(after));
+    let done = result
+        .moments
+        .iter()
+        .find(|m| m.kind == MomentKind::ActionDone);
+    assert_eq!(done.expect("it is done").at.as_secs_f64(), FAULT_S + 660.0);
+    // A quarter of the visits for each process that is still with the dead node; who fails presses
+    // twice.
+    let minutes = &result.timeline.minutes;
+    for (minute, failing) in [(7, 1.0_f64), (11, 0.75), (13, 0.5), (15, 0.25), (18, 0.0)] {
+        let found = minutes.iter().find(|(at, _, _)| *at == minute);
+        let (_, ok, failed) = found.expect("the minute is shown");
+        let share = *failed as f64 / (ok + failed) as f64;
+        let expected = 2.0 * failing / (1.0 + failing);
+        assert!((share - expected).abs() < 0.05, "minute {minute}: {share}");
+    }
+    assert_eq!(result.outcome, trial(&spec, 1, Mode::Eager).outcome);
+    let two = restarted(", rolling = { at_once = 2, every = \"2min\" }");
+    let two = switches(&trial(&two, 1, Mode::Lazy));
+    assert_eq!(two, [5.0, 5.0, 7.0, 7.0].map(after));
+    // All at once they share a view, and switch together.
+    let at_once = switches(&trial(&restarted(""), 1, Mode::Lazy));
+    assert_eq!(at_once, [5.0].map(after));
+}

@@ -193,7 +193,8 @@ fn judged(
     let what = format!("{}, {}", replay.name, kind.name());
     let limits = arguments.limits.limits();
     let waiting = Waiting::new(&what, count * worlds, stop, limits);
-    let output = trials(&what, &world, arguments.seed, count, &waiting);
+    let world = (&replay.spec.onset, &world);
+    let output = trials(&what, world, arguments.seed, count, &waiting);
     let output = output.map_err(|error| with_command(error, replay, kind, arguments))?;
     if kind == Kind::Scripted || arguments.blind {
         let name = &replay.name;
@@ -435,7 +436,8 @@ fn what_if(
     let simulate = |with: Option<&Node>| {
         let world = replay.world(kind, with);
         let world = world.map_err(|problems| Error::input(sources, problems))?;
-        trials(&replay.name, &world, arguments.seed, count, &waiting)
+        let world = (&replay.spec.onset, &world);
+        trials(&replay.name, world, arguments.seed, count, &waiting)
     };
     let (as_it_was, otherwise) = (simulate(None)?, simulate(Some(fragment))?);
     let mut text = format!("{}, {}, {count} trials each\n", replay.name, kind.name());

@@ -12,7 +12,8 @@ use super::test_panic::TestPanic;
 use crate::builtin::{SCENARIOS, STUDIES};
 use crate::document::Sources;
 use crate::error::{Error, suggest};
-use crate::replay::{Kind, Replay, is_replay};
+use crate::forms::replay::Selector;
+use crate::replay::{Kind, Replay, is_replay, tell};
 use crate::report::story::onset;
 use crate::runner::{Failure, caught, simulate};
 use crate::scenario::{self, Found};
@@ -42,7 +43,10 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let stop = AtomicBool::new(false);
     let told = met
         .map_err(Failure::Failed)
-        .and_then(|()| simulate(&subject.spec, &streams, &options, &limits, &stop))
+        .and_then(|()| match &subject.onset {
+            Some(onset) => tell(onset, &subject.spec, &streams, &limits, &stop),
+            None => simulate(&subject.spec, &streams, &options, &limits, &stop),
+        })
         .map_err(|failure| failure.of_trial(&subject.label, arguments.trial, None))?;
     let zero = onset(&told.timeline);
     let mut text = format!(
@@ -90,6 +94,8 @@ struct Subject {
     design: String,
     seed: u64,
     spec: WorldSpec,
+    /// Minute 0 of its report, if there is one.
+    onset: Option<Selector>,
 }
 
 fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject, Error> {
@@ -130,6 +136,7 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
         design: labels[place].to_owned(),
         seed: study.plan.seed,
         spec: study.worlds.swap_remove(place),
+        onset: None,
     })
 }
 
@@ -137,21 +144,22 @@ fn subject(sources: &mut Sources, arguments: &TraceArguments) -> Result<Subject,
 fn scenario_of(sources: &Sources, found: Found, scripted: bool) -> Result<Subject, Error> {
     let wrong = |problems| Error::input(sources, problems);
     let name = found.name.clone();
-    let (mode, spec) = match (is_replay(&found.root), scripted) {
+    let (mode, spec, onset) = match (is_replay(&found.root), scripted) {
         (false, true) => {
             return Err(Error::Usage {
                 wrong: format!("`{name}` has no [replay] table, so nothing is scripted"),
                 help: "leave --scripted out".to_owned(),
             });
         }
-        (false, false) => ("", scenario::world(&found.root).map_err(wrong)?),
+        (false, false) => ("", scenario::world(&found.root).map_err(wrong)?, None),
         (true, _) => {
             let replay = Replay::of(found).map_err(wrong)?;
             let (mode, kind) = match scripted {
                 true => (", scripted", Kind::Scripted),
                 false => (", blind (--scripted takes the report's times)", Kind::Blind),
             };
-            (mode, replay.world(kind, None).map_err(wrong)?)
+            let world = replay.world(kind, None).map_err(wrong)?;
+            (mode, world, Some(replay.spec.onset))
         }
     };
     Ok(Subject {
@@ -159,6 +167,7 @@ fn scenario_of(sources: &Sources, found: Found, scripted: bool) -> Result<Subjec
         design: String::new(),
         seed: 1,
         spec,
+        onset,
     })
 }
 

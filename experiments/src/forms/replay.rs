@@ -9,6 +9,9 @@
 //! name = "the copy"
 //! expect = { kind = "interval", from = {..}, to = {..}, reported = "14min" }
 //! ```
+//!
+//! A check gives what the report gives: a figure (`reported`), or one or two bounds (`at_least`,
+//! `at_most`).
 
 use models::moment::{Moment, MomentKind};
 use schemars::JsonSchema;
@@ -39,12 +42,15 @@ pub struct ReplaySpec {
     pub checks: Vec<CheckSpec>,
 }
 
-/// One moment of a trial.
+/// One moment of a trial: an event, or a minute of the report.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
-    /// What happened. `outage schema replay.onset.event` explains each.
-    pub event: MomentKind,
+    /// What happened. `outage schema replay.onset.event` explains each. Absent: `minute` says when.
+    pub event: Option<MomentKind>,
+    /// So long after minute 0, such as `"38min"`, in place of `event` and of all below; absent:
+    /// `event` says when. Not for `replay.onset`, nor for what is counted.
+    pub minute: Option<SimDuration>,
     /// The subject: a part of the name of the node, service, rule or action; absent: any. `outage
     /// trace` and `outage replay` print moments with the names.
     pub subject: Option<String>,
@@ -62,11 +68,15 @@ pub struct Selector {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TotalSpec {
-    /// How long the outage lasted by the report.
-    pub reported: SimDuration,
-    /// How far a scripted replay's median may be from that; absent: a tenth of it, or 2 min if that
-    /// is more.
+    /// How long the outage lasted by the report; absent: only the bounds below are known.
+    pub reported: Option<SimDuration>,
+    /// How far a scripted replay's median may be from `reported`; absent: a tenth of it, or 2 min
+    /// if that is more.
     pub within: Option<SimDuration>,
+    /// How long it lasted at least, in place of `reported`; absent: no lower bound.
+    pub at_least: Option<SimDuration>,
+    /// How long it lasted at most, in place of `reported`; absent: no upper bound.
+    pub at_most: Option<SimDuration>,
     /// The moment at which it begins; absent: minute 0.
     pub from: Option<Selector>,
     /// The moment at which it ends. Often the last `service-up` or `errors-end` of the service in
@@ -95,35 +105,88 @@ pub enum Check {
         from: Selector,
         /// The second moment.
         to: Selector,
-        /// How long it was by the report.
-        reported: SimDuration,
-        /// How far off the median may be, both ways; absent: a tenth of `reported`, or 2 min if
+        /// How long it was by the report; absent: only the bounds below are known.
+        reported: Option<SimDuration>,
+        /// How far off `reported` the median may be, both ways; absent: a tenth of it, or 2 min if
         /// that is more.
         within: Option<SimDuration>,
+        /// How long it was at least, in place of `reported`; absent: no lower bound.
+        at_least: Option<SimDuration>,
+        /// How long it was at most, in place of `reported`; absent: no upper bound.
+        at_most: Option<SimDuration>,
     },
     /// How often something happens in a trial, in the median.
     Count {
         /// The moments that are counted; `nth` and `last` mean nothing here.
         moment: Selector,
-        /// How often at least; 0 if it may not happen at all.
-        low: u32,
+        /// How often at least; absent: it may not happen at all. One of `at_least` and `at_most`
+        /// must be given.
+        at_least: Option<u32>,
         /// How often at most; absent: any number.
-        high: Option<u32>,
+        at_most: Option<u32>,
     },
-    /// The share of attempts at a service that fail between two moments, by whole minutes: the
-    /// minute in which `service-down` falls counts from its start. `errors-high` to `errors-ease`
-    /// leaves out minutes that are mixed.
+    /// The share of attempts at a service that fail, by whole minutes: the minute in which
+    /// `service-down` falls counts from its start. `errors-high` to `errors-ease` leaves out
+    /// minutes that are mixed.
     FailingShare {
         /// The name of the service.
         service: String,
-        /// The moment from which on attempts are counted.
-        from: Selector,
-        /// The moment up to which they are counted.
-        to: Selector,
-        /// The least share of failing attempts, in the median.
-        low: Probability,
-        /// The largest share of failing attempts, in the median.
-        high: Probability,
+        /// The moment from which on attempts are counted; absent: 30 min before the outage of
+        /// `[signers]`.
+        from: Option<Selector>,
+        /// The moment up to which they are counted; absent: 30 min after it.
+        to: Option<Selector>,
+        /// Take the minute with the largest share, of those with ten attempts or more; absent: no,
+        /// the share of all attempts from `from` to `to`.
+        #[serde(default)]
+        peak: bool,
+        /// The least share of failing attempts, in the median; absent: no lower bound. One of
+        /// `at_least` and `at_most` must be given.
+        at_least: Option<Probability>,
+        /// The largest share of failing attempts, in the median; absent: no upper bound.
+        at_most: Option<Probability>,
+    },
+    /// How long attempts at a service take that succeed, from the press to the answer, by whole
+    /// minutes. What hangs and then fails is in `failing-share`.
+    Latency {
+        /// The name of the service.
+        service: String,
+        /// The moment from which on attempts are counted; absent: 30 min before the outage of
+        /// `[signers]`. Without any outage nothing is measured.
+        from: Option<Selector>,
+        /// The moment up to which they are counted; absent: 30 min after it.
+        to: Option<Selector>,
+        /// Which percentile, such as `"99%"`, to about 3 %; absent: the mean.
+        percentile: Option<Probability>,
+        /// Take the minute with the longest, of those with ten such attempts or more; absent: no,
+        /// that of all attempts from `from` to `to`.
+        #[serde(default)]
+        peak: bool,
+        /// The least time, in the median; absent: no lower bound. One of `at_least` and `at_most`
+        /// must be given.
+        at_least: Option<SimDuration>,
+        /// The longest time, in the median; absent: no upper bound.
+        at_most: Option<SimDuration>,
+    },
+    /// The most connections of clients and subscribers at a node at one time.
+    Connections {
+        /// A part of the node's name, such as `shared shard 1`; of several the one with the most
+        /// counts. Absent: any node.
+        node: Option<String>,
+        /// The moment from which on they are counted; absent: the start of the trial.
+        from: Option<Selector>,
+        /// The moment up to which they are counted; absent: the end of the trial.
+        to: Option<Selector>,
+        /// The least number, in the median; absent: no lower bound. One of the four bounds must be
+        /// given.
+        at_least: Option<u32>,
+        /// The largest number, in the median; absent: no upper bound.
+        at_most: Option<u32>,
+        /// The least multiple of the number at `from`, such as `"1.5x"`, in place of the numbers;
+        /// absent: no lower bound.
+        rises_at_least: Option<sim::Factor>,
+        /// The largest multiple of the number at `from`; absent: no upper bound.
+        rises_at_most: Option<sim::Factor>,
     },
     /// The same trials in another world, which `with` beside `is` describes: a paired comparison of
     /// the mean.
@@ -168,6 +231,9 @@ impl MeasureSpec {
 impl Selector {
     /// The moment, if it comes. `onset` is minute 0, if that is known.
     pub fn find(&self, moments: &[Moment], onset: Option<SimTime>) -> Option<SimTime> {
+        if let Some(minute) = self.minute {
+            return onset.map(|onset| onset.saturating_add(minute));
+        }
         let mut found = self.all(moments, onset);
         if self.last {
             return found.last();
@@ -187,9 +253,30 @@ impl Selector {
     ) -> impl Iterator<Item = SimTime> + 'a {
         let subject = self.subject.as_deref().unwrap_or("");
         let from = onset.filter(|_| self.after_onset).unwrap_or_default();
-        let is =
-            move |m: &&Moment| m.kind == self.event && m.subject.contains(subject) && m.at >= from;
+        let is = move |m: &&Moment| {
+            Some(m.kind) == self.event && m.subject.contains(subject) && m.at >= from
+        };
         moments.iter().filter(is).map(|moment| moment.at)
+    }
+}
+
+impl Check {
+    /// The moments that it names, with their keys.
+    pub fn moments(&self) -> Vec<(&'static str, &Selector)> {
+        let both =
+            |from, to| -> Vec<(&'static str, &Selector)> { vec![("from", from), ("to", to)] };
+        match self {
+            Check::Interval { from, to, .. } => both(from, to),
+            Check::Count { moment, .. } => vec![("moment", moment)],
+            Check::FailingShare { from, to, .. }
+            | Check::Latency { from, to, .. }
+            | Check::Connections { from, to, .. } => {
+                let ends = [("from", from), ("to", to)].into_iter();
+                ends.filter_map(|(key, end)| Some((key, end.as_ref()?)))
+                    .collect()
+            }
+            Check::Compare { .. } => Vec::new(),
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! The scorecard: what was simulated beside what was reported.
 //!
 //! A scripted interval holds if its median is within a tenth of what was reported, or within 2 min
-//! if that is more. A blind total holds if what was reported lies between the 5th and the 95th
+//! if that is more, or between the bounds that are given instead. A blind total holds if what was reported lies between the 5th and the 95th
 //! percentile of the simulated. A moment that does not come in half of the trials is a miss.
 
 use models::TrialResult;
 use serde::Serialize;
-use sim::{SimDuration, SimTime};
+use sim::SimDuration;
 
-use super::{Kind, Replay, Watch, onset, trials};
+use super::{Kind, Replay, Watch, measure, onset, trials};
 use crate::error::Error;
 use crate::forms::replay::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
 use crate::stats::estimate::average;
@@ -50,46 +50,56 @@ pub fn scripted(
 ) -> Result<Vec<Line>, Error> {
     let total = &replay.spec.total;
     let totals = values(told, |trial| total_of(&replay.spec, trial));
-    let mut lines = vec![interval(
-        replay,
-        "total",
+    let bounds = Bounds::of(
         total.reported,
         total.within,
-        totals,
-    )];
+        (total.at_least, total.at_most),
+    );
+    let mut lines = vec![interval(replay, "total", bounds, totals)];
     for (n, check) in replay.spec.checks.iter().enumerate() {
+        let (name, spec) = (&check.name, &replay.spec);
         lines.push(match &check.expect {
             Check::Interval {
                 from,
                 to,
                 reported,
                 within,
+                at_least,
+                at_most,
             } => {
-                let values = values(told, |trial| between(&replay.spec, from, to, trial));
-                interval(replay, &check.name, *reported, *within, values)
+                let values = values(told, |trial| between(spec, from, to, trial));
+                let bounds = Bounds::of(*reported, *within, (*at_least, *at_most));
+                interval(replay, name, bounds, values)
             }
-            Check::Count { moment, low, high } => {
+            Check::Count {
+                moment,
+                at_least,
+                at_most,
+            } => {
                 let count = |trial: &TrialResult| {
-                    Some(moment.count(&trial.moments, onset(&replay.spec, trial)) as f64)
+                    Some(moment.count(&trial.moments, onset(spec, trial)) as f64)
                 };
-                let bounds = (Some(f64::from(*low)), high.map(f64::from));
-                range(replay, &check.name, bounds, values(told, count))
+                let bounds = (at_least.map(f64::from), at_most.map(f64::from));
+                range(replay, name, bounds, values(told, count))
             }
             Check::FailingShare {
-                service,
-                from,
-                to,
-                low,
-                high,
+                at_least, at_most, ..
             } => {
-                let share = |trial: &TrialResult| {
-                    let zero = onset(&replay.spec, trial);
-                    let from = from.find(&trial.moments, zero)?;
-                    let to = to.find(&trial.moments, zero)?;
-                    failing(trial, service, from, to)
-                };
-                let bounds = (Some(low.get()), Some(high.get()));
-                range(replay, &check.name, bounds, values(told, share))
+                let share = |trial: &TrialResult| measure::failing(&check.expect, spec, trial);
+                let bounds = (at_least.map(|p| p.get()), at_most.map(|p| p.get()));
+                range(replay, name, bounds, values(told, share))
+            }
+            Check::Latency {
+                at_least, at_most, ..
+            } => {
+                let took = |trial: &TrialResult| measure::latency(&check.expect, spec, trial);
+                let bounds = Bounds::of(None, None, (*at_least, *at_most));
+                interval(replay, name, bounds, values(told, took))
+            }
+            Check::Connections { .. } => {
+                let most = |trial: &TrialResult| measure::connections(&check.expect, spec, trial);
+                let bounds = measure::connection_bounds(&check.expect);
+                range(replay, name, bounds, values(told, most))
             }
             Check::Compare {
                 measure,
@@ -106,8 +116,14 @@ pub fn scripted(
 
 /// Judges a blind replay: the reported total among the simulated.
 pub fn blind(replay: &Replay, told: &[TrialResult]) -> Line {
-    let TotalSpec { reported, .. } = &replay.spec.total;
-    let reported = reported.as_secs_f64();
+    let TotalSpec {
+        reported,
+        at_least,
+        at_most,
+        ..
+    } = &replay.spec.total;
+    let seconds = |time: &Option<SimDuration>| time.map(SimDuration::as_secs_f64);
+    let reported = seconds(reported);
     // An outage that has not ended is longer than any that has.
     let totals: Vec<f64> = told
         .iter()
@@ -116,7 +132,12 @@ pub fn blind(replay: &Replay, told: &[TrialResult]) -> Line {
         .collect();
     let at = |share| quantile(&totals, share, 0.95).map(|found| found.value);
     let [low, median, high] = [0.05, 0.5, 0.95].map(at);
-    let pass = low.is_some_and(|low| low <= reported) && high.is_some_and(|high| reported <= high);
+    // What is only bounded must be able to come about.
+    let (least, most) = (
+        reported.or(seconds(at_least)).unwrap_or(0.0),
+        reported.or(seconds(at_most)).unwrap_or(f64::INFINITY),
+    );
+    let pass = low.is_some_and(|low| low <= most) && high.is_some_and(|high| least <= high);
     // Between one that ends and one that does not a quantile is a mean of both.
     let ends = |time: Option<f64>| time.filter(|time| *time < ENDLESS / 1e6);
     Line {
@@ -124,7 +145,7 @@ pub fn blind(replay: &Replay, told: &[TrialResult]) -> Line {
         low: ends(low),
         high: ends(high),
         simulated: ends(median),
-        reported: Some(reported),
+        reported,
         pass,
         ..line(replay, "total")
     }
@@ -190,21 +211,38 @@ fn median(values: &[Option<f64>]) -> Option<f64> {
     quantile(&known, 0.5, 0.95).map(|found| found.value)
 }
 
-fn interval(
-    replay: &Replay,
-    check: &str,
-    reported: SimDuration,
-    within: Option<SimDuration>,
-    values: Vec<Option<f64>>,
-) -> Line {
-    let reported = reported.as_secs_f64();
-    let usual = (reported / 10.0).max(120.0);
-    let within = within.map_or(usual, SimDuration::as_secs_f64);
-    let bounds = (Some(reported - within), Some(reported + within));
+/// What is reported of a time, and the bounds that follow, in seconds.
+struct Bounds {
+    reported: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl Bounds {
+    fn of(
+        reported: Option<SimDuration>,
+        within: Option<SimDuration>,
+        (at_least, at_most): (Option<SimDuration>, Option<SimDuration>),
+    ) -> Bounds {
+        let reported = reported.map(SimDuration::as_secs_f64);
+        let usual = |reported: f64| (reported / 10.0).max(120.0);
+        let within = |reported| within.map_or(usual(reported), SimDuration::as_secs_f64);
+        let or = |at: Option<f64>, bound: Option<SimDuration>| {
+            at.or(bound.map(SimDuration::as_secs_f64))
+        };
+        Bounds {
+            reported,
+            low: or(reported.map(|at| at - within(at)), at_least),
+            high: or(reported.map(|at| at + within(at)), at_most),
+        }
+    }
+}
+
+fn interval(replay: &Replay, check: &str, bounds: Bounds, values: Vec<Option<f64>>) -> Line {
     Line {
-        reported: Some(reported),
+        reported: bounds.reported,
         times: true,
-        ..range(replay, check, bounds, values)
+        ..range(replay, check, (bounds.low, bounds.high), values)
     }
 }
 
@@ -228,17 +266,6 @@ fn range(
     }
 }
 
-/// The share of attempts at a service that fail in the minutes from one instant to another.
-fn failing(trial: &TrialResult, service: &str, from: SimTime, to: SimTime) -> Option<f64> {
-    let (_, window) = trial.windows.iter().find(|(name, _)| name == service)?;
-    let minute = |at: SimTime| (at.as_secs_f64() / 60.0) as u64;
-    let (from, to) = (minute(from), minute(to));
-    let inside = window.all.iter().filter(|m| (from..to).contains(&m.minute));
-    let sum = |(ok, failed): (u64, u64), m: &demand::Minute| (ok + m.ok, failed + m.failed);
-    let (ok, failed) = inside.fold((0, 0), sum);
-    (ok + failed > 0).then(|| failed as f64 / (ok + failed) as f64)
-}
-
 fn compare(
     replay: &Replay,
     (check, measure): (usize, MeasureSpec),
@@ -248,7 +275,8 @@ fn compare(
 ) -> Result<Line, Error> {
     let world = replay.world(Kind::Scripted, replay.other(check));
     let world = world.expect("it was checked as the scenario was read");
-    let others = trials(&replay.name, &world, seed, told.len() as u64, watch)?;
+    let world = (&replay.spec.onset, &world);
+    let others = trials(&replay.name, world, seed, told.len() as u64, watch)?;
     let mean = |told: &[TrialResult]| {
         let values: Vec<f64> = told
             .iter()

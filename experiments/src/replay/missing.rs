@@ -16,7 +16,7 @@ pub fn missing(spec: &ReplaySpec, told: &[TrialResult]) -> Vec<String> {
 }
 
 fn sentence(key: &str, selector: &Selector, told: &[TrialResult]) -> String {
-    let what = selector.event;
+    let what = selector.event.expect("minutes are no moments");
     let moments = told.iter().flat_map(|trial| &trial.moments);
     let subject = moments.filter(|moment| moment.kind == what);
     let subject: BTreeSet<&str> = subject.map(|moment| moment.subject.as_str()).collect();
@@ -41,15 +41,15 @@ fn selectors(spec: &ReplaySpec) -> Vec<(String, &Selector)> {
     }
     found.push(("replay.total.to".to_owned(), &spec.total.to));
     for (n, check) in spec.checks.iter().enumerate() {
-        let key = |end: &str| format!("replay.check[{n}].expect.{end}");
-        match &check.expect {
-            Check::Interval { from, to, .. } | Check::FailingShare { from, to, .. } => {
-                found.push((key("from"), from));
-                found.push((key("to"), to));
-            }
-            Check::Count { moment, low, .. } if *low > 0 => found.push((key("moment"), moment)),
-            Check::Count { .. } | Check::Compare { .. } => {}
+        if let Check::Count { at_least, .. } = &check.expect
+            && at_least.is_none_or(|least| least == 0)
+        {
+            continue;
         }
+        let of_check = check.expect.moments().into_iter();
+        let named = of_check.map(|(end, at)| (format!("replay.check[{n}].expect.{end}"), at));
+        found.extend(named);
     }
+    found.retain(|(_, selector)| selector.event.is_some());
     found
 }

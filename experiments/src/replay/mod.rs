@@ -7,7 +7,9 @@
 //! ```
 
 pub mod judge;
+mod measure;
 pub mod missing;
+mod mistakes;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +21,10 @@ use sim::{SimTime, Streams};
 use crate::builtin::{BuiltIn, SCENARIOS};
 use crate::document::{Node, Sources, Value, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem};
-use crate::forms::replay::{Check, CheckSpec, Fragments, ReplayFile, ReplaySpec, take_fragments};
-use crate::runner::{Limits, simulate};
+use crate::forms::replay::{
+    Check, CheckSpec, Fragments, ReplayFile, ReplaySpec, Selector, take_fragments,
+};
+use crate::runner::{Failure, Limits, simulate};
 use crate::scenario::{self, Found};
 use crate::schema::check::Form;
 
@@ -104,6 +108,10 @@ impl Replay {
             Err(more) => return Err([problems, more].concat()),
         };
         problems.extend(wrong_fragments(&spec, &fragments, &alone));
+        let world = world(&found.root, &fragments, Kind::Scripted, None);
+        let world = world.iter().flat_map(|world| &world.services);
+        let services: Vec<&str> = world.map(|service| service.name.as_str()).collect();
+        problems.extend(mistakes::wrong(&spec, &alone, &services));
         match problems.is_empty() {
             true => Ok(Replay {
                 name: found.name,
@@ -202,28 +210,57 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
     spec.checks.iter().enumerate().filter_map(wrong).collect()
 }
 
+/// One trial of a world with its story. People who go by the clock of the report need to know its
+/// minute 0: a first run, in which they never act, finds it, and a second one plays them.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn tell(
+    onset: &Selector,
+    world: &WorldSpec,
+    streams: &Streams,
+    limits: &Limits,
+    stop: &AtomicBool,
+) -> Result<TrialResult, Failure> {
+    let options = RunOptions {
+        mode: Mode::Lazy,
+        story: true,
+    };
+    let run = |world: &WorldSpec| simulate(world, streams, &options, limits, stop);
+    if !world.people.has_reported_times() {
+        return run(world);
+    }
+    let from = |minute_zero| {
+        let mut world = world.clone();
+        let reported = world.people.reported.get_or_insert_default();
+        reported.minute_zero = Some(minute_zero);
+        world
+    };
+    let told = run(&from(world.horizon))?;
+    match onset.find(&told.moments, None) {
+        Some(zero) => run(&from(zero - SimTime::ZERO)),
+        None => Ok(told),
+    }
+}
+
 /// Trials of one world, from 1 on; each with its story. All are run, whatever becomes of others.
 ///
 /// # Errors
 /// If trials fail: the first of them. If they are stopped.
 pub fn trials(
     label: &str,
-    world: &WorldSpec,
+    (onset, world): (&Selector, &WorldSpec),
     seed: u64,
     count: u64,
     watch: &dyn Watch,
 ) -> Result<Vec<TrialResult>, Error> {
-    let options = RunOptions {
-        mode: Mode::Lazy,
-        story: true,
-    };
     let one = |trial: u64| {
         let stop = watch.stop();
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         let streams = Streams::for_trial(seed, trial);
-        let told = simulate(world, &streams, &options, &watch.limits(), stop);
+        let told = tell(onset, world, &streams, &watch.limits(), stop);
         watch.run_ended();
         told.map_err(|failure| failure.of_trial(label, trial, None))
     };

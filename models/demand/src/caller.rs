@@ -13,7 +13,7 @@
 
 use sim::{ArrivalTree, SimDuration, SimTime, Streams};
 
-use crate::minutes::MinuteCounts;
+use crate::minutes::{MinuteCounts, PressTimes};
 use crate::outcome::Tally;
 use crate::population::{Class, Population, Service};
 
@@ -46,6 +46,8 @@ pub(super) struct Caller<'a> {
     /// First presses of first visits that people had the service turn away; also in
     /// `failed_first`.
     pub shed_first: MinuteCounts,
+    /// How long first presses of first visits took, if somebody asks.
+    pub times: Option<PressTimes>,
 }
 
 impl<'a> Caller<'a> {
@@ -79,6 +81,7 @@ impl<'a> Caller<'a> {
             failing: Vec::new(),
             served_first: MinuteCounts::default(),
             shed_first: MinuteCounts::default(),
+            times: None,
         }
     }
 

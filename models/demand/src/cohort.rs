@@ -33,6 +33,9 @@ impl ServiceSim<'_> {
                 continue;
             }
             caller.counted_to = to;
+            if let Some(times) = &mut caller.times {
+                times.counted.push((from, to, fate.ends));
+            }
             let mut visits = 0;
             for round in 0..caller.offsets.len() {
                 // Visits blocked in one round may return within the same stretch.

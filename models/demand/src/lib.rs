@@ -20,7 +20,7 @@
 
 use std::ops::Range;
 
-use sim::{Budget, BudgetError, SimTime, Streams};
+use sim::{Budget, BudgetError, SimDuration, SimTime, Streams};
 
 pub mod answer;
 mod attempt;
@@ -50,18 +50,20 @@ mod visit;
 mod warmth;
 
 pub use balance::{Balancer, Balancing, Rotation};
+pub use observed::MinuteTimes;
 pub use outcome::{DemandOutcome, PopulationOutcome, Tally};
 pub use population::{
     Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Loss, LostAcks,
     Misses, Need, Population, Service, ServiceModel,
 };
 pub use spool::Opening;
-pub use strip::{Minute, Window};
+pub use strip::{Minute, Times, Window};
 
 use balance::Balance;
 use caller::Caller;
 use due::DueList;
 use inside::ServiceState;
+use minutes::PressTimes;
 use pool::Pool;
 use service_sim::{Process, ServiceSim};
 use strip::Strip;
@@ -83,8 +85,9 @@ pub struct Evaluated<'a> {
     /// What becomes of all visits.
     pub outcome: DemandOutcome,
     service_sims: Vec<ServiceSim<'a>>,
-    /// For each service the place of its simulation: that of its first process, with a balancer.
-    places: Vec<usize>,
+    /// For each service the place of its simulation; absent for the further processes behind a
+    /// balancer, which are simulated and counted with the first.
+    places: Vec<Option<usize>>,
     horizon: SimTime,
 }
 
@@ -93,15 +96,40 @@ impl Evaluated<'_> {
     /// presses that people had it turn away do not count. Of minutes in which all failed because
     /// the service was full, each counts.
     pub fn failed_minutes(&self, service: usize) -> Vec<u64> {
-        observed::failed_minutes(&self.service_sims[self.places[service]].callers)
+        let place = self.places[service];
+        place.map_or_else(Vec::new, |place| {
+            observed::failed_minutes(&self.service_sims[place].callers)
+        })
     }
 
     /// First presses at a service in each of these ascending minutes: how many failed, and how many
     /// there were, without those that people had it turn away.
     pub fn first_presses(&mut self, service: usize, minutes: &[u64]) -> Vec<(u64, u64)> {
-        let callers = self.service_sims[self.places[service]].callers.iter_mut();
+        let Some(place) = self.places[service] else {
+            return vec![(0, 0); minutes.len()];
+        };
+        let callers = self.service_sims[place].callers.iter_mut();
         let mut callers: Vec<&mut Caller> = callers.collect();
         observed::not_shed(&mut callers, minutes, self.horizon)
+    }
+
+    /// The minutes, ascending, in which first presses at a service may have taken another time than
+    /// its work; none if `evaluate_timed` was not asked to time them.
+    pub fn timed_minutes(&self, service: usize) -> Vec<u64> {
+        let Some(place) = self.places[service] else {
+            return Vec::new();
+        };
+        let sim = &self.service_sims[place];
+        observed::timed_minutes(&sim.callers, sim.service.service_time)
+    }
+
+    /// How long first presses at a service took in each of these minutes.
+    pub fn first_press_times(&mut self, service: usize, minutes: &[u64]) -> Vec<MinuteTimes> {
+        let Some(place) = self.places[service] else {
+            return vec![MinuteTimes::default(); minutes.len()];
+        };
+        let callers = &mut self.service_sims[place].callers;
+        observed::first_press_times(callers, minutes, self.horizon)
     }
 }
 
@@ -122,6 +150,26 @@ pub fn evaluate<'a>(
     mode: Mode,
     budget: &Budget,
 ) -> Result<Evaluated<'a>, BudgetError> {
+    let times = vec![Vec::new(); demand.services.len()];
+    evaluate_timed(demand, answers, streams, horizon, (mode, &times), budget)
+}
+
+/// The same, and first presses at services are timed for which `times` has limits: it is counted
+/// how many take at least so long, and how long all take together.
+///
+/// # Errors
+/// If `budget` is used up.
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn evaluate_timed<'a>(
+    demand: &'a Demand,
+    answers: &[Answers<'a>],
+    streams: &Streams,
+    horizon: SimTime,
+    (mode, times): (Mode, &[Vec<SimDuration>]),
+    budget: &Budget,
+) -> Result<Evaluated<'a>, BudgetError> {
     assert_eq!(demand.services.len(), answers.len(), "one per service");
     let open = match mode {
         Mode::Lazy => (horizon, horizon),
@@ -132,11 +180,16 @@ pub fn evaluate<'a>(
     for first in 0..answers.len() {
         let range = processes(demand, first);
         if first > range.start {
-            places.push(service_sims.len() - 1);
+            places.push(None);
             continue;
         }
-        places.push(service_sims.len());
+        places.push(Some(service_sims.len()));
         let mut service_sim = service_sim(demand, first, &answers[range], streams, horizon);
+        if !times[first].is_empty() {
+            for caller in &mut service_sim.callers {
+                caller.times = Some(PressTimes::new(&times[first]));
+            }
+        }
         service_sim.pass(open, budget)?;
         if mode == Mode::Eager {
             assert!(

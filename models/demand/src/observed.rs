@@ -81,6 +81,60 @@ pub(super) fn not_shed(
     presses
 }
 
+/// How long the first presses of a minute took that were not turned away on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MinuteTimes {
+    /// How many there were.
+    pub count: u64,
+    /// Their sum.
+    pub sum: SimDuration,
+    /// For each limit, how many took at least so long.
+    pub slow: Vec<u64>,
+}
+
+impl MinuteTimes {
+    /// Adds those of another class or process.
+    pub fn add(&mut self, other: &MinuteTimes) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.slow.resize(self.slow.len().max(other.slow.len()), 0);
+        for (slow, other) in self.slow.iter_mut().zip(&other.slow) {
+            *slow += other;
+        }
+    }
+}
+
+/// Minutes, ascending, in which first presses may have taken another time than `usual`; none if
+/// nobody asked how long they took.
+pub(super) fn timed_minutes(callers: &[Caller], usual: SimDuration) -> Vec<u64> {
+    let times = callers.iter().filter_map(|caller| caller.times.as_ref());
+    let mut minutes: Vec<u64> = times.flat_map(|times| times.minutes(usual)).collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    minutes
+}
+
+/// How long first presses took in each of the minutes. A press that is turned away, on purpose or
+/// because the service is full, takes no time.
+pub(super) fn first_press_times(
+    callers: &mut [Caller],
+    minutes: &[u64],
+    horizon: SimTime,
+) -> Vec<MinuteTimes> {
+    let mut all = vec![MinuteTimes::default(); minutes.len()];
+    for caller in callers {
+        let Some(times) = &caller.times else { continue };
+        for (minute, all) in minutes.iter().zip(&mut all) {
+            let (from, to) = (start_of(*minute), start_of(minute + 1).min(horizon));
+            let arrivals = &mut caller.arrivals;
+            let count = arrivals.count(from, to) - caller.shed_first.at(*minute);
+            let (sum, slow) = times.at(*minute, |from, to| arrivals.count(from, to));
+            all.add(&MinuteTimes { count, sum, slow });
+        }
+    }
+    all
+}
+
 /// Spans of whole minutes in which every first press of every class is known to fail.
 fn all_fail(callers: &[&mut Caller]) -> Vec<(u64, u64)> {
     let Some((first, rest)) = callers.split_first() else {

@@ -195,6 +195,9 @@ impl<'a> ServiceSim<'a> {
             let shown = ended.at <= fresh.at.saturating_add(patience);
             if ended.how == Ending::Captured && shown && ended.at < self.horizon {
                 self.record_strip(fresh.class, fresh.at, ended.at, true);
+                if let Some(times) = &mut self.callers[fresh.class].times {
+                    times.add(fresh.at, ended.at - fresh.at);
+                }
                 let lost = self.is_lost_ack(who, ended.at, here);
                 let tally = &mut self.callers[fresh.class].tally;
                 tally.captured_first_try += 1;

@@ -28,6 +28,9 @@ impl ServiceSim<'_> {
         }
         let who = visit.who;
         let caller = &mut self.callers[who.class];
+        if let (Some(times), 1, 0) = (&mut caller.times, press.number, who.round) {
+            times.add(press.at, ended.at - press.at);
+        }
         let mut wrote = |spooled| {
             visit.wrote(Write {
                 at: ended.at,

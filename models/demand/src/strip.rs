@@ -1,7 +1,7 @@
 //! Attempts per minute around a disturbance, for a chart. Left out of ordinary evaluations, which
 //! do not look at minutes that are determined.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use crate::minutes::{MINUTE_NS, minute_of};
 
@@ -23,10 +23,97 @@ pub struct Window {
     pub minutes: Vec<Minute>,
     /// Attempts of all that come to the service.
     pub all: Vec<Minute>,
+    /// How long those of them took that succeeded, for each of these minutes.
+    pub times: Vec<Times>,
     /// The first attempt that found no free worker.
     pub crowded_from: Option<SimTime>,
     /// The first and the last instant at which an attempt failed.
     pub failed: Option<(SimTime, SimTime)>,
+}
+
+/// How long attempts took, from the press to the answer: their sum exactly, and a histogram whose
+/// classes are at most a sixteenth wide (a microsecond below 16 µs).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    count: u64,
+    sum: SimDuration,
+    /// The number of attempts in each class that has some, ascending.
+    classes: Vec<(u16, u64)>,
+}
+
+impl Times {
+    fn add(&mut self, took: SimDuration) {
+        self.count += 1;
+        self.sum += took;
+        self.add_to(class_of(took), 1);
+    }
+
+    fn add_to(&mut self, class: u16, count: u64) {
+        match self.classes.binary_search_by_key(&class, |(of, _)| *of) {
+            Ok(place) => self.classes[place].1 += count,
+            Err(place) => self.classes.insert(place, (class, count)),
+        }
+    }
+
+    /// The attempts of both.
+    pub fn merge(&mut self, other: &Times) {
+        self.count += other.count;
+        self.sum += other.sum;
+        for (class, count) in &other.classes {
+            self.add_to(*class, *count);
+        }
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean; none if there are none.
+    pub fn mean(&self) -> Option<SimDuration> {
+        let mean = self.sum.as_nanos().checked_div(self.count)?;
+        Some(SimDuration::from_nanos(mean))
+    }
+
+    /// The time within which this share of them was answered, to about 3 %; none if there are none.
+    pub fn quantile(&self, share: f64) -> Option<SimDuration> {
+        let wanted = (share * self.count as f64).ceil().max(1.0) as u64;
+        let mut so_far = 0;
+        let reached = |(_, count): &&(u16, u64)| {
+            so_far += count;
+            so_far >= wanted
+        };
+        let (class, _) = self.classes.iter().find(reached)?;
+        Some(middle_of(*class))
+    }
+}
+
+/// Classes of a power of two.
+const CLASSES: u64 = 16;
+
+/// The class of a time: powers of two of a microsecond, each in 16 equal parts.
+fn class_of(took: SimDuration) -> u16 {
+    let micros = took.as_nanos() / 1000;
+    if micros < CLASSES {
+        return micros as u16;
+    }
+    let power = u64::from(micros.ilog2() - CLASSES.ilog2());
+    let part = (micros >> power) - CLASSES;
+    ((power + 1) * CLASSES + part) as u16
+}
+
+/// The middle of a class.
+fn middle_of(class: u16) -> SimDuration {
+    let class = u64::from(class);
+    let nanos = match class < CLASSES {
+        true => class * 1000,
+        false => {
+            let (power, part) = (class / CLASSES - 1, class % CLASSES);
+            let width = 1000 << power;
+            (CLASSES + part) * width + width / 2
+        }
+    };
+    SimDuration::from_nanos(nanos)
 }
 
 impl Window {
@@ -41,6 +128,9 @@ impl Window {
         };
         add(&mut self.minutes, &other.minutes);
         add(&mut self.all, &other.all);
+        for (times, others) in self.times.iter_mut().zip(&other.times) {
+            times.merge(others);
+        }
         self.crowded_from = self
             .crowded_from
             .into_iter()
@@ -74,6 +164,7 @@ impl Strip {
             population,
             window: Window {
                 all: minutes.clone(),
+                times: vec![Times::default(); minutes.len()],
                 minutes,
                 crowded_from: None,
                 failed: None,
@@ -106,6 +197,9 @@ impl Strip {
             }
         };
         count(&mut self.window.all);
+        if let (true, Some(times)) = (ok, self.window.times.get_mut(place as usize)) {
+            times.add(ended - at);
+        }
         if population == self.population {
             count(&mut self.window.minutes);
         }
@@ -125,5 +219,38 @@ impl Strip {
 
     pub fn into_window(self) -> Window {
         self.window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_known_to_a_sixteenth() {
+        let mut times = Times::default();
+        assert_eq!((times.mean(), times.quantile(0.5)), (None, None));
+        for ms in 1..=1000 {
+            times.add(SimDuration::from_millis(ms));
+        }
+        assert_eq!(times.mean(), Some(SimDuration::from_micros(500_500)));
+        for (share, ms) in [(0.01, 10.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
+            let found = times.quantile(share).expect("there are some").as_secs_f64();
+            let off = (found * 1000.0 / ms - 1.0).abs();
+            assert!(off < 0.04, "{share}: {found}");
+        }
+        let mut twice = times.clone();
+        twice.merge(&times);
+        assert_eq!((twice.count(), twice.mean()), (2000, times.mean()));
+        assert_eq!(twice.quantile(0.5), times.quantile(0.5));
+    }
+
+    #[test]
+    fn the_middle_of_a_class_is_in_it() {
+        for class in 0..600 {
+            assert_eq!(class_of(middle_of(class)), class);
+        }
+        let longest = class_of(SimDuration::from_days(365));
+        assert!(longest < 1000, "{longest}");
     }
 }

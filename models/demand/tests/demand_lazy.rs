@@ -501,6 +501,50 @@ fn lazy_and_eager_agree_to_the_last_integer() {
 }
 
 #[test]
+fn lazy_and_eager_agree_on_how_long_first_presses_take() {
+    for seed in (0..WORLDS / 3).step_by(5) {
+        let mut world = world_of(seed);
+        let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(3), 0);
+        let insides: Vec<_> = (world.demand.services.iter())
+            .map(|_| any_inside(rng, world.horizon))
+            .collect();
+        let shares = seed % 2 == 0; // Requests share what is inside.
+        for (service, (inside, _, _)) in world.demand.services.iter_mut().zip(&insides) {
+            service.inside = shares.then(|| inside.clone());
+        }
+        let mut answers = merged(&world);
+        for (answers, (_, needs, controls)) in answers.iter_mut().zip(&insides) {
+            if shares {
+                (answers.needs, answers.controls) = (needs, controls);
+            }
+        }
+        let streams = Streams::for_trial(seed, 1);
+        let limits = [SimDuration::from_millis(500), SimDuration::from_secs(5)];
+        let limits = vec![limits.to_vec(); answers.len()];
+        let times = |mode| {
+            let how = (mode, &limits[..]);
+            let budget = sim::Budget::unlimited();
+            let end = world.horizon;
+            let run = demand::evaluate_timed(&world.demand, &answers, &streams, end, how, &budget);
+            let mut run = run.expect("there is no limit");
+            let of = |(n, service): (usize, &demand::Service)| {
+                let over = end.saturating_sub(service.gateway_timeout);
+                let minutes: Vec<u64> = (0..over.as_nanos() / 60_000_000_000).collect();
+                run.first_press_times(n, &minutes)
+            };
+            world
+                .demand
+                .services
+                .iter()
+                .enumerate()
+                .map(of)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(times(Mode::Lazy), times(Mode::Eager), "seed {seed}");
+    }
+}
+
+#[test]
 fn an_inside_with_nothing_in_it_changes_nothing() {
     for seed in 0..WORLDS / 3 {
         let mut world = world_of(seed);

@@ -281,7 +281,7 @@ fn views(
     for service in followings {
         let following = following(service);
         let processes = service.process_count();
-        if processes > 1 && following.is_periodic() {
+        if processes > 1 && (following.is_periodic() || spec.rolls) {
             let of_process = |process| view(following, Some(service), Some(process));
             views.extend((0..processes).map(of_process));
             continue;

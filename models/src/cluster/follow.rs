@@ -23,7 +23,8 @@
 //!
 //! Each service has its own view of the owners, so two services can disagree. Services with
 //! identical client settings share a view. So do the processes of a service, unless they refresh
-//! periodically: then each process has its own view, because each has its own phase.
+//! periodically: then each process has its own view, because each has its own phase. So it has if
+//! people restart processes one after the other.
 //!
 //! Sources: Lettuce `RedisClient.getSocketAddressSupplier`, `ConnectionWatchdog`; Redis
 //! `sentinel.c`: `sentinelSendSlaveOf` (CLIENT KILL); Linux `ip-sysctl.rst`: `tcp_retries2`.

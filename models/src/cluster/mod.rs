@@ -59,7 +59,7 @@ use crate::ids::{ClusterId, Fleet, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
 use crate::redis::capability::{Capabilities, Condition, Reply};
 use crate::redis::growth::GrowthSource;
-use crate::redis::memory::{Load, Trouble};
+use crate::redis::memory::{Load, Slowness, Trouble};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
@@ -160,7 +160,9 @@ impl Cluster {
         {
             return Answer::Hang;
         }
-        self.answer_of_all(|shard| self.reply_to(view, shard, access, (part, true)))
+        self.answer_of_all(view, |shard| {
+            self.reply_to(view, shard, access, (part, true))
+        })
     }
 
     /// What clients that know the owners best are told at present.
@@ -168,26 +170,24 @@ impl Cluster {
         let best = |view| self.answer_to(view, access, 0);
         let mut answers = self.clients.ids().map(best);
         let first = answers.next().expect("a cluster has clients");
-        if answers.any(|answer| answer == Answer::Ok) {
-            Answer::Ok
-        } else {
-            first
-        }
+        answers.find(|answer| answer.captures()).unwrap_or(first)
     }
 
     /// Can some clients not write at present?
     pub fn fails_somebody(&self) -> bool {
         let mut views = self.clients.ids();
         let last = self.connection_parts() - 1;
-        views.any(|view| self.answer_to(view, Access::Write, last) != Answer::Ok)
+        views.any(|view| !self.answer_to(view, Access::Write, last).captures())
     }
 
     /// What these clients are told at present if they use the cluster in this way.
     pub fn answer_to(&self, view: ViewId, access: Access, part: usize) -> Answer {
-        self.answer_of_all(|shard| self.reply_to(view, shard, access, (part, false)))
+        self.answer_of_all(view, |shard| {
+            self.reply_to(view, shard, access, (part, false))
+        })
     }
 
-    fn answer_of_all(&self, reply: impl Fn(ShardId) -> Reply) -> Answer {
+    fn answer_of_all(&self, view: ViewId, reply: impl Fn(ShardId) -> Reply) -> Answer {
         if self.clients.cutting_over {
             return Answer::Hang;
         }
@@ -199,7 +199,26 @@ impl Cluster {
                 Reply::Error(_) | Reply::Fine => {}
             }
         }
-        answer
+        if answer != Answer::Ok {
+            return answer;
+        }
+        let slowest = self.topology.asked_shards().map(|s| self.slow_by(view, s));
+        late(slowest.max().flatten())
+    }
+
+    /// How late the node answers that clients reach when they ask for a shard.
+    fn slow_by(&self, view: ViewId, shard: ShardId) -> Option<Slowness> {
+        let node = self.known_to(view, shard);
+        match self.redirects(node) {
+            true => self.topology[self.topology.owners[shard]].slow_by,
+            false => self.topology[node].slow_by,
+        }
+    }
+
+    /// How late a node answers because it swaps.
+    pub fn late_by(&self, node: NodeId) -> SimDuration {
+        let slow_by = self.topology[node].slow_by;
+        slow_by.map_or(SimDuration::ZERO, Slowness::late)
     }
 
     /// What a client is told that uses one shard of the cluster in this way; `at_once` counts short
@@ -218,7 +237,7 @@ impl Cluster {
         match self.reply_to(view, shard, access, (part, at_once)) {
             Reply::Silence => Answer::Hang,
             Reply::Error(cause) => Answer::Error(cause),
-            Reply::Fine => Answer::Ok,
+            Reply::Fine => late(self.slow_by(view, shard)),
         }
     }
 
@@ -490,6 +509,16 @@ impl Cluster {
         }
     }
 
+    /// Connections of clients and subscribers at a node; none at one that is gone.
+    fn clients_at(&self, node: NodeId) -> u64 {
+        if self.topology[node].is_gone() {
+            return 0;
+        }
+        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
+        let all = f64::from(self.redis.connections + subscribers);
+        (all * self.clients.loaded(node)).round() as u64
+    }
+
     /// A node's condition: a fault of the process or host first, then what memory does, then its
     /// stream.
     fn condition(&self, node: NodeId) -> Condition {
@@ -523,6 +552,11 @@ impl Cluster {
             (condition, _, _) => condition.capabilities(),
         }
     }
+}
+
+/// The answer of a node that serves, at once or slowly.
+fn late(slow_by: Option<Slowness>) -> Answer {
+    slow_by.map_or(Answer::Ok, |slow_by| Answer::Late(slow_by.late()))
 }
 
 /// What a cluster is made of that has this part of the clients.

@@ -6,7 +6,7 @@ use super::replication::Link;
 use super::subscribers::Slow;
 use crate::ids::{HostId, ShardId};
 use crate::redis::capability::Condition;
-use crate::redis::memory::{NodeMemory, Trouble};
+use crate::redis::memory::{NodeMemory, Slowness, Trouble};
 use crate::spec::RedisSpec;
 
 /// A node, in the truth.
@@ -24,6 +24,8 @@ pub(super) struct Node {
     pub fault: Option<Condition>,
     /// What memory does to it.
     pub trouble: Option<Trouble>,
+    /// How late it answers because it swaps.
+    pub slow_by: Option<Slowness>,
     /// Its process is in `fork`, for so long.
     pub forking: Option<SimDuration>,
     /// It makes handshakes with new clients, for so long.
@@ -85,6 +87,7 @@ impl Node {
             bytes,
             fault: None,
             trouble: None,
+            slow_by: None,
             forking: None,
             accepting: None,
             slow: None,

@@ -11,7 +11,7 @@ use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Fleet, NodeId, ShardId, ViewId};
 use crate::redis::growth::{DatasetSize, Measure};
-use crate::redis::memory::Trouble;
+use crate::redis::memory::{Slowness, Trouble};
 use demand::Mode;
 
 /// The next size of each measure at which something happens, if anything does.
@@ -95,6 +95,22 @@ impl Cluster {
         reached.map(|(_, _, trouble)| trouble).max()
     }
 
+    /// How late a node answers that belongs to datasets of this size, because it swaps.
+    pub(super) fn slowness(
+        &self,
+        node: NodeId,
+        dataset_size: DatasetSize,
+        now: SimTime,
+    ) -> Option<Slowness> {
+        if self.topology[node].fault.is_some() {
+            return None;
+        }
+        let share = self.topology.share_of(node);
+        let slows = self.topology[node].memory.slows(self.load(node, now));
+        let reached = slows.filter(|(size, _)| dataset_size.bytes >= (size / share).ceil());
+        reached.map(|(_, step)| step).max()
+    }
+
     /// The next instant at which memory matters to a node or to an observer.
     pub(super) fn schedule_memory(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         let bounds = self.bounds(dataset_size, cx.now);
@@ -158,12 +174,15 @@ impl Cluster {
     }
 
     /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
-    fn signs(&self, at: SimTime) -> (Vec<Option<Trouble>>, Vec<bool>) {
+    fn signs(&self, at: SimTime) -> (Vec<(Option<Trouble>, Option<Slowness>)>, Vec<bool>) {
         let dataset_size = self.dataset.growth.size_at(at);
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
         let troubles = nodes
-            .map(|node| self.trouble(node, dataset_size, at))
+            .map(|node| {
+                let slowness = self.slowness(node, dataset_size, at);
+                (self.trouble(node, dataset_size, at), slowness)
+            })
             .collect();
         let usage = |shard: ShardId| {
             let owner = self.known_owner(shard);
@@ -255,9 +274,12 @@ impl Cluster {
     ) -> impl Iterator<Item = (Measure, f64)> + '_ {
         let over_all = move |size: f64| (size / self.topology.shares[shard]).ceil();
         let troubles = self.topology.nodes_of(shard).flat_map(move |node| {
-            let troubles = self.topology[node].memory.troubles(self.load(node, now));
+            let load = self.load(node, now);
+            let troubles = self.topology[node].memory.troubles(load);
             let size = move |(measure, size, _): (Measure, f64, Trouble)| (measure, over_all(size));
-            troubles.into_iter().flatten().map(size)
+            let slows = self.topology[node].memory.slows(load);
+            let slows = slows.map(move |(size, _)| (Measure::Bytes, over_all(size)));
+            troubles.into_iter().flatten().map(size).chain(slows)
         });
         let watched = self
             .dataset

@@ -29,7 +29,7 @@ impl Cluster {
             self.trace_evictions(cx);
         }
         self.trace_truth(cx);
-        let open = self.answer(Access::Write) == Answer::Ok;
+        let open = self.answer(Access::Write).captures();
         let turns = self.dataset.growth.turns();
         self.dataset.growth.set_open(cx.now, open);
         let turned = turns != self.dataset.growth.turns();
@@ -50,6 +50,7 @@ impl Cluster {
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 trouble = self.trouble(node, dataset_size, cx.now);
             }
+            self.set_slowness(node, trouble, dataset_size, cx);
             let change = if trouble == Some(Trouble::Killed) {
                 Change::Fault(Some(Condition::Killed))
             } else {
@@ -57,6 +58,33 @@ impl Cluster {
             };
             self.change(node, change, cx);
             self.drain(cx);
+        }
+    }
+
+    /// How late a node that swaps answers now, unless it answers nothing.
+    fn set_slowness(
+        &mut self,
+        node: NodeId,
+        trouble: Option<Trouble>,
+        dataset_size: DatasetSize,
+        cx: &mut Cx,
+    ) {
+        let stalls = trouble >= Some(Trouble::Stalls);
+        let slow_by = self.slowness(node, dataset_size, cx.now);
+        let slow_by = slow_by.filter(|_| !stalls);
+        if self.topology[node].slow_by == slow_by {
+            return;
+        }
+        self.topology[node].slow_by = slow_by;
+        let name = self.node_name(node);
+        match slow_by {
+            Some(slow_by) => cx.ledger.trace(cx.now, || {
+                format!("{name}: swaps, answers {} late", slow_by.late())
+            }),
+            None if stalls || self.topology[node].fault.is_some() => {}
+            None => cx
+                .ledger
+                .trace(cx.now, || format!("{name}: answers without delay")),
         }
     }
 
@@ -218,6 +246,8 @@ impl Cluster {
         cx.ledger
             .state(cx.now, RowGroup::Truth, &label, &state, tone);
         for node in self.topology.ids() {
+            let (name, count) = (self.node_name(node), self.clients_at(node));
+            cx.ledger.connections(cx.now, &name, count);
             if self.topology[node].shard.index() != 0 {
                 continue;
             }

@@ -9,7 +9,8 @@ use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
 pub use looks::{Grid, Looks};
 pub use timers::{
-    AlertTimer, BalancerTimer, CheckTimer, ClusterTimer, PeopleTimer, ScalerTimer, ServersTimer,
+    AlertTimer, BalancerTimer, CheckTimer, ClusterTimer, PeopleTimer, Rolling, ScalerTimer,
+    ServersTimer,
 };
 
 /// An event of the world.
@@ -31,6 +32,8 @@ pub enum Event {
     Servers(ServiceId, ServersTimer),
     /// For the people.
     People(PeopleTimer),
+    /// A rolling restart of servers goes on.
+    Rolls(Rolling),
     /// A fault strikes.
     Fault(usize),
 }

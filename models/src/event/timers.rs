@@ -1,8 +1,8 @@
 //! What each kind of component waits for: plain data, so that an event names no component.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
-use crate::ids::{HostId, NodeId, ShardId, ViewId};
+use crate::ids::{HostId, NodeId, ServiceId, ShardId, ViewId};
 
 /// What a cluster waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,4 +219,17 @@ pub enum PeopleTimer {
     Effect,
     /// Time to see whether it has helped.
     Verify,
+}
+
+/// A rolling restart of a service that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rolling {
+    /// The service.
+    pub service: ServiceId,
+    /// The next of its processes.
+    pub next: usize,
+    /// How many are restarted together.
+    pub at_once: usize,
+    /// From one group to the next.
+    pub every: SimDuration,
 }

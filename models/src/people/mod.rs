@@ -25,7 +25,7 @@ use crate::ids::ClusterId;
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use draws::Draws;
-use spec::PeopleSpec;
+use spec::{PeopleSpec, ReportedTimes};
 pub use symptoms::{Symptoms, fails, is_full};
 
 /// A step of the runbook begins or takes effect, by its position.
@@ -48,6 +48,8 @@ pub struct Page<'a> {
     pub about: Option<ClusterId>,
     /// For a page about memory, the share of the limit that triggered it.
     pub memory: Option<f64>,
+    /// Is it about latency?
+    pub slow: bool,
 }
 
 /// Everybody on call, as one.
@@ -64,6 +66,8 @@ pub struct People {
     about: Option<ClusterId>,
     /// The lowest share of memory that they were paged for.
     paged_from: Option<f64>,
+    /// They were paged for latency.
+    paged_slow: bool,
     /// They came for memory, and nothing failed.
     for_memory: bool,
     /// The step to be looked at next.
@@ -92,6 +96,22 @@ enum Stage {
     Verifying,
 }
 
+/// A time by the clock of a report, if one is given.
+struct Reported(Option<SimTime>);
+
+impl Reported {
+    /// How long it is until then, if that is still to come.
+    fn ahead(&self, now: SimTime) -> Option<SimDuration> {
+        let ahead = self.0.map(|at| at.saturating_since(now));
+        ahead.filter(|ahead| *ahead > SimDuration::ZERO)
+    }
+
+    /// How long it is until then, or else this delay.
+    fn or(&self, delay: SimDuration, now: SimTime) -> SimDuration {
+        self.ahead(now).unwrap_or(delay)
+    }
+}
+
 /// For how long a false page tires.
 const DAY: SimDuration = SimDuration::from_days(1);
 
@@ -109,6 +129,7 @@ impl People {
             named: false,
             about: None,
             paged_from: None,
+            paged_slow: false,
             for_memory: false,
             next: 0,
             step: None,
@@ -128,7 +149,8 @@ impl People {
     pub fn on_symptom(&mut self, cx: &mut Cx) {
         if self.stage == Stage::Idle {
             self.stage = Stage::Unaware;
-            self.wait(self.draws.notice, PeopleTimer::Notice, cx);
+            let at = self.reported(|times| times.noticed);
+            self.wait(at.or(self.draws.notice, cx.now), PeopleTimer::Notice, cx);
         }
     }
 
@@ -142,6 +164,7 @@ impl People {
             .into_iter()
             .flatten()
             .reduce(f64::min);
+        self.paged_slow |= page.slow;
         match self.stage {
             Stage::Idle | Stage::Unaware | Stage::Misled { .. } => {
                 self.come("paged", (page.named, page.about), cx);
@@ -195,6 +218,11 @@ impl People {
         self.paged_from.map_or(high, |paged| paged.min(high))
     }
 
+    /// Were they paged for latency?
+    pub fn paged_slow(&self) -> bool {
+        self.paged_slow
+    }
+
     /// The cluster that a page was about, if one was.
     pub fn about(&self) -> Option<ClusterId> {
         self.about
@@ -236,7 +264,7 @@ impl People {
                 None
             }
             PeopleTimer::Diagnosed => self.diagnosed(symptoms, cx),
-            PeopleTimer::Decided if symptoms.failing || symptoms.memory_high => self.begin(cx),
+            PeopleTimer::Decided if symptoms.any() => self.begin(cx),
             PeopleTimer::Decided => {
                 self.stand_down(cx);
                 None
@@ -252,6 +280,12 @@ impl People {
         self.trace_state("waits for the copy of the data", Tone::Busy, cx);
     }
 
+    /// A time by the clock of the report.
+    fn reported(&self, of: impl Fn(&ReportedTimes) -> Option<SimDuration>) -> Reported {
+        let times = self.spec.reported.unwrap_or_default();
+        Reported(of(&times).map(|minute| times.at(minute)))
+    }
+
     fn acknowledged(&mut self, cx: &mut Cx) {
         cx.ledger
             .moment(cx.now, MomentKind::Acknowledged, "on call");
@@ -265,11 +299,12 @@ impl People {
         } else {
             self.draws.diagnose
         };
-        self.diagnose(takes, cx);
+        let at = self.reported(|times| times.cause_known);
+        self.diagnose(at.or(takes, cx.now), cx);
     }
 
     fn diagnosed(&mut self, symptoms: Symptoms, cx: &mut Cx) -> Option<StepEvent> {
-        if !symptoms.failing && !symptoms.memory_high {
+        if !symptoms.any() {
             self.stand_down(cx);
             return None;
         }
@@ -303,7 +338,9 @@ impl People {
         };
         self.next = step + 1;
         self.step = Some(step);
-        match self.draws.steps[step].decide {
+        let at = self.reported(|_| self.spec.runbook[step].begins_at);
+        let wait = at.ahead(cx.now).max(self.draws.steps[step].decide);
+        match wait {
             None => self.begin(cx),
             Some(decide) => {
                 self.stage = Stage::Deciding;
@@ -332,7 +369,8 @@ impl People {
     }
 
     fn verified(&mut self, symptoms: Symptoms, cx: &mut Cx) -> Option<StepEvent> {
-        let still = symptoms.failing || (self.for_memory && symptoms.memory_high);
+        let memory = self.for_memory && symptoms.memory_high;
+        let still = symptoms.failing || memory || symptoms.slow;
         if !still {
             if self.follows_up(symptoms) {
                 return self.go_on(symptoms, false, cx);
@@ -382,7 +420,8 @@ impl People {
         self.about = about;
         self.stage = Stage::Coming;
         let takes = self.acknowledged_in(self.draws.acknowledge, cx.now);
-        self.wait(takes, PeopleTimer::Acknowledged, cx);
+        let at = self.reported(|times| times.acknowledged);
+        self.wait(at.or(takes, cx.now), PeopleTimer::Acknowledged, cx);
         self.trace_state(state, Tone::Doubtful, cx);
     }
 
@@ -423,6 +462,7 @@ impl People {
         self.named = false;
         self.about = None;
         self.paged_from = None;
+        self.paged_slow = false;
         self.trace_state("stands down", Tone::Idle, cx);
     }
 

@@ -31,6 +31,7 @@ fn holds(when: WhenSpec, named: bool, symptoms: Symptoms) -> bool {
         WhenSpec::Failing => symptoms.failing,
         WhenSpec::Overloaded => symptoms.overloaded,
         WhenSpec::NotFailing => !symptoms.failing,
+        WhenSpec::Slow => symptoms.slow,
         WhenSpec::MemoryHigh => symptoms.memory_high,
         WhenSpec::NodeGone => symptoms.node_gone,
     }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::dist::Dist;
 use sim::quantity::{Factor, Probability};
+use sim::{SimDuration, SimTime};
 
 use crate::runbook::StepSpec;
 
@@ -40,8 +41,44 @@ pub struct PeopleSpec {
     /// Memory use of a shard, as a share of its limit, from which on people act although nothing
     /// fails.
     pub memory_high: Probability,
+    /// The times of people by the clock of a report, for `[replay.scripted.people]`; absent: only
+    /// the delays above count.
+    pub reported: Option<ReportedTimes>,
     /// What they do, one step after the other until nothing fails; at the end they look for the
     /// cause again and start over. Absent: they only watch, and nothing is repaired.
     #[serde(default)]
     pub runbook: Vec<StepSpec>,
+}
+
+/// Times of people counted from minute 0 of a report, in place of the delay before. A time that has
+/// passed when its turn comes no longer counts, and the delay does: in a later incident too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportedTimes {
+    /// Minute 0, counted from the trial's start; absent: the start. `outage replay` sets it to
+    /// `replay.onset` of each trial, which must not be something that people do.
+    pub minute_zero: Option<SimDuration>,
+    /// When somebody notices without a page, in place of `people.notice`; absent: `notice` counts.
+    pub noticed: Option<SimDuration>,
+    /// When somebody has started to work on it, noticed or paged, in place of `people.acknowledge`;
+    /// absent: `acknowledge` counts.
+    pub acknowledged: Option<SimDuration>,
+    /// When the cause is known, in place of `people.diagnose` and `diagnose_named`; absent: they
+    /// count.
+    pub cause_known: Option<SimDuration>,
+}
+
+impl ReportedTimes {
+    /// The instant of a minute of the report.
+    pub fn at(&self, minute: SimDuration) -> SimTime {
+        let zero = SimTime::ZERO.saturating_add(self.minute_zero.unwrap_or_default());
+        zero.saturating_add(minute)
+    }
+}
+
+impl PeopleSpec {
+    /// Does it give times by the clock of a report?
+    pub fn has_reported_times(&self) -> bool {
+        self.reported.is_some() || self.runbook.iter().any(|step| step.begins_at.is_some())
+    }
 }

@@ -15,6 +15,8 @@ pub struct Symptoms {
     pub overloaded: bool,
     /// Some shard's memory is at or above the share on which they act.
     pub memory_high: bool,
+    /// Somebody was paged for latency, and some service still takes as long as a rule counts.
+    pub slow: bool,
     /// Some shard's owner does not run, and memory is not to blame.
     pub node_gone: bool,
 }
@@ -36,12 +38,19 @@ pub fn is_full(cluster: &Cluster, share: f64, now: SimTime) -> bool {
 }
 
 impl Symptoms {
+    /// Is there anything to act on?
+    pub fn any(&self) -> bool {
+        self.failing || self.memory_high || self.slow
+    }
+
     /// What people see. From a share of `acts_from` on they act on memory; from `memory_high` on
-    /// they blame it for a node that does not run.
+    /// they blame it for a node that does not run. They look for slow services if they were
+    /// `paged_slow`.
     pub fn seen(
         clusters: &Fleet<ClusterId, Cluster>,
         services: &Fleet<ServiceId, Service>,
         (acts_from, memory_high): (f64, f64),
+        paged_slow: bool,
         now: SimTime,
     ) -> Symptoms {
         let full = |c: &Cluster| is_full(c, acts_from, now);
@@ -50,6 +59,7 @@ impl Symptoms {
             failing: services.iter().any(|(_, service)| fails(service, now)),
             overloaded: services.iter().any(|(_, service)| service.is_overloaded()),
             memory_high: clusters.iter().any(|(_, cluster)| full(cluster)),
+            slow: paged_slow && services.iter().any(|(_, service)| service.is_slow()),
             node_gone: clusters.iter().any(|(_, cluster)| gone(cluster)),
         }
     }

@@ -84,6 +84,27 @@ impl WorldSpec {
                     "give a positive duration such as \"5min\"",
                 );
             }
+            MetricSpec::Latency {
+                service,
+                threshold,
+                window,
+                percentile,
+            } => {
+                found.known(key("service"), "service", service, &services);
+                found.unless(
+                    *window > SimDuration::ZERO,
+                    key("window"),
+                    "no request falls into it",
+                    "give a positive duration such as \"5min\"",
+                );
+                found.unless(
+                    percentile.is_none_or(|p| 0.0 < p.get() && p.get() < 1.0),
+                    key("percentile"),
+                    "the fastest and the slowest request say nothing about the others",
+                    "give a share between 0% and 100% such as \"99%\", or leave it out: the mean",
+                );
+                self.check_threshold(found, &key("threshold"), service, *threshold);
+            }
             MetricSpec::BurnRate {
                 service,
                 objective,
@@ -106,5 +127,35 @@ impl WorldSpec {
                 );
             }
         }
+    }
+
+    /// A rule on latency can be quiet, and can hold.
+    fn check_threshold(
+        &self,
+        found: &mut Findings,
+        key: &str,
+        service: &str,
+        threshold: SimDuration,
+    ) {
+        let Some(service) = self.services.iter().find(|spec| spec.name == service) else {
+            return;
+        };
+        let usual = service
+            .work
+            .as_ref()
+            .map_or(service.service_time, sim::Dist::mean);
+        found.unless(
+            threshold > usual,
+            key,
+            &format!("requests take {usual} even if nothing holds them up: it would always hold"),
+            "give more than that",
+        );
+        let most = service.gateway_timeout;
+        found.unless(
+            threshold <= most,
+            key,
+            &format!("no request takes longer than the gateway waits, {most}: it would never hold"),
+            "give at most service.gateway_timeout",
+        );
     }
 }

@@ -38,8 +38,29 @@ impl WorldSpec {
             "tired people would respond sooner than rested ones",
             "give a factor of at least 1x, or leave the key out",
         );
+        self.check_reported(found);
         for (i, step) in people.runbook.iter().enumerate() {
             self.check_step(found, i, step);
+        }
+    }
+
+    /// Times by the clock of a report come in their order.
+    fn check_reported(&self, found: &mut Findings) {
+        let times = self.people.reported.unwrap_or_default();
+        let (mut before, mut latest) = ("", None);
+        for (name, at) in [
+            ("noticed", times.noticed),
+            ("acknowledged", times.acknowledged),
+            ("cause_known", times.cause_known),
+        ] {
+            let Some(at) = at else { continue };
+            found.unless(
+                latest.is_none_or(|latest| latest <= at),
+                format!("people.reported.{name}"),
+                &format!("it comes before `{before}`"),
+                "give each of them a later minute than the one before",
+            );
+            (before, latest) = (name, Some(at));
         }
     }
 

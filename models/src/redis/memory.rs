@@ -13,13 +13,16 @@
 //! counted  >= maxmemory, noeviction, primary  -> writes get -OOM   (M3; replicas ignore it, M6)
 //! lasting  >= maxmemory, a volatile policy    -> the same: nothing is left that may go
 //! resident >= memory, no swap                 -> the kernel kills  (F7)
-//! resident >= memory, swap, and the load's page faults fill the thread's time -> stalled (F9)
+//! resident >= memory, swap: a part of the commands brings back pages first      -> late (F9)
+//! ... and the load's page faults fill the thread's time                          -> stalled (F9)
 //! ```
 //!
 //! The stall: a command touches a few pages (bucket, entry, key, value). With a share `m` of the
 //! resident set swapped out and `c` commands a second the single thread is busy
 //! `c x (command + pages x m x fault)` seconds a second; at 1 it gets nowhere, and since the bus
-//! shares the thread, neither does the bus. A replica that serves nobody applies only the writes:
+//! shares the thread, neither does the bus. Before that commands are late: those that fault take
+//! longer, and all wait in one line for the thread, by M/M/1 `s / (1 - c x s)` with the mean time
+//! `s` of a command. How late is known in steps of a factor of two ([`Slowness`]). A replica that serves nobody applies only the writes:
 //! it holds the same data and is well, until it is promoted. Pages are taken to be swapped out
 //! evenly; the kernel prefers cold ones, so the model stalls a little too early.
 
@@ -46,6 +49,31 @@ pub enum Trouble {
     Stalls,
     /// The kernel kills it.
     Killed,
+}
+
+/// How much later than usual a node answers because it swaps, in steps: from 1 ms times 2 to the
+/// power of the step on, up to twice that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slowness(u8);
+
+impl Slowness {
+    /// Up to 2 s: a line in which one waits for longer takes longer to form than memory takes from
+    /// there to the stall.
+    const STEPS: u8 = 11;
+
+    /// Every step, from the least on.
+    pub fn all() -> impl Iterator<Item = Slowness> {
+        (0..Slowness::STEPS).map(Slowness)
+    }
+
+    fn from(self) -> SimDuration {
+        SimDuration::from_millis(1 << self.0)
+    }
+
+    /// How much later an answer comes: the middle of the step.
+    pub fn late(self) -> SimDuration {
+        self.from() + self.from() / 2
+    }
 }
 
 /// The memory of one node, in bytes.
@@ -228,6 +256,35 @@ impl NodeMemory {
             .filter(|(used, _)| !kept_below(*used))
             .map(|(used, trouble)| (Measure::Bytes, used - fixed, trouble));
         [refuses, host]
+    }
+
+    /// The dataset sizes from which on the node answers so slowly under `load`; none where it never
+    /// does, or stalls before.
+    pub fn slows(&self, load: Load) -> impl Iterator<Item = (f64, Slowness)> + '_ {
+        let stalls = self.stall_used(load).unwrap_or(f64::INFINITY);
+        let fixed = self.fixed(load);
+        let steps = Slowness::all().take(if self.swap { usize::MAX } else { 0 });
+        let sizes = steps.map_while(move |step| Some((self.slow_used(load, step)?, step)));
+        let kept = self.evicts_at().map(|limit| limit + load.uncounted);
+        let before = move |used: f64| used < stalls && kept.is_none_or(|limit| used <= limit);
+        let sizes = sizes.take_while(move |(used, _)| before(*used));
+        sizes.map(move |(used, step)| (used - fixed, step))
+    }
+
+    /// Used memory from which on commands are answered so much later.
+    fn slow_used(&self, load: Load, step: Slowness) -> Option<f64> {
+        let command = self.command_time.as_secs_f64();
+        let usual = command / (1.0 - load.commands * command);
+        if usual < 0.0 || !usual.is_finite() {
+            return None;
+        }
+        // M/M/1: what is answered after w on average has a mean service time of w / (1 + c w).
+        let after = usual + step.from().as_secs_f64();
+        let mean = after / (1.0 + load.commands * after);
+        let fault = PAGES_PER_COMMAND * self.swap_fault.as_secs_f64();
+        let swapped_share = (mean - command) / fault;
+        let resident = self.available / (1.0 - swapped_share);
+        (swapped_share < 1.0).then(|| (resident - load.copied) / self.fragmentation)
     }
 
     /// Used memory at which page faults fill the thread's time.

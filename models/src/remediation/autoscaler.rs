@@ -14,7 +14,6 @@ use crate::outcome::{RowGroup, Tone};
 use crate::spec::AutoscalerSpec;
 use crate::spec::service::Access;
 use crate::streams;
-use demand::answer::Answer;
 
 /// The autoscaler of one cluster.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ impl Autoscaler {
     /// Usage or availability may have changed.
     pub fn reconsider(&mut self, cluster: &mut Cluster, cx: &mut Cx) {
         if let Some(plan) = self.plan
-            && cluster.answer(Access::Write) != Answer::Ok
+            && !cluster.answer(Access::Write).captures()
         {
             cluster.abandon(plan);
             self.plan = None;
@@ -107,7 +106,7 @@ impl Autoscaler {
         streams: &Streams,
         cx: &mut Cx,
     ) {
-        let available = cluster.answer(Access::Write) == Answer::Ok;
+        let available = cluster.answer(Access::Write).captures();
         let scale = self.scale * self.spec.step.get();
         let allowed = scale <= self.spec.ceiling.get() + 1e-9;
         if self.above_since.is_none() || self.plan.is_some() || !available || !allowed {

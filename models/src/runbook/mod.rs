@@ -57,6 +57,9 @@ pub struct StepSpec {
     pub takes: Dist,
     /// Time to decide on it before it begins; absent: none.
     pub decide: Option<Dist>,
+    /// When it begins at the earliest, counted from minute 0 of a report such as `"43min"`, for
+    /// `[replay.scripted.people]` (`people.reported` says more); absent: when its turn has come.
+    pub begins_at: Option<SimDuration>,
     /// Probability, drawn once an incident, that it is tried at all; absent: always.
     pub chance: Option<Probability>,
     /// Conditions that must all hold when its turn comes, otherwise it is skipped; absent: none.
@@ -86,6 +89,8 @@ pub enum WhenSpec {
     /// A service is overloaded: requests fail and Redis is not the cause. It shows about a minute
     /// after it has begun.
     Overloaded,
+    /// A rule on latency has paged, and a service still takes as long as one counts.
+    Slow,
     /// No service fails (yet, or any more).
     NotFailing,
     /// Some shard's memory is at or above `people.memory_high`. With eviction a full shard stays
@@ -163,6 +168,11 @@ pub trait Remedy {
             Some((service, control)) => site.control(service, control),
             None => Effect::Changed(Vec::new()),
         }
+    }
+
+    /// Does it restart processes one after the other, so that each has its own connections?
+    fn rolls(&self) -> bool {
+        false
     }
 
     /// What types cannot say about its keys, which stand at `key`.

@@ -1,6 +1,7 @@
 //! The system as the people who operate it can reach it.
 
 use super::*;
+use crate::event::{Event, Rolling};
 use crate::ids::{Fleet, NodeId, ServiceId, ShardId};
 use crate::service::Service;
 use crate::spec::store::stores_of;
@@ -40,6 +41,11 @@ pub enum PendingOperation {
         /// It has begun to read its data.
         loads: bool,
     },
+    /// Processes of a service that are still to be restarted.
+    Restarts {
+        /// Of this service.
+        service: ServiceId,
+    },
 }
 
 impl PendingOperation {
@@ -47,6 +53,7 @@ impl PendingOperation {
     pub fn lasts(&mut self, clusters: &Fleet<ClusterId, Cluster>) -> bool {
         match self {
             PendingOperation::Nodes { cluster, plan } => clusters[*cluster].awaits(*plan),
+            PendingOperation::Restarts { .. } => true,
             PendingOperation::Start {
                 cluster,
                 node,
@@ -82,6 +89,22 @@ impl Site<'_> {
                 .push(PendingOperation::Nodes { cluster: *id, plan });
         }
         Begun::Nodes
+    }
+
+    /// A rolling restart goes on after a while; until then the step is not done.
+    pub(super) fn roll_on(&mut self, rolling: Rolling) {
+        let service = rolling.service;
+        self.pending.push(PendingOperation::Restarts { service });
+        let event = Event::Rolls(rolling);
+        self.cx.agenda.after(rolling.every, event);
+    }
+
+    /// A rolling restart goes on now.
+    pub fn roll(&mut self, rolling: Rolling) -> Effect {
+        let service = rolling.service;
+        let waits = PendingOperation::Restarts { service };
+        self.pending.retain(|pending| *pending != waits);
+        Effect::Changed(restart_servers::restart_next(rolling, self))
     }
 
     /// Orders it at a service, in every cell: its demand reads it there.

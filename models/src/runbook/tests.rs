@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::given::{self, Tables};
 use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
-use crate::service::{Instead, Load, Need, Overload, Process, Rotation, Service};
+use crate::service::{Instead, Latency, Load, Need, Overload, Process, Rotation, Service};
 use crate::spec::service::{Access, Keys};
 use demand::Mode;
 
@@ -36,7 +36,9 @@ impl Bench {
             misses: None,
             store: None,
         };
-        let load = Load::new(&tables.system().services[0], &[], 1, Vec::new(), 0.01);
+        let api = &tables.system().services[0];
+        let latency = Latency::new(api, &[], std::iter::empty());
+        let load = (Load::new(api, &[], 1, Vec::new(), 0.01), latency);
         let process = Process::new(vec![ViewId::from_index(0)], &[1]);
         let service = ServiceId::from_index(0);
         let rotation = Rotation::new(None, 1, service, SimDuration::ZERO, Mode::Lazy);
@@ -85,7 +87,8 @@ impl Bench {
 
     /// What was ordered at the service.
     pub fn orders(&self) -> Vec<Control> {
-        let controls = self.services.iter().flat_map(|(_, s)| s.controls());
+        let controls = self.services.iter();
+        let controls = controls.flat_map(|(_, s)| &s.processes()[0].controls);
         controls.map(|(_, control)| *control).collect()
     }
 

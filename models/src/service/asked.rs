@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::Need;
 use super::failing::Failing;
+use sim::SimDuration;
+
 use crate::cluster::Cluster;
 use crate::ids::ViewId;
 use crate::spec::service::{Access, Keys, WaitSpec};
@@ -15,6 +17,8 @@ pub(super) struct Asked<'a> {
     pub view: ViewId,
     pub cluster: &'a Cluster,
     pub wait: Option<WaitSpec>,
+    /// When the client gives a command up.
+    pub gives_up: Option<SimDuration>,
 }
 
 impl Asked<'_> {
@@ -47,26 +51,45 @@ impl Asked<'_> {
         })
     }
 
-    /// An answer, if the service waits for replicas after a write.
+    /// An answer, if the service waits for replicas after a write. A command that is answered too
+    /// late for its client is one that hangs.
     fn waited(&self, answer: Answer) -> Answer {
-        match (answer, self.need.access, self.wait) {
-            (Answer::Ok, Access::Write, Some(wait)) => self.cluster.waited(self.view, wait),
-            (answer, _, _) => answer,
+        let late = match answer {
+            Answer::Ok => SimDuration::ZERO,
+            Answer::Late(late) if self.gives_up.is_some_and(|after| after <= late) => {
+                return Answer::Hang;
+            }
+            Answer::Late(late) => late,
+            _ => return answer,
+        };
+        match (self.need.access, self.wait) {
+            (Access::Write, Some(wait)) => match self.cluster.waited(self.view, wait) {
+                Answer::Late(after) => Answer::Late(after + late),
+                Answer::Unacknowledged(after) => Answer::Unacknowledged(after + late),
+                other => other,
+            },
+            (Access::Read, _) | (_, None) => answer,
         }
     }
 }
 
 impl Need {
+    /// The share of requests that a shard serves for these parts of the connections.
+    pub(super) fn share(&self, parts: &Range<usize>, place: usize, shares: &[f64]) -> f64 {
+        let parts = parts.len() as f64 / self.parts as f64;
+        match self.keys {
+            Keys::All => parts,
+            Keys::One => shares[place] * parts,
+        }
+    }
+
     /// The share of requests that fails here, and how.
     pub(super) fn failing(
         &self,
         answers: &[(Range<usize>, Vec<Answer>)],
         shares: &[f64],
     ) -> Failing {
-        let share = |parts: &Range<usize>, place: usize| match self.keys {
-            Keys::All => parts.len() as f64 / self.parts as f64,
-            Keys::One => shares[place] * (parts.len() as f64 / self.parts as f64),
-        };
+        let share = |parts: &Range<usize>, place: usize| self.share(parts, place, shares);
         let all = answers.iter().flat_map(|(parts, answers)| {
             let of_shards = answers.iter().enumerate();
             of_shards.map(move |(place, answer)| (share(parts, place), *answer))

@@ -103,6 +103,11 @@ impl Load {
         self.gateway_timeout
     }
 
+    /// When its client gives a command up.
+    pub fn command_timeout(&self) -> Option<SimDuration> {
+        self.client.command_timeout
+    }
+
     /// For one process in one of so many `cells`, each of which has an equal part, rounded up.
     /// `stores` are those of the service.
     pub fn new(

@@ -2,6 +2,7 @@
 
 mod asked;
 mod failing;
+mod latency;
 mod overload;
 mod process;
 mod rotation;
@@ -9,6 +10,7 @@ mod shares;
 mod warming;
 
 pub use failing::{Instead, Load, State};
+pub use latency::{Latency, LatencyRule};
 pub use overload::Overload;
 pub use process::Process;
 pub use rotation::Rotation;
@@ -61,6 +63,8 @@ pub struct Service {
     shares: Option<Shares>,
     /// When the traffic is looked at again.
     traffic_at: Option<SimTime>,
+    /// What rules on latency see of it.
+    latency: Latency,
     /// What the trace said of it last.
     said: String,
     /// What people or an autoscaler did to it, in time order.
@@ -95,7 +99,7 @@ impl Service {
         needs: Vec<Need>,
         (processes, rotation): (Vec<Process>, Rotation),
         wait: Option<WaitSpec>,
-        load: Load,
+        (load, latency): (Load, Latency),
         overload: Overload,
     ) -> Service {
         let lines = processes[0].lines.iter().zip(&needs);
@@ -120,6 +124,7 @@ impl Service {
             held: ShareTimeline::new(),
             shares: None,
             traffic_at: None,
+            latency,
             // A trial begins with services that answer.
             said: "answers".to_owned(),
             controls: Vec::new(),
@@ -130,6 +135,16 @@ impl Service {
     pub fn control(&mut self, at: SimTime, control: Control) {
         self.load.control(control);
         self.controls.push((at, control));
+        for process in &mut self.processes {
+            process.controls.push((at, control));
+        }
+    }
+
+    /// One of its processes is restarted.
+    pub fn restart(&mut self, at: SimTime, process: usize) {
+        self.processes[process]
+            .controls
+            .push((at, Control::Restart));
     }
 
     /// A cluster may answer differently now, or its metrics show another overload.
@@ -158,6 +173,8 @@ impl Service {
         let (failing, held, _) = self.shares(&answered, now);
         self.plan_traffic(&answered, cx);
         let answered = self.that_get(answered);
+        let counted = (&self.overload, self.load.gateway_timeout());
+        self.latency.set(now, (&answered, spool), counted);
         self.held.set(now, held);
         let all = |of: fn(&Answered) -> Answer| worst(answered.iter().map(of));
         // Most of its requests see what most of its processes answer.
@@ -216,8 +233,9 @@ impl Service {
     /// What each process answers now.
     fn ask(&mut self, clusters: &Fleet<ClusterId, Cluster>, now: SimTime) -> Vec<Answered> {
         let asked = (&*self.needs, &self.warming, self.wait);
+        let timed = (&self.load, self.latency.timed());
         let processes = self.processes.iter_mut();
-        let answered = processes.map(|process| process.ask(asked, clusters, now));
+        let answered = processes.map(|process| process.ask(asked, timed, clusters, now));
         answered.collect()
     }
 
@@ -239,10 +257,13 @@ impl Service {
         let failing = format!("{:.0} % of requests fail", 100.0 * self.shown.last());
         let (words, tone) = match (answer, state) {
             (Answer::Late(after), State::Up)
-                if self.wait.is_some_and(|wait| after == wait.timeout) =>
+                if self.wait.is_some_and(|wait| after >= wait.timeout) =>
             {
                 let words = format!("answers {after} late, as too few replicas acknowledge");
                 (words, Tone::Doubtful)
+            }
+            (Answer::Late(after), State::Up) if self.wait.is_none() => {
+                (format!("answers {after} late"), Tone::Doubtful)
             }
             (Answer::Ok | Answer::Late(_), State::Up) => ("answers".to_owned(), Tone::Good),
             (Answer::Ok | Answer::Late(_), State::Degraded) => (failing, Tone::Doubtful),
@@ -367,7 +388,9 @@ impl Service {
 
     /// When its metrics show another overload.
     pub fn overload_changes(&self) -> impl Iterator<Item = SimTime> + '_ {
-        self.overload.changes(self.load.gateway_timeout())
+        let wait = self.load.gateway_timeout();
+        let slow = self.overload.slow_changes(wait);
+        self.overload.changes(wait).chain(slow)
     }
 
     /// Does Redis explain all failures of a minute?
@@ -464,11 +487,9 @@ impl Service {
         &self.processes
     }
 
-    /// Its views, with their clusters.
-    pub fn views(&self) -> impl Iterator<Item = (ClusterId, ViewId)> {
-        self.processes
-            .iter()
-            .flat_map(|process| process.views(&self.needs))
+    /// The views of a process, with their clusters.
+    pub fn views_of_process(&self, process: usize) -> impl Iterator<Item = (ClusterId, ViewId)> {
+        self.processes[process].views(&self.needs)
     }
 
     /// The view of a cluster that each of its processes has.
@@ -490,11 +511,6 @@ impl Service {
     /// When some request could succeed, over the trial.
     pub fn passable(&self) -> &AnswerTimeline {
         &self.passable
-    }
-
-    /// What people or an autoscaler did to it.
-    pub fn controls(&self) -> &[(SimTime, Control)] {
-        &self.controls
     }
 
     /// What it needs.

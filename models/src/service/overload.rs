@@ -20,12 +20,15 @@ use demand::answer::AnswerTimeline;
 use sim::{SimDuration, SimTime};
 
 use super::failing::ShareTimeline;
+use super::latency::SlowMinutes;
 
 /// Minutes in which more requests of a service failed than the infrastructure explains, ascending,
 /// with the share that failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overload {
     minutes: Vec<Minute>,
+    /// Minutes in which requests took longer, for each rule on latency; empty if there are none.
+    slow: Vec<SlowMinutes>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +44,7 @@ struct Minute {
 const BEYOND: f64 = 0.1;
 
 /// So many requests must fail for a minute to count: fewer are chance (an assumption).
-const FAILED_MIN: u64 = 5;
+pub(super) const FAILED_MIN: u64 = 5;
 
 const MINUTE: SimDuration = SimDuration::from_mins(1);
 
@@ -73,7 +76,34 @@ impl Overload {
         };
         Overload {
             minutes: counts.filter_map(beyond).collect(),
+            slow: Vec::new(),
         }
+    }
+
+    /// The same with the slow minutes of each rule on latency.
+    pub(super) fn with_slow(self, slow: Vec<SlowMinutes>) -> Overload {
+        let none = slow.iter().all(Vec::is_empty);
+        let slow = if none { Vec::new() } else { slow };
+        Overload { slow, ..self }
+    }
+
+    /// The minutes in `[from, to)` that are known to be slow at `to` for a rule on latency, with
+    /// what it asks for.
+    pub(super) fn slow(
+        &self,
+        rule: usize,
+        (from, to): (SimTime, SimTime),
+        gateway_timeout: SimDuration,
+    ) -> impl Iterator<Item = (SimTime, SimTime, f64)> + '_ {
+        let last = known_minute(to, gateway_timeout);
+        let minutes = self.slow.get(rule).map_or(&[][..], Vec::as_slice);
+        let first = minutes.partition_point(|(minute, _)| start_of(minute + 1) <= from);
+        let minutes = minutes[first..].iter();
+        let known = minutes.take_while(move |(minute, _)| last.is_some_and(|l| *minute <= l));
+        known.map(move |(minute, asked)| {
+            let (start, end) = (start_of(*minute), start_of(minute + 1));
+            (start.max(from), end.min(to), *asked)
+        })
     }
 
     /// The share that failed in the last minute that is known at `now`, when `failing` of the
@@ -134,6 +164,33 @@ impl Overload {
         })
     }
 
+    /// What a rule on latency asks for in the last minute that is known at `now`; 0 if it was not
+    /// slow.
+    pub(super) fn slow_shown(
+        &self,
+        rule: usize,
+        now: SimTime,
+        gateway_timeout: SimDuration,
+    ) -> f64 {
+        let minutes = self.slow.get(rule).map_or(&[][..], Vec::as_slice);
+        let known = known_minute(now, gateway_timeout);
+        let place = known.and_then(|known| {
+            let place = minutes.binary_search_by_key(&known, |(minute, _)| *minute);
+            place.ok()
+        });
+        place.map_or(0.0, |place| minutes[place].1)
+    }
+
+    /// When metrics begin to show a slow minute, and when they show the next one.
+    pub(super) fn slow_changes(
+        &self,
+        gateway_timeout: SimDuration,
+    ) -> impl Iterator<Item = SimTime> + '_ {
+        let minutes = self.slow.iter().flatten();
+        let ends = minutes.flat_map(|(minute, _)| [minute + 1, minute + 2]);
+        ends.map(move |end| start_of(end).saturating_add(gateway_timeout))
+    }
+
     /// The minutes in which more than `objective` failed.
     pub(super) fn above(&self, objective: f64) -> impl Iterator<Item = (SimTime, SimTime)> + '_ {
         let above = self.minutes.iter();
@@ -149,7 +206,7 @@ fn explained(failing: &ShareTimeline, minute: u64, gateway_timeout: SimDuration)
 }
 
 /// What may affect the requests of a minute.
-fn around(minute: u64, gateway_timeout: SimDuration) -> (SimTime, SimTime) {
+pub(super) fn around(minute: u64, gateway_timeout: SimDuration) -> (SimTime, SimTime) {
     let from = start_of(minute).saturating_sub(gateway_timeout);
     let to = start_of(minute + 1).saturating_add(gateway_timeout);
     (from, to)

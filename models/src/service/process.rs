@@ -4,11 +4,13 @@ use sim::SimTime;
 
 use super::Need;
 use super::asked::{Asked, worst};
-use super::failing::{Failing, Instead};
+use super::failing::{Failing, Instead, Load};
+use super::latency::{Durations, Outcome};
 use super::warming::Warming;
 use crate::cluster::Cluster;
 use crate::ids::{ClusterId, Fleet, ViewId};
 use crate::spec::service::WaitSpec;
+use demand::Control;
 use demand::answer::{Answer, AnswerTimeline};
 
 /// One process of a service.
@@ -21,6 +23,8 @@ pub struct Process {
     pub lines: Vec<Vec<AnswerTimeline>>,
     /// What the worst of its needs answers, or the spool.
     pub timeline: AnswerTimeline,
+    /// What people or an autoscaler did to it, in time order.
+    pub controls: Vec<(SimTime, Control)>,
 }
 
 /// What a process answers at an instant.
@@ -32,6 +36,8 @@ pub(super) struct Answered {
     pub passable: Answer,
     /// What fails of its needs.
     pub failing: Vec<Failing>,
+    /// How requests go, if a rule asks how long they take.
+    pub outcomes: Vec<Outcome>,
 }
 
 impl Answered {
@@ -42,6 +48,7 @@ impl Answered {
             noticed: answer,
             passable: answer,
             failing: Vec::new(),
+            outcomes: Vec::new(),
         }
     }
 }
@@ -56,6 +63,7 @@ impl Process {
             views,
             lines: lines.collect(),
             timeline: AnswerTimeline::new(),
+            controls: Vec::new(),
         }
     }
 
@@ -71,10 +79,12 @@ impl Process {
     pub(super) fn ask(
         &mut self,
         (needs, warming, wait): (&[Need], &Warming, Option<WaitSpec>),
+        (load, timed): (&Load, Option<&Durations>),
         clusters: &Fleet<ClusterId, Cluster>,
         now: SimTime,
     ) -> Answered {
         let mut answered = Answered::all(Answer::Ok);
+        answered.outcomes = timed.map(|_| Durations::start()).unwrap_or_default();
         let asks = needs.iter().zip(&self.views).zip(&mut self.lines);
         for (number, ((need, view), lines)) in asks.enumerate() {
             let asked = Asked {
@@ -82,6 +92,7 @@ impl Process {
                 view: *view,
                 cluster: &clusters[need.cluster],
                 wait,
+                gives_up: load.command_timeout(),
             };
             for (parts, answers) in asked.answers(true) {
                 let shards = answers.len();
@@ -96,6 +107,14 @@ impl Process {
                 misses: warming.misses(number, shares),
                 ..need.failing(&noticed, shares)
             });
+            if let Some(timed) = timed {
+                let each = noticed.iter().flat_map(|(parts, answers)| {
+                    let of_shards = answers.iter().enumerate();
+                    of_shards.map(|(place, answer)| (*answer, need.share(parts, place, shares)))
+                });
+                let instead = (need.instead, warming.misses(number, shares));
+                answered.outcomes = timed.after(&answered.outcomes, each, instead);
+            }
             if need.instead != Instead::Nothing {
                 continue;
             }

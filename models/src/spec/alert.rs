@@ -82,6 +82,22 @@ pub enum MetricSpec {
         /// The short window, so that it still goes on.
         short: SimDuration,
     },
+    /// How long a service's requests take, from the request to its answer, an error too; at most
+    /// `gateway_timeout`. While the trial runs it follows from what Redis answers: what waits for
+    /// replicas, for a node that swaps, for the client's timeouts and further tries, or for a
+    /// slower store. What requests wait in the service's own queue shows once a minute is over and
+    /// `gateway_timeout` has passed, as an overload does. What is turned away takes no time.
+    Latency {
+        /// The service's name.
+        service: String,
+        /// From how long on it counts: the mean, or the percentile. A request that nothing holds up
+        /// takes `service_time`.
+        threshold: SimDuration,
+        /// Over how long requests are taken together.
+        window: SimDuration,
+        /// Which percentile, such as `"99%"`, above 0% and below 100%; absent: the mean.
+        percentile: Option<Probability>,
+    },
     /// Some node does not answer: an exporter gets nothing from it.
     NodeDown {},
     /// Some shard has no node that answers and considers itself a primary.

@@ -26,6 +26,8 @@ pub struct SystemSpec<'a> {
     pub connections_growth: f64,
     /// The shortest time that anybody waits for an answer.
     pub patience: SimDuration,
+    /// Are processes restarted one after the other, if people restart them?
+    pub rolls: bool,
 }
 
 impl<'a> SystemSpec<'a> {

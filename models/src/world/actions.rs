@@ -6,7 +6,7 @@
 use sim::{Agenda, SimTime};
 
 use super::World;
-use crate::event::{Cx, Event};
+use crate::event::{Cx, Event, Rolling};
 use crate::ids::ClusterId;
 use crate::people::{StepEvent, fails, is_full};
 use crate::runbook::{Begun, Effect, Site};
@@ -29,6 +29,12 @@ impl World<'_> {
                 self.take_effect(effect, agenda);
             }
         }
+    }
+
+    /// A rolling restart of servers goes on.
+    pub(super) fn roll(&mut self, rolling: Rolling, agenda: &mut Agenda<Event>) {
+        let effect = self.site(agenda).roll(rolling);
+        self.take_effect(effect, agenda);
     }
 
     fn take_effect(&mut self, effect: Effect, agenda: &mut Agenda<Event>) {

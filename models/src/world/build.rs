@@ -20,7 +20,9 @@ use crate::redis::growth::GrowthSource;
 use crate::remediation::alert::{self, Alert};
 use crate::remediation::autoscaler::Autoscaler;
 use crate::remediation::server_scaler::ServerScaler;
-use crate::service::{Instead, Load, Need, Overload, Process, Rotation, Service};
+use crate::service::{
+    Instead, Latency, LatencyRule, Load, Need, Overload, Process, Rotation, Service,
+};
 use crate::spec::service::Keys;
 use crate::spec::store::stores_of;
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
@@ -209,7 +211,9 @@ fn alerts(
             | MetricSpec::MemoryForecast { .. }
             | MetricSpec::NodeDown {}
             | MetricSpec::NoPrimary {} => clusters.ids().map(alert::Subject::Cluster).collect(),
-            MetricSpec::Errors { service, .. } | MetricSpec::BurnRate { service, .. } => {
+            MetricSpec::Errors { service, .. }
+            | MetricSpec::BurnRate { service, .. }
+            | MetricSpec::Latency { service, .. } => {
                 let found = spec.services.iter().position(|s| s.name == *service);
                 let found = found.expect("validated: a rule on errors names a service");
                 vec![alert::Subject::Service(ServiceId::from_index(found))]
@@ -304,5 +308,10 @@ fn wire_service(
     let (stores, objective) = (spec.stores_of(service), spec.signers.objective.get());
     let load = Load::new(service, &stores, cells, visits, objective);
     let processes = (of_processes, rotation);
+    let rules = spec.alerts.iter();
+    let rules = rules.filter_map(|alert| LatencyRule::of(&alert.metric));
+    let rules = rules.filter(|(_, name, _)| *name == service.name);
+    let latency = Latency::new(service, &stores, rules.map(|(rule, ..)| rule));
+    let load = (load, latency);
     Service::new(&name, needs, processes, service.wait, load, overload)
 }

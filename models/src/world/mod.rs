@@ -82,12 +82,14 @@ impl Model for World<'_> {
             }
             Event::Check(id, timer) => {
                 let (clusters, services, now) = (&self.clusters, &self.services, cx.now);
+                let timeout = self.checks[id].spec.timeout;
                 let ask = |probe: &dyn Probe, subject| {
                     let target = Reached {
                         clusters,
                         services,
                         subject,
                         now,
+                        timeout,
                     };
                     probe.ask(&target)
                 };
@@ -124,11 +126,13 @@ impl Model for World<'_> {
             Event::Servers(id, timer) => self.on_server_timer(id, timer, agenda),
             Event::People(timer) => {
                 let levels = (self.people.acts_from(), self.spec.people.memory_high.get());
-                let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, cx.now);
+                let slow = self.people.paged_slow();
+                let symptoms = Symptoms::seen(&self.clusters, &self.services, levels, slow, cx.now);
                 if let Some(event) = self.people.on_timer(timer, symptoms, cx) {
                     self.act(event, agenda);
                 }
             }
+            Event::Rolls(rolling) => self.roll(rolling, agenda),
             Event::Fault(number) => self.strike(number, agenda),
         }
     }

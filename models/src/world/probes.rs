@@ -1,6 +1,6 @@
 //! Health checks and the world: who is probed, what comes back, and what a verdict sets off.
 
-use sim::{Agenda, SimTime};
+use sim::{Agenda, SimDuration, SimTime};
 
 use super::{World, WorldSpec};
 use crate::check::probe::{Probe, ProbeResult, Subjects, Target};
@@ -46,6 +46,8 @@ pub(super) struct Reached<'a> {
     pub services: &'a Fleet<ServiceId, Service>,
     pub subject: Subject,
     pub now: SimTime,
+    /// How long the prober waits for a reply.
+    pub timeout: SimDuration,
 }
 
 impl Reached<'_> {
@@ -64,6 +66,16 @@ impl Reached<'_> {
             }
             Subject::Service(_) => unreachable!("a service is asked with a request"),
         }
+    }
+
+    /// The same of a command, which a node that swaps may answer too late.
+    fn command(&self, reply: impl Fn(&Cluster, NodeId) -> Reply) -> Reply {
+        self.node(|cluster, node| match reply(cluster, node) {
+            Reply::Fine | Reply::Error(_) if cluster.late_by(node) >= self.timeout => {
+                Reply::Silence
+            }
+            other => other,
+        })
     }
 
     /// The cluster and the shard whose owner is asked.
@@ -92,15 +104,15 @@ impl Target for Reached<'_> {
     }
 
     fn ping(&self) -> Reply {
-        self.node(|cluster, node| let_in(cluster, node, cluster.seen(node).ping))
+        self.command(|cluster, node| let_in(cluster, node, cluster.seen(node).ping))
     }
 
     fn read(&self) -> Reply {
-        self.node(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Read)))
+        self.command(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Read)))
     }
 
     fn write(&self) -> Reply {
-        self.node(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Write)))
+        self.command(|cluster, node| let_in(cluster, node, cluster.reply(node, Access::Write)))
     }
 
     fn is_replica(&self) -> bool {
@@ -120,6 +132,7 @@ impl Target for Reached<'_> {
         let service = &self.services[id];
         match service.redis_answer() {
             _ if service.is_down_by_overload() => Reply::Silence,
+            Answer::Late(after) if after >= self.timeout => Reply::Silence,
             Answer::Ok | Answer::Late(_) | Answer::Spool => Reply::Fine,
             Answer::Error(cause) => Reply::Error(cause),
             Answer::Unacknowledged(_) => Reply::Error(Cause::Unacknowledged),
@@ -140,6 +153,7 @@ impl World<'_> {
                     named: cluster.is_some(),
                     about: cluster,
                     memory: check.spec.probe.probe().memory_threshold(),
+                    slow: false,
                 };
                 self.people.on_page(page, cx);
             }

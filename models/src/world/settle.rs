@@ -19,7 +19,7 @@ use crate::service::{Overload, Service};
 use crate::spec::ComponentSpec;
 use crate::spool::Replay;
 use demand::Mode;
-use demand::{self, Answers, Evaluated, LostAcks, Opening, Population, Tally, Window};
+use demand::{self, Answers, Evaluated, LostAcks, MinuteTimes, Opening, Population, Tally, Window};
 
 /// The result of a world that has come to its end, with what was counted in it.
 ///
@@ -43,6 +43,7 @@ pub fn settle(
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
     let mut moments = std::mem::take(&mut ledger.moments);
+    let connections = std::mem::take(&mut ledger.connections);
     for (n, (service, window)) in windows.iter().enumerate() {
         // Populations of one service show the same service.
         if !windows[..n].iter().any(|(before, _)| before == service) {
@@ -64,6 +65,7 @@ pub fn settle(
         timeline,
         moments,
         windows: windows.into_iter().map(named).collect(),
+        connections,
         trace,
         draws,
     })
@@ -201,7 +203,9 @@ pub fn count(
         let end = world.end;
         let answers = answers(world, &lost_acks, cell);
         let demand = visitors::in_cell(world, &world.demand, cell);
-        let mut evaluated = demand::evaluate(&demand, &answers, streams, end, mode, budget)?;
+        let times = timed(world, cell);
+        let how = (mode, &times[..]);
+        let mut evaluated = demand::evaluate_timed(&demand, &answers, streams, end, how, budget)?;
         overloads.extend(cell_overloads(world, cell, &mut evaluated));
         let outcome = &evaluated.outcome;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
@@ -248,15 +252,48 @@ fn cell_overloads(world: &World, cell: usize, evaluated: &mut Evaluated) -> Vec<
         minutes.dedup();
         minutes.retain(|minute| !service.explains_all(*minute));
         let mut counts = vec![(0, 0); minutes.len()];
-        for process in processes {
+        for process in processes.clone() {
             let presses = evaluated.first_presses(process, &minutes);
             for (sum, (failed, all)) in counts.iter_mut().zip(presses) {
                 *sum = (sum.0 + failed, sum.1 + all);
             }
         }
-        service.overload(minutes.into_iter().zip(counts))
+        let overload = service.overload(minutes.into_iter().zip(counts));
+        let slow = slow_counts(processes, evaluated);
+        service.slow_minutes(overload, &slow, world.end)
     };
     services.map(overload).collect()
+}
+
+/// For each process of a cell's services the limits from which on rules on latency count.
+fn timed(world: &World, cell: usize) -> Vec<Vec<SimDuration>> {
+    let services = services(world, cell).into_iter();
+    let limits = services.flat_map(|(_, service)| {
+        let processes = service.processes().iter();
+        processes.map(|_| service.latency_limits())
+    });
+    limits.collect()
+}
+
+/// What the requests of a service took, all its processes together, in minutes in which that may
+/// not have been its work alone.
+fn slow_counts(
+    processes: std::ops::Range<usize>,
+    evaluated: &mut Evaluated,
+) -> Vec<(u64, MinuteTimes)> {
+    let minutes = processes.clone().flat_map(|p| evaluated.timed_minutes(p));
+    let mut minutes: Vec<u64> = minutes.collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    let mut counts = vec![MinuteTimes::default(); minutes.len()];
+    for process in processes {
+        let times = evaluated.first_press_times(process, &minutes);
+        counts
+            .iter_mut()
+            .zip(&times)
+            .for_each(|(sum, times)| sum.add(times));
+    }
+    minutes.into_iter().zip(counts).collect()
 }
 
 /// What the spools of a service's processes took; they open and close together.
@@ -314,7 +351,7 @@ fn answers<'a>(
             timeline: &process.timeline,
             lost_acks,
             needs: &process.lines,
-            controls: service.controls(),
+            controls: &process.controls,
             rotation: service.rotation(),
         })
     };

@@ -159,6 +159,7 @@ impl WorldSpec {
             price: &self.price,
             connections_growth: self.connections_growth(),
             patience: self.patience(),
+            rolls: (self.people.runbook.iter()).any(|step| step.action.remedy().rolls()),
         }
     }
 

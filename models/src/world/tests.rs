@@ -85,7 +85,7 @@ fn ordered(cells: usize, layout: &str) {
     ];
     let mut restarts: Vec<(SimTime, Control)> = Vec::new();
     for (_, service) in world.services.iter() {
-        let (orders, after) = service.controls().split_at(2);
+        let (orders, after) = service.processes()[0].controls.split_at(2);
         assert_eq!(orders, expected);
         restarts.extend(after);
     }

@@ -26,7 +26,7 @@ use crate::ids::{AlertId, ClusterId, Fleet, Id, ServiceId};
 use crate::moment::MomentKind;
 use crate::outcome::{RowGroup, Tone};
 use crate::people::Page;
-use crate::service::Service;
+use crate::service::{LatencyRule, Service};
 use crate::spec::{AlertSpec, MetricSpec};
 use crate::streams;
 use demand::Mode;
@@ -244,6 +244,7 @@ impl Alert {
                 named: self.spec.names_cause,
                 about: about.filter(|_| self.spec.names_cause),
                 memory,
+                slow: matches!(self.spec.metric, MetricSpec::Latency { .. }),
             })
         })
     }
@@ -259,6 +260,7 @@ impl Alert {
             }
             MetricSpec::Errors { .. }
             | MetricSpec::BurnRate { .. }
+            | MetricSpec::Latency { .. }
             | MetricSpec::NodeDown {}
             | MetricSpec::NoPrimary {} => None,
         }
@@ -275,6 +277,7 @@ impl Alert {
             MetricSpec::Memory { .. }
             | MetricSpec::Errors { .. }
             | MetricSpec::BurnRate { .. }
+            | MetricSpec::Latency { .. }
             | MetricSpec::NodeDown {}
             | MetricSpec::NoPrimary {} => self.shows(sources, now),
         }
@@ -303,8 +306,17 @@ impl Alert {
                 let burnt = factor.get() * (1.0 - objective.get());
                 self.errors_reach(burnt, &[*long, *short], sources, now)
             }
+            MetricSpec::Latency { .. } => self.latency(sources, now).0 >= 1.0,
             MetricSpec::MemoryForecast { .. } => false,
         }
+    }
+
+    /// What a rule on latency asks for in its window that ends now, and the most in it.
+    fn latency(&self, sources: &MetricSources, now: SimTime) -> (f64, f64) {
+        let (rule, _, window) = LatencyRule::of(&self.spec.metric)
+            .expect("a rule on something else is not asked for latency");
+        let service = self.service(sources);
+        service.latency(&rule, now.saturating_sub(window), now)
     }
 
     /// Are there errors, and at least this share in each of the windows that end now? Before the
@@ -348,6 +360,11 @@ impl Alert {
                 let recent = self.errors(*window, sources, cx.now) > 0.0;
                 let errs = self.service(sources).errs();
                 (errs || recent || self.since.is_some()).then_some(next)
+            }
+            MetricSpec::Latency { .. } => {
+                // The mean over the window is at most the most in it.
+                let slow = self.latency(sources, cx.now).1 >= 1.0;
+                (slow || self.since.is_some()).then_some(next)
             }
             MetricSpec::MemoryForecast { window, within } => {
                 let samples = self.samples(*window);

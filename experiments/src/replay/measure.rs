@@ -1,0 +1,146 @@
+//! What a check measures in one trial beside moments: shares of failing attempts, their latency, and
+//! connections.
+
+use demand::{Minute, Times, Window};
+use models::TrialResult;
+use sim::SimTime;
+
+use super::onset;
+use crate::forms::replay::{Check, ReplaySpec, Selector};
+
+/// Attempts of a minute that say something about its share or its latency.
+const ATTEMPTS_MIN: u64 = 10;
+
+/// Bounds of a measure.
+type Range = (Option<f64>, Option<f64>);
+
+/// The share of attempts that fail.
+pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+    let Check::FailingShare {
+        service,
+        from,
+        to,
+        peak,
+        ..
+    } = check
+    else {
+        unreachable!("it is asked for of a check of this kind");
+    };
+    let (window, inside) = minutes(service, (from, to), spec, trial)?;
+    let minutes = window.all.iter().filter(|m| inside.contains(&m.minute));
+    let share = |(ok, failed): (u64, u64)| failed as f64 / (ok + failed) as f64;
+    if *peak {
+        let counts = minutes.filter(|m| m.ok + m.failed >= ATTEMPTS_MIN);
+        return counts.map(|m| share((m.ok, m.failed))).reduce(f64::max);
+    }
+    let sum = |(ok, failed): (u64, u64), m: &Minute| (ok + m.ok, failed + m.failed);
+    let all = minutes.fold((0, 0), sum);
+    (all.0 + all.1 > 0).then(|| share(all))
+}
+
+/// How long attempts take that succeed, in seconds.
+pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+    let Check::Latency {
+        service,
+        from,
+        to,
+        percentile,
+        peak,
+        ..
+    } = check
+    else {
+        unreachable!("it is asked for of a check of this kind");
+    };
+    let (window, inside) = minutes(service, (from, to), spec, trial)?;
+    let minutes = window.all.iter().zip(&window.times);
+    let times = minutes.filter(|(minute, _)| inside.contains(&minute.minute));
+    let times = times.map(|(_, times)| times);
+    let of = |times: &Times| {
+        let took = match percentile {
+            None => times.mean(),
+            Some(share) => times.quantile(share.get()),
+        };
+        took.map(|took| took.as_secs_f64())
+    };
+    if *peak {
+        let counts = times.filter(|times| times.count() >= ATTEMPTS_MIN);
+        return counts.filter_map(of).reduce(f64::max);
+    }
+    let mut all = Times::default();
+    times.for_each(|times| all.merge(times));
+    of(&all)
+}
+
+/// The window of a service, and its minutes between two moments.
+fn minutes<'a>(
+    service: &str,
+    (from, to): (&Option<Selector>, &Option<Selector>),
+    spec: &ReplaySpec,
+    trial: &'a TrialResult,
+) -> Option<(&'a Window, std::ops::Range<u64>)> {
+    let (_, window) = trial.windows.iter().find(|(name, _)| name == service)?;
+    let zero = onset(spec, trial);
+    let minute = |end: &Option<Selector>, absent| match end {
+        None => Some(absent),
+        Some(end) => {
+            let at = end.find(&trial.moments, zero)?;
+            Some((at.as_secs_f64() / 60.0) as u64)
+        }
+    };
+    Some((window, minute(from, 0)?..minute(to, u64::MAX)?))
+}
+
+/// The most connections at a node, or the multiple of those at the start that they are.
+pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+    let Check::Connections { node, from, to, .. } = check else {
+        unreachable!("it is asked for of a check of this kind");
+    };
+    let zero = onset(spec, trial);
+    let at = |end: &Option<Selector>, absent| match end {
+        None => Some(absent),
+        Some(end) => end.find(&trial.moments, zero),
+    };
+    let (from, to) = (at(from, SimTime::ZERO)?, at(to, SimTime::MAX)?);
+    let asked = node.as_deref().unwrap_or("");
+    let nodes = trial.connections.iter();
+    let nodes = nodes.filter(|(name, _)| name.contains(asked));
+    let (mut start, mut most) = (0, 0);
+    for (_, changes) in nodes {
+        let later = changes.partition_point(|(at, _)| *at <= from);
+        let first = later.checked_sub(1).map_or(0, |place| changes[place].1);
+        let inside = changes[later..].iter().take_while(|(at, _)| *at < to);
+        start = start.max(first);
+        most = inside
+            .map(|(_, count)| *count)
+            .fold(most.max(first), u64::max);
+    }
+    match rises(check) {
+        None => (!trial.connections.is_empty()).then_some(most as f64),
+        Some(_) => (start > 0).then(|| most as f64 / start as f64),
+    }
+}
+
+/// The bounds of a check of connections: numbers, or multiples of the number at the start.
+pub(super) fn connection_bounds(check: &Check) -> Range {
+    let Check::Connections {
+        at_least, at_most, ..
+    } = check
+    else {
+        unreachable!("it is asked for of a check of this kind");
+    };
+    let numbers = (at_least.map(f64::from), at_most.map(f64::from));
+    rises(check).unwrap_or(numbers)
+}
+
+fn rises(check: &Check) -> Option<Range> {
+    let Check::Connections {
+        rises_at_least: least,
+        rises_at_most: most,
+        ..
+    } = check
+    else {
+        return None;
+    };
+    let given = least.is_some() || most.is_some();
+    given.then(|| (least.map(|f| f.get()), most.map(|f| f.get())))
+}
