@@ -41,8 +41,8 @@
 //! [`crowd_max`]; N stays below q + presses, and the stretch is determined when that and the old
 //! together stay within the limit. If not, it is played: nothing is ever approximated.
 //!
-//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are a
-//! thinning of all, and the same bound with the store's workers shows that nobody waits there
+//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are
+//! a thinning of all, and the same bound with the store's workers shows that nobody waits there
 //! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
 //! latest; how many there are at an instant follows from the average.
 

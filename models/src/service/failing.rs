@@ -175,8 +175,8 @@ impl Load {
         !self.stores.is_empty()
     }
 
-    /// Does it depend on the traffic which share of requests fails, while these needs stand so? Only
-    /// asked of services with stores.
+    /// Does the share of requests that fail depend on the traffic, while these needs stand so? Asked
+    /// of services with stores only.
     pub fn follows_traffic(&self, needs: &[Failing]) -> bool {
         !self.stores.is_empty() && needs.iter().any(|need| need.replaced() > 0.0)
     }
