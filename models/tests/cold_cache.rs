@@ -128,6 +128,24 @@ fn a_restart_without_data_recovers_later_than_one_with() {
 }
 
 #[test]
+fn an_outage_that_outlives_the_entries_leaves_a_cold_cache() {
+    let hang = r#"{ kind = "hang", workload = "log", lasts = "1h",
+        at = { kind = "constant", value = "1h" } }"#;
+    let with = |lifetime: &str| {
+        let mut spec = world(hang, &store(8, 20), "");
+        let misses = spec.services[0].needs[0].misses.as_mut();
+        let lifetime: toml::Table = format!("value = \"{lifetime}\"").parse().expect("TOML");
+        misses.expect("it misses").lifetime =
+            Some(lifetime["value"].clone().try_into().expect("a duration"));
+        ends(&unaided(spec)) - 60.0
+    };
+    // All entries have expired after an hour, or 1 in 24.
+    let (short, long) = (with("30min"), with("1d"));
+    assert!(long < 2.0, "{long} min after the hang");
+    assert!(short > 8.0, "{short} min after the hang");
+}
+
+#[test]
 fn own_work_of_the_store_leaves_less_room() {
     let busy = |share: &str| {
         let keys = "workers = 12, takes = \"1s\", queue_limit = 0";
@@ -158,7 +176,8 @@ fn an_overload_of_the_store_lasts_until_somebody_helps() {
     let with = |step: &str| {
         let mut spec = many();
         let step = format!(
-            "action = {{ {step} }}\ntakes = {{ kind = 'constant', value = '5min' }}\nwhen = ['failing']"
+            "action = {{ {step} }}\ntakes = {{ kind = 'constant', value = '5min' }}
+            when = ['failing']"
         );
         spec.people.runbook = vec![toml::from_str(&step).expect("a step")];
         assert_eq!(spec.problems(), []);

@@ -47,8 +47,8 @@
 //! them: each may take an R-th of the risk. `least-busy` looks further if the process that is drawn
 //! has no free worker, so there must always be one.
 //!
-//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are a
-//! thinning of all, and the same bound with the store's workers shows that nobody waits there
+//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are
+//! a thinning of all, and the same bound with the store's workers shows that nobody waits there
 //! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
 //! latest; how many there are at an instant follows from the average.
 

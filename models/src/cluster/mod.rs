@@ -401,11 +401,13 @@ impl Cluster {
     ) -> bool {
         let all = f64::from(part_of(system.redis, self.plan.part).connections);
         let connections = (all * factor).round() as u32;
-        if self.redis.connections == connections {
+        let wanted = in_proportion(connections, workers.values().as_slice());
+        let views = self.clients.views.values().zip(&wanted);
+        let moved = views.into_iter().any(|(view, n)| view.connections != *n);
+        if self.redis.connections == connections && !(self.accepting.counts && moved) {
             return false;
         }
         self.redis.connections = connections;
-        let wanted = in_proportion(connections, workers.values().as_slice());
         self.set_wanted(&wanted, cx);
         self.dataset.settled = None;
         self.settle(cx);

@@ -54,7 +54,8 @@ impl WorldSpec {
                     false,
                     key,
                     "it names no store, and does not say what it can carry",
-                    "give `store = \"db\"` and a [[store]], or `workers`, `takes` and `queue_limit`",
+                    "give `store = \"db\"` and a [[store]], or `workers`, `takes` and \
+                     `queue_limit`",
                 );
                 return false;
             };

@@ -190,10 +190,9 @@ impl Load {
         !self.stores.is_empty()
     }
 
-    /// Does it depend on the traffic which share of requests fails, while these needs stand so? Only
-    /// asked of services with stores.
+    /// Does the share of requests that fail depend on the traffic, while these needs stand so?
     pub fn follows_traffic(&self, needs: &[Failing]) -> bool {
-        !self.stores.is_empty() && needs.iter().any(|need| need.replaced() > 0.0)
+        needs.iter().any(|need| need.replaced() > 0.0)
     }
 
     /// When the traffic of the minute to come may be another than now; no sooner than in a minute,

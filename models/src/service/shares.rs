@@ -1,6 +1,6 @@
 //! What share of requests fails, and how long one holds its worker: when it is computed anew.
 //!
-//! Where requests go to a slower store, both hang on the traffic. So they are computed when
+//! Where requests go to a slower store, or some connections are refused, both hang on the traffic. So they are computed when
 //! something fails otherwise, when somebody has changed how the service works, and when the traffic
 //! may have changed, a minute later at the soonest.
 
@@ -27,10 +27,15 @@ pub(super) struct Shares {
 }
 
 impl Service {
+    /// May a share of its requests fail for long that depends on how many come? Of services with
+    /// slower stores, and of those whose connections may be refused in part.
+    fn hangs_on_traffic(&self) -> bool {
+        self.load.has_stores() || self.needs.iter().any(|need| need.parts > 1)
+    }
+
     /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. With stores they hang on the traffic, which is looked at again when something else
-    /// changes and when it is time to: never because somebody else looks (`Mode::Eager` looks more
-    /// often).
+    /// vain. If they hang on the traffic, that is looked at again when something else changes and
+    /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
@@ -41,7 +46,7 @@ impl Service {
         };
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
-        if let Some(known) = known.filter(|_| self.load.has_stores() && !due) {
+        if let Some(known) = known.filter(|_| self.hangs_on_traffic() && !due) {
             return (known.failing, known.held, known.unanswered.clone());
         }
         let (failing, held) = self.balanced(answered, now);
@@ -83,7 +88,8 @@ impl Service {
             return;
         }
         let mut needs = answered.iter();
-        let follows = needs.any(|of| self.load.follows_traffic(&of.failing));
+        let follows =
+            self.hangs_on_traffic() && needs.any(|of| self.load.follows_traffic(&of.failing));
         let next = self.load.next_traffic(cx.now).filter(|_| follows);
         self.traffic_at = next;
         self.plan_step(next, cx);

@@ -54,10 +54,10 @@ pub struct MissesSpec {
     /// Hit rate while the cache is warm, as `keyspace_hits` and `keyspace_misses` of INFO show it;
     /// above 0%. The rest of the requests goes to `fallback` at all times.
     pub hits: Probability,
-    /// How warm the cache gets, and how soon: from a cache that has lost all keys until half of the
-    /// hits are back, at the mean rate of the service's requests and with a store that answers them
-    /// all; above 0s. It follows from the keys in use, which are taken to be asked for equally
-    /// often (an assumption). More requests bring them back sooner; requests that the store fails,
+    /// Time to warm up: from a cache that has lost all keys until half of the hits are back, at the
+    /// mean rate of the service's requests and with a store that answers them all; above 0s. It
+    /// stands for the number of keys in use, which are taken to be asked for equally often (an
+    /// assumption). More requests bring them back sooner; requests that the store fails,
     /// or that are given up before it answers, bring back nothing.
     pub warms: SimDuration,
     /// How long an entry lives (its TTL), above 0s. Entries are of all ages, and while Redis does
