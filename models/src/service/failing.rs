@@ -195,12 +195,19 @@ impl Load {
         needs.iter().any(|need| need.replaced() > 0.0)
     }
 
-    /// When the traffic of the minute to come may be another than now; no sooner than in a minute,
-    /// and never if it stays as it is.
+    /// The start of the minute of `now`.
+    pub fn minute_of(now: SimTime) -> SimTime {
+        SimTime::ZERO + MINUTE * ((now - SimTime::ZERO).as_nanos() / MINUTE.as_nanos())
+    }
+
+    /// The next minute that may bring more or fewer requests than that of `now`.
     pub fn next_traffic(&self, now: SimTime) -> Option<SimTime> {
+        let minute = Load::minute_of(now);
         let changes = self.visits.iter();
-        let change = changes.filter_map(|visits| visits.changes_after(now)).min();
-        change.map(|at| at.saturating_sub(MINUTE).max(now.saturating_add(MINUTE)))
+        let change = changes
+            .filter_map(|visits| visits.changes_after(minute))
+            .min()?;
+        Some(Load::minute_of(change).max(minute.saturating_add(MINUTE)))
     }
 
     /// Requests a second over the last minute, over the mean up to `end`.

@@ -1,13 +1,13 @@
 //! What share of requests fails, and how long one holds its worker: when it is computed anew.
 //!
-//! Where requests go to a slower store, or some connections are refused, both hang on the traffic. So they are computed when
-//! something fails otherwise, when somebody has changed how the service works, and when the traffic
-//! may have changed, a minute later at the soonest.
+//! Where requests go to a slower store, or some connections are refused, both hang on the traffic.
+//! So they are computed for whole minutes: when something fails otherwise, when somebody has changed
+//! how the service works, and when a minute begins that may bring other traffic.
 
 use sim::SimTime;
 
 use super::Service;
-use super::failing::Failing;
+use super::failing::{Failing, Load};
 use super::process::Answered;
 use crate::event::Cx;
 
@@ -49,8 +49,12 @@ impl Service {
         if let Some(known) = known.filter(|_| self.hangs_on_traffic() && !due) {
             return (known.failing, known.held, known.unanswered.clone());
         }
-        let (failing, held) = self.balanced(answered, now);
-        let unanswered = self.load.unanswered(&answered[0].failing, now);
+        let at = match self.hangs_on_traffic() {
+            true => Load::minute_of(now),
+            false => now,
+        };
+        let (failing, held) = self.balanced(answered, at);
+        let unanswered = self.load.unanswered(&answered[0].failing, at);
         self.shares = Some(Shares {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,
