@@ -63,6 +63,33 @@ fn clients_get_what_the_table_says() {
 }
 
 #[test]
+fn a_full_node_refuses_new_connections_and_serves_old_ones() {
+    if !crate::redis_is_here() {
+        return;
+    }
+    let directory = TempDir::with_prefix("lab-full-").expect("a temporary directory");
+    let mut server = Server::start(directory.path(), "full", free_port(), DATA_NODE, &[]);
+    server.wait_until_up();
+    let mut old = Connection::open(server.port, SILENCE).expect("it accepts");
+    let limit = old.call(&["CONFIG", "SET", "maxclients", "1"]);
+    assert_eq!(limit, Ok(Value::Simple("OK".into())));
+    // Connections that asked whether it was up may still be open.
+    wait::until_true("a full node", LIMIT, || {
+        let answer = ask(&server, &["PING"]);
+        match answer {
+            Ok(Value::Error(text)) => {
+                assert_eq!(text, "ERR max number of clients reached");
+                true
+            }
+            // What came after the command was sent resets the connection.
+            Err(Failure::Reset) => true,
+            Ok(_) | Err(_) => false,
+        }
+    });
+    assert_eq!(old.call(&["PING"]), Ok(Value::Simple("PONG".into())));
+}
+
+#[test]
 fn the_bus_takes_part_when_the_table_says() {
     if !crate::redis_is_here() {
         return;
@@ -128,6 +155,7 @@ fn bring_about(server: &mut Server, key: &str, condition: Condition) {
         Condition::HostLost => unreachable!("loopback has no host to lose"),
         Condition::Forking => unreachable!("a small server forks within a millisecond"),
         Condition::LoadingCopy => unreachable!("a small copy is loaded before anybody can ask"),
+        Condition::Accepting => unreachable!("nobody connects a thousand times"),
     }
 }
 

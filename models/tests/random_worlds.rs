@@ -191,7 +191,7 @@ fn random_worlds_are_worth_looking_at() {
             told(r, "api: answers") && told(r, "% of requests fail")
         }),
         ("servers added", 10, |r| told(r, "servers serve")),
-        ("a process taken out", 10, |r| {
+        ("a process taken out", 3, |r| {
             told(r, "processes get requests")
         }),
         ("none left", 10, |r| told(r, "has no process left")),

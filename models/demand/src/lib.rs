@@ -40,6 +40,7 @@ mod pool;
 mod population;
 mod proof;
 mod refused;
+mod route;
 mod service_sim;
 mod signer;
 mod spool;
@@ -293,10 +294,7 @@ fn service_sim<'a>(
     let classes: Vec<(&Population, usize)> = classes_at(demand, service).collect();
     let process = |(spec, answers): (&'a Service, &Answers<'a>)| {
         assert!(spec.workers >= 1, "a service has a worker");
-        assert!(
-            spec.gateway_timeout > sim::SimDuration::ZERO,
-            "a gateway waits"
-        );
+        assert!(spec.gateway_timeout > SimDuration::ZERO, "a gateway waits");
         let inside =
             |inside: &'a ServiceModel| ServiceState::new(inside, answers, &classes, streams);
         Process {

@@ -22,9 +22,10 @@
 //! `c x (command + pages x m x fault)` seconds a second; at 1 it gets nowhere, and since the bus
 //! shares the thread, neither does the bus. Before that commands are late: those that fault take
 //! longer, and all wait in one line for the thread, by M/M/1 `s / (1 - c x s)` with the mean time
-//! `s` of a command. How late is known in steps of a factor of two ([`Slowness`]). A replica that serves nobody applies only the writes:
-//! it holds the same data and is well, until it is promoted. Pages are taken to be swapped out
-//! evenly; the kernel prefers cold ones, so the model stalls a little too early.
+//! `s` of a command. How late is known in steps of a factor of two ([`Slowness`]). A replica that
+//! serves nobody applies only the writes: it holds the same data and is well, until it is promoted.
+//! Pages are taken to be swapped out evenly; the kernel prefers cold ones, so the model stalls a
+//! little too early.
 
 use sim::SimDuration;
 

@@ -128,6 +128,16 @@ fn restart(
     changed
 }
 
+impl Site<'_> {
+    /// A rolling restart goes on now.
+    pub fn roll(&mut self, rolling: Rolling) -> Effect {
+        let service = rolling.service;
+        let waits = PendingOperation::Restarts { service };
+        self.pending.retain(|pending| *pending != waits);
+        Effect::Changed(restart_next(rolling, self))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,14 +99,6 @@ impl Site<'_> {
         self.cx.agenda.after(rolling.every, event);
     }
 
-    /// A rolling restart goes on now.
-    pub fn roll(&mut self, rolling: Rolling) -> Effect {
-        let service = rolling.service;
-        let waits = PendingOperation::Restarts { service };
-        self.pending.retain(|pending| *pending != waits);
-        Effect::Changed(restart_servers::restart_next(rolling, self))
-    }
-
     /// Orders it at a service, in every cell: its demand reads it there.
     pub(super) fn control(&mut self, service: &str, control: Control) -> Effect {
         let services = self.system.services;

@@ -22,8 +22,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What its shards answer, or all of them together if a request touches all, to each part of the
-    /// connections, in runs of parts that are told the same; `at_once` counts short pauses.
+    /// What its shards answer, or all of them together if a request touches all, to each part of
+    /// the connections, in runs of parts that are told the same; `at_once` counts short pauses.
     pub fn answers(&self, at_once: bool) -> Vec<(Range<usize>, Vec<Answer>)> {
         let Need { access, keys, .. } = *self.need;
         let of_part = |part| match keys {

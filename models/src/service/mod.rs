@@ -156,7 +156,7 @@ impl Service {
         self.plan_step(step, cx);
         let mut answered = self.ask(clusters, now);
         if let Some(step) = self.warming.note_answers(&self.processes[0], now) {
-            self.plan_step(Some(step), cx);
+            self.plan_step(step, cx);
             answered = self.ask(clusters, now);
         }
         if self.warming.is_due(now) {

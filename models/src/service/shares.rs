@@ -1,8 +1,8 @@
 //! What share of requests fails, and how long one holds its worker: when it is computed anew.
 //!
 //! Where requests go to a slower store, or some connections are refused, both hang on the traffic.
-//! So they are computed for whole minutes: when something fails otherwise, when somebody has changed
-//! how the service works, and when a minute begins that may bring other traffic.
+//! So they are computed for whole minutes: when something fails otherwise, when somebody has
+//! changed how the service works, and when a minute begins that may bring other traffic.
 
 use sim::SimTime;
 

@@ -82,8 +82,9 @@ impl Warming {
     }
 
     /// Takes note of what shards answer: entries that were not renewed while one did not have
-    /// expired. Names the next step, if it was not planned before.
-    pub fn note_answers(&mut self, process: &Process, now: SimTime) -> Option<SimTime> {
+    /// expired. Have some? Then names the next step, if it was not planned before.
+    pub fn note_answers(&mut self, process: &Process, now: SimTime) -> Option<Option<SimTime>> {
+        let mut lost = false;
         for (of, lines) in self.needs.iter_mut().zip(&process.lines) {
             let Some(of) = of else {
                 continue;
@@ -94,13 +95,15 @@ impl Warming {
                     (false, None) => of.down_at[number] = Some(now),
                     (true, Some(since)) => {
                         of.down_at[number] = None;
-                        of.lose(number, of.spec.expired(now - since));
+                        let expired = of.spec.expired(now - since);
+                        lost |= expired > 0.0;
+                        of.lose(number, expired);
                     }
                     (true, None) | (false, Some(_)) => {}
                 }
             }
         }
-        self.plan_first(now)
+        lost.then(|| self.plan_first(now))
     }
 
     fn plan_first(&mut self, now: SimTime) -> Option<SimTime> {

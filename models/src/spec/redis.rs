@@ -131,10 +131,10 @@ pub struct RedisSpec {
     pub backlog: Bytes,
     /// Time that the single thread spends on one command, such as `"10us"`.
     pub command_time: SimDuration,
-    /// Time to bring back one page that was swapped out: 150us from a local SSD and 10ms from a hard
-    /// disk ("Latency numbers every programmer should know": a random read of 4 KiB, a seek), about
-    /// 1ms from a disk on the network (an assumption). It counts only with `swap`: commands get
-    /// later the more of the node is swapped out, until it stalls.
+    /// Time to bring back one page that was swapped out: 150us from a local SSD and 10ms from a
+    /// hard disk ("Latency numbers every programmer should know": a random read of 4 KiB, a seek),
+    /// about 1ms from a disk on the network (an assumption). It counts only with `swap`: commands
+    /// get later the more of the node is swapped out, until it stalls.
     pub swap_fault: SimDuration,
     /// How long clients take to reconnect to a promoted node.
     pub reconnect_ramp: SimDuration,

@@ -58,12 +58,8 @@ pub fn world<'a>(
     };
     let clusters: Fleet<ClusterId, Cluster> = plans.iter().enumerate().map(cluster).collect();
     let demand = visitors::demand(spec, streams);
-    let services = services(
-        (spec, &demand),
-        (streams, options.mode),
-        overloads,
-        &clusters,
-    );
+    let how = (streams, options.mode);
+    let services = services((spec, &demand), how, overloads, &clusters);
     let check = |(i, check): (usize, &CheckSpec)| {
         let id = CheckId::from_index(i);
         let subjects = subjects(check.probe.probe(), (spec, cells), &clusters);
