@@ -178,7 +178,7 @@ pub fn evaluate_timed<'a>(
     };
     let mut service_sims = Vec::with_capacity(answers.len());
     let mut places = Vec::with_capacity(answers.len());
-    for first in 0..answers.len() {
+    for (first, times) in times.iter().enumerate() {
         let range = processes(demand, first);
         if first > range.start {
             places.push(None);
@@ -186,9 +186,9 @@ pub fn evaluate_timed<'a>(
         }
         places.push(Some(service_sims.len()));
         let mut service_sim = service_sim(demand, first, &answers[range], streams, horizon);
-        if !times[first].is_empty() {
+        if !times.is_empty() {
             for caller in &mut service_sim.callers {
-                caller.times = Some(PressTimes::new(&times[first]));
+                caller.times = Some(PressTimes::new(times));
             }
         }
         service_sim.pass(open, budget)?;

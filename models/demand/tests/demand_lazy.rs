@@ -527,7 +527,7 @@ fn lazy_and_eager_agree_on_how_long_first_presses_take() {
             let end = world.horizon;
             let run = demand::evaluate_timed(&world.demand, &answers, &streams, end, how, &budget);
             let mut run = run.expect("there is no limit");
-            let of = |(n, service): (usize, &demand::Service)| {
+            let of = |(n, service): (usize, &Service)| {
                 let over = end.saturating_sub(service.gateway_timeout);
                 let minutes: Vec<u64> = (0..over.as_nanos() / 60_000_000_000).collect();
                 run.first_press_times(n, &minutes)

@@ -36,6 +36,9 @@ pub(super) enum Watched {
     Average(f64),
 }
 
+/// What memory does to a node.
+type Sign = (Option<Trouble>, Option<Slowness>);
+
 impl Cluster {
     /// Nothing has changed since all nodes were settled, and no size that matters is reached yet:
     /// memory does the same to all of them. Opening everything settles them after every event.
@@ -174,7 +177,7 @@ impl Cluster {
     }
 
     /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
-    fn signs(&self, at: SimTime) -> (Vec<(Option<Trouble>, Option<Slowness>)>, Vec<bool>) {
+    fn signs(&self, at: SimTime) -> (Vec<Sign>, Vec<bool>) {
         let dataset_size = self.dataset.growth.size_at(at);
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
