@@ -1,5 +1,5 @@
-//! Requests that take long although nothing fails: who answers late, what alerts on latency see, and
-//! who notices.
+//! Requests that take long although nothing fails: who answers late, what alerts on latency see,
+//! and who notices.
 
 use crate::support::{lines, small_world, story_world, trial};
 use models::moment::MomentKind;

@@ -275,10 +275,14 @@ fn balancer(rng: &mut Rng) -> Option<BalancerSpec> {
         rng,
         &[
             "",
-            "check = { every = '10s', timeout = '1s', fails = 3, passes = 1 }",
-            "check = { every = '30s', timeout = '5s', fails = 2, passes = 5, ignored_below = '50%' }",
+            "every = '10s', timeout = '1s', fails = 3, passes = 1",
+            "every = '30s', timeout = '5s', fails = 2, passes = 5, ignored_below = '50%'",
         ],
     );
+    let check = match &*check {
+        "" => String::new(),
+        check => format!("check = {{ {check} }}"),
+    };
     let text = format!("kind = '{kind}'\n{check}");
     (!kind.is_empty()).then(|| toml::from_str(&text).expect("a balancer"))
 }

@@ -22,6 +22,7 @@ use crate::breaker::CircuitBreaker;
 use crate::population::{Answers, Control, Need, Population, ServiceModel};
 use crate::store::Store;
 use crate::streams;
+use crate::ticket::Ticket;
 use crate::visit::{Press, VisitId};
 
 /// The state of one service in one trial.
@@ -70,13 +71,6 @@ pub(super) struct NeedState {
     pub hanging: Vec<Vec<Ticket>>,
     /// Of each shard the share of its hits that are missing since it lost data.
     pub cold: Vec<f64>,
-}
-
-/// An attempt at a stage: void once it has gone on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket {
-    slot: u32,
-    stage: u64,
 }
 
 /// A change of the surroundings.
@@ -438,14 +432,6 @@ impl NeedState {
             .map_or(0.0, |since| (now - since).as_secs_f64());
         share * (1.0 - stale / lifetime.as_secs_f64()).max(0.0)
     }
-}
-
-impl Ticket {
-    /// Of nobody.
-    pub const VOID: Ticket = Ticket {
-        slot: u32::MAX,
-        stage: 0,
-    };
 }
 
 impl Attempts {

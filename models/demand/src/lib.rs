@@ -30,6 +30,7 @@ mod caller;
 mod cohort;
 mod course;
 mod due;
+mod fallback;
 mod fate;
 mod inside;
 mod lazy;
@@ -47,6 +48,7 @@ mod spool;
 mod store;
 pub mod streams;
 mod strip;
+mod ticket;
 mod visit;
 mod warmth;
 

@@ -9,7 +9,7 @@ use demand::{
 };
 use rand::RngExt;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
-use support::evaluate;
+use support::{at, evaluate, pick, seconds};
 
 const ALL: [Balancing; 4] = [
     Balancing::Sticky,
@@ -17,14 +17,6 @@ const ALL: [Balancing; 4] = [
     Balancing::RoundRobin,
     Balancing::LeastBusy,
 ];
-
-fn seconds(s: f64) -> SimDuration {
-    SimDuration::from_secs_f64(s)
-}
-
-fn at(s: f64) -> SimTime {
-    SimTime::ZERO + seconds(s)
-}
 
 /// One of the processes of a service.
 fn process(workers: u32) -> Service {
@@ -178,10 +170,6 @@ fn a_process_out_of_the_rotation_fails_nothing() {
         let refused = tally.failed[Cause::Refused as usize] as f64;
         assert!((refused / 1200.0 - 1.0).abs() < 0.1, "{refused}");
     }
-}
-
-fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
-    from[rng.random_range(0..from.len())].clone()
 }
 
 fn any_timeline(rng: &mut Rng) -> AnswerTimeline {

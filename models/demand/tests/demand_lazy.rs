@@ -10,7 +10,7 @@ use demand::{
 use rand::RngExt;
 use sim::dist::Dist;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
-use support::evaluate;
+use support::{at, evaluate, pick, seconds, span};
 
 const WORLDS: u64 = 1500;
 
@@ -19,30 +19,6 @@ struct World {
     timelines: Vec<AnswerTimeline>,
     lost_acks: Vec<Vec<LostAcks>>,
     horizon: SimTime,
-}
-
-fn seconds(s: f64) -> SimDuration {
-    SimDuration::from_secs_f64(s)
-}
-
-fn at(s: f64) -> SimTime {
-    SimTime::ZERO + seconds(s)
-}
-
-fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
-    from[rng.random_range(0..from.len())].clone()
-}
-
-/// A duration anywhere between two orders of magnitude.
-fn span(rng: &mut Rng, low: f64, high: f64) -> SimDuration {
-    let log = low.ln() + (high / low).ln() * rng.random::<f64>();
-    // Round numbers make ties, which are where orders of events show.
-    let secs = if rng.random_bool(0.5) {
-        (log.exp() * 2.0).round() / 2.0
-    } else {
-        log.exp()
-    };
-    seconds(secs.max(0.001))
 }
 
 fn any_answer(rng: &mut Rng) -> Answer {

@@ -298,6 +298,14 @@ fn views(
     if views.is_empty() {
         views.push(view(Following::NOBODY, None, None));
     }
+    share_commands(&mut views, spec, &here);
+    shares(&mut views, |view| &mut view.commands);
+    shares(&mut views, |view| &mut view.writes);
+    views.into_iter().collect()
+}
+
+/// Adds up what each view sends of the commands of these workloads.
+fn share_commands(views: &mut [View], spec: &SystemSpec, here: &[&WorkloadSpec]) {
     for workload in here {
         // Its commands are split evenly between the services that need it, its writes between
         // those that write.
@@ -312,7 +320,7 @@ fn views(
                 .collect::<Vec<_>>()
         };
         let (all, writers) = (users(false), users(true));
-        for view in &mut views {
+        for view in &mut *views {
             let part = |of: &[&str]| {
                 let its = of
                     .iter()
@@ -325,9 +333,6 @@ fn views(
             view.writes += workload.commands.get() * workload.writes.get() * of_writers;
         }
     }
-    shares(&mut views, |view| &mut view.commands);
-    shares(&mut views, |view| &mut view.writes);
-    views.into_iter().collect()
 }
 
 /// How long a service's client tries to make a connection, if it gives up at all.

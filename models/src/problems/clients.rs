@@ -113,8 +113,8 @@ impl WorldSpec {
             let assumed = service.process_count() > 1 && service.balancer.is_none();
             if assumed && self.presses_again(&service.name) {
                 doubts.push(format!(
-                    "each visit at {} stays with one of its {} processes (sticky sessions), since no \
-                     `balancer` is given; with `random` most visits that a stuck process fails \
+                    "each visit at {} stays with one of its {} processes (sticky sessions), since \
+                     no `balancer` is given; with `random` most visits that a stuck process fails \
                      would succeed on their next press",
                     service.name,
                     service.process_count()

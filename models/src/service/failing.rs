@@ -268,7 +268,11 @@ impl Load {
             true => (1.0 - need.share) * need.misses * self.takes(need).as_secs_f64(),
             false => 0.0,
         };
-        let waited = needs.iter().map(waits).sum::<f64>() + needs.iter().map(missed).sum::<f64>();
+        let waited: f64 = needs
+            .iter()
+            .map(waits)
+            .chain(needs.iter().map(missed))
+            .sum();
         self.service_time.as_secs_f64() + waited
     }
 
@@ -313,10 +317,8 @@ impl Load {
             let here = needs.iter();
             let here = here.filter(|need| need.instead == Instead::Store(number));
             let asked = rate * here.map(Failing::replaced).sum::<f64>();
-            beyond(
-                asked,
-                store.workers * store.scale / store.takes.as_secs_f64(),
-            )
+            let carries = store.workers * store.scale / store.takes.as_secs_f64();
+            beyond(asked, carries)
         };
         self.stores.iter().enumerate().map(of).collect()
     }
@@ -439,11 +441,8 @@ impl ShareTimeline {
         requests: &[Intensity],
         known: impl Iterator<Item = (SimTime, SimTime, f64)>,
     ) -> f64 {
-        let expected = |from: SimTime, to: SimTime| {
-            let each = requests.iter();
-            let each = each.map(|visits| visits.cumulative(to) - visits.cumulative(from));
-            each.sum::<f64>()
-        };
+        let count = |visits: &Intensity, from, to| visits.cumulative(to) - visits.cumulative(from);
+        let expected = |from, to| requests.iter().map(|of| count(of, from, to)).sum::<f64>();
         let all = expected(from, to);
         if all <= 0.0 {
             return 0.0;
@@ -543,8 +542,7 @@ mod tests {
         // 100 a second need 50 workers there, and 52 of the service's own.
         let enough = with(50.0).failing(&[all], 1.0, second(0));
         assert!(enough.abs() < 1e-9, "{enough}");
-        let few = with(10.0).failing(&[all], 1.0, second(0));
-        assert!((few - 0.8).abs() < 1e-9, "{few}");
+        assert!((with(10.0).failing(&[all], 1.0, second(0)) - 0.8).abs() < 1e-9);
         // A queue of 300 before 10 workers outlasts the 15 s that a gateway waits: what the store
         // answers is for those who were given up.
         let mut late = with(10.0);
@@ -556,10 +554,8 @@ mod tests {
             misses: 0.4,
             ..need(0.0, Answer::Ok, Instead::Store(0))
         };
-        let missed = with(10.0).failing(&[cold], 1.0, second(0));
-        assert!((missed - 0.2).abs() < 1e-9, "{missed}");
-        let held = with(10.0).held(&[cold]);
-        assert!((held - 0.22).abs() < 1e-9, "{held}");
+        assert!((with(10.0).failing(&[cold], 1.0, second(0)) - 0.2).abs() < 1e-9);
+        assert!((with(10.0).held(&[cold]) - 0.22).abs() < 1e-9);
         let mut scaled = with(10.0);
         scaled.control(Control::ScaleStore(0, 2.0));
         assert_eq!(scaled.failing(&[cold], 1.0, second(0)), 0.0);
