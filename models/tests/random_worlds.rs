@@ -194,7 +194,7 @@ fn random_worlds_are_worth_looking_at() {
         ("a process taken out", 3, |r| {
             told(r, "processes get requests")
         }),
-        ("none left", 10, |r| told(r, "has no process left")),
+        ("none left", 3, |r| told(r, "has no process left")),
         ("refused clients", 20, |r| {
             r.outcome.failed[Cause::MaxClients as usize] > 0
         }),
