@@ -12,13 +12,9 @@ use demand::Balancing;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerSpec {
-    /// How it chooses the process for a press: `sticky`, all presses of a visit to the same one;
-    /// `random`, any; `round-robin`, one after the other; `least-busy`, the one with the fewest
-    /// requests in progress. While all answer alike the last two go to any that has a free worker.
+    /// How it chooses the process for a press.
     pub kind: BalancingSpec,
-    /// The check by which it takes processes out of its rotation and back: a request that calls
-    /// every need of the service that is not `optional` and has no `fallback`, on every shard. It
-    /// fails if Redis answers with an error or not in time. Absent: all stay in the rotation.
+    /// The check by which it takes processes out of its rotation and back; absent: all stay in it.
     pub check: Option<BalancerCheckSpec>,
 }
 
@@ -52,7 +48,9 @@ impl BalancingSpec {
     }
 }
 
-/// A load balancer's check of each process, which is not retried.
+/// A load balancer's check of each process: a request that calls every need of the service that is
+/// not `optional` and has no `fallback`, on every shard. It fails if Redis answers with an error or
+/// not in time; it is not retried.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerCheckSpec {
