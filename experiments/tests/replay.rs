@@ -143,6 +143,33 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let before = "expect = { kind = \"failing-share\", service = \"api\", \
                   to = { minute = \"0s\" }, peak = true, at_most = \"0%\" }";
     assert_eq!(with(before), (true, Some(0.0)));
+    let interval = |bounds: &str| {
+        with(&format!(
+            "expect = {{ kind = \"interval\", from = {{ event = \"alert-fires\" }}, \
+             to = {{ minute = \"0s\" }}, {bounds} }}"
+        ))
+        .0
+    };
+    assert!(interval("at_least = \"10min\"") && interval("at_most = \"20min\""));
+    assert!(!interval("at_least = \"20min\"") && !interval("at_most = \"10min\""));
+    let compare = |bounds: &str, fragment: &str| {
+        with(&format!(
+            "expect = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
+        ))
+    };
+    let same = compare("at_least = \"1x\", at_most = \"1x\"", "{}");
+    assert_eq!(same, (true, Some(1.0)), "the same trials");
+    let without = compare("at_most = \"0.01x\"", "{ fault = [] }");
+    assert_eq!(without, (true, Some(0.0)));
+    assert!(!compare("at_least = \"0.5x\"", "{ fault = [] }").0);
+}
+
+#[test]
+fn latency_and_connections_hold_within_their_bounds() {
+    let with = |is: &str| {
+        let card = judged(&[(CHECK, is)]);
+        (card[1].pass, card[1].simulated)
+    };
     let latency = |rest: &str| {
         with(&format!(
             "expect = {{ kind = \"latency\", service = \"api\", to = {{ minute = \"0s\" }}, \
@@ -166,25 +193,6 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
         (true, Some(200.0))
     );
     assert_eq!(connections("rises_at_least = \"1.5x\""), (false, Some(1.0)));
-    let interval = |bounds: &str| {
-        with(&format!(
-            "expect = {{ kind = \"interval\", from = {{ event = \"alert-fires\" }}, \
-             to = {{ minute = \"0s\" }}, {bounds} }}"
-        ))
-        .0
-    };
-    assert!(interval("at_least = \"10min\"") && interval("at_most = \"20min\""));
-    assert!(!interval("at_least = \"20min\"") && !interval("at_most = \"10min\""));
-    let compare = |bounds: &str, fragment: &str| {
-        with(&format!(
-            "expect = {{ kind = \"compare\", measure = \"downtime\", {bounds} }}\nwith = {fragment}"
-        ))
-    };
-    let same = compare("at_least = \"1x\", at_most = \"1x\"", "{}");
-    assert_eq!(same, (true, Some(1.0)), "the same trials");
-    let without = compare("at_most = \"0.01x\"", "{ fault = [] }");
-    assert_eq!(without, (true, Some(0.0)));
-    assert!(!compare("at_least = \"0.5x\"", "{ fault = [] }").0);
 }
 
 #[test]

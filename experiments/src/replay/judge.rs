@@ -1,8 +1,9 @@
 //! The scorecard: what was simulated beside what was reported.
 //!
 //! A scripted interval holds if its median is within a tenth of what was reported, or within 2 min
-//! if that is more, or between the bounds that are given instead. A blind total holds if what was reported lies between the 5th and the 95th
-//! percentile of the simulated. A moment that does not come in half of the trials is a miss.
+//! if that is more, or between the bounds that are given instead. A blind total holds if what was
+//! reported lies between the 5th and the 95th percentile of the simulated. A moment that does not
+//! come in half of the trials is a miss.
 
 use models::TrialResult;
 use serde::Serialize;
@@ -50,11 +51,8 @@ pub fn scripted(
 ) -> Result<Vec<Line>, Error> {
     let total = &replay.spec.total;
     let totals = values(told, |trial| total_of(&replay.spec, trial));
-    let bounds = Bounds::of(
-        total.reported,
-        total.within,
-        (total.at_least, total.at_most),
-    );
+    let given = (total.at_least, total.at_most);
+    let bounds = Bounds::of(total.reported, total.within, given);
     let mut lines = vec![interval(replay, "total", bounds, totals)];
     for (n, check) in replay.spec.checks.iter().enumerate() {
         let (name, spec) = (&check.name, &replay.spec);

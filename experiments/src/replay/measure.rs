@@ -1,5 +1,5 @@
-//! What a check measures in one trial beside moments: shares of failing attempts, their latency, and
-//! connections.
+//! What a check measures in one trial beside moments: shares of failing attempts, their latency,
+//! and connections.
 
 use demand::{Minute, Times, Window};
 use models::TrialResult;
