@@ -46,8 +46,10 @@ pub struct Service {
     spool: bool,
     /// What Redis answers most of its requests.
     redis: Answer,
-    /// What the worst of its needs answers, spool or not, in the worst process.
+    /// What the worst of its needs answers most connections, spool or not, in the worst process.
     unspooled: AnswerTimeline,
+    /// The same for those connections that are answered worst.
+    pauses: AnswerTimeline,
     /// Can any request succeed? Short pauses do not count.
     passable: AnswerTimeline,
     /// The share of requests that fail because of Redis, without short pauses.
@@ -117,6 +119,7 @@ impl Service {
             spool: false,
             redis: Answer::Ok,
             unspooled: AnswerTimeline::new(),
+            pauses: AnswerTimeline::new(),
             passable: AnswerTimeline::new(),
             failing: ShareTimeline::new(),
             overload,
@@ -172,7 +175,7 @@ impl Service {
         }
         let (failing, held, _) = self.shares(&answered, now);
         self.plan_traffic(&answered, cx);
-        let answered = self.that_get(answered);
+        let answered = self.in_rotation(answered);
         let counted = (&self.overload, self.load.gateway_timeout());
         self.latency.set(now, (&answered, spool), counted);
         self.held.set(now, held);
@@ -189,6 +192,7 @@ impl Service {
             false => all(|process| process.passable),
         };
         self.unspooled.set(now, all(|process| process.at_once));
+        self.pauses.set(now, all(|process| process.worst));
         self.passable.set(now, or_spool(passable));
         let failing = if spool { 0.0 } else { failing };
         self.failing.set(now, failing);
@@ -203,11 +207,11 @@ impl Service {
     }
 
     /// The answers of those processes that get requests.
-    fn that_get(&self, answered: Vec<Answered>) -> Vec<Answered> {
-        let gets = self.rotation.gets();
+    fn in_rotation(&self, answered: Vec<Answered>) -> Vec<Answered> {
+        let rotation = self.rotation.in_rotation();
         let places = answered.into_iter().enumerate();
         let mut answered: Vec<Answered> = places
-            .filter(|(place, _)| gets.contains(place))
+            .filter(|(place, _)| rotation.contains(place))
             .map(|(_, answered)| answered)
             .collect();
         if answered.is_empty() {
@@ -404,7 +408,7 @@ impl Service {
         let Load { objective, .. } = self.load;
         Overload::found(
             counts,
-            (&self.failing, &self.unspooled),
+            (&self.failing, &self.pauses),
             objective,
             self.load.gateway_timeout(),
         )
@@ -503,7 +507,7 @@ impl Service {
         })
     }
 
-    /// What its requests would have been answered without a spool, over the trial.
+    /// What most of its requests would have been answered without a spool, over the trial.
     pub fn unspooled(&self) -> &AnswerTimeline {
         &self.unspooled
     }

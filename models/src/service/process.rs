@@ -21,7 +21,8 @@ pub struct Process {
     /// For each need what each shard answers; one line for all of them together, if a request
     /// touches all.
     pub lines: Vec<Vec<AnswerTimeline>>,
-    /// What the worst of its needs answers, or the spool.
+    /// What the worst of its needs answers most connections, or the spool: what a load balancer's
+    /// check sees. Requests see it if all connections are told the same.
     pub timeline: AnswerTimeline,
     /// What people or an autoscaler did to it, in time order.
     pub controls: Vec<(SimTime, Control)>,
@@ -29,9 +30,11 @@ pub struct Process {
 
 /// What a process answers at an instant.
 pub(super) struct Answered {
-    /// At this instant, and without short pauses.
+    /// At this instant, and without short pauses; to most connections.
     pub at_once: Answer,
     pub noticed: Answer,
+    /// At this instant to those connections that are answered worst.
+    pub worst: Answer,
     /// Can any request succeed?
     pub passable: Answer,
     /// What fails of its needs.
@@ -46,6 +49,7 @@ impl Answered {
         Answered {
             at_once: answer,
             noticed: answer,
+            worst: answer,
             passable: answer,
             failing: Vec::new(),
             outcomes: Vec::new(),
@@ -124,10 +128,14 @@ impl Process {
             }
             // Parts that are served come first: the one in the middle speaks for most requests.
             let (middle, last) = (need.parts / 2, need.parts - 1);
-            let at_once = asked.of_all(last, true);
-            answered.at_once = worst([answered.at_once, at_once].into_iter());
-            let noticed = asked.of_all(middle, false);
-            answered.noticed = worst([answered.noticed, noticed].into_iter());
+            let answers = [
+                (&mut answered.at_once, asked.of_all(middle, true)),
+                (&mut answered.noticed, asked.of_all(middle, false)),
+                (&mut answered.worst, asked.of_all(last, true)),
+            ];
+            for (before, answer) in answers {
+                *before = worst([*before, answer].into_iter());
+            }
         }
         answered
     }

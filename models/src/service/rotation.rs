@@ -24,8 +24,8 @@ pub struct Rotation {
     balancing: Balancing,
     check: Option<BalancerCheckSpec>,
     processes: Vec<Checked>,
-    /// Those that get requests, from each instant on.
-    gets: demand::Rotation,
+    /// Those in the rotation, from each instant on.
+    history: demand::Rotation,
     /// When it asks.
     asks: Looks,
     first: SimTime,
@@ -35,7 +35,7 @@ pub struct Rotation {
 /// What the balancer thinks of a process.
 #[derive(Clone, Copy, Debug)]
 struct Checked {
-    inside: bool,
+    in_rotation: bool,
     fails: u32,
     passes: u32,
     /// It has been asked and has not answered yet.
@@ -51,8 +51,8 @@ impl Rotation {
         phase: SimDuration,
         mode: Mode,
     ) -> Rotation {
-        let in_rotation = Checked {
-            inside: true,
+        let process = Checked {
+            in_rotation: true,
             fails: 0,
             passes: 0,
             asked: false,
@@ -63,8 +63,8 @@ impl Rotation {
             service,
             balancing: spec.map_or(Balancing::Sticky, |spec| spec.kind.balancing()),
             check: spec.and_then(|spec| spec.check),
-            processes: vec![in_rotation; processes],
-            gets: vec![(SimTime::ZERO, (0..processes).collect())],
+            processes: vec![process; processes],
+            history: vec![(SimTime::ZERO, (0..processes).collect())],
             asks: Looks::default(),
             first: SimTime::ZERO + phase + turn,
             mode,
@@ -73,23 +73,30 @@ impl Rotation {
 
     /// The processes that get requests, from each instant on.
     pub fn history(&self) -> &demand::Rotation {
-        &self.gets
+        &self.history
     }
 
     /// The processes that get requests now.
-    pub fn gets(&self) -> &[usize] {
-        let (_, gets) = self.gets.last().expect("a rotation has a start");
-        gets
+    pub fn in_rotation(&self) -> &[usize] {
+        let (_, processes) = self.history.last().expect("a rotation has a start");
+        processes
     }
 
     /// How many times its equal part each process gets of the requests, if one holds its worker for
-    /// so many seconds; 0: none. `least-busy` evens out the requests in progress.
+    /// so many seconds; 0: none. `least-busy` evens out the requests in progress: a process whose
+    /// requests never end gets none, unless all are like that.
     pub fn parts(&self, held: &[f64]) -> Vec<f64> {
-        let gets = self.gets();
+        let in_rotation = self.in_rotation();
+        let endless = in_rotation
+            .iter()
+            .all(|process| held[*process].is_infinite());
         let weight = |process: usize| match self.balancing {
-            _ if !gets.contains(&process) => 0.0,
-            Balancing::LeastBusy => 1.0 / held[process],
-            Balancing::Sticky | Balancing::Random | Balancing::RoundRobin => 1.0,
+            _ if !in_rotation.contains(&process) => 0.0,
+            Balancing::LeastBusy if !endless => 1.0 / held[process].max(HELD_MIN_S),
+            Balancing::LeastBusy
+            | Balancing::Sticky
+            | Balancing::Random
+            | Balancing::RoundRobin => 1.0,
         };
         let weights: Vec<f64> = (0..held.len()).map(weight).collect();
         let all: f64 = weights.iter().sum();
@@ -102,9 +109,10 @@ impl Rotation {
         let Some(check) = self.check else {
             return;
         };
-        let at_rest = |(process, answer): (&Checked, &Answer)| match process.inside {
+        // One that does not answer may do so while the check waits for it.
+        let at_rest = |(process, answer): (&Checked, &Answer)| match process.in_rotation {
             true => process.fails == 0 && passes(*answer, check.timeout) == Some(true),
-            false => process.passes == 0 && passes(*answer, check.timeout) != Some(true),
+            false => process.passes == 0 && passes(*answer, check.timeout) == Some(false),
         };
         let rests = self.processes.iter().zip(answers).all(at_rest);
         if rests && self.mode == Mode::Lazy {
@@ -149,7 +157,8 @@ impl Rotation {
                 let asked = |(process, _): &(&mut Checked, _)| process.asked;
                 for (process, answers) in self.processes.iter_mut().zip(answers).filter(asked) {
                     process.asked = false;
-                    process.take(Some(answered_since(answers, asked_at)), &check);
+                    let passed = answered_since(answers, asked_at, check.timeout);
+                    process.take(Some(passed), &check);
                 }
             }
         }
@@ -159,22 +168,22 @@ impl Rotation {
     /// Those get requests that are in the rotation now.
     fn rotate(&mut self, check: &BalancerCheckSpec, name: &str, cx: &mut Cx) -> bool {
         let all = 0..self.processes.len();
-        let inside = all
+        let passing = all
             .clone()
-            .filter(|process| self.processes[*process].inside);
-        let inside: Vec<usize> = inside.collect();
-        let share = inside.len() as f64 / all.len() as f64;
+            .filter(|process| self.processes[*process].in_rotation);
+        let passing: Vec<usize> = passing.collect();
+        let share = passing.len() as f64 / all.len() as f64;
         let ignored = check
             .ignored_below
-            .is_some_and(|least| inside.is_empty() || share < least.get());
-        let gets: Vec<usize> = match ignored {
+            .is_some_and(|least| passing.is_empty() || share < least.get());
+        let rotation: Vec<usize> = match ignored {
             true => all.clone().collect(),
-            false => inside,
+            false => passing,
         };
-        if gets == self.gets() {
+        if rotation == self.in_rotation() {
             return false;
         }
-        cx.ledger.trace(cx.now, || match (gets.len(), ignored) {
+        cx.ledger.trace(cx.now, || match (rotation.len(), ignored) {
             (0, _) => format!("{name}: the load balancer has no process left"),
             (_, true) => {
                 format!("{name}: too few pass the load balancer's check, all get requests")
@@ -184,11 +193,11 @@ impl Rotation {
             }
         });
         cx.ledger.mark(cx.now, name, || {
-            format!("{} of {} get requests", gets.len(), all.len())
+            format!("{} of {} get requests", rotation.len(), all.len())
         });
-        match self.gets.last_mut() {
-            Some((at, last)) if *at == cx.now => *last = gets,
-            Some(_) | None => self.gets.push((cx.now, gets)),
+        match self.history.last_mut() {
+            Some((at, last)) if *at == cx.now => *last = rotation,
+            Some(_) | None => self.history.push((cx.now, rotation)),
         }
         true
     }
@@ -201,22 +210,25 @@ impl Checked {
             None => {}
             Some(true) => {
                 (self.fails, self.passes) = (0, (self.passes + 1).min(check.passes));
-                self.inside |= self.passes >= check.passes;
+                self.in_rotation |= self.passes >= check.passes;
             }
             Some(false) => {
                 (self.passes, self.fails) = (0, (self.fails + 1).min(check.fails));
-                self.inside &= self.fails < check.fails;
+                self.in_rotation &= self.fails < check.fails;
             }
         }
-        if self.inside && self.fails == 0 {
+        if self.in_rotation && self.fails == 0 {
             // A process in the rotation has nothing to prove.
             self.passes = 0;
         }
-        if !self.inside && self.passes == 0 {
+        if !self.in_rotation && self.passes == 0 {
             self.fails = 0;
         }
     }
 }
+
+/// Shares of `least-busy` count no request as shorter than this.
+const HELD_MIN_S: f64 = 1e-6;
 
 /// Does a check pass that meets this answer? `None`: it waits.
 fn passes(answer: Answer, timeout: SimDuration) -> Option<bool> {
@@ -229,19 +241,27 @@ fn passes(answer: Answer, timeout: SimDuration) -> Option<bool> {
     }
 }
 
-/// Has a process that did not answer at `asked` answered since, and well?
-fn answered_since(answers: &AnswerTimeline, asked: SimTime) -> bool {
+/// Has a process that had not answered at once at `asked` answered in time, and well? What waits for
+/// Redis waits until Redis answers, whether or not a spool opens. A late answer is on its way.
+fn answered_since(answers: &AnswerTimeline, asked: SimTime, timeout: SimDuration) -> bool {
+    if answers.at(asked) != Answer::Hang {
+        return false;
+    }
     let changes = answers.changes();
     let later = changes.partition_point(|(at, _)| *at <= asked);
-    let first = changes[later..]
-        .iter()
-        .find(|(_, answer)| *answer != Answer::Hang);
-    first.is_some_and(|(_, answer)| answer.captures())
+    let helps = |(_, answer): &&(SimTime, Answer)| !matches!(answer, Answer::Hang | Answer::Spool);
+    let late = match changes[later..].iter().find(helps) {
+        Some((at, Answer::Ok)) => Some(*at),
+        Some((at, Answer::Late(after))) => Some(at.saturating_add(*after)),
+        Some(_) | None => None,
+    };
+    late.is_some_and(|at| at < asked.saturating_add(timeout))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use demand::answer::Cause;
 
     #[test]
     fn a_process_leaves_after_failures_in_a_row_and_returns_after_successes() {
@@ -249,7 +269,7 @@ mod tests {
             toml::from_str("every = '10s'\ntimeout = '5s'\nfails = 2\npasses = 3")
                 .expect("a check");
         let mut process = Checked {
-            inside: true,
+            in_rotation: true,
             fails: 0,
             passes: 0,
             asked: false,
@@ -268,23 +288,56 @@ mod tests {
             (true, true),
             (false, true),
         ];
-        for (number, (passed, inside)) in script.into_iter().enumerate() {
+        for (number, (passed, in_rotation)) in script.into_iter().enumerate() {
             process.take(Some(passed), &check);
-            assert_eq!(process.inside, inside, "{number}");
+            assert_eq!(process.in_rotation, in_rotation, "{number}");
         }
     }
 
     #[test]
     fn a_hang_that_ends_within_the_timeout_passes() {
         let at = |s| SimTime::ZERO + SimDuration::from_secs(s);
+        let second = SimDuration::from_secs(1);
+        // Hangs from 9 s on, and then this; asked at 10 s, with 5 s to answer.
+        let passed = |then: &[(u64, Answer)]| {
+            let mut line = AnswerTimeline::new();
+            line.set(at(9), Answer::Hang);
+            then.iter()
+                .for_each(|(s, answer)| line.set(at(*s), *answer));
+            answered_since(&line, at(10), second * 5)
+        };
+        let late = Answer::Late(second * 3);
+        assert!(passed(&[(14, Answer::Ok)]) && passed(&[(11, late)]));
+        assert!(!passed(&[]) && !passed(&[(15, Answer::Ok)]) && !passed(&[(12, late)]));
+        assert!(!passed(&[
+            (11, Answer::Error(Cause::Oom)),
+            (12, Answer::Ok)
+        ]));
+        // A spool that opens does not reach what waits for Redis.
+        let spool = (11, Answer::Spool);
+        assert!(!passed(&[spool]) && passed(&[spool, (12, Answer::Hang), (13, Answer::Ok)]));
+        // Nor does a better answer reach what is answered late already.
         let mut line = AnswerTimeline::new();
-        line.set(at(9), Answer::Hang);
-        line.set(at(12), Answer::Ok);
-        assert!(answered_since(&line, at(10)));
-        line.set(at(20), Answer::Hang);
-        assert!(!answered_since(&line, at(20)));
-        let timeout = SimDuration::from_secs(1);
-        assert_eq!(passes(Answer::Late(timeout), timeout), None);
-        assert_eq!(passes(Answer::Late(timeout / 2), timeout), Some(true));
+        line.set(at(9), Answer::Late(second * 5));
+        line.set(at(11), Answer::Ok);
+        assert!(!answered_since(&line, at(10), second * 5));
+        assert_eq!(passes(Answer::Late(second), second), None);
+        assert_eq!(passes(Answer::Late(second / 2), second), Some(true));
+    }
+
+    #[test]
+    fn the_least_busy_gets_the_presses_in_proportion_to_its_pace() {
+        let spec = |kind: &str| toml::from_str(&format!("kind = '{kind}'")).expect("a balancer");
+        let rotation = |kind| {
+            let id = ServiceId::from_index(0);
+            Rotation::new(Some(spec(kind)), 2, id, SimDuration::ZERO, Mode::Lazy)
+        };
+        let least = rotation("least-busy");
+        let parts = least.parts(&[1.0, 3.0]);
+        assert!((parts[0] - 1.5).abs() < 1e-9 && (parts[1] - 0.5).abs() < 1e-9);
+        assert_eq!(least.parts(&[1.0, f64::INFINITY]), [2.0, 0.0]);
+        assert_eq!(least.parts(&[f64::INFINITY; 2]), [1.0, 1.0]);
+        assert_eq!(least.parts(&[0.0; 2]), [1.0, 1.0]);
+        assert_eq!(rotation("random").parts(&[1.0, 3.0]), [1.0, 1.0]);
     }
 }

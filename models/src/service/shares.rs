@@ -1,6 +1,6 @@
 //! What share of requests fails, and how long one holds its worker: when it is computed anew.
 //!
-//! Where requests go to a slower store, or some connections are refused, both hang on the traffic.
+//! Where requests go to a slower store, or some connections are refused, both depend on the traffic.
 //! So they are computed for whole minutes: when something fails otherwise, when somebody has
 //! changed how the service works, and when a minute begins that may bring other traffic.
 
@@ -17,7 +17,7 @@ pub(super) struct Shares {
     needs: Vec<Vec<Failing>>,
     controls: usize,
     /// The processes that got requests.
-    gets: Vec<usize>,
+    in_rotation: Vec<usize>,
     /// The share of requests that fail.
     failing: f64,
     /// How long a request holds its worker, in seconds.
@@ -29,27 +29,27 @@ pub(super) struct Shares {
 impl Service {
     /// May a share of its requests fail for long that depends on how many come? Of services with
     /// slower stores, and of those whose connections may be refused in part.
-    fn hangs_on_traffic(&self) -> bool {
+    fn depends_on_traffic(&self) -> bool {
         self.load.has_stores() || self.needs.iter().any(|need| need.parts > 1)
     }
 
     /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. If they hang on the traffic, that is looked at again when something else changes and
+    /// vain. If they depend on the traffic, that is looked at again when something else changes and
     /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
             let needs = shares.needs.iter().zip(answered);
             let mut needs = needs.map(|(needs, answered)| *needs == answered.failing);
-            let gets = shares.gets == self.rotation.gets();
-            shares.controls == controls && gets && needs.all(|same| same)
+            let rotation = shares.in_rotation == self.rotation.in_rotation();
+            shares.controls == controls && rotation && needs.all(|same| same)
         };
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
-        if let Some(known) = known.filter(|_| self.hangs_on_traffic() && !due) {
+        if let Some(known) = known.filter(|_| self.depends_on_traffic() && !due) {
             return (known.failing, known.held, known.unanswered.clone());
         }
-        let at = match self.hangs_on_traffic() {
+        let at = match self.depends_on_traffic() {
             true => Load::minute_of(now),
             false => now,
         };
@@ -58,7 +58,7 @@ impl Service {
         self.shares = Some(Shares {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,
-            gets: self.rotation.gets().to_vec(),
+            in_rotation: self.rotation.in_rotation().to_vec(),
             failing,
             held,
             unanswered: unanswered.clone(),
@@ -73,7 +73,7 @@ impl Service {
         let held = held.map(|process| self.load.held(&process.failing));
         let held: Vec<f64> = held.collect();
         let parts = self.rotation.parts(&held);
-        if self.rotation.gets().is_empty() {
+        if self.rotation.in_rotation().is_empty() {
             return (1.0, 0.0);
         }
         let (mut failing, mut all_held) = (0.0, 0.0);
@@ -93,7 +93,7 @@ impl Service {
         }
         let mut needs = answered.iter();
         let follows =
-            self.hangs_on_traffic() && needs.any(|of| self.load.follows_traffic(&of.failing));
+            self.depends_on_traffic() && needs.any(|of| self.load.follows_traffic(&of.failing));
         let next = self.load.next_traffic(cx.now).filter(|_| follows);
         self.traffic_at = next;
         self.plan_step(next, cx);
