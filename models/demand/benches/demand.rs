@@ -25,7 +25,7 @@ use demand::{
     Service, ServiceModel,
 };
 use sim::{Dist, Intensity, SimDuration, SimTime, Streams};
-use support::{evaluate, look};
+use support::{answers, evaluate, look};
 
 const ROUNDS: u64 = 200;
 
@@ -177,7 +177,7 @@ fn with_an_inside() {
     let needs = [vec![calm.clone()]];
     let answers = [Answers {
         needs: &needs,
-        ..answers(&calm)
+        ..support::answers(&calm)
     }];
     let streams = Streams::for_trial(7, 1);
     let round = || timed(|| evaluate(&demand, &answers, &streams, horizon, Mode::Eager));
@@ -191,11 +191,8 @@ fn with_an_inside() {
     hang.set(at_minute(1), Answer::Hang);
     let needs = [vec![hang.clone()]];
     let answers = [Answers {
-        timeline: &hang,
         needs: &needs,
-        lost_acks: &[],
-        controls: &[],
-        rotation: &[],
+        ..support::answers(&hang)
     }];
     demand.services[0].client.command_timeout = Some(SimDuration::from_secs(1));
     let short = SimTime::ZERO + SimDuration::from_mins(20);
@@ -223,16 +220,6 @@ fn run(
 ) -> DemandOutcome {
     let streams = Streams::for_trial(7, trial);
     evaluate(demand, &[answers(timeline)], &streams, horizon, mode)
-}
-
-fn answers(timeline: &AnswerTimeline) -> Answers<'_> {
-    Answers {
-        timeline,
-        lost_acks: &[],
-        needs: &[],
-        controls: &[],
-        rotation: &[],
-    }
 }
 
 fn at_minute(minute: u64) -> SimTime {

@@ -8,9 +8,9 @@
 //!
 //! While all processes in the rotation answer alike, which of them gets a press changes nothing as
 //! long as it finds a free worker there. So the press goes to one that is drawn for it, whatever
-//! the strategy, and the stretch can be counted without following any. `least-busy` looks further
-//! if the one that is drawn has no free worker. While they answer differently each strategy is
-//! played to the letter.
+//! the strategy, and the stretch can be counted without following any. If the one that is drawn has
+//! no free worker, `least-busy` looks further, and `round-robin` takes turns until every process
+//! has a free worker again. While they answer differently each strategy is played to the letter.
 
 use std::ops::Range;
 
@@ -40,6 +40,8 @@ pub struct Balancer {
     pub processes: Range<usize>,
     /// How it chooses.
     pub balancing: Balancing,
+    /// Which of them get presses; the first entry is at zero.
+    pub rotation: Rotation,
 }
 
 /// Which processes get presses, from each instant on, by position among those of the service. None:
@@ -53,8 +55,10 @@ pub(super) struct Balance<'a> {
     pub rotation: &'a [(SimTime, Vec<usize>)],
     /// The number of the change of rotation in force now.
     pub place: usize,
-    /// Presses since answers or rotation changed last.
+    /// Presses in turn since answers or rotation changed last.
     pub turn: usize,
+    /// Have presses gone in turn since one found no free worker?
+    pub in_turn: bool,
     /// The number of changes before that.
     changed: usize,
     /// One for each class.
@@ -62,16 +66,13 @@ pub(super) struct Balance<'a> {
 }
 
 impl<'a> Balance<'a> {
-    pub fn new(
-        balancing: Balancing,
-        rotation: &'a [(SimTime, Vec<usize>)],
-        keys: Vec<StreamKey>,
-    ) -> Balance<'a> {
+    pub fn new(balancer: &'a Balancer, keys: Vec<StreamKey>) -> Balance<'a> {
         Balance {
-            balancing,
-            rotation,
+            balancing: balancer.balancing,
+            rotation: &balancer.rotation,
             place: 0,
             turn: 0,
+            in_turn: false,
             changed: 0,
             keys,
         }
@@ -95,7 +96,7 @@ impl<'a> Balance<'a> {
         }
         let changed = changes + self.place;
         if changed != self.changed {
-            (self.changed, self.turn) = (changed, 0);
+            (self.changed, self.turn, self.in_turn) = (changed, 0, false);
         }
     }
 

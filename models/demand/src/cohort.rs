@@ -7,7 +7,7 @@
 //!  round 1        + offset ──►      ├── counted, captured ──┤
 //! ```
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use crate::attempt::Ending;
 use crate::balance::Balance;
@@ -33,9 +33,9 @@ impl ServiceSim<'_> {
                 continue;
             }
             caller.counted_to = to;
-            if let Some(times) = &mut caller.times {
-                times.counted.push((from, to, fate.ends));
-            }
+            let misses = missing(&self.processes, self.balance.as_ref());
+            let misses = misses.map(|inside| (inside, self.service.service_time));
+            caller.time((class, &fate), (from, to), misses);
             let mut visits = 0;
             for round in 0..caller.offsets.len() {
                 // Visits blocked in one round may return within the same stretch.
@@ -85,7 +85,38 @@ impl ServiceSim<'_> {
     }
 }
 
+/// The inside of a process that gets presses, if some of them may miss a cache there; all are warm.
+fn missing<'a>(
+    processes: &'a [Process],
+    balance: Option<&Balance>,
+) -> Option<&'a ServiceState<'a>> {
+    let process = balance.map_or(Some(0), |balance| balance.rotation().first().copied())?;
+    let inside = processes[process].service_state.as_ref()?;
+    inside.may_miss().then_some(inside)
+}
+
 impl Caller<'_> {
+    /// Notes how long the first arrivals of `span` take, if that is asked: all the same, or one by
+    /// one if some of them miss a cache.
+    fn time(
+        &mut self,
+        (class, fate): (usize, &Fate),
+        (from, to): (SimTime, SimTime),
+        misses: Option<(&ServiceState, SimDuration)>,
+    ) {
+        let Some(times) = &mut self.times else {
+            return;
+        };
+        let Some((inside, work)) = misses else {
+            times.counted.push((from, to, fate.ends));
+            return;
+        };
+        self.arrivals.for_each(from, to, |arrival| {
+            let who = VisitId::first(class, arrival.index, arrival.at);
+            times.add(arrival.at, work + inside.in_stores(who, 1));
+        });
+    }
+
     /// Spans of first arrivals that come back in `round` between `from` and `to`.
     pub fn returning_within(
         &self,

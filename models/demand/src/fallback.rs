@@ -11,8 +11,8 @@ use crate::service_sim::ServiceSim;
 use sim::SimTime;
 
 impl ServiceState<'_> {
-    /// Will nobody wait in a store as long as `condition` holds? `old` requests of before may go
-    /// there besides those that are there.
+    /// Will nobody wait in a store of this process as long as `condition` holds? `old` requests of
+    /// before may go there besides those that are there.
     pub fn stores_have_room(&self, condition: &Condition, old: u64, now: SimTime) -> bool {
         if !self.may_miss() {
             return true;

@@ -78,6 +78,10 @@ impl ServiceSim<'_> {
             before = (self.refused, self.pressed);
             if open && condition.is_some_and(|condition| self.meets(&condition)) {
                 determined_from = Some(self.now);
+                // Every process has a free worker for all who come.
+                if let Some(balance) = &mut self.balance {
+                    balance.in_turn = false;
+                }
                 if countable {
                     self.count_until(end);
                 }
@@ -198,9 +202,9 @@ impl ServiceSim<'_> {
         }
         let takes_part = |process: &Process, number: usize| {
             let balance = self.balance.as_ref();
-            let gets = balance.is_none_or(|balance| balance.rotation().contains(&number));
+            let in_rotation = balance.is_none_or(|balance| balance.rotation().contains(&number));
             let inside = process.service_state.as_ref();
-            inside.is_some_and(|inside| match gets {
+            inside.is_some_and(|inside| match in_rotation {
                 true => !inside.plain(self.now),
                 false => inside.attempts.iter().next().is_some(),
             })
@@ -389,7 +393,6 @@ mod tests {
             lost_acks: &[],
             needs,
             controls: &[],
-            rotation: &[],
         };
         let mut service_sim =
             service_sim(demand, 0, &[answers], &Streams::for_trial(1, 1), hour(24));

@@ -13,6 +13,12 @@
 //! workers provably takes no part (`proof.rs`), visits are counted (`cohort.rs`); so are presses
 //! that a full service refuses (`refused.rs`). The transitions in between are played
 //! request by request (`service_sim.rs`, `signer.rs`, `pool.rs`, `attempt.rs`).
+//!
+//! A service may have several processes behind a load balancer, which shares presses out among them
+//! (`balance.rs`, `route.rs`). It may have breakers, bulkheads and retries that notice each other
+//! (`inside.rs`, `course.rs`, `breaker.rs`), caches in Redis that miss (`warmth.rs`), and slower
+//! stores with a queue of their own behind them (`store.rs`, `fallback.rs`).
+//!
 //! [`Mode::Eager`] plays everything and yields the same numbers: laziness is no approximation.
 //!
 //! Left out: service times that vary, cancellation that reaches the server, one visit that calls
@@ -117,7 +123,7 @@ impl Evaluated<'_> {
     }
 
     /// The minutes, ascending, in which first presses at a service may have taken another time than
-    /// its work; none if `evaluate_timed` was not asked to time them.
+    /// its work; none if [`evaluate`] was not asked to time them.
     pub fn timed_minutes(&self, service: usize) -> Vec<u64> {
         let Some(place) = self.places[service] else {
             return Vec::new();
@@ -137,7 +143,9 @@ impl Evaluated<'_> {
 }
 
 /// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
-/// `answers` holds one entry per service of `demand`.
+/// `answers` holds one entry per service of `demand`. First presses at services are timed for which
+/// `times` has limits: it is counted how many take at least so long, and how long all take together.
+/// `times` has an entry per service as well, or none at all.
 ///
 /// # Errors
 /// If `budget` is used up.
@@ -146,26 +154,6 @@ impl Evaluated<'_> {
 /// If `answers` do not fit the services, or a population or service makes no sense (no worker, a
 /// gateway that waits no time, a visit without a press).
 pub fn evaluate<'a>(
-    demand: &'a Demand,
-    answers: &[Answers<'a>],
-    streams: &Streams,
-    horizon: SimTime,
-    mode: Mode,
-    budget: &Budget,
-) -> Result<Evaluated<'a>, BudgetError> {
-    let times = vec![Vec::new(); demand.services.len()];
-    evaluate_timed(demand, answers, streams, horizon, (mode, &times), budget)
-}
-
-/// The same, and first presses at services are timed for which `times` has limits: it is counted
-/// how many take at least so long, and how long all take together.
-///
-/// # Errors
-/// If `budget` is used up.
-///
-/// # Panics
-/// As [`evaluate`].
-pub fn evaluate_timed<'a>(
     demand: &'a Demand,
     answers: &[Answers<'a>],
     streams: &Streams,
@@ -180,7 +168,8 @@ pub fn evaluate_timed<'a>(
     };
     let mut service_sims = Vec::with_capacity(answers.len());
     let mut places = Vec::with_capacity(answers.len());
-    for (first, times) in times.iter().enumerate() {
+    for first in 0..answers.len() {
+        let times = times.get(first).map_or(&[][..], Vec::as_slice);
         let range = processes(demand, first);
         if first > range.start {
             places.push(None);
@@ -310,13 +299,13 @@ fn service_sim<'a>(
     };
     let mut balancers = demand.balancers.iter();
     let balancer = balancers.find(|balancer| balancer.processes.start == service);
-    let balance = |balancer: &Balancer| {
+    let balance = |balancer: &'a Balancer| {
         let key = |(population, number): &(&Population, usize)| {
             let key = streams.key(streams::ROUTES, population.entity);
             key.child(*number as u64)
         };
         let keys = classes.iter().map(key).collect();
-        Balance::new(balancer.balancing, answers[0].rotation, keys)
+        Balance::new(balancer, keys)
     };
     ServiceSim {
         service: spec,

@@ -290,9 +290,6 @@ pub struct Answers<'a> {
     pub needs: &'a [Vec<AnswerTimeline>],
     /// What people did to the service, in time order.
     pub controls: &'a [(SimTime, Control)],
-    /// Which processes of its service get presses, the first entry at zero; only read for the first
-    /// process of a service with a balancer.
-    pub rotation: &'a [(SimTime, Vec<usize>)],
 }
 
 impl Class {

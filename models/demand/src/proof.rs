@@ -44,11 +44,11 @@
 //! *Several processes.* A press goes to each of R processes with probability 1/R, whatever the
 //! others do: for one of them exp(θ w) becomes (1 + (exp(θ) - 1)/R)^w, and ψ the same integral; if
 //! all presses of a visit go to one process, the visits are thinned. The bound must hold for all of
-//! them: each may take an R-th of the risk. `least-busy` looks further if the process that is drawn
-//! has no free worker, so there must always be one.
+//! them: each may take an R-th of the risk. `least-busy` and `round-robin` choose otherwise if the
+//! process that is drawn has no free worker, so there must always be one.
 //!
-//! *Caches that miss.* A visit goes to the store with a chance of its own, so the visits there are
-//! a thinning of all, and the same bound with the store's workers shows that nobody waits there
+//! *Caches that miss.* A visit, which has one press, goes to the store of one process with a chance
+//! of its own, so the visits there are a thinning of all, and the same bound with the store's workers shows that nobody waits there
 //! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
 //! latest; how many there are at an instant follows from the average.
 
@@ -81,7 +81,7 @@ pub(super) struct Condition {
     pub room: u64,
     /// The most presses of one visit.
     pub presses: u64,
-    /// Ordinary visits a second, at most.
+    /// Ordinary visits a second of which the first press goes to one process, at most.
     pub visits: f64,
     /// The logarithm of the risk, with its sign turned.
     pub log_risk: f64,
@@ -123,7 +123,10 @@ impl Condition {
         alive.iter_mut().for_each(|expected| *expected *= thinned);
         let log_risk = (presses_expected.max(1.0) * processes / RISK).ln();
         let crowd = crowd_max(&alive, each, log_risk);
-        let looks = spread.balancing == Some(Balancing::LeastBusy);
+        let looks = match spread.balancing {
+            Some(Balancing::LeastBusy | Balancing::RoundRobin) => true,
+            Some(Balancing::Sticky | Balancing::Random) | None => false,
+        };
         let hangs = answer == Answer::Hang && service.client.command_timeout.is_none();
         let free_worker = looks || !hangs;
         let limit = |(workers, queue_limit): &(u32, u32)| {
@@ -135,7 +138,7 @@ impl Condition {
             free_worker,
             room: room.checked_sub(crowd)?,
             presses: u64::from(presses),
-            visits,
+            visits: visits / processes,
             log_risk,
         })
     }

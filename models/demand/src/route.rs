@@ -23,7 +23,15 @@ impl ServiceSim<'_> {
         let drawn = balance.drawn(who, press, home)?;
         let rotation = balance.rotation();
         match balance.balancing {
-            Balancing::RoundRobin if !alike => {
+            Balancing::RoundRobin => {
+                let mut full = |process: &usize| {
+                    let pool = &mut self.processes[*process].pool;
+                    !pool.has_free_worker(now)
+                };
+                balance.in_turn = (balance.in_turn || full(&drawn)) && rotation.iter().any(full);
+                if alike && !balance.in_turn {
+                    return Some(drawn);
+                }
                 balance.turn += 1;
                 Some(rotation[(balance.turn - 1) % rotation.len()])
             }

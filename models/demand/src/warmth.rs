@@ -15,6 +15,8 @@
 //! Left out: hot keys, which come back first (a real cache regains its hits faster at the beginning
 //! and slower at the end). Keys that expire while Redis does not answer are a loss at its return.
 
+use sim::SimDuration;
+
 use crate::inside::{Draw, NeedState, ServiceState};
 use crate::population::Misses;
 use crate::visit::VisitId;
@@ -38,6 +40,17 @@ impl ServiceState<'_> {
     pub fn may_miss(&self) -> bool {
         let misses = |need: &NeedState| need.spec.misses.is_some_and(|misses| misses.hits < 1.0);
         self.needs.iter().any(misses)
+    }
+
+    /// How long this press is in stores because Redis misses what it asks, if all caches are warm
+    /// and nobody waits there.
+    pub fn in_stores(&self, who: VisitId, press: u32) -> SimDuration {
+        let missed = self.needs.iter().enumerate();
+        let missed = missed.filter(|(need, _)| !self.hits(who, press, *need));
+        let stores = missed.filter_map(|(_, need)| need.spec.fallback);
+        stores.fold(SimDuration::ZERO, |sum, store| {
+            sum + self.stores[store].spec.takes
+        })
     }
 
     /// The share that is missing now, if what this press asks of a need is a key that comes back;

@@ -4,12 +4,15 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, Balancer, Balancing, Class, Client, Control, Demand, DemandOutcome, LostAcks, Mode,
-    Need, Population, Rotation, Service, ServiceModel, Tally,
+    Answers, Balancer, Balancing, Control, Demand, Fallback, LostAcks, Misses, Mode, Need,
+    Population, Rotation, Service, ServiceModel, Tally,
 };
 use rand::RngExt;
-use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
-use support::{at, evaluate, pick, seconds};
+use sim::{Purpose, Rng, SimDuration, SimTime, Streams};
+use support::{
+    answers, at, both_ways, evaluate, inside, pick, population, press_times, seconds, service,
+    signers,
+};
 
 const ALL: [Balancing; 4] = [
     Balancing::Sticky,
@@ -18,45 +21,13 @@ const ALL: [Balancing; 4] = [
     Balancing::LeastBusy,
 ];
 
-/// One of the processes of a service.
-fn process(workers: u32) -> Service {
-    Service {
-        name: "api".to_owned(),
-        workers,
-        queue_limit: 0,
-        gateway_timeout: seconds(30.0),
-        service_time: seconds(0.05),
-        client: Client {
-            command_timeout: None,
-            retries: 0,
-            backoff: SimDuration::ZERO,
-            retries_on: Vec::new(),
-        },
-        inside: None,
-    }
-}
-
 /// So many processes, and for each its part of `rate` visits a second with so many presses.
 fn demand(processes: Vec<Service>, rate: f64, presses_max: u32, balancing: Balancing) -> Demand {
     let count = processes.len();
-    let class = Class {
-        name: "signers".to_owned(),
-        share: 1.0,
-        patience: seconds(60.0),
-        presses_max,
-        press_again_after: seconds(1.0),
-        returns: Vec::new(),
-    };
     let part = |home: usize| Population {
-        name: "signers".to_owned(),
         entity: home as u64,
-        service: 0,
-        whole: 0,
-        visits: Intensity::constant(rate / count as f64, SimTime::ZERO, at(HORIZON_S)),
-        objective: 0.01,
-        signers: true,
-        classes: vec![class.clone()],
         home,
+        ..population(rate / count as f64, signers(presses_max), at(HORIZON_S))
     };
     Demand {
         services: processes,
@@ -64,6 +35,7 @@ fn demand(processes: Vec<Service>, rate: f64, presses_max: u32, balancing: Balan
         balancers: vec![Balancer {
             processes: 0..count,
             balancing,
+            rotation: vec![(SimTime::ZERO, (0..count).collect())],
         }],
     }
 }
@@ -77,31 +49,17 @@ fn first_fails(answer: Answer, processes: usize) -> Vec<AnswerTimeline> {
     timelines
 }
 
-fn answers<'a>(timelines: &'a [AnswerTimeline], rotation: &'a Rotation) -> Vec<Answers<'a>> {
-    let of = |timeline| Answers {
-        timeline,
-        lost_acks: &[],
-        needs: &[],
-        controls: &[],
-        rotation,
-    };
-    timelines.iter().map(of).collect()
-}
-
-fn both_ways(demand: &Demand, answers: &[Answers]) -> DemandOutcome {
+/// One trial, lazily and eagerly.
+fn run(demand: &Demand, timelines: &[AnswerTimeline]) -> Tally {
+    let answers: Vec<Answers> = timelines.iter().map(answers).collect();
     let streams = Streams::for_trial(3, 1);
-    let run = |mode| evaluate(demand, answers, &streams, at(HORIZON_S), mode);
-    let (lazy, eager) = (run(Mode::Lazy), run(Mode::Eager));
-    assert_eq!(lazy, eager);
-    lazy
+    both_ways(demand, &answers, &streams, at(HORIZON_S)).populations[0].tally
 }
 
 /// What becomes of 20 visits a second, if the first of five processes answers like this.
 fn with_one_of_five(answer: Answer, presses: u32, balancing: Balancing) -> Tally {
-    let demand = demand(vec![process(512); 5], 20.0, presses, balancing);
-    let timelines = first_fails(answer, 5);
-    let rotation = vec![(SimTime::ZERO, (0..5).collect())];
-    both_ways(&demand, &answers(&timelines, &rotation)).populations[0].tally
+    let demand = demand(vec![service(512, 0); 5], 20.0, presses, balancing);
+    run(&demand, &first_fails(answer, 5))
 }
 
 /// Blocked visits over those that came while the process failed.
@@ -140,26 +98,23 @@ fn the_least_busy_is_the_one_that_fails_at_once_and_never_the_one_that_hangs() {
         process.service_time = seconds(0.4);
         process
     };
-    let processes = vec![busy(process(512)); 5];
+    let processes = vec![busy(service(512, 0)); 5];
     let demand = demand(processes, 20.0, 1, Balancing::LeastBusy);
-    let timelines = first_fails(Answer::Error(Cause::Oom), 5);
-    let rotation = vec![(SimTime::ZERO, (0..5).collect())];
-    let tally = both_ways(&demand, &answers(&timelines, &rotation)).populations[0].tally;
+    let tally = run(&demand, &first_fails(Answer::Error(Cause::Oom), 5));
     assert!(blocked_share(&tally) > 0.5, "{}", blocked_share(&tally));
 }
 
 #[test]
 fn a_process_out_of_the_rotation_fails_nothing() {
     for balancing in ALL {
-        let demand = demand(vec![process(512); 5], 20.0, 1, balancing);
-        let timelines = first_fails(Answer::Error(Cause::Oom), 5);
-        let rotation = vec![
+        let mut demand = demand(vec![service(512, 0); 5], 20.0, 1, balancing);
+        demand.balancers[0].rotation = vec![
             (SimTime::ZERO, (0..5).collect()),
             (at(90.0), (1..5).collect()),
             (at(1800.0), Vec::new()),
             (at(1860.0), (1..5).collect()),
         ];
-        let tally = both_ways(&demand, &answers(&timelines, &rotation)).populations[0].tally;
+        let tally = run(&demand, &first_fails(Answer::Error(Cause::Oom), 5));
         let oom = tally.failed[Cause::Oom as usize] as f64;
         // A fifth of half a minute; of those that go to the least busy, more.
         match balancing {
@@ -170,6 +125,52 @@ fn a_process_out_of_the_rotation_fails_nothing() {
         let refused = tally.failed[Cause::Refused as usize] as f64;
         assert!((refused / 1200.0 - 1.0).abs() < 0.1, "{refused}");
     }
+}
+
+/// The share that finds no free worker at five processes with one each, which presses keep busy
+/// `load` times over.
+fn refused_at_five(load: f64, balancing: Balancing) -> f64 {
+    let process = Service {
+        service_time: seconds(1.0),
+        ..service(1, 0)
+    };
+    let demand = demand(vec![process; 5], 5.0 * load, 1, balancing);
+    let tally = run(&demand, &vec![AnswerTimeline::new(); 5]);
+    tally.failed[Cause::PoolFull as usize] as f64 / tally.visits as f64
+}
+
+#[test]
+fn full_processes_are_filled_in_turn_at_random_or_all_of_them() {
+    let load = 2.0;
+    let near = |found: f64, expected: f64| {
+        assert!((found - expected).abs() < 0.01, "{found} for {expected}");
+    };
+    // Each gets presses at random: after a second of work the next comes in half a second (M/D/1/1).
+    near(
+        refused_at_five(load, Balancing::Random),
+        load / (1.0 + load),
+    );
+    // In turn: those that find it busy are a fifth, rounded down, of all that come in that second.
+    let busy = poisson(5.0 * load).map(|(n, chance)| (n / 5) as f64 * chance);
+    let busy: f64 = busy.sum();
+    near(
+        refused_at_five(load, Balancing::RoundRobin),
+        busy / (1.0 + busy),
+    );
+    // Whichever is free: five workers of one queue (Erlang's B; the service time does not matter).
+    let erlangs = 5.0 * load;
+    let b = (1..=5).fold(1.0, |b, n| erlangs * b / (f64::from(n) + erlangs * b));
+    near(refused_at_five(load, Balancing::LeastBusy), b);
+}
+
+/// The chances of 0, 1, 2 … by Poisson.
+fn poisson(mean: f64) -> impl Iterator<Item = (u32, f64)> {
+    let mut chance = (-mean).exp();
+    (0..100).map(move |n| {
+        let of = (n, chance);
+        chance *= mean / f64::from(n + 1);
+        of
+    })
 }
 
 fn any_timeline(rng: &mut Rng) -> AnswerTimeline {
@@ -205,28 +206,34 @@ fn any_rotation(rng: &mut Rng, processes: usize) -> Rotation {
 }
 
 fn any_inside(rng: &mut Rng) -> ServiceModel {
+    let misses = Misses {
+        hits: pick(rng, &[0.7, 0.95, 1.0]),
+        keys: 100.0,
+    };
     let need = Need {
         permits: pick(
             rng,
             &[None, Some((4, SimDuration::ZERO)), Some((8, seconds(2.0)))],
         ),
         optional: pick(rng, &[false, false, true]),
+        misses: pick(rng, &[None, Some(misses)]),
+        fallback: Some(0),
         ..Need::single()
     };
+    let store = Fallback {
+        workers: pick(rng, &[1, 4, 60]),
+        takes: seconds(pick(rng, &[0.1, 2.0])),
+        queue_limit: pick(rng, &[0, 20]),
+    };
     ServiceModel {
-        work: None,
         runs_on: rng.random_bool(0.5),
-        connect_timeout: None,
-        offline_queue: None,
         growth: demand::BackoffGrowth {
             factor: 2.0,
             max: seconds(10.0),
             jitter: 1.0,
         },
-        retries_at_once: None,
-        needs: vec![need],
-        stores: Vec::new(),
-        losses: Vec::new(),
+        stores: vec![store],
+        ..inside(vec![need])
     }
 }
 
@@ -238,14 +245,13 @@ struct World {
     lines: Vec<Vec<Vec<AnswerTimeline>>>,
     lost_acks: Vec<Vec<LostAcks>>,
     controls: Vec<(SimTime, Control)>,
-    rotation: Rotation,
 }
 
 fn any_world(seed: u64) -> World {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(0), 0);
     let count = rng.random_range(2..6);
     let few = rng.random_bool(0.3);
-    let mut template = process(1);
+    let mut template = service(1, 0);
     template.queue_limit = pick(rng, &[0, 5, 100]);
     template.gateway_timeout = seconds(pick(rng, &[5.0, 30.0]));
     template.service_time = seconds(pick(rng, &[0.05, 0.4]));
@@ -296,8 +302,10 @@ fn any_world(seed: u64) -> World {
         true => vec![lost(rng)],
         false => Vec::new(),
     });
+    let lost_acks = lost_acks.collect();
+    demand.balancers[0].rotation = any_rotation(rng, count);
     World {
-        lost_acks: lost_acks.collect(),
+        lost_acks,
         lines,
         timelines,
         demand,
@@ -308,7 +316,6 @@ fn any_world(seed: u64) -> World {
             ],
             false => Vec::new(),
         },
-        rotation: any_rotation(rng, count),
     }
 }
 
@@ -340,7 +347,6 @@ fn lazy_and_eager_agree_behind_a_balancer() {
                 lost_acks,
                 needs,
                 controls: &world.controls,
-                rotation: &world.rotation,
             })
             .collect();
         let streams = Streams::for_trial(seed, 1);
@@ -350,9 +356,17 @@ fn lazy_and_eager_agree_behind_a_balancer() {
         tallies.for_each(Tally::assert_adds_up);
         assert!(
             lazy == eager,
-            "seed {seed}: lazy {lazy:#?}\neager {eager:#?}\n{:#?}\n{:#?}",
-            world.demand,
-            world.rotation
+            "seed {seed}: lazy {lazy:#?}\neager {eager:#?}\n{:#?}",
+            world.demand
         );
+        if seed % 3 == 0 {
+            let minutes: Vec<u64> = (0..59).collect();
+            let limits = [seconds(0.1), seconds(2.0)];
+            let times = |mode| {
+                let when = (at(HORIZON_S), &minutes[..]);
+                press_times(&world.demand, &answers, &streams, when, (mode, &limits))
+            };
+            assert_eq!(times(Mode::Lazy), times(Mode::Eager), "seed {seed}");
+        }
     }
 }

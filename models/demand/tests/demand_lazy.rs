@@ -10,7 +10,7 @@ use demand::{
 use rand::RngExt;
 use sim::dist::Dist;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
-use support::{at, evaluate, pick, seconds, span};
+use support::{at, evaluate, pick, press_times, seconds, span};
 
 const WORLDS: u64 = 1500;
 
@@ -451,7 +451,6 @@ fn merged(world: &World) -> Vec<Answers<'_>> {
         lost_acks,
         needs: &[],
         controls: &[],
-        rotation: &[],
     });
     answers.collect()
 }
@@ -496,25 +495,13 @@ fn lazy_and_eager_agree_on_how_long_first_presses_take() {
         }
         let streams = Streams::for_trial(seed, 1);
         let limits = [SimDuration::from_millis(500), SimDuration::from_secs(5)];
-        let limits = vec![limits.to_vec(); answers.len()];
+        let end = world.horizon;
+        let gateways = world.demand.services.iter().map(|of| of.gateway_timeout);
+        let over = end.saturating_sub(gateways.max().expect("a service"));
+        let minutes: Vec<u64> = (0..over.as_nanos() / 60_000_000_000).collect();
         let times = |mode| {
-            let how = (mode, &limits[..]);
-            let budget = sim::Budget::unlimited();
-            let end = world.horizon;
-            let run = demand::evaluate_timed(&world.demand, &answers, &streams, end, how, &budget);
-            let mut run = run.expect("there is no limit");
-            let of = |(n, service): (usize, &Service)| {
-                let over = end.saturating_sub(service.gateway_timeout);
-                let minutes: Vec<u64> = (0..over.as_nanos() / 60_000_000_000).collect();
-                run.first_press_times(n, &minutes)
-            };
-            world
-                .demand
-                .services
-                .iter()
-                .enumerate()
-                .map(of)
-                .collect::<Vec<_>>()
+            let when = (end, &minutes[..]);
+            press_times(&world.demand, &answers, &streams, when, (mode, &limits))
         };
         assert_eq!(times(Mode::Lazy), times(Mode::Eager), "seed {seed}");
     }

@@ -4,88 +4,36 @@
 mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
-use demand::{
-    ARRIVALS, Answers, Class, Client, Demand, DemandOutcome, LostAcks, Mode, Population, Service,
-    Tally,
+use demand::{ARRIVALS, Answers, Class, Demand, DemandOutcome, LostAcks, Mode, Population, Tally};
+use sim::{ArrivalTree, SimDuration, Streams};
+use support::{
+    answers, at, both_ways, demand_of, evaluate, line, look, population, seconds, service, signers,
 };
-use sim::{ArrivalTree, Intensity, SimDuration, SimTime, Streams};
-use support::{evaluate, look};
 
 const NS: SimDuration = SimDuration::from_nanos(1);
 
-fn seconds(s: f64) -> SimDuration {
-    SimDuration::from_secs_f64(s)
-}
-
-fn at(s: f64) -> SimTime {
-    SimTime::ZERO + seconds(s)
-}
-
 fn class(patience: f64, presses_max: u32, returns: &[f64]) -> Class {
     Class {
-        name: "signers".to_owned(),
-        share: 1.0,
         patience: seconds(patience),
-        presses_max,
         press_again_after: seconds(3.0),
         returns: returns.iter().copied().map(seconds).collect(),
+        ..signers(presses_max)
     }
 }
 
 /// One class at `rate` per second for an hour, at a service that never fills up.
 fn demand(rate: f64, class: Class) -> Demand {
-    Demand {
-        services: vec![Service {
-            name: "api".to_owned(),
-            workers: 100_000,
-            queue_limit: 100_000,
-            gateway_timeout: seconds(30.0),
-            service_time: seconds(0.05),
-            client: Client {
-                command_timeout: None,
-                retries: 0,
-                backoff: SimDuration::ZERO,
-                retries_on: Vec::new(),
-            },
-            inside: None,
-        }],
-        populations: vec![Population {
-            name: "signers".to_owned(),
-            entity: 4,
-            service: 0,
-            whole: 0,
-            visits: Intensity::constant(rate, SimTime::ZERO, at(3600.0)),
-            objective: 0.01,
-            signers: true,
-            classes: vec![class],
-            home: 0,
-        }],
-        balancers: Vec::new(),
-    }
-}
-
-fn timeline(changes: &[(f64, Answer)]) -> AnswerTimeline {
-    let mut timeline = AnswerTimeline::new();
-    changes
-        .iter()
-        .for_each(|(s, answer)| timeline.set(at(*s), *answer));
-    timeline
+    let population = Population {
+        entity: 4,
+        ..population(rate, class, at(3600.0))
+    };
+    demand_of(service(100_000, 100_000), population)
 }
 
 /// Evaluates both ways, which must agree.
 fn run(demand: &Demand, timeline: &AnswerTimeline, trial: u64) -> DemandOutcome {
-    let answers = [Answers {
-        timeline,
-        lost_acks: &[],
-        needs: &[],
-        controls: &[],
-        rotation: &[],
-    }];
     let streams = Streams::for_trial(3, trial);
-    let lazy = evaluate(demand, &answers, &streams, at(3600.0), Mode::Lazy);
-    let eager = evaluate(demand, &answers, &streams, at(3600.0), Mode::Eager);
-    assert_eq!(lazy, eager);
-    lazy
+    both_ways(demand, &[answers(timeline)], &streams, at(3600.0))
 }
 
 fn tally(demand: &Demand, timeline: &AnswerTimeline, trial: u64) -> Tally {
@@ -101,7 +49,7 @@ fn arrivals(demand: &Demand, trial: u64) -> ArrivalTree {
 #[test]
 fn a_hang_blocks_those_whose_gateway_gives_up_before_it_ends() {
     let demand = demand(7.0, class(60.0, 1, &[]));
-    let line = timeline(&[(1000.0, Answer::Hang), (1500.0, Answer::Ok)]);
+    let line = line(&[(1000.0, Answer::Hang), (1500.0, Answer::Ok)]);
     for trial in 0..20 {
         // Redis is met at the end of the work; after the hang the work is done once more.
         let (first, last) = (at(1000.0 - 0.05), at(1500.0 + 0.05 - 30.0) + NS);
@@ -121,7 +69,7 @@ fn pending_at_the_end(demand: &Demand, trial: u64) -> u64 {
 #[test]
 fn retries_amplify_by_the_sum_of_the_presses_that_still_meet_the_error() {
     let demand = demand(7.0, class(60.0, 4, &[]));
-    let line = timeline(&[(1000.0, Answer::Error(Cause::Oom)), (1020.0, Answer::Ok)]);
+    let line = line(&[(1000.0, Answer::Error(Cause::Oom)), (1020.0, Answer::Ok)]);
     for trial in 0..20 {
         let arrivals = arrivals(&demand, trial);
         // Errors come at once, so press j comes 3 j seconds after the first.
@@ -138,7 +86,7 @@ fn retries_amplify_by_the_sum_of_the_presses_that_still_meet_the_error() {
 #[test]
 fn the_blocked_come_back_in_full() {
     let demand = demand(7.0, class(5.0, 1, &[600.0]));
-    let line = timeline(&[(1000.0, Answer::Error(Cause::Oom)), (1300.0, Answer::Spool)]);
+    let line = line(&[(1000.0, Answer::Error(Cause::Oom)), (1300.0, Answer::Spool)]);
     let blocked = arrivals(&demand, 0).count(at(1000.0 - 0.05), at(1300.0));
     let tally = tally(&demand, &line, 0);
     assert_eq!(
@@ -161,7 +109,7 @@ fn the_returns_of_one_outage_crowd_the_next() {
         (1500.0, Answer::Hang),
         (1900.0, Answer::Ok),
     ];
-    let refused = |changes| tally(&demand, &timeline(changes), 0).failed[Cause::PoolFull as usize];
+    let refused = |changes| tally(&demand, &line(changes), 0).failed[Cause::PoolFull as usize];
     assert_eq!(refused(&first), 0);
     assert!(refused(&both) > 1000);
 }
@@ -170,7 +118,7 @@ fn the_returns_of_one_outage_crowd_the_next() {
 fn writes_of_signers_who_left_count() {
     // Patience ends long before the hang does; the gateway does not.
     let demand = demand(7.0, class(1.0, 2, &[]));
-    let line = timeline(&[(1000.0, Answer::Hang), (1020.0, Answer::Ok)]);
+    let line = line(&[(1000.0, Answer::Hang), (1020.0, Answer::Ok)]);
     let arrivals = arrivals(&demand, 0);
     let tally = tally(&demand, &line, 0);
     assert_eq!(tally.abandoned, 0);
@@ -236,7 +184,7 @@ fn arrivals_do_not_hang_on_what_is_compared() {
     let plain = demand(7.0, class(5.0, 1, &[]));
     let mut other = demand(7.0, class(60.0, 3, &[600.0]));
     other.services[0].workers = 1;
-    let down = timeline(&[(100.0, Answer::Hang)]);
+    let down = line(&[(100.0, Answer::Hang)]);
     let visits = |demand: &Demand, line: &AnswerTimeline| tally(demand, line, 8).visits;
     assert_eq!(
         visits(&plain, &AnswerTimeline::new()),
@@ -251,7 +199,7 @@ fn arrivals_do_not_hang_on_what_is_compared() {
 #[test]
 fn what_lies_beyond_the_horizon_changes_nothing() {
     let demand = demand(7.0, class(5.0, 2, &[600.0]));
-    let short = timeline(&[(500.0, Answer::Hang), (700.0, Answer::Ok)]);
+    let short = line(&[(500.0, Answer::Hang), (700.0, Answer::Ok)]);
     let mut long = short.clone();
     long.set(at(3600.0), Answer::Hang);
     assert_eq!(run(&demand, &short, 0), run(&demand, &long, 0));
@@ -260,7 +208,7 @@ fn what_lies_beyond_the_horizon_changes_nothing() {
 #[test]
 fn patience_presses_returns_and_a_sooner_end_never_lose_more() {
     let lost = |class: &Class, end: f64| {
-        let line = timeline(&[
+        let line = line(&[
             (1000.0, Answer::Hang),
             (1020.0, Answer::Error(Cause::ClusterDown)),
             (end, Answer::Ok),
@@ -291,7 +239,7 @@ fn patience_presses_returns_and_a_sooner_end_never_lose_more() {
     let patient = |patience| {
         let mut class = class(patience, 3, &[]);
         class.press_again_after = SimDuration::ZERO;
-        let line = timeline(&[(1000.0, Answer::Hang), (1060.0, Answer::Ok)]);
+        let line = line(&[(1000.0, Answer::Hang), (1060.0, Answer::Ok)]);
         tally(&demand(7.0, class), &line, 6).lost()
     };
     ascending([40.0, 25.0, 15.0, 5.0, 1.0].map(patient).to_vec());
@@ -302,20 +250,14 @@ fn observed_minutes_are_those_of_the_chart() {
     // With one press and no return, attempts are first presses.
     let mut demand = demand(0.2, class(60.0, 1, &[]));
     demand.populations[0].objective = 0.3;
-    let line = timeline(&[
+    let line = line(&[
         (610.0, Answer::Hang),
         (900.0, Answer::Error(Cause::Oom)),
         (1010.0, Answer::Ok),
         (2000.0, Answer::Error(Cause::Oom)),
         (2025.0, Answer::Ok),
     ]);
-    let answers = [Answers {
-        timeline: &line,
-        lost_acks: &[],
-        needs: &[],
-        controls: &[],
-        rotation: &[],
-    }];
+    let answers = [answers(&line)];
     for trial in 0..50 {
         let streams = Streams::for_trial(3, trial);
         let window = (at(0.0), at(3600.0));
@@ -344,18 +286,15 @@ fn observed_minutes_are_those_of_the_chart() {
 #[test]
 fn acknowledged_and_lost_are_the_captures_in_the_window() {
     let demand = demand(7.0, class(5.0, 1, &[600.0]));
-    let line = timeline(&[(1000.0, Answer::Error(Cause::Oom)), (1100.0, Answer::Ok)]);
+    let line = line(&[(1000.0, Answer::Error(Cause::Oom)), (1100.0, Answer::Ok)]);
     let lost_acks = [(900.0, 1050.0), (1650.0, 1655.0)].map(|(from, to)| LostAcks {
         shard: None,
         from: at(from),
         to: at(to),
     });
     let answers = [Answers {
-        timeline: &line,
         lost_acks: &lost_acks,
-        needs: &[],
-        controls: &[],
-        rotation: &[],
+        ..answers(&line)
     }];
     let arrivals = arrivals(&demand, 0);
     let first = arrivals.count(at(900.0 - 0.05), at(1000.0 - 0.05));

@@ -4,87 +4,25 @@
 mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
-use demand::{
-    Answers, BackoffGrowth, Breaker, Class, Client, Control, Demand, Fallback, Mode, Need,
-    Population, Service, ServiceModel, Tally,
-};
+use demand::{Answers, Breaker, Control, Demand, Fallback, Need, Service, ServiceModel, Tally};
 use sim::dist::Dist;
-use sim::{Intensity, SimDuration, SimTime, Streams};
-use support::evaluate;
+use sim::{SimDuration, SimTime, Streams};
+use support::{
+    answers, at, both_ways, demand_of, inside, line, population, seconds, service, signers,
+};
 
 const HORIZON_S: f64 = 7200.0;
 
-fn seconds(s: f64) -> SimDuration {
-    SimDuration::from_secs_f64(s)
-}
-
-fn at(s: f64) -> SimTime {
-    SimTime::ZERO + seconds(s)
-}
-
 /// A service that never fills up, visited once by each of `rate` signers a second.
 fn demand(rate: f64, presses_max: u32, inside: ServiceModel) -> Demand {
-    Demand {
-        services: vec![Service {
-            name: "api".to_owned(),
-            workers: 100_000,
-            queue_limit: 100_000,
-            gateway_timeout: seconds(30.0),
-            service_time: seconds(0.05),
-            client: Client {
-                command_timeout: None,
-                retries: 0,
-                backoff: SimDuration::ZERO,
-                retries_on: Vec::new(),
-            },
-            inside: Some(inside),
-        }],
-        populations: vec![Population {
-            name: "signers".to_owned(),
-            entity: 0,
-            service: 0,
-            whole: 0,
-            visits: Intensity::constant(rate, SimTime::ZERO, at(HORIZON_S)),
-            objective: 0.01,
-            signers: true,
-            classes: vec![Class {
-                name: "signers".to_owned(),
-                share: 1.0,
-                patience: seconds(60.0),
-                presses_max,
-                press_again_after: seconds(1.0),
-                returns: Vec::new(),
-            }],
-            home: 0,
-        }],
-        balancers: Vec::new(),
-    }
-}
-
-fn inside(needs: Vec<Need>) -> ServiceModel {
-    ServiceModel {
-        work: None,
-        runs_on: false,
-        connect_timeout: None,
-        offline_queue: None,
-        growth: BackoffGrowth {
-            factor: 1.0,
-            max: seconds(60.0),
-            jitter: 0.0,
-        },
-        retries_at_once: None,
-        needs,
-        stores: Vec::new(),
-        losses: Vec::new(),
-    }
-}
-
-fn line(changes: &[(f64, Answer)]) -> AnswerTimeline {
-    let mut line = AnswerTimeline::new();
-    for (s, answer) in changes {
-        line.set(at(*s), *answer);
-    }
-    line
+    let service = Service {
+        inside: Some(inside),
+        ..service(100_000, 100_000)
+    };
+    demand_of(
+        service,
+        population(rate, signers(presses_max), at(HORIZON_S)),
+    )
 }
 
 /// One trial, lazily and eagerly, which must agree.
@@ -96,17 +34,12 @@ fn run(
 ) -> Tally {
     let merged = AnswerTimeline::new();
     let answers = [Answers {
-        timeline: &merged,
-        lost_acks: &[],
         needs,
         controls,
-        rotation: &[],
+        ..answers(&merged)
     }];
     let streams = Streams::for_trial(5, trial);
-    let lazy = evaluate(demand, &answers, &streams, at(HORIZON_S), Mode::Lazy);
-    let eager = evaluate(demand, &answers, &streams, at(HORIZON_S), Mode::Eager);
-    assert_eq!(lazy, eager);
-    lazy.populations[0].tally
+    both_ways(demand, &answers, &streams, at(HORIZON_S)).populations[0].tally
 }
 
 /// One need with this store behind it.

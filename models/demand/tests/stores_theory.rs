@@ -5,75 +5,30 @@ mod support;
 
 use demand::answer::{Answer, AnswerTimeline, Cause};
 use demand::{
-    Answers, BackoffGrowth, Class, Client, Control, Demand, Fallback, Loss, Misses, Mode, Need,
-    Population, Service, ServiceModel, Tally, Window, look,
+    Answers, Control, Demand, Fallback, Loss, MinuteTimes, Misses, Mode, Need, Service,
+    ServiceModel, Tally, Window, look,
 };
-use sim::{Budget, Intensity, SimDuration, SimTime, Streams};
-use support::evaluate;
+use sim::{Budget, Intensity, SimTime, Streams};
+use support::{
+    answers, at, both_ways, demand_of, inside, line, population, press_times, seconds, service,
+    signers,
+};
 
 const HORIZON_S: f64 = 7200.0;
-
-fn seconds(s: f64) -> SimDuration {
-    SimDuration::from_secs_f64(s)
-}
-
-fn at(s: f64) -> SimTime {
-    SimTime::ZERO + seconds(s)
-}
 
 /// `rate` visits a second, each of one press, to a service of many workers with `needs` in front of
 /// a store.
 fn demand(rate: f64, needs: Vec<Need>, store: Fallback, losses: Vec<Loss>) -> Demand {
     let inside = ServiceModel {
-        work: None,
-        runs_on: false,
-        connect_timeout: None,
-        offline_queue: None,
-        growth: BackoffGrowth {
-            factor: 1.0,
-            max: seconds(60.0),
-            jitter: 0.0,
-        },
-        retries_at_once: None,
-        needs,
         stores: vec![store],
         losses,
+        ..inside(needs)
     };
-    Demand {
-        services: vec![Service {
-            name: "api".to_owned(),
-            workers: 100_000,
-            queue_limit: 100_000,
-            gateway_timeout: seconds(30.0),
-            service_time: seconds(0.05),
-            client: Client {
-                command_timeout: None,
-                retries: 0,
-                backoff: SimDuration::ZERO,
-                retries_on: Vec::new(),
-            },
-            inside: Some(inside),
-        }],
-        populations: vec![Population {
-            name: "signers".to_owned(),
-            entity: 0,
-            service: 0,
-            whole: 0,
-            visits: Intensity::constant(rate, SimTime::ZERO, at(HORIZON_S)),
-            objective: 0.01,
-            signers: true,
-            classes: vec![Class {
-                name: "signers".to_owned(),
-                share: 1.0,
-                patience: seconds(60.0),
-                presses_max: 1,
-                press_again_after: seconds(1.0),
-                returns: Vec::new(),
-            }],
-            home: 0,
-        }],
-        balancers: Vec::new(),
-    }
+    let service = Service {
+        inside: Some(inside),
+        ..service(100_000, 100_000)
+    };
+    demand_of(service, population(rate, signers(1), at(HORIZON_S)))
 }
 
 /// A cache that hits so often while it is warm, by so many keys.
@@ -103,14 +58,6 @@ fn flushed() -> Vec<Loss> {
     }]
 }
 
-fn line(changes: &[(f64, Answer)]) -> AnswerTimeline {
-    let mut line = AnswerTimeline::new();
-    for (s, answer) in changes {
-        line.set(at(*s), *answer);
-    }
-    line
-}
-
 fn with_answers<T>(
     demand: &Demand,
     changes: &[(f64, Answer)],
@@ -124,11 +71,9 @@ fn with_answers<T>(
     let needs = vec![vec![line(changes)]; needs];
     let merged = AnswerTimeline::new();
     run(&[Answers {
-        timeline: &merged,
-        lost_acks: &[],
         needs: &needs,
         controls,
-        rotation: &[],
+        ..answers(&merged)
     }])
 }
 
@@ -136,10 +81,7 @@ fn with_answers<T>(
 fn run(demand: &Demand, changes: &[(f64, Answer)], controls: &[(SimTime, Control)]) -> Tally {
     let streams = Streams::for_trial(5, 1);
     with_answers(demand, changes, controls, |answers| {
-        let lazy = evaluate(demand, answers, &streams, at(HORIZON_S), Mode::Lazy);
-        let eager = evaluate(demand, answers, &streams, at(HORIZON_S), Mode::Eager);
-        assert_eq!(lazy, eager);
-        lazy.populations[0].tally
+        both_ways(demand, answers, &streams, at(HORIZON_S)).populations[0].tally
     })
 }
 
@@ -306,4 +248,32 @@ fn needs_that_share_a_store_share_its_queue() {
     let per_second = failed(&together) / HORIZON_S;
     assert!((2.5..3.8).contains(&per_second), "{per_second}");
     assert!(failed(&apart) / HORIZON_S < 0.1);
+}
+
+#[test]
+fn requests_that_miss_are_timed_with_what_the_store_takes() {
+    // Of 20 requests a second a tenth misses the first cache and a quarter the second: 0.05 s, and
+    // 0.5 s for each miss. Nobody ever waits, so they are counted and not played.
+    let needs = vec![cache(0.9, 100.0), cache(0.75, 100.0)];
+    let demand = demand(20.0, needs, store(1000, 0.5, 0), vec![]);
+    let streams = Streams::for_trial(5, 1);
+    let minutes: Vec<u64> = (0..119).collect();
+    let limits = [0.05, 0.5, 1.05].map(seconds);
+    let times = |mode| {
+        with_answers(&demand, &[], &[], |answers| {
+            let when = (at(HORIZON_S), &minutes[..]);
+            press_times(&demand, answers, &streams, when, (mode, &limits))
+        })
+    };
+    let lazy = times(Mode::Lazy);
+    assert_eq!(lazy, times(Mode::Eager));
+    let mut all = MinuteTimes::default();
+    lazy[0].iter().for_each(|minute| all.add(minute));
+    assert_eq!(all.slow[0], all.count);
+    let share = |slow: u64| slow as f64 / all.count as f64;
+    for (slow, expected) in [(all.slow[1], 0.325), (all.slow[2], 0.025)] {
+        assert!((share(slow) - expected).abs() < 0.005, "{}", share(slow));
+    }
+    let mean = all.sum.as_secs_f64() / all.count as f64;
+    assert!((mean - 0.225).abs() < 0.003, "{mean}");
 }

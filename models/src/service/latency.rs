@@ -14,15 +14,15 @@
 //! longer than it says are found by the count, and known in a further run of the trial
 //! (`overload.rs`).
 
-use demand::MinuteTimes;
 use demand::answer::{Answer, Cause};
+use demand::{Control, MinuteTimes};
 use sim::dist::Dist;
 use sim::{SimDuration, SimTime};
 
 use super::failing::ShareTimeline;
 use super::overload::{self, FAILED_MIN, Overload};
 use super::process::Answered;
-use super::{Instead, Service};
+use super::{Instead, Need, Service};
 use crate::spec::client::ClientSpec;
 use crate::spec::store::Store;
 use crate::spec::{MetricSpec, ServiceSpec};
@@ -48,7 +48,7 @@ pub struct Latency {
 #[derive(Clone, Debug)]
 struct Watched {
     rule: LatencyRule,
-    /// By what Redis answers, in the mean over the processes.
+    /// By what Redis answers, in the mean over the requests of all processes.
     explained: ShareTimeline,
     /// As metrics show it: the last minute that was counted may be slower.
     shown: ShareTimeline,
@@ -72,6 +72,14 @@ impl Latency {
         (!self.rules.is_empty()).then_some(&self.durations)
     }
 
+    /// Somebody changes how the service works.
+    pub(super) fn control(&mut self, control: Control) {
+        match control {
+            Control::StopRetries => self.durations.client.retries = 0,
+            Control::Restart | Control::Shed(_) | Control::Scale(_) | Control::ScaleStore(..) => {}
+        }
+    }
+
     /// Each process's requests go like this from now on.
     pub(super) fn set(
         &mut self,
@@ -84,10 +92,11 @@ impl Latency {
         for (place, watched) in rules.iter_mut().enumerate() {
             let asked = |process: &Answered| {
                 let outcomes = if spool { &spooled } else { &process.outcomes };
-                durations.asked(&watched.rule, outcomes)
+                process.part * durations.asked(&watched.rule, outcomes)
             };
             let sum: f64 = processes.iter().map(asked).sum();
-            let explained = sum / processes.len() as f64;
+            let parts: f64 = processes.iter().map(|process| process.part).sum();
+            let explained = sum / parts;
             let counted = overload.slow_shown(place, now, gateway_timeout);
             watched.explained.set(now, explained);
             watched.shown.set(now, explained.max(counted));
@@ -203,7 +212,7 @@ impl Durations {
         &self,
         before: &[Outcome],
         answers: impl Iterator<Item = (Answer, f64)> + Clone,
-        (instead, misses): (Instead, f64),
+        (need, misses): (&Need, f64),
     ) -> Vec<Outcome> {
         let mut after: Vec<Outcome> = Vec::new();
         let mut add = |outcome: Outcome| {
@@ -221,7 +230,7 @@ impl Durations {
             let missed = answers
                 .clone()
                 .map(|(answer, share)| match answer.captures() {
-                    true => (answer, share * misses, self.stored(instead)),
+                    true => (answer, share * misses, self.stored(need)),
                     false => (answer, 0.0, 0.0),
                 });
             let hit = answers
@@ -231,7 +240,7 @@ impl Durations {
                     false => (answer, share, 0.0),
                 });
             for (answer, share, stored) in hit.chain(missed).filter(|(_, share, _)| *share > 0.0) {
-                let (waits, failed) = self.meets(answer, instead);
+                let (waits, failed) = self.meets(answer, need);
                 let waits = outcome.waits + waits + stored;
                 let late = waits >= self.gateway_timeout.as_secs_f64();
                 add(Outcome {
@@ -246,7 +255,7 @@ impl Durations {
 
     /// How long a request waits for a need that answers like this, in seconds, and whether it fails
     /// of it.
-    fn meets(&self, answer: Answer, instead: Instead) -> (f64, bool) {
+    fn meets(&self, answer: Answer, need: &Need) -> (f64, bool) {
         let waits = match answer {
             Answer::Ok | Answer::Spool => return (0.0, false),
             Answer::Late(after) => return (after.as_secs_f64(), false),
@@ -258,19 +267,16 @@ impl Durations {
             Answer::Hang => self.client.gives_up_after(Cause::Timeout),
         };
         let waits = waits.map_or(f64::INFINITY, SimDuration::as_secs_f64);
-        match instead {
+        match need.instead {
             Instead::Nothing => (waits, true),
-            Instead::Spared => (waits, false),
-            Instead::Store(_) => (waits + self.stored(instead), false),
+            Instead::Spared | Instead::Store(_) => (waits + self.stored(need), false),
         }
     }
 
-    /// What a request takes in the store that replaces a need, in seconds.
-    fn stored(&self, instead: Instead) -> f64 {
-        match instead {
-            Instead::Store(store) => self.stores[store].as_secs_f64(),
-            Instead::Nothing | Instead::Spared => 0.0,
-        }
+    /// What a request takes in the store behind a need, in seconds.
+    fn stored(&self, need: &Need) -> f64 {
+        let store = need.store.map(|store| self.stores[store]);
+        store.map_or(0.0, SimDuration::as_secs_f64)
     }
 
     /// What a rule asks for, given how requests go.

@@ -137,6 +137,7 @@ impl Service {
     /// Records an action of people on it.
     pub fn control(&mut self, at: SimTime, control: Control) {
         self.load.control(control);
+        self.latency.control(control);
         self.controls.push((at, control));
         for process in &mut self.processes {
             process.controls.push((at, control));
@@ -175,6 +176,10 @@ impl Service {
         }
         let (failing, held, _) = self.shares(&answered, now);
         self.plan_traffic(&answered, cx);
+        let (_, parts) = self.parts(&answered);
+        for (answered, part) in answered.iter_mut().zip(parts) {
+            answered.part = part;
+        }
         let answered = self.in_rotation(answered);
         let counted = (&self.overload, self.load.gateway_timeout());
         self.latency.set(now, (&answered, spool), counted);

@@ -41,6 +41,8 @@ pub(super) struct Answered {
     pub failing: Vec<Failing>,
     /// How requests go, if a rule asks how long they take.
     pub outcomes: Vec<Outcome>,
+    /// How many times its equal part of the requests it gets.
+    pub part: f64,
 }
 
 impl Answered {
@@ -53,6 +55,7 @@ impl Answered {
             passable: answer,
             failing: Vec::new(),
             outcomes: Vec::new(),
+            part: 1.0,
         }
     }
 }
@@ -116,7 +119,7 @@ impl Process {
                     let of_shards = answers.iter().enumerate();
                     of_shards.map(|(place, answer)| (*answer, need.share(parts, place, shares)))
                 });
-                let instead = (need.instead, warming.misses(number, shares));
+                let instead = (need, warming.misses(number, shares));
                 answered.outcomes = timed.after(&answered.outcomes, each, instead);
             }
             if need.instead != Instead::Nothing {

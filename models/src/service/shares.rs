@@ -1,6 +1,6 @@
 //! What share of requests fails, and how long one holds its worker: when it is computed anew.
 //!
-//! Where requests go to a slower store, or some connections are refused, both depend on the traffic.
+//! Both depend on the traffic: a store, or the workers that a hang leaves, carry so many requests.
 //! So they are computed for whole minutes: when something fails otherwise, when somebody has
 //! changed how the service works, and when a minute begins that may bring other traffic.
 
@@ -27,15 +27,9 @@ pub(super) struct Shares {
 }
 
 impl Service {
-    /// May a share of its requests fail for long that depends on how many come? Of services with
-    /// slower stores, and of those whose connections may be refused in part.
-    fn depends_on_traffic(&self) -> bool {
-        self.load.has_stores() || self.needs.iter().any(|need| need.parts > 1)
-    }
-
     /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. If they depend on the traffic, that is looked at again when something else changes and
-    /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
+    /// vain. The traffic is looked at again when something else changes and when it is time to: never
+    /// because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
@@ -46,13 +40,10 @@ impl Service {
         };
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
-        if let Some(known) = known.filter(|_| self.depends_on_traffic() && !due) {
+        if let Some(known) = known.filter(|_| !due) {
             return (known.failing, known.held, known.unanswered.clone());
         }
-        let at = match self.depends_on_traffic() {
-            true => Load::minute_of(now),
-            false => now,
-        };
+        let at = Load::minute_of(now);
         let (failing, held) = self.balanced(answered, at);
         let unanswered = self.load.unanswered(&answered[0].failing, at);
         self.shares = Some(Shares {
@@ -69,10 +60,7 @@ impl Service {
     /// The share of requests that fail and how long one holds its worker, in seconds, over the
     /// processes that get requests.
     fn balanced(&self, answered: &[Answered], now: SimTime) -> (f64, f64) {
-        let held = answered.iter();
-        let held = held.map(|process| self.load.held(&process.failing));
-        let held: Vec<f64> = held.collect();
-        let parts = self.rotation.parts(&held);
+        let (held, parts) = self.parts(answered);
         if self.rotation.in_rotation().is_empty() {
             return (1.0, 0.0);
         }
@@ -86,14 +74,23 @@ impl Service {
         (failing / count, all_held / count)
     }
 
-    /// While requests go to stores, the traffic is looked at again when it may have changed.
+    /// How long a request of each process holds its worker, in seconds, and how many times its equal
+    /// part of the requests the process gets.
+    pub(super) fn parts(&self, answered: &[Answered]) -> (Vec<f64>, Vec<f64>) {
+        let held = answered.iter();
+        let held = held.map(|process| self.load.held(&process.failing));
+        let held: Vec<f64> = held.collect();
+        let parts = self.rotation.parts(&held);
+        (held, parts)
+    }
+
+    /// While something fails, or requests go to stores, the traffic is looked at again when it may have changed.
     pub(super) fn plan_traffic(&mut self, answered: &[Answered], cx: &mut Cx) {
         if self.traffic_at.is_some_and(|at| at > cx.now) {
             return;
         }
         let mut needs = answered.iter();
-        let follows =
-            self.depends_on_traffic() && needs.any(|of| self.load.follows_traffic(&of.failing));
+        let follows = needs.any(|of| self.load.follows_traffic(&of.failing));
         let next = self.load.next_traffic(cx.now).filter(|_| follows);
         self.traffic_at = next;
         self.plan_step(next, cx);

@@ -205,7 +205,7 @@ pub fn count(
         let demand = visitors::in_cell(world, &world.demand, cell);
         let times = timed(world, cell);
         let how = (mode, &times[..]);
-        let mut evaluated = demand::evaluate_timed(&demand, &answers, streams, end, how, budget)?;
+        let mut evaluated = demand::evaluate(&demand, &answers, streams, end, how, budget)?;
         overloads.extend(cell_overloads(world, cell, &mut evaluated));
         let outcome = &evaluated.outcome;
         let spools = services(world, cell).into_iter().zip(&world.spec.services);
@@ -352,7 +352,6 @@ fn answers<'a>(
             lost_acks,
             needs: &process.lines,
             controls: &process.controls,
-            rotation: service.rotation(),
         })
     };
     services.flat_map(of_service).collect()

@@ -15,7 +15,7 @@ mod inside;
 use super::{World, WorldSpec};
 use crate::ids::Id;
 use crate::layout;
-use crate::service::Process;
+use crate::service::{Process, Service as Built};
 use crate::spec::service::{Access, Keys};
 use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
@@ -91,11 +91,13 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
         };
         (0..processes).map(of_process).collect::<Vec<_>>()
     };
-    let balancer = |(place, service): (usize, &ServiceSpec)| {
+    let built = world.services.iter().skip(cell * spec.services.len());
+    let balancer = |((place, service), (_, built)): ((usize, &ServiceSpec), (_, &Built))| {
         let first = first_process(spec, place);
         service.spreads().map(|balancer| Balancer {
             processes: first..first + service.process_count(),
             balancing: balancer.kind.balancing(),
+            rotation: built.rotation().clone(),
         })
     };
     Demand {
@@ -105,6 +107,7 @@ pub fn in_cell(world: &World, demand: &Demand, cell: usize) -> Demand {
             .services
             .iter()
             .enumerate()
+            .zip(built)
             .filter_map(balancer)
             .collect(),
     }
@@ -138,7 +141,7 @@ pub fn first_process(spec: &WorldSpec, service: usize) -> usize {
 /// When each process of each service made acknowledged writes that were lost later: while it wrote
 /// to a former owner, or to an owner that had not replicated them.
 pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
-    let of = |(_, service): (_, &crate::service::Service)| {
+    let of = |(_, service): (_, &Built)| {
         // The windows are of writes; a service that waits for replicas answers later.
         let after = service.acknowledged_after(world.spec.redis.latency);
         let of_process = |process: &Process| lost_of(world, service, process, after);
@@ -148,12 +151,7 @@ pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
 }
 
 /// The same for one process.
-fn lost_of(
-    world: &World,
-    service: &crate::service::Service,
-    process: &Process,
-    after: SimDuration,
-) -> Vec<LostAcks> {
+fn lost_of(world: &World, service: &Built, process: &Process, after: SimDuration) -> Vec<LostAcks> {
     let mut windows: BTreeMap<Option<(usize, usize)>, Intervals> = BTreeMap::new();
     for lost in &world.ledger.lost_acks {
         let needs = service.needs().iter().zip(process.views(service.needs()));
