@@ -3,44 +3,13 @@
 //! A provider replaces a killed primary after 12 s; clients refresh every 10 minutes, each process
 //! with its own phase. So the processes are stuck one after the other for up to 10 minutes.
 
-use crate::support::{lines, service, story_world, trial};
+use crate::support::{both_ways, lines, part, processes, said, trial};
+use demand::answer::Cause;
 use models::{Mode, TrialResult, WorldSpec};
 
 fn world(balancer: &str) -> WorldSpec {
-    let api = service(
-        "api",
-        "{ workload = \"log\", access = \"write\" }",
-        "command_timeout = \"1s\"\ntopology_refresh = \"10ms\"
-         follows = { on_error = false, every = \"10min\" }",
-    );
-    let mut spec = story_world(&format!(
-        r#"
-        horizon = "1h"
-        health_check = []
-        fault = [{{ kind = "crash", workload = "log",
-          at = {{ kind = "constant", value = "5min" }} }}]
-        failover = {{ kind = "managed", takes = {{ kind = "constant", value = "12s" }},
-          dns_ttl = "0s" }}
-        [redis]
-        shards = 1
-        hosts = 3
-        fullest_shard = "100%"
-        node_memory = "4GiB"
-        restart_delay = "2h"
-        [signers]
-        visits = "20/s"
-        [people]
-        runbook = []
-        notice = {{ kind = "constant", value = "2h" }}
-        notice_unalerted = {{ kind = "constant", value = "2h" }}
-        {api}
-        "#
-    ));
-    let api = &mut spec.services[0];
-    (api.workers, api.queue_limit) = (200, 200);
-    api.processes = Some(5);
-    let balancer = (!balancer.is_empty()).then(|| toml::from_str(balancer));
-    api.balancer = balancer.map(|balancer| balancer.expect("a balancer"));
+    let mut spec = processes(5, "command_timeout = \"1s\"", "health_check = []");
+    spec.services[0].balancer = (!balancer.is_empty()).then(|| part(balancer));
     assert_eq!(spec.problems(), []);
     spec
 }
@@ -53,21 +22,16 @@ fn with(kind: &str, rest: &str) -> TrialResult {
     trial(&world(&balancer), 1, Mode::Lazy)
 }
 
-fn times(result: &TrialResult, words: &str) -> Vec<f64> {
-    let told = result.trace.iter().filter(|(_, line)| line.contains(words));
-    told.map(|(at, _)| at.as_secs_f64()).collect()
-}
-
 #[test]
 fn a_check_takes_a_stuck_process_out_and_back() {
     // None left while all are stuck: up to 30 s of failures and the last timeout of 1 s.
     let strict = with("random", &format!("{READINESS} }}"));
-    let none_left = times(&strict, "has no process left");
+    let none_left = said(&strict, "has no process left");
     assert_eq!(none_left.len(), 1, "{:?}", lines(&strict));
     assert!((321.0..332.0).contains(&none_left[0]), "{none_left:?}");
     // Each is back within a check after it has switched.
-    let switched = times(&strict, "switch to");
-    let back = times(&strict, "of 5 processes get requests");
+    let switched = said(&strict, "switch to");
+    let back = said(&strict, "of 5 processes get requests");
     let switched: Vec<f64> = switched
         .into_iter()
         .filter(|at| *at > none_left[0])
@@ -80,14 +44,14 @@ fn a_check_takes_a_stuck_process_out_and_back() {
         );
     }
     // From then on nobody who is let in fails: it ends with the first process that has switched.
-    let ends = times(&strict, "api: answers");
+    let ends = said(&strict, "api: answers");
     assert_eq!(ends, [back[0]], "{:?}", lines(&strict));
     // Without a check it lasts until all but 1 % have switched: the last of five.
     let unchecked = with("random", "");
-    let last = times(&unchecked, "switch to")
+    let last = said(&unchecked, "switch to")
         .into_iter()
         .fold(0.0, f64::max);
-    assert_eq!(times(&unchecked, "api: answers"), [last]);
+    assert_eq!(said(&unchecked, "api: answers"), [last]);
     assert!(strict.outcome.failed_attempts < unchecked.outcome.failed_attempts);
 }
 
@@ -100,12 +64,53 @@ fn a_check_that_is_ignored_sends_to_all() {
     let told = lines(&open);
     assert!(!told.iter().any(|line| line.contains("has no process left")));
     // Three of five are the first half.
-    let switched = times(&open, "switch to");
-    let fewer = times(&open, "3 of 5 processes get requests");
+    let switched = said(&open, "switch to");
+    let fewer = said(&open, "3 of 5 processes get requests");
     assert!(
         fewer.len() == 1 && (0.0..10.1).contains(&(fewer[0] - switched[2])),
         "{told:?}"
     );
+}
+
+#[test]
+fn a_check_that_waits_for_the_end_of_a_hang_passes() {
+    // Asked every 4 s, with 3.6 s to answer; the primary hangs from 300 to 308 s.
+    let check = "check = { every = '4s', timeout = '3600ms', fails = 1, passes = 1 }";
+    let mut spec = world(&format!("kind = 'random'\n{check}"));
+    spec.faults = vec![part(
+        "kind = 'hang'\nworkload = 'log'\nlasts = '8s'
+        at = { kind = 'constant', value = '5min' }",
+    )];
+    let mut waited = 0;
+    for number in 1..=10 {
+        let result = both_ways(&spec, number);
+        let (out, back) = (said(&result, "no process left"), said(&result, "5 of 5"));
+        let ([out], [back]) = (&out[..], &back[..]) else {
+            panic!("{:?}", lines(&result));
+        };
+        // A check that fails is over 3.6 s after it has begun, and so is one that waits for the end
+        // of the hang; one that begins after that passes at once.
+        let after = (back - out) % 4.0;
+        let (waits, at_once) = (after < 0.01, (after - 0.4).abs() < 0.01);
+        assert!(waits || at_once, "{out} {back}");
+        let most = if waits { 3.61 } else { 0.41 };
+        assert!((0.0..most).contains(&(back - 308.0)), "{out} {back}");
+        waited += u64::from(waits);
+    }
+    assert!(waited >= 5, "nine in ten: {waited}");
+}
+
+#[test]
+fn a_check_does_not_fail_for_the_connections_of_others() {
+    // A quarter of the connections is refused on each process, and the check is not among them.
+    let mut spec = world(&format!("kind = \"random\"\n{READINESS} }}"));
+    spec.faults.clear();
+    (spec.redis.connections, spec.redis.maxclients) = (2_000, Some(1_500));
+    let result = trial(&spec, 1, Mode::Lazy);
+    let refused = result.outcome.failed[Cause::MaxClients as usize];
+    assert!(refused > 0 && refused == result.outcome.failed_attempts);
+    let none_left = said(&result, "no process left");
+    assert!(none_left.is_empty(), "{:?}", lines(&result));
 }
 
 #[test]
@@ -133,9 +138,7 @@ fn opening_everything_changes_nothing_about_balancers() {
                 "" => String::new(),
                 _ => format!("{READINESS} }}"),
             };
-            let spec = world(&format!("kind = \"{kind}\"\n{check}"));
-            let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(&spec, 2, mode));
-            assert_eq!(lazy, eager, "{kind}");
+            both_ways(&world(&format!("kind = \"{kind}\"\n{check}")), 2);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A cache in Redis that has lost its data, and the store behind it: requests fail although Redis
 //! answers, alerts and people see it, and what they do helps or does not.
 
-use crate::support::{service, story_world, trial};
+use crate::support::{both_ways, service, story_world};
 use models::moment::MomentKind;
-use models::{Mode, TrialResult, WorldSpec};
+use models::{TrialResult, WorldSpec};
 
 const FLUSH: &str = r#"{ kind = "flush", workload = "log", share = "100%",
     at = { kind = "constant", value = "1h" } }"#;
@@ -56,11 +56,7 @@ fn alone(fault: &str, need: &str, rest: &str) -> TrialResult {
 
 fn unaided(mut spec: WorldSpec) -> TrialResult {
     spec.people.runbook.clear();
-    let lazy = trial(&spec, 3, Mode::Lazy);
-    let eager = trial(&spec, 3, Mode::Eager);
-    assert_eq!(lazy.outcome, eager.outcome);
-    assert_eq!(lazy.trace, eager.trace);
-    lazy
+    both_ways(&spec, 3)
 }
 
 /// A store that answers so many a second: each takes a second.
@@ -181,9 +177,7 @@ fn an_overload_of_the_store_lasts_until_somebody_helps() {
         );
         spec.people.runbook = vec![toml::from_str(&step).expect("a step")];
         assert_eq!(spec.problems(), []);
-        let lazy = trial(&spec, 3, Mode::Lazy);
-        assert_eq!(lazy.outcome, trial(&spec, 3, Mode::Eager).outcome);
-        lazy.outcome.abandoned
+        both_ways(&spec, 3).outcome.abandoned
     };
     let scaled = with("kind = 'scale-store', store = 'db', factor = '4x'");
     assert!(scaled < lost / 3, "{scaled} of {lost}");

@@ -1,6 +1,6 @@
 //! What connections cost a node, and how many it accepts.
 
-use crate::support::{lines, service, story_world, trial};
+use crate::support::{lines, said, service, story_world, trial};
 use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
@@ -70,12 +70,6 @@ fn client(name: &str, more: &str) -> String {
 
 fn failed(result: &TrialResult, cause: Cause) -> u64 {
     result.outcome.failed[cause as usize]
-}
-
-/// When the trace says this, in seconds.
-fn said(result: &TrialResult, words: &str) -> Vec<f64> {
-    let said = result.trace.iter().filter(|(_, line)| line.contains(words));
-    said.map(|(at, _)| at.as_secs_f64()).collect()
 }
 
 #[test]

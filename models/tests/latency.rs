@@ -1,9 +1,9 @@
 //! Requests that take long although nothing fails: who answers late, what alerts on latency see,
 //! and who notices.
 
-use crate::support::{lines, small_world, story_world, trial};
+use crate::support::{both_ways, lines, moment, small_world, story_world};
 use models::moment::MomentKind;
-use models::{Mode, TrialResult, WorldSpec};
+use models::{TrialResult, WorldSpec};
 use sim::SimDuration;
 
 /// People look at a graph once in 10 hours, but a page calls them.
@@ -34,22 +34,8 @@ fn alert(name: &str, metric: &str) -> String {
 /// Errors from 1 % of a minute on.
 const ERRORS: &str = r#"kind = "errors", threshold = "1%", window = "1min""#;
 
-fn told(spec: &WorldSpec, number: u64) -> TrialResult {
-    let lazy = trial(spec, number, Mode::Lazy);
-    let eager = trial(spec, number, Mode::Eager);
-    assert_eq!(lazy.outcome, eager.outcome);
-    assert_eq!(lines(&lazy), lines(&eager));
-    lazy
-}
-
-fn second(result: &TrialResult, kind: MomentKind, subject: &str) -> Option<f64> {
-    let is_it = |m: &&models::moment::Moment| m.kind == kind && m.subject == subject;
-    let found = result.moments.iter().find(is_it);
-    found.map(|moment| moment.at.as_secs_f64())
-}
-
 fn fires(result: &TrialResult, rule: &str) -> Option<f64> {
-    second(result, MomentKind::AlertFires, rule)
+    moment(result, MomentKind::AlertFires, Some(rule))
 }
 
 /// A service waits up to 2 s for both replicas of a primary, and one of them is lost at 10 min: its
@@ -94,7 +80,7 @@ fn a_service_that_answers_late_pages_by_its_latency_alone() {
     );
     let p99 = r#"kind = "latency", threshold = "500ms", window = "1min", percentile = "99%""#;
     let rules = [alert("errors", ERRORS), mean, alert("p99", p99)].concat();
-    let result = told(&waiting(&rules), 1);
+    let result = both_ways(&waiting(&rules), 1);
     let text = lines(&result).join("\n");
     assert_eq!(result.outcome.failed_attempts, 0, "{text}");
     assert_eq!(fires(&result, "errors"), None, "{text}");
@@ -105,11 +91,11 @@ fn a_service_that_answers_late_pages_by_its_latency_alone() {
     // One request in a hundred of the last minute is slow after 0.6 s.
     let p99 = fires(&result, "p99").expect("it is slow");
     assert!((660.0..=692.0).contains(&p99), "{p99}\n{text}");
-    let paged = second(&result, MomentKind::Paged, "slow").expect("somebody is paged");
+    let paged = moment(&result, MomentKind::Paged, Some("slow")).expect("somebody is paged");
     assert_eq!(paged, mean);
     assert!(result.outcome.detect_s.is_none(), "nothing fails");
     // Without it nobody notices.
-    let result = told(&waiting(&alert("errors", ERRORS)), 1);
+    let result = both_ways(&waiting(&alert("errors", ERRORS)), 1);
     let noticed = [
         MomentKind::Paged,
         MomentKind::Noticed,
@@ -126,7 +112,7 @@ fn a_threshold_above_what_requests_take_stays_quiet() {
         "slow",
         r#"kind = "latency", threshold = "2100ms", window = "1min""#,
     );
-    assert_eq!(fires(&told(&waiting(&mean), 1), "slow"), None);
+    assert_eq!(fires(&both_ways(&waiting(&mean), 1), "slow"), None);
 }
 
 /// Forty visits a second; a surge at 1 h brings more than eight workers of 100 ms can serve. They
@@ -172,7 +158,7 @@ fn a_queue_in_which_nobody_fails_is_counted_and_pages() {
         r#"kind = "latency", threshold = "3s", window = "1min""#,
     );
     let rules = [alert("errors", ERRORS), slow].concat();
-    let result = told(&queueing(&rules, ""), 1);
+    let result = both_ways(&queueing(&rules, ""), 1);
     let text = lines(&result).join("\n");
     assert_eq!(result.outcome.failed_attempts, 0, "{text}");
     assert_eq!(fires(&result, "errors"), None);
@@ -185,7 +171,7 @@ fn a_queue_in_which_nobody_fails_is_counted_and_pages() {
         "slow",
         r#"kind = "latency", threshold = "1s", window = "1min""#,
     );
-    let result = told(&queueing(&rule, STEP), 1);
+    let result = both_ways(&queueing(&rule, STEP), 1);
     let text = lines(&result).join("\n");
     assert!(text.contains("on call: brings up more servers"), "{text}");
 }
@@ -211,7 +197,7 @@ fn a_node_that_swaps_answers_late_before_it_stalls() {
     for workload in &mut spec.workloads {
         workload.commands = "100/s".parse().expect("a rate");
     }
-    let result = told(&spec, 3);
+    let result = both_ways(&spec, 3);
     let text = lines(&result).join("\n");
     let lates: Vec<SimDuration> = result
         .trace

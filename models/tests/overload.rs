@@ -1,7 +1,7 @@
 //! An overload while Redis is healthy: metrics show it, somebody is paged, and added servers end
 //! it.
 
-use crate::support::{errors_alert, lines, servers, story_world, trial};
+use crate::support::{self, errors_alert, lines, servers, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 use sim::SimDuration;
@@ -65,8 +65,7 @@ fn alert() -> String {
 }
 
 fn moment(result: &TrialResult, kind: MomentKind) -> Option<u64> {
-    let found = result.moments.iter().find(|moment| moment.kind == kind);
-    found.map(|moment| moment.at.as_nanos() / 1_000_000_000)
+    support::moment(result, kind, None).map(|at| at as u64)
 }
 
 #[test]

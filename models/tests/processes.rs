@@ -3,7 +3,7 @@
 //! A provider replaces a killed primary after 12 s; clients refresh every 10 minutes, each process
 //! with its own phase.
 
-use crate::support::{errors_alert, service, story_world, trial};
+use crate::support::{both_ways, errors_alert, moment, part, processes, said, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 
@@ -12,51 +12,16 @@ const TAKES_S: f64 = 12.0;
 const EVERY_S: f64 = 600.0;
 
 /// Without health checks.
-const QUIET: &str = "health_check = []\nhorizon = \"1h\"";
+const QUIET: &str = "health_check = []";
 
-fn world(processes: u32, rest: &str) -> WorldSpec {
-    let api = service(
-        "api",
-        "{ workload = \"log\", access = \"write\" }",
-        "topology_refresh = \"10ms\"\nfollows = { on_error = false, every = \"10min\" }",
-    );
-    let mut spec = story_world(&format!(
-        r#"
-
-        fault = [{{ kind = "crash", workload = "log",
-          at = {{ kind = "constant", value = "5min" }} }}]
-        failover = {{ kind = "managed", takes = {{ kind = "constant", value = "12s" }},
-          dns_ttl = "0s" }}
-        {rest}
-        [redis]
-        shards = 1
-        hosts = 3
-        fullest_shard = "100%"
-        node_memory = "4GiB"
-        restart_delay = "2h"
-        [signers]
-        visits = "20/s"
-        [people]
-        runbook = []
-        notice = {{ kind = "constant", value = "2h" }}
-        notice_unalerted = {{ kind = "constant", value = "2h" }}
-        {api}
-        "#
-    ));
-    let api = &mut spec.services[0];
-    api.processes = Some(processes);
-    (api.workers, api.queue_limit) = (200, 200);
-    spec
+fn world(count: u32, rest: &str) -> WorldSpec {
+    processes(count, "", rest)
 }
 
 /// Seconds from the promotion until each process is with the new primary.
 fn switches(result: &TrialResult) -> Vec<f64> {
-    let told = result
-        .trace
-        .iter()
-        .filter(|(_, line)| line.contains("switch to"));
-    let after = |at: sim::SimTime| at.as_secs_f64() - FAULT_S - TAKES_S;
-    told.map(|(at, _)| after(*at)).collect()
+    let told = said(result, "switch to").into_iter();
+    told.map(|at| at - FAULT_S - TAKES_S).collect()
 }
 
 #[test]
@@ -131,7 +96,7 @@ fn one_stuck_process_of_five_is_seen_by_an_alert_and_not_by_ping() {
         judge = { kind = "consecutive", fall = 3, rise = 2 }
         guard = { cool_down = "10min", failovers_max = 3, fail_open = true }
         "#;
-    let spec = world(5, &format!("horizon = \"1h\"\n{alert}{ping}"));
+    let spec = world(5, &format!("{alert}{ping}"));
     // A trial in which one process is minutes late.
     let mut found = None;
     for number in 1..=40 {
@@ -197,9 +162,7 @@ fn many_processes_that_follow_alike_are_as_one() {
 #[test]
 fn opening_everything_changes_nothing_about_processes() {
     for number in 1..=4 {
-        let spec = world(7, QUIET);
-        let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(&spec, number, mode));
-        assert_eq!(lazy.outcome, eager.outcome);
+        both_ways(&world(7, QUIET), number);
     }
 }
 
@@ -208,8 +171,9 @@ fn processes_add_no_capacity() {
     // 12 workers, a second per request, and 14 visits a second: a seventh finds no free worker,
     // however many processes share the workers.
     let refused = |processes: u32| {
-        let mut spec = world(processes, "health_check = []\nhorizon = \"40min\"");
+        let mut spec = world(processes, QUIET);
         spec.faults.clear();
+        spec.horizon = sim::SimDuration::from_mins(40);
         let service = &mut spec.services[0];
         (service.workers, service.queue_limit) = (12, 0);
         service.service_time = sim::SimDuration::from_secs(1);
@@ -229,16 +193,11 @@ fn restarted(rolling: &str) -> WorldSpec {
     let mut spec = world(4, QUIET);
     let follows = spec.services[0].client.follows.as_mut();
     follows.expect("they have rules").every = None;
-    let people = format!(
-        "runbook = [{{ action = {{ kind = \"restart-servers\"{rolling} }}, \
-         takes = {{ kind = \"constant\", value = \"0s\" }} }}]"
-    );
-    let people: toml::Table = people.parse().expect("it is TOML");
-    spec.people.runbook = people["runbook"].clone().try_into().expect("a runbook");
-    let minutes = |text: &str| {
-        let constant = format!("kind = \"constant\"\nvalue = \"{text}\"");
-        toml::from_str::<sim::Dist>(&constant).expect("a distribution")
-    };
+    spec.people.runbook = vec![part(&format!(
+        "action = {{ kind = \"restart-servers\"{rolling} }}
+         takes = {{ kind = \"constant\", value = \"0s\" }}"
+    ))];
+    let minutes = |text: &str| part(&format!("kind = \"constant\"\nvalue = \"{text}\""));
     (spec.people.notice, spec.people.notice_unalerted) = (minutes("3min"), minutes("3min"));
     (spec.people.acknowledge, spec.people.diagnose) = (minutes("1min"), minutes("1min"));
     assert_eq!(spec.problems(), []);
@@ -248,15 +207,12 @@ fn restarted(rolling: &str) -> WorldSpec {
 #[test]
 fn a_rolling_restart_moves_the_clients_of_one_process_after_the_other() {
     let spec = restarted(", rolling = { at_once = 1, every = \"2min\" }");
-    let result = trial(&spec, 1, Mode::Lazy);
+    let result = both_ways(&spec, 1);
     // People act 5 min after the crash.
     let after = |minutes: f64| minutes * 60.0 - TAKES_S;
     assert_eq!(switches(&result), [5.0, 7.0, 9.0, 11.0].map(after));
-    let done = result
-        .moments
-        .iter()
-        .find(|m| m.kind == MomentKind::ActionDone);
-    assert_eq!(done.expect("it is done").at.as_secs_f64(), FAULT_S + 660.0);
+    let done = moment(&result, MomentKind::ActionDone, None);
+    assert_eq!(done, Some(FAULT_S + 660.0));
     // A quarter of the visits for each process that is still with the dead node; who fails presses
     // twice.
     let minutes = &result.timeline.minutes;
@@ -267,7 +223,6 @@ fn a_rolling_restart_moves_the_clients_of_one_process_after_the_other() {
         let expected = 2.0 * failing / (1.0 + failing);
         assert!((share - expected).abs() < 0.05, "minute {minute}: {share}");
     }
-    assert_eq!(result.outcome, trial(&spec, 1, Mode::Eager).outcome);
     let two = restarted(", rolling = { at_once = 2, every = \"2min\" }");
     let two = switches(&trial(&two, 1, Mode::Lazy));
     assert_eq!(two, [5.0, 5.0, 7.0, 7.0].map(after));

@@ -15,7 +15,7 @@ mod faults;
 use std::collections::BTreeMap;
 
 use crate::support::caches::caches;
-use crate::support::{servers, small_world, trial};
+use crate::support::{moment, part, servers, small_world, trial};
 use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::redis::evict::Evictable;
@@ -158,7 +158,7 @@ fn random_worlds_are_worth_looking_at() {
         result.moments.iter().any(|moment| moment.kind == what)
     }
     // What, in at least how many worlds, and how one knows it.
-    let seen: [(&str, u64, Seen); 29] = [
+    let seen: [(&str, u64, Seen); 32] = [
         ("downtime", 10, |r| r.outcome.downtime_true_s > 0.0),
         ("a promotion", 10, |r| r.outcome.failovers > 0),
         ("two views", 5, |r| told(r, "clients of other switch")),
@@ -200,8 +200,15 @@ fn random_worlds_are_worth_looking_at() {
         }),
         ("rounds of handshakes", 10, |r| told(r, ": accepts")),
         ("clients that give up", 5, |r| told(r, "give up connecting")),
+        ("a slow service", 10, |r| {
+            moment(r, MomentKind::AlertFires, Some("slow mean")).is_some()
+        }),
+        ("a slow tail", 10, |r| {
+            moment(r, MomentKind::AlertFires, Some("slow tail")).is_some()
+        }),
+        ("one of its processes", 5, |r| told(r, "is restarted")),
     ];
-    let mut worlds = [0; 29];
+    let mut worlds = [0; 32];
     for seed in 0..WORLDS {
         let result = trial(&random_world(seed), seed, Mode::Lazy);
         for (worlds, (_, _, holds)) in worlds.iter_mut().zip(seen) {
@@ -264,6 +271,7 @@ fn random_world(seed: u64) -> WorldSpec {
         caches(&mut spec, &mut rng);
     }
     connections(&mut spec, seed);
+    latency(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }
@@ -284,7 +292,7 @@ fn balancer(rng: &mut Rng) -> Option<BalancerSpec> {
         check => format!("check = {{ {check} }}"),
     };
     let text = format!("kind = '{kind}'\n{check}");
-    (!kind.is_empty()).then(|| toml::from_str(&text).expect("a balancer"))
+    (!kind.is_empty()).then(|| part(&text))
 }
 
 /// Few workers, so that requests fail while Redis answers, and people or an autoscaler who help.
@@ -513,6 +521,39 @@ fn monitoring(rng: &mut Rng) -> Vec<Change> {
 
 fn pick(rng: &mut Rng, values: &[&str]) -> String {
     values[rng.random_range(0..values.len())].to_owned()
+}
+
+/// Rules on latency in half of the worlds, and restarts of one process after the other; drawn from a
+/// stream of its own.
+fn latency(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(9), 0);
+    for (name, percentile) in [("slow mean", ""), ("slow tail", ", percentile = '95%'")] {
+        let threshold = pick(rng, &["100ms", "1s", "6s"]);
+        let rule = format!(
+            "name = '{name}'\nscrape = '15s'\nhold = '30s'\nmissed = '0%'\nnames_cause = false
+             metric = {{ kind = 'latency', service = 'api', threshold = '{threshold}', \
+             window = '2min'{percentile} }}"
+        );
+        if rng.random_range(0..3) == 0 {
+            spec.alerts.push(part(&rule));
+        }
+    }
+    let several = spec
+        .services
+        .iter()
+        .any(|service| service.process_count() > 1);
+    if several && rng.random_range(0..2) == 0 {
+        let (at_once, every) = (pick(rng, &["1", "3"]), pick(rng, &["5s", "1min"]));
+        let step = format!(
+            "action = {{ kind = 'restart-servers', \
+             rolling = {{ at_once = {at_once}, every = '{every}' }} }}
+             takes = {{ kind = 'exponential', mean = '2min' }}"
+        );
+        let when = pick(rng, &["", "when = ['slow']"]);
+        spec.people
+            .runbook
+            .insert(0, part(&format!("{step}\n{when}")));
+    }
 }
 
 /// Few places for connections, handshakes that take long, or neither; drawn from a stream of its

@@ -177,7 +177,7 @@ fn with_an_inside() {
     let needs = [vec![calm.clone()]];
     let answers = [Answers {
         needs: &needs,
-        ..support::answers(&calm)
+        ..answers(&calm)
     }];
     let streams = Streams::for_trial(7, 1);
     let round = || timed(|| evaluate(&demand, &answers, &streams, horizon, Mode::Eager));

@@ -374,3 +374,86 @@ pub(super) fn found(
     };
     counts.iter().filter_map(beyond).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ClusterId, Id};
+    use crate::spec::service::{Access, Keys};
+
+    const SERVICE: &str = "name = 'api'\nworkers = 10\nqueue_limit = 0\ngateway_timeout = '30s'
+        service_time = '20ms'\nneeds = []
+        client = { command_timeout = '1s', retries = 3, backoff = '0s', retries_on = ['timeout'],
+            topology_refresh = '1s' }";
+
+    /// The mean over a second.
+    const MEAN: LatencyRule = LatencyRule {
+        threshold: SimDuration::from_secs(1),
+        percentile: None,
+    };
+
+    fn latency() -> Latency {
+        let spec = toml::from_str(SERVICE).expect("a service");
+        let store = Store {
+            workers: 1,
+            takes: SimDuration::from_secs(5),
+            queue_limit: 0,
+        };
+        Latency::new(&spec, &[store], std::iter::once(MEAN))
+    }
+
+    fn need(instead: Instead, store: Option<usize>) -> Need {
+        Need {
+            cluster: ClusterId::from_index(0),
+            workload: 0,
+            access: Access::Read,
+            keys: Keys::All,
+            parts: 1,
+            instead,
+            misses: None,
+            store,
+        }
+    }
+
+    /// What the rule asks for while this need answers like that.
+    fn mean(latency: &Latency, answer: Answer, need: &Need) -> f64 {
+        let (durations, answers) = (&latency.durations, std::iter::once((answer, 1.0)));
+        let outcomes = durations.after(&Durations::start(), answers, (need, 0.0));
+        durations.asked(&MEAN, &outcomes)
+    }
+
+    #[test]
+    fn a_client_that_no_longer_retries_gives_up_sooner() {
+        let (mut latency, need) = (latency(), need(Instead::Nothing, None));
+        assert_eq!(mean(&latency, Answer::Hang, &need), 4.0);
+        latency.control(Control::StopRetries);
+        assert_eq!(mean(&latency, Answer::Hang, &need), 1.0);
+    }
+
+    #[test]
+    fn what_is_optional_is_asked_of_its_store_too() {
+        let hang = |need: Need| mean(&latency(), Answer::Hang, &need);
+        assert!((hang(need(Instead::Spared, None)) - 4.02).abs() < 1e-9);
+        assert!((hang(need(Instead::Spared, Some(0))) - 9.02).abs() < 1e-9);
+        assert!((hang(need(Instead::Store(0), Some(0))) - 9.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn processes_weigh_as_much_as_they_get_requests() {
+        let mut latency = latency();
+        let process = |waits, part| Answered {
+            outcomes: vec![Outcome {
+                share: 1.0,
+                waits,
+                failed: true,
+            }],
+            part,
+            ..Answered::all(Answer::Hang)
+        };
+        // A process that hangs for 4 s gets a third of what the other one gets.
+        let both = [process(4.0, 0.5), process(0.0, 1.5)];
+        let counted = (&Overload::default(), SimDuration::from_secs(30));
+        latency.set(SimTime::ZERO, (&both, false), counted);
+        assert_eq!(latency.rules[0].explained.last(), 1.0);
+    }
+}

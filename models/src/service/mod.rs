@@ -42,7 +42,8 @@ pub struct Service {
     rotation: Rotation,
     wait: Option<WaitSpec>,
     load: Load,
-    warming: Warming,
+    /// How warm the caches of each process are.
+    warming: Vec<Warming>,
     spool: bool,
     /// What Redis answers most of its requests.
     redis: Answer,
@@ -110,7 +111,7 @@ impl Service {
             .collect();
         Service {
             name: name.to_owned(),
-            warming: Warming::new(&needs, &lines),
+            warming: vec![Warming::new(&needs, &lines); processes.len()],
             needs,
             processes,
             rotation,
@@ -156,21 +157,7 @@ impl Service {
         let (now, spool) = (cx.now, self.spool);
         let or_spool = |redis| if spool { Answer::Spool } else { redis };
         let before = self.state();
-        let step = self.warming.note_losses(&self.needs, clusters, now);
-        self.plan_step(step, cx);
-        let mut answered = self.ask(clusters, now);
-        if let Some(step) = self.warming.note_answers(&self.processes[0], now) {
-            self.plan_step(step, cx);
-            answered = self.ask(clusters, now);
-        }
-        if self.warming.is_due(now) {
-            let pace = self.load.pace(now, cx.end);
-            let (_, _, unanswered) = self.shares(&answered, now);
-            let process = &self.processes[0];
-            let step = (self.warming).step(&self.needs, process, (pace, &unanswered), now);
-            self.plan_step(step, cx);
-            answered = self.ask(clusters, now);
-        }
+        let mut answered = self.ask_warmed(clusters, cx);
         for (process, answered) in self.processes.iter_mut().zip(&answered) {
             process.timeline.set(now, or_spool(answered.at_once));
         }
@@ -241,10 +228,12 @@ impl Service {
 
     /// What each process answers now.
     fn ask(&mut self, clusters: &Fleet<ClusterId, Cluster>, now: SimTime) -> Vec<Answered> {
-        let asked = (&*self.needs, &self.warming, self.wait);
         let timed = (&self.load, self.latency.timed());
-        let processes = self.processes.iter_mut();
-        let answered = processes.map(|process| process.ask(asked, timed, clusters, now));
+        let processes = self.processes.iter_mut().zip(&self.warming);
+        let answered = processes.map(|(process, warming)| {
+            let asked = (&*self.needs, warming, self.wait);
+            process.ask(asked, timed, clusters, now)
+        });
         answered.collect()
     }
 

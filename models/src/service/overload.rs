@@ -50,8 +50,7 @@ const MINUTE: SimDuration = SimDuration::from_mins(1);
 
 impl Overload {
     /// The minutes with more failures than `failing` explains, or the short `pauses` that it leaves
-    /// out. Each entry of `counts` is a minute
-    /// with its failed requests and all its requests.
+    /// out. Each entry of `counts` is a minute with its failed requests and all its requests.
     ///
     /// Requests wait up to `gateway_timeout`, so the minute of an outage, the time before it and
     /// the time after it are explained up to so far.

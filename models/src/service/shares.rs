@@ -22,15 +22,19 @@ pub(super) struct Shares {
     failing: f64,
     /// How long a request holds its worker, in seconds.
     held: f64,
-    /// The share of the first process's requests to each slower store whose answers nobody takes.
-    unanswered: Vec<f64>,
+    /// Of each process the share of its requests to each slower store whose answers nobody takes.
+    unanswered: Vec<Vec<f64>>,
 }
 
 impl Service {
     /// The share of requests that fail, how long one holds its worker, and what stores answer in
     /// vain. The traffic is looked at again when something else changes and when it is time to: never
     /// because somebody else looks (`Mode::Eager` looks more often).
-    pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
+    pub(super) fn shares(
+        &mut self,
+        answered: &[Answered],
+        now: SimTime,
+    ) -> (f64, f64, Vec<Vec<f64>>) {
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
             let needs = shares.needs.iter().zip(answered);
@@ -45,7 +49,9 @@ impl Service {
         }
         let at = Load::minute_of(now);
         let (failing, held) = self.balanced(answered, at);
-        let unanswered = self.load.unanswered(&answered[0].failing, at);
+        let unanswered = answered.iter();
+        let unanswered = unanswered.map(|of| self.load.unanswered(&of.failing, at));
+        let unanswered: Vec<Vec<f64>> = unanswered.collect();
         self.shares = Some(Shares {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,

@@ -9,13 +9,17 @@
 //!        0 ┼─────────────▔▔▔ below a hundredth it counts as warm
 //! ```
 //!
+//! Each process has caches of its own, which the requests that it gets keep warm.
+//!
 //! Requests are counted exactly at the end (`demand`), where each that is answered brings back one
 //! key. Here the same follows from rates, in steps of a sixteenth of `warms`.
 
 use sim::{SimDuration, SimTime};
 
-use super::{Need, Process};
+use super::process::Answered;
+use super::{Need, Process, Service};
 use crate::cluster::Cluster;
+use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
 use crate::spec::store::MissesSpec;
 
@@ -25,7 +29,7 @@ const STEPS: u64 = 16;
 /// A cache whose missing share is below this counts as warm.
 const WARM: f64 = 0.01;
 
-/// The caches of a service's needs.
+/// The caches of a process's needs.
 #[derive(Clone, Debug)]
 pub(super) struct Warming {
     needs: Vec<Option<OfNeed>>,
@@ -171,6 +175,63 @@ impl Warming {
                 .sum(),
         };
         1.0 - of.spec.hits.get() * (1.0 - cold)
+    }
+}
+
+impl Service {
+    /// What each process answers now, with its caches as warm as they have become.
+    pub(super) fn ask_warmed(
+        &mut self,
+        clusters: &Fleet<ClusterId, Cluster>,
+        cx: &mut Cx,
+    ) -> Vec<Answered> {
+        let now = cx.now;
+        if self.needs.iter().all(|need| need.misses.is_none()) {
+            return self.ask(clusters, now);
+        }
+        let caches = self.warming.iter_mut();
+        let steps = caches.map(|caches| caches.note_losses(&self.needs, clusters, now));
+        let steps: Vec<Option<SimTime>> = steps.collect();
+        self.plan_steps(&steps, cx);
+        let mut answered = self.ask(clusters, now);
+        let caches = self.warming.iter_mut().zip(&self.processes);
+        let steps = caches.filter_map(|(caches, process)| caches.note_answers(process, now));
+        let steps: Vec<Option<SimTime>> = steps.collect();
+        if !steps.is_empty() {
+            self.plan_steps(&steps, cx);
+            answered = self.ask(clusters, now);
+        }
+        if self.warming.iter().any(|caches| caches.is_due(now)) {
+            let steps = self.warm(&answered, cx);
+            self.plan_steps(&steps, cx);
+            answered = self.ask(clusters, now);
+        }
+        answered
+    }
+
+    /// Requests have brought back what they do in a step, in every process where one is due.
+    fn warm(&mut self, answered: &[Answered], cx: &Cx) -> Vec<Option<SimTime>> {
+        let pace = self.load.pace(cx.now, cx.end);
+        let (_, _, unanswered) = self.shares(answered, cx.now);
+        let (_, parts) = self.parts(answered);
+        let stores = unanswered.iter().zip(parts);
+        let caches = self.warming.iter_mut().zip(&self.processes).zip(stores);
+        let due = caches.filter(|((caches, _), _)| caches.is_due(cx.now));
+        let step =
+            |((caches, process), (unanswered, part)): (
+                (&mut Warming, &Process),
+                (&Vec<f64>, f64),
+            )| { caches.step(&self.needs, process, (pace * part, unanswered), cx.now) };
+        due.map(step).collect()
+    }
+
+    fn plan_steps(&self, steps: &[Option<SimTime>], cx: &mut Cx) {
+        let mut steps: Vec<SimTime> = steps.iter().copied().flatten().collect();
+        steps.sort_unstable();
+        steps.dedup();
+        for step in steps {
+            self.plan_step(Some(step), cx);
+        }
     }
 }
 

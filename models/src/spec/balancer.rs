@@ -28,7 +28,8 @@ pub enum BalancingSpec {
     /// Each press goes to any process, as in kube-proxy's iptables mode.
     Random,
     /// In turn, as nginx, HAProxy, Envoy and AWS do by default. While all processes answer alike a
-    /// press goes to any of them.
+    /// press goes to any of them, until one finds no free worker there; then presses go in turn for
+    /// as long as some process has none.
     RoundRobin,
     /// To the process with the fewest requests in progress (nginx `least_conn`, HAProxy
     /// `leastconn`, AWS "least outstanding requests"), among equals to any. While all processes
@@ -50,7 +51,9 @@ impl BalancingSpec {
 
 /// A load balancer's check of each process: a request that calls every need of the service that is
 /// not `optional` and has no `fallback`, on every shard. It fails if Redis answers with an error or
-/// not in time; it is not retried.
+/// not in time; it is not retried. It asks by a connection that Redis has accepted, if it accepts
+/// half of them or more (`redis.maxclients`). All processes are asked at one instant. Requests that
+/// find no process left are refused: cause `refused`, like a connection that nobody accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerCheckSpec {

@@ -156,7 +156,8 @@ pub struct NeedSpec {
     /// A slower store, such as a database, used when the call has finally failed, also by an error
     /// such as -OOM, and for what Redis does not have (`misses`); absent: none, the request fails.
     /// It is divided among the processes, and time in its queue counts against `gateway_timeout`.
-    /// It finishes what it was asked, also for a request that was given up.
+    /// It finishes what it was asked, also for a request that was given up. With `optional`, a
+    /// request that finds its queue full does without.
     pub fallback: Option<FallbackSpec>,
 }
 

@@ -66,16 +66,9 @@ pub struct MissesSpec {
     pub lifetime: Option<SimDuration>,
 }
 
-/// What the needs of one service that share a queue have of a store.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Store {
-    /// Requests at the same time. A part of a worker is made up for by `takes`.
-    pub workers: u32,
-    /// What each takes.
-    pub takes: SimDuration,
-    /// Requests that may wait.
-    pub queue_limit: u32,
-}
+/// What the needs of one service that share a queue have of a store. A part of a worker is made up
+/// for by `takes`.
+pub use demand::Fallback as Store;
 
 impl MissesSpec {
     /// The share of the entries that expire while Redis does not answer for so long.

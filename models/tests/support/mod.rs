@@ -2,6 +2,7 @@
 
 pub mod caches;
 
+use models::moment::{Moment, MomentKind};
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial};
 use sim::Streams;
 use toml::{Table, Value};
@@ -127,4 +128,76 @@ pub fn trial(spec: &WorldSpec, number: u64, mode: Mode) -> TrialResult {
 #[allow(dead_code)]
 pub fn lines(result: &TrialResult) -> Vec<&str> {
     result.trace.iter().map(|(_, line)| line.as_str()).collect()
+}
+
+/// Twenty visits a second at a service of so many processes, whose clients look for the primary
+/// every 10 minutes, each process at its own time. The primary is killed after 5 minutes, and a
+/// provider replaces it 12 s later; nobody helps.
+#[allow(dead_code)]
+pub fn processes(count: u32, client: &str, rest: &str) -> WorldSpec {
+    let api = service(
+        "api",
+        "{ workload = \"log\", access = \"write\" }",
+        &format!(
+            "{client}\ntopology_refresh = \"10ms\"
+             follows = {{ on_error = false, every = \"10min\" }}"
+        ),
+    );
+    let mut spec = story_world(&format!(
+        r#"
+        horizon = "1h"
+        fault = [{{ kind = "crash", workload = "log",
+          at = {{ kind = "constant", value = "5min" }} }}]
+        failover = {{ kind = "managed", takes = {{ kind = "constant", value = "12s" }},
+          dns_ttl = "0s" }}
+        {rest}
+        [redis]
+        shards = 1
+        hosts = 3
+        fullest_shard = "100%"
+        node_memory = "4GiB"
+        restart_delay = "2h"
+        [signers]
+        visits = "20/s"
+        [people]
+        runbook = []
+        notice = {{ kind = "constant", value = "2h" }}
+        notice_unalerted = {{ kind = "constant", value = "2h" }}
+        {api}
+        "#
+    ));
+    let api = &mut spec.services[0];
+    api.processes = Some(count);
+    (api.workers, api.queue_limit) = (200, 200);
+    spec
+}
+
+/// A part of a specification from TOML.
+#[allow(dead_code)]
+pub fn part<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    toml::from_str(text).unwrap_or_else(|wrong| panic!("{text}: {wrong}"))
+}
+
+/// When the trace says this, in seconds.
+#[allow(dead_code)]
+pub fn said(result: &TrialResult, words: &str) -> Vec<f64> {
+    let said = result.trace.iter().filter(|(_, line)| line.contains(words));
+    said.map(|(at, _)| at.as_secs_f64()).collect()
+}
+
+/// The first moment of this kind, about this subject if one is named, in seconds.
+#[allow(dead_code)]
+pub fn moment(result: &TrialResult, kind: MomentKind, subject: Option<&str>) -> Option<f64> {
+    let is_it = |m: &&Moment| m.kind == kind && subject.is_none_or(|subject| m.subject == subject);
+    let found = result.moments.iter().find(is_it);
+    found.map(|moment| moment.at.as_secs_f64())
+}
+
+/// One trial, lazily and eagerly, which must agree.
+#[allow(dead_code)]
+pub fn both_ways(spec: &WorldSpec, number: u64) -> TrialResult {
+    let [lazy, eager] = [Mode::Lazy, Mode::Eager].map(|mode| trial(spec, number, mode));
+    assert_eq!(lazy.outcome, eager.outcome);
+    assert_eq!(lazy.trace, eager.trace);
+    lazy
 }

@@ -7,7 +7,7 @@ use crate::spec::ServiceSpec;
 use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
 use crate::spec::store::{MissesSpec, Store, stores_of};
 use crate::world::World;
-use demand::{BackoffGrowth, Breaker, Fallback, Loss, Misses, Need, ServiceModel};
+use demand::{BackoffGrowth, Breaker, Loss, Misses, Need, ServiceModel};
 use sim::{Intervals, SimDuration};
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
@@ -57,10 +57,10 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
         });
     let (_, places) = stores_of(&spec.needs);
     let needs = spec.needs.iter().zip(built.needs()).zip(places);
-    let store = |store: Store| Fallback {
+    let store = |store: Store| Store {
         workers: part.of(store.workers),
-        takes: store.takes,
         queue_limit: part.of(store.queue_limit),
+        ..store
     };
     Some(ServiceModel {
         work: spec.work.clone(),
