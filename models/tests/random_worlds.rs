@@ -528,7 +528,8 @@ fn pick(rng: &mut Rng, values: &[&str]) -> String {
 fn latency(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(9), 0);
     for (name, percentile) in [("slow mean", ""), ("slow tail", ", percentile = '95%'")] {
-        let threshold = pick(rng, &["100ms", "1s", "6s"]);
+        let beyond = [100, 1_000, 6_000][rng.random_range(0..3)];
+        let threshold = spec.services[0].service_time + SimDuration::from_millis(beyond);
         let rule = format!(
             "name = '{name}'\nscrape = '15s'\nhold = '30s'\nmissed = '0%'\nnames_cause = false
              metric = {{ kind = 'latency', service = 'api', threshold = '{threshold}', \
