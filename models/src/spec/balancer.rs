@@ -12,9 +12,13 @@ use demand::Balancing;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerSpec {
-    /// How it chooses the process for a press.
+    /// How it chooses the process for a press. While all processes answer alike a press goes to any
+    /// of them, except with `sticky`; when one is full, `least-busy` looks for another, and
+    /// `round-robin` takes turns.
     pub kind: BalancingSpec,
     /// The check by which it takes processes out of its rotation and back; absent: all stay in it.
+    /// It asks all processes at one instant. A request that finds no process left fails with the
+    /// cause `refused`.
     pub check: Option<BalancerCheckSpec>,
 }
 
@@ -51,9 +55,8 @@ impl BalancingSpec {
 
 /// A load balancer's check of each process: a request that calls every need of the service that is
 /// not `optional` and has no `fallback`, on every shard. It fails if Redis answers with an error or
-/// not in time; it is not retried. It asks by a connection that Redis has accepted, if it accepts
-/// half of them or more (`redis.maxclients`). All processes are asked at one instant. Requests that
-/// find no process left are refused: cause `refused`, like a connection that nobody accepts.
+/// not in time; it is not retried. It asks by a connection that Redis has accepted, if that accepts
+/// more than half of them (`redis.maxclients`).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalancerCheckSpec {
