@@ -144,8 +144,8 @@ impl Evaluated<'_> {
 
 /// What becomes of all visits that begin before `horizon`, and of their attempts up to then.
 /// `answers` holds one entry per service of `demand`. First presses at services are timed for which
-/// `times` has limits: it is counted how many take at least so long, and how long all take together.
-/// `times` has an entry per service as well, or none at all.
+/// `times` has limits: it is counted how many take at least so long, and how long all take
+/// together. `times` has an entry per service as well, or none at all.
 ///
 /// # Errors
 /// If `budget` is used up.

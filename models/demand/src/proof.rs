@@ -48,9 +48,10 @@
 //! process that is drawn has no free worker, so there must always be one.
 //!
 //! *Caches that miss.* A visit, which has one press, goes to the store of one process with a chance
-//! of its own, so the visits there are a thinning of all, and the same bound with the store's workers shows that nobody waits there
-//! (`store.rs`). Then a visit has left the server after its work and one stay in each store at the
-//! latest; how many there are at an instant follows from the average.
+//! of its own, so the visits there are a thinning of all, and the same bound with the store's
+//! workers shows that nobody waits there (`store.rs`). Then a visit has left the server after its
+//! work and one stay in each store at the latest; how many there are at an instant follows from the
+//! average.
 
 use sim::SimTime;
 

@@ -145,7 +145,7 @@ fn full_processes_are_filled_in_turn_at_random_or_all_of_them() {
     let near = |found: f64, expected: f64| {
         assert!((found - expected).abs() < 0.01, "{found} for {expected}");
     };
-    // Each gets presses at random: after a second of work the next comes in half a second (M/D/1/1).
+    // At random: after a second of work the next press comes in half a second (M/D/1/1).
     near(
         refused_at_five(load, Balancing::Random),
         load / (1.0 + load),

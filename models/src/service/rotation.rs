@@ -241,8 +241,8 @@ fn passes(answer: Answer, timeout: SimDuration) -> Option<bool> {
     }
 }
 
-/// Has a process that had not answered at once at `asked` answered in time, and well? What waits for
-/// Redis waits until Redis answers, whether or not a spool opens. A late answer is on its way.
+/// Has a process that had not answered at once at `asked` answered in time, and well? What waits
+/// for Redis waits until Redis answers, whether or not a spool opens. A late answer is on its way.
 fn answered_since(answers: &AnswerTimeline, asked: SimTime, timeout: SimDuration) -> bool {
     if answers.at(asked) != Answer::Hang {
         return false;

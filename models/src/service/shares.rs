@@ -28,8 +28,8 @@ pub(super) struct Shares {
 
 impl Service {
     /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. The traffic is looked at again when something else changes and when it is time to: never
-    /// because somebody else looks (`Mode::Eager` looks more often).
+    /// vain. The traffic is looked at again when something else changes and when it is time to:
+    /// never because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(
         &mut self,
         answered: &[Answered],
@@ -80,8 +80,8 @@ impl Service {
         (failing / count, all_held / count)
     }
 
-    /// How long a request of each process holds its worker, in seconds, and how many times its equal
-    /// part of the requests the process gets.
+    /// How long a request of each process holds its worker, in seconds, and how many times its
+    /// equal part of the requests the process gets.
     pub(super) fn parts(&self, answered: &[Answered]) -> (Vec<f64>, Vec<f64>) {
         let held = answered.iter();
         let held = held.map(|process| self.load.held(&process.failing));
@@ -90,7 +90,8 @@ impl Service {
         (held, parts)
     }
 
-    /// While something fails, or requests go to stores, the traffic is looked at again when it may have changed.
+    /// While something fails, or requests go to stores, the traffic is looked at again when it may
+    /// have changed.
     pub(super) fn plan_traffic(&mut self, answered: &[Answered], cx: &mut Cx) {
         if self.traffic_at.is_some_and(|at| at > cx.now) {
             return;
