@@ -221,7 +221,7 @@ fn a_node_that_swaps_answers_late_before_it_stalls() {
             late.strip_suffix(" late")?.parse().ok()
         })
         .collect();
-    assert!(lates.len() > 3, "{text}");
+    assert!(lates.len() > 2, "{text}");
     assert!(lates.windows(2).all(|pair| pair[0] < pair[1]), "{lates:?}");
     let stalls = lines(&result)
         .iter()
@@ -230,5 +230,5 @@ fn a_node_that_swaps_answers_late_before_it_stalls() {
         .iter()
         .position(|line| line.contains("node a: swaps"));
     assert!(late.is_some() && late < stalls, "{text}");
-    assert!(text.contains("api: answers 1.5ms late"), "{text}");
+    assert!(text.contains("api: answers 4ms late"), "{text}");
 }

@@ -11,6 +11,10 @@ use crate::ids::ViewId;
 use crate::spec::service::{Access, Keys, WaitSpec};
 use demand::answer::Answer;
 
+/// What each shard answers, or all of them together, in runs of parts of the connections that are
+/// told the same.
+pub(super) type Answers = [(Range<usize>, Vec<Answer>)];
+
 /// A need, as a process asks for it.
 pub(super) struct Asked<'a> {
     pub need: &'a Need,
@@ -42,8 +46,17 @@ impl Asked<'_> {
             .collect()
     }
 
+    /// What all shards together answer a part of the connections, if these are its `answers`.
+    pub fn of_part(&self, answers: &Answers, part: usize, at_once: bool) -> Answer {
+        let of_part = answers.iter().find(|(parts, _)| parts.contains(&part));
+        match (self.need.keys, of_part) {
+            (Keys::All, Some((_, answers))) => answers[0],
+            (Keys::One, _) | (_, None) => self.of_all(part, at_once),
+        }
+    }
+
     /// What all shards answer together.
-    pub fn of_all(&self, part: usize, at_once: bool) -> Answer {
+    fn of_all(&self, part: usize, at_once: bool) -> Answer {
         let access = self.need.access;
         self.waited(match at_once {
             true => self.cluster.answer_at_once(self.view, access, part),
@@ -84,11 +97,7 @@ impl Need {
     }
 
     /// The share of requests that fails here, and how.
-    pub(super) fn failing(
-        &self,
-        answers: &[(Range<usize>, Vec<Answer>)],
-        shares: &[f64],
-    ) -> Failing {
+    pub(super) fn failing(&self, answers: &Answers, shares: &[f64]) -> Failing {
         let share = |parts: &Range<usize>, place: usize| self.share(parts, place, shares);
         let all = answers.iter().flat_map(|(parts, answers)| {
             let of_shards = answers.iter().enumerate();

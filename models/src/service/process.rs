@@ -94,7 +94,8 @@ impl Process {
                 wait,
                 gives_up: load.command_timeout(),
             };
-            for (parts, answers) in asked.answers(true) {
+            let at_once = asked.answers(true);
+            for (parts, answers) in &at_once {
                 let shards = answers.len();
                 let lines = &mut lines[parts.start * shards..parts.end * shards];
                 for (line, answer) in lines.iter_mut().zip(answers.iter().cycle()) {
@@ -124,9 +125,9 @@ impl Process {
             }
             // Parts that are served come first: the one in the middle speaks for most requests.
             let (middle, last) = (need.parts / 2, need.parts - 1);
-            let at_once = asked.of_all(last, true);
+            let at_once = asked.of_part(&at_once, last, true);
             answered.at_once = worst([answered.at_once, at_once].into_iter());
-            let noticed = asked.of_all(middle, false);
+            let noticed = asked.of_part(&noticed, middle, false);
             answered.noticed = worst([answered.noticed, noticed].into_iter());
         }
         answered

@@ -37,6 +37,10 @@ impl Service {
     /// vain. If they hang on the traffic, that is looked at again when something else changes and
     /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
+        if !self.hangs_on_traffic() {
+            let (failing, held) = self.balanced(answered, now);
+            return (failing, held, Vec::new());
+        }
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
             let needs = shares.needs.iter().zip(answered);
@@ -46,13 +50,10 @@ impl Service {
         };
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
-        if let Some(known) = known.filter(|_| self.hangs_on_traffic() && !due) {
+        if let Some(known) = known.filter(|_| !due) {
             return (known.failing, known.held, known.unanswered.clone());
         }
-        let at = match self.hangs_on_traffic() {
-            true => Load::minute_of(now),
-            false => now,
-        };
+        let at = Load::minute_of(now);
         let (failing, held) = self.balanced(answered, at);
         let unanswered = self.load.unanswered(&answered[0].failing, at);
         self.shares = Some(Shares {
@@ -94,7 +95,10 @@ impl Service {
         let mut needs = answered.iter();
         let follows =
             self.hangs_on_traffic() && needs.any(|of| self.load.follows_traffic(&of.failing));
-        let next = self.load.next_traffic(cx.now).filter(|_| follows);
+        let next = match follows {
+            true => self.load.next_traffic(cx.now),
+            false => None,
+        };
         self.traffic_at = next;
         self.plan_step(next, cx);
     }
