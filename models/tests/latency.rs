@@ -121,6 +121,17 @@ fn a_service_that_answers_late_pages_by_its_latency_alone() {
 }
 
 #[test]
+fn a_client_that_gives_up_before_wait_ends_has_failed() {
+    let failed = |command_timeout| {
+        let mut spec = waiting("");
+        spec.services[0].client.command_timeout = Some(command_timeout);
+        told(&spec, 1).outcome.failed_attempts
+    };
+    assert_eq!(failed(SimDuration::from_millis(2001)), 0);
+    assert!(failed(SimDuration::from_millis(2000)) > 0);
+}
+
+#[test]
 fn a_threshold_above_what_requests_take_stays_quiet() {
     let mean = alert(
         "slow",

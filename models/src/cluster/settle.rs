@@ -63,12 +63,7 @@ impl Cluster {
     }
 
     /// How late a node that swaps answers now, unless it answers nothing.
-    fn set_slowness(
-        &mut self,
-        node: NodeId,
-        (trouble, slow_by): Sign,
-        cx: &mut Cx,
-    ) {
+    fn set_slowness(&mut self, node: NodeId, (trouble, slow_by): Sign, cx: &mut Cx) {
         if self.topology[node].slow_by == slow_by {
             return;
         }

@@ -64,21 +64,31 @@ impl Asked<'_> {
         })
     }
 
-    /// An answer, if the service waits for replicas after a write. A command that is answered too
-    /// late for its client is one that hangs.
+    /// A command that is answered too late for its client is one that hangs.
+    fn in_time(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Late(after) | Answer::Unacknowledged(after)
+                if self.gives_up.is_some_and(|gives_up| gives_up <= after) =>
+            {
+                Answer::Hang
+            }
+            answer => answer,
+        }
+    }
+
+    /// An answer, if the service waits for replicas after a write; on a node that swaps, `WAIT` is
+    /// late as well.
     fn waited(&self, answer: Answer) -> Answer {
+        let answer = self.in_time(answer);
         let late = match answer {
             Answer::Ok => SimDuration::ZERO,
-            Answer::Late(late) if self.gives_up.is_some_and(|after| after <= late) => {
-                return Answer::Hang;
-            }
             Answer::Late(late) => late,
             _ => return answer,
         };
         match (self.need.access, self.wait) {
             (Access::Write, Some(wait)) => match self.cluster.waited(self.view, wait) {
-                Answer::Late(after) => Answer::Late(after + late),
-                Answer::Unacknowledged(after) => Answer::Unacknowledged(after + late),
+                Answer::Late(after) => self.in_time(Answer::Late(after + late)),
+                Answer::Unacknowledged(after) => self.in_time(Answer::Unacknowledged(after + late)),
                 other => other,
             },
             (Access::Read, _) | (_, None) => answer,
@@ -103,11 +113,17 @@ impl Need {
             let of_shards = answers.iter().enumerate();
             of_shards.map(move |(place, answer)| (share(parts, place), *answer))
         });
+        let late = |(share, answer): (f64, Answer)| match answer {
+            Answer::Late(late) | Answer::Unacknowledged(late) => share * late.as_secs_f64(),
+            Answer::Ok | Answer::Spool | Answer::Hang | Answer::Error(_) => 0.0,
+        };
+        let late: f64 = all.clone().map(late).sum();
         let fails = all.filter(|(_, answer)| !answer.captures());
         let failing: f64 = fails.clone().map(|(share, _)| share).sum();
         Failing {
             share: failing.min(1.0),
             answer: worst(fails.map(|(_, answer)| answer)),
+            late,
             instead: self.instead,
             misses: 0.0,
         }

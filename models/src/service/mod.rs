@@ -161,9 +161,9 @@ impl Service {
         }
         if self.warming.is_due(now) {
             let pace = self.load.pace(now, cx.end);
-            let (_, _, unanswered) = self.shares(&answered, now);
-            let process = &self.processes[0];
-            let step = (self.warming).step(&self.needs, process, (pace, &unanswered), now);
+            let (_, _, asked) = self.shares(&answered, now);
+            let (asks, process) = ((&*self.needs, &self.load), &self.processes[0]);
+            let step = self.warming.step(asks, process, (pace, &asked), now);
             self.plan_step(step, cx);
             answered = self.ask(clusters, now);
         }

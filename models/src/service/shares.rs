@@ -22,8 +22,8 @@ pub(super) struct Shares {
     failing: f64,
     /// How long a request holds its worker, in seconds.
     held: f64,
-    /// The share of the first process's requests to each slower store whose answers nobody takes.
-    unanswered: Vec<f64>,
+    /// Requests a second of the first process to each slower store.
+    asked: Vec<f64>,
 }
 
 impl Service {
@@ -33,8 +33,8 @@ impl Service {
         self.load.has_stores() || self.needs.iter().any(|need| need.parts > 1)
     }
 
-    /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. If they hang on the traffic, that is looked at again when something else changes and
+    /// The share of requests that fail, how long one holds its worker, and what stores are
+    /// asked. If they hang on the traffic, that is looked at again when something else changes and
     /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> (f64, f64, Vec<f64>) {
         if !self.hangs_on_traffic() {
@@ -51,20 +51,20 @@ impl Service {
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
         if let Some(known) = known.filter(|_| !due) {
-            return (known.failing, known.held, known.unanswered.clone());
+            return (known.failing, known.held, known.asked.clone());
         }
         let at = Load::minute_of(now);
         let (failing, held) = self.balanced(answered, at);
-        let unanswered = self.load.unanswered(&answered[0].failing, at);
+        let asked = self.load.asked(&answered[0].failing, 1.0, at);
         self.shares = Some(Shares {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,
             gets: self.rotation.gets().to_vec(),
             failing,
             held,
-            unanswered: unanswered.clone(),
+            asked: asked.clone(),
         });
-        (failing, held, unanswered)
+        (failing, held, asked)
     }
 
     /// The share of requests that fail and how long one holds its worker, in seconds, over the
