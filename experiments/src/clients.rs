@@ -120,6 +120,7 @@ pub(crate) fn told(
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
+        watched: None,
     };
     // Never set: a signal ends the program.
     let stop = AtomicBool::new(false);

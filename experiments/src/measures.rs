@@ -98,7 +98,7 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "acked_lost",
         unit: "visits",
-        what: "acknowledged, then lost by asynchronous replication",
+        what: "acknowledged, then lost by asynchronous replication or with all data",
         value: |o| Count(o.acked_lost),
     },
     Measure {
@@ -171,7 +171,7 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "signed_out",
         unit: "users",
-        what: "sessions among the evicted keys",
+        what: "sessions that were evicted or lost with all data",
         value: |o| Count(o.signed_out),
     },
     Measure {

@@ -19,6 +19,7 @@ fn trial_17_draws_the_same_under_every_design() {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
+        watched: None,
     };
     let mut met: BTreeMap<String, (String, String)> = BTreeMap::new();
     for (world, point) in study.worlds.iter().zip(&study.plan.points) {

@@ -20,6 +20,7 @@ fn trials(spec: &WorldSpec, count: u64, story: bool) -> Vec<TrialResult> {
     let options = RunOptions {
         mode: Mode::Lazy,
         story,
+        watched: None,
     };
     let one = |trial| run_trial(spec, &Streams::for_trial(2020, trial), &options);
     (0..count)

@@ -140,6 +140,7 @@ fn run(spec: &WorldSpec) -> Result<bool, String> {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: false,
+        watched: None,
     };
     let budget = Budget::new(EVENTS_MAX, TRIAL_MEMORY, &|| None);
     let result = run_trial_within(spec, &Streams::for_trial(1, 1), &options, &budget);

@@ -33,7 +33,7 @@ fn judged(changes: &[(&str, &str)]) -> Vec<Line> {
     let replay = Replay::load(&mut Sources::default(), &file).expect("it reads");
     let told = |kind| {
         let world = replay.world(kind, None).expect("it is sound");
-        trials(&replay.name, (&replay.spec.onset, &world), 1, 11, &()).expect("they end")
+        trials(&replay.name, (&replay.spec, &world), 1, 11, &()).expect("they end")
     };
     let mut lines = scripted(&replay, 1, &told(Kind::Scripted), &()).expect("it can be judged");
     lines.push(blind(&replay, &told(Kind::Blind)));
@@ -143,6 +143,10 @@ fn counts_shares_and_comparisons_hold_within_their_bounds() {
     let before = "expect = { kind = \"failing-share\", service = \"api\", \
                   to = { minute = \"0s\" }, peak = true, at_most = \"0%\" }";
     assert_eq!(with(before), (true, Some(0.0)));
+    // Long after the outage, where attempts are looked at only because a check asks for them.
+    let after = "expect = { kind = \"failing-share\", service = \"api\", \
+                 from = { minute = \"5h\" }, to = { minute = \"6h\" }, at_most = \"0%\" }";
+    assert_eq!(with(after), (true, Some(0.0)));
     let interval = |bounds: &str| {
         with(&format!(
             "expect = {{ kind = \"interval\", from = {{ event = \"alert-fires\" }}, \

@@ -27,6 +27,7 @@ fn actions(spec: &WorldSpec) -> Vec<String> {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
+        watched: None,
     };
     let result = run_trial(spec, &Streams::for_trial(2020, 81), &options).expect("it ends");
     let begins = result.moments.into_iter();

@@ -237,7 +237,7 @@ fn the_template_is_a_scenario_that_can_be_replayed() {
     let mut sources = Sources::default();
     let replay = Replay::load(&mut sources, path).expect("it reads");
     let world = replay.world(Kind::Scripted, None).expect("it is sound");
-    let told = trials(&replay.name, (&replay.spec.onset, &world), 1, 5, &()).expect("they end");
+    let told = trials(&replay.name, (&replay.spec, &world), 1, 5, &()).expect("they end");
     assert!(
         told.iter()
             .all(|trial| total_of(&replay.spec, trial).is_some())

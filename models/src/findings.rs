@@ -147,7 +147,10 @@ impl Findings {
         let twice = (1..known.len()).any(|i| known[..i].contains(&known[i]));
         if !known.contains(&name) && !twice {
             let wrong = format!("there is no {what} called `{name}`");
-            let help = format!("name one of: {}", known.join(", "));
+            let help = match known {
+                [] => format!("there is none yet: add a [[{what}]] table"),
+                _ => format!("name one of: {}", known.join(", ")),
+            };
             self.0.push(Problem { key, wrong, help });
         }
     }

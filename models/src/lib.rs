@@ -50,4 +50,7 @@ pub struct RunOptions {
     pub mode: Mode,
     /// Keep the timeline, the trace and the draws.
     pub story: bool,
+    /// With a story: a stretch whose attempts are looked at too, beside those around the outage;
+    /// absent: only those.
+    pub watched: Option<(sim::SimTime, sim::SimTime)>,
 }

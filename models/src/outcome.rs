@@ -29,6 +29,8 @@ pub struct TrialResult {
     pub moments: Vec<Moment>,
     /// What each population met around the outage, with the name of its service; likewise.
     pub windows: Vec<(String, Window)>,
+    /// What it met in the stretch that was asked for (`RunOptions::watched`), likewise.
+    pub watched: Vec<(String, Window)>,
     /// The connections of clients and subscribers at each node, by its name, from each change on;
     /// likewise.
     pub connections: Vec<(String, Vec<(SimTime, u64)>)>,
@@ -91,7 +93,8 @@ pub struct TrialOutcome {
     pub false_failovers: u64,
     /// Keys that were evicted, over all clusters.
     pub evicted_keys: u64,
-    /// Of those, sessions: users who were signed out.
+    /// Sessions that were evicted, or lost by a flush or a restart without data: users who were
+    /// signed out, each counted once.
     pub signed_out: u64,
     /// Share of requests to a cache that find their key at the end of the trial, for the cache that
     /// has lost most; `None` without a cache.

@@ -44,7 +44,7 @@ pub fn run_trial_within(
         run_world(&mut world, &mut agenda, budget)?;
         let counted = world::count(&world, streams, options.mode, budget)?;
         if counted.overloads == known {
-            return world::settle(world, counted, streams, budget);
+            return world::settle(world, counted, (streams, options.watched), budget);
         }
         known = counted.overloads;
     }

@@ -3,6 +3,8 @@
 
 use crate::support::{both_ways, service, story_world};
 use models::moment::MomentKind;
+use models::spec::redis::Holds;
+use models::spec::service::{Access, Keys};
 use models::{TrialResult, WorldSpec};
 
 const FLUSH: &str = r#"{ kind = "flush", workload = "log", share = "100%",
@@ -110,6 +112,63 @@ fn a_flush_fails_what_the_store_cannot_carry_until_keys_are_back() {
 }
 
 #[test]
+fn a_queue_that_answers_in_time_brings_keys_back() {
+    // A thousand may wait for the store, which would take two minutes. But the service has 64
+    // workers, so no more than 56 wait, 7 s: their answers are in time.
+    let queues = alone(FLUSH, &store(8, 1000), "");
+    let after = ends(&queues);
+    assert!((8.0..60.0).contains(&after), "{after} min");
+    let up = queues.moments.iter().rev();
+    let up = up.clone().find(|m| m.kind == MomentKind::ServiceUp);
+    let shown = up.expect("it is up again").at.as_secs_f64() / 60.0 - 60.0;
+    assert!((shown - after).abs() < 12.0, "{shown} min, counted {after}");
+}
+
+/// The same with a service that writes the log, or sessions, and has no cache.
+fn written(fault: &str, keys: Keys, holds: Option<Holds>) -> TrialResult {
+    let mut spec = world(fault, &store(60, 0), "");
+    let need = &mut spec.services[0].needs[0];
+    (need.misses, need.fallback, need.access, need.keys) = (None, None, Access::Write, Some(keys));
+    let log = spec.workloads.iter_mut().find(|of| of.name == "log");
+    log.expect("it is there").holds = holds;
+    spec.redis.restart_empty = true;
+    unaided(spec)
+}
+
+#[test]
+fn what_was_captured_is_lost_with_all_data() {
+    let hour = 20.0 * 3600.0;
+    let lost = |fault, keys| written(fault, keys, None).outcome.acked_lost as f64 / hour;
+    // Each acceptance writes to all shards, or to one: the fullest has 40 % of them.
+    for (fault, keys, share) in [
+        (FLUSH, Keys::All, 1.0),
+        (FLUSH, Keys::One, 1.0),
+        (CRASH, Keys::All, 1.0),
+        (CRASH, Keys::One, 0.4),
+    ] {
+        let lost = lost(fault, keys);
+        assert!((lost - share).abs() < 0.03, "{fault} {keys:?}: {lost}");
+    }
+}
+
+#[test]
+fn users_whose_sessions_are_lost_are_signed_out_once() {
+    let half = FLUSH.replace("100%", "50%");
+    let twice = format!("{half}, {}", half.replace("1h", "2h"));
+    let out = |fault: &str| {
+        let outcome = written(fault, Keys::All, Some(Holds::Sessions)).outcome;
+        assert_eq!((outcome.acked_lost, outcome.evicted_keys), (0, 0));
+        outcome.signed_out as f64
+    };
+    let all = out(FLUSH);
+    assert!(all > 1000.0, "{all}");
+    for (fault, share) in [(half, 0.5), (twice, 0.75), (CRASH.to_owned(), 0.4)] {
+        let part = out(&fault) / all;
+        assert!((part - share).abs() < 0.02, "{fault}: {part}");
+    }
+}
+
+#[test]
 fn a_restart_without_data_recovers_later_than_one_with() {
     let with_data = alone(CRASH, &store(4, 20), "");
     let mut empty = world(CRASH, &store(4, 20), "");
@@ -169,11 +228,14 @@ fn an_overload_of_the_store_lasts_until_somebody_helps() {
     let stuck = unaided(many());
     let lost = stuck.outcome.abandoned;
     assert!(lost > 200_000, "{lost} of 360,000 after the flush");
+    // Redis answers all the time, and most requests fail for hours: that is downtime.
+    let down = stuck.outcome.downtime_true_s;
+    assert!(down > 4.0 * 3600.0, "{down} s");
     let with = |step: &str| {
         let mut spec = many();
         let step = format!(
             "action = {{ {step} }}\ntakes = {{ kind = 'constant', value = '5min' }}
-            when = ['failing']"
+            when = ['overloaded']"
         );
         spec.people.runbook = vec![toml::from_str(&step).expect("a step")];
         assert_eq!(spec.problems(), []);
@@ -207,6 +269,14 @@ fn check_says_what_a_store_cannot_carry() {
         doubts.contains("the store db is shared by api, web"),
         "{doubts}"
     );
+    let unused = world(FLUSH, &store(60, 0), DB);
+    let doubts = unused.doubts().join("\n");
+    assert!(doubts.contains("nothing uses the store db"), "{doubts}");
+    let mut wiped = unused.clone();
+    (wiped.redis.restart_empty, wiped.redis.replicas) = (true, 1);
+    let doubts = wiped.doubts().join("\n");
+    let expected = "back after 10s (redis.restart_delay) and empty, before failover.node_timeout";
+    assert!(doubts.contains(expected), "{doubts}");
     let spec = world(FLUSH, &store(1, 0), "");
     let doubts = spec.doubts().join("\n");
     assert!(

@@ -107,6 +107,17 @@ fn a_service_that_answers_late_pages_by_its_latency_alone() {
 }
 
 #[test]
+fn a_client_that_gives_up_before_wait_ends_has_failed() {
+    let failed = |command_timeout| {
+        let mut spec = waiting("");
+        spec.services[0].client.command_timeout = Some(command_timeout);
+        told(&spec, 1).outcome.failed_attempts
+    };
+    assert_eq!(failed(SimDuration::from_millis(2001)), 0);
+    assert!(failed(SimDuration::from_millis(2000)) > 0);
+}
+
+#[test]
 fn a_threshold_above_what_requests_take_stays_quiet() {
     let mean = alert(
         "slow",
@@ -207,7 +218,7 @@ fn a_node_that_swaps_answers_late_before_it_stalls() {
             late.strip_suffix(" late")?.parse().ok()
         })
         .collect();
-    assert!(lates.len() > 3, "{text}");
+    assert!(lates.len() > 2, "{text}");
     assert!(lates.windows(2).all(|pair| pair[0] < pair[1]), "{lates:?}");
     let stalls = lines(&result)
         .iter()
@@ -216,5 +227,5 @@ fn a_node_that_swaps_answers_late_before_it_stalls() {
         .iter()
         .position(|line| line.contains("node a: swaps"));
     assert!(late.is_some() && late < stalls, "{text}");
-    assert!(text.contains("api: answers 1.5ms late"), "{text}");
+    assert!(text.contains("api: answers 4ms late"), "{text}");
 }

@@ -68,7 +68,11 @@ fn tell(story: &Story, mode: Mode, path: &Path) -> String {
         .try_into()
         .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(spec.problems(), [], "{}", path.display());
-    let options = RunOptions { mode, story: true };
+    let options = RunOptions {
+        mode,
+        story: true,
+        watched: None,
+    };
     let streams = Streams::for_trial(7, story.trial);
     let result = run_trial(&spec, &streams, &options).expect("the trial ends");
     let mut text = format!("{}\n\n", story.title);

@@ -124,7 +124,11 @@ fn simulate(
     } else {
         Mode::Lazy
     };
-    let options = RunOptions { mode, story: false };
+    let options = RunOptions {
+        mode,
+        story: false,
+        watched: None,
+    };
     let limits = arguments.limits.limits();
     let test_panic = TestPanic::from_environment();
     let trial = |point: usize, number: u64, streams: &Streams| {
@@ -195,6 +199,7 @@ fn trace_typical(
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
+        watched: None,
     };
     let streams = Streams::for_trial(rows.manifest.seed, trial);
     let told = runner::simulate(&study.worlds[0], &streams, &options, limits, stop);

@@ -193,7 +193,7 @@ fn judged(
     let what = format!("{}, {}", replay.name, kind.name());
     let limits = arguments.limits.limits();
     let waiting = Waiting::new(&what, count * worlds, stop, limits);
-    let world = (&replay.spec.onset, &world);
+    let world = (&replay.spec, &world);
     let output = trials(&what, world, arguments.seed, count, &waiting);
     let output = output.map_err(|error| with_command(error, replay, kind, arguments))?;
     if kind == Kind::Scripted || arguments.blind {
@@ -436,7 +436,7 @@ fn what_if(
     let simulate = |with: Option<&Node>| {
         let world = replay.world(kind, with);
         let world = world.map_err(|problems| Error::input(sources, problems))?;
-        let world = (&replay.spec.onset, &world);
+        let world = (&replay.spec, &world);
         trials(&replay.name, world, arguments.seed, count, &waiting)
     };
     let (as_it_was, otherwise) = (simulate(None)?, simulate(Some(fragment))?);

@@ -38,13 +38,14 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: true,
+        watched: None,
     };
     // Nobody stops it: a signal ends the program.
     let stop = AtomicBool::new(false);
     let told = met
         .map_err(Failure::Failed)
         .and_then(|()| match &subject.onset {
-            Some(onset) => tell(onset, &subject.spec, &streams, &limits, &stop),
+            Some(onset) => tell((onset, &[]), &subject.spec, &streams, &limits, &stop),
             None => simulate(&subject.spec, &streams, &options, &limits, &stop),
         })
         .map_err(|failure| failure.of_trial(&subject.label, arguments.trial, None))?;

@@ -132,7 +132,7 @@ pub enum Check {
         /// The name of the service.
         service: String,
         /// The moment from which on attempts are counted; absent: 30 min before the outage of
-        /// `[signers]`.
+        /// `[signers]`, or before minute 0 if there is none.
         from: Option<Selector>,
         /// The moment up to which they are counted; absent: 30 min after it.
         to: Option<Selector>,
@@ -152,7 +152,7 @@ pub enum Check {
         /// The name of the service.
         service: String,
         /// The moment from which on attempts are counted; absent: 30 min before the outage of
-        /// `[signers]`. Without any outage nothing is measured.
+        /// `[signers]`, or before minute 0 if there is none.
         from: Option<Selector>,
         /// The moment up to which they are counted; absent: 30 min after it.
         to: Option<Selector>,

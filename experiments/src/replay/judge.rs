@@ -273,7 +273,7 @@ fn compare(
 ) -> Result<Line, Error> {
     let world = replay.world(Kind::Scripted, replay.other(check));
     let world = world.expect("it was checked as the scenario was read");
-    let world = (&replay.spec.onset, &world);
+    let world = (&replay.spec, &world);
     let others = trials(&replay.name, world, seed, told.len() as u64, watch)?;
     let mean = |told: &[TrialResult]| {
         let values: Vec<f64> = told

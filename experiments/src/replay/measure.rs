@@ -1,18 +1,25 @@
 //! What a check measures in one trial beside moments: shares of failing attempts, their latency,
 //! and connections.
 
+use std::ops::Range;
+
 use demand::{Minute, Times, Window};
 use models::TrialResult;
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::onset;
-use crate::forms::replay::{Check, ReplaySpec, Selector};
+use crate::forms::replay::{Check, CheckSpec, ReplaySpec, Selector};
 
 /// Attempts of a minute that say something about its share or its latency.
 const ATTEMPTS_MIN: u64 = 10;
 
+/// How long before and after an outage attempts are looked at.
+const MARGIN: SimDuration = SimDuration::from_mins(30);
+
+const MINUTE: SimDuration = SimDuration::from_mins(1);
+
 /// Bounds of a measure.
-type Range = (Option<f64>, Option<f64>);
+type Limits = (Option<f64>, Option<f64>);
 
 /// The share of attempts that fail.
 pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
@@ -26,7 +33,7 @@ pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
     else {
         unreachable!("it is asked for of a check of this kind");
     };
-    let (window, inside) = minutes(service, (from, to), spec, trial)?;
+    let (window, inside) = minutes(service, (from, to), &spec.onset, trial)?;
     let minutes = window.all.iter().filter(|m| inside.contains(&m.minute));
     let share = |(ok, failed): (u64, u64)| failed as f64 / (ok + failed) as f64;
     if *peak {
@@ -51,7 +58,7 @@ pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
     else {
         unreachable!("it is asked for of a check of this kind");
     };
-    let (window, inside) = minutes(service, (from, to), spec, trial)?;
+    let (window, inside) = minutes(service, (from, to), &spec.onset, trial)?;
     let minutes = window.all.iter().zip(&window.times);
     let times = minutes.filter(|(minute, _)| inside.contains(&minute.minute));
     let times = times.map(|(_, times)| times);
@@ -71,23 +78,70 @@ pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
     of(&all)
 }
 
+/// Two ends of a check.
+type Ends<'a> = (&'a Option<Selector>, &'a Option<Selector>);
+
 /// The window of a service, and its minutes between two moments.
 fn minutes<'a>(
     service: &str,
-    (from, to): (&Option<Selector>, &Option<Selector>),
-    spec: &ReplaySpec,
+    ends: Ends,
+    onset: &Selector,
     trial: &'a TrialResult,
-) -> Option<(&'a Window, std::ops::Range<u64>)> {
-    let (_, window) = trial.windows.iter().find(|(name, _)| name == service)?;
-    let zero = onset(spec, trial);
-    let minute = |end: &Option<Selector>, absent| match end {
-        None => Some(absent),
-        Some(end) => {
-            let at = end.find(&trial.moments, zero)?;
-            Some((at.as_secs_f64() / 60.0) as u64)
-        }
+) -> Option<(&'a Window, Range<u64>)> {
+    let windows = match trial.watched.is_empty() {
+        true => &trial.windows,
+        false => &trial.watched,
     };
-    Some((window, minute(from, 0)?..minute(to, u64::MAX)?))
+    let (_, window) = windows.iter().find(|(name, _)| name == service)?;
+    Some((window, asked(ends, onset, trial)?))
+}
+
+/// The minutes between two moments. Those that are absent lie half an hour before and after the
+/// outage of `[signers]`, or minute 0 if there was none.
+fn asked((from, to): Ends, onset: &Selector, trial: &TrialResult) -> Option<Range<u64>> {
+    let zero = onset.find(&trial.moments, None);
+    let shown = match shown(&trial.windows) {
+        Some(shown) => shown,
+        None => minute(zero?.saturating_sub(MARGIN))..minute(zero?.saturating_add(MARGIN)) + 1,
+    };
+    let at = |end: &Option<Selector>, absent| match end {
+        None => Some(absent),
+        Some(end) => Some(minute(end.find(&trial.moments, zero)?)),
+    };
+    Some(at(from, shown.start)?..at(to, shown.end)?)
+}
+
+/// The minutes of windows.
+fn shown(windows: &[(String, Window)]) -> Option<Range<u64>> {
+    let (_, window) = windows.first()?;
+    Some(window.all.first()?.minute..window.all.last()?.minute + 1)
+}
+
+/// The stretch that checks ask for, if the trial has not shown all of it.
+pub(super) fn watched(
+    (onset, checks): (&Selector, &[CheckSpec]),
+    trial: &TrialResult,
+) -> Option<(SimTime, SimTime)> {
+    let asks = checks.iter().filter_map(|check| match &check.expect {
+        Check::FailingShare { from, to, .. } | Check::Latency { from, to, .. } => {
+            asked((from, to), onset, trial).filter(|minutes| !minutes.is_empty())
+        }
+        Check::Interval { .. }
+        | Check::Count { .. }
+        | Check::Connections { .. }
+        | Check::Compare { .. } => None,
+    });
+    let hull =
+        |one: Range<u64>, other: Range<u64>| one.start.min(other.start)..one.end.max(other.end);
+    let asked = asks.reduce(hull)?;
+    let shown = shown(&trial.windows);
+    let all = shown.is_some_and(|shown| shown.start <= asked.start && asked.end <= shown.end);
+    let at = |minute: u64| SimTime::ZERO + SimDuration::from_mins(minute);
+    (!all).then(|| (at(asked.start), at(asked.end)))
+}
+
+fn minute(at: SimTime) -> u64 {
+    (at - SimTime::ZERO).as_nanos() / MINUTE.as_nanos()
 }
 
 /// The most connections at a node, or the multiple of those at the start that they are.
@@ -121,7 +175,7 @@ pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult)
 }
 
 /// The bounds of a check of connections: numbers, or multiples of the number at the start.
-pub(super) fn connection_bounds(check: &Check) -> Range {
+pub(super) fn connection_bounds(check: &Check) -> Limits {
     let Check::Connections {
         at_least, at_most, ..
     } = check
@@ -132,7 +186,7 @@ pub(super) fn connection_bounds(check: &Check) -> Range {
     rises(check).unwrap_or(numbers)
 }
 
-fn rises(check: &Check) -> Option<Range> {
+fn rises(check: &Check) -> Option<Limits> {
     let Check::Connections {
         rises_at_least: least,
         rises_at_most: most,

@@ -34,6 +34,17 @@ pub(super) fn wrong(spec: &ReplaySpec, file: &Node, services: &[&str]) -> Vec<Pr
         for (end, selector) in check.expect.moments() {
             when(&format!("{key}.{end}"), selector, minutes, &mut found);
         }
+        if let [(_, from), (_, to)] = check.expect.moments()[..]
+            && let (Some(from), Some(to)) = (from.minute, to.minute)
+            && from >= to
+            && !matches!(check.expect, Check::Interval { .. })
+        {
+            found.push((
+                key.clone(),
+                "ends before it begins".to_owned(),
+                "give `to` a later minute than `from`".to_owned(),
+            ));
+        }
         if let Some(given) = given(&check.expect) {
             given.check(&key, &mut found);
         }

@@ -211,22 +211,31 @@ fn wrong_fragments(spec: &ReplaySpec, fragments: &Fragments, file: &Node) -> Vec
 }
 
 /// One trial of a world with its story. People who go by the clock of the report need to know its
-/// minute 0: a first run, in which they never act, finds it, and a second one plays them.
+/// minute 0: a first run, in which they never act, finds it, and a second one plays them. If one of
+/// the checks asks for attempts that the run does not show, another one shows them.
 ///
 /// # Errors
 /// As [`simulate`].
 pub fn tell(
-    onset: &Selector,
+    (onset, checks): (&Selector, &[CheckSpec]),
     world: &WorldSpec,
     streams: &Streams,
     limits: &Limits,
     stop: &AtomicBool,
 ) -> Result<TrialResult, Failure> {
-    let options = RunOptions {
-        mode: Mode::Lazy,
-        story: true,
+    let run = |world: &WorldSpec| {
+        let mut options = RunOptions {
+            mode: Mode::Lazy,
+            story: true,
+            watched: None,
+        };
+        let told = simulate(world, streams, &options, limits, stop)?;
+        options.watched = measure::watched((onset, checks), &told);
+        match options.watched {
+            Some(_) => simulate(world, streams, &options, limits, stop),
+            None => Ok(told),
+        }
     };
-    let run = |world: &WorldSpec| simulate(world, streams, &options, limits, stop);
     if !world.people.has_reported_times() {
         return run(world);
     }
@@ -249,7 +258,7 @@ pub fn tell(
 /// If trials fail: the first of them. If they are stopped.
 pub fn trials(
     label: &str,
-    (onset, world): (&Selector, &WorldSpec),
+    (spec, world): (&ReplaySpec, &WorldSpec),
     seed: u64,
     count: u64,
     watch: &dyn Watch,
@@ -260,7 +269,8 @@ pub fn trials(
             return Err(Error::Interrupted);
         }
         let streams = Streams::for_trial(seed, trial);
-        let told = tell(onset, world, &streams, &watch.limits(), stop);
+        let asks = (&spec.onset, &*spec.checks);
+        let told = tell(asks, world, &streams, &watch.limits(), stop);
         watch.run_ended();
         told.map_err(|failure| failure.of_trial(label, trial, None))
     };

@@ -76,6 +76,7 @@ fn toy(point: usize, trial: u64) -> Result<TrialResult, Failure> {
         blast: vec![blast],
         timeline: Timeline::default(),
         windows: Vec::new(),
+        watched: Vec::new(),
         connections: Vec::new(),
         moments: Vec::new(),
         trace: Vec::new(),

@@ -1,4 +1,5 @@
 //! What eviction costs: keys of each workload that went, users who were signed out, cache misses.
+//! Users whose sessions are lost with all data (`loss.rs`) are counted here too.
 //!
 //! ```text
 //! written ──────────────────────────╱───── notional dataset: all that was ever stored
@@ -38,10 +39,15 @@ pub(super) struct Evictions {
     gone: Fleet<ShardId, Vec<f64>>,
     /// Shards that have begun.
     begun: Fleet<ShardId, bool>,
+    /// By shard and workload: the share of its keys that was lost at once, by a flush or a restart
+    /// without data, and how many keys these are.
+    lost: Fleet<ShardId, Vec<(f64, f64)>>,
 }
 
 #[derive(Clone, Debug)]
 struct Workload {
+    /// Its position in the scenario.
+    position: usize,
     name: String,
     holds: Option<Holds>,
     commands: f64,
@@ -53,7 +59,7 @@ struct Workload {
 pub struct Evicted {
     /// Keys that went.
     pub keys: u64,
-    /// Of those, sessions.
+    /// Sessions that went, by eviction or with all data.
     pub sessions: u64,
     /// The share of a cache's keys that are left, of the cache that has lost most.
     pub hit_rate: Option<f64>,
@@ -83,6 +89,7 @@ impl Evictions {
                 ..
             } = &spec.workloads[*w];
             Workload {
+                position: *w,
                 name: name.clone(),
                 holds: *holds,
                 commands: commands.get(),
@@ -93,13 +100,36 @@ impl Evictions {
         Evictions {
             gone: Fleet::alike(shards, vec![0.0; workloads.len()]),
             begun: Fleet::alike(shards, false),
+            lost: Fleet::alike(shards, vec![(0.0, 0.0); workloads.len()]),
             workloads,
+        }
+    }
+
+    /// A shard loses this share of a workload, or of all; `keys` of each are or were there. A key
+    /// that is lost twice counts once.
+    pub fn sign_out(
+        &mut self,
+        (shard, workload): (ShardId, Option<usize>),
+        share: f64,
+        keys: impl Fn(usize) -> f64,
+    ) {
+        for (n, (missing, lost)) in self.lost[shard].iter_mut().enumerate() {
+            if workload.is_none_or(|position| position == self.workloads[n].position) {
+                let more = (1.0 - *missing) * share;
+                (*missing, *lost) = (*missing + more, *lost + more * keys(n));
+            }
         }
     }
 
     /// Bytes of a workload that have gone from all shards.
     fn of_workload(&self, workload: usize) -> f64 {
         self.gone.values().map(|shard| shard[workload]).sum()
+    }
+
+    /// Keys of a workload that were lost at once, on all shards.
+    fn lost_keys(&self, workload: usize) -> u64 {
+        let lost = self.lost.values().map(|shard| shard[workload].1);
+        lost.sum::<f64>().round() as u64
     }
 
     /// Bytes that have gone from a shard.
@@ -176,7 +206,7 @@ impl Cluster {
             sum = sum.with(Evicted {
                 keys,
                 sessions: match workload.holds {
-                    Some(Holds::Sessions) => keys,
+                    Some(Holds::Sessions) => keys + self.dataset.evictions.lost_keys(n),
                     Some(Holds::Cache) | None => 0,
                 },
                 hit_rate: (workload.holds == Some(Holds::Cache)).then_some(left),

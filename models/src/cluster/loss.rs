@@ -1,5 +1,6 @@
-//! What clusters lose of the data that they held, as far as a cache notices it: keys that are
-//! deleted, processes that start empty, and replicas without data that are promoted.
+//! What clusters lose of the data that they held: keys that are deleted, processes that start
+//! empty, and replicas without data that are promoted. Caches are cold then, users are signed out,
+//! and what was captured before and is nowhere else is lost.
 //!
 //! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). Memory is not
 //! followed through a loss by a restart: tables, limits and copies stay those of the full data, as
@@ -26,7 +27,8 @@ pub struct DataLoss {
 }
 
 impl DataLoss {
-    fn concerns(&self, workload: usize) -> bool {
+    /// Is this workload concerned?
+    pub fn concerns(&self, workload: usize) -> bool {
         self.workload.is_none_or(|of| of == workload)
     }
 }
@@ -69,6 +71,12 @@ impl Cluster {
 
     fn lose_data(&mut self, shard: ShardId, workload: Option<usize>, share: f64, at: SimTime) {
         if share > 0.0 {
+            let parts = self.dataset.growth.parts_at(at);
+            let part = self.topology.shares[shard];
+            let keys = |n: usize| parts[n] * part / self.dataset.growth.bytes_each(n);
+            self.dataset
+                .evictions
+                .sign_out((shard, workload), share, keys);
             self.dataset.losses.push(DataLoss {
                 at,
                 shard,

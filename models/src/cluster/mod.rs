@@ -191,19 +191,19 @@ impl Cluster {
         if self.clients.cutting_over {
             return Answer::Hang;
         }
-        let mut answer = Answer::Ok;
+        let (mut answer, mut slowest) = (Answer::Ok, None);
         for shard in self.topology.asked_shards() {
             match reply(shard) {
                 Reply::Silence => return Answer::Hang,
                 Reply::Error(cause) if answer == Answer::Ok => answer = Answer::Error(cause),
-                Reply::Error(_) | Reply::Fine => {}
+                Reply::Fine => slowest = slowest.max(self.slow_by(view, shard)),
+                Reply::Error(_) => {}
             }
         }
-        if answer != Answer::Ok {
-            return answer;
+        match answer {
+            Answer::Ok => late(slowest),
+            error => error,
         }
-        let slowest = self.topology.asked_shards().map(|s| self.slow_by(view, s));
-        late(slowest.max().flatten())
     }
 
     /// How late the node answers that clients reach when they ask for a shard.

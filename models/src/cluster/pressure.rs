@@ -37,7 +37,7 @@ pub(super) enum Watched {
 }
 
 /// What memory does to a node.
-type Sign = (Option<Trouble>, Option<Slowness>);
+pub(super) type Sign = (Option<Trouble>, Option<Slowness>);
 
 impl Cluster {
     /// Nothing has changed since all nodes were settled, and no size that matters is reached yet:
@@ -79,39 +79,24 @@ impl Cluster {
         settled.turns = self.dataset.growth.turns();
     }
 
-    /// What memory does to a node that belongs to datasets of this size: the worst of it.
-    pub(super) fn trouble(
-        &self,
-        node: NodeId,
-        dataset_size: DatasetSize,
-        now: SimTime,
-    ) -> Option<Trouble> {
+    /// What memory does to a node that belongs to datasets of this size: the worst of it, and how
+    /// late it answers because it swaps, if it answers at all.
+    pub(super) fn sign(&self, node: NodeId, dataset_size: DatasetSize, now: SimTime) -> Sign {
         if self.topology[node].fault.is_some() {
-            return None;
+            return (None, None);
         }
         let share = self.topology.share_of(node);
-        let troubles = self.topology[node].memory.troubles(self.load(node, now));
+        let (memory, load) = (&self.topology[node].memory, self.load(node, now));
+        let troubles = memory.troubles(load).into_iter().flatten();
         let reached = troubles
-            .into_iter()
-            .flatten()
             .filter(|(measure, size, _)| dataset_size.measure(*measure) >= (size / share).ceil());
-        reached.map(|(_, _, trouble)| trouble).max()
-    }
-
-    /// How late a node answers that belongs to datasets of this size, because it swaps.
-    pub(super) fn slowness(
-        &self,
-        node: NodeId,
-        dataset_size: DatasetSize,
-        now: SimTime,
-    ) -> Option<Slowness> {
-        if self.topology[node].fault.is_some() {
-            return None;
+        let trouble = reached.map(|(_, _, trouble)| trouble).max();
+        if trouble >= Some(Trouble::Stalls) {
+            return (trouble, None);
         }
-        let share = self.topology.share_of(node);
-        let slows = self.topology[node].memory.slows(self.load(node, now));
-        let reached = slows.filter(|(size, _)| dataset_size.bytes >= (size / share).ceil());
-        reached.map(|(_, step)| step).max()
+        let slows = memory.slows(load);
+        let reached = slows.take_while(|(size, _)| dataset_size.bytes >= (size / share).ceil());
+        (trouble, reached.map(|(_, step)| step).last())
     }
 
     /// The next instant at which memory matters to a node or to an observer.
@@ -182,10 +167,7 @@ impl Cluster {
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
         let troubles = nodes
-            .map(|node| {
-                let slowness = self.slowness(node, dataset_size, at);
-                (self.trouble(node, dataset_size, at), slowness)
-            })
+            .map(|node| self.sign(node, dataset_size, at))
             .collect();
         let usage = |shard: ShardId| {
             let owner = self.known_owner(shard);
@@ -255,7 +237,7 @@ impl Cluster {
                     add(Measure::Bytes, size);
                 }
             }
-            for (measure, size) in self.thresholds(shard, now) {
+            for (measure, size) in self.thresholds(shard, dataset_size, now) {
                 add(measure, size);
                 let close = size - ahead;
                 awake |=
@@ -269,10 +251,12 @@ impl Cluster {
         bounds
     }
 
-    /// Sizes over all shards at which a shard has trouble, or a watched usage.
+    /// Sizes over all shards at which a shard has trouble, or a watched usage, and the next at
+    /// which it answers later.
     fn thresholds(
         &self,
         shard: ShardId,
+        dataset_size: DatasetSize,
         now: SimTime,
     ) -> impl Iterator<Item = (Measure, f64)> + '_ {
         let over_all = move |size: f64| (size / self.topology.shares[shard]).ceil();
@@ -281,8 +265,10 @@ impl Cluster {
             let troubles = self.topology[node].memory.troubles(load);
             let size = move |(measure, size, _): (Measure, f64, Trouble)| (measure, over_all(size));
             let slows = self.topology[node].memory.slows(load);
-            let slows = slows.map(move |(size, _)| (Measure::Bytes, over_all(size)));
-            troubles.into_iter().flatten().map(size).chain(slows)
+            let mut slower = slows.map(|(size, _)| over_all(size));
+            let slower = slower.find(|size| *size > dataset_size.bytes);
+            let slower = slower.map(|size| (Measure::Bytes, size));
+            troubles.into_iter().flatten().map(size).chain(slower)
         });
         let watched = self
             .dataset

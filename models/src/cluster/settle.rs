@@ -5,6 +5,7 @@ use sim::SimDuration;
 use super::Cluster;
 use super::consequence::Consequence;
 use super::node::{Change, Promotion, is_gone};
+use super::pressure::Sign;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Id, NodeId};
 use crate::moment::MomentKind;
@@ -46,11 +47,11 @@ impl Cluster {
     /// What memory does to every node now.
     fn settle_nodes(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         for node in self.topology.ids() {
-            let mut trouble = self.trouble(node, dataset_size, cx.now);
+            let (mut trouble, mut slow_by) = self.sign(node, dataset_size, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
-                trouble = self.trouble(node, dataset_size, cx.now);
+                (trouble, slow_by) = self.sign(node, dataset_size, cx.now);
             }
-            self.set_slowness(node, trouble, dataset_size, cx);
+            self.set_slowness(node, (trouble, slow_by), cx);
             let change = if trouble == Some(Trouble::Killed) {
                 Change::Fault(Some(Condition::Killed))
             } else {
@@ -62,16 +63,7 @@ impl Cluster {
     }
 
     /// How late a node that swaps answers now, unless it answers nothing.
-    fn set_slowness(
-        &mut self,
-        node: NodeId,
-        trouble: Option<Trouble>,
-        dataset_size: DatasetSize,
-        cx: &mut Cx,
-    ) {
-        let stalls = trouble >= Some(Trouble::Stalls);
-        let slow_by = self.slowness(node, dataset_size, cx.now);
-        let slow_by = slow_by.filter(|_| !stalls);
+    fn set_slowness(&mut self, node: NodeId, (trouble, slow_by): Sign, cx: &mut Cx) {
         if self.topology[node].slow_by == slow_by {
             return;
         }
@@ -81,7 +73,7 @@ impl Cluster {
             Some(slow_by) => cx.ledger.trace(cx.now, || {
                 format!("{name}: swaps, answers {} late", slow_by.late())
             }),
-            None if stalls || self.topology[node].fault.is_some() => {}
+            None if trouble >= Some(Trouble::Stalls) || self.topology[node].fault.is_some() => {}
             None => cx
                 .ledger
                 .trace(cx.now, || format!("{name}: answers without delay")),

@@ -4,6 +4,7 @@
 use sim::dist::Dist;
 use sim::quantity::Bytes;
 
+use crate::runbook::{RemedySpec, WhenSpec};
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
@@ -18,6 +19,7 @@ impl WorldSpec {
         let mut doubts = Vec::new();
         self.doubts_about_failover(&mut doubts);
         self.doubts_about_memory(&mut doubts);
+        self.doubts_about_losses(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
         self.doubts_about_stores(&mut doubts);
@@ -107,6 +109,19 @@ impl WorldSpec {
 
     /// Steps that change nothing.
     fn doubts_about_steps(&self, doubts: &mut Vec<String>) {
+        for step in &self.people.runbook {
+            let restarts = matches!(step.action, RemedySpec::RestartServers(_));
+            let fails = |when: &WhenSpec| matches!(when, WhenSpec::Failing | WhenSpec::Overloaded);
+            let not = |when: &WhenSpec| matches!(when, WhenSpec::Slow | WhenSpec::NotFailing);
+            let in_vain = step.when.iter().any(not) && !step.when.iter().any(fails);
+            if restarts && in_vain {
+                doubts.push(
+                    "`restart-servers` restarts the servers of services that fail: a step that is \
+                     taken when they are slow or do not fail may restart nothing"
+                        .to_owned(),
+                );
+            }
+        }
         for service in self.services.iter().filter(|s| s.client.retries == 0) {
             let mut controls = self.controls_of(&service.name);
             if controls.any(|control| control == Control::StopRetries) {
@@ -147,6 +162,27 @@ impl WorldSpec {
                     service.workers
                 ));
             }
+        }
+    }
+
+    /// Data that are lost with a process.
+    fn doubts_about_losses(&self, doubts: &mut Vec<String>) {
+        let redis = &self.redis;
+        let (first, waits) = match &self.failover {
+            FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
+            FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
+            FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => {
+                return;
+            }
+        };
+        if redis.restart_empty && redis.replicas > 0 && redis.restart_delay < waits {
+            doubts.push(format!(
+                "a primary that is killed is back after {} (redis.restart_delay) and empty, before \
+                 {first} of {waits} is over: no replica is promoted, and all of them copy its empty \
+                 data (Redis manual, \"Safety of replication when master has persistence turned \
+                 off\")",
+                redis.restart_delay
+            ));
         }
     }
 

@@ -19,9 +19,10 @@ use sim::SimDuration;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
-use crate::spec::ServiceSpec;
 use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::service::Access;
 use crate::spec::store::Store;
+use crate::spec::{NeedSpec, ServiceSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -205,6 +206,19 @@ impl WorldSpec {
                     "with fewer replicas than that, every write waits for the whole timeout",
                     "give at most redis.replicas",
                 );
+                found.unless(
+                    wait.timeout > SimDuration::ZERO,
+                    format!("service[{i}].wait.timeout"),
+                    "WAIT with a timeout of 0 waits for ever",
+                    "give a positive duration such as \"100ms\"",
+                );
+                let writes = |need: &NeedSpec| need.access == Access::Write;
+                found.unless(
+                    service.needs.iter().any(writes),
+                    format!("service[{i}].wait"),
+                    "WAIT is for writes, and no need of this service writes",
+                    "give a need `access = \"write\"`, or leave `wait` out",
+                );
             }
             self.check_client(found, i, &service.client);
         }
@@ -318,11 +332,15 @@ fn check_processes(
         "each process needs a worker, in each cell of the layout",
         &format!("give at least 1, and at most {workers} with these workers and cells"),
     );
-    let smallest = stores.iter().map(|store| store.workers).min();
+    let smallest = stores.iter().map(|store| in_cell(store.workers)).min();
+    let workers = smallest.unwrap_or(u64::MAX);
     found.unless(
-        smallest.is_none_or(|workers| in_cell(workers) >= processes),
+        workers >= processes,
         format!("service[{i}].processes"),
         "each process needs a worker of the slower store (`fallback`), in each cell of the layout",
-        "give at most `fallback.workers` divided by the cells",
+        &format!(
+            "give at most {workers}: so many workers of the store are free for this service in a \
+             cell, less those that are `busy` and those of other services"
+        ),
     );
 }

@@ -1,8 +1,16 @@
 //! What types cannot say about people and their runbook.
 
 use crate::findings::Findings;
-use crate::runbook::StepSpec;
+use crate::runbook::{StepSpec, WhenSpec};
+use crate::spec::{AlertSpec, MetricSpec};
 use crate::world::WorldSpec;
+
+/// Conditions of a step that never hold together.
+const EXCLUDE_EACH_OTHER: [(WhenSpec, WhenSpec); 3] = [
+    (WhenSpec::Named, WhenSpec::Unnamed),
+    (WhenSpec::Failing, WhenSpec::NotFailing),
+    (WhenSpec::Overloaded, WhenSpec::NotFailing),
+];
 
 impl WorldSpec {
     pub(super) fn check_people(&self, found: &mut Findings) {
@@ -70,6 +78,22 @@ impl WorldSpec {
         if let Some(decide) = &step.decide {
             found.dist(key("decide"), decide);
         }
+        let both = |(one, other): &&(WhenSpec, WhenSpec)| {
+            step.when.contains(one) && step.when.contains(other)
+        };
+        found.unless(
+            EXCLUDE_EACH_OTHER.iter().find(both).is_none(),
+            key("when"),
+            "two of its conditions never hold together, so the step would never be taken",
+            "take one of them out",
+        );
+        let latency = |alert: &AlertSpec| matches!(alert.metric, MetricSpec::Latency { .. });
+        found.unless(
+            !step.when.contains(&WhenSpec::Slow) || self.alerts.iter().any(latency),
+            key("when"),
+            "`slow` needs a rule on latency, and there is none: the step would never be taken",
+            "add an [[alert]] with metric = { kind = \"latency\", … }, or take `slow` out",
+        );
         let remedy = step.action.remedy();
         remedy.check(&key("action"), &self.system(), found);
     }

@@ -5,6 +5,7 @@ use sim::SimDuration;
 use sim::quantity::Probability;
 
 use crate::findings::Findings;
+use crate::spec::service::Access;
 use crate::spec::store::{FallbackSpec, stores_of};
 use crate::spec::{NeedSpec, ServiceSpec};
 use crate::world::WorldSpec;
@@ -88,6 +89,12 @@ impl WorldSpec {
             };
             let users = self.services.iter().filter(|s| s.needs.iter().any(names));
             let users: Vec<&str> = users.map(|service| service.name.as_str()).collect();
+            if users.is_empty() {
+                doubts.push(format!(
+                    "nothing uses the store {}: name it in the `fallback` of a need",
+                    store.name
+                ));
+            }
             if users.len() > 1 {
                 doubts.push(format!(
                     "the store {} is shared by {}: each has a part of its workers by the requests \
@@ -202,6 +209,12 @@ fn check_misses(found: &mut Findings, key: &str, need: &NeedSpec) {
         format!("{key}.misses"),
         "what Redis does not have must be read somewhere else",
         "give the need a `fallback`",
+    );
+    found.unless(
+        need.access == Access::Read,
+        format!("{key}.misses"),
+        "only a read can miss, and this need writes",
+        "give the need `access = \"read\"`, or leave `misses` out",
     );
     found.unless(
         misses.hits.get() > 0.0,

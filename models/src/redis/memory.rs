@@ -22,7 +22,7 @@
 //! `c x (command + pages x m x fault)` seconds a second; at 1 it gets nowhere, and since the bus
 //! shares the thread, neither does the bus. Before that commands are late: those that fault take
 //! longer, and all wait in one line for the thread, by M/M/1 `s / (1 - c x s)` with the mean time
-//! `s` of a command. How late is known in steps of a factor of two ([`Slowness`]). A replica that
+//! `s` of a command. How late is known in steps of a factor of four ([`Slowness`]). A replica that
 //! serves nobody applies only the writes: it holds the same data and is well, until it is promoted.
 //! Pages are taken to be swapped out evenly; the kernel prefers cold ones, so the model stalls a
 //! little too early.
@@ -52,15 +52,15 @@ pub enum Trouble {
     Killed,
 }
 
-/// How much later than usual a node answers because it swaps, in steps: from 1 ms times 2 to the
-/// power of the step on, up to twice that.
+/// How much later than usual a node answers because it swaps, in steps: from 2 ms times 4 to the
+/// power of the step on, up to four times that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slowness(u8);
 
 impl Slowness {
     /// Up to 2 s: a line in which one waits for longer takes longer to form than memory takes from
     /// there to the stall.
-    const STEPS: u8 = 11;
+    const STEPS: u8 = 5;
 
     /// Every step, from the least on.
     pub fn all() -> impl Iterator<Item = Slowness> {
@@ -68,12 +68,12 @@ impl Slowness {
     }
 
     fn from(self) -> SimDuration {
-        SimDuration::from_millis(1 << self.0)
+        SimDuration::from_millis(2 << (2 * self.0))
     }
 
-    /// How much later an answer comes: the middle of the step.
+    /// How much later an answer comes: the geometric middle of the step.
     pub fn late(self) -> SimDuration {
-        self.from() + self.from() / 2
+        self.from() * 2
     }
 }
 

@@ -11,6 +11,10 @@ use crate::ids::ViewId;
 use crate::spec::service::{Access, Keys, WaitSpec};
 use demand::answer::Answer;
 
+/// What each shard answers, or all of them together, in runs of parts of the connections that are
+/// told the same.
+pub(super) type Answers = [(Range<usize>, Vec<Answer>)];
+
 /// A need, as a process asks for it.
 pub(super) struct Asked<'a> {
     pub need: &'a Need,
@@ -42,8 +46,17 @@ impl Asked<'_> {
             .collect()
     }
 
+    /// What all shards together answer a part of the connections, if these are its `answers`.
+    pub fn of_part(&self, answers: &Answers, part: usize, at_once: bool) -> Answer {
+        let of_part = answers.iter().find(|(parts, _)| parts.contains(&part));
+        match (self.need.keys, of_part) {
+            (Keys::All, Some((_, answers))) => answers[0],
+            (Keys::One, _) | (_, None) => self.of_all(part, at_once),
+        }
+    }
+
     /// What all shards answer together.
-    pub fn of_all(&self, part: usize, at_once: bool) -> Answer {
+    fn of_all(&self, part: usize, at_once: bool) -> Answer {
         let access = self.need.access;
         self.waited(match at_once {
             true => self.cluster.answer_at_once(self.view, access, part),
@@ -51,21 +64,31 @@ impl Asked<'_> {
         })
     }
 
-    /// An answer, if the service waits for replicas after a write. A command that is answered too
-    /// late for its client is one that hangs.
+    /// A command that is answered too late for its client is one that hangs.
+    fn in_time(&self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Late(after) | Answer::Unacknowledged(after)
+                if self.gives_up.is_some_and(|gives_up| gives_up <= after) =>
+            {
+                Answer::Hang
+            }
+            answer => answer,
+        }
+    }
+
+    /// An answer, if the service waits for replicas after a write; on a node that swaps, `WAIT` is
+    /// late as well.
     fn waited(&self, answer: Answer) -> Answer {
+        let answer = self.in_time(answer);
         let late = match answer {
             Answer::Ok => SimDuration::ZERO,
-            Answer::Late(late) if self.gives_up.is_some_and(|after| after <= late) => {
-                return Answer::Hang;
-            }
             Answer::Late(late) => late,
             _ => return answer,
         };
         match (self.need.access, self.wait) {
             (Access::Write, Some(wait)) => match self.cluster.waited(self.view, wait) {
-                Answer::Late(after) => Answer::Late(after + late),
-                Answer::Unacknowledged(after) => Answer::Unacknowledged(after + late),
+                Answer::Late(after) => self.in_time(Answer::Late(after + late)),
+                Answer::Unacknowledged(after) => self.in_time(Answer::Unacknowledged(after + late)),
                 other => other,
             },
             (Access::Read, _) | (_, None) => answer,
@@ -84,22 +107,25 @@ impl Need {
     }
 
     /// The share of requests that fails here, and how.
-    pub(super) fn failing(
-        &self,
-        answers: &[(Range<usize>, Vec<Answer>)],
-        shares: &[f64],
-    ) -> Failing {
+    pub(super) fn failing(&self, answers: &Answers, shares: &[f64]) -> Failing {
         let share = |parts: &Range<usize>, place: usize| self.share(parts, place, shares);
         let all = answers.iter().flat_map(|(parts, answers)| {
             let of_shards = answers.iter().enumerate();
             of_shards.map(move |(place, answer)| (share(parts, place), *answer))
         });
+        let late = |(share, answer): (f64, Answer)| match answer {
+            Answer::Late(late) | Answer::Unacknowledged(late) => share * late.as_secs_f64(),
+            Answer::Ok | Answer::Spool | Answer::Hang | Answer::Error(_) => 0.0,
+        };
+        let late: f64 = all.clone().map(late).sum();
         let fails = all.filter(|(_, answer)| !answer.captures());
         let failing: f64 = fails.clone().map(|(share, _)| share).sum();
         Failing {
             share: failing.min(1.0),
             answer: worst(fails.map(|(_, answer)| answer)),
+            late,
             instead: self.instead,
+            store: self.store,
             misses: 0.0,
         }
     }

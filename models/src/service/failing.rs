@@ -3,7 +3,7 @@
 //! ```text
 //!  keys that fail × what replaces them         a request fails if one of its needs does:
 //!   need 1   30 %, nothing                      1 - (1 - 0.3)(1 - 0.1)
-//!   need 2  100 %, a store for 90 % of them     (so do those that a cache misses)
+//!   need 2  100 %, a store for 90 % of them
 //!  plus requests that find no free worker      rate × time held > workers (Little's law)
 //! ```
 //!
@@ -85,9 +85,20 @@ struct StoreLoad {
 pub struct Failing {
     pub share: f64,
     pub answer: Answer,
+    /// How late answers come, in seconds, on average over all requests.
+    pub late: f64,
     pub instead: Instead,
+    /// The slower store that is asked first, whatever stands in if that fails too.
+    pub store: Option<usize>,
     /// The share of the requests that it answers and that miss what they ask for.
     pub misses: f64,
+}
+
+impl StoreLoad {
+    /// Requests a second that it can answer.
+    fn carries(&self) -> f64 {
+        self.workers * self.scale / self.takes.as_secs_f64()
+    }
 }
 
 impl Failing {
@@ -185,14 +196,16 @@ impl Load {
         held.mean_of(from, now, |held| (rate * held / self.workers).min(scale))
     }
 
-    /// Does the service have slower stores?
-    pub fn has_stores(&self) -> bool {
-        !self.stores.is_empty()
-    }
-
-    /// Does the share of requests that fail depend on the traffic, while these needs stand so?
+    /// Does the share of requests that fail, or what stores are asked, depend on the traffic, while
+    /// these needs stand so?
     pub fn follows_traffic(&self, needs: &[Failing]) -> bool {
-        needs.iter().any(|need| need.replaced() > 0.0)
+        let goes_on = |need: &Failing| need.instead != Instead::Nothing;
+        let some = needs.iter().any(|need| need.replaced() > 0.0);
+        let all = needs.iter().any(|need| !goes_on(need) && need.share >= 1.0);
+        let to_stores = needs
+            .iter()
+            .any(|need| need.store.is_some() && need.replaced() > 0.0);
+        some && (to_stores || !all)
     }
 
     /// The start of the minute of `now`.
@@ -252,10 +265,9 @@ impl Load {
 
     /// What a store takes that stands in for a need.
     fn takes(&self, failing: &Failing) -> SimDuration {
-        match failing.instead {
-            Instead::Store(store) => self.stores[store].takes,
-            Instead::Nothing | Instead::Spared => SimDuration::ZERO,
-        }
+        failing
+            .store
+            .map_or(SimDuration::ZERO, |store| self.stores[store].takes)
     }
 
     /// How long a request holds its worker, in seconds, on average.
@@ -268,65 +280,72 @@ impl Load {
             true => (1.0 - need.share) * need.misses * self.takes(need).as_secs_f64(),
             false => 0.0,
         };
-        let waited: f64 = needs
-            .iter()
-            .map(waits)
-            .chain(needs.iter().map(missed))
-            .sum();
-        self.service_time.as_secs_f64() + waited
+        let waited = |need: &Failing| waits(need) + missed(need) + need.late;
+        // A request that fails goes no further.
+        let fails = |need: &&Failing| need.instead == Instead::Nothing;
+        let fails = needs.iter().filter(fails);
+        let works: f64 = fails.map(|need| 1.0 - need.share).product();
+        self.service_time.as_secs_f64() * works + needs.iter().map(waited).sum::<f64>()
     }
 
-    /// The share of the requests to each store that fail at `now`: those that it cannot carry, and
-    /// all if its queue is full and outlasts the gateway's patience.
-    fn refused(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
-        let beyond = self.beyond_stores(needs, part, now).into_iter();
-        let late = |(beyond, store): (f64, &StoreLoad)| match beyond > 0.0 && self.is_late(store) {
-            true => 1.0,
-            false => beyond,
+    /// Requests a second that go to each store at `now`.
+    pub fn asked(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
+        let rate = self.rate(now) * part;
+        let of = |number: usize| {
+            let here = needs.iter();
+            let here = here.filter(|need| need.store == Some(number));
+            rate * here.map(Failing::replaced).sum::<f64>()
         };
-        beyond.zip(&self.stores).map(late).collect()
+        (0..self.stores.len()).map(of).collect()
     }
 
-    /// The share of the requests to each store whose answers nobody takes at `now`. A request that
-    /// runs on takes it too late.
-    pub fn unanswered(&self, needs: &[Failing], now: SimTime) -> Vec<f64> {
-        match self.held_max {
-            Some(_) => self.refused(needs, 1.0, now),
-            None => self.beyond_stores(needs, 1.0, now),
+    /// So many requests `waiting` for each store after it was `asked` so many a second for a while,
+    /// and the share of these whose answers are in time for somebody to take them. A store works on
+    /// for requests that were given up. One that runs on takes its answer however late.
+    pub fn queue(&self, waiting: &mut [f64], asked: &[f64], lasts: SimDuration) -> Vec<f64> {
+        let stores = self.stores.iter().zip(waiting).zip(asked);
+        let of = |((store, waiting), asked): ((&StoreLoad, &mut f64), &f64)| {
+            let carries = store.carries();
+            let all = *waiting + (asked - carries) * lasts.as_secs_f64();
+            let places = self.places(store);
+            *waiting = all.clamp(0.0, places);
+            let late = self.held_max.is_some() && self.is_late(store, *waiting);
+            match late {
+                true => 0.0,
+                false if all > places => 1.0 - beyond(*asked, carries),
+                false => 1.0,
+            }
+        };
+        stores.map(of).collect()
+    }
+
+    /// How many requests may wait for a store: each holds a worker, unless it is given up.
+    fn places(&self, store: &StoreLoad) -> f64 {
+        let workers = (self.workers() - store.workers * store.scale).max(0.0);
+        let given_up = self.held_max.is_some() && self.is_late(store, workers);
+        match given_up {
+            true => store.queue_limit,
+            false => store.queue_limit.min(workers),
         }
     }
 
-    /// Does a request that finds the store's queue full of others wait for too long? The store
-    /// works on for those that were given up, so only requests that hold a worker until then are
-    /// limited by the workers.
-    fn is_late(&self, store: &StoreLoad) -> bool {
-        let workers = store.workers * store.scale;
-        let places = match self.held_max {
-            Some(_) => store.queue_limit,
-            None => (self.workers * self.scale - workers).clamp(0.0, store.queue_limit),
-        };
-        let takes = store.takes.as_secs_f64();
-        let waits = self.service_time.as_secs_f64() + takes * (1.0 + places / workers);
-        waits > self.gateway_timeout.as_secs_f64()
+    /// Does a request for which so many others wait take longer than the gateway waits?
+    fn is_late(&self, store: &StoreLoad, waiting: f64) -> bool {
+        let takes = store.takes.as_secs_f64() + waiting / store.carries();
+        self.service_time.as_secs_f64() + takes > self.gateway_timeout.as_secs_f64()
     }
 
     /// The share of the requests to each store that it cannot carry at `now`.
-    fn beyond_stores(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
-        let rate = self.rate(now) * part;
-        let of = |(number, store): (usize, &StoreLoad)| {
-            let here = needs.iter();
-            let here = here.filter(|need| need.instead == Instead::Store(number));
-            let asked = rate * here.map(Failing::replaced).sum::<f64>();
-            let carries = store.workers * store.scale / store.takes.as_secs_f64();
-            beyond(asked, carries)
-        };
-        self.stores.iter().enumerate().map(of).collect()
+    fn refused(&self, needs: &[Failing], part: f64, now: SimTime) -> Vec<f64> {
+        let asked = self.asked(needs, part, now).into_iter();
+        let of = |(asked, store): (f64, &StoreLoad)| beyond(asked, store.carries());
+        asked.zip(&self.stores).map(of).collect()
     }
 
     /// The share of requests that fail at `now` in a process that gets `part` times its equal part
     /// of them.
     pub fn failing(&self, needs: &[Failing], part: f64, now: SimTime) -> f64 {
-        if needs.iter().all(|need| need.replaced() <= 0.0) {
+        if needs.iter().all(|need| need.share <= 0.0) {
             return 0.0;
         }
         let rate = self.rate(now) * part;
@@ -334,7 +353,7 @@ impl Load {
         let failed = |need: &Failing| match need.instead {
             Instead::Nothing => need.share,
             Instead::Spared => 0.0,
-            Instead::Store(store) => need.replaced() * refused[store],
+            Instead::Store(store) => need.share * refused[store],
         };
         let served: f64 = needs.iter().map(|need| 1.0 - failed(need)).product();
         let capacity = self.workers() / self.held(needs);
@@ -509,7 +528,12 @@ mod tests {
         Failing {
             share,
             answer,
+            late: 0.0,
             instead,
+            store: match instead {
+                Instead::Store(store) => Some(store),
+                Instead::Nothing | Instead::Spared => None,
+            },
             misses: 0.0,
         }
     }
@@ -543,32 +567,73 @@ mod tests {
         let enough = with(50.0).failing(&[all], 1.0, second(0));
         assert!(enough.abs() < 1e-9, "{enough}");
         assert!((with(10.0).failing(&[all], 1.0, second(0)) - 0.8).abs() < 1e-9);
-        // A queue of 300 before 10 workers outlasts the 15 s that a gateway waits: what the store
-        // answers is for those who were given up.
-        let mut late = with(10.0);
-        late.stores[0].queue_limit = 300.0;
-        late.gateway_timeout = SimDuration::from_secs(15);
-        assert_eq!(late.failing(&[all], 1.0, second(0)), 1.0);
-        // A cache that misses 40 % asks it 40 times a second, and it carries 20: half of them fail.
+        // A cache that misses 40 % asks it 40 times a second. What it cannot carry of these is an
+        // overload, which the count finds.
         let cold = Failing {
             misses: 0.4,
             ..need(0.0, Answer::Ok, Instead::Store(0))
         };
-        assert!((with(10.0).failing(&[cold], 1.0, second(0)) - 0.2).abs() < 1e-9);
+        assert_eq!(with(10.0).failing(&[cold], 1.0, second(0)), 0.0);
         assert!((with(10.0).held(&[cold]) - 0.22).abs() < 1e-9);
+        let asked = with(10.0).asked(&[cold], 1.0, second(0));
+        assert!((asked[0] - 40.0).abs() < 1e-9);
+        // So does a need that can be done without.
+        let optional = Failing {
+            store: Some(0),
+            ..need(0.5, Answer::Error(Cause::Oom), Instead::Spared)
+        };
+        assert_eq!(with(10.0).failing(&[optional], 1.0, second(0)), 0.0);
+        assert_eq!(with(10.0).asked(&[optional], 1.0, second(0)), [50.0]);
+        assert!((with(10.0).held(&[optional]) - 0.27).abs() < 1e-9);
         let mut scaled = with(10.0);
         scaled.control(Control::ScaleStore(0, 2.0));
-        assert_eq!(scaled.failing(&[cold], 1.0, second(0)), 0.0);
+        assert_eq!(scaled.failing(&[all], 1.0, second(0)), 0.6);
+    }
+
+    #[test]
+    fn the_queue_of_a_store_fills_before_its_answers_come_too_late() {
+        // 10 workers carry 20 requests a second, and the gateway waits 15 s: 289 may wait.
+        let with = |queue_limit, workers| Load {
+            stores: vec![StoreLoad {
+                workers: 10.0,
+                scale: 1.0,
+                takes: SimDuration::from_millis(500),
+                queue_limit,
+            }],
+            workers,
+            gateway_timeout: SimDuration::from_secs(15),
+            held_max: Some(SimDuration::from_secs(15)),
+            ..load()
+        };
+        let after = |load: &Load, waiting: f64, asked: f64, secs: u64| {
+            let mut waiting = [waiting];
+            let taken = load.queue(&mut waiting, &[asked], SimDuration::from_secs(secs));
+            (waiting[0], taken[0])
+        };
+        let many = with(1000.0, 2000.0);
+        assert_eq!(after(&many, 0.0, 19.0, 60), (0.0, 1.0));
+        assert_eq!(after(&many, 0.0, 40.0, 10), (200.0, 1.0));
+        assert_eq!(after(&many, 200.0, 40.0, 10), (400.0, 0.0));
+        assert_eq!(after(&many, 1000.0, 40.0, 10), (1000.0, 0.0));
+        assert_eq!(after(&many, 400.0, 0.0, 10), (200.0, 1.0));
+        // A queue that is in time turns away what does not fit: the store carries half of it.
+        assert_eq!(after(&with(100.0, 2000.0), 0.0, 40.0, 10), (100.0, 0.5));
+        // So do the service's own workers, of which each waits for one answer.
+        assert_eq!(after(&with(1000.0, 64.0), 0.0, 40.0, 10), (54.0, 0.5));
+        // Requests that run on take their answers however late.
+        let mut runs_on = with(1000.0, 2000.0);
+        runs_on.held_max = None;
+        assert_eq!(after(&runs_on, 400.0, 40.0, 10), (600.0, 1.0));
     }
 
     #[test]
     fn a_shard_that_hangs_takes_the_workers_of_all() {
-        // A tenth of the requests wait 2 s: 0.22 s each on average, 22 workers of 64.
+        // A tenth of the requests wait 2 s and fail, the others work for 20 ms: 22 workers of 64.
         let tenth = load().failing(&[need(0.1, Answer::Hang, Instead::Nothing)], 1.0, second(0));
         assert!((tenth - 0.1).abs() < 1e-9, "{tenth}");
-        // A half: 102 workers of 64, so that 37 % find none, and half of the others fail.
+        // A half: 101 workers of 64, so that 37 % find none, and half of the others fail.
         let half = load().failing(&[need(0.5, Answer::Hang, Instead::Nothing)], 1.0, second(0));
-        let expected = 1.0 - 0.5 * 64.0 / 102.0;
+        let expected = 1.0 - 0.5 * 64.0 / 101.0;
         assert!((half - expected).abs() < 1e-9, "{half}");
     }
 

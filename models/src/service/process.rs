@@ -101,7 +101,8 @@ impl Process {
                 wait,
                 gives_up: load.command_timeout(),
             };
-            for (parts, answers) in asked.answers(true) {
+            let at_once = asked.answers(true);
+            for (parts, answers) in &at_once {
                 let shards = answers.len();
                 let lines = &mut lines[parts.start * shards..parts.end * shards];
                 for (line, answer) in lines.iter_mut().zip(answers.iter().cycle()) {
@@ -132,9 +133,12 @@ impl Process {
             // Parts that are served come first: the one in the middle speaks for most requests.
             let (middle, last) = (need.parts / 2, need.parts - 1);
             let answers = [
-                (&mut answered.at_once, asked.of_all(middle, true)),
-                (&mut answered.noticed, asked.of_all(middle, false)),
-                (&mut answered.worst, asked.of_all(last, true)),
+                (&mut answered.at_once, asked.of_part(&at_once, middle, true)),
+                (
+                    &mut answered.noticed,
+                    asked.of_part(&noticed, middle, false),
+                ),
+                (&mut answered.worst, asked.of_part(&at_once, last, true)),
             ];
             for (before, answer) in answers {
                 *before = worst([*before, answer].into_iter());

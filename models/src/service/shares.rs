@@ -22,19 +22,30 @@ pub(super) struct Shares {
     failing: f64,
     /// How long a request holds its worker, in seconds.
     held: f64,
-    /// Of each process the share of its requests to each slower store whose answers nobody takes.
-    unanswered: Vec<Vec<f64>>,
+    /// Requests a second of each process to each slower store.
+    asked: Vec<Vec<f64>>,
 }
 
 impl Service {
-    /// The share of requests that fail, how long one holds its worker, and what stores answer in
-    /// vain. The traffic is looked at again when something else changes and when it is time to:
-    /// never because somebody else looks (`Mode::Eager` looks more often).
+    /// The share of requests that fail, how long one holds its worker, and what stores are asked.
+    /// The traffic is looked at again when something else changes and when it is time to: never
+    /// because somebody else looks (`Mode::Eager` looks more often).
     pub(super) fn shares(
         &mut self,
         answered: &[Answered],
         now: SimTime,
     ) -> (f64, f64, Vec<Vec<f64>>) {
+        let mut failing = answered.iter().flat_map(|process| &process.failing);
+        if failing.all(|need| need.replaced() <= 0.0) {
+            // The traffic changes nothing.
+            self.shares = None;
+            let (failing, held) = self.balanced(answered, now);
+            return (
+                failing,
+                held,
+                vec![self.load.asked(&[], 0.0, now); answered.len()],
+            );
+        }
         let controls = self.controls.len();
         let same = |shares: &&Shares| {
             let needs = shares.needs.iter().zip(answered);
@@ -45,22 +56,23 @@ impl Service {
         let due = self.traffic_at.is_some_and(|at| at <= now);
         let known = self.shares.as_ref().filter(same);
         if let Some(known) = known.filter(|_| !due) {
-            return (known.failing, known.held, known.unanswered.clone());
+            return (known.failing, known.held, known.asked.clone());
         }
         let at = Load::minute_of(now);
         let (failing, held) = self.balanced(answered, at);
-        let unanswered = answered.iter();
-        let unanswered = unanswered.map(|of| self.load.unanswered(&of.failing, at));
-        let unanswered: Vec<Vec<f64>> = unanswered.collect();
+        let (_, parts) = self.parts(answered);
+        let asked = answered.iter().zip(parts);
+        let asked = asked.map(|(of, part)| self.load.asked(&of.failing, part, at));
+        let asked: Vec<Vec<f64>> = asked.collect();
         self.shares = Some(Shares {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,
             in_rotation: self.rotation.in_rotation().to_vec(),
             failing,
             held,
-            unanswered: unanswered.clone(),
+            asked: asked.clone(),
         });
-        (failing, held, unanswered)
+        (failing, held, asked)
     }
 
     /// The share of requests that fail and how long one holds its worker, in seconds, over the
@@ -98,7 +110,10 @@ impl Service {
         }
         let mut needs = answered.iter();
         let follows = needs.any(|of| self.load.follows_traffic(&of.failing));
-        let next = self.load.next_traffic(cx.now).filter(|_| follows);
+        let next = match follows {
+            true => self.load.next_traffic(cx.now),
+            false => None,
+        };
         self.traffic_at = next;
         self.plan_step(next, cx);
     }

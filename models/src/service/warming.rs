@@ -12,12 +12,13 @@
 //! Each process has caches of its own, which the requests that it gets keep warm.
 //!
 //! Requests are counted exactly at the end (`demand`), where each that is answered brings back one
-//! key. Here the same follows from rates, in steps of a sixteenth of `warms`.
+//! key. Here the same follows from rates, in steps of a sixteenth of `warms`, and from the number
+//! of requests that wait for the store: what it answers too late brings nothing back.
 
 use sim::{SimDuration, SimTime};
 
 use super::process::Answered;
-use super::{Need, Process, Service};
+use super::{Load, Need, Process, Service};
 use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
@@ -33,6 +34,8 @@ const WARM: f64 = 0.01;
 #[derive(Clone, Debug)]
 pub(super) struct Warming {
     needs: Vec<Option<OfNeed>>,
+    /// Requests of the process that wait for each slower store; none while all is warm.
+    waiting: Vec<f64>,
     /// When the next step begins and is due, if something is cold.
     step: Option<(SimTime, SimTime)>,
 }
@@ -61,6 +64,7 @@ impl Warming {
         };
         Warming {
             needs: needs.iter().zip(lines).map(of_need).collect(),
+            waiting: Vec::new(),
             step: None,
         }
     }
@@ -123,6 +127,9 @@ impl Warming {
         let cold = cold.filter(|of| of.cold.iter().any(|cold| *cold > 0.0));
         let step = cold.map(OfNeed::step).min();
         self.step = step.map(|step| (now, now.saturating_add(step)));
+        if self.step.is_none() {
+            self.waiting.clear();
+        }
         self.step.map(|(_, at)| at)
     }
 
@@ -132,21 +139,23 @@ impl Warming {
     }
 
     /// Requests have brought back what they do in a step: `rate` times as many came as on average,
-    /// and of each store's answers nobody took this share. Names the next step.
+    /// and each store was `asked` so many a second. Names the next step.
     pub fn step(
         &mut self,
-        needs: &[Need],
+        (needs, load): (&[Need], &Load),
         process: &Process,
-        (rate, unanswered): (f64, &[f64]),
+        (rate, asked): (f64, &[f64]),
         now: SimTime,
     ) -> Option<SimTime> {
         let since = self.step.map_or(now, |(since, _)| since);
+        self.waiting.resize(asked.len(), 0.0);
+        let taken = load.queue(&mut self.waiting, asked, now - since);
         let lasted = (now - since).as_secs_f64();
         for ((of, need), lines) in self.needs.iter_mut().zip(needs).zip(&process.lines) {
             let Some(of) = of else {
                 continue;
             };
-            let answered = need.store.map_or(0.0, |store| 1.0 - unanswered[store]);
+            let answered = need.store.map_or(0.0, |store| taken[store]);
             let halves = rate * answered * lasted / of.spec.warms.as_secs_f64();
             for (cold, line) in of.cold.iter_mut().zip(lines) {
                 if line.last().executes() {
@@ -212,17 +221,16 @@ impl Service {
     /// Requests have brought back what they do in a step, in every process where one is due.
     fn warm(&mut self, answered: &[Answered], cx: &Cx) -> Vec<Option<SimTime>> {
         let pace = self.load.pace(cx.now, cx.end);
-        let (_, _, unanswered) = self.shares(answered, cx.now);
+        let (_, _, asked) = self.shares(answered, cx.now);
         let (_, parts) = self.parts(answered);
-        let stores = unanswered.iter().zip(parts);
+        let stores = asked.iter().zip(parts);
         let caches = self.warming.iter_mut().zip(&self.processes).zip(stores);
         let due = caches.filter(|((caches, _), _)| caches.is_due(cx.now));
-        let step =
-            |((caches, process), (unanswered, part)): (
-                (&mut Warming, &Process),
-                (&Vec<f64>, f64),
-            )| { caches.step(&self.needs, process, (pace * part, unanswered), cx.now) };
-        due.map(step).collect()
+        let asks = (&*self.needs, &self.load);
+        due.map(|((caches, process), (asked, part))| {
+            caches.step(asks, process, (pace * part, asked), cx.now)
+        })
+        .collect()
     }
 
     fn plan_steps(&self, steps: &[Option<SimTime>], cx: &mut Cx) {

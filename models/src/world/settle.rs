@@ -28,7 +28,7 @@ use demand::{self, Answers, Evaluated, LostAcks, MinuteTimes, Opening, Populatio
 pub fn settle(
     mut world: World,
     counted: Count,
-    streams: &Streams,
+    (streams, watched): (&Streams, Option<(SimTime, SimTime)>),
     budget: &Budget,
 ) -> Result<TrialResult, BudgetError> {
     let evicted = evicted(&mut world);
@@ -39,6 +39,9 @@ pub fn settle(
     let components = components(&world);
     let blast = blast(&world);
     let windows = windows(&world, streams, budget)?;
+    let watched = watched.filter(|_| world.ledger.is_tracing());
+    let watched = watched.map(|stretch| looked_at(&world, streams, stretch, budget));
+    let watched = watched.transpose()?.unwrap_or_default();
     trace_replays(&mut world, &replays);
     let mut ledger = world.ledger;
     let draws = std::mem::take(&mut ledger.draws);
@@ -53,7 +56,12 @@ pub fn settle(
     moments.sort_by_key(|moment| moment.at);
     let (trace, mut timeline) = ledger.into_story();
     timeline.minutes = minutes(world.spec, &windows);
-    let named = |(id, window): (ServiceId, Window)| (world.services[id].name.clone(), window);
+    let named = |windows: Windows| {
+        let named = windows.into_iter();
+        named
+            .map(|(id, window)| (world.services[id].name.clone(), window))
+            .collect()
+    };
     Ok(TrialResult {
         outcome,
         components,
@@ -64,7 +72,8 @@ pub fn settle(
         blast,
         timeline,
         moments,
-        windows: windows.into_iter().map(named).collect(),
+        windows: named(windows),
+        watched: named(watched),
         connections,
         trace,
         draws,

@@ -34,6 +34,7 @@ fn at_end(spec: &WorldSpec) -> (World<'_>, u64) {
     let options = RunOptions {
         mode: Mode::Lazy,
         story: false,
+        watched: None,
     };
     let mut world = build::world(spec, &Streams::for_trial(7, 2), &options, &[]);
     let mut agenda: Agenda<Event> = Agenda::new();

@@ -8,12 +8,12 @@
 
 use std::collections::BTreeMap;
 
-use sim::{Intensity, Intervals, SimDuration, Streams};
+use sim::{Intensity, Intervals, SimDuration, SimTime, Streams};
 
 mod inside;
 
 use super::{World, WorldSpec};
-use crate::ids::Id;
+use crate::ids::{Id, ShardId};
 use crate::layout;
 use crate::service::{Process, Service as Built};
 use crate::spec::service::{Access, Keys};
@@ -139,7 +139,7 @@ pub fn first_process(spec: &WorldSpec, service: usize) -> usize {
 }
 
 /// When each process of each service made acknowledged writes that were lost later: while it wrote
-/// to a former owner, or to an owner that had not replicated them.
+/// to a former owner, to an owner that had not replicated them, or before all data were lost.
 pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
     let of = |(_, service): (_, &Built)| {
         // The windows are of writes; a service that waits for replicas answers later.
@@ -150,29 +150,45 @@ pub fn lost_acks(world: &World) -> Vec<Vec<Vec<LostAcks>>> {
     world.services.iter().map(of).collect()
 }
 
+/// What a shard lost that was captured there: everything up to the instant at which all of it went.
+/// Sessions and what a cache holds are no captures.
+fn all_lost(
+    world: &World,
+    need: &crate::service::Need,
+) -> impl Iterator<Item = (ShardId, SimTime, SimTime)> {
+    let captures = world.spec.workloads[need.workload].holds.is_none() && need.misses.is_none();
+    let losses = world.clusters[need.cluster].losses().iter();
+    let all =
+        losses.filter(move |loss| captures && loss.share >= 1.0 && loss.concerns(need.workload));
+    all.map(|loss| (loss.shard, SimTime::ZERO, loss.at))
+}
+
 /// The same for one process.
 fn lost_of(world: &World, service: &Built, process: &Process, after: SimDuration) -> Vec<LostAcks> {
     let mut windows: BTreeMap<Option<(usize, usize)>, Intervals> = BTreeMap::new();
-    for lost in &world.ledger.lost_acks {
-        let needs = service.needs().iter().zip(process.views(service.needs()));
-        for (number, (need, view)) in needs.enumerate() {
-            if view != (lost.cluster, lost.view) || need.access != Access::Write {
-                continue;
-            }
+    let needs = service.needs().iter().zip(process.views(service.needs()));
+    for (number, (need, view)) in needs.enumerate() {
+        if need.access != Access::Write {
+            continue;
+        }
+        let acks = world.ledger.lost_acks.iter();
+        let acks = acks.filter(|lost| view == (lost.cluster, lost.view));
+        let acks = acks.map(|lost| (lost.shard, lost.from, lost.to));
+        for (shard, from, to) in acks.chain(all_lost(world, need)) {
             let lines = &process.lines[number];
             let shards = lines.len() / need.parts;
             let shard = match need.keys {
                 Keys::All => 0,
-                Keys::One => lost.shard.index(),
+                Keys::One => shard.index(),
             };
             for place in (shard..lines.len()).step_by(shards) {
                 let one_of_many = need.keys == Keys::One || need.parts > 1;
                 let line = one_of_many.then_some((number, place));
                 let window = windows.entry(line).or_default();
-                for (from, to, answer) in lines[place].spans(lost.to) {
-                    let from = from.max(lost.from);
-                    if answer.captures() && from < to {
-                        window.add(from + after, to + after);
+                for (since, until, answer) in lines[place].spans(to) {
+                    let since = since.max(from);
+                    if answer.captures() && since < until {
+                        window.add(since + after, until + after);
                     }
                 }
             }

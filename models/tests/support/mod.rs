@@ -120,7 +120,11 @@ pub fn servers(count: u32, most: u32, takes: &str) -> String {
 
 /// One trial with its story.
 pub fn trial(spec: &WorldSpec, number: u64, mode: Mode) -> TrialResult {
-    let options = RunOptions { mode, story: true };
+    let options = RunOptions {
+        mode,
+        story: true,
+        watched: None,
+    };
     run_trial(spec, &Streams::for_trial(7, number), &options).expect("the trial ends")
 }
 
