@@ -57,9 +57,9 @@ pub use topology::NetworkCut;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{ClusterId, Fleet, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
-use crate::redis::capability::{Capabilities, Condition, Reply};
+use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::GrowthSource;
-use crate::redis::memory::{Load, Slowness, Trouble};
+use crate::redis::memory::{Load, Slowness};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
@@ -74,7 +74,7 @@ use failover::cluster_bus::{BusHistories, SharedBus};
 use node::{Change, Node};
 use operate::Resizes;
 use pressure::Watched;
-use replication::{Link, Replication};
+use replication::Replication;
 use save::Persistence;
 use topology::Topology;
 
@@ -241,7 +241,7 @@ impl Cluster {
         }
     }
 
-    /// Does a node do something for a while that it soon is done with?
+    /// Does a node's thread pause?
     fn pauses(&self, node: NodeId) -> bool {
         let condition = self.condition(node);
         matches!(condition, Condition::Forking | Condition::Accepting)
@@ -519,40 +519,6 @@ impl Cluster {
         let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
         let all = f64::from(self.redis.connections + subscribers);
         (all * self.clients.loaded(node)).round() as u64
-    }
-
-    /// A node's condition: a fault of the process or host first, then what memory does, then its
-    /// stream.
-    fn condition(&self, node: NodeId) -> Condition {
-        let at = &self.topology[node];
-        match (at.fault, at.trouble) {
-            (Some(fault), _) => fault,
-            (None, Some(Trouble::Stalls)) => Condition::Stalled,
-            (None, Some(Trouble::Killed)) => Condition::Killed,
-            (None, _) if at.forking.is_some() => Condition::Forking,
-            (None, _) if at.accepting.is_some() => Condition::Accepting,
-            (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
-                Condition::LoadingCopy
-            }
-            (None, _) if self.persistence.children[node].failed => Condition::SaveFailed,
-            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
-            (None, None) => Condition::Healthy,
-        }
-    }
-
-    /// What a node can do for those who ask and wait a moment: a short fork is not noticed.
-    fn capabilities(&self, node: NodeId) -> Capabilities {
-        let Node {
-            forking, accepting, ..
-        } = &self.topology[node];
-        match (self.condition(node), forking, accepting) {
-            (Condition::Forking, Some(lasts), _) | (Condition::Accepting, _, Some(lasts))
-                if *lasts < NOTICEABLE =>
-            {
-                Condition::Healthy.capabilities()
-            }
-            (condition, _, _) => condition.capabilities(),
-        }
     }
 }
 
