@@ -169,11 +169,19 @@ impl Cluster {
             self.look_later(node, cx);
             return;
         }
+        // A long silence makes clients close their connections when it ends (`note_silence`).
+        let accepting = self.topology[node].accepting;
+        let closes = accepting.is_some_and(|lasts| lasts >= NOTICEABLE);
         self.change(node, Change::Accepting(None), cx);
         self.drain(cx);
-        if self.accepting.queues[node].rounds == round {
-            self.end_round(node, cx);
+        let queue = &self.accepting.queues[node];
+        if queue.rounds != round {
+            return;
         }
+        if !closes {
+            self.close_impatient(node, cx.now - queue.began, cx);
+        }
+        self.end_round(node, cx);
     }
 
     /// A round is over: its connections are open, and what has come in is executed.
@@ -181,10 +189,6 @@ impl Cluster {
         let queue = &mut self.accepting.queues[node];
         let accepted = std::mem::take(&mut queue.round);
         let lasts = cx.now - queue.began;
-        // A longer silence has made them close their connections already (`note_silence`).
-        if lasts < NOTICEABLE {
-            self.close_impatient(node, lasts, cx);
-        }
         for group in accepted.into_iter().filter(|group| !group.gone) {
             let connections = self.connections(group.view, node);
             connections.waiting -= group.count;

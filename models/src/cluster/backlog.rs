@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Linux drops the SYN of a client that finds the backlog full. The client sends another after 1, 3
-//! and 7 s, or gives up and tries anew, so who gets a place that becomes free is a matter of chance:
-//! the groups outside get places in proportion. Measured with Redis 7.0.15 and clients that try for
-//! a second: 8,000 of them at 0.5 ms each are connected after 5 s, at 1 ms each after 20 s, and with
-//! a backlog of 4,000, which takes longer than a second, most of them never.
+//! and 7 s, or gives up and tries anew. So chance decides which client gets a place that becomes
+//! free: the groups outside get places in proportion. Measured with Redis 7.0.15 and clients that
+//! try for a second: 8,000 of them at 0.5 ms each are connected after 5 s, at 1 ms each after 20 s,
+//! and with a backlog of 4,000, which takes longer than a second, most of them never.
 //!
 //! Left out: the instants of a client's SYNs. Clients outside enter as soon as there is room, so a
 //! storm of clients that try for longer than a second is too short.

@@ -14,8 +14,8 @@
 //! waited for 1.1 s, 2.0 s and up to 4.3 s. Newer releases accept fewer connections in a round.
 //!
 //! Nothing is simulated here connection by connection: groups of a view move together
-//! (`backlog.rs`), a few events for each round. Where `maxclients` cannot be reached and a handshake
-//! takes no time, connections are not counted and nothing here does anything.
+//! (`backlog.rs`), a few events for each round. Where `maxclients` cannot be reached and a
+//! handshake takes no time, connections are not counted and nothing here does anything.
 //!
 //! A client has its connection when its handshake is done (TLS 1.3); its first command waits for
 //! the end of the round.
