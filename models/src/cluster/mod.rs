@@ -53,7 +53,7 @@ use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
 pub use loss::DataLoss;
-pub use topology::NetworkCut;
+pub use topology::{NetworkCut, node_names};
 
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{ClusterId, Fleet, NodeId, ShardId, ViewId};
