@@ -286,6 +286,33 @@ fn a_stream_that_was_silent_for_its_timeout_is_given_up_although_the_cut_has_hea
 }
 
 #[test]
+fn a_new_process_asks_its_primary_within_a_second_however_long_its_host_was_away() {
+    // The old connection stands, or the primary has given it up after 60 s.
+    for lasts in ["20s", "40s", "65s", "80s", "110s"] {
+        let story = format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            fault = [{{ kind = "host-loss", workload = "log", host = 2, lasts = "{lasts}",
+              at = {{ kind = "constant", value = "1min" }} }}]
+            "#
+        );
+        let result = trial(&story_world(&story), 3, Mode::Lazy);
+        let at = |words: &str| {
+            let mut told = result.trace.iter();
+            let (at, line) = told.find(|(_, line)| line.contains(words)).expect(words);
+            let node = line.split(':').next().expect("it names a node");
+            (at.as_secs_f64(), node.to_owned())
+        };
+        let (runs, node) = at("c: runs");
+        let (asks, asked) = at("requests a full resync");
+        let after = asks - runs;
+        assert_eq!(node, asked, "{:?}", result.trace);
+        assert!((0.0..=1.0).contains(&after), "{lasts}: {after} s");
+    }
+}
+
+#[test]
 fn min_replicas_bounds_the_loss_and_no_detector_sees_it() {
     let rule = r#"redis.replication.min_replicas = { to_write = 1, max_lag = "1s" }"#;
     let (free, bound) = (cut_off("40s", "hosts", ""), cut_off("40s", "hosts", rule));

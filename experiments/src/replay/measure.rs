@@ -157,7 +157,8 @@ pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult)
     let (from, to) = (at(from, SimTime::ZERO)?, at(to, SimTime::MAX)?);
     let asked = node.as_deref().unwrap_or("");
     let nodes = trial.connections.iter();
-    let nodes = nodes.filter(|(name, _)| name.contains(asked));
+    let mut nodes = nodes.filter(|(name, _)| name.contains(asked)).peekable();
+    nodes.peek()?;
     let (mut start, mut most) = (0, 0);
     for (_, changes) in nodes {
         let later = changes.partition_point(|(at, _)| *at <= from);
@@ -169,7 +170,7 @@ pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult)
             .fold(most.max(first), u64::max);
     }
     match rises(check) {
-        None => (!trial.connections.is_empty()).then_some(most as f64),
+        None => Some(most as f64),
         Some(_) => (start > 0).then(|| most as f64 / start as f64),
     }
 }

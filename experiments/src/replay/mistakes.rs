@@ -4,8 +4,11 @@ use crate::document::{Node, path};
 use crate::error::{Problem, suggest};
 use crate::forms::replay::{Check, ReplaySpec, Selector};
 
-/// Everything that is wrong with it; `services` are those of its world, none if that is wrong too.
-pub(super) fn wrong(spec: &ReplaySpec, file: &Node, services: &[&str]) -> Vec<Problem> {
+/// Names of services and of nodes of a world.
+type Names<'a> = (&'a [&'a str], &'a [&'a str]);
+
+/// Everything that is wrong with it; `names` are those of its world, none if that is wrong too.
+pub(super) fn wrong(spec: &ReplaySpec, file: &Node, names: Names<'_>) -> Vec<Problem> {
     let mut found = Vec::new();
     let onset = &spec.onset;
     when("replay.onset", onset, Minutes::Refused, &mut found);
@@ -48,7 +51,7 @@ pub(super) fn wrong(spec: &ReplaySpec, file: &Node, services: &[&str]) -> Vec<Pr
         if let Some(given) = given(&check.expect) {
             given.check(&key, &mut found);
         }
-        of_kind(&key, &check.expect, services, &mut found);
+        of_kind(&key, &check.expect, names, &mut found);
     }
     let problem = |(key, wrong, help): Found| Problem {
         place: file.place_of(&path(&key)),
@@ -193,7 +196,7 @@ fn seconds(
 }
 
 /// What only checks of one kind can get wrong.
-fn of_kind(key: &str, check: &Check, services: &[&str], found: &mut Vec<Found>) {
+fn of_kind(key: &str, check: &Check, (services, nodes): Names<'_>, found: &mut Vec<Found>) {
     match check {
         Check::FailingShare { service, .. } | Check::Latency { service, .. } => {
             // With cells the name goes on: `api of cell 2`.
@@ -204,12 +207,21 @@ fn of_kind(key: &str, check: &Check, services: &[&str], found: &mut Vec<Found>) 
             }
         }
         Check::Connections {
+            node,
             at_least,
             at_most,
             rises_at_least,
             rises_at_most,
             ..
         } => {
+            let named = |node: &&String| nodes.iter().any(|name| name.contains(node.as_str()));
+            if let Some(node) = node
+                .as_ref()
+                .filter(|node| !nodes.is_empty() && !named(node))
+            {
+                let wrong = format!("is part of no node's name: \"{node}\"");
+                found.push((format!("{key}.node"), wrong, suggest(node, nodes)));
+            }
             let numbers = at_least.is_some() || at_most.is_some();
             if numbers && (rises_at_least.is_some() || rises_at_most.is_some()) {
                 found.push((

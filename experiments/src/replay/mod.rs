@@ -109,9 +109,12 @@ impl Replay {
         };
         problems.extend(wrong_fragments(&spec, &fragments, &alone));
         let world = world(&found.root, &fragments, Kind::Scripted, None);
-        let world = world.iter().flat_map(|world| &world.services);
-        let services: Vec<&str> = world.map(|service| service.name.as_str()).collect();
-        problems.extend(mistakes::wrong(&spec, &alone, &services));
+        let services = world.iter().flat_map(|world| &world.services);
+        let services: Vec<&str> = services.map(|service| service.name.as_str()).collect();
+        let nodes = world.iter().flat_map(WorldSpec::node_names);
+        let nodes: Vec<String> = nodes.collect();
+        let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
+        problems.extend(mistakes::wrong(&spec, &alone, (&services, &nodes)));
         match problems.is_empty() {
             true => Ok(Replay {
                 name: found.name,

@@ -1,59 +1,94 @@
-//! Rounds of handshakes, and those who did not get a connection: they give up, pause, are refused,
-//! and come again. See `connections.rs`.
+//! Rounds of handshakes, and clients that did not get a connection: they give up, pause, are
+//! refused, and come again. See `connections.rs`.
 
 use sim::{SimDuration, SimTime};
 
-use super::Cluster;
-use super::connections::{Group, PER_ROUND, apportion};
+use super::backlog::Group;
+use super::connections::{Accepting, apportion};
 use super::node::Change;
+use super::{Cluster, NOTICEABLE};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ViewId};
+use crate::redis::capability::Condition;
+use crate::spec::redis::ACCEPTS_PER_ROUND;
 
 /// Between two rounds a node executes what has come in, for at least this long.
 const GAP: SimDuration = SimDuration::from_millis(1);
 
+/// Looks at a busy node's queue within the shortest connect timeout of the clients outside.
+const LOOKS: u64 = 16;
+
 impl Cluster {
-    /// A round begins: up to 1,000 connections are accepted, first come, first served.
-    pub(super) fn on_accept(&mut self, node: NodeId, cx: &mut Cx) {
-        self.accepting.queues[node].called = false;
-        if !self.accepting.queues[node].round.is_empty() || !self.works(node) {
-            return;
-        }
-        let mut room = PER_ROUND;
-        while room > 0
-            && let Some(first) = self.accepting.queues[node].waiting.front()
-        {
-            let since = first.since;
-            let waiting = self.accepting.queues[node].waiting.iter();
-            let together: Vec<u32> = waiting
-                .take_while(|group| group.since == since)
-                .map(|group| group.count)
-                .collect();
-            let all: u32 = together.iter().sum();
-            let parts = apportion(room.min(all), &together);
-            for (i, part) in parts.into_iter().enumerate() {
-                room -= self.take(node, i, part, cx.now);
-            }
-            let waiting = &mut self.accepting.queues[node].waiting;
-            waiting.retain(|group| group.count > 0);
-        }
-        self.trace_refused(node, cx);
-        let accepted = PER_ROUND - room;
-        if accepted == 0 {
-            self.accepting.queues[node].long = false;
-            return;
-        }
-        let lasts = self.accepting.handshake * u64::from(accepted);
+    /// Clients enter the backlog, and a round may begin. Says whether one has.
+    pub(super) fn on_accept(&mut self, node: NodeId, cx: &mut Cx) -> bool {
         let queue = &mut self.accepting.queues[node];
-        queue.rounds += 1;
-        queue.began = cx.now;
-        let round = queue.rounds;
-        self.after(lasts, ClusterTimer::Accepted { node, round }, cx);
-        if self.accepting.queues[node].long {
+        if queue.looks_at != Some(cx.now) {
+            return false;
+        }
+        queue.looks_at = None;
+        self.enter(node, cx.now);
+        let queue = &self.accepting.queues[node];
+        let begins = queue.round.is_empty() && queue.rests_until <= cx.now && self.works(node);
+        if begins {
+            self.begin_round(node, cx);
+        }
+        self.look_later(node, cx);
+        begins
+    }
+
+    /// Clients enter the backlog of a node, if its kernel answers.
+    fn enter(&mut self, node: NodeId, now: SimTime) {
+        let answers = match self.condition(node) {
+            Condition::Killed | Condition::HostLost => false,
+            _ => self.topology.clients_reach(node),
+        };
+        if answers {
+            let Accepting {
+                handshake, backlog, ..
+            } = self.accepting;
+            self.accepting.queues[node].enter(backlog, now, handshake);
+        }
+    }
+
+    /// Plans the next look. While a round frees places in the backlog clients enter one by one;
+    /// when exactly matters only to clients that may give up.
+    fn look_later(&mut self, node: NodeId, cx: &mut Cx) {
+        let queue = &self.accepting.queues[node];
+        if queue.round.is_empty() {
+            if queue.rests_until > cx.now {
+                self.look_at(node, queue.rests_until, cx);
+            }
+            return;
+        }
+        let timeout = |group: &Group| self.clients.views[group.view].connect_timeout;
+        let Some(shortest) = queue.outside.iter().filter_map(timeout).min() else {
+            return;
+        };
+        let step = SimDuration::from_nanos(shortest.as_nanos() / LOOKS);
+        let at = cx.now + step.max(self.accepting.handshake);
+        if at < queue.ends(self.accepting.handshake) {
+            self.look_at(node, at, cx);
+        }
+    }
+
+    /// A round begins: it goes on with what enters the backlog meanwhile, up to 1,000 in all.
+    fn begin_round(&mut self, node: NodeId, cx: &mut Cx) {
+        self.accepting.queues[node].began = cx.now;
+        let accepted = self.accept(node, ACCEPTS_PER_ROUND, cx);
+        self.trace_refused(node, cx);
+        let queue = &mut self.accepting.queues[node];
+        if accepted == 0 {
+            queue.long = false;
+            return;
+        }
+        queue.left = queue.waiting().min(ACCEPTS_PER_ROUND - accepted);
+        let all = accepted + queue.left;
+        let lasts = self.accepting.handshake * u64::from(all);
+        if queue.long {
             let about = lasts.rounded_to(SimDuration::from_millis(1));
             cx.ledger.trace(cx.now, || {
                 format!(
-                    "{}: accepts {accepted} connections, which takes {about}",
+                    "{}: accepts {all} connections, which takes {about}",
                     self.node_name(node)
                 )
             });
@@ -64,12 +99,41 @@ impl Cluster {
         }
     }
 
-    /// So many of a group that waits get into a round, as far as there are places, and the others
-    /// are refused. Returns how many handshakes that makes.
+    /// A round accepts what is in the backlog, first come, first served, up to this many. Returns
+    /// how many handshakes that makes.
+    fn accept(&mut self, node: NodeId, most: u32, cx: &mut Cx) -> u32 {
+        let mut room = most;
+        while room > 0 {
+            self.enter(node, cx.now);
+            let together = self.accepting.queues[node].first();
+            if together.is_empty() {
+                break;
+            }
+            let all: u32 = together.iter().sum();
+            let parts = apportion(room.min(all), &together);
+            for (i, part) in parts.into_iter().enumerate() {
+                room -= self.take(node, i, part, cx.now);
+            }
+            let backlog = &mut self.accepting.queues[node].backlog;
+            backlog.retain(|group| group.count > 0);
+        }
+        let accepted = most - room;
+        if accepted > 0 {
+            let handshake = self.accepting.handshake;
+            let queue = &mut self.accepting.queues[node];
+            queue.rounds += 1;
+            let (round, ends) = (queue.rounds, queue.ends(handshake));
+            self.after(ends - cx.now, ClusterTimer::Accepted { node, round }, cx);
+        }
+        accepted
+    }
+
+    /// Clients of a group in the backlog get into a round, as far as there are places, and the
+    /// others are refused. Returns how many handshakes that makes.
     fn take(&mut self, node: NodeId, number: usize, count: u32, now: SimTime) -> u32 {
         let places = self.free_places(node);
         let queue = &mut self.accepting.queues[node];
-        let group = &mut queue.waiting[number];
+        let group = &mut queue.backlog[number];
         group.count -= count;
         let accepted = match group.gone {
             true => count,
@@ -89,41 +153,63 @@ impl Cluster {
         accepted
     }
 
-    /// A round is over: its connections are open, and what has come in is executed.
+    /// A round has accepted what was in the backlog, and goes on or is over.
     pub(super) fn on_accepted(&mut self, node: NodeId, round: u32, cx: &mut Cx) {
         if self.accepting.queues[node].rounds != round {
             return;
         }
+        let left = self.accepting.queues[node].left;
+        let more = match self.works(node) {
+            true => self.accept(node, left, cx),
+            false => 0,
+        };
+        self.accepting.queues[node].left -= more;
+        if more > 0 {
+            self.trace_refused(node, cx);
+            self.look_later(node, cx);
+            return;
+        }
+        // A long silence makes clients close their connections when it ends (`note_silence`).
+        let accepting = self.topology[node].accepting;
+        let closes = accepting.is_some_and(|lasts| lasts >= NOTICEABLE);
         self.change(node, Change::Accepting(None), cx);
         self.drain(cx);
-        let queue = &mut self.accepting.queues[node];
+        let queue = &self.accepting.queues[node];
         if queue.rounds != round {
             return;
         }
+        if !closes {
+            self.close_impatient(node, cx.now - queue.began, cx);
+        }
+        self.end_round(node, cx);
+    }
+
+    /// A round is over: its connections are open, and what has come in is executed.
+    fn end_round(&mut self, node: NodeId, cx: &mut Cx) {
+        let queue = &mut self.accepting.queues[node];
         let accepted = std::mem::take(&mut queue.round);
-        let lasts: u32 = accepted.iter().map(|group| group.count).sum();
-        let lasts = self.accepting.handshake * u64::from(lasts);
-        self.close_impatient(node, lasts, cx);
+        let lasts = cx.now - queue.began;
         for group in accepted.into_iter().filter(|group| !group.gone) {
             let connections = self.connections(group.view, node);
             connections.waiting -= group.count;
             connections.open += group.count;
         }
+        self.trace_back(node, cx);
         let commands = self.load(node, cx.now).commands * lasts.as_secs_f64();
         let gap = self.redis.command_time.scaled(commands).min(lasts).max(GAP);
         let queue = &mut self.accepting.queues[node];
-        queue.long &= !queue.waiting.is_empty();
-        self.next_round(node, gap, cx);
+        queue.rests_until = cx.now + gap;
+        queue.long &= !queue.is_idle();
+        self.look_at(node, cx.now + gap, cx);
         self.ask_again(node, cx);
     }
 
-    /// Clients that have waited for a connection since then give it up, and pause; those who have
-    /// had their handshake in the present round are content.
+    /// Clients that have waited for a connection since then give it up, and pause. Those that have
+    /// had their handshake in the present round keep it.
     pub(super) fn on_give_up(&mut self, view: ViewId, node: NodeId, since: SimTime, cx: &mut Cx) {
         let handshake = self.accepting.handshake;
         let queue = &mut self.accepting.queues[node];
         let gave_up = queue.give_up((view, since), cx.now, handshake);
-        self.drop_from_queue(node);
         let all: u32 = gave_up.values().sum();
         if all > 0 {
             cx.ledger.trace(cx.now, || {
@@ -158,8 +244,8 @@ impl Cluster {
         self.after(pause, timer, cx);
     }
 
-    /// Clients that do not wait for a reply as long as a node was silent have closed their
-    /// connections to it, and connect again now that it is not.
+    /// Clients that wait for a reply no longer than a node was silent have closed their connections
+    /// to it, and connect again now that it answers.
     pub(super) fn close_impatient(&mut self, node: NodeId, silent: SimDuration, cx: &mut Cx) {
         if !self.accepting.counts {
             return;
@@ -174,7 +260,7 @@ impl Cluster {
         }
     }
 
-    /// If there are places on a node, those that it has refused get them at their next attempt.
+    /// If there are places on a node, clients that it has refused get them at their next attempt.
     pub(super) fn ask_again(&mut self, node: NodeId, cx: &mut Cx) {
         if self.free_places(node) == 0 {
             return;
@@ -206,7 +292,7 @@ impl Cluster {
         self.on_arrive(view, node, count, 0, cx);
     }
 
-    /// The views of the cluster have so many clients now.
+    /// The number of clients of each view has changed to this.
     pub(super) fn set_wanted(&mut self, wanted: &[u32], cx: &mut Cx) {
         for (view, wanted) in self.clients.ids().zip(wanted) {
             let before = std::mem::replace(&mut self.clients.views[view].connections, *wanted);
@@ -220,24 +306,34 @@ impl Cluster {
                 if let Some(more) = wanted.checked_sub(before) {
                     self.on_arrive(view, node, more, 0, cx);
                 } else {
-                    self.close_some(view, node, before - wanted, cx);
+                    self.close_some(view, node, (before, before - wanted), cx);
                 }
             }
         }
     }
 
     /// Servers are taken away, any alike: connections of all kinds go in proportion.
-    fn close_some(&mut self, view: ViewId, node: NodeId, count: u32, cx: &mut Cx) {
-        self.accepting.queues[node].latest.1.clear();
+    fn close_some(&mut self, view: ViewId, node: NodeId, (before, count): (u32, u32), cx: &mut Cx) {
         let connections = self.connections(view, node);
-        let kinds = [connections.open, connections.pausing, connections.refused];
+        let kinds = [
+            connections.open,
+            connections.waiting,
+            connections.pausing,
+            connections.refused,
+            connections.still_away(before),
+        ];
         let parts = apportion(count.min(kinds.iter().sum()), &kinds);
         connections.open -= parts[0];
-        connections.pausing -= parts[1];
-        connections.refused -= parts[2];
+        connections.waiting -= parts[1];
+        connections.pausing -= parts[2];
+        connections.refused -= parts[3];
         if connections.refused == 0 {
             connections.refused_since = None;
         }
+        let queue = &mut self.accepting.queues[node];
+        queue.latest.1.clear();
+        queue.close(view, parts[1]);
+        self.trace_back(node, cx);
         self.ask_again(node, cx);
     }
 }

@@ -162,6 +162,38 @@ impl Clients {
         loaded.map(sends).sum()
     }
 
+    /// Connections of clients to a node: those that are open where they are counted, else all of
+    /// those that are back.
+    pub fn open(&self, node: NodeId, counted: bool) -> u32 {
+        let of = |view: ViewId| {
+            let Connected {
+                loaded,
+                connections,
+                ..
+            } = &self.connected[view][node];
+            match counted {
+                true => connections.open,
+                false => self.views[view].connections * u32::from(*loaded),
+            }
+        };
+        self.ids().map(of).sum()
+    }
+
+    /// The share of clients that are back on a node, by their connections: how many subscribers
+    /// are.
+    pub fn back(&self, node: NodeId) -> f64 {
+        let of = |views: &mut dyn Iterator<Item = ViewId>| -> f64 {
+            views
+                .map(|view| f64::from(self.views[view].connections))
+                .sum()
+        };
+        let back = |view: &ViewId| self.connected[*view][node].loaded;
+        match of(&mut self.ids()) {
+            0.0 => f64::from(u8::from(self.ids().any(|view| back(&view)))),
+            all => of(&mut self.ids().filter(back)) / all,
+        }
+    }
+
     /// The share of writes that is sent to a node.
     pub fn writing_to(&self, node: NodeId) -> f64 {
         let writing = self.that_know(node).into_iter();

@@ -4,7 +4,7 @@
 //!  clients come ──► queue ──► rounds of at most 1,000 handshakes ──► open
 //!     ▲               │            │ the node is silent meanwhile
 //!     │               │            └► beyond `maxclients`: refused, until a place is free
-//!     └─ back-off ◄───┴ connect timeout: what waits in the kernel is still worked on, in vain
+//!     └─ back-off ◄───┴ connect timeout
 //! ```
 //!
 //! Rules F10 and F11: the event loop accepts up to 1,000 connections at a time (networking.c:
@@ -13,30 +13,26 @@
 //! ms on a busy machine): of 500, 1,500 and 3,000 connections at once, PING on an open connection
 //! waited for 1.1 s, 2.0 s and up to 4.3 s. Newer releases accept fewer connections in a round.
 //!
-//! Nothing is simulated here connection by connection: groups of a view move together, one event
-//! for each round. Where `maxclients` cannot be reached and a handshake takes no time, nobody is
-//! counted and nothing here does anything.
+//! Nothing is simulated here connection by connection: groups of a view move together
+//! (`backlog.rs`), a few events for each round. Where `maxclients` cannot be reached and a
+//! handshake takes no time, connections are not counted and nothing here does anything.
 //!
 //! A client has its connection when its handshake is done (TLS 1.3); its first command waits for
 //! the end of the round.
 //!
-//! Left out: SYNs that the kernel drops come again after 1, 3, 7 s (here as soon as there is
-//! room); what a refused attempt costs the node; back-off with jitter; a command timeout of the
+//! Left out: what a refused attempt costs the node; back-off with jitter; a command timeout of the
 //! first commands on a new connection.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use sim::{SimDuration, SimTime};
 
+use super::backlog::{Group, Queue};
 use super::{Cluster, NOTICEABLE};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Fleet, NodeId, ViewId};
 use crate::redis::capability::Condition;
 use crate::spec::{RedisSpec, SystemSpec};
-
-/// Connections that one round of the event loop accepts (networking.c: MAX_ACCEPTS_PER_CALL).
-pub(super) const PER_ROUND: u32 = 1_000;
 
 /// Equal parts of a service's connections of which requests can tell one from the other.
 const PARTS: usize = 100;
@@ -60,6 +56,8 @@ pub(super) struct Connections {
     pub refused_since: Option<SimTime>,
     /// Will those that are refused ask again?
     pub asks: bool,
+    /// Is it still to be said that all are back?
+    pub unsaid: bool,
 }
 
 /// What a part of a view's connections to a node meets there.
@@ -111,110 +109,22 @@ impl Connections {
     }
 }
 
-/// Clients of a view that came together.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Group {
-    pub view: ViewId,
-    pub count: u32,
-    pub since: SimTime,
-    pub tries: u32,
-    /// They have given up; the kernel holds their connections all the same.
-    pub gone: bool,
-    /// Handshakes before theirs in their round.
-    pub behind: u32,
-}
-
-impl Group {
-    /// How many of them have had their handshakes at `now`, in a round that began at `began`.
-    fn done(&self, began: SimTime, now: SimTime, handshake: SimDuration) -> u32 {
-        let handshakes = (now - began).as_nanos() / handshake.as_nanos().max(1);
-        let of_these = handshakes.saturating_sub(u64::from(self.behind));
-        of_these.min(u64::from(self.count)) as u32
-    }
-}
-
-/// Who waits for a node to accept them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Queue {
-    pub waiting: VecDeque<Group>,
-    pub round: Vec<Group>,
-    /// When the round began.
-    pub began: SimTime,
-    /// The round's number; the end of an abandoned one says nothing.
-    pub rounds: u32,
-    /// Is the next round planned?
-    pub called: bool,
-    /// Has the work at hand taken a second or more?
-    pub long: bool,
-    /// Connections that it refused, as the trace said last.
-    pub said: u32,
-    /// Who came at this very instant to a node that accepts in no time: asked, and let in.
-    pub latest: (SimTime, Vec<(ViewId, u32, u32)>),
-}
-
-impl Queue {
-    /// More clients wait; those alike who came at the same instant are one group.
-    pub fn push(&mut self, group: Group) {
-        let alike = |other: &&mut Group| {
-            (other.view, other.since, other.tries) == (group.view, group.since, group.tries)
-                && !other.gone
-        };
-        match self.waiting.iter_mut().rev().find(alike) {
-            Some(other) => other.count += group.count,
-            None => self.waiting.push_back(group),
-        }
-    }
-
-    /// Clients that came then give up, wherever they are: how many, by their attempts.
-    pub fn give_up(
-        &mut self,
-        (view, since): (ViewId, SimTime),
-        now: SimTime,
-        handshake: SimDuration,
-    ) -> BTreeMap<u32, u32> {
-        let gives_up = |group: &Group| group.view == view && group.since == since && !group.gone;
-        let mut gave_up = BTreeMap::new();
-        for group in self.waiting.iter_mut().filter(|group| gives_up(group)) {
-            group.gone = true;
-            *gave_up.entry(group.tries).or_default() += group.count;
-        }
-        for i in 0..self.round.len() {
-            let group = self.round[i];
-            let done = group.done(self.began, now, handshake);
-            let count = group.count - done;
-            if !gives_up(&group) || count == 0 {
-                continue;
-            }
-            self.round[i].count = done;
-            self.round.push(Group {
-                count,
-                gone: true,
-                behind: group.behind + done,
-                ..group
-            });
-            *gave_up.entry(group.tries).or_default() += count;
-        }
-        gave_up
-    }
-}
-
-/// What limits and costs the connections of a cluster; nobody is counted where nothing does.
+/// What limits and costs the connections of a cluster; they are not counted where nothing does.
 #[derive(Clone, Debug)]
 pub(super) struct Accepting {
     pub counts: bool,
     pub handshake: SimDuration,
-    /// A silence that is shorter is noticed by nobody.
+    /// A silence that is shorter goes unnoticed.
     pub patience: SimDuration,
     /// Places for clients of services on a node.
     pub places: u32,
-    backlog: u32,
+    pub backlog: u32,
     pub queues: Fleet<NodeId, Queue>,
 }
 
 impl Accepting {
     pub fn new(spec: &SystemSpec, redis: &RedisSpec, nodes: usize) -> Accepting {
-        let places = redis.maxclients();
-        let places = places.saturating_sub(redis.other_clients(spec.failover));
+        let places = redis.client_places(spec.failover);
         let most = f64::from(redis.connections) * spec.connections_growth;
         let handshake = redis.handshake();
         Accepting {
@@ -389,26 +299,8 @@ impl Cluster {
         *self.connections(view, node) = Connections::default();
         let queue = &mut self.accepting.queues[node];
         queue.latest.1.clear();
-        let groups = queue.waiting.iter_mut().chain(&mut queue.round);
-        groups
-            .filter(|group| group.view == view)
-            .for_each(|group| group.gone = true);
-        self.drop_from_queue(node);
+        queue.leave(view);
         self.ask_again(node, cx);
-    }
-
-    /// Of those that have given up, the kernel holds only what its backlog has room for.
-    pub(super) fn drop_from_queue(&mut self, node: NodeId) {
-        let mut room = self.accepting.backlog;
-        for group in &mut self.accepting.queues[node].waiting {
-            let held = group.count.min(room);
-            room -= held;
-            if group.gone {
-                group.count = held;
-            }
-        }
-        let waiting = &mut self.accepting.queues[node].waiting;
-        waiting.retain(|group| group.count > 0);
     }
 
     /// A node's process is gone, and all connections to it.
@@ -419,14 +311,7 @@ impl Cluster {
         for view in self.clients.ids() {
             *self.connections(view, node) = Connections::default();
         }
-        let queue = &mut self.accepting.queues[node];
-        let rounds = queue.rounds + 1;
-        let called = queue.called;
-        *queue = Queue {
-            rounds,
-            called,
-            ..Queue::default()
-        };
+        self.accepting.queues[node].reset();
         self.topology[node].accepting = None;
     }
 
@@ -460,46 +345,35 @@ impl Cluster {
             // A node that loads accepts connections now and then.
             self.admit(view, node, count, cx.now);
             self.trace_refused(node, cx);
+            self.trace_back(node, cx);
             self.ask_again(node, cx);
             return;
         }
         self.connections(view, node).waiting += count;
-        let group = Group {
-            view,
-            count,
-            since: cx.now,
-            tries,
-            gone: false,
-            behind: 0,
-        };
         let handshake = self.accepting.handshake;
         let queue = &mut self.accepting.queues[node];
-        let mut here = queue.waiting.iter().rev();
-        let mut here = here.by_ref().take_while(|group| group.since == cx.now);
-        let is_first = !here.any(|group| group.view == view && !group.gone);
-        queue.push(group);
-        let work: u32 = queue.waiting.iter().map(|group| group.count).sum();
-        queue.long |= handshake * u64::from(work) >= NOTICEABLE;
+        let is_first = queue.come(Group::new(view, count, tries, cx.now));
+        queue.long |= handshake * u64::from(queue.waiting()) >= NOTICEABLE;
         let timeout = self.clients.views[view].connect_timeout;
         if let (Some(timeout), true) = (timeout, is_first) {
             let since = cx.now;
             self.after(timeout, ClusterTimer::GiveUp { view, node, since }, cx);
         }
-        self.next_round(node, SimDuration::ZERO, cx);
+        self.look_at(node, cx.now, cx);
     }
 
-    /// Plans a node's next round of handshakes.
-    pub(super) fn next_round(&mut self, node: NodeId, after: SimDuration, cx: &mut Cx) {
+    /// Plans a look at a node's queue. All arrivals of that instant belong to it, in whatever order
+    /// they are handled.
+    pub(super) fn look_at(&mut self, node: NodeId, at: SimTime, cx: &mut Cx) {
         let queue = &mut self.accepting.queues[node];
-        let idle = queue.round.is_empty() && !queue.called;
-        if idle && !queue.waiting.is_empty() {
-            queue.called = true;
-            // Those who come at the same instant are in it, whoever is handled first.
-            self.after(after, ClusterTimer::Accept(node), cx);
+        if queue.is_idle() || queue.looks_at.is_some_and(|planned| planned <= at) {
+            return;
         }
+        queue.looks_at = Some(at);
+        self.after(at - cx.now, ClusterTimer::Accept(node), cx);
     }
 
-    /// Lets clients in, or refuses them, in no time: all who come at one instant alike.
+    /// Lets clients in, or refuses them, in no time: all that come at one instant alike.
     fn admit(&mut self, view: ViewId, node: NodeId, count: u32, now: SimTime) {
         let mut latest = match &mut self.accepting.queues[node].latest {
             (at, latest) if *at == now => std::mem::take(latest),
@@ -533,6 +407,23 @@ impl Cluster {
             cx.ledger.trace(cx.now, || {
                 let name = self.node_name(node);
                 format!("{name}: {refused} connections are refused (maxclients)")
+            });
+        }
+    }
+
+    /// Says which views have all their clients back on a node, with their load.
+    pub(super) fn trace_back(&mut self, node: NodeId, cx: &mut Cx) {
+        let counts = self.accepting.counts;
+        for view in self.clients.ids() {
+            let wanted = self.clients.views[view].connections;
+            let connections = self.connections(view, node);
+            if !connections.unsaid || (counts && connections.open < wanted) {
+                continue;
+            }
+            connections.unsaid = false;
+            cx.ledger.trace(cx.now, || {
+                let (who, node) = (self.clients.name(view), self.node_name(node));
+                format!("{node}: all {who} have reconnected, with their buffers")
             });
         }
     }

@@ -137,7 +137,10 @@ impl Cluster {
         };
         match (why, closed_at) {
             // Refused at once, it tries again each second.
-            (DisconnectCause::Gone, _) => self.replication[replica].cron.from(now),
+            (DisconnectCause::Gone, closed_at) => {
+                let answered = closed_at.map_or(now, |at| at.max(now));
+                self.replication[replica].cron.from(answered)
+            }
             (DisconnectCause::Hung, _) => now,
             (DisconnectCause::Cut, None) => repeated(since, DATA_REPEAT, now),
             (DisconnectCause::Cut, Some(closed_at)) => {

@@ -240,10 +240,8 @@ impl Cluster {
         let Connected { known, loaded, .. } = self.clients.connected[view][node];
         if known && !loaded {
             self.clients.set_loaded(view, node, true);
-            cx.ledger.trace(cx.now, || {
-                let (who, node) = (self.clients.name(view), self.node_name(node));
-                format!("{node}: all {who} have reconnected, with their buffers")
-            });
+            self.connections(view, node).unsaid = true;
+            self.trace_back(node, cx);
         }
     }
 
@@ -262,7 +260,7 @@ impl Cluster {
             for view in self.clients.that_know(node) {
                 self.come(view, node, cx);
             }
-            self.next_round(node, SimDuration::ZERO, cx);
+            self.look_at(node, cx.now, cx);
             if !closed {
                 self.clients.connect(node);
             }
@@ -314,6 +312,7 @@ impl Cluster {
                 *since = None;
                 self.close_silent(node, cx.now - from, cx.now);
                 self.look_again(node, Occasion::Changed, cx);
+                self.look_at(node, cx.now, cx);
             }
             (true, None) | (false, Some(_)) => {}
         }

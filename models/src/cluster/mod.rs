@@ -17,6 +17,7 @@
 //! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
 mod accept;
+mod backlog;
 mod bus;
 mod clients;
 mod connections;
@@ -52,14 +53,14 @@ use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
 pub use loss::DataLoss;
-pub use topology::NetworkCut;
+pub use topology::{NetworkCut, node_names};
 
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{ClusterId, Fleet, NodeId, ShardId, ViewId};
 use crate::layout::ClusterPlan;
-use crate::redis::capability::{Capabilities, Condition, Reply};
+use crate::redis::capability::{Condition, Reply};
 use crate::redis::growth::GrowthSource;
-use crate::redis::memory::{Load, Slowness, Trouble};
+use crate::redis::memory::{Load, Slowness};
 use crate::spec::persistence::PubsubSpec;
 use crate::spec::service::Access;
 use crate::spec::{RedisSpec, SystemSpec};
@@ -74,7 +75,7 @@ use failover::cluster_bus::{BusHistories, SharedBus};
 use node::{Change, Node};
 use operate::Resizes;
 use pressure::Watched;
-use replication::{Link, Replication};
+use replication::Replication;
 use save::Persistence;
 use topology::Topology;
 
@@ -241,7 +242,7 @@ impl Cluster {
         }
     }
 
-    /// Does a node do something for a while that it soon is done with?
+    /// Does a node's thread pause?
     fn pauses(&self, node: NodeId) -> bool {
         let condition = self.condition(node);
         matches!(condition, Condition::Forking | Condition::Accepting)
@@ -460,7 +461,12 @@ impl Cluster {
                 count,
                 tries,
             } => self.on_arrive(view, node, count, tries, cx),
-            ClusterTimer::Accept(node) => self.on_accept(node, cx),
+            ClusterTimer::Accept(node) => {
+                effects.changed = self.on_accept(node, cx);
+                if !effects.changed {
+                    return effects;
+                }
+            }
             ClusterTimer::Accepted { node, round } => self.on_accepted(node, round, cx),
             ClusterTimer::GiveUp { view, node, since } => self.on_give_up(view, node, since, cx),
             ClusterTimer::AskAgain { view, node } => self.on_ask_again(view, node, cx),
@@ -495,16 +501,13 @@ impl Cluster {
         } = &self.topology[node];
         let loaded = self.clients.loaded(node);
         let (commands, writes) = self.clients.commands;
-        let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
-        let accepted = self.redis.connections.min(self.accepting.places);
-        let connections = f64::from(accepted + subscribers);
-        let buffers = connections * self.redis.connection_memory.as_f64();
+        let buffers = self.clients_on(node) * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
         let dataset_size = self.held_for_replicas(node, now);
         Load {
             primary: *primary,
             tables: self.dataset.tables[*shard].bytes(),
-            buffers: slow + dataset_size + buffers * loaded,
+            buffers: slow + dataset_size + buffers,
             uncounted: dataset_size,
             copied: self.persistence.children[node].copied(now),
             commands: self.topology.shares[*shard] * (commands * loaded + writes * (1.0 - loaded)),
@@ -513,46 +516,17 @@ impl Cluster {
 
     /// Connections of clients and subscribers at a node; none at one that is gone.
     fn clients_at(&self, node: NodeId) -> u64 {
-        if self.topology[node].is_gone() {
-            return 0;
+        match self.topology[node].is_gone() {
+            true => 0,
+            false => self.clients_on(node).round() as u64,
         }
+    }
+
+    /// The same, as if the process were there.
+    fn clients_on(&self, node: NodeId) -> f64 {
         let subscribers = self.redis.pubsub.map_or(0, |pubsub| pubsub.subscribers);
-        let all = f64::from(self.redis.connections + subscribers);
-        (all * self.clients.loaded(node)).round() as u64
-    }
-
-    /// A node's condition: a fault of the process or host first, then what memory does, then its
-    /// stream.
-    fn condition(&self, node: NodeId) -> Condition {
-        let at = &self.topology[node];
-        match (at.fault, at.trouble) {
-            (Some(fault), _) => fault,
-            (None, Some(Trouble::Stalls)) => Condition::Stalled,
-            (None, Some(Trouble::Killed)) => Condition::Killed,
-            (None, _) if at.forking.is_some() => Condition::Forking,
-            (None, _) if at.accepting.is_some() => Condition::Accepting,
-            (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
-                Condition::LoadingCopy
-            }
-            (None, _) if self.persistence.children[node].failed => Condition::SaveFailed,
-            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
-            (None, None) => Condition::Healthy,
-        }
-    }
-
-    /// What a node can do for those who ask and wait a moment: a short fork is not noticed.
-    fn capabilities(&self, node: NodeId) -> Capabilities {
-        let Node {
-            forking, accepting, ..
-        } = &self.topology[node];
-        match (self.condition(node), forking, accepting) {
-            (Condition::Forking, Some(lasts), _) | (Condition::Accepting, _, Some(lasts))
-                if *lasts < NOTICEABLE =>
-            {
-                Condition::Healthy.capabilities()
-            }
-            (condition, _, _) => condition.capabilities(),
-        }
+        let open = self.clients.open(node, self.accepting.counts);
+        f64::from(open) + f64::from(subscribers) * self.clients.back(node)
     }
 }
 

@@ -4,8 +4,9 @@ use sim::{SimDuration, SimTime};
 
 use super::replication::Link;
 use super::subscribers::Slow;
-use crate::ids::{HostId, ShardId};
-use crate::redis::capability::Condition;
+use super::{Cluster, NOTICEABLE};
+use crate::ids::{HostId, NodeId, ShardId};
+use crate::redis::capability::{Capabilities, Condition};
 use crate::redis::memory::{NodeMemory, Slowness, Trouble};
 use crate::spec::RedisSpec;
 
@@ -103,6 +104,60 @@ impl Node {
     /// Is there no process that could save?
     pub fn is_gone(&self) -> bool {
         is_gone(self.fault)
+    }
+}
+
+impl Cluster {
+    /// A node's condition: while its thread pauses, that hides what its memory refuses.
+    pub(super) fn condition(&self, node: NodeId) -> Condition {
+        let Node {
+            forking, accepting, ..
+        } = &self.topology[node];
+        let pause = match (forking, accepting) {
+            (Some(_), _) => Some(Condition::Forking),
+            (None, Some(_)) => Some(Condition::Accepting),
+            (None, None) => None,
+        };
+        match self.beneath(node) {
+            runs @ (Condition::Healthy
+            | Condition::AtMaxmemory
+            | Condition::SaveFailed
+            | Condition::LoadingCopy) => pause.unwrap_or(runs),
+            stands => stands,
+        }
+    }
+
+    /// Its condition when no pause hides it: a fault of the process or host first, then what memory
+    /// does, then its stream.
+    fn beneath(&self, node: NodeId) -> Condition {
+        let at = &self.topology[node];
+        match (at.fault, at.trouble) {
+            (Some(fault), _) => fault,
+            (None, Some(Trouble::Stalls)) => Condition::Stalled,
+            (None, Some(Trouble::Killed)) => Condition::Killed,
+            (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
+                Condition::LoadingCopy
+            }
+            (None, _) if self.persistence.children[node].failed => Condition::SaveFailed,
+            (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
+            (None, None) => Condition::Healthy,
+        }
+    }
+
+    /// What a node can do for a client that waits a moment: a short pause is not noticed, only what
+    /// lies beneath.
+    pub(super) fn capabilities(&self, node: NodeId) -> Capabilities {
+        let Node {
+            forking, accepting, ..
+        } = &self.topology[node];
+        match (self.condition(node), forking, accepting) {
+            (Condition::Forking, Some(lasts), _) | (Condition::Accepting, _, Some(lasts))
+                if *lasts < NOTICEABLE =>
+            {
+                self.beneath(node).capabilities()
+            }
+            (condition, _, _) => condition.capabilities(),
+        }
     }
 }
 

@@ -47,6 +47,9 @@ impl Cluster {
             return;
         };
         let connected = self.connected(replica, primary);
+        if !connected {
+            self.note_gone(replica, primary, cx.now);
+        }
         match self.replication[replica].link {
             Link::Streaming | Link::CatchingUp { .. } if !connected => {
                 let why = self.disconnect_cause(replica, primary);
@@ -82,6 +85,29 @@ impl Cluster {
             | Link::Receiving(_)
             | Link::Loading(_)
             | Link::Down { .. } => {}
+        }
+    }
+
+    /// One of the two processes is new or gone while the replica tries to connect across a cut: a
+    /// new replica begins anew, and otherwise its next SYN is answered, if only with RST.
+    fn note_gone(&mut self, replica: NodeId, primary: NodeId, now: SimTime) {
+        let Link::Down {
+            why: DisconnectCause::Cut,
+            closed_at: Some(_),
+            ..
+        } = self.replication[replica].link
+        else {
+            return;
+        };
+        if self.disconnect_cause(replica, primary) != DisconnectCause::Gone {
+            return;
+        }
+        let answered = match self.condition(replica) {
+            Condition::Killed | Condition::Loading => now,
+            _ => self.rejoins(replica, now),
+        };
+        if let Link::Down { why, closed_at, .. } = &mut self.replication[replica].link {
+            (*why, *closed_at) = (DisconnectCause::Gone, Some(answered));
         }
     }
 
@@ -283,6 +309,11 @@ impl Cluster {
     /// A silent connection is ended, by whichever side.
     pub(super) fn close_connection(&mut self, replica: NodeId, cx: &mut Cx) {
         if let Link::Down { since, why, .. } = self.replication[replica].link {
+            let source = self.replication[replica].follows;
+            let cause = source.map(|primary| self.disconnect_cause(replica, primary));
+            let why = cause
+                .filter(|cause| *cause == DisconnectCause::Gone)
+                .unwrap_or(why);
             let link = Link::Down {
                 since,
                 why,

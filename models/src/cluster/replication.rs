@@ -92,7 +92,8 @@ pub(super) enum Link {
         since: SimTime,
         /// Why.
         why: DisconnectCause,
-        /// Since when the connection is gone; before, the primary keeps what it could not send.
+        /// Since when the connection is gone; before, the primary keeps what it could not send. A
+        /// replica whose kernel repeats its SYN: when the process that is gone answers that.
         closed_at: Option<SimTime>,
         /// The primary counts it no longer for `min-replicas-to-write`.
         lagging: bool,

@@ -107,8 +107,7 @@ impl Topology {
     /// A name for a node in traces and charts: the shard is the one that it was made for.
     pub fn name_of(&self, node: NodeId) -> String {
         let (shard, place) = (node.index() / self.per_shard, node.index() % self.per_shard);
-        let letter = char::from(b'a' + place as u8);
-        format!("{} shard {} node {letter}", self.name, shard + 1)
+        node_name(&self.name, shard, place)
     }
 
     /// The nodes that a shard was made with. Under Sentinel no node ever changes its shard.
@@ -169,6 +168,26 @@ impl IndexMut<NodeId> for Topology {
     fn index_mut(&mut self, node: NodeId) -> &mut Node {
         &mut self.nodes[node]
     }
+}
+
+/// What traces and charts call a node of a cluster.
+fn node_name(cluster: &str, shard: usize, place: usize) -> String {
+    let letter = char::from(b'a' + place as u8);
+    format!("{cluster} shard {} node {letter}", shard + 1)
+}
+
+/// What traces and charts call the nodes of these clusters.
+pub fn node_names<'a>(clusters: &[&'a str], redis: &RedisSpec) -> Vec<String> {
+    let places = 0..=usize::from(redis.replicas);
+    let of_shard = |cluster: &'a str, shard| {
+        let places = places.clone();
+        places.map(move |place| node_name(cluster, shard, place))
+    };
+    let of = |cluster: &&'a str| {
+        let cluster = *cluster;
+        (0..usize::from(redis.shards)).flat_map(move |shard| of_shard(cluster, shard))
+    };
+    clusters.iter().flat_map(of).collect()
 }
 
 /// The fullest shard's share first, equal parts for the others.

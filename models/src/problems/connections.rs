@@ -3,14 +3,12 @@
 use sim::SimDuration;
 
 use crate::findings::Findings;
+use crate::spec::redis::ACCEPTS_PER_ROUND;
 use crate::spec::{FailoverSpec, ServiceSpec};
 use crate::world::WorldSpec;
 
 /// Time for a connection in plain that a scenario without `redis.handshake` leaves out.
 const HANDSHAKE: SimDuration = SimDuration::from_micros(50);
-
-/// Connections that Redis accepts in one round (networking.c: MAX_ACCEPTS_PER_CALL).
-const PER_ROUND: f64 = 1_000.0;
 
 impl WorldSpec {
     pub(super) fn check_connections(&self, found: &mut Findings) {
@@ -40,10 +38,7 @@ impl WorldSpec {
     /// More connections than Redis accepts, and more than it can make in time.
     pub(super) fn doubts_about_connections(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
-        let places = redis
-            .maxclients()
-            .saturating_sub(redis.other_clients(&self.failover));
-        let places = f64::from(places);
+        let places = f64::from(redis.client_places(&self.failover));
         let now = f64::from(redis.connections);
         let most = (now * self.connections_growth()).round();
         let limit = format!(
@@ -73,7 +68,7 @@ impl WorldSpec {
         self.doubts_about_handshakes(most.min(places), doubts);
     }
 
-    /// A node that gets all connections at once answers nobody for a while.
+    /// A node that gets all connections at once answers no client for a while.
     fn doubts_about_handshakes(&self, connections: f64, doubts: &mut Vec<String>) {
         let second = SimDuration::from_secs(1);
         let Some(handshake) = self.redis.handshake else {
@@ -89,7 +84,7 @@ impl WorldSpec {
         };
         let (all, round) = (
             handshake.scaled(connections),
-            handshake.scaled(connections.min(PER_ROUND)),
+            handshake.scaled(connections.min(f64::from(ACCEPTS_PER_ROUND))),
         );
         let silent = match &self.failover {
             FailoverSpec::ClusterBus(bus) => Some(("failover.node_timeout", bus.node_timeout)),
@@ -98,31 +93,52 @@ impl WorldSpec {
         };
         if let Some((key, after)) = silent.filter(|(_, after)| round > *after) {
             doubts.push(format!(
-                "a node that gets {connections:.0} connections at once answers nobody for up to \
+                "a node that gets {connections:.0} connections at once answers no client for up to \
                  {round}, longer than {key} = {after}: it is taken for failed, and the next one \
                  meets the same"
             ));
         }
         for service in &self.services {
-            doubt_clients(service, (connections, all, round), doubts);
+            doubt_clients(service, (connections, round), doubts);
+            self.doubt_connecting(service, (connections, all), doubts);
         }
+    }
+
+    /// Clients that give up connecting before it is their turn.
+    fn doubt_connecting(
+        &self,
+        service: &ServiceSpec,
+        (connections, all): (f64, SimDuration),
+        doubts: &mut Vec<String>,
+    ) {
+        let timeout = service.client.connect_timeout;
+        let Some(timeout) = timeout.filter(|timeout| all > *timeout) else {
+            return;
+        };
+        let name = &service.name;
+        let backlog = self.redis.tcp_backlog();
+        let held = self.redis.handshake().scaled(f64::from(backlog)).min(all);
+        let then = match held < timeout {
+            true => "those without a place in the backlog come again".to_owned(),
+            false => format!(
+                "what is in the backlog (redis.tcp_backlog = {backlog}) takes {held}, so it is \
+                 accepted when its clients have given up, and the storm may not end"
+            ),
+        };
+        doubts.push(format!(
+            "a node needs {all} for {connections:.0} connections, and clients of {name} give one \
+             up after {timeout} (connect_timeout): {then}"
+        ));
     }
 }
 
 /// Clients that close what a node is still working on.
 fn doubt_clients(
     service: &ServiceSpec,
-    (connections, all, round): (f64, SimDuration, SimDuration),
+    (connections, round): (f64, SimDuration),
     doubts: &mut Vec<String>,
 ) {
     let (name, client) = (&service.name, &service.client);
-    if let Some(timeout) = client.connect_timeout.filter(|timeout| all > *timeout) {
-        doubts.push(format!(
-            "a node needs {all} for {connections:.0} connections, and clients of {name} give one \
-             up after {timeout} (connect_timeout): those at the end of the queue come again, and \
-             what they left costs time all the same"
-        ));
-    }
     let timeout = client.command_timeout;
     let closes = client.follows.is_some_and(|f| f.on_timeout != Some(false));
     if let Some(timeout) = timeout.filter(|timeout| closes && round > *timeout) {

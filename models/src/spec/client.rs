@@ -163,9 +163,7 @@ impl ReconnectSpec {
         }
         at
     }
-}
 
-impl ReconnectSpec {
     /// The pause before attempt `n`, counted from 0.
     pub fn pause(&self, n: u32) -> SimDuration {
         let mut pause = self.first;

@@ -120,8 +120,9 @@ pub struct RedisSpec {
     /// RSA-2048. Absent: none (an assumption): connections are made in no time.
     pub handshake: Option<SimDuration>,
     /// `tcp-backlog`: connections that wait in the kernel to be accepted; those of clients that
-    /// have given up still cost their `handshake`. At least 1. Absent: 511, as Redis ships it
-    /// (config.c); the kernel lowers it to `net.core.somaxconn`.
+    /// have given up still cost their `handshake`. Further clients wait outside, and cost nothing
+    /// if they give up. At least 1. Absent: 511, as Redis ships it (config.c); the kernel lowers it
+    /// to `net.core.somaxconn`.
     pub tcp_backlog: Option<u32>,
     /// Memory of one connection, its query and output buffers; 40KiB is the upper end of what is
     /// published for idle ones.
@@ -167,10 +168,19 @@ pub struct RedisSpec {
     pub pubsub: Option<PubsubSpec>,
 }
 
+/// Connections that one round of the event loop accepts (networking.c: MAX_ACCEPTS_PER_CALL).
+pub const ACCEPTS_PER_ROUND: u32 = 1_000;
+
 impl RedisSpec {
     /// Connections that a node accepts, of clients of all kinds.
     pub fn maxclients(&self) -> u32 {
         self.maxclients.unwrap_or(10_000)
+    }
+
+    /// Connections that a node accepts, of clients of services.
+    pub fn client_places(&self, failover: &FailoverSpec) -> u32 {
+        self.maxclients()
+            .saturating_sub(self.other_clients(failover))
     }
 
     /// Time of the single thread for a new connection.

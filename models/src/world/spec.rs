@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sim::SimDuration;
 
 use crate::check::spec::CheckSpec;
+use crate::cluster;
 use crate::fault::FaultSpec;
 use crate::layout::LayoutSpec;
 use crate::people::spec::PeopleSpec;
@@ -145,6 +146,13 @@ impl WorldSpec {
         }
         let users = self.services.iter().filter(|service| uses(service) > 0.0);
         1.0 / users.count().max(1) as f64
+    }
+
+    /// What traces and charts call the nodes.
+    pub fn node_names(&self) -> Vec<String> {
+        let clusters = self.layout.layout().place(&self.system());
+        let clusters: Vec<&str> = clusters.iter().map(|plan| plan.name.as_str()).collect();
+        cluster::node_names(&clusters, &self.redis)
     }
 
     /// What Redis is made of and sized by, without those who use and operate it.
