@@ -111,7 +111,7 @@ fn a_client_that_gives_up_before_wait_ends_has_failed() {
     let failed = |command_timeout| {
         let mut spec = waiting("");
         spec.services[0].client.command_timeout = Some(command_timeout);
-        told(&spec, 1).outcome.failed_attempts
+        both_ways(&spec, 1).outcome.failed_attempts
     };
     assert_eq!(failed(SimDuration::from_millis(2001)), 0);
     assert!(failed(SimDuration::from_millis(2000)) > 0);
