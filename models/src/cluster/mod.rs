@@ -242,6 +242,13 @@ impl Cluster {
         }
     }
 
+    /// May clients be told something at this instant that is over before they notice it?
+    pub fn may_pause(&self) -> bool {
+        let mut nodes = self.topology.nodes.values();
+        self.accepting.counts
+            || nodes.any(|node| node.forking.is_some() || node.accepting.is_some())
+    }
+
     /// Does a node's thread pause?
     fn pauses(&self, node: NodeId) -> bool {
         let condition = self.condition(node);

@@ -11,7 +11,7 @@ use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Fleet, NodeId, ShardId, ViewId};
 use crate::redis::growth::{DatasetSize, Measure};
-use crate::redis::memory::{Slowness, Trouble};
+use crate::redis::memory::{Load, Slowness, Trouble};
 use demand::Mode;
 
 /// The next size of each measure at which something happens, if anything does.
@@ -169,24 +169,25 @@ impl Cluster {
         let troubles = nodes
             .map(|node| self.sign(node, dataset_size, at))
             .collect();
+        if self.dataset.watched.is_empty() {
+            return (troubles, Vec::new());
+        }
         let usage = |shard: ShardId| {
             let owner = self.known_owner(shard);
             let memory = &self.topology[owner].memory;
             let dataset = dataset_size.bytes * self.topology.shares[shard];
             memory.used(dataset, self.load(owner, at)) / memory.limit()
         };
-        let shown = self
-            .dataset
-            .watched
-            .iter()
-            .flat_map(|watched| match *watched {
-                Watched::AnyShard(share) => self.shards().map(|s| usage(s) >= share).collect(),
-                Watched::Average(share) => {
-                    let sum: f64 = self.shards().map(usage).sum();
-                    vec![sum / self.topology.shares.len() as f64 >= share]
-                }
-            });
-        (troubles, shown.collect())
+        let usages: Vec<f64> = self.shards().map(usage).collect();
+        let average = usages.iter().sum::<f64>() / usages.len() as f64;
+        let mut shown = Vec::with_capacity(self.dataset.watched.len() * usages.len());
+        for watched in &self.dataset.watched {
+            match *watched {
+                Watched::AnyShard(share) => shown.extend(usages.iter().map(|of| *of >= share)),
+                Watched::Average(share) => shown.push(average >= share),
+            }
+        }
+        (troubles, shown)
     }
 
     /// The next sizes of the datasets, over all shards, at which something happens.
@@ -206,6 +207,7 @@ impl Cluster {
             }
         };
         let mut all_awake = false;
+        let mut matter: Vec<(Measure, f64)> = Vec::new();
         for watched in &self.dataset.watched {
             if let Watched::Average(share) = watched {
                 let (size, close) = (
@@ -226,6 +228,11 @@ impl Cluster {
                 awake |= self.grows_until(node).is_some();
                 // Tables are enlarged later where keys are evicted.
                 let load = self.load(node, now);
+                let of_node = self.thresholds(node, load, dataset_size);
+                let size = |(measure, size): (Measure, f64)| {
+                    (measure, (size / self.topology.shares[shard]).ceil())
+                };
+                matter.extend(of_node.map(size));
                 if let Some(size) = self.topology[node].memory.evicts_from(load) {
                     let size = (size / self.topology.shares[shard]).ceil();
                     let close = size - ahead;
@@ -233,11 +240,12 @@ impl Cluster {
                     add(Measure::Bytes, close);
                     add(Measure::Bytes, size + 1.0);
                 }
-                if let Some(size) = self.saves_matter_from(node, now) {
+                if let Some(size) = self.saves_matter_from(node, load) {
                     add(Measure::Bytes, size);
                 }
             }
-            for (measure, size) in self.thresholds(shard, dataset_size, now) {
+            matter.extend(self.watched_sizes(shard, now));
+            for (measure, size) in matter.drain(..) {
                 add(measure, size);
                 let close = size - ahead;
                 awake |=
@@ -251,36 +259,34 @@ impl Cluster {
         bounds
     }
 
-    /// Sizes over all shards at which a shard has trouble, or a watched usage, and the next at
-    /// which it answers later.
+    /// Sizes of a node's own dataset at which it has trouble, and the next at which it answers
+    /// later.
     fn thresholds(
         &self,
-        shard: ShardId,
+        node: NodeId,
+        load: Load,
         dataset_size: DatasetSize,
+    ) -> impl Iterator<Item = (Measure, f64)> + '_ {
+        let share = self.topology.share_of(node);
+        let memory = &self.topology[node].memory;
+        let troubles = memory.troubles(load).into_iter().flatten();
+        let troubles = troubles.map(|(measure, size, _)| (measure, size));
+        let mut slower = memory.slows(load).map(|(size, _)| size);
+        let slower = slower.find(|size| (size / share).ceil() > dataset_size.bytes);
+        troubles.chain(slower.map(|size| (Measure::Bytes, size)))
+    }
+
+    /// Sizes over all shards at which a shard's owner uses a watched share of its limit.
+    fn watched_sizes(
+        &self,
+        shard: ShardId,
         now: SimTime,
     ) -> impl Iterator<Item = (Measure, f64)> + '_ {
-        let over_all = move |size: f64| (size / self.topology.shares[shard]).ceil();
-        let troubles = self.topology.nodes_of(shard).flat_map(move |node| {
-            let load = self.load(node, now);
-            let troubles = self.topology[node].memory.troubles(load);
-            let size = move |(measure, size, _): (Measure, f64, Trouble)| (measure, over_all(size));
-            let slows = self.topology[node].memory.slows(load);
-            let mut slower = slows.map(|(size, _)| over_all(size));
-            let slower = slower.find(|size| *size > dataset_size.bytes);
-            let slower = slower.map(|size| (Measure::Bytes, size));
-            troubles.into_iter().flatten().map(size).chain(slower)
-        });
-        let watched = self
-            .dataset
-            .watched
-            .iter()
-            .filter_map(move |watched| match *watched {
-                Watched::AnyShard(share) => {
-                    Some((Measure::Bytes, self.at_usage(shard, share, now)))
-                }
-                Watched::Average(_) => None,
-            });
-        troubles.chain(watched)
+        let watched = self.dataset.watched.iter();
+        watched.filter_map(move |watched| match *watched {
+            Watched::AnyShard(share) => Some((Measure::Bytes, self.at_usage(shard, share, now))),
+            Watched::Average(_) => None,
+        })
     }
 
     /// The dataset size over all shards at which a shard's owner uses this share of its limit.

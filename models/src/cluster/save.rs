@@ -29,6 +29,7 @@ use crate::layout::ClusterPlan;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::DatasetSize;
 use crate::redis::keyspace::{self, OBJECT};
+use crate::redis::memory::Load;
 use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
 use crate::spec::SystemSpec;
 use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
@@ -387,10 +388,9 @@ impl Cluster {
     }
 
     /// The dataset size, over all shards, from which on a node's saves matter whatever happens.
-    pub(super) fn saves_matter_from(&self, node: NodeId, now: SimTime) -> Option<f64> {
+    pub(super) fn saves_matter_from(&self, node: NodeId, load: Load) -> Option<f64> {
         let saves = self.persistence.saves.as_ref()?;
         let Node { shard, memory, .. } = &self.topology[node];
-        let load = self.load(node, now);
         let (available, swap) = memory.host();
         // The most that a save can copy, and the pages' tables.
         let copied = memory.limit() * 2.0;
@@ -411,7 +411,10 @@ impl Cluster {
 
     fn saves_matter(&self, node: NodeId, dataset_size: DatasetSize, now: SimTime) -> bool {
         let child = &self.persistence.children[node];
-        let from = self.saves_matter_from(node, now);
+        let from = match self.persistence.saves() {
+            true => self.saves_matter_from(node, self.load(node, now)),
+            false => None,
+        };
         self.mode == Mode::Eager
             || child.failed
             || now < child.disk_full_until

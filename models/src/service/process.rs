@@ -109,11 +109,19 @@ impl Process {
                     line.set(now, *answer);
                 }
             }
-            let noticed = asked.answers(false);
+            // What a short pause hides is the same, if there is none.
+            let later;
+            let noticed = match asked.cluster.may_pause() {
+                true => {
+                    later = asked.answers(false);
+                    &later
+                }
+                false => &at_once,
+            };
             let shares = asked.cluster.shares();
             answered.failing.push(Failing {
                 misses: warming.misses(number, shares),
-                ..need.failing(&noticed, shares)
+                ..need.failing(noticed, shares)
             });
             if let Some(timed) = timed {
                 let each = noticed.iter().flat_map(|(parts, answers)| {
@@ -134,10 +142,7 @@ impl Process {
             let (middle, last) = (need.parts / 2, need.parts - 1);
             let answers = [
                 (&mut answered.at_once, asked.of_part(&at_once, middle, true)),
-                (
-                    &mut answered.noticed,
-                    asked.of_part(&noticed, middle, false),
-                ),
+                (&mut answered.noticed, asked.of_part(noticed, middle, false)),
                 (&mut answered.worst, asked.of_part(&at_once, last, true)),
             ];
             for (before, answer) in answers {

@@ -5,6 +5,7 @@ use super::pick;
 use crate::support::part;
 use models::WorldSpec;
 use models::spec::client::ReconnectSpec;
+use models::spec::{AlertSpec, MetricSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, Streams};
 
@@ -34,7 +35,10 @@ pub fn latency(spec: &mut WorldSpec, seed: u64) {
              rolling = {{ at_once = {at_once}, every = '{every}' }} }}
              takes = {{ kind = 'exponential', mean = '2min' }}"
         );
-        let when = pick(rng, &["", "when = ['slow']"]);
+        let slow = pick(rng, &["", "when = ['slow']"]);
+        let rule = |alert: &AlertSpec| matches!(alert.metric, MetricSpec::Latency { .. });
+        let when = Some(slow).filter(|_| spec.alerts.iter().any(rule));
+        let when = when.unwrap_or_default();
         spec.people
             .runbook
             .insert(0, part(&format!("{step}\n{when}")));

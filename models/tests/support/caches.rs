@@ -1,6 +1,7 @@
 //! Random worlds in which Redis is a cache of something slower.
 
 use models::WorldSpec;
+use models::spec::service::Access;
 use rand::RngExt as _;
 use sim::Rng;
 
@@ -32,7 +33,8 @@ pub fn caches(spec: &mut WorldSpec, rng: &mut Rng) {
                 pick(rng, &["10s", "10min", "10d"]),
             );
             let misses = toml::from_str(&misses).expect("misses");
-            need.misses = (rng.random_range(0..3) > 0).then_some(misses);
+            let may_miss = rng.random_range(0..3) > 0 && need.access == Access::Read;
+            need.misses = may_miss.then_some(misses);
             need.fallback = Some(toml::from_str(fallback).expect("a fallback"));
         }
     }
