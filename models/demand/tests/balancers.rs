@@ -293,16 +293,7 @@ fn any_world(seed: u64) -> World {
             .map(|line| with_spool(line, from, to))
             .collect();
     }
-    let lost = |rng: &mut Rng| LostAcks {
-        shard: None,
-        from: at(rng.random_range(0..1000).into()),
-        to: at(rng.random_range(1000..3000).into()),
-    };
-    let lost_acks = (0..count).map(|_| match rng.random_bool(0.5) {
-        true => vec![lost(rng)],
-        false => Vec::new(),
-    });
-    let lost_acks = lost_acks.collect();
+    let lost_acks = (0..count).map(|_| any_lost_acks(rng)).collect();
     demand.balancers[0].rotation = any_rotation(rng, count);
     World {
         lost_acks,
@@ -316,6 +307,17 @@ fn any_world(seed: u64) -> World {
             ],
             false => Vec::new(),
         },
+    }
+}
+
+fn any_lost_acks(rng: &mut Rng) -> Vec<LostAcks> {
+    match rng.random_bool(0.5) {
+        true => vec![LostAcks {
+            shard: None,
+            from: at(rng.random_range(0..1000).into()),
+            to: at(rng.random_range(1000..3000).into()),
+        }],
+        false => Vec::new(),
     }
 }
 

@@ -24,7 +24,8 @@ pub enum Event {
     Alert(AlertId, AlertTimer),
     /// For the autoscaler.
     Scaler(ClusterId, ScalerTimer),
-    /// The metrics of some service show another overload.
+    /// The metrics of some service show something else: an overload, slow requests, other traffic
+    /// or a warmer cache.
     Metrics,
     /// For the load balancer of a service.
     Balancer(ServiceId, BalancerTimer),

@@ -178,9 +178,9 @@ impl WorldSpec {
         if redis.restart_empty && redis.replicas > 0 && redis.restart_delay < waits {
             doubts.push(format!(
                 "a primary that is killed is back after {} (redis.restart_delay) and empty, before \
-                 {first} of {waits} is over: no replica is promoted, and all of them copy its empty \
-                 data (Redis manual, \"Safety of replication when master has persistence turned \
-                 off\")",
+                 {first} of {waits} is over: no replica is promoted, and all of them copy its \
+                 empty data (Redis manual, \"Safety of replication when master has persistence \
+                 turned off\")",
                 redis.restart_delay
             ));
         }

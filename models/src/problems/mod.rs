@@ -199,27 +199,7 @@ impl WorldSpec {
                 servers::check_servers(found, i, (servers, service.workers));
             }
             self.check_spool(found, i);
-            if let Some(wait) = service.wait {
-                found.unless(
-                    wait.replicas <= self.redis.replicas,
-                    format!("service[{i}].wait.replicas"),
-                    "with fewer replicas than that, every write waits for the whole timeout",
-                    "give at most redis.replicas",
-                );
-                found.unless(
-                    wait.timeout > SimDuration::ZERO,
-                    format!("service[{i}].wait.timeout"),
-                    "WAIT with a timeout of 0 waits for ever",
-                    "give a positive duration such as \"100ms\"",
-                );
-                let writes = |need: &NeedSpec| need.access == Access::Write;
-                found.unless(
-                    service.needs.iter().any(writes),
-                    format!("service[{i}].wait"),
-                    "WAIT is for writes, and no need of this service writes",
-                    "give a need `access = \"write\"`, or leave `wait` out",
-                );
-            }
+            self.check_wait(found, i, service);
             self.check_client(found, i, &service.client);
         }
         let services = self.service_names();
@@ -241,6 +221,32 @@ impl WorldSpec {
                 &services,
             );
         }
+    }
+
+    /// Writes wait for replicas that there are, and not for ever.
+    fn check_wait(&self, found: &mut Findings, i: usize, service: &ServiceSpec) {
+        let Some(wait) = service.wait else {
+            return;
+        };
+        found.unless(
+            wait.replicas <= self.redis.replicas,
+            format!("service[{i}].wait.replicas"),
+            "with fewer replicas than that, every write waits for the whole timeout",
+            "give at most redis.replicas",
+        );
+        found.unless(
+            wait.timeout > SimDuration::ZERO,
+            format!("service[{i}].wait.timeout"),
+            "WAIT with a timeout of 0 waits for ever",
+            "give a positive duration such as \"100ms\"",
+        );
+        let writes = |need: &NeedSpec| need.access == Access::Write;
+        found.unless(
+            service.needs.iter().any(writes),
+            format!("service[{i}].wait"),
+            "WAIT is for writes, and no need of this service writes",
+            "give a need `access = \"write\"`, or leave `wait` out",
+        );
     }
 
     /// What a check may open must be there.

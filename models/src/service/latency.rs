@@ -19,9 +19,9 @@ use demand::{Control, MinuteTimes};
 use sim::dist::Dist;
 use sim::{SimDuration, SimTime};
 
-use super::failing::ShareTimeline;
 use super::overload::{self, FAILED_MIN, Overload};
 use super::process::Answered;
+use super::timeline::ShareTimeline;
 use super::{Instead, Need, Service};
 use crate::spec::client::ClientSpec;
 use crate::spec::store::Store;

@@ -7,6 +7,7 @@ mod overload;
 mod process;
 mod rotation;
 mod shares;
+mod timeline;
 mod warming;
 
 pub use failing::{Instead, Load, State};
@@ -16,10 +17,10 @@ pub use process::Process;
 pub use rotation::Rotation;
 
 use asked::worst;
-use failing::ShareTimeline;
 use process::Answered;
 use shares::Shares;
 use sim::{Intervals, SimDuration, SimTime};
+use timeline::ShareTimeline;
 use warming::Warming;
 
 use crate::cluster::Cluster;

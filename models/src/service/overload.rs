@@ -19,8 +19,8 @@
 use demand::answer::AnswerTimeline;
 use sim::{SimDuration, SimTime};
 
-use super::failing::ShareTimeline;
 use super::latency::SlowMinutes;
+use super::timeline::ShareTimeline;
 
 /// Minutes in which more requests of a service failed than the infrastructure explains, ascending,
 /// with the share that failed.
