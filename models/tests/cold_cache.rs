@@ -1,7 +1,7 @@
 //! A cache in Redis that has lost its data, and the store behind it: requests fail although Redis
 //! answers, alerts and people see it, and what they do helps or does not.
 
-use crate::support::{both_ways, service, story_world};
+use crate::support::{both_ways, part, service, story_world};
 use models::moment::MomentKind;
 use models::spec::redis::Holds;
 use models::spec::service::{Access, Keys};
@@ -149,6 +149,24 @@ fn what_was_captured_is_lost_with_all_data() {
         let lost = lost(fault, keys);
         assert!((lost - share).abs() < 0.03, "{fault} {keys:?}: {lost}");
     }
+}
+
+#[test]
+fn a_node_that_starts_empty_has_room_again() {
+    // One shard is full after half an hour: writes fail until it is killed and starts without data.
+    let down = |restart_empty| {
+        let mut spec = world(CRASH, &store(60, 0), "");
+        let need = &mut spec.services[0].needs[0];
+        (need.misses, need.fallback, need.access) = (None, None, Access::Write);
+        spec.failover = part("kind = 'none'");
+        (spec.redis.shards, spec.redis.fullest_shard) = (1, "100%".parse().expect("a share"));
+        spec.redis.maxmemory = Some("5%".parse().expect("a share"));
+        spec.redis.restart_empty = restart_empty;
+        unaided(spec).outcome.downtime_true_s
+    };
+    let (full, emptied) = (down(false), down(true));
+    assert!(full > 5.0 * 3600.0, "{full} s");
+    assert!((1200.0..2400.0).contains(&emptied), "{emptied} s");
 }
 
 #[test]

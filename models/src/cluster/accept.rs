@@ -211,7 +211,7 @@ impl Cluster {
         let queue = &mut self.accepting.queues[node];
         let gave_up = queue.give_up((view, since), cx.now, handshake);
         let all: u32 = gave_up.values().sum();
-        if all > 0 {
+        if let Some(all) = self.accepting.queues[node].tells(view, all, cx.now) {
             cx.ledger.trace(cx.now, || {
                 let (who, node) = (self.clients.name(view), self.node_name(node));
                 format!("{all} {who} give up connecting to {node}")

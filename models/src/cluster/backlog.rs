@@ -91,6 +91,8 @@ pub(super) struct Queue {
     pub long: bool,
     /// Connections that it refused, as the trace said last.
     pub said: u32,
+    /// Of each view, when the trace said that clients give up, and how many have done so since.
+    pub gave_up: BTreeMap<ViewId, (SimTime, u32)>,
     /// Clients that came at this very instant to a node that accepts in no time: asked, and let in.
     pub latest: (SimTime, Vec<(ViewId, u32, u32)>),
 }
@@ -184,6 +186,20 @@ impl Queue {
             }
         }
         gave_up
+    }
+
+    /// More clients of a view give up: how many the trace is to tell of, once a second at most.
+    pub fn tells(&mut self, view: ViewId, more: u32, now: SimTime) -> Option<u32> {
+        let first = (SimTime::ZERO, 0);
+        let (told, untold) = self.gave_up.entry(view).or_insert(first);
+        *untold += more;
+        let all = *untold;
+        let due = *told == SimTime::ZERO || now >= *told + SimDuration::from_secs(1);
+        if all == 0 || !due {
+            return None;
+        }
+        (*told, *untold) = (now, 0);
+        Some(all)
     }
 
     /// All clients of a view leave.

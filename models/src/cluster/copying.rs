@@ -29,7 +29,7 @@ use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::consequence::Consequence;
-use super::node::Change;
+use super::node::{Change, Node};
 use super::replication::{Copying, DisconnectCause, Due, Link};
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId};
@@ -40,9 +40,16 @@ use crate::redis::sync::{self, Stages};
 use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
+    /// Bytes of the dataset that a node has, without what was gone before it got its copy.
+    fn bytes_held(&self, node: NodeId, at: SimTime) -> f64 {
+        let Node { shard, memory, .. } = &self.topology[node];
+        let stored = self.dataset.growth.bytes_at(at) * self.topology.shares[*shard];
+        (stored - memory.gone()).max(0.0)
+    }
+
     /// How long a full copy of a shard takes now to an empty node that asks alone.
     pub(super) fn full_sync(&self, shard: ShardId, now: SimTime) -> SimDuration {
-        let bytes = self.dataset.growth.bytes_at(now) * self.topology.shares[shard];
+        let bytes = self.bytes_held(self.topology.owners[shard], now);
         sync::full_sync(&self.redis.sync, bytes, self.dataset.growth.keys(bytes))
     }
 
@@ -70,8 +77,7 @@ impl Cluster {
         };
         let mut sharing = self.replication.followers(source);
         sharing.retain(same);
-        let shard = self.topology[source].shard;
-        let bytes = self.dataset.growth.bytes_at(copying.began) * self.topology.shares[shard];
+        let bytes = self.bytes_held(source, copying.began);
         let keys = self.dataset.growth.keys(bytes);
         let copies = 1 + sharing.len();
         let stages = Stages::new(&self.redis.sync, bytes, keys, copies, keys);
@@ -132,7 +138,7 @@ impl Cluster {
     pub(super) fn fork(&mut self, source: NodeId, cx: &mut Cx) {
         let waiting = self.replication.waiting(source);
         let shard = self.topology[source].shard;
-        let bytes = self.dataset.growth.bytes_at(cx.now) * self.topology.shares[shard];
+        let bytes = self.bytes_held(source, cx.now);
         let keys = self.dataset.growth.keys(bytes);
         let stages = Stages::new(&self.redis.sync, bytes, keys, waiting.len(), keys);
         let done = cx.now + stages.fork + stages.ship;
@@ -268,7 +274,8 @@ impl Cluster {
 
     /// A replica has received everything: it frees what it had, and loads.
     pub(super) fn received(&mut self, replica: NodeId, copying: Copying, cx: &mut Cx) {
-        let bytes = self.dataset.growth.bytes_at(copying.began) * self.topology.share_of(replica);
+        let source = self.replication[replica].follows.unwrap_or(replica);
+        let bytes = self.bytes_held(source, copying.began);
         let keys = self.dataset.growth.keys(bytes);
         let stages = Stages::new(&self.redis.sync, bytes, keys, 1, keys);
         let ends = cx.now + stages.flush + stages.load;
@@ -290,6 +297,8 @@ impl Cluster {
         node.positioned = true;
         node.covered = copying.began;
         self.topology[replica].empty = false;
+        let gone = self.topology[source].memory.gone();
+        self.topology[replica].memory = self.topology[replica].memory.without(gone);
         if copying.cut_off {
             // It was connected for a moment.
             let link = ReplicaLink::Down { since: cx.now };

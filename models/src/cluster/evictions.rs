@@ -37,6 +37,8 @@ pub(super) struct Evictions {
     workloads: Vec<Workload>,
     /// Bytes by shard and workload.
     gone: Fleet<ShardId, Vec<f64>>,
+    /// Of those, bytes that went at once, with a process that started empty.
+    wiped: Fleet<ShardId, Vec<f64>>,
     /// Shards that have begun.
     begun: Fleet<ShardId, bool>,
     /// By shard and workload: the share of its keys that was lost at once, by a flush or a restart
@@ -99,6 +101,7 @@ impl Evictions {
         let workloads: Vec<Workload> = plan.workloads.iter().map(workload).collect();
         Evictions {
             gone: Fleet::alike(shards, vec![0.0; workloads.len()]),
+            wiped: Fleet::alike(shards, vec![0.0; workloads.len()]),
             begun: Fleet::alike(shards, false),
             lost: Fleet::alike(shards, vec![(0.0, 0.0); workloads.len()]),
             workloads,
@@ -121,9 +124,21 @@ impl Evictions {
         }
     }
 
-    /// Bytes of a workload that have gone from all shards.
+    /// A shard holds nothing of what was ever stored: the `parts` of each workload over all shards.
+    pub fn wipe(&mut self, shard: ShardId, parts: &[f64], share: f64) {
+        let bytes = self.gone[shard].iter_mut().zip(&mut self.wiped[shard]);
+        for ((gone, wiped), part) in bytes.zip(parts) {
+            *wiped += part * share - *gone;
+            *gone = part * share;
+        }
+    }
+
+    /// Bytes of a workload that have been evicted from all shards.
     fn of_workload(&self, workload: usize) -> f64 {
-        self.gone.values().map(|shard| shard[workload]).sum()
+        let shards = self.gone.values().zip(self.wiped.values());
+        shards
+            .map(|(gone, wiped)| gone[workload] - wiped[workload])
+            .sum()
     }
 
     /// Keys of a workload that were lost at once, on all shards.

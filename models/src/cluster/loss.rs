@@ -2,9 +2,8 @@
 //! empty, and replicas without data that are promoted. Caches are cold then, users are signed out,
 //! and what was captured before and is nowhere else is lost.
 //!
-//! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). Memory is not
-//! followed through a loss by a restart: tables, limits and copies stay those of the full data, as
-//! if it came back at once.
+//! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). A process that
+//! starts empty holds only what is written from then on; its hash tables stay as large as they were.
 
 use sim::SimTime;
 
@@ -96,17 +95,36 @@ impl Cluster {
             .trace(cx.now, || format!("{}: starts empty", self.node_name(node)));
         let shard = self.topology[node].shard;
         match self.topology.owners[shard] == node {
-            true => self.lose_data(shard, None, 1.0, cx.now),
-            false => self.topology[node].empty = true,
+            true => self.lose_all(shard, node, cx.now),
+            false => {
+                self.topology[node].empty = true;
+                self.empty_memory(node, cx.now);
+            }
         }
         true
+    }
+
+    /// A shard's owner holds nothing.
+    fn lose_all(&mut self, shard: ShardId, owner: NodeId, now: SimTime) {
+        self.lose_data(shard, None, 1.0, now);
+        self.empty_memory(owner, now);
+        let parts = self.dataset.growth.parts_at(now);
+        let share = self.topology.shares[shard];
+        self.dataset.evictions.wipe(shard, &parts, share);
+    }
+
+    /// A process holds nothing of what was ever stored by now.
+    fn empty_memory(&mut self, node: NodeId, now: SimTime) {
+        let stored = self.dataset.growth.bytes_at(now) * self.topology.share_of(node);
+        let memory = self.topology[node].memory;
+        self.topology[node].memory = memory.without(stored);
     }
 
     /// A node becomes its shard's owner: if it is empty, so is the shard.
     pub(super) fn note_promoted(&mut self, node: NodeId, now: SimTime) {
         if std::mem::take(&mut self.topology[node].empty) {
             let shard = self.topology[node].shard;
-            self.lose_data(shard, None, 1.0, now);
+            self.lose_all(shard, node, now);
         }
     }
 }

@@ -49,9 +49,9 @@ impl WorldSpec {
         );
         if now > places {
             doubts.push(format!(
-                "a primary gets {now:.0} client connections, and {limit}: {:.0} % of the clients \
-                 are refused from the beginning",
-                100.0 * (now - places) / now
+                "a primary gets {now:.0} client connections, and {limit}: {:.0} of them are refused \
+                 from the beginning",
+                now - places
             ));
         } else if most > places {
             doubts.push(format!(
@@ -141,7 +141,7 @@ fn doubt_clients(
     let (name, client) = (&service.name, &service.client);
     let timeout = client.command_timeout;
     let closes = client.follows.is_some_and(|f| f.on_timeout != Some(false));
-    if let Some(timeout) = timeout.filter(|timeout| closes && round > *timeout) {
+    if let Some(timeout) = timeout.filter(|timeout| closes && round >= *timeout) {
         doubts.push(format!(
             "a node that accepts {connections:.0} connections is silent for up to {round} at a \
              time, and clients of {name} close a connection after {timeout} (command_timeout): the \

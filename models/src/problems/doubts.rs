@@ -4,7 +4,7 @@
 use sim::dist::Dist;
 use sim::quantity::Bytes;
 
-use crate::runbook::{RemedySpec, WhenSpec};
+use crate::runbook::WhenSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
@@ -110,7 +110,7 @@ impl WorldSpec {
     /// Steps that change nothing.
     fn doubts_about_steps(&self, doubts: &mut Vec<String>) {
         for step in &self.people.runbook {
-            let restarts = matches!(step.action, RemedySpec::RestartServers(_));
+            let restarts = step.action.remedy().only_failing();
             let fails = |when: &WhenSpec| matches!(when, WhenSpec::Failing | WhenSpec::Overloaded);
             let not = |when: &WhenSpec| matches!(when, WhenSpec::Slow | WhenSpec::NotFailing);
             let in_vain = step.when.iter().any(not) && !step.when.iter().any(fails);

@@ -51,6 +51,16 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
     let Some(balancer) = service.balancer.filter(|_| processes > 1) else {
         return;
     };
+    if let (Some(check), Some(wait)) = (balancer.check, service.wait)
+        && check.timeout <= wait.timeout
+    {
+        doubts.push(format!(
+            "the load balancer's check of {name} fails after {} (balancer.check.timeout), and a \
+             write may wait for replicas for {} (wait.timeout): one slow replica takes all \
+             processes out of the rotation",
+            check.timeout, wait.timeout
+        ));
+    }
     let one = |keys: Option<Keys>| keys == Some(Keys::One);
     let some = service.needs.iter().any(|need| one(need.keys));
     let strict = balancer.check.filter(|check| check.ignored_below.is_none());
@@ -63,8 +73,9 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
     }
     if balancer.kind == BalancingSpec::LeastBusy && balancer.check.is_none() {
         doubts.push(format!(
-            "a process of {name} that fails at once is always the least busy: it draws requests \
-             away from those that work; `balancer.check` would take it out of the rotation"
+            "a process of {name} that fails at once is always among the least busy: the busier the \
+             others, the more requests it draws away from them; `balancer.check` would take it out \
+             of the rotation"
         ));
     }
 }

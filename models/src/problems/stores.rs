@@ -120,8 +120,9 @@ impl WorldSpec {
             if asked > carries {
                 doubts.push(format!(
                     "{} may send {asked:.0} requests a second to {}, which carries {carries:.1}: \
-                     while Redis is down or its cache is cold the store is overloaded, {:.0} % of \
-                     these requests fail, and its queue outlasts the outage",
+                     while Redis is down or its cache is cold the store falls behind, {:.0} % of \
+                     these requests fail, and its queue outlasts the outage (`when = \
+                     [\"overloaded\"]` holds only once Redis is well again)",
                     service.name,
                     self.store_words(service, number),
                     100.0 * (1.0 - carries / asked)

@@ -175,6 +175,11 @@ pub trait Remedy {
         false
     }
 
+    /// Does it concern services that fail, and no others?
+    fn only_failing(&self) -> bool {
+        false
+    }
+
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}
 }

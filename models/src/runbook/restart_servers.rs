@@ -59,6 +59,10 @@ impl Remedy for Params {
         Effect::Changed(changed)
     }
 
+    fn only_failing(&self) -> bool {
+        true
+    }
+
     fn rolls(&self) -> bool {
         self.rolling.is_some()
     }

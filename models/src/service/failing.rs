@@ -177,7 +177,7 @@ impl Load {
     }
 
     /// Requests a second that are let in, on average over the minute from `from` on.
-    fn rate(&self, from: SimTime) -> f64 {
+    pub fn rate(&self, from: SimTime) -> f64 {
         let coming = |visits: &Intensity| {
             visits.cumulative(from.saturating_add(MINUTE)) - visits.cumulative(from)
         };

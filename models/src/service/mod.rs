@@ -18,7 +18,7 @@ pub use rotation::Rotation;
 
 use asked::worst;
 use process::Answered;
-use shares::Shares;
+use shares::{Known, Shares};
 use sim::{Intervals, SimDuration, SimTime};
 use timeline::ShareTimeline;
 use warming::Warming;
@@ -64,7 +64,7 @@ pub struct Service {
     held: ShareTimeline,
     /// What fails of each process's needs, the number of controls, and what follows from both at
     /// the traffic of then.
-    shares: Option<Shares>,
+    known: Option<Known>,
     /// When the traffic is looked at again.
     traffic_at: Option<SimTime>,
     /// What rules on latency see of it.
@@ -127,7 +127,7 @@ impl Service {
             overload,
             shown: ShareTimeline::new(),
             held: ShareTimeline::new(),
-            shares: None,
+            known: None,
             traffic_at: None,
             latency,
             // A trial begins with services that answer.
@@ -162,9 +162,14 @@ impl Service {
         for (process, answered) in self.processes.iter_mut().zip(&answered) {
             process.timeline.set(now, or_spool(answered.at_once));
         }
-        let (failing, held, _) = self.shares(&answered, now);
+        let shares = self.shares(&answered, now);
+        let Shares {
+            failing,
+            held,
+            parts,
+            ..
+        } = shares;
         self.plan_traffic(&answered, cx);
-        let (_, parts) = self.parts(&answered);
         for (answered, part) in answered.iter_mut().zip(parts) {
             answered.part = part;
         }

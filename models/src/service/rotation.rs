@@ -83,25 +83,39 @@ impl Rotation {
     }
 
     /// How many times its equal part each process gets of the requests, if one holds its worker for
-    /// so many seconds; 0: none. `least-busy` evens out the requests in progress: a process whose
-    /// requests never end gets none, unless all are like that.
-    pub fn parts(&self, held: &[f64]) -> Vec<f64> {
+    /// so many seconds and `rate` come to a process each second; 0: none.
+    pub fn parts(&self, held: &[f64], rate: f64) -> Vec<f64> {
         let in_rotation = self.in_rotation();
-        let endless = in_rotation
-            .iter()
-            .all(|process| held[*process].is_infinite());
-        let weight = |process: usize| match self.balancing {
-            _ if !in_rotation.contains(&process) => 0.0,
-            Balancing::LeastBusy if !endless => 1.0 / held[process].max(HELD_MIN_S),
-            Balancing::LeastBusy
-            | Balancing::Sticky
-            | Balancing::Random
-            | Balancing::RoundRobin => 1.0,
-        };
-        let weights: Vec<f64> = (0..held.len()).map(weight).collect();
-        let all: f64 = weights.iter().sum();
-        let part = |weight: f64| weight * held.len() as f64 / all.max(f64::MIN_POSITIVE);
-        weights.into_iter().map(part).collect()
+        let all = held.len() as f64;
+        let mut parts = vec![0.0; held.len()];
+        for process in in_rotation {
+            parts[*process] = all / in_rotation.len() as f64;
+        }
+        if self.balancing == Balancing::LeastBusy && rate > 0.0 {
+            self.even_out(held, rate * all, &mut parts);
+        }
+        parts
+    }
+
+    /// `least-busy` evens out the requests in progress. While they are fewer than the processes, a
+    /// slow process has one all the time and the others share the rest; beyond that all have as
+    /// many. A process whose requests never end gets none, unless all are like that.
+    fn even_out(&self, held: &[f64], rate: f64, parts: &mut [f64]) {
+        let one_each = |process: &usize| 1.0 / held[*process].max(HELD_MIN_S);
+        let mut slowest_first = self.in_rotation().to_vec();
+        slowest_first.sort_by(|one, other| held[*other].total_cmp(&held[*one]));
+        let all: f64 = slowest_first.iter().map(one_each).sum();
+        let (mut left, count) = (rate, held.len() as f64);
+        for (place, process) in slowest_first.iter().enumerate() {
+            let even = left / (slowest_first.len() - place) as f64;
+            let gets = match rate < all {
+                true => one_each(process).min(even),
+                false if all > 0.0 => rate * one_each(process) / all,
+                false => even,
+            };
+            parts[*process] = gets / rate * count;
+            left -= gets;
+        }
     }
 
     /// The trial begins, or processes may answer differently now.
@@ -333,11 +347,16 @@ mod tests {
             Rotation::new(Some(spec(kind)), 2, id, SimDuration::ZERO, Mode::Lazy)
         };
         let least = rotation("least-busy");
-        let parts = least.parts(&[1.0, 3.0]);
+        let parts = least.parts(&[1.0, 3.0], 10.0);
         assert!((parts[0] - 1.5).abs() < 1e-9 && (parts[1] - 0.5).abs() < 1e-9);
-        assert_eq!(least.parts(&[1.0, f64::INFINITY]), [2.0, 0.0]);
-        assert_eq!(least.parts(&[f64::INFINITY; 2]), [1.0, 1.0]);
-        assert_eq!(least.parts(&[0.0; 2]), [1.0, 1.0]);
-        assert_eq!(rotation("random").parts(&[1.0, 3.0]), [1.0, 1.0]);
+        assert_eq!(least.parts(&[1.0, f64::INFINITY], 10.0), [2.0, 0.0]);
+        // 50 a second of 20 ms keep one process busy, and one that hangs for 3 s takes one in 3 s.
+        let parts = least.parts(&[0.02, 3.0], 12.0);
+        assert!((parts[1] - 1.0 / 3.0 / 12.0).abs() < 1e-9, "{parts:?}");
+        // One that fails at once is idle like the other one.
+        assert_eq!(least.parts(&[0.02, 0.0], 12.0), [1.0, 1.0]);
+        assert_eq!(least.parts(&[f64::INFINITY; 2], 10.0), [1.0, 1.0]);
+        assert_eq!(least.parts(&[0.0; 2], 10.0), [1.0, 1.0]);
+        assert_eq!(rotation("random").parts(&[1.0, 3.0], 10.0), [1.0, 1.0]);
     }
 }

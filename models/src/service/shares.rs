@@ -11,95 +11,86 @@ use super::failing::{Failing, Load};
 use super::process::Answered;
 use crate::event::Cx;
 
-/// What follows from what fails, at the traffic of some instant.
+/// What follows from what fails, at the traffic of some minute.
 #[derive(Clone, Debug)]
 pub(super) struct Shares {
+    /// The share of requests that fail.
+    pub failing: f64,
+    /// How long a request holds its worker, in seconds.
+    pub held: f64,
+    /// How many times its equal part of the requests each process gets.
+    pub parts: Vec<f64>,
+    /// Requests a second of each process to each slower store.
+    pub asked: Vec<Vec<f64>>,
+}
+
+/// The same, with what it followed from.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
     needs: Vec<Vec<Failing>>,
     controls: usize,
     /// The processes that got requests.
     in_rotation: Vec<usize>,
-    /// The share of requests that fail.
-    failing: f64,
-    /// How long a request holds its worker, in seconds.
-    held: f64,
-    /// Requests a second of each process to each slower store.
-    asked: Vec<Vec<f64>>,
+    shares: Shares,
 }
 
 impl Service {
-    /// The share of requests that fail, how long one holds its worker, and what stores are asked.
-    /// The traffic is looked at again when something else changes and when it is time to: never
-    /// because somebody else looks (`Mode::Eager` looks more often).
-    pub(super) fn shares(
-        &mut self,
-        answered: &[Answered],
-        now: SimTime,
-    ) -> (f64, f64, Vec<Vec<f64>>) {
+    /// What follows from what fails. The traffic is looked at again when something else changes and
+    /// when it is time to: never because somebody else looks (`Mode::Eager` looks more often).
+    pub(super) fn shares(&mut self, answered: &[Answered], now: SimTime) -> Shares {
         let mut failing = answered.iter().flat_map(|process| &process.failing);
-        if failing.all(|need| need.replaced() <= 0.0) {
+        if failing.all(|need| need.replaced() <= 0.0 && need.late <= 0.0) {
             // The traffic changes nothing.
-            self.shares = None;
-            let (failing, held) = self.balanced(answered, now);
-            return (
-                failing,
-                held,
-                vec![self.load.asked(&[], 0.0, now); answered.len()],
-            );
+            self.known = None;
+            return self.balanced(answered, SimTime::ZERO);
         }
         let controls = self.controls.len();
-        let same = |shares: &&Shares| {
-            let needs = shares.needs.iter().zip(answered);
+        let same = |known: &&Known| {
+            let needs = known.needs.iter().zip(answered);
             let mut needs = needs.map(|(needs, answered)| *needs == answered.failing);
-            let rotation = shares.in_rotation == self.rotation.in_rotation();
-            shares.controls == controls && rotation && needs.all(|same| same)
+            let rotation = known.in_rotation == self.rotation.in_rotation();
+            known.controls == controls && rotation && needs.all(|same| same)
         };
         let due = self.traffic_at.is_some_and(|at| at <= now);
-        let known = self.shares.as_ref().filter(same);
+        let known = self.known.as_ref().filter(same);
         if let Some(known) = known.filter(|_| !due) {
-            return (known.failing, known.held, known.asked.clone());
+            return known.shares.clone();
         }
-        let at = Load::minute_of(now);
-        let (failing, held) = self.balanced(answered, at);
-        let (_, parts) = self.parts(answered);
-        let asked = answered.iter().zip(parts);
-        let asked = asked.map(|(of, part)| self.load.asked(&of.failing, part, at));
-        let asked: Vec<Vec<f64>> = asked.collect();
-        self.shares = Some(Shares {
+        let shares = self.balanced(answered, Load::minute_of(now));
+        self.known = Some(Known {
             needs: answered.iter().map(|of| of.failing.clone()).collect(),
             controls,
             in_rotation: self.rotation.in_rotation().to_vec(),
-            failing,
-            held,
-            asked: asked.clone(),
+            shares: shares.clone(),
         });
-        (failing, held, asked)
+        shares
     }
 
-    /// The share of requests that fail and how long one holds its worker, in seconds, over the
-    /// processes that get requests.
-    fn balanced(&self, answered: &[Answered], now: SimTime) -> (f64, f64) {
-        let (held, parts) = self.parts(answered);
-        if self.rotation.in_rotation().is_empty() {
-            return (1.0, 0.0);
-        }
-        let (mut failing, mut all_held) = (0.0, 0.0);
-        let parts = parts.iter().zip(&held).zip(answered);
-        for ((part, held), process) in parts.filter(|((part, _), _)| **part > 0.0) {
-            failing += part * self.load.failing(&process.failing, *part, now);
-            all_held += part * held;
-        }
-        let count = answered.len() as f64;
-        (failing / count, all_held / count)
-    }
-
-    /// How long a request of each process holds its worker, in seconds, and how many times its
-    /// equal part of the requests the process gets.
-    pub(super) fn parts(&self, answered: &[Answered]) -> (Vec<f64>, Vec<f64>) {
+    /// What follows over the processes that get requests, at the traffic of the minute from `at` on.
+    fn balanced(&self, answered: &[Answered], at: SimTime) -> Shares {
         let held = answered.iter();
-        let held = held.map(|process| self.load.held(&process.failing));
-        let held: Vec<f64> = held.collect();
-        let parts = self.rotation.parts(&held);
-        (held, parts)
+        let held: Vec<f64> = held
+            .map(|process| self.load.held(&process.failing))
+            .collect();
+        let parts = self.rotation.parts(&held, self.load.rate(at));
+        let count = answered.len() as f64;
+        let mut shares = Shares {
+            failing: f64::from(u8::from(self.rotation.in_rotation().is_empty())),
+            held: 0.0,
+            asked: Vec::with_capacity(answered.len()),
+            parts,
+        };
+        for (place, process) in answered.iter().enumerate() {
+            let part = shares.parts[place];
+            shares
+                .asked
+                .push(self.load.asked(&process.failing, part, at));
+            if part > 0.0 {
+                shares.failing += part * self.load.failing(&process.failing, part, at) / count;
+                shares.held += part * held[place] / count;
+            }
+        }
+        shares
     }
 
     /// While something fails, or requests go to stores, the traffic is looked at again when it may

@@ -221,9 +221,8 @@ impl Service {
     /// Requests have brought back what they do in a step, in every process where one is due.
     fn warm(&mut self, answered: &[Answered], cx: &Cx) -> Vec<Option<SimTime>> {
         let pace = self.load.pace(cx.now, cx.end);
-        let (_, _, asked) = self.shares(answered, cx.now);
-        let (_, parts) = self.parts(answered);
-        let stores = asked.iter().zip(parts);
+        let shares = self.shares(answered, cx.now);
+        let stores = shares.asked.iter().zip(shares.parts);
         let caches = self.warming.iter_mut().zip(&self.processes).zip(stores);
         let due = caches.filter(|((caches, _), _)| caches.is_due(cx.now));
         let asks = (&*self.needs, &self.load);

@@ -151,6 +151,7 @@ pub struct RedisSpec {
     pub restart_delay: SimDuration,
     /// Does a process start without data after it was killed, as one that saves nothing does
     /// (`save ""` without an append-only file)? A cache is then cold (`service.needs.misses`).
+    /// What was captured there is lost, and its memory holds only what is written from then on.
     /// Absent: no, it has all that it held, as if from disk. Not with `persistence`.
     #[serde(default)]
     pub restart_empty: bool,
