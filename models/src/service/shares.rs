@@ -66,7 +66,7 @@ impl Service {
         shares
     }
 
-    /// What follows over the processes that get requests, at the traffic of the minute from `at` on.
+    /// What follows over the processes that get requests, at the traffic of the minute from `at`.
     fn balanced(&self, answered: &[Answered], at: SimTime) -> Shares {
         let held = answered.iter();
         let held: Vec<f64> = held
