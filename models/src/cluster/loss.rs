@@ -3,7 +3,7 @@
 //! and what was captured before and is nowhere else is lost.
 //!
 //! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). A process that
-//! starts empty holds only what is written from then on; its hash tables stay as large as they were.
+//! starts empty holds only what is written from then on; its hash tables stay as large as before.
 
 use sim::SimTime;
 

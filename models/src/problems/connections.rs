@@ -49,8 +49,8 @@ impl WorldSpec {
         );
         if now > places {
             doubts.push(format!(
-                "a primary gets {now:.0} client connections, and {limit}: {:.0} of them are refused \
-                 from the beginning",
+                "a primary gets {now:.0} client connections, and {limit}: {:.0} of them are \
+                 refused from the beginning",
                 now - places
             ));
         } else if most > places {
