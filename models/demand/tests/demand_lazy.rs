@@ -10,7 +10,7 @@ use demand::{
 use rand::RngExt;
 use sim::dist::Dist;
 use sim::{Intensity, Purpose, Rng, SimDuration, SimTime, Streams};
-use support::{at, evaluate, pick, press_times, seconds, span};
+use support::{at, evaluate, inside, pick, press_times, seconds, span};
 
 const WORLDS: u64 = 1500;
 
@@ -291,25 +291,6 @@ fn any_world(seed: u64) -> World {
     }
 }
 
-/// An inside without anything that one request could notice of another.
-fn empty_inside() -> ServiceModel {
-    ServiceModel {
-        work: None,
-        runs_on: false,
-        connect_timeout: None,
-        offline_queue: None,
-        growth: BackoffGrowth {
-            factor: 1.0,
-            max: seconds(1e6),
-            jitter: 0.0,
-        },
-        retries_at_once: None,
-        needs: Vec::new(),
-        stores: Vec::new(),
-        losses: Vec::new(),
-    }
-}
-
 /// A breaker of any kind, or none.
 fn any_breaker(rng: &mut Rng) -> Option<Breaker> {
     let kinds = [
@@ -520,7 +501,8 @@ fn an_inside_with_nothing_in_it_changes_nothing() {
             Mode::Lazy,
         );
         for service in &mut world.demand.services {
-            service.inside = Some(empty_inside());
+            // Nothing that one request could notice of another.
+            service.inside = Some(inside(Vec::new()));
         }
         let within = evaluate(
             &world.demand,

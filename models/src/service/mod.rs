@@ -162,13 +162,12 @@ impl Service {
         for (process, answered) in self.processes.iter_mut().zip(&answered) {
             process.timeline.set(now, or_spool(answered.at_once));
         }
-        let shares = self.shares(&answered, now);
         let Shares {
             failing,
             held,
             parts,
             ..
-        } = shares;
+        } = self.shares(&answered, now);
         self.plan_traffic(&answered, cx);
         for (answered, part) in answered.iter_mut().zip(parts) {
             answered.part = part;
