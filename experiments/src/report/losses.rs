@@ -42,8 +42,8 @@ pub fn figure(context: &ReportContext) -> Option<Figure> {
         caption: Caption::new(
             title(context),
             format!(
-                "Mean over the trials with 95 % interval. Right: paired difference to the \
-                 baseline, with intervals that hold for all designs together{}",
+                "Mean with 95 % interval. Right: paired difference to the baseline, intervals hold \
+                 for all designs together{}",
                 if all {
                     ""
                 } else {
