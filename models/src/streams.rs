@@ -55,5 +55,7 @@ pub const PROVIDER: Purpose = Purpose(51);
 pub const SERVERS: Purpose = Purpose(54);
 /// When a load balancer first asks its processes. Entity: the service.
 pub const BALANCER_PHASE: Purpose = Purpose(56);
+/// When requests of a process fail so often that a load balancer ejects it. Entity: the service.
+pub const OUTLIERS: Purpose = Purpose(57);
 /// When an autoscaler of servers looks first. Entity: the service.
 pub const SERVERS_PHASE: Purpose = Purpose(55);

@@ -59,7 +59,7 @@ fn a_check_takes_a_stuck_process_out_and_back() {
 fn a_check_that_is_ignored_sends_to_all() {
     let open = with(
         "random",
-        &format!("{READINESS}, ignored_below = \"50%\" }}"),
+        &format!("ignored_below = \"50%\"\n{READINESS} }}"),
     );
     let told = lines(&open);
     assert!(!told.iter().any(|line| line.contains("has no process left")));
@@ -140,5 +140,74 @@ fn opening_everything_changes_nothing_about_balancers() {
             };
             both_ways(&world(&format!("kind = \"{kind}\"\n{check}")), 2);
         }
+    }
+}
+
+/// Envoy's outlier detection with its times, of at most two processes.
+const OUTLIERS: &str = "outliers = { fails = 5, every = '10s', ejected_for = '30s', \
+    longest = '5min', at_most = '40%' }";
+
+#[test]
+fn a_process_whose_requests_fail_is_ejected_and_tried_again() {
+    let result = both_ways(&world(&format!("kind = 'round-robin'\n{OUTLIERS}")), 1);
+    let told = lines(&result);
+    let (mut waits, mut events) = (Vec::new(), Vec::new());
+    for process in 1..=5 {
+        let out = said(&result, &format!("process {process} fail, it is ejected"));
+        let back = said(&result, &format!("process {process} is back"));
+        assert!(back.len().abs_diff(out.len()) <= 1, "{told:?}");
+        let (mut times, mut returned) = (0.0_f64, 0.0);
+        for (out, back) in out.iter().zip(&back) {
+            // The n-th lasts n times as long, up to five minutes, and ends with a sweep; for each
+            // sweep in between one is forgotten.
+            let sweeps = ((out - returned) / 10.0).floor();
+            times = (times - sweeps).max(0.0) + 1.0;
+            returned = *back;
+            let lasts = (30.0 * times).min(300.0);
+            let late = back - out - lasts;
+            assert!((0.0..10.0).contains(&late), "{process}: {out} {back}");
+            events.extend([(*out, 1), (*back, -1)]);
+        }
+        // Unlike the ejections of a process these follow no rule but that of the requests.
+        let again = out.iter().skip(1).zip(&back).map(|(out, back)| out - back);
+        waits.extend(again);
+    }
+    events.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut ejected = 0;
+    for (_, change) in events {
+        ejected += change;
+        assert!(ejected <= 2, "at most 40 %: {told:?}");
+    }
+    // Five requests at five to seven a second, or as long as two others are out.
+    waits.retain(|wait| *wait < 5.0);
+    assert!(waits.len() >= 5, "{told:?}");
+    let mean = waits.iter().sum::<f64>() / waits.len() as f64;
+    assert!((0.5..1.6).contains(&mean), "{waits:?}");
+    let stuck = with("round-robin", "");
+    assert!(result.outcome.failed_attempts < stuck.outcome.failed_attempts);
+}
+
+#[test]
+fn a_check_that_passes_ends_an_ejection() {
+    // Without one a process stays out for an hour; asked every 10 s it is back once it has switched.
+    let hour = "ignored_below = '1%'\noutliers = { fails = 5, every = '10s', \
+        ejected_for = '1h', longest = '1h', at_most = '100%' }";
+    let alone = with("random", hour);
+    assert!(said(&alone, "is back").is_empty(), "{:?}", lines(&alone));
+    let check = "check = { every = '10s', timeout = '1s', fails = 1000, passes = 1 }";
+    let spec = world(&format!("kind = 'random'\n{hour}\n{check}"));
+    let checked = both_ways(&spec, 1);
+    let (switched, back) = (said(&checked, "switch to"), said(&checked, "is back"));
+    assert_eq!(
+        (switched.len(), back.len()),
+        (5, 5),
+        "{:?}",
+        lines(&checked)
+    );
+    for (switched, back) in switched.iter().zip(&back) {
+        assert!(
+            (0.0..10.1).contains(&(back - switched)),
+            "{switched} {back}"
+        );
     }
 }

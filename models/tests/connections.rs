@@ -200,6 +200,22 @@ fn a_storm_of_clients_that_give_up_feeds_itself_and_back_off_ends_it() {
     assert!(end(&patient) < 320.0);
 }
 
+#[test]
+fn clients_whose_pauses_are_drawn_come_spread_out() {
+    let end = |r: &TrialResult| *said(r, ": accepts").last().expect("a storm");
+    let drawn = |share: &str| BACKS_OFF.replace('}', &format!(", jitter = \"{share}\" }}"));
+    let (whole, none) = (hasty(BACKS_OFF, "500ms"), hasty(&drawn("0%"), "500ms"));
+    assert_eq!(lines(&whole), lines(&none));
+    let spread = hasty(&drawn("100%"), "500ms");
+    assert_eq!(last(&spread, "api"), "api: answers", "{:?}", lines(&spread));
+    assert!(
+        end(&spread) < end(&whole),
+        "{} {}",
+        end(&spread),
+        end(&whole)
+    );
+}
+
 /// From the switch to a new primary until all clients are back on it, in seconds.
 fn back_after(result: &TrialResult) -> Option<f64> {
     let back = said(result, "have reconnected");

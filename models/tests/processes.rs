@@ -5,6 +5,7 @@
 
 use crate::support::{both_ways, errors_alert, moment, part, processes, said, trial};
 use models::moment::MomentKind;
+use models::spec::client::ModeSpec;
 use models::{Mode, TrialResult, WorldSpec};
 
 const FAULT_S: f64 = 300.0;
@@ -157,6 +158,30 @@ fn many_processes_that_follow_alike_are_as_one() {
     assert_eq!(one.downtime_true_s, many.downtime_true_s);
     let (a, b) = (one.failed_attempts as f64, many.failed_attempts as f64);
     assert!((a - b).abs() < 6.0 * (a + b).sqrt(), "{a} and {b}");
+}
+
+#[test]
+fn connections_with_a_longest_life_find_the_primary_as_often() {
+    // Of a name that the provider moves; a fixed address stays what it is.
+    let with = |every: Option<&str>, recycle: Option<&str>, mode: ModeSpec| {
+        let mut spec = world(7, QUIET);
+        let client = &mut spec.services[0].client;
+        let pool = "size = 1000\nprocesses = 7\nwait = \"0s\"";
+        let recycle = recycle.map_or(String::new(), |life| format!("\nrecycle = \"{life}\""));
+        client.pool = Some(part(&format!("{pool}{recycle}")));
+        client.mode = Some(mode);
+        let follows = client.follows.as_mut().expect("they have rules");
+        follows.every = every.map(|every| every.parse().expect("a duration"));
+        assert_eq!(spec.problems(), []);
+        trial(&spec, 2, Mode::Lazy).outcome
+    };
+    let lives = with(None, Some("10min"), ModeSpec::Dns);
+    assert_eq!(lives, with(Some("10min"), None, ModeSpec::Dns));
+    assert_eq!(lives, with(Some("1h"), Some("10min"), ModeSpec::Dns));
+    let never = with(None, None, ModeSpec::Dns).failed_attempts;
+    assert!(2 * lives.failed_attempts < never, "{lives:?}");
+    let address = with(None, Some("10min"), ModeSpec::Address);
+    assert_eq!(address.failed_attempts, never);
 }
 
 #[test]

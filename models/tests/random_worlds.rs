@@ -285,14 +285,24 @@ fn balancer(rng: &mut Rng) -> Option<BalancerSpec> {
         &[
             "",
             "every = '10s', timeout = '1s', fails = 3, passes = 1",
-            "every = '30s', timeout = '5s', fails = 2, passes = 5, ignored_below = '50%'",
+            "every = '30s', timeout = '5s', fails = 2, passes = 5",
         ],
     );
-    let check = match &*check {
+    let times = "every = '10s', ejected_for = '30s', longest = '90s'";
+    let outliers = match &*pick(rng, &["", "", "'40%'", "'100%'"]) {
         "" => String::new(),
-        check => format!("check = {{ {check} }}"),
+        most => format!("{times}, fails = 3, at_most = {most}"),
     };
-    let text = format!("kind = '{kind}'\n{check}");
+    let part_of = |key: &str, inner: &str| match inner {
+        "" => String::new(),
+        inner => format!("{key} = {{ {inner} }}\n"),
+    };
+    let ignored = match check.is_empty() && outliers.is_empty() {
+        true => "",
+        false => ["", "ignored_below = '50%'"][rng.random_range(0..2)],
+    };
+    let parts = part_of("check", &check) + &part_of("outliers", &outliers);
+    let text = format!("kind = '{kind}'\n{ignored}\n{parts}");
     (!kind.is_empty()).then(|| part(&text))
 }
 

@@ -4,7 +4,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::backlog::Group;
-use super::connections::{Accepting, apportion};
+use super::connections::{Accepting, GROUPS, apportion};
 use super::node::Change;
 use super::{Cluster, NOTICEABLE};
 use crate::event::{ClusterTimer, Cx};
@@ -14,6 +14,9 @@ use crate::spec::redis::ACCEPTS_PER_ROUND;
 
 /// Between two rounds a node executes what has come in, for at least this long.
 const GAP: SimDuration = SimDuration::from_millis(1);
+
+/// So many parts of a group that pauses come at different times, if its pause is drawn.
+const SPREAD_MAX: usize = 5;
 
 /// Looks at a busy node's queue within the shortest connect timeout of the clients outside.
 const LOOKS: u64 = 16;
@@ -230,18 +233,32 @@ impl Cluster {
             return;
         }
         self.connections(view, node).pausing += count;
-        let reconnect = self.clients.views[view].following.reconnect;
+        let (reconnect, wanted) = {
+            let clients = &self.clients.views[view];
+            (clients.following.reconnect, clients.connections)
+        };
+        let jitter = reconnect.map_or(0.0, |reconnect| reconnect.jitter().get());
         let pause = |n| reconnect.map_or(SimDuration::ZERO, |reconnect| reconnect.pause(n));
         let (pause, next) = (pause(tries), pause(tries.saturating_add(1)));
         // Attempts after which the pause stays the same are all alike.
         let tries = tries + u32::from(next > pause || tries == 0);
-        let timer = ClusterTimer::Arrive {
-            view,
-            node,
-            count,
-            tries,
+        // A large group spreads over what is drawn of its pause.
+        let groups = match jitter > 0.0 {
+            true => (count as usize * GROUPS / wanted.max(1) as usize).clamp(1, SPREAD_MAX),
+            false => 1,
         };
-        self.after(pause, timer, cx);
+        let up_to = |group: usize| (count as usize * group / groups) as u32;
+        for group in 0..groups {
+            let count = up_to(group + 1) - up_to(group);
+            let drawn = jitter * (group as f64 + 0.5) / groups as f64;
+            let timer = ClusterTimer::Arrive {
+                view,
+                node,
+                count,
+                tries,
+            };
+            self.after(pause.scaled(1.0 - drawn), timer, cx);
+        }
     }
 
     /// Clients that wait for a reply no longer than a node was silent have closed their connections

@@ -20,8 +20,8 @@
 //! A client has its connection when its handshake is done (TLS 1.3); its first command waits for
 //! the end of the round.
 //!
-//! Left out: what a refused attempt costs the node; back-off with jitter; a command timeout of the
-//! first commands on a new connection.
+//! Left out: what a refused attempt costs the node; a command timeout of the first commands on a new
+//! connection.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ use crate::spec::{RedisSpec, SystemSpec};
 const PARTS: usize = 100;
 
 /// Groups in which the clients of a cluster come while they reconnect.
-const GROUPS: usize = 20;
+pub(super) const GROUPS: usize = 20;
 
 /// The connections of a view to one node. Those of none of these kinds have not come yet; requests
 /// have others to go through.

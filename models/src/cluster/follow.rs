@@ -87,7 +87,10 @@ impl Following {
             FailoverSpec::Application {} | FailoverSpec::None {}
         );
         let rule = match mode {
-            ModeSpec::Cluster | ModeSpec::Sentinel | ModeSpec::Dns => client.follows,
+            ModeSpec::Cluster | ModeSpec::Sentinel | ModeSpec::Dns => {
+                let every = client.looks_every(mode);
+                client.follows.map(|rule| FollowsSpec { every, ..rule })
+            }
             // A manual failover updates the address.
             ModeSpec::Address if by_hand => None,
             ModeSpec::Address => Some(FollowsSpec::NEVER),

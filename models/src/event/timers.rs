@@ -200,6 +200,16 @@ pub enum BalancerTimer {
     Asks,
     /// Those that have not answered have run out of time.
     TimesOut,
+    /// Enough requests of a process in a row have failed.
+    Ejects {
+        /// Its position among those of the service.
+        process: usize,
+    },
+    /// An ejected process may come back.
+    Returns {
+        /// Its position among those of the service.
+        process: usize,
+    },
 }
 
 /// What people wait for.

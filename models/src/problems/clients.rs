@@ -8,6 +8,10 @@ use crate::spec::client::{ClientSpec, FollowsSpec, ModeSpec};
 use crate::spec::{ClassSpec, FailoverSpec, ServiceSpec};
 use crate::world::WorldSpec;
 
+/// The shortest time after which a large provider's load balancer closes idle connections: 4 min,
+/// Azure Load Balancer's default (AWS Network Load Balancer: 350 s).
+const IDLE_CLOSED: SimDuration = SimDuration::from_mins(4);
+
 impl WorldSpec {
     pub(super) fn check_client(&self, found: &mut Findings, i: usize, client: &ClientSpec) {
         let key = |field: &str| format!("service[{i}].client.{field}");
@@ -44,6 +48,13 @@ impl WorldSpec {
             "give a duration above 0s, or leave the key out for Linux' 924.6s",
         );
         self.check_follows(found, &key, client);
+        let recycle = client.pool.and_then(|pool| pool.recycle);
+        found.unless(
+            recycle.is_none_or(|recycle| recycle >= SimDuration::from_secs(1)),
+            key("pool.recycle"),
+            "connections would be made anew all the time",
+            "give at least \"1s\", or leave it out: they live until something breaks them",
+        );
         let Some(reconnect) = client.reconnect else {
             return;
         };
@@ -109,6 +120,8 @@ impl WorldSpec {
                 ));
             }
             self.doubt_refresh(doubts, service);
+            self.doubt_recycling(doubts, service);
+            self.doubt_idle(doubts, service);
             doubt_balancer(doubts, service, self.redis.shards);
             let assumed = service.process_count() > 1 && service.balancer.is_none();
             if assumed && self.presses_again(&service.name) {
@@ -126,8 +139,9 @@ impl WorldSpec {
     /// Clients that do not refresh when they should, and a key that has no effect.
     fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
         let (name, client) = (&service.name, &service.client);
+        let every = client.looks_every(client.mode(&self.failover));
         let stays = client.follows.is_some_and(|follows| {
-            !follows.on_error && follows.every.is_none() && follows.subscribes != Some(true)
+            !follows.on_error && every.is_none() && follows.subscribes != Some(true)
         });
         if stays && ModeSpec::of(&self.failover) == ModeSpec::Address {
             doubts.push(format!(
@@ -159,6 +173,47 @@ impl WorldSpec {
                 "{name} has {processes} processes (`service.processes`); its client's \
                  `pool.processes = {}` is ignored",
                 pool.processes
+            ));
+        }
+    }
+
+    /// Handshakes of connections that are made anew, which take time that commands do not have.
+    fn doubt_recycling(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
+        let Some(pool) = service.client.pool else {
+            return;
+        };
+        let (Some(recycle), Some(handshake)) = (pool.recycle, self.redis.handshake) else {
+            return;
+        };
+        let processes = service.processes.unwrap_or(pool.processes);
+        let connections = f64::from(pool.size) * f64::from(processes);
+        let a_second = connections / recycle.as_secs_f64();
+        let share = a_second * handshake.as_secs_f64();
+        if share >= 0.01 {
+            doubts.push(format!(
+                "{} makes {a_second:.1} connections a second anew (pool.recycle): their handshakes \
+                 take {:.0} % of a node's thread, which commands do not have; they are not \
+                 slowed down here",
+                service.name,
+                100.0 * share
+            ));
+        }
+    }
+
+    /// Connections that a load balancer or firewall on the way may close because they are idle. A
+    /// process at which requests come at random is idle for so long with the chance of one in a
+    /// thousand if seven are expected in that time.
+    fn doubt_idle(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
+        let processes = service.process_count() as f64;
+        let each = processes / self.rate(&service.name);
+        let recycled = service.client.pool.and_then(|pool| pool.recycle);
+        let lives = recycled.is_none_or(|recycled| recycled > IDLE_CLOSED);
+        if each.is_finite() && each * 7.0 > IDLE_CLOSED.as_secs_f64() && lives {
+            doubts.push(format!(
+                "a process of {} gets a request every {each:.0} s: its connections may be idle for \
+                 as long as a load balancer or firewall on the way allows (Azure 4 min, AWS NLB \
+                 350 s); those that are closed for it are not modelled",
+                service.name
             ));
         }
     }

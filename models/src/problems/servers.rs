@@ -5,7 +5,7 @@ use sim::SimDuration;
 
 use crate::findings::Findings;
 use crate::spec::ServiceSpec;
-use crate::spec::balancer::BalancingSpec;
+use crate::spec::balancer::{BalancingSpec, OutliersSpec};
 use crate::spec::service::{Keys, ServersSpec};
 
 /// What a load balancer before the processes of service number `i` needs.
@@ -20,6 +20,15 @@ pub(super) fn check_balancer(found: &mut Findings, i: usize, service: &ServiceSp
         "with one process there is nothing to choose",
         "give `processes`, at least 2, or leave it out",
     );
+    found.unless(
+        balancer.ignored_below.is_none() || balancer.takes_out(),
+        key(".ignored_below"),
+        "no process ever leaves the rotation",
+        "give `check` or `outliers`, or leave it out",
+    );
+    if let Some(outliers) = balancer.outliers {
+        check_outliers(found, i, &outliers);
+    }
     let Some(check) = balancer.check else {
         return;
     };
@@ -45,6 +54,29 @@ pub(super) fn check_balancer(found: &mut Findings, i: usize, service: &ServiceSp
     }
 }
 
+/// What the rule that ejects processes of service number `i` needs.
+fn check_outliers(found: &mut Findings, i: usize, outliers: &OutliersSpec) {
+    let key = |field: &str| format!("service[{i}].balancer.outliers.{field}");
+    found.unless(
+        (1..=1_000).contains(&outliers.fails),
+        key("fails"),
+        "a process is ejected after some failures in a row",
+        "give at least 1, and at most 1000",
+    );
+    found.unless(
+        outliers.every >= SimDuration::from_millis(100),
+        key("every"),
+        "load balancers sweep at most some times a second",
+        "give at least \"100ms\"",
+    );
+    found.unless(
+        outliers.ejected_for > SimDuration::ZERO && outliers.longest >= outliers.ejected_for,
+        key("longest"),
+        "the longest ejection is at least as long as the first one (`ejected_for`), and that lasts",
+        "give `ejected_for` above 0s, and at least that",
+    );
+}
+
 /// What a load balancer does to a service that its reader may not expect.
 pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, shards: u16) {
     let (name, processes) = (&service.name, service.process_count());
@@ -63,15 +95,25 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
     }
     let one = |keys: Option<Keys>| keys == Some(Keys::One);
     let some = service.needs.iter().any(|need| one(need.keys));
-    let strict = balancer.check.filter(|check| check.ignored_below.is_none());
-    if strict.is_some() && some && shards > 1 {
+    let strict = balancer.check.is_some() && balancer.ignored_below.is_none();
+    if strict && some && shards > 1 {
         doubts.push(format!(
             "the load balancer's check of {name} asks every shard: when one of {shards} fails, all \
              processes leave the rotation and every request is refused, not only those for its \
              keys; `ignored_below` prevents that"
         ));
     }
-    if balancer.kind == BalancingSpec::LeastBusy && balancer.check.is_none() {
+    if let Some(outliers) = balancer.outliers
+        && outliers.at_most.get() * (processes as f64) < 1.0
+    {
+        doubts.push(format!(
+            "no process of {name} is ever ejected: one of {processes} is {:.0} % of them, more than \
+             balancer.outliers.at_most ({:.0} %; 10 % is what Envoy and Istio have by default)",
+            100.0 / processes as f64,
+            100.0 * outliers.at_most.get()
+        ));
+    }
+    if balancer.kind == BalancingSpec::LeastBusy && !balancer.takes_out() {
         doubts.push(format!(
             "a process of {name} that fails at once is always among the least busy: the busier the \
              others, the more requests it draws away from them; `balancer.check` would take it out \

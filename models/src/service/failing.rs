@@ -178,11 +178,35 @@ impl Load {
 
     /// Requests a second that are let in, on average over the minute from `from` on.
     pub fn rate(&self, from: SimTime) -> f64 {
-        let coming = |visits: &Intensity| {
-            visits.cumulative(from.saturating_add(MINUTE)) - visits.cumulative(from)
-        };
-        let coming: f64 = self.visits.iter().map(coming).sum();
-        coming * (1.0 - self.shed) / MINUTE.as_secs_f64()
+        let coming = self.come(from, from.saturating_add(MINUTE));
+        coming * self.let_in() / MINUTE.as_secs_f64()
+    }
+
+    /// The share of the requests that people let it take.
+    pub fn let_in(&self) -> f64 {
+        1.0 - self.shed
+    }
+
+    /// Requests that come from `from` to `to`.
+    pub fn come(&self, from: SimTime, to: SimTime) -> f64 {
+        let of = |visits: &Intensity| visits.cumulative(to) - visits.cumulative(from);
+        self.visits.iter().map(of).sum()
+    }
+
+    /// When so many requests will have come since `from`, if they do by `end`.
+    pub fn when_come(&self, count: f64, from: SimTime, end: SimTime) -> Option<SimTime> {
+        let (mut before, mut after) = (from, end);
+        if self.come(from, end) < count {
+            return None;
+        }
+        while after > before + SimDuration::from_nanos(1) {
+            let middle = before + (after - before) / 2;
+            match self.come(from, middle) < count {
+                true => before = middle,
+                false => after = middle,
+            }
+        }
+        Some(after)
     }
 
     /// The workers that were busy over the last minute, on average, over those of the start
@@ -262,6 +286,19 @@ impl Load {
         let waits = own.map(|own| own + self.takes(failing));
         let held = waits.into_iter().chain(self.held_max).min();
         held.map_or(f64::INFINITY, SimDuration::as_secs_f64)
+    }
+
+    /// How long after it came a request fails, on average; `None`: it waits for ever.
+    pub fn fails_after(&self, needs: &[Failing]) -> Option<SimDuration> {
+        let fails = |need: &&Failing| need.instead != Instead::Spared && need.share > 0.0;
+        let of = |need: &Failing| (need.share, need.share * self.waits(need));
+        let fails = needs.iter().filter(fails).map(of);
+        let (share, waits) = fails.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        match share > 0.0 {
+            true if waits.is_infinite() => None,
+            true => Some(SimDuration::from_secs_f64(waits / share)),
+            false => Some(SimDuration::ZERO),
+        }
     }
 
     /// What a store takes that stands in for a need.

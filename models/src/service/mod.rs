@@ -3,6 +3,7 @@
 mod asked;
 mod failing;
 mod latency;
+mod outliers;
 mod overload;
 mod process;
 mod rotation;
@@ -162,12 +163,14 @@ impl Service {
         for (process, answered) in self.processes.iter_mut().zip(&answered) {
             process.timeline.set(now, or_spool(answered.at_once));
         }
+        let shares = self.shares(&answered, now);
+        self.note_failures(&answered, &shares, cx);
         let Shares {
             failing,
             held,
             parts,
             ..
-        } = self.shares(&answered, now);
+        } = shares;
         self.plan_traffic(&answered, cx);
         for (answered, part) in answered.iter_mut().zip(parts) {
             answered.part = part;

@@ -7,15 +7,19 @@
 //!
 //! The check asks for what the service cannot do without, so it sees the process's own view of
 //! Redis. While all processes are where their answers put them nobody asks; the eager mode always
-//! does.
+//! does. What ejects processes whose requests fail is in `outliers.rs`.
+
+use std::mem;
 
 use demand::answer::{Answer, AnswerTimeline};
 use demand::{Balancing, Mode};
-use sim::{SimDuration, SimTime};
+use sim::{Probability, SimDuration, SimTime, StreamKey};
 
+use super::failing::Load;
+use super::outliers::{Failures, Outliers};
 use crate::event::{BalancerTimer, Cx, Event, Grid, Looks};
 use crate::ids::{Id, ServiceId};
-use crate::spec::balancer::{BalancerCheckSpec, BalancerSpec};
+use crate::spec::balancer::{BalancerCheckSpec, BalancerSpec, OutliersSpec};
 
 /// The processes of one service that get requests.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct Rotation {
     service: ServiceId,
     balancing: Balancing,
     check: Option<BalancerCheckSpec>,
+    outliers: Option<Outliers>,
+    ignored_below: Option<Probability>,
     processes: Vec<Checked>,
     /// Those in the rotation, from each instant on.
     history: demand::Rotation,
@@ -63,12 +69,27 @@ impl Rotation {
             service,
             balancing: spec.map_or(Balancing::Sticky, |spec| spec.kind.balancing()),
             check: spec.and_then(|spec| spec.check),
+            outliers: None,
+            ignored_below: spec.and_then(|spec| spec.ignored_below),
             processes: vec![process; processes],
             history: vec![(SimTime::ZERO, (0..processes).collect())],
             asks: Looks::default(),
             first: SimTime::ZERO + phase + turn,
             mode,
         }
+    }
+
+    /// With a rule that ejects processes whose requests fail. `phase` is the time of the first
+    /// sweep.
+    pub fn with_outliers(
+        mut self,
+        spec: OutliersSpec,
+        phase: SimDuration,
+        draws: StreamKey,
+    ) -> Rotation {
+        let of = (self.processes.len(), self.service);
+        self.outliers = Some(Outliers::new(spec, of, SimTime::ZERO + phase, draws));
+        self
     }
 
     /// The processes that get requests, from each instant on.
@@ -118,17 +139,42 @@ impl Rotation {
         }
     }
 
+    /// Does it eject processes whose requests fail?
+    pub fn ejects(&self) -> bool {
+        self.outliers.is_some()
+    }
+
+    /// The requests of each process fail like this from now on.
+    pub(super) fn note(&mut self, failures: &[Failures], load: &Load, cx: &mut Cx) {
+        if let Some(outliers) = &mut self.outliers {
+            for (process, failures) in failures.iter().enumerate() {
+                outliers.note(process, *failures, load, cx);
+            }
+        }
+    }
+
+    /// Is a process ejected because its requests failed?
+    fn is_ejected(&self, process: usize) -> bool {
+        let outliers = self.outliers.as_ref();
+        outliers.is_some_and(|outliers| outliers.is_ejected(process))
+    }
+
     /// The trial begins, or processes may answer differently now.
     pub fn reconsider(&mut self, answers: &[Answer], cx: &mut Cx) {
         let Some(check) = self.check else {
             return;
         };
         // One that does not answer may do so while the check waits for it.
-        let at_rest = |(process, answer): (&Checked, &Answer)| match process.in_rotation {
-            true => process.fails == 0 && passes(*answer, check.timeout) == Some(true),
-            false => process.passes == 0 && passes(*answer, check.timeout) == Some(false),
+        let at_rest = |(place, (process, answer)): (usize, (&Checked, &Answer))| {
+            let passed = passes(*answer, check.timeout);
+            match process.in_rotation {
+                // A check that passes ends an ejection.
+                true => process.fails == 0 && passed == Some(true) && !self.is_ejected(place),
+                false => process.passes == 0 && passed == Some(false),
+            }
         };
-        let rests = self.processes.iter().zip(answers).all(at_rest);
+        let mut processes = self.processes.iter().zip(answers).enumerate();
+        let rests = processes.all(at_rest);
         if rests && self.mode == Mode::Lazy {
             return;
         }
@@ -143,8 +189,8 @@ impl Rotation {
         }
     }
 
-    /// It asks every process, or those that have not answered have run out of time. Does the
-    /// rotation change?
+    /// It asks every process, those that have not answered have run out of time, or a process is
+    /// ejected or back. May requests go elsewhere, or an ejection begin to be counted anew?
     pub fn on_timer(
         &mut self,
         timer: BalancerTimer,
@@ -152,42 +198,77 @@ impl Rotation {
         name: &str,
         cx: &mut Cx,
     ) -> bool {
-        let check = self.check.expect("only a check plans this");
+        let only = "only its rule plans this";
         match timer {
-            BalancerTimer::Asks => {
-                self.asks.looked();
-                for (process, answers) in self.processes.iter_mut().zip(answers) {
-                    let passed = passes(answers.last(), check.timeout);
-                    process.asked = passed.is_none();
-                    process.take(passed, &check);
-                }
-                if self.processes.iter().any(|process| process.asked) {
-                    let event = Event::Balancer(self.service, BalancerTimer::TimesOut);
-                    cx.agenda.after(check.timeout, event);
+            BalancerTimer::Asks => self.ask(self.check.expect(only), answers, name, cx),
+            BalancerTimer::TimesOut => {
+                let check = self.check.expect(only);
+                let asked_at = cx.now.saturating_sub(check.timeout);
+                for (process, answers) in answers.iter().enumerate() {
+                    if mem::take(&mut self.processes[process].asked) {
+                        let passed = answered_since(answers, asked_at, check.timeout);
+                        self.take(process, Some(passed), name, cx);
+                    }
                 }
             }
-            BalancerTimer::TimesOut => {
-                let asked_at = cx.now.saturating_sub(check.timeout);
-                let asked = |(process, _): &(&mut Checked, _)| process.asked;
-                for (process, answers) in self.processes.iter_mut().zip(answers).filter(asked) {
-                    process.asked = false;
-                    let passed = answered_since(answers, asked_at, check.timeout);
-                    process.take(Some(passed), &check);
-                }
+            BalancerTimer::Ejects { process } => {
+                let outliers = self.outliers.as_mut().expect(only);
+                outliers.eject(process, name, cx);
+            }
+            BalancerTimer::Returns { process } => {
+                let outliers = self.outliers.as_mut().expect(only);
+                outliers.uneject(process, name, cx);
             }
         }
-        self.rotate(&check, name, cx)
+        let counts_anew = matches!(
+            timer,
+            BalancerTimer::Ejects { .. } | BalancerTimer::Returns { .. }
+        );
+        self.rotate(name, cx) || counts_anew
+    }
+
+    /// It asks every process.
+    fn ask(
+        &mut self,
+        check: BalancerCheckSpec,
+        answers: &[&AnswerTimeline],
+        name: &str,
+        cx: &mut Cx,
+    ) {
+        self.asks.looked();
+        for (process, answers) in answers.iter().enumerate() {
+            let passed = passes(answers.last(), check.timeout);
+            self.processes[process].asked = passed.is_none();
+            self.take(process, passed, name, cx);
+        }
+        if self.processes.iter().any(|process| process.asked) {
+            let event = Event::Balancer(self.service, BalancerTimer::TimesOut);
+            cx.agenda.after(check.timeout, event);
+        }
+    }
+
+    /// A check of a process has passed or failed, or is not answered yet.
+    fn take(&mut self, process: usize, passed: Option<bool>, name: &str, cx: &mut Cx) {
+        let check = self.check.expect("there is one that asked");
+        self.processes[process].take(passed, &check);
+        if let Some(outliers) = &mut self.outliers
+            && passed == Some(true)
+            && self.processes[process].in_rotation
+            && outliers.is_ejected(process)
+        {
+            outliers.uneject(process, name, cx);
+        }
     }
 
     /// Those get requests that are in the rotation now.
-    fn rotate(&mut self, check: &BalancerCheckSpec, name: &str, cx: &mut Cx) -> bool {
+    fn rotate(&mut self, name: &str, cx: &mut Cx) -> bool {
         let all = 0..self.processes.len();
         let passing = all
             .clone()
-            .filter(|process| self.processes[*process].in_rotation);
+            .filter(|process| self.processes[*process].in_rotation && !self.is_ejected(*process));
         let passing: Vec<usize> = passing.collect();
         let share = passing.len() as f64 / all.len() as f64;
-        let ignored = check
+        let ignored = self
             .ignored_below
             .is_some_and(|least| passing.is_empty() || share < least.get());
         let rotation: Vec<usize> = match ignored {
@@ -200,7 +281,7 @@ impl Rotation {
         cx.ledger.trace(cx.now, || match (rotation.len(), ignored) {
             (0, _) => format!("{name}: the load balancer has no process left"),
             (_, true) => {
-                format!("{name}: too few pass the load balancer's check, all get requests")
+                format!("{name}: too few are left to the load balancer, all get requests")
             }
             (left, false) => {
                 format!("{name}: {left} of {} processes get requests", all.len())

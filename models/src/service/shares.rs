@@ -4,10 +4,11 @@
 //! So they are computed for whole minutes: when something fails otherwise, when somebody has
 //! changed how the service works, and when a minute begins that may bring other traffic.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::Service;
 use super::failing::{Failing, Load};
+use super::outliers::Failures;
 use super::process::Answered;
 use crate::event::Cx;
 
@@ -20,6 +21,8 @@ pub(super) struct Shares {
     pub held: f64,
     /// How many times its equal part of the requests each process gets.
     pub parts: Vec<f64>,
+    /// The share of its requests that fail at each process.
+    pub fails: Vec<f64>,
     /// Requests a second of each process to each slower store.
     pub asked: Vec<Vec<f64>>,
 }
@@ -78,6 +81,7 @@ impl Service {
             failing: f64::from(u8::from(self.rotation.in_rotation().is_empty())),
             held: 0.0,
             asked: Vec::with_capacity(answered.len()),
+            fails: Vec::with_capacity(answered.len()),
             parts,
         };
         for (place, process) in answered.iter().enumerate() {
@@ -85,12 +89,34 @@ impl Service {
             shares
                 .asked
                 .push(self.load.asked(&process.failing, part, at));
+            let fails = match part > 0.0 {
+                true => self.load.failing(&process.failing, part, at),
+                false => 0.0,
+            };
+            shares.fails.push(fails);
             if part > 0.0 {
-                shares.failing += part * self.load.failing(&process.failing, part, at) / count;
+                shares.failing += part * fails / count;
                 shares.held += part * held[place] / count;
             }
         }
         shares
+    }
+
+    /// What its load balancer sees of the requests of each process.
+    pub(super) fn note_failures(&mut self, answered: &[Answered], shares: &Shares, cx: &mut Cx) {
+        if !self.rotation.ejects() {
+            return;
+        }
+        let failures = answered.iter().enumerate().map(|(place, process)| {
+            let fails_after = self.load.fails_after(&process.failing);
+            Failures {
+                share: if self.spool { 0.0 } else { shares.fails[place] },
+                after: fails_after.unwrap_or(SimDuration::MAX),
+                part: shares.parts[place] * self.load.let_in(),
+            }
+        });
+        let failures: Vec<Failures> = failures.collect();
+        self.rotation.note(&failures, &self.load, cx);
     }
 
     /// While something fails, or requests go to stores, the traffic is looked at again when it may

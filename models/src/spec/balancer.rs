@@ -20,6 +20,20 @@ pub struct BalancerSpec {
     /// It asks all processes at one instant. A request that finds no process left fails with the
     /// cause `refused`.
     pub check: Option<BalancerCheckSpec>,
+    /// The rule by which it ejects processes whose requests fail; absent: none.
+    pub outliers: Option<OutliersSpec>,
+    /// With a smaller share of the processes in the rotation, or none, all get requests again,
+    /// whatever the check says and whichever are ejected: Envoy `"50%"` (its panic threshold), AWS
+    /// `"0%"` (only with none left). Absent: never, as for a Kubernetes Service: with none left
+    /// every request is refused.
+    pub ignored_below: Option<Probability>,
+}
+
+impl BalancerSpec {
+    /// May processes leave its rotation?
+    pub fn takes_out(&self) -> bool {
+        self.check.is_some() || self.outliers.is_some()
+    }
 }
 
 /// How a load balancer chooses a process.
@@ -68,8 +82,26 @@ pub struct BalancerCheckSpec {
     pub fails: u32,
     /// Successes in a row after which it is taken back; AWS: 5, HAProxy: 2, Kubernetes: 1.
     pub passes: u32,
-    /// With a smaller share of the processes in the rotation, or none, all get requests again,
-    /// whatever the check says: Envoy `"50%"` (its panic threshold), AWS `"0%"` (only with none
-    /// left). Absent: never, as for a Kubernetes Service: with none left every request is refused.
-    pub ignored_below: Option<Probability>,
+}
+
+/// How a load balancer ejects processes whose requests fail, as Envoy and Istio do (outlier
+/// detection). It sees what fails because of Redis and of slower stores, without pauses of less than
+/// a second; when enough requests in a row have failed is drawn from the share that fails and from
+/// the traffic. An ejected process is back as soon as a `check` passes, or else at the first sweep
+/// after its time.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutliersSpec {
+    /// Failed requests in a row after which a process is ejected; Envoy: 5 (`consecutive_5xx`).
+    pub fails: u32,
+    /// From one sweep to the next; Envoy: 10s (`interval`).
+    pub every: SimDuration,
+    /// How long the first ejection lasts; the n-th lasts n times as long. For every sweep that a
+    /// process passes in the rotation, one is forgotten. Envoy: 30s (`base_ejection_time`).
+    pub ejected_for: SimDuration,
+    /// The longest ejection; Envoy: 5min (`max_ejection_time`).
+    pub longest: SimDuration,
+    /// No process is ejected beyond this share of all; Envoy: `"10%"` (`max_ejection_percent`). With
+    /// fewer than ten processes that is none.
+    pub at_most: Probability,
 }

@@ -69,6 +69,15 @@ impl ClientSpec {
         self.mode.unwrap_or(ModeSpec::of(failover))
     }
 
+    /// How often it looks for the primary although nothing has failed, in this mode: because it
+    /// refreshes, or because a new connection does.
+    pub fn looks_every(&self, mode: ModeSpec) -> Option<SimDuration> {
+        let recycle = self.pool.and_then(|pool| pool.recycle);
+        let recycle = recycle.filter(|_| matches!(mode, ModeSpec::Sentinel | ModeSpec::Dns));
+        let follows = self.follows.and_then(|follows| follows.every);
+        follows.into_iter().chain(recycle).min()
+    }
+
     /// How long a command whose every try fails for this cause takes on average, retries and
     /// back-off included; `None`: it waits until Redis answers.
     pub fn gives_up_after(&self, cause: Cause) -> Option<SimDuration> {
@@ -143,6 +152,10 @@ pub struct ReconnectSpec {
     pub step: Option<SimDuration>,
     /// The longest pause, at least `first`.
     pub max: SimDuration,
+    /// The share of each pause that is drawn, evenly between none and all of it; absent: none.
+    /// Where the connections of a node are counted (`redis.handshake`, `redis.maxclients`) clients
+    /// spread over it; elsewhere all pause for the mean.
+    pub jitter: Option<Probability>,
 }
 
 impl ReconnectSpec {
@@ -151,17 +164,25 @@ impl ReconnectSpec {
         let step = self.step.unwrap_or_default();
         let grows = self.factor.get() > 1.0 || step > SimDuration::ZERO;
         let max = if grows { self.max } else { self.first };
-        let (mut at, mut pause) = (closed.saturating_add(self.first), self.first);
+        let mean = 1.0 - self.jitter().get() / 2.0;
+        let (mut at, mut pause) = (closed.saturating_add(self.first.scaled(mean)), self.first);
         while at < now {
             pause = (pause.scaled(self.factor.get()) + step).min(max);
             let tries = match pause == max {
                 // Evenly spaced from here on.
-                true => (now - at).as_nanos().div_ceil(max.as_nanos()),
+                true => (now - at)
+                    .as_nanos()
+                    .div_ceil(max.scaled(mean).as_nanos().max(1)),
                 false => 1,
             };
-            at = at.saturating_add(pause * tries);
+            at = at.saturating_add(pause.scaled(mean) * tries);
         }
         at
+    }
+
+    /// The share of each pause that is drawn.
+    pub fn jitter(&self) -> Probability {
+        self.jitter.unwrap_or(Probability::ZERO)
     }
 
     /// The pause before attempt `n`, counted from 0.
@@ -222,6 +243,10 @@ pub struct ClientPoolSpec {
     pub processes: u32,
     /// How long a request waits for a free one; `0s`: it fails at once.
     pub wait: SimDuration,
+    /// The longest life of a connection, as go-redis' `ConnMaxLifetime`; absent: it lives until
+    /// something breaks it. A new connection asks a Sentinel or resolves the name again, so in the
+    /// modes `sentinel` and `dns` a process finds the primary at this interval at the latest.
+    pub recycle: Option<SimDuration>,
 }
 
 /// What makes a client refresh its topology. In mode `proxy` only `every` has an effect, in mode
@@ -287,6 +312,7 @@ mod tests {
             factor: factor(2.0),
             step: None,
             max: ms(30_000),
+            jitter: None,
         };
         assert_eq!(lettuce.next(at(0), at(0)), at(1));
         assert_eq!(lettuce.next(at(0), at(5_000)), at(8_191));
@@ -300,6 +326,7 @@ mod tests {
             factor: factor(1.0),
             step: Some(ms(50)),
             max: ms(2_000),
+            jitter: None,
         };
         assert_eq!(ioredis.next(at(0), at(120)), at(150));
         assert_eq!(ioredis.next(at(0), at(151)), at(300));
@@ -308,6 +335,13 @@ mod tests {
             ..ioredis
         };
         assert_eq!(steady.next(at(7), at(1_000)), at(1_007));
+        let drawn = ReconnectSpec {
+            jitter: Some(Probability::new(0.5).expect("a share")),
+            ..lettuce
+        };
+        // 0.75, 1.5, 3 ms and so on: 4.5 s come after 3 x 1.5 s - 0.75 ms.
+        assert_eq!(drawn.next(at(0), at(0)).as_nanos(), 750_000);
+        assert_eq!(drawn.next(at(0), at(4)).as_nanos(), 5_250_000);
         let pauses = |spec: &ReconnectSpec| [0, 1, 2, 20].map(|n| spec.pause(n));
         assert_eq!(pauses(&lettuce), [1, 2, 4, 30_000].map(ms));
         assert_eq!(pauses(&ioredis), [50, 100, 150, 1_050].map(ms));

@@ -63,7 +63,7 @@ impl ServiceSpec {
     /// The load balancer, if presses of one visit may go to several processes.
     pub fn spreads(&self) -> Option<BalancerSpec> {
         let spreads = |balancer: &BalancerSpec| {
-            balancer.kind != BalancingSpec::Sticky || balancer.check.is_some()
+            balancer.kind != BalancingSpec::Sticky || balancer.takes_out()
         };
         let balancer = self.balancer.filter(spreads);
         balancer.filter(|_| self.process_count() > 1)

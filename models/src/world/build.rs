@@ -124,15 +124,23 @@ fn services(
 /// What the load balancer of a service begins with.
 fn rotation(service: &ServiceSpec, id: ServiceId, streams: &Streams, mode: Mode) -> Rotation {
     let check = service.balancer.and_then(|balancer| balancer.check);
-    let phase = check.map_or(SimDuration::ZERO, |check| {
-        let phase = Dist::Uniform {
-            min: SimDuration::ZERO,
-            max: check.every,
-        };
-        let entity = streams::entity(&service.name);
-        phase.sample(&mut streams.stream(streams::BALANCER_PHASE, entity))
-    });
-    Rotation::new(service.balancer, service.process_count(), id, phase, mode)
+    let outliers = service.balancer.and_then(|balancer| balancer.outliers);
+    let entity = streams::entity(&service.name);
+    let mut phases = streams.stream(streams::BALANCER_PHASE, entity);
+    let mut phase = |every: Option<SimDuration>| {
+        let max = every.unwrap_or(SimDuration::ZERO);
+        let min = SimDuration::ZERO;
+        Dist::Uniform { min, max }.sample(&mut phases)
+    };
+    let asks = phase(check.map(|check| check.every));
+    let rotation = Rotation::new(service.balancer, service.process_count(), id, asks, mode);
+    let Some(outliers) = outliers else {
+        return rotation;
+    };
+    let draws = streams
+        .key(streams::OUTLIERS, entity)
+        .child(id.index() as u64);
+    rotation.with_outliers(outliers, phase(Some(outliers.every)), draws)
 }
 
 /// The autoscalers of servers, in the order of the services of all cells.

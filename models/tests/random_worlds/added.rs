@@ -66,6 +66,7 @@ pub fn connections(spec: &mut WorldSpec, seed: u64) {
             factor: factor.parse().expect("a factor"),
             step: None,
             max: SimDuration::from_millis(max),
+            jitter: (max > 5_000).then(|| "50%".parse().expect("a share")),
         });
     }
 }
