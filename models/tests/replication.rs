@@ -66,6 +66,75 @@ fn a_minority_primary_loses_what_it_took_until_it_noticed() {
     assert_eq!(later.outcome.acked_lost, result.outcome.acked_lost);
 }
 
+/// When this is said first, in seconds.
+fn first(result: &TrialResult, words: &str) -> Option<f64> {
+    let mut told = result.trace.iter();
+    let found = told.find(|(_, line)| line.contains(words));
+    found.map(|(at, _)| at.as_secs_f64())
+}
+
+#[test]
+fn a_primary_behind_a_cut_counts_replicas_until_their_acknowledgements_are_old() {
+    // Sentinels promote after 5 s, and the former primary hears nothing of that.
+    for (max_lag, from) in [(10, 70.0), (20, 80.0)] {
+        let rules = format!(
+            r#"
+            redis.replicas = 2
+            redis.shards = 1
+            redis.hosts = 3
+            redis.replication.min_replicas = {{ to_write = 1, max_lag = "{max_lag}s" }}
+            failover = {{ kind = "sentinel", sentinels = 3, quorum = 2, down_after = "5s",
+              failover_timeout = "60s", parallel_syncs = 1, master_reboot_down_after = "0s",
+              latency = "250us", config_save = "3ms" }}
+            "#
+        );
+        let result = cut_off("90s", "hosts", &rules);
+        let told = lines(&result).join("\n");
+        let promoted = first(&result, "promoted").expect("a failover");
+        assert!((65.0..68.0).contains(&promoted), "{told}");
+        let stops = first(&result, "api: errors: noreplicas").expect("it stops taking writes");
+        assert!((from..from + 2.1).contains(&stops), "{stops}: {told}");
+        // When the cut ends they are gone at once.
+        let short = cut_off("9s", "hosts", &rules);
+        let stops = first(&short, "noreplicas").expect("they are gone");
+        assert!((69.0..69.1).contains(&stops), "{stops}");
+    }
+}
+
+#[test]
+fn a_replica_that_never_synchronised_does_not_stand() {
+    let with = |factor: u32| {
+        let bus = BUS.replace("factor = 10", &format!("factor = {factor}"));
+        let story = format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            failover = {bus}
+            redis.replicas = 1
+            redis.fullest_shard = "100%"
+            redis.sync.diskless = false
+            redis.sync.save_bytes = "1MB/s"
+            [[fault]]
+            kind = "host-loss"
+            workload = "log"
+            host = 1
+            lasts = "30s"
+            at = {{ kind = "constant", value = "60s" }}
+            [[fault]]
+            kind = "crash"
+            workload = "log"
+            at = {{ kind = "constant", value = "100s" }}
+            "#
+        );
+        trial(&story_world(&story), 1, Mode::Lazy)
+    };
+    // Its data are as old as the epoch for its node, unless their age does not matter.
+    let (never, any) = (with(10), with(0));
+    assert_eq!(first(&never, "promoted"), None, "{:?}", lines(&never));
+    let promoted = first(&any, "promoted").expect("it stands");
+    assert!((105.0..113.0).contains(&promoted), "{:?}", lines(&any));
+}
+
 /// A replica comes back from a cut, copies everything, and its source hangs meanwhile for so long.
 /// Gives the times at which copies begin and are done, in seconds.
 fn copied_from_a_source_that_hangs(diskless: bool, hang: &str) -> (Vec<f64>, Vec<f64>) {

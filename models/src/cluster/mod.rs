@@ -490,6 +490,7 @@ impl Cluster {
             ClusterTimer::Drains { surplus } => self.on_drains(surplus, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
+            ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),
             ClusterTimer::CutOver { plan } => effects.resized = self.on_cut_over(plan, cx),
             ClusterTimer::CutOverDone => self.clients.cutting_over = false,

@@ -59,6 +59,7 @@ impl Cluster {
         self.cut_sentinels(false, cx);
         self.topology.cut = None;
         for node in self.topology.ids() {
+            self.replication[node].left_by.clear();
             self.reconsider(node, cx);
             self.drain(cx);
         }

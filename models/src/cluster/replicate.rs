@@ -24,10 +24,11 @@ use super::Cluster;
 use super::consequence::Consequence;
 use super::node::Change;
 use super::replication::{Copying, DisconnectCause, Due, Link};
-use crate::event::Cx;
+use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId, ViewId};
 use crate::moment::MomentKind;
 use crate::redis::capability::Condition;
+use crate::redis::replication::lagging_at;
 use crate::redis::replication::{FullResyncReason, Lineage, Psync};
 use crate::spec::service::{OnTimeoutSpec, WaitSpec};
 use demand::answer::Answer;
@@ -321,7 +322,7 @@ impl Cluster {
                 lagging: true,
                 reconnects_at: None,
             };
-            let down = ReplicaLink::Down { since: cx.now };
+            let down = self.replication[replica].link_lost(cx.now);
             self.then([
                 Consequence::SetStream { replica, link },
                 Consequence::Report {
@@ -375,6 +376,7 @@ impl Cluster {
         self.note_offset(node, cx.now);
         self.note_stream(node, cx.now);
         let was_primary = std::mem::replace(&mut self.topology[node].primary, false);
+        self.leave_unheard(node, cx);
         let before = self.replication.set_source(node, Some(primary));
         if was_primary {
             // From now on it sends its clients on.
@@ -383,12 +385,9 @@ impl Cluster {
             }
         }
         self.take_writes(shard, cx.now);
-        // `repl_down_since` is set when a connected replica loses its primary, and only then.
-        let link = match self.replication[node].heard {
-            _ if was_primary => ReplicaLink::NeverSynced,
-            ReplicaLink::Up | ReplicaLink::Silent { .. } => ReplicaLink::Down { since: cx.now },
-            ReplicaLink::Down { since } => ReplicaLink::Down { since },
-            ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
+        let link = match was_primary {
+            true => ReplicaLink::NeverSynced,
+            false => self.replication[node].link_lost(cx.now),
         };
         let (replica, why, closed_at) = (node, DisconnectCause::Gone, Some(cx.now));
         self.then([
@@ -401,6 +400,37 @@ impl Cluster {
             Consequence::Left { node, before },
             Consequence::Followers(node),
         ]);
+    }
+
+    /// A replica turns away from a primary that a cut keeps from hearing of it: that goes on to
+    /// count it until its last acknowledgement is too old (R10).
+    fn leave_unheard(&mut self, node: NodeId, cx: &mut Cx) {
+        let rule = self.redis.replication.min_replicas;
+        let (Some(primary), Some(rule)) = (self.replication[node].follows, rule) else {
+            return;
+        };
+        if let Link::Down {
+            since,
+            why: DisconnectCause::Cut,
+            closed_at: None,
+            lagging: false,
+            ..
+        } = self.replication[node].link
+        {
+            let [of, by] = [node, primary].map(|node| self.replication[node].cron);
+            let until = lagging_at(of, by, since, rule.max_lag);
+            if until > cx.now {
+                self.replication[primary].left_by.push(until);
+                self.after(until - cx.now, ClusterTimer::Lags(primary), cx);
+            }
+        }
+    }
+
+    /// A primary may count fewer replicas, of those that left it unheard.
+    pub(super) fn forget_left(&mut self, primary: NodeId, now: SimTime) {
+        self.replication[primary]
+            .left_by
+            .retain(|until| *until > now);
     }
 
     /// Of those who copy a shard's old owner, all follow its new one.
@@ -429,6 +459,7 @@ impl Cluster {
     pub(super) fn become_primary(&mut self, node: NodeId, cx: &mut Cx) {
         self.note_stream(node, cx.now);
         let shard = self.topology[node].shard;
+        self.leave_unheard(node, cx);
         self.replication.promote(node, cx.now);
         let promoted = &mut self.topology[node];
         promoted.primary = true;

@@ -48,6 +48,9 @@ pub(super) struct Stream {
     pub queued: f64,
     /// A primary without replicas, since when.
     pub alone: Option<SimTime>,
+    /// A primary counts so many replicas that left it behind a cut, each until then: it has not
+    /// heard of that.
+    pub left_by: Vec<SimTime>,
     /// Its `replicationCron`.
     pub cron: Cron,
     /// Since when its source holds more for it than it may for long.
@@ -198,6 +201,18 @@ impl Stream {
         self.lineage.restart(history);
         self.positioned = false;
         self.heard = ReplicaLink::NeverSynced;
+        self.left_by.clear();
+    }
+
+    /// What its node says of it once it has no connection any more: `repl_down_since` is set when a
+    /// connected replica loses its primary, and only then (replication.c:
+    /// replicationHandleMasterDisconnection).
+    pub fn link_lost(&self, now: SimTime) -> ReplicaLink {
+        match self.heard {
+            ReplicaLink::Up | ReplicaLink::Silent { .. } => ReplicaLink::Down { since: now },
+            ReplicaLink::Down { since } => ReplicaLink::Down { since },
+            ReplicaLink::NeverSynced => ReplicaLink::NeverSynced,
+        }
     }
 
     /// It is a primary's from now on: a new history, from where it ended.
@@ -258,6 +273,7 @@ impl Replication {
                 taking: None,
                 queued: 0.0,
                 alone: (spec.redis.replicas == 0).then_some(SimTime::ZERO),
+                left_by: Vec::new(),
                 cron: stream::cron(key, node),
                 soft_since: None,
                 due: None,
@@ -346,7 +362,7 @@ impl Replication {
             } => closed_at.is_none() && !lagging,
             Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
         };
-        self.copying_from(primary).filter(good).count()
+        self.copying_from(primary).filter(good).count() + self[primary].left_by.len()
     }
 
     /// Has a primary any replicas connected? Its backlog's time to live runs while it has none.

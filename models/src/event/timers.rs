@@ -119,6 +119,8 @@ pub enum ClusterTimer {
     },
     /// A source's `fork` is done.
     Forked(NodeId),
+    /// A primary no longer counts a replica that left it behind a cut.
+    Lags(NodeId),
     /// The network is whole again.
     PartitionHealed,
     /// Larger nodes have their data and take over.
