@@ -277,6 +277,12 @@ fn a_check_notes_what_may_not_be_meant() {
     };
     let any = "{ kind = \"uniform\", min = \"1h\", max = \"2h\" }";
     let limited = "swap = true\nmaxmemory = \"30%\"";
+    let all = "swap = true\nmaxmemory = \"100%\"";
+    let crash = "[[fault]]\nkind = \"crash\"\nworkload = \"log\"
+        at = { kind = \"constant\", value = \"1h\" }\n";
+    let snapshots = "[redis.persistence]\novercommit = \"always\"\noom_score_adj = false
+        schedule = { kind = \"save-points\", points = [{ after = \"1h\", changes = 1 }] }
+        transparent_huge_pages = false\nstop_writes_on_bgsave_error = true\n";
     let cases = [
         (
             noted(&[], &hang("9h", "1min")),
@@ -294,6 +300,18 @@ fn a_check_notes_what_may_not_be_meant() {
         (
             noted(&[("swap = true", limited)], ""),
             "with noeviction it refuses writes",
+        ),
+        (
+            noted(&[("swap = true", all)], ""),
+            "it swaps before Redis refuses writes or evicts",
+        ),
+        (
+            noted(&[], crash),
+            "nodes save nothing (no redis.persistence)",
+        ),
+        (
+            noted(&[], &[crash, snapshots].concat()),
+            "Redis would lose what was written after its last save",
         ),
         (
             noted(&[("command_time = \"10us\"", "command_time = \"1ms\"")], ""),

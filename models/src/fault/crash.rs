@@ -18,6 +18,10 @@ impl FaultKind for Params {
         "crash"
     }
 
+    fn kills(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> Target<'_> {
         Target {
             workload: Some(&self.workload),

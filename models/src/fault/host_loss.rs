@@ -24,6 +24,10 @@ impl FaultKind for Params {
         "host-loss"
     }
 
+    fn kills(&self) -> bool {
+        true
+    }
+
     fn target(&self) -> Target<'_> {
         Target {
             workload: Some(&self.workload),

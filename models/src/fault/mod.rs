@@ -76,6 +76,11 @@ pub trait FaultKind {
     /// Its name in a scenario.
     fn name(&self) -> &'static str;
 
+    /// Does it kill processes?
+    fn kills(&self) -> bool {
+        false
+    }
+
     /// Does it add data to a workload?
     fn adds_data(&self) -> bool {
         false

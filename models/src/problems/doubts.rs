@@ -5,6 +5,7 @@ use sim::dist::Dist;
 use sim::quantity::Bytes;
 
 use crate::runbook::WhenSpec;
+use crate::spec::persistence::ScheduleSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
@@ -168,6 +169,21 @@ impl WorldSpec {
     /// Data that are lost with a process.
     fn doubts_about_losses(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
+        let killed = self.faults.iter().any(|fault| fault.kind().kills());
+        match redis.persistence.as_ref().map(|saves| &saves.schedule) {
+            None if killed && !redis.restart_empty => doubts.push(
+                "nodes save nothing (no redis.persistence), and yet a process that was killed \
+                 starts with all that it held; write `redis.restart_empty = true` if it starts \
+                 without data, as Redis does"
+                    .to_owned(),
+            ),
+            Some(ScheduleSpec::SavePoints { .. }) if killed => doubts.push(
+                "a process that was killed starts with all that it held; Redis would lose what was \
+                 written after its last save (redis.persistence)"
+                    .to_owned(),
+            ),
+            Some(_) | None => {}
+        }
         let (first, waits) = match &self.failover {
             FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
             FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
@@ -191,6 +207,24 @@ impl WorldSpec {
         let Some(share) = self.redis.maxmemory else {
             return;
         };
+        let (reserve, times) = (self.redis.system_reserve, self.redis.fragmentation.get());
+        let node = self.redis.node_memory.as_f64();
+        let (limit, has) = (share.get() * node, node - reserve.as_f64());
+        if limit * times > has {
+            let gib = |bytes: f64| format!("{:.1} GiB", bytes / Bytes::from_gib(1).as_f64());
+            doubts.push(format!(
+                "at maxmemory ({}) a process holds {} with redis.fragmentation = {times}x, and its \
+                 node has {}: it {} before Redis refuses writes or evicts",
+                gib(limit),
+                gib(limit * times),
+                gib(has),
+                if self.redis.swap {
+                    "swaps"
+                } else {
+                    "is killed"
+                }
+            ));
+        }
         if self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction {
             return;
         }
