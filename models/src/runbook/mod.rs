@@ -42,7 +42,7 @@ use crate::spec::SystemSpec;
 use demand::Control;
 pub use site::{PendingOperation, Site};
 #[cfg(test)]
-use tests::{Bench, took, wrong};
+use tests::{Bench, took, took_well, wrong};
 
 /// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
 /// go on to the next step if it has not.
