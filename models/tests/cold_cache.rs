@@ -85,6 +85,20 @@ fn a_flush_costs_nothing_if_the_store_carries_the_load() {
 }
 
 #[test]
+fn the_hit_rate_at_the_end_counts_a_flush_until_keys_are_back() {
+    let at_end = |flush_at: &str| {
+        let fault = FLUSH.replace("1h", flush_at);
+        let outcome = alone(&fault, &store(60, 0), "").outcome;
+        outcome.cache_hit_rate.expect("there is a cache")
+    };
+    // 90 % when it is warm; half of that 5 min after a flush, and three quarters after 10 min.
+    for (flush_at, expected) in [("1h", 0.9), ("355min", 0.45), ("350min", 0.675)] {
+        let hits = at_end(flush_at);
+        assert!((hits - expected).abs() < 0.03, "{flush_at}: {hits}");
+    }
+}
+
+#[test]
 fn a_flush_fails_what_the_store_cannot_carry_until_keys_are_back() {
     // All 20 requests a second miss at first, and the store answers 8: more than half fail at once,
     // fewer each minute. Redis is healthy all the time.

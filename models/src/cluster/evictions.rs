@@ -63,7 +63,7 @@ pub struct Evicted {
     pub keys: u64,
     /// Sessions that went, by eviction or with all data.
     pub sessions: u64,
-    /// The share of a cache's keys that are left, of the cache that has lost most.
+    /// The share of requests to a cache that find their key, of the cache that has lost most.
     pub hit_rate: Option<f64>,
 }
 
@@ -203,8 +203,9 @@ impl Cluster {
         notional - limit - recorded
     }
 
-    /// What evictions have come to by `now`.
-    pub fn evicted(&mut self, now: SimTime) -> Evicted {
+    /// What evictions have come to by `now`. `hits` says of a workload, by its position in the
+    /// scenario, which share of requests finds what was not evicted, if a need of it can miss.
+    pub fn evicted(&mut self, now: SimTime, hits: impl Fn(usize) -> Option<f64>) -> Evicted {
         for shard in self.shards() {
             self.record_evictions(shard, now);
         }
@@ -224,7 +225,11 @@ impl Cluster {
                     Some(Holds::Sessions) => keys + self.dataset.evictions.lost_keys(n),
                     Some(Holds::Cache) | None => 0,
                 },
-                hit_rate: (workload.holds == Some(Holds::Cache)).then_some(left),
+                hit_rate: match (hits(workload.position), workload.holds) {
+                    (Some(hits), _) => Some(hits * left),
+                    (None, Some(Holds::Cache)) => Some(left),
+                    (None, Some(Holds::Sessions) | None) => None,
+                },
             });
         }
         sum
