@@ -169,8 +169,8 @@ fn what_was_captured_is_lost_with_all_data() {
 fn a_node_that_starts_empty_has_room_again() {
     // One shard is full from the start, and killed after an hour. If it starts without data, it
     // takes half an hour to fill again.
-    let down = |restart_empty| {
-        let mut spec = world(CRASH, &store(60, 0), "");
+    let down = |fault: &str, restart_empty| {
+        let mut spec = world(fault, &store(60, 0), "");
         let need = &mut spec.services[0].needs[0];
         (need.misses, need.fallback, need.access) = (None, None, Access::Write);
         spec.failover = part("kind = 'none'");
@@ -179,9 +179,15 @@ fn a_node_that_starts_empty_has_room_again() {
         spec.redis.restart_empty = restart_empty;
         unaided(spec).outcome.downtime_true_s
     };
-    let (full, emptied) = (down(false), down(true));
+    let (full, emptied) = (down(CRASH, false), down(CRASH, true));
     assert_eq!(full, 6.0 * 3600.0);
     assert!((1800.0..2100.0).contains(&(full - emptied)), "{emptied} s");
+    // Half of the log that it holds after five minutes, a quarter of all that was written since, is
+    // deleted: that makes room for as much, and no more.
+    let half = FLUSH.replace("100%", "50%").replace("1h", "65min");
+    let deleted = down(&format!("{CRASH}, {half}"), true);
+    let longer = emptied - deleted;
+    assert!((60.0..90.0).contains(&longer), "{longer} s");
 }
 
 #[test]

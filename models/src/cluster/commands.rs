@@ -101,8 +101,12 @@ impl Cluster {
             return;
         }
         drop(shards);
+        // Doublings until now are those of all keys.
+        self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         let gone = self.dataset.delete(workload, share, cx.now);
         self.note_deleted(workload, share, cx.now);
+        self.forget_wiped(workload, share);
+        self.shrink_tables(cx.now);
         cx.ledger.trace(cx.now, || {
             format!(
                 "{} cluster: {:.0} keys are deleted",

@@ -133,6 +133,21 @@ impl Evictions {
         }
     }
 
+    /// A share of a workload is deleted, and what a shard had lost before is no longer to be taken
+    /// out of it: so many bytes.
+    pub fn forget_wiped(&mut self, shard: ShardId, workload: usize, share: f64) -> f64 {
+        let wiped = &mut self.wiped[shard][workload];
+        let less = *wiped * share;
+        *wiped -= less;
+        self.gone[shard][workload] -= less;
+        less
+    }
+
+    /// Do the keys of a workload carry a TTL?
+    pub fn expires(&self, workload: usize) -> bool {
+        self.workloads[workload].expires
+    }
+
     /// Bytes of a workload that have been evicted from all shards.
     fn of_workload(&self, workload: usize) -> f64 {
         let shards = self.gone.values().zip(self.wiped.values());
