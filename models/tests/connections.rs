@@ -1,6 +1,6 @@
 //! What connections cost a node, and how many it accepts.
 
-use crate::support::{lines, said, service, story_world, trial};
+use crate::support::{both_ways, lines, moment, part, said, service, story_world, trial};
 use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
@@ -91,6 +91,25 @@ fn a_share_of_the_clients_is_refused_and_a_higher_limit_cures_it() {
     assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
     spec.redis.maxclients = None;
     assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
+}
+
+#[test]
+fn refused_connections_get_in_once_the_limit_is_raised_on_a_node_that_answers() {
+    let mut spec = world(&client("api", ""), 2_000);
+    spec.redis.maxclients = Some(1_500 + OTHERS);
+    let soon = "kind = 'constant'\nvalue = '1min'";
+    (spec.people.notice, spec.people.notice_unalerted) = (part(soon), part(soon));
+    spec.people.runbook = vec![part(
+        "action = { kind = 'raise-maxclients', to = '1.5x' }
+        takes = { kind = 'constant', value = '2min' }",
+    )];
+    spec.faults.clear();
+    let raised = both_ways(&spec, 1);
+    let at = said(&raised, "maxclients is raised");
+    assert_eq!(at.len(), 1, "once is enough: {at:?}");
+    assert_eq!(last(&raised, "api"), "api: answers");
+    let ends = moment(&raised, MomentKind::ErrorsEnd, Some("api")).expect("they end");
+    assert!((at[0]..at[0] + 60.0).contains(&ends), "{ends} after {at:?}");
 }
 
 /// Both have half of 1,200 connections, and there is room for 1,000.

@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub memory: NodeMemory,
     /// Bytes of memory that are paid for.
     pub bytes: f64,
+    /// Connections that it accepts, of clients of all kinds.
+    pub maxclients: u32,
     /// What it may hold for a replica before it cuts the replica off, if that is limited.
     pub output_limit: Option<OutputLimitSpec>,
     /// What its process and host do, memory aside.
@@ -89,6 +91,7 @@ impl Node {
             host,
             memory: NodeMemory::new(redis, bytes),
             bytes,
+            maxclients: redis.maxclients(),
             output_limit: redis.replication.output_limit,
             fault: None,
             trouble: None,
