@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
 use crate::spec::store::MissesSpec;
+use demand::colder;
 
 /// Steps in which half of the hits come back.
 const STEPS: u64 = 16;
@@ -260,7 +261,7 @@ impl Service {
 impl OfNeed {
     fn lose(&mut self, line: usize, share: f64) {
         let cold = &mut self.cold[line];
-        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+        *cold = colder(*cold, share);
     }
 
     fn step(&self) -> SimDuration {
