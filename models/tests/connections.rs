@@ -344,6 +344,31 @@ fn clients_that_close_silent_connections_feed_it_too() {
 }
 
 #[test]
+fn a_silence_closes_the_connections_on_which_a_command_timed_out() {
+    // 2,000 connections, and a hang of 2 s. A command must be sent in the first 1.5 s, or be under
+    // way for half a millisecond before, to time out after 500 ms.
+    let closed = |commands: f64, more: &str| {
+        let mut spec = world(&client("api", more), 2_000);
+        let each = format!("{}/s", commands / spec.workloads.len() as f64);
+        for workload in &mut spec.workloads {
+            workload.commands = each.parse().expect("a rate");
+        }
+        spec.redis.handshake = Some(SimDuration::from_micros(10));
+        spec.faults = vec![part(
+            "kind = 'hang'\nworkload = 'log'\nlasts = '2s'
+            at = { kind = 'constant', value = '5min' }",
+        )];
+        let result = trial(&spec, 1, Mode::Lazy);
+        let changes = result.connections.iter().flat_map(|(_, changes)| changes);
+        let after = changes.filter(|(at, count)| at.as_secs_f64() >= 300.0 && *count > 0);
+        2_000 - after.map(|(_, count)| *count).min().unwrap_or(2_000)
+    };
+    assert_eq!(closed(600.0, ""), 725, "2,000 × (1 - exp(-0.3 × 1.5005))");
+    assert_eq!(closed(20.0, ""), 30, "2,000 × (1 - exp(-0.01 × 1.5005))");
+    assert_eq!(closed(600.0, "command_timeout = \"3s\""), 0);
+}
+
+#[test]
 fn a_storm_longer_than_down_after_is_taken_for_another_failure() {
     let failovers = |handshake: u64| {
         let mut spec = world(&client("api", "command_timeout = \"30s\""), 3_000);
