@@ -177,7 +177,7 @@ pub const MEASURES: [Measure; 25] = [
     Measure {
         name: "cache_hit_rate",
         unit: "",
-        what: "hit rate at the end of the cache that lost most",
+        what: "hit rate at the end of the cache that lost most, by eviction or all at once",
         value: |o| Number(o.cache_hit_rate),
     },
     Measure {

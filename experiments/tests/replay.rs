@@ -200,6 +200,45 @@ fn latency_and_connections_hold_within_their_bounds() {
 }
 
 #[test]
+fn a_check_without_a_figure_says_why() {
+    let why = |is: &str| {
+        let line = judged(&[(CHECK, &format!("expect = {{ {is} }}"))]).swap_remove(1);
+        assert!(!line.pass && line.simulated.is_none(), "{line:?}");
+        line.reason.expect("a reason")
+    };
+    let api = "service = \"api\"";
+    let down = "from = { minute = \"2min\" }, to = { minute = \"10min\" }";
+    let latency = |rest: &str| why(&format!("kind = \"latency\", {api}, {down}, {rest}"));
+    let none = "no attempt in the window succeeds, so none has a latency (in 11 of 11 trials)";
+    assert_eq!(latency("at_most = \"1s\""), none);
+    let few = latency("peak = true, at_most = \"1s\"");
+    assert!(few.starts_with("no minute of the window has ten"), "{few}");
+    let moment = "{ event = \"service-down\" }";
+    let share = |from: &str, to: &str| {
+        let window = format!("from = {from}, to = {to}");
+        why(&format!(
+            "kind = \"failing-share\", {api}, {window}, at_most = \"1%\""
+        ))
+    };
+    assert!(share(moment, moment).contains("holds no whole minute"));
+    let late = share("{ minute = \"1380min\" }", "{ minute = \"1430min\" }");
+    assert!(late.contains("begins after the end of the trial"), "{late}");
+    let never = share(moment, "{ event = \"spool-opens\" }");
+    assert!(never.contains("a moment that it asks for does not come"));
+    // A replica has no clients before it is promoted, and nobody promotes it here.
+    let rises = why("kind = \"connections\", node = \"node b\", rises_at_least = \"2x\"");
+    assert!(rises.contains("no connection at `from`"), "{rises}");
+    let told = stdout(&ran(
+        &[(
+            CHECK,
+            "expect = { kind = \"connections\", node = \"node b\", rises_at_least = \"2x\" }",
+        )],
+        &["--scripted"],
+    ));
+    assert!(told.contains("no connection at `from`"), "{told}");
+}
+
+#[test]
 fn a_total_may_be_bounded_on_one_side_in_both_modes() {
     let total = |bounds: &str| {
         let lines = judged(&[(

@@ -97,7 +97,8 @@ pub struct TrialOutcome {
     /// signed out, each counted once.
     pub signed_out: u64,
     /// Share of requests to a cache that find their key at the end of the trial, for the cache that
-    /// has lost most; `None` without a cache.
+    /// has lost most; `None` without a cache. Where a need can miss (`misses`), its hit rate
+    /// counts, as warm as the cache is then; elsewhere only what was evicted is missing.
     pub cache_hit_rate: Option<f64>,
     /// Fleet, checks, spool and scaling, averaged over the horizon, in US dollars per 730-hour
     /// month.

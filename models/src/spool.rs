@@ -70,7 +70,9 @@ fn served(
     from: SimTime,
     to: SimTime,
 ) -> impl Iterator<Item = (SimTime, SimTime)> {
-    let serving = redis.spans(to).filter(|(_, _, answer)| answer.executes());
+    let serving = redis
+        .spans(SimTime::ZERO, to)
+        .filter(|(_, _, answer)| answer.executes());
     let cut = serving.map(move |(begins, ends, _)| (begins.max(from), ends));
     cut.filter(|(begins, ends)| begins < ends)
 }

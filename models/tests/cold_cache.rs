@@ -85,6 +85,20 @@ fn a_flush_costs_nothing_if_the_store_carries_the_load() {
 }
 
 #[test]
+fn the_hit_rate_at_the_end_counts_a_flush_until_keys_are_back() {
+    let at_end = |flush_at: &str| {
+        let fault = FLUSH.replace("1h", flush_at);
+        let outcome = alone(&fault, &store(60, 0), "").outcome;
+        outcome.cache_hit_rate.expect("there is a cache")
+    };
+    // 90 % when it is warm; half of that 5 min after a flush, and three quarters after 10 min.
+    for (flush_at, expected) in [("1h", 0.9), ("355min", 0.45), ("350min", 0.675)] {
+        let hits = at_end(flush_at);
+        assert!((hits - expected).abs() < 0.03, "{flush_at}: {hits}");
+    }
+}
+
+#[test]
 fn a_flush_fails_what_the_store_cannot_carry_until_keys_are_back() {
     // All 20 requests a second miss at first, and the store answers 8: more than half fail at once,
     // fewer each minute. Redis is healthy all the time.
@@ -155,8 +169,8 @@ fn what_was_captured_is_lost_with_all_data() {
 fn a_node_that_starts_empty_has_room_again() {
     // One shard is full from the start, and killed after an hour. If it starts without data, it
     // takes half an hour to fill again.
-    let down = |restart_empty| {
-        let mut spec = world(CRASH, &store(60, 0), "");
+    let down = |fault: &str, restart_empty| {
+        let mut spec = world(fault, &store(60, 0), "");
         let need = &mut spec.services[0].needs[0];
         (need.misses, need.fallback, need.access) = (None, None, Access::Write);
         spec.failover = part("kind = 'none'");
@@ -165,9 +179,15 @@ fn a_node_that_starts_empty_has_room_again() {
         spec.redis.restart_empty = restart_empty;
         unaided(spec).outcome.downtime_true_s
     };
-    let (full, emptied) = (down(false), down(true));
+    let (full, emptied) = (down(CRASH, false), down(CRASH, true));
     assert_eq!(full, 6.0 * 3600.0);
     assert!((1800.0..2100.0).contains(&(full - emptied)), "{emptied} s");
+    // Half of the log that it holds after five minutes, a quarter of all that was written since, is
+    // deleted: that makes room for as much, and no more.
+    let half = FLUSH.replace("100%", "50%").replace("1h", "65min");
+    let deleted = down(&format!("{CRASH}, {half}"), true);
+    let longer = emptied - deleted;
+    assert!((60.0..90.0).contains(&longer), "{longer} s");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What connections cost a node, and how many it accepts.
 
-use crate::support::{lines, said, service, story_world, trial};
+use crate::support::{both_ways, lines, moment, part, said, service, story_world, trial};
 use demand::answer::Cause;
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
@@ -91,6 +91,25 @@ fn a_share_of_the_clients_is_refused_and_a_higher_limit_cures_it() {
     assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
     spec.redis.maxclients = None;
     assert_eq!(trial(&spec, 1, Mode::Lazy).outcome.failed_attempts, 0);
+}
+
+#[test]
+fn refused_connections_get_in_once_the_limit_is_raised_on_a_node_that_answers() {
+    let mut spec = world(&client("api", ""), 2_000);
+    spec.redis.maxclients = Some(1_500 + OTHERS);
+    let soon = "kind = 'constant'\nvalue = '1min'";
+    (spec.people.notice, spec.people.notice_unalerted) = (part(soon), part(soon));
+    spec.people.runbook = vec![part(
+        "action = { kind = 'raise-maxclients', to = '1.5x' }
+        takes = { kind = 'constant', value = '2min' }",
+    )];
+    spec.faults.clear();
+    let raised = both_ways(&spec, 1);
+    let at = said(&raised, "maxclients is raised");
+    assert_eq!(at.len(), 1, "once is enough: {at:?}");
+    assert_eq!(last(&raised, "api"), "api: answers");
+    let ends = moment(&raised, MomentKind::ErrorsEnd, Some("api")).expect("they end");
+    assert!((at[0]..at[0] + 60.0).contains(&ends), "{ends} after {at:?}");
 }
 
 /// Both have half of 1,200 connections, and there is room for 1,000.
@@ -338,6 +357,31 @@ fn clients_that_close_silent_connections_feed_it_too() {
     // Rounds of up to 2 s: each closes the connections that the last one made.
     assert!(storm("500ms") > 1190.0);
     assert!(storm("3s") < 330.0);
+}
+
+#[test]
+fn a_silence_closes_the_connections_on_which_a_command_timed_out() {
+    // 2,000 connections, and a hang of 2 s. A command must be sent in the first 1.5 s, or be under
+    // way for half a millisecond before, to time out after 500 ms.
+    let closed = |commands: f64, more: &str| {
+        let mut spec = world(&client("api", more), 2_000);
+        let each = format!("{}/s", commands / spec.workloads.len() as f64);
+        for workload in &mut spec.workloads {
+            workload.commands = each.parse().expect("a rate");
+        }
+        spec.redis.handshake = Some(SimDuration::from_micros(10));
+        spec.faults = vec![part(
+            "kind = 'hang'\nworkload = 'log'\nlasts = '2s'
+            at = { kind = 'constant', value = '5min' }",
+        )];
+        let result = trial(&spec, 1, Mode::Lazy);
+        let changes = result.connections.iter().flat_map(|(_, changes)| changes);
+        let after = changes.filter(|(at, count)| at.as_secs_f64() >= 300.0 && *count > 0);
+        2_000 - after.map(|(_, count)| *count).min().unwrap_or(2_000)
+    };
+    assert_eq!(closed(600.0, ""), 725, "2,000 × (1 - exp(-0.3 × 1.5005))");
+    assert_eq!(closed(20.0, ""), 30, "2,000 × (1 - exp(-0.01 × 1.5005))");
+    assert_eq!(closed(600.0, "command_timeout = \"3s\""), 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An overload while Redis is healthy: metrics show it, somebody is paged, and added servers end
 //! it.
 
-use crate::support::{self, errors_alert, lines, servers, story_world, trial};
+use crate::support::{self, errors_alert, lines, part, servers, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
 use sim::SimDuration;
@@ -191,6 +191,29 @@ fn an_autoscaler_of_servers_ends_the_overload_without_people() {
     let eager = trial(&spec, 1, Mode::Eager);
     assert_eq!(result.outcome, eager.outcome);
     assert_eq!(lines(&result), lines(&eager));
+}
+
+#[test]
+fn check_notes_waits_that_outlive_the_gateway() {
+    let noted = |wait: &str| {
+        let mut spec = world(PEOPLE_AWAY);
+        spec.services[0].wait = Some(part(&format!(
+            "replicas = 1\non_timeout = 'fail'\ntimeout = '{wait}'"
+        )));
+        spec.services[0].gateway_timeout = SimDuration::from_secs(30);
+        let doubts = spec.doubts().join("\n");
+        doubts.contains(&format!("may wait {wait} for replicas (wait.timeout)"))
+    };
+    assert!(noted("31s") && !noted("30s"));
+    let mut spec = world(PEOPLE_AWAY);
+    let needs = &mut spec.services[0].needs;
+    let store = "workers = 9\ntakes = '1min'\nqueue_limit = 0";
+    needs[0].fallback = Some(part(store));
+    needs[0].bulkhead = Some(part("calls = 9\nwait = '2min'"));
+    let doubts = spec.doubts().join("\n");
+    for words in ["1min for the store", "2min for a bulkhead"] {
+        assert!(doubts.contains(words), "{doubts}");
+    }
 }
 
 #[test]

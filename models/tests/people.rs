@@ -1,7 +1,7 @@
 //! What people do: every action in a small world, for better and for worse; and the steps of the
 //! runbook, to the second.
 
-use crate::support::{lines, small_world, trial};
+use crate::support::{lines, said, small_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 use sim::{SimDuration, SimTime};
@@ -191,6 +191,15 @@ fn deleted_keys_make_room_and_growth_goes_on() {
     let nothing = r#"{ kind = "delete-keys", workload = "log", share = "0%" }"#;
     let result = run(&[FULL], &[step(nothing)]);
     assert!(times(&result, MomentKind::ServiceUp, "api").is_empty());
+}
+
+#[test]
+fn a_node_that_hangs_executes_no_command_of_theirs() {
+    let delete = r#"{ kind = "delete-keys", workload = "log", share = "20%" }"#;
+    let result = run(&[HANG], &[step(delete)]);
+    let tries = said(&result, "no keys are deleted").len();
+    assert!(tries > 5, "they try again and again: {tries}");
+    assert!(said(&result, "keys are deleted").len() == tries);
 }
 
 /// Pages at half of the limit, and names it.

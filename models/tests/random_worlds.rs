@@ -273,6 +273,7 @@ fn random_world(seed: u64) -> WorldSpec {
     }
     added::connections(&mut spec, seed);
     added::latency(&mut spec, seed);
+    added::limits(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }

@@ -100,6 +100,7 @@
 //! | write quantities in files | [`time`], [`quantity`] |
 //! | count arrivals of a Poisson process | [`arrivals`], [`crossing`] |
 //! | add up periods | [`intervals`] |
+//! | follow a value over time | [`steps`] |
 
 pub mod agenda;
 pub mod arrivals;
@@ -114,6 +115,7 @@ pub mod intensity;
 pub mod intervals;
 pub mod quantity;
 mod search;
+pub mod steps;
 mod stream_key;
 pub mod streams;
 mod term;
@@ -129,5 +131,6 @@ pub use engine::{EngineError, Model, RunSummary, run};
 pub use intensity::Intensity;
 pub use intervals::Intervals;
 pub use quantity::{Bytes, BytesPerSec, Factor, ParseQuantityError, PerSec, Probability};
+pub use steps::Steps;
 pub use streams::{Purpose, Rng, StreamKey, Streams};
 pub use time::{ParseDurationError, SimDuration, SimTime};

@@ -288,6 +288,17 @@ fn print_output(arguments: &ReplayArguments, output: &ReplayOutput) -> Result<()
         let card = scorecard(&output.lines).to_text(&TextOptions::plain());
         text.push_str(&card.expect("cells fit their columns"));
     }
+    for line in &output.lines {
+        if let Some(reason) = &line.reason {
+            let Line {
+                scenario,
+                mode,
+                check,
+                ..
+            } = line;
+            text.push_str(&format!("{scenario}, {mode}, {check}: {reason}\n"));
+        }
+    }
     for sentence in &output.missing {
         text.push_str(&format!("{sentence}\n"));
     }

@@ -3,12 +3,13 @@
 //! A scripted interval holds if its median is within a tenth of what was reported, or within 2 min
 //! if that is more, or between the bounds that are given instead. A blind total holds if what was
 //! reported lies between the 5th and the 95th percentile of the simulated. A moment that does not
-//! come in half of the trials is a miss.
+//! come in half of the trials is a miss, and the line says why there is no figure.
 
 use models::TrialResult;
 use serde::Serialize;
 use sim::SimDuration;
 
+use super::absent::{Absent, Found, why};
 use super::{Kind, Replay, Watch, measure, onset, trials};
 use crate::error::Error;
 use crate::forms::replay::{Check, MeasureSpec, ReplaySpec, Selector, TotalSpec};
@@ -34,6 +35,8 @@ pub struct Line {
     pub simulated: Option<f64>,
     /// Does it hold?
     pub pass: bool,
+    /// Why nothing was simulated that could be compared.
+    pub reason: Option<String>,
     /// Are the numbers seconds?
     #[serde(skip)]
     pub times: bool,
@@ -50,7 +53,7 @@ pub fn scripted(
     watch: &dyn Watch,
 ) -> Result<Vec<Line>, Error> {
     let total = &replay.spec.total;
-    let totals = values(told, |trial| total_of(&replay.spec, trial));
+    let totals = values(told, |trial| total_or_why(&replay.spec, trial));
     let given = (total.at_least, total.at_most);
     let bounds = Bounds::of(total.reported, total.within, given);
     let mut lines = vec![interval(replay, "total", bounds, totals)];
@@ -75,7 +78,7 @@ pub fn scripted(
                 at_most,
             } => {
                 let count = |trial: &TrialResult| {
-                    Some(moment.count(&trial.moments, onset(spec, trial)) as f64)
+                    Ok(moment.count(&trial.moments, onset(spec, trial)) as f64)
                 };
                 let bounds = (at_least.map(f64::from), at_most.map(f64::from));
                 range(replay, name, bounds, values(told, count))
@@ -138,8 +141,10 @@ pub fn blind(replay: &Replay, told: &[TrialResult]) -> Line {
     let pass = low.is_some_and(|low| low <= most) && high.is_some_and(|high| least <= high);
     // Between one that ends and one that does not a quantile is a mean of both.
     let ends = |time: Option<f64>| time.filter(|time| *time < ENDLESS / 1e6);
+    let found = values(told, |trial| total_or_why(&replay.spec, trial));
     Line {
         mode: Kind::Blind.name(),
+        reason: why(&found).filter(|_| ends(median).is_none()),
         low: ends(low),
         high: ends(high),
         simulated: ends(median),
@@ -154,13 +159,17 @@ const ENDLESS: f64 = 1e15;
 
 /// The total of the outage in seconds.
 pub fn total_of(spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+    total_or_why(spec, trial).ok()
+}
+
+fn total_or_why(spec: &ReplaySpec, trial: &TrialResult) -> Found {
     let zero = onset(spec, trial);
     let from = match &spec.total.from {
-        Some(from) => from.find(&trial.moments, zero)?,
-        None => zero?,
+        Some(from) => measure::found(from, zero, trial)?,
+        None => zero.ok_or(Absent::Onset)?,
     };
-    let to = spec.total.to.find(&trial.moments, zero)?;
-    Some(to.saturating_since(from).as_secs_f64())
+    let to = measure::found(&spec.total.to, zero, trial)?;
+    Ok(to.saturating_since(from).as_secs_f64())
 }
 
 /// The value of a measure in one trial.
@@ -183,25 +192,26 @@ fn line(replay: &Replay, check: &str) -> Line {
         high: None,
         simulated: None,
         pass: false,
+        reason: None,
         times: true,
     }
 }
 
 /// The time between two moments in seconds; negative if they come the other way round.
-fn between(spec: &ReplaySpec, from: &Selector, to: &Selector, trial: &TrialResult) -> Option<f64> {
+fn between(spec: &ReplaySpec, from: &Selector, to: &Selector, trial: &TrialResult) -> Found {
     let zero = onset(spec, trial);
-    let from = from.find(&trial.moments, zero)?;
-    let to = to.find(&trial.moments, zero)?;
+    let from = measure::found(from, zero, trial)?;
+    let to = measure::found(to, zero, trial)?;
     let apart = to.saturating_since(from).as_secs_f64();
-    Some(apart - from.saturating_since(to).as_secs_f64())
+    Ok(apart - from.saturating_since(to).as_secs_f64())
 }
 
-fn values(told: &[TrialResult], of: impl Fn(&TrialResult) -> Option<f64>) -> Vec<Option<f64>> {
+fn values(told: &[TrialResult], of: impl Fn(&TrialResult) -> Found) -> Vec<Found> {
     told.iter().map(of).collect()
 }
 
 /// The median, if there is one in more than half of the trials.
-fn median(values: &[Option<f64>]) -> Option<f64> {
+fn median(values: &[Found]) -> Option<f64> {
     let known: Vec<f64> = values.iter().flatten().copied().collect();
     if known.len() * 2 <= values.len() {
         return None;
@@ -236,7 +246,7 @@ impl Bounds {
     }
 }
 
-fn interval(replay: &Replay, check: &str, bounds: Bounds, values: Vec<Option<f64>>) -> Line {
+fn interval(replay: &Replay, check: &str, bounds: Bounds, values: Vec<Found>) -> Line {
     Line {
         reported: bounds.reported,
         times: true,
@@ -248,7 +258,7 @@ fn range(
     replay: &Replay,
     check: &str,
     (low, high): (Option<f64>, Option<f64>),
-    values: Vec<Option<f64>>,
+    values: Vec<Found>,
 ) -> Line {
     let simulated = median(&values);
     let pass = simulated.is_some_and(|value| {
@@ -259,6 +269,7 @@ fn range(
         high,
         simulated,
         pass,
+        reason: why(&values).filter(|_| simulated.is_none()),
         times: false,
         ..line(replay, check)
     }
@@ -291,6 +302,10 @@ fn compare(
         high,
         simulated: ratio,
         pass: ratio.is_some_and(holds),
+        reason: match ratio {
+            Some(_) => None,
+            None => Some(Absent::NothingToCompare.words().to_owned()),
+        },
         times: false,
         ..line(replay, &replay.spec.checks[check].name)
     })

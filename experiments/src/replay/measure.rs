@@ -7,6 +7,7 @@ use demand::{Minute, Times, Window};
 use models::TrialResult;
 use sim::{SimDuration, SimTime};
 
+use super::absent::{Absent, Found};
 use super::onset;
 use crate::forms::replay::{Check, CheckSpec, ReplaySpec, Selector};
 
@@ -22,7 +23,7 @@ const MINUTE: SimDuration = SimDuration::from_mins(1);
 type Limits = (Option<f64>, Option<f64>);
 
 /// The share of attempts that fail.
-pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Found {
     let Check::FailingShare {
         service,
         from,
@@ -34,19 +35,23 @@ pub(super) fn failing(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
         unreachable!("it is asked for of a check of this kind");
     };
     let (window, inside) = minutes(service, (from, to), &spec.onset, trial)?;
-    let minutes = window.all.iter().filter(|m| inside.contains(&m.minute));
+    let minutes = window.all[inside].iter();
     let share = |(ok, failed): (u64, u64)| failed as f64 / (ok + failed) as f64;
     if *peak {
         let counts = minutes.filter(|m| m.ok + m.failed >= ATTEMPTS_MIN);
-        return counts.map(|m| share((m.ok, m.failed))).reduce(f64::max);
+        let shares = counts.map(|m| share((m.ok, m.failed)));
+        return shares.reduce(f64::max).ok_or(Absent::FewAttempts);
     }
     let sum = |(ok, failed): (u64, u64), m: &Minute| (ok + m.ok, failed + m.failed);
     let all = minutes.fold((0, 0), sum);
-    (all.0 + all.1 > 0).then(|| share(all))
+    match all {
+        (0, 0) => Err(Absent::NoAttempt),
+        all => Ok(share(all)),
+    }
 }
 
 /// How long attempts take that succeed, in seconds.
-pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Found {
     let Check::Latency {
         service,
         from,
@@ -59,9 +64,7 @@ pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
         unreachable!("it is asked for of a check of this kind");
     };
     let (window, inside) = minutes(service, (from, to), &spec.onset, trial)?;
-    let minutes = window.all.iter().zip(&window.times);
-    let times = minutes.filter(|(minute, _)| inside.contains(&minute.minute));
-    let times = times.map(|(_, times)| times);
+    let times = window.times[inside.clone()].iter();
     let of = |times: &Times| {
         let took = match percentile {
             None => times.mean(),
@@ -71,44 +74,76 @@ pub(super) fn latency(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> 
     };
     if *peak {
         let counts = times.filter(|times| times.count() >= ATTEMPTS_MIN);
-        return counts.filter_map(of).reduce(f64::max);
+        let longest = counts.filter_map(of).reduce(f64::max);
+        return longest.ok_or(Absent::FewSuccesses);
     }
     let mut all = Times::default();
     times.for_each(|times| all.merge(times));
-    of(&all)
+    let tried = window.all[inside].iter().any(|m| m.ok + m.failed > 0);
+    let none = match tried {
+        true => Absent::NoSuccess,
+        false => Absent::NoAttempt,
+    };
+    of(&all).ok_or(none)
 }
 
 /// Two ends of a check.
 type Ends<'a> = (&'a Option<Selector>, &'a Option<Selector>);
 
-/// The window of a service, and its minutes between two moments.
+/// The window of a service, and the places of its minutes between two moments.
 fn minutes<'a>(
     service: &str,
     ends: Ends,
     onset: &Selector,
     trial: &'a TrialResult,
-) -> Option<(&'a Window, Range<u64>)> {
+) -> Result<(&'a Window, Range<usize>), Absent> {
     let windows = match trial.watched.is_empty() {
         true => &trial.windows,
         false => &trial.watched,
     };
-    let (_, window) = windows.iter().find(|(name, _)| name == service)?;
-    Some((window, asked(ends, onset, trial)?))
+    let window = windows.iter().find(|(name, _)| name == service);
+    let (_, window) = window.ok_or(Absent::Unknown)?;
+    let asked = asked(ends, onset, trial)?;
+    let place = |minute: u64| window.all.partition_point(|m| m.minute < minute);
+    let inside = place(asked.start)..place(asked.end);
+    if asked.is_empty() {
+        return Err(Absent::NoMinute);
+    }
+    match inside.is_empty() {
+        true => Err(Absent::AfterTheEnd),
+        false => Ok((window, inside)),
+    }
 }
 
 /// The minutes between two moments. Those that are absent lie half an hour before and after the
 /// outage of `[signers]`, or minute 0 if there was none.
-fn asked((from, to): Ends, onset: &Selector, trial: &TrialResult) -> Option<Range<u64>> {
+fn asked((from, to): Ends, onset: &Selector, trial: &TrialResult) -> Result<Range<u64>, Absent> {
     let zero = onset.find(&trial.moments, None);
-    let shown = match shown(&trial.windows) {
-        Some(shown) => shown,
-        None => minute(zero?.saturating_sub(MARGIN))..minute(zero?.saturating_add(MARGIN)) + 1,
+    let shown = match (shown(&trial.windows), zero) {
+        (Some(shown), _) => shown,
+        (None, Some(zero)) => {
+            minute(zero.saturating_sub(MARGIN))..minute(zero.saturating_add(MARGIN)) + 1
+        }
+        (None, None) => return Err(Absent::Onset),
     };
     let at = |end: &Option<Selector>, absent| match end {
-        None => Some(absent),
-        Some(end) => Some(minute(end.find(&trial.moments, zero)?)),
+        None => Ok(absent),
+        Some(end) => found(end, zero, trial).map(minute),
     };
-    Some(at(from, shown.start)?..at(to, shown.end)?)
+    Ok(at(from, shown.start)?..at(to, shown.end)?)
+}
+
+/// The moment, or why there is none.
+pub(super) fn found(
+    selector: &Selector,
+    zero: Option<SimTime>,
+    trial: &TrialResult,
+) -> Result<SimTime, Absent> {
+    let absent = match (selector.minute, zero) {
+        (Some(_), None) => Absent::Onset,
+        _ => Absent::Moment,
+    };
+    selector.find(&trial.moments, zero).ok_or(absent)
 }
 
 /// The minutes of windows.
@@ -124,7 +159,8 @@ pub(super) fn watched(
 ) -> Option<(SimTime, SimTime)> {
     let asks = checks.iter().filter_map(|check| match &check.expect {
         Check::FailingShare { from, to, .. } | Check::Latency { from, to, .. } => {
-            asked((from, to), onset, trial).filter(|minutes| !minutes.is_empty())
+            let asked = asked((from, to), onset, trial).ok();
+            asked.filter(|minutes| !minutes.is_empty())
         }
         Check::Interval { .. }
         | Check::Count { .. }
@@ -145,20 +181,22 @@ fn minute(at: SimTime) -> u64 {
 }
 
 /// The most connections at a node, or the multiple of those at the start that they are.
-pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Option<f64> {
+pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult) -> Found {
     let Check::Connections { node, from, to, .. } = check else {
         unreachable!("it is asked for of a check of this kind");
     };
     let zero = onset(spec, trial);
     let at = |end: &Option<Selector>, absent| match end {
-        None => Some(absent),
-        Some(end) => end.find(&trial.moments, zero),
+        None => Ok(absent),
+        Some(end) => found(end, zero, trial),
     };
     let (from, to) = (at(from, SimTime::ZERO)?, at(to, SimTime::MAX)?);
     let asked = node.as_deref().unwrap_or("");
     let nodes = trial.connections.iter();
     let mut nodes = nodes.filter(|(name, _)| name.contains(asked)).peekable();
-    nodes.peek()?;
+    if nodes.peek().is_none() {
+        return Err(Absent::Unknown);
+    }
     let (mut start, mut most) = (0, 0);
     for (_, changes) in nodes {
         let later = changes.partition_point(|(at, _)| *at <= from);
@@ -170,8 +208,9 @@ pub(super) fn connections(check: &Check, spec: &ReplaySpec, trial: &TrialResult)
             .fold(most.max(first), u64::max);
     }
     match rises(check) {
-        None => Some(most as f64),
-        Some(_) => (start > 0).then(|| most as f64 / start as f64),
+        None => Ok(most as f64),
+        Some(_) if start == 0 => Err(Absent::NoConnection),
+        Some(_) => Ok(most as f64 / start as f64),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What types cannot say about a `[replay]` table.
 
+use sim::SimDuration;
+
 use crate::document::{Node, path};
 use crate::error::{Problem, suggest};
 use crate::forms::replay::{Check, ReplaySpec, Selector};
@@ -7,8 +9,14 @@ use crate::forms::replay::{Check, ReplaySpec, Selector};
 /// Names of services and of nodes of a world.
 type Names<'a> = (&'a [&'a str], &'a [&'a str]);
 
-/// Everything that is wrong with it; `names` are those of its world, none if that is wrong too.
-pub(super) fn wrong(spec: &ReplaySpec, file: &Node, names: Names<'_>) -> Vec<Problem> {
+/// Everything that is wrong with it; `names` and `horizon` are those of its world, none if that is
+/// wrong too.
+pub(super) fn wrong(
+    spec: &ReplaySpec,
+    file: &Node,
+    names: Names<'_>,
+    horizon: Option<SimDuration>,
+) -> Vec<Problem> {
     let mut found = Vec::new();
     let onset = &spec.onset;
     when("replay.onset", onset, Minutes::Refused, &mut found);
@@ -37,17 +45,7 @@ pub(super) fn wrong(spec: &ReplaySpec, file: &Node, names: Names<'_>) -> Vec<Pro
         for (end, selector) in check.expect.moments() {
             when(&format!("{key}.{end}"), selector, minutes, &mut found);
         }
-        if let [(_, from), (_, to)] = check.expect.moments()[..]
-            && let (Some(from), Some(to)) = (from.minute, to.minute)
-            && from >= to
-            && !matches!(check.expect, Check::Interval { .. })
-        {
-            found.push((
-                key.clone(),
-                "ends before it begins".to_owned(),
-                "give `to` a later minute than `from`".to_owned(),
-            ));
-        }
+        window(&key, &check.expect, horizon, &mut found);
         if let Some(given) = given(&check.expect) {
             given.check(&key, &mut found);
         }
@@ -96,6 +94,48 @@ fn when(key: &str, selector: &Selector, minutes: Minutes, found: &mut Vec<Found>
             "is both an event and a minute",
             "take out `event` or `minute`",
         ),
+    };
+    found.push((key.to_owned(), wrong.to_owned(), help.to_owned()));
+}
+
+/// A stretch of the trial in which something is counted must have a length, and lie in the trial.
+fn window(key: &str, check: &Check, horizon: Option<SimDuration>, found: &mut Vec<Found>) {
+    let by_minutes = match check {
+        Check::FailingShare { .. } | Check::Latency { .. } => true,
+        Check::Connections { .. } => false,
+        Check::Interval { .. } | Check::Count { .. } | Check::Compare { .. } => return,
+    };
+    let ends = check.moments();
+    for (end, selector) in &ends {
+        if let (Some(minute), Some(horizon)) = (selector.minute, horizon)
+            && minute >= horizon
+        {
+            found.push((
+                format!("{key}.{end}"),
+                format!(
+                    "lies after the trial: {minute} after minute 0, and `horizon` is {horizon}"
+                ),
+                "give an earlier minute, or a longer `horizon`".to_owned(),
+            ));
+        }
+    }
+    let [(_, from), (_, to)] = ends[..] else {
+        return;
+    };
+    let (Some(from), Some(to)) = (from.minute, to.minute) else {
+        return;
+    };
+    let minute = SimDuration::from_mins(1);
+    let (wrong, help) = match from >= to {
+        true => (
+            "ends before it begins",
+            "give `to` a later minute than `from`",
+        ),
+        false if by_minutes && to - from < minute => (
+            "is shorter than a minute, and attempts are counted by whole minutes",
+            "give `to` at least a minute after `from`",
+        ),
+        false => return,
     };
     found.push((key.to_owned(), wrong.to_owned(), help.to_owned()));
 }
@@ -188,10 +228,10 @@ fn given(check: &Check) -> Option<Given> {
 }
 
 fn seconds(
-    at_least: Option<sim::SimDuration>,
-    at_most: Option<sim::SimDuration>,
+    at_least: Option<SimDuration>,
+    at_most: Option<SimDuration>,
 ) -> (Option<f64>, Option<f64>) {
-    let seconds = |time: Option<sim::SimDuration>| time.map(|time| time.as_secs_f64());
+    let seconds = |time: Option<SimDuration>| time.map(|time| time.as_secs_f64());
     (seconds(at_least), seconds(at_most))
 }
 

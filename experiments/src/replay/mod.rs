@@ -6,6 +6,7 @@
 //! what-if    the very same trials with a fragment merged: a paired difference
 //! ```
 
+mod absent;
 pub mod judge;
 mod measure;
 pub mod missing;
@@ -114,7 +115,9 @@ impl Replay {
         let nodes = world.iter().flat_map(WorldSpec::node_names);
         let nodes: Vec<String> = nodes.collect();
         let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
-        problems.extend(mistakes::wrong(&spec, &alone, (&services, &nodes)));
+        let horizon = world.as_ref().map(|world| world.horizon).ok();
+        let names = (&*services, &*nodes);
+        problems.extend(mistakes::wrong(&spec, &alone, names, horizon));
         match problems.is_empty() {
             true => Ok(Replay {
                 name: found.name,

@@ -7,7 +7,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sim::{SimDuration, SimTime};
+use sim::{SimDuration, SimTime, Steps};
 
 /// Why an attempt failed, as the caller's log would name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
@@ -82,9 +82,10 @@ impl Cause {
 }
 
 /// What the dependencies of a service do to a request that needs them now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
     /// All of them serve.
+    #[default]
     Ok,
     /// All of them serve, this much later: the service waits for replicas.
     Late(SimDuration),
@@ -111,94 +112,12 @@ impl Answer {
     }
 }
 
-/// A step function of time: the answer in force from each change on. The first change is at zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerTimeline {
-    changes: Vec<(SimTime, Answer)>,
-}
+/// The answer in force from each change on; all is well from the start.
+pub type AnswerTimeline = Steps<Answer>;
 
-impl Default for AnswerTimeline {
-    fn default() -> Self {
-        AnswerTimeline::new()
-    }
-}
-
-impl AnswerTimeline {
-    /// All is well from the start.
-    pub fn new() -> AnswerTimeline {
-        AnswerTimeline {
-            changes: vec![(SimTime::ZERO, Answer::Ok)],
-        }
-    }
-
-    /// From `at` on the answer is `answer`. Changes come in time order; one that lasts no time is
-    /// replaced, one that changes nothing is not recorded.
-    ///
-    /// # Panics
-    /// If `at` lies before the last change.
-    pub fn set(&mut self, at: SimTime, answer: Answer) {
-        let (last_at, last) = *self
-            .changes
-            .last()
-            .expect("a timeline starts with a change");
-        assert!(at >= last_at, "changes come in time order");
-        if answer == last {
-            return;
-        }
-        if at == last_at {
-            self.changes.pop();
-            if self
-                .changes
-                .last()
-                .is_some_and(|(_, before)| *before == answer)
-            {
-                return;
-            }
-        }
-        self.changes.push((at, answer));
-    }
-
-    /// The changes, in time order; the first is at zero.
-    pub fn changes(&self) -> &[(SimTime, Answer)] {
-        &self.changes
-    }
-
-    /// The answer in force since the last change.
-    pub fn last(&self) -> Answer {
-        self.changes
-            .last()
-            .expect("a timeline starts with a change")
-            .1
-    }
-
-    /// The answer in force at `at` (a change at that very instant counts).
-    pub fn at(&self, at: SimTime) -> Answer {
-        let next = self.changes.partition_point(|(from, _)| *from <= at);
-        self.changes[next - 1].1
-    }
-
-    /// The spans `[from, to)` of constant answer up to `end`, in time order.
-    pub fn spans(&self, end: SimTime) -> impl Iterator<Item = (SimTime, SimTime, Answer)> + '_ {
-        self.changes
-            .iter()
-            .enumerate()
-            .map_while(move |(i, (from, answer))| {
-                let to = self
-                    .changes
-                    .get(i + 1)
-                    .map_or(end, |(next, _)| (*next).min(end));
-                (*from < to).then_some((*from, to, *answer))
-            })
-    }
-
-    /// How long no request could have been captured, from `start` to `end`.
-    pub fn downtime(&self, start: SimTime, end: SimTime) -> SimDuration {
-        self.spans(end)
-            .filter(|(_, to, answer)| !answer.captures() && *to > start)
-            .fold(SimDuration::ZERO, |sum, (from, to, _)| {
-                sum + (to - from.max(start))
-            })
-    }
+/// How long no request could have been captured, from `start` to `end`.
+pub fn downtime(answers: &AnswerTimeline, start: SimTime, end: SimTime) -> SimDuration {
+    answers.time(start, end, |answer| !answer.captures())
 }
 
 #[cfg(test)]
@@ -210,14 +129,6 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_lasts_no_time_leaves_no_trace() {
-        let mut line = AnswerTimeline::new();
-        line.set(second(5), Answer::Hang);
-        line.set(second(5), Answer::Ok);
-        assert_eq!(line, AnswerTimeline::new());
-    }
-
-    #[test]
     fn downtime_counts_hangs_and_errors_but_not_the_spool() {
         let mut line = AnswerTimeline::new();
         line.set(second(10), Answer::Hang);
@@ -225,14 +136,12 @@ mod tests {
         line.set(second(20), Answer::Spool);
         line.set(second(90), Answer::Ok);
         assert_eq!(
-            line.downtime(SimTime::ZERO, second(100)),
+            downtime(&line, SimTime::ZERO, second(100)),
             SimDuration::from_secs(10)
         );
         assert_eq!(
-            line.downtime(second(12), second(17)),
+            downtime(&line, second(12), second(17)),
             SimDuration::from_secs(5)
         );
-        assert_eq!(line.at(second(15)), Answer::Error(Cause::ClusterDown));
-        assert_eq!(line.spans(second(12)).count(), 2);
     }
 }

@@ -67,6 +67,7 @@ pub use population::{
 };
 pub use spool::Opening;
 pub use strip::{Minute, Times, Window};
+pub use warmth::colder;
 
 use balance::Balance;
 use caller::Caller;

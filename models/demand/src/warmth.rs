@@ -21,6 +21,11 @@ use crate::inside::{Draw, NeedState, ServiceState};
 use crate::population::Misses;
 use crate::visit::VisitId;
 
+/// The share that is missing after this share of what there was is lost, if `cold` was missing.
+pub fn colder(cold: f64, share: f64) -> f64 {
+    1.0 - (1.0 - cold) * (1.0 - share)
+}
+
 impl ServiceState<'_> {
     /// Does Redis have what this press asks of a need?
     pub fn hits(&self, who: VisitId, press: u32, need: usize) -> bool {
@@ -103,7 +108,7 @@ impl NeedState {
     /// This share of what a shard holds is lost.
     pub fn lose(&mut self, shard: usize, share: f64) {
         let cold = &mut self.cold[shard];
-        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+        *cold = colder(*cold, share);
     }
 
     /// Is nothing missing?

@@ -4,6 +4,7 @@
 use sim::{SimDuration, SimTime};
 
 use super::backlog::Group;
+use super::clients::View;
 use super::connections::{Accepting, GROUPS, apportion};
 use super::node::Change;
 use super::{Cluster, NOTICEABLE};
@@ -244,7 +245,8 @@ impl Cluster {
         let tries = tries + u32::from(next > pause || tries == 0);
         // A large group spreads over what is drawn of its pause.
         let groups = match jitter > 0.0 {
-            true => (count as usize * GROUPS / wanted.max(1) as usize).clamp(1, SPREAD_MAX),
+            true => (count as usize * GROUPS / wanted.max(1) as usize)
+                .clamp(1, SPREAD_MAX.min(count as usize)),
             false => 1,
         };
         let up_to = |group: usize| (count as usize * group / groups) as u32;
@@ -261,20 +263,47 @@ impl Cluster {
         }
     }
 
-    /// Clients that wait for a reply no longer than a node was silent have closed their connections
-    /// to it, and connect again now that it answers.
+    /// Clients close connections to a node that was silent for so long, and connect again now that
+    /// it answers: those that keep no silent connection all of them, and those with a command
+    /// timeout the ones on which a command has timed out.
     pub(super) fn close_impatient(&mut self, node: NodeId, silent: SimDuration, cx: &mut Cx) {
         if !self.accepting.counts {
             return;
         }
         for view in self.clients.that_know(node) {
-            let waits = self.clients.views[view].following.leaves_silence();
-            if waits.is_some_and(|waits| waits <= silent) {
-                let open = std::mem::take(&mut self.connections(view, node).open);
+            let share = self.timed_out(view, node, silent);
+            let connections = self.connections(view, node);
+            let closed = (f64::from(connections.open) * share).round() as u32;
+            if closed > 0 {
+                connections.open -= closed;
                 self.accepting.queues[node].latest.1.clear();
-                self.pause(view, node, open, 0, cx);
+                self.pause(view, node, closed, 0, cx);
             }
         }
+    }
+
+    /// The share of a view's connections to a node that it closes for a silence of this length.
+    ///
+    /// Commands come at random to any of the connections. One of them times out if it was sent, or
+    /// under way, when there was still as much of the silence to come as the client waits.
+    fn timed_out(&self, view: ViewId, node: NodeId, silent: SimDuration) -> f64 {
+        let View {
+            following,
+            commands,
+            connections,
+            ..
+        } = &self.clients.views[view];
+        if following.silent_for().is_some_and(|waits| waits <= silent) {
+            return 1.0;
+        }
+        let timeout = following.closes_on_timeout();
+        let Some(timeout) = timeout.filter(|timeout| *timeout <= silent) else {
+            return 0.0;
+        };
+        let under_way = self.redis.latency * 2 + self.redis.command_time;
+        let all = self.clients.commands.0 * self.topology.share_of(node) * commands;
+        let each = all / f64::from((*connections).max(1));
+        -(-each * (silent - timeout + under_way).as_secs_f64()).exp_m1()
     }
 
     /// If there are places on a node, clients that it has refused get them at their next attempt.

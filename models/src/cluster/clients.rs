@@ -24,7 +24,7 @@ pub(super) struct View {
     /// The process, if each process of the service has its own view.
     process: Option<usize>,
     /// Their share of the cluster's commands,
-    commands: f64,
+    pub commands: f64,
     /// and of its writes.
     pub writes: f64,
     /// How many connections to a primary they have now,

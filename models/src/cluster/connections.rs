@@ -116,8 +116,8 @@ pub(super) struct Accepting {
     pub handshake: SimDuration,
     /// A silence that is shorter goes unnoticed.
     pub patience: SimDuration,
-    /// Places for clients of services on a node.
-    pub places: u32,
+    /// Connections of a node that are not those of services: they are taken to be there first.
+    pub others: u32,
     pub backlog: u32,
     pub queues: Fleet<NodeId, Queue>,
 }
@@ -131,7 +131,7 @@ impl Accepting {
             counts: handshake > SimDuration::ZERO || most > f64::from(places),
             handshake,
             patience: spec.patience,
-            places,
+            others: redis.other_clients(spec.failover),
             backlog: redis.tcp_backlog(),
             queues: (0..nodes).map(|_| Queue::default()).collect(),
         }
@@ -217,7 +217,9 @@ impl Cluster {
         let open: u32 = self.clients.ids().map(open).sum();
         let round = &self.accepting.queues[node].round;
         let coming: u32 = round.iter().filter(|g| !g.gone).map(|g| g.count).sum();
-        self.accepting.places.saturating_sub(open + coming)
+        let places = self.topology[node].maxclients;
+        let places = places.saturating_sub(self.accepting.others);
+        places.saturating_sub(open + coming)
     }
 
     /// Does a node accept connections, if it has time?

@@ -207,7 +207,7 @@ impl Cluster {
         soft_since: Option<SimTime>,
         within: (SimTime, SimTime),
     ) -> Option<(SimTime, Due)> {
-        let limit = self.redis.replication.output_limit?;
+        let limit = self.topology[source].output_limit?;
         let held = |at: SimTime| self.offset(source, at).saturating_sub(from);
         let (at, what) = overflow(limit, self.redis.backlog, held, soft_since, within)?;
         let due = match what {

@@ -86,6 +86,12 @@ impl Dataset {
         self.settled = None;
     }
 
+    /// Bytes of each workload that were ever stored by `now`, less what was deleted.
+    pub fn parts_at(&self, now: SimTime) -> Vec<f64> {
+        let stored = self.growth.parts_at(now).into_iter().zip(&self.deleted);
+        stored.map(|(stored, gone)| stored - gone.bytes).collect()
+    }
+
     /// Where a workload stands among those that are here.
     pub fn place_of(&self, workload: usize) -> usize {
         let place = self.workloads.iter().position(|of| *of == workload);

@@ -63,7 +63,7 @@ pub struct Evicted {
     pub keys: u64,
     /// Sessions that went, by eviction or with all data.
     pub sessions: u64,
-    /// The share of a cache's keys that are left, of the cache that has lost most.
+    /// The share of requests to a cache that find their key, of the cache that has lost most.
     pub hit_rate: Option<f64>,
 }
 
@@ -131,6 +131,21 @@ impl Evictions {
             *wiped += part * share - *gone;
             *gone = part * share;
         }
+    }
+
+    /// A share of a workload is deleted, and what a shard had lost before is no longer to be taken
+    /// out of it: so many bytes.
+    pub fn forget_wiped(&mut self, shard: ShardId, workload: usize, share: f64) -> f64 {
+        let wiped = &mut self.wiped[shard][workload];
+        let less = *wiped * share;
+        *wiped -= less;
+        self.gone[shard][workload] -= less;
+        less
+    }
+
+    /// Do the keys of a workload carry a TTL?
+    pub fn expires(&self, workload: usize) -> bool {
+        self.workloads[workload].expires
     }
 
     /// Bytes of a workload that have been evicted from all shards.
@@ -203,8 +218,9 @@ impl Cluster {
         notional - limit - recorded
     }
 
-    /// What evictions have come to by `now`.
-    pub fn evicted(&mut self, now: SimTime) -> Evicted {
+    /// What evictions have come to by `now`. `hits` says of a workload, by its position in the
+    /// scenario, which share of requests finds what was not evicted, if a need of it can miss.
+    pub fn evicted(&mut self, now: SimTime, hits: impl Fn(usize) -> Option<f64>) -> Evicted {
         for shard in self.shards() {
             self.record_evictions(shard, now);
         }
@@ -224,7 +240,11 @@ impl Cluster {
                     Some(Holds::Sessions) => keys + self.dataset.evictions.lost_keys(n),
                     Some(Holds::Cache) | None => 0,
                 },
-                hit_rate: (workload.holds == Some(Holds::Cache)).then_some(left),
+                hit_rate: match (hits(workload.position), workload.holds) {
+                    (Some(hits), _) => Some(hits * left),
+                    (None, Some(Holds::Cache)) => Some(left),
+                    (None, Some(Holds::Sessions) | None) => None,
+                },
             });
         }
         sum

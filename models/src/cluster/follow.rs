@@ -121,16 +121,21 @@ impl Following {
     }
 
     /// The command timeout, if it closes the connection.
-    fn closes_on_timeout(&self) -> Option<SimDuration> {
+    pub fn closes_on_timeout(&self) -> Option<SimDuration> {
         let rule = self.rule?;
         self.gives_up.filter(|_| rule.on_timeout != Some(false))
     }
 
-    /// How long clients themselves keep a connection to a silent node; absent: forever.
-    pub fn leaves_silence(&self) -> Option<SimDuration> {
-        let silent_for = self.rule?.silent_for;
+    /// How long clients keep a connection on which nothing is received; absent: forever.
+    pub fn silent_for(&self) -> Option<SimDuration> {
+        self.rule?.silent_for
+    }
+
+    /// How long clients themselves keep a connection to a silent node, if they send a command;
+    /// absent: forever.
+    fn leaves_silence(&self) -> Option<SimDuration> {
         let timeout = self.closes_on_timeout();
-        timeout.into_iter().chain(silent_for).min()
+        timeout.into_iter().chain(self.silent_for()).min()
     }
 
     /// The same for an unreachable host, where the kernel gives up too.

@@ -3,11 +3,12 @@
 //! and what was captured before and is nowhere else is lost.
 //!
 //! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). A process that
-//! starts empty holds only what is written from then on; its hash tables stay as large as before.
+//! starts empty holds only what is written from then on.
 
 use sim::SimTime;
 
 use super::Cluster;
+use super::tables::Tables;
 use crate::event::Cx;
 use crate::ids::{Id, NodeId, ShardId};
 use crate::spec::service::Keys;
@@ -68,6 +69,22 @@ impl Cluster {
         }
     }
 
+    /// What a shard had lost before is deleted with the rest, from what was ever stored: it must
+    /// not be missing twice.
+    pub(super) fn forget_wiped(&mut self, workload: usize, share: f64) {
+        let place = self.dataset.place_of(workload);
+        for shard in self.shards() {
+            let less = self.dataset.evictions.forget_wiped(shard, place, share);
+            for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+                let memory = self.topology[node].memory;
+                self.topology[node].memory = memory.without((memory.gone() - less).max(0.0));
+            }
+            let bytes = self.dataset.growth.bytes_each(place) * self.topology.shares[shard];
+            let expires = self.dataset.evictions.expires(place);
+            self.dataset.tables[shard].forget(less / bytes, expires);
+        }
+    }
+
     fn lose_data(&mut self, shard: ShardId, workload: Option<usize>, share: f64, at: SimTime) {
         if share > 0.0 {
             let parts = self.dataset.growth.parts_at(at);
@@ -105,10 +122,11 @@ impl Cluster {
     }
 
     /// A shard's owner holds nothing.
-    fn lose_all(&mut self, shard: ShardId, owner: NodeId, now: SimTime) {
+    pub(super) fn lose_all(&mut self, shard: ShardId, owner: NodeId, now: SimTime) {
         self.lose_data(shard, None, 1.0, now);
         self.empty_memory(owner, now);
-        let parts = self.dataset.growth.parts_at(now);
+        self.dataset.tables[shard] = Tables::emptied(self.dataset.growth.size_at(now), now);
+        let parts = self.dataset.parts_at(now);
         let share = self.topology.shares[shard];
         self.dataset.evictions.wipe(shard, &parts, share);
     }

@@ -20,6 +20,7 @@ mod accept;
 mod backlog;
 mod bus;
 mod clients;
+mod commands;
 mod connections;
 mod consequence;
 mod control;

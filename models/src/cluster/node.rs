@@ -9,6 +9,7 @@ use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Capabilities, Condition};
 use crate::redis::memory::{NodeMemory, Slowness, Trouble};
 use crate::spec::RedisSpec;
+use crate::spec::replication::OutputLimitSpec;
 
 /// A node, in the truth.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,10 @@ pub(super) struct Node {
     pub memory: NodeMemory,
     /// Bytes of memory that are paid for.
     pub bytes: f64,
+    /// Connections that it accepts, of clients of all kinds.
+    pub maxclients: u32,
+    /// What it may hold for a replica before it cuts the replica off, if that is limited.
+    pub output_limit: Option<OutputLimitSpec>,
     /// What its process and host do, memory aside.
     pub fault: Option<Condition>,
     /// What memory does to it.
@@ -86,6 +91,8 @@ impl Node {
             host,
             memory: NodeMemory::new(redis, bytes),
             bytes,
+            maxclients: redis.maxclients(),
+            output_limit: redis.replication.output_limit,
             fault: None,
             trouble: None,
             slow_by: None,
@@ -129,7 +136,7 @@ impl Cluster {
 
     /// Its condition when no pause hides it: a fault of the process or host first, then what memory
     /// does, then its stream.
-    fn beneath(&self, node: NodeId) -> Condition {
+    pub(super) fn beneath(&self, node: NodeId) -> Condition {
         let at = &self.topology[node];
         match (at.fault, at.trouble) {
             (Some(fault), _) => fault,

@@ -8,7 +8,6 @@ use super::control::member;
 use super::node::{Change, Node};
 use super::replication::Link;
 use super::save::Child;
-use super::tables::Tables;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
@@ -213,9 +212,9 @@ impl Cluster {
             self.clients
                 .strand(&self.topology, view, shard, first, cx.now);
         }
-        let dataset_size = self.dataset.growth.size_at(cx.now);
-        let dataset_size = dataset_size.share(self.topology.shares[shard]);
-        self.dataset.tables[shard] = Tables::loaded(dataset_size, cx.now);
+        let stored = self.dataset.growth.size_at(cx.now);
+        let share = self.topology.shares[shard];
+        self.dataset.tables[shard] = self.dataset.tables[shard].reloaded(stored, share, cx.now);
         self.topology.owners[shard] = first;
         self.copy_all(shard, cx);
         let told = self.notified_at(shard);

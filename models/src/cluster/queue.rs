@@ -128,6 +128,8 @@ impl Cluster {
 
     /// One more step of a backlog is done.
     pub(super) fn on_drains(&mut self, surplus: usize, cx: &mut Cx) {
+        // Doublings until now are those of all keys.
+        self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         let source = self.dataset.source_of(surplus);
         let ExtraGrowth { workload, backlog } = &mut self.dataset.surpluses[surplus];
         let workload = *workload;

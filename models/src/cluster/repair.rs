@@ -1,8 +1,7 @@
-//! What people do to a cluster by hand, right or wrong: restart nodes, raise a limit, make its
-//! clients rediscover the owners, end growth.
+//! What people do to a cluster by hand, right or wrong: restart nodes, make its clients rediscover
+//! the owners, end growth. What they do by a command to a node is in `commands.rs`.
 
 use sim::SimTime;
-use sim::quantity::{Bytes, Factor};
 
 use super::Cluster;
 use super::node::Change;
@@ -11,9 +10,6 @@ use crate::event::Cx;
 use crate::ids::{NodeId, ShardId, ViewId};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::service::Access;
-
-/// An exbibyte: more than any buffer holds.
-const ENDLESS: f64 = (1u64 << 60) as f64;
 
 impl Cluster {
     /// Shards whose owner, as clients know it, does not take writes by itself; if there is none,
@@ -103,53 +99,10 @@ impl Cluster {
         self.settle(cx);
     }
 
-    /// `CONFIG SET maxmemory` on every node that runs; one without a limit keeps none.
-    pub fn raise_maxmemory(&mut self, to: Factor, cx: &mut Cx) {
-        for (_, node) in self.topology.nodes.iter_mut() {
-            node.memory.raise_maxmemory(to.get());
-        }
-        cx.ledger.trace(cx.now, || {
-            format!("{} cluster: maxmemory is raised", self.plan.name)
-        });
-        self.settle(cx);
-    }
-
-    /// `CONFIG SET client-output-buffer-limit` for replicas on every node; without a limit there
-    /// is none to raise.
-    pub fn raise_output_limit(&mut self, to: Factor, cx: &mut Cx) {
-        if let Some(limit) = &mut self.redis.replication.output_limit {
-            // Raised again and again, it is soon none; a size has an end.
-            let raised = |limit: Bytes| Bytes::from_f64((limit.as_f64() * to.get()).min(ENDLESS));
-            limit.hard = raised(limit.hard);
-            limit.soft = raised(limit.soft);
-        }
-        cx.ledger.trace(cx.now, || {
-            format!(
-                "{} cluster: replicas' buffer limits are raised",
-                self.plan.name
-            )
-        });
-        self.plan_streams(cx);
-        self.settle(cx);
-    }
-
     /// Growth bursts of this workload end.
     pub fn stop_growth(&mut self, workload: usize, cx: &mut Cx) {
         self.dataset.stop_bursts(workload, cx.now);
         self.plan_streams(cx);
-        self.settle(cx);
-    }
-
-    /// A share of a workload's keys is deleted on every shard. Tables stay as large as they are.
-    pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
-        let gone = self.dataset.delete(workload, share, cx.now);
-        self.note_deleted(workload, share, cx.now);
-        cx.ledger.trace(cx.now, || {
-            format!(
-                "{} cluster: {:.0} keys are deleted",
-                self.plan.name, gone.keys
-            )
-        });
         self.settle(cx);
     }
 

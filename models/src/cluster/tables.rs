@@ -5,6 +5,11 @@
 //! is less than their bytes away. While those of the next two are not, the tables are dormant:
 //! nobody is woken before the third, and a later look finds the doublings of the meantime
 //! where they would have happened, to the key. Opening everything wakes for each of them.
+//!
+//! A process that starts without data has empty tables, and so has one whose last key was deleted
+//! (db.c: emptyDb; the cron shrinks a table to what it holds). Where less than a tenth of the
+//! buckets is filled after a deletion the cron moves the keys to a smaller table (server.c:
+//! htNeedsResize, HASHTABLE_MIN_FILL).
 //! Left out: that a child which saves puts a doubling off, and readers, who move buckets too.
 
 use sim::{SimDuration, SimTime};
@@ -32,7 +37,12 @@ struct Growing {
     moved_at: Option<SimTime>,
     /// The last instant at which it was seen to its end.
     seen: SimTime,
+    /// Keys over all shards that were stored before the shard lost all: it holds none of them.
+    gone: f64,
 }
+
+/// A table of which less than this share is filled is made smaller.
+const FILL_MIN: f64 = 0.1;
 
 impl Tables {
     /// The tables of a shard that has just loaded its keys.
@@ -41,12 +51,56 @@ impl Tables {
             table: Table::loaded(keys as u64),
             moved_at: None,
             seen: now,
+            gone: 0.0,
         };
         Tables {
             main: growing(dataset_size.keys),
             expires: growing(dataset_size.expiring),
             woken_until: None,
         }
+    }
+
+    /// The tables of a shard that has just lost all that was ever stored on any shard.
+    pub fn emptied(stored: DatasetSize, now: SimTime) -> Tables {
+        let growing = |gone: f64| Growing {
+            seen: now,
+            gone,
+            ..Growing::default()
+        };
+        Tables {
+            main: growing(stored.keys),
+            expires: growing(stored.expiring),
+            woken_until: None,
+        }
+    }
+
+    /// The same keys, just loaded by new nodes: the part of the shard in what is `stored`.
+    pub fn reloaded(self, stored: DatasetSize, share: f64, now: SimTime) -> Tables {
+        let growing = |growing: Growing, stored: f64| Growing {
+            table: Table::loaded(growing.held(stored, share) as u64),
+            moved_at: None,
+            seen: now,
+            ..growing
+        };
+        Tables {
+            main: growing(self.main, stored.keys),
+            expires: growing(self.expires, stored.expiring),
+            woken_until: None,
+        }
+    }
+
+    /// So many of the keys over all shards that the shard had lost are no longer stored.
+    pub fn forget(&mut self, keys: f64, expire: bool) {
+        self.main.gone = (self.main.gone - keys).max(0.0);
+        if expire {
+            self.expires.gone = (self.expires.gone - keys).max(0.0);
+        }
+    }
+
+    /// Keys were deleted: the part of the shard in what is still `stored` may need smaller tables.
+    fn shrink(&mut self, stored: DatasetSize, (share, pace): (f64, f64), now: SimTime) {
+        self.main.shrink(stored.keys, (share, pace), now);
+        self.expires.shrink(stored.expiring, (share, pace), now);
     }
 
     /// Bytes of all of them.
@@ -61,7 +115,35 @@ impl Tables {
     }
 }
 
+impl Growing {
+    /// Keys in the table, of so many over all shards.
+    fn held(&self, stored: f64, share: f64) -> f64 {
+        ((stored - self.gone) * share).max(0.0)
+    }
+
+    fn shrink(&mut self, stored: f64, (share, pace): (f64, f64), now: SimTime) {
+        let (keys, old) = (self.held(stored, share), self.table.buckets);
+        if keys < 1.0 {
+            (self.table, self.moved_at) = (Table::default(), None);
+        } else if keys < FILL_MIN * old as f64 && old > table::buckets(1) {
+            let buckets = table::buckets(keys as u64);
+            self.table = Table { buckets, old };
+            self.moved_at = Some(now + table::rehash_time(old, pace));
+        }
+    }
+}
+
 impl Cluster {
+    /// Keys were deleted on all shards.
+    pub(super) fn shrink_tables(&mut self, now: SimTime) {
+        let stored = self.dataset.growth.size_at(now);
+        for shard in self.shards() {
+            let share = self.topology.shares[shard];
+            let pace = self.clients.commands.1 * share;
+            self.dataset.tables[shard].shrink(stored, (share, pace), now);
+        }
+    }
+
     /// A shard's tables at `now`, with the doublings that nobody was woken for.
     pub(super) fn tables_at(
         &self,
@@ -124,7 +206,7 @@ impl Cluster {
     /// Keys over all shards from which on this shard's table holds more than `load` a bucket.
     fn keys_beyond(&self, growing: Growing, load: f64, shard: ShardId) -> f64 {
         let keys = (growing.table.buckets as f64 * load).floor() + 1.0;
-        (keys / self.topology.shares[shard]).ceil()
+        (growing.gone + keys / self.topology.shares[shard]).ceil()
     }
 
     fn bring_up(
@@ -179,5 +261,74 @@ impl Cluster {
         self.topology[owner]
             .memory
             .allows(dataset, self.load(owner, now), more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::given;
+    use crate::ids::{Id, NodeId};
+    use crate::ledger::Ledger;
+    use sim::Agenda;
+
+    /// What becomes of the small world's tables, as this is done to its cluster: bytes of the first
+    /// shard's and of the second's.
+    fn bytes(done: impl Fn(&mut Cluster, &mut Cx)) -> (Cluster, [f64; 2]) {
+        let tables = given::tables();
+        let (mut agenda, mut ledger) = (Agenda::<Event>::new(), Ledger::new(false));
+        let end = SimTime::ZERO + tables.horizon;
+        let cx = &mut Cx::new(end, &mut agenda, &mut ledger);
+        let mut cluster = tables.cluster();
+        cluster.start(cx);
+        done(&mut cluster, cx);
+        let of = |shard| cluster.dataset.tables[ShardId::from_index(shard)].bytes();
+        let found = [of(0), of(1)];
+        (cluster, found)
+    }
+
+    #[test]
+    fn without_keys_there_are_no_tables_and_with_few_they_are_small() {
+        let [first, second] = bytes(|_, _| {}).1;
+        assert!(first > 0.0 && second > 0.0);
+        let delete = |share| {
+            bytes(move |cluster, cx| {
+                for workload in 0..2 {
+                    cluster.delete_keys(workload, share, cx);
+                }
+            })
+        };
+        assert_eq!(delete(1.0).1, [0.0; 2]);
+        // Half of the keys need no other table. Of a hundredth, a small one beside the old.
+        assert_eq!(delete(0.5).1, [first, second]);
+        let (few, [beside, _]) = delete(0.99);
+        assert!(
+            first < beside && beside < 1.1 * first,
+            "{beside} of {first}"
+        );
+        let hour = SimTime::ZERO + SimDuration::from_hours(1);
+        let stored = few.dataset.growth.size_at(SimTime::ZERO);
+        let later = few.tables_at(ShardId::from_index(0), stored, hour).bytes();
+        assert!(later < 0.1 * first, "{later} of {first}");
+    }
+
+    #[test]
+    fn a_shard_that_lost_all_has_tables_for_what_is_written_from_then_on() {
+        let lost = ShardId::from_index(0);
+        let [_, other] = bytes(|_, _| {}).1;
+        let (cluster, left) = bytes(|cluster, _| {
+            let owner = cluster.topology.owners[lost];
+            assert_eq!(owner, NodeId::from_index(0));
+            cluster.lose_all(lost, owner, SimTime::ZERO);
+        });
+        assert_eq!(left, [0.0, other]);
+        let later = SimTime::ZERO + SimDuration::from_hours(1);
+        let stored = cluster.dataset.growth.size_at(later);
+        let new = stored.keys - cluster.dataset.growth.size_at(SimTime::ZERO).keys;
+        let held = (new * cluster.topology.shares[lost]).floor() as u64;
+        let tables = cluster.tables_at(lost, stored, later);
+        assert!(held > 100, "{held}");
+        assert_eq!(tables.main.table.buckets, table::buckets(held));
     }
 }

@@ -3,8 +3,10 @@
 use super::*;
 
 /// A share of a workload's keys is deleted on all shards: `FLUSHALL` by mistake, or a deploy that
-/// names keys differently. A cache (`service.needs.misses`) is cold then; the keys that come back
-/// take no memory in the model.
+/// names keys differently. Nothing is deleted if the owner of a shard does not execute the command
+/// then: it hangs, is dead, loads its data, cannot be reached, or refuses writes other than by
+/// -OOM. A cache (`service.needs.misses`) is cold afterwards; the keys that come back take no
+/// memory in the model.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {

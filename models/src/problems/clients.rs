@@ -136,7 +136,7 @@ impl WorldSpec {
         }
     }
 
-    /// Clients that do not refresh when they should, and a key that has no effect.
+    /// Clients that do not refresh when they should.
     fn doubt_refresh(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
         let (name, client) = (&service.name, &service.client);
         let every = client.looks_every(client.mode(&self.failover));
@@ -165,15 +165,6 @@ impl WorldSpec {
                      failover they keep using the old primary until they are restarted"
                 ),
             });
-        }
-        if let (Some(processes), Some(pool)) = (service.processes, client.pool)
-            && processes != pool.processes
-        {
-            doubts.push(format!(
-                "{name} has {processes} processes (`service.processes`); its client's \
-                 `pool.processes = {}` is ignored",
-                pool.processes
-            ));
         }
     }
 

@@ -28,6 +28,7 @@ impl WorldSpec {
         self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
         self.doubts_about_clients(&mut doubts);
+        self.doubts_about_gateways(&mut doubts);
         doubts
     }
 

@@ -6,6 +6,7 @@ mod connections;
 mod doubts;
 mod failover;
 mod faults;
+mod gateway;
 mod layout;
 mod people;
 mod replication;

@@ -12,7 +12,7 @@
 //! while a child saves. A table is not enlarged while a child saves (server.c:
 //! updateDictResizePolicy; the exception at five keys a bucket is out of reach in one save), nor
 //! beyond `maxmemory` until it holds 1.618 keys a bucket (server.c: dictExpandAllowed).
-//! Left out: tables that shrink after mass deletion.
+//! Left out: tables that shrink while keys go one by one.
 
 use sim::SimDuration;
 

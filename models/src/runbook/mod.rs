@@ -11,6 +11,7 @@
 
 mod delete_keys;
 mod fail_over;
+mod raise_maxclients;
 mod raise_maxmemory;
 mod raise_output_limit;
 mod rebuild;
@@ -42,7 +43,7 @@ use crate::spec::SystemSpec;
 use demand::Control;
 pub use site::{PendingOperation, Site};
 #[cfg(test)]
-use tests::{Bench, took, wrong};
+use tests::{Bench, took, took_well, wrong};
 
 /// One step of the runbook: `[[people.runbook]]`. After it people look whether it has helped, and
 /// go on to the next step if it has not.
@@ -108,6 +109,7 @@ pub enum RemedySpec {
     RestartServers(restart_servers::Params),
     RestartNodes(restart_nodes::Params),
     FailOver(fail_over::Params),
+    RaiseMaxclients(raise_maxclients::Params),
     RaiseMaxmemory(raise_maxmemory::Params),
     RaiseOutputLimit(raise_output_limit::Params),
     DeleteKeys(delete_keys::Params),
@@ -129,6 +131,7 @@ impl RemedySpec {
             RemedySpec::RestartServers(params) => params,
             RemedySpec::RestartNodes(params) => params,
             RemedySpec::FailOver(params) => params,
+            RemedySpec::RaiseMaxclients(params) => params,
             RemedySpec::RaiseMaxmemory(params) => params,
             RemedySpec::RaiseOutputLimit(params) => params,
             RemedySpec::DeleteKeys(params) => params,

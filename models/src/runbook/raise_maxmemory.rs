@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// Raise `maxmemory` on every node of the clusters concerned, in place, each time that it is
-/// taken. Above the node's memory the node swaps or is killed.
+/// Raise `maxmemory` on every node of the clusters concerned that executes CONFIG SET, in place,
+/// each time that it is taken. A node does not that hangs, is dead, loads its data or cannot be
+/// reached. Above the node's memory the node swaps or is killed.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {

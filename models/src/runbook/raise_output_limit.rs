@@ -3,7 +3,8 @@
 use super::*;
 
 /// Raise the limit on what a primary holds for a replica (`client-output-buffer-limit`), hard
-/// and soft, on every node of the clusters concerned.
+/// and soft, on every node of the clusters concerned that executes CONFIG SET: not on one that
+/// hangs, is dead, loads its data or cannot be reached.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -50,6 +51,14 @@ mod tests {
     #[test]
     fn it_raises_the_limit() {
         let raise = "kind = 'raise-output-limit'\nto = '2x'";
+        let refuses = |bench: Bench| {
+            let lines = bench.lines().into_iter();
+            lines.filter(|line| line.ends_with("CONFIG SET")).count()
+        };
+        assert_eq!(
+            (refuses(took(raise).0), refuses(took_well(raise).0)),
+            (1, 0)
+        );
         assert_eq!(wrong(raise), [""; 0]);
         assert_eq!(wrong(&raise.replace('2', "1")), ["action.to"]);
     }

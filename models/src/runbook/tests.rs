@@ -24,6 +24,23 @@ pub(super) struct Bench {
 impl Bench {
     /// The primary of the first shard hangs, and writes with it.
     pub fn new() -> Bench {
+        let mut bench = Bench::well();
+        let (site, hour) = (bench.site(), SimDuration::from_hours(1));
+        let Site {
+            clusters,
+            services,
+            mut cx,
+            ..
+        } = site;
+        clusters[ClusterId::from_index(0)].hang(ShardId::from_index(0), hour, &mut cx);
+        for (_, service) in services.iter_mut() {
+            service.refresh(clusters, &mut cx);
+        }
+        bench
+    }
+
+    /// All nodes serve.
+    pub fn well() -> Bench {
         let tables = given::tables();
         let id = ClusterId::from_index(0);
         let need = Need {
@@ -61,11 +78,6 @@ impl Bench {
         };
         let mut site = bench.site();
         site.clusters[id].start(&mut site.cx);
-        site.clusters[id].hang(
-            ShardId::from_index(0),
-            SimDuration::from_hours(1),
-            &mut site.cx,
-        );
         for (_, service) in site.services.iter_mut() {
             service.refresh(site.clusters, &mut site.cx);
         }
@@ -108,9 +120,18 @@ fn read(action: &str) -> RemedySpec {
     toml::from_str(action).expect("an action")
 }
 
-/// The site after an action has begun and taken effect.
+/// The site after an action has begun and taken effect, while a primary hangs.
 pub(super) fn took(action: &str) -> (Bench, Effect) {
-    let (mut bench, action) = (Bench::new(), read(action));
+    took_at(Bench::new(), action)
+}
+
+/// The same while all nodes serve.
+pub(super) fn took_well(action: &str) -> (Bench, Effect) {
+    took_at(Bench::well(), action)
+}
+
+fn took_at(mut bench: Bench, action: &str) -> (Bench, Effect) {
+    let action = read(action);
     let minute = SimDuration::from_mins(1);
     action.remedy().begin(&mut bench.site(), minute);
     let effect = action.remedy().take_effect(&mut bench.site());

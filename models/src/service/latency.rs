@@ -21,7 +21,7 @@ use sim::{SimDuration, SimTime};
 
 use super::overload::{self, FAILED_MIN, Overload};
 use super::process::Answered;
-use super::timeline::ShareTimeline;
+use super::timeline::{ShareTimeline, highest, mean};
 use super::{Instead, Need, Service};
 use crate::spec::client::ClientSpec;
 use crate::spec::store::Store;
@@ -136,10 +136,10 @@ impl Service {
                 .slow(place, window, self.load.gateway_timeout())
         };
         // A long window knows by now which minutes were slow; a short one has only what shows.
-        let counted = explained.mean(window, visits, known());
-        let mean = counted.max(shown.mean(window, visits, std::iter::empty()));
+        let counted = mean(explained, window, visits, known());
+        let mean = counted.max(mean(shown, window, visits, std::iter::empty()));
         let most = known().map(|(.., asked)| asked).fold(0.0, f64::max);
-        (mean, most.max(shown.max(from, to)).max(shown.last()))
+        (mean, most.max(highest(shown, from, to)).max(shown.last()))
     }
 
     /// Does some rule on latency hold, as its metrics show it now?
@@ -370,7 +370,7 @@ pub(super) fn found(
         let asked = rule.counted(times, slow);
         let (from, to) = overload::around(*minute, gateway_timeout);
         let counts = times.count >= FAILED_MIN && to <= end;
-        (counts && asked > explained.max(from, to) + BEYOND).then_some((*minute, asked))
+        (counts && asked > highest(explained, from, to) + BEYOND).then_some((*minute, asked))
     };
     counts.iter().filter_map(beyond).collect()
 }

@@ -430,7 +430,7 @@ impl Service {
     /// When no request could succeed, or most failed in an overload, up to `end`.
     pub fn down(&self, end: SimTime) -> Intervals {
         let mut down = Intervals::new();
-        for (from, to, answer) in self.passable.spans(end) {
+        for (from, to, answer) in self.passable.spans(SimTime::ZERO, end) {
             if !answer.captures() {
                 down.add(from, to);
             }
@@ -479,8 +479,13 @@ impl Service {
         let (window, visits) = ((from, to), self.load.visits());
         let known = self.overload.known(window, self.load.gateway_timeout());
         // A long window knows by now when the overload began; a short one has only what shows.
-        let counted = self.failing.mean(window, visits, known);
-        counted.max(self.shown.mean(window, visits, std::iter::empty()))
+        let counted = timeline::mean(&self.failing, window, visits, known);
+        counted.max(timeline::mean(
+            &self.shown,
+            window,
+            visits,
+            std::iter::empty(),
+        ))
     }
 
     /// Do requests fail now, as its own metrics show it?
@@ -534,12 +539,9 @@ impl Service {
         let objective = self.load.objective;
         let mut outages = Intervals::new();
         let overloads = self.overload.above(objective);
-        for (from, to) in self
-            .failing
-            .above(objective, end)
-            .into_iter()
-            .chain(overloads)
-        {
+        let fails = |share| share > objective;
+        let failing = self.failing.periods(SimTime::ZERO, end, fails);
+        for (from, to) in failing.into_iter().chain(overloads) {
             outages.add(from, to.min(end));
         }
         outages.iter().collect()

@@ -16,11 +16,11 @@
 //! minutes up to some instant are therefore the same up to it, and each run settles at least one
 //! minute more. The result is what one simulation of both together would find.
 
-use demand::answer::AnswerTimeline;
+use demand::answer::{AnswerTimeline, downtime};
 use sim::{SimDuration, SimTime};
 
 use super::latency::SlowMinutes;
-use super::timeline::ShareTimeline;
+use super::timeline::{ShareTimeline, highest};
 
 /// Minutes in which more requests of a service failed than the infrastructure explains, ascending,
 /// with the share that failed.
@@ -64,7 +64,7 @@ impl Overload {
             let share = failed as f64 / total.max(1) as f64;
             let explained = explained(failing, minute, gateway_timeout);
             let (from, to) = around(minute, gateway_timeout);
-            let paused = pauses.downtime(from, to) > SimDuration::ZERO;
+            let paused = downtime(pauses, from, to) > SimDuration::ZERO;
             let some = explained > 0.0 || paused;
             let margin = if some { BEYOND } else { objective };
             (failed >= FAILED_MIN && share > explained + margin).then_some(Minute {
@@ -201,7 +201,7 @@ impl Overload {
 /// The share of a minute's requests that `failing` explains, at most.
 fn explained(failing: &ShareTimeline, minute: u64, gateway_timeout: SimDuration) -> f64 {
     let (from, to) = around(minute, gateway_timeout);
-    failing.max(from, to)
+    highest(failing, from, to)
 }
 
 /// What may affect the requests of a minute.

@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::event::Cx;
 use crate::ids::{ClusterId, Fleet};
 use crate::spec::store::MissesSpec;
+use demand::colder;
 
 /// Steps in which half of the hits come back.
 const STEPS: u64 = 16;
@@ -188,6 +189,21 @@ impl Warming {
 }
 
 impl Service {
+    /// The least share of requests that find their key in a cache, of the needs of a workload that
+    /// can miss: on average over the processes. None if no need of it can.
+    pub fn hit_rate(&self, (cluster, workload): (ClusterId, usize), shares: &[f64]) -> Option<f64> {
+        let needs = self.needs.iter().enumerate();
+        let misses = needs.filter(|(_, need)| {
+            need.misses.is_some() && (need.cluster, need.workload) == (cluster, workload)
+        });
+        let hits = misses.map(|(number, _)| {
+            let processes = self.warming.iter();
+            let hits: f64 = processes.map(|of| 1.0 - of.misses(number, shares)).sum();
+            hits / self.warming.len() as f64
+        });
+        hits.reduce(f64::min)
+    }
+
     /// What each process answers now, with its caches as warm as they have become.
     pub(super) fn ask_warmed(
         &mut self,
@@ -245,7 +261,7 @@ impl Service {
 impl OfNeed {
     fn lose(&mut self, line: usize, share: f64) {
         let cold = &mut self.cold[line];
-        *cold = 1.0 - (1.0 - *cold) * (1.0 - share);
+        *cold = colder(*cold, share);
     }
 
     fn step(&self) -> SimDuration {

@@ -18,7 +18,8 @@ pub struct ServiceSpec {
     pub name: String,
     /// Its processes (instances, pods), each with an equal part of the workers, the queue, the
     /// bulkheads and the slower store, its own breakers, caches and connections, and its own view
-    /// of Redis; absent: one.
+    /// of Redis. Each needs at least one worker, and one of each slower store (`needs.fallback`),
+    /// in each cell of the layout. Absent: one.
     pub processes: Option<u32>,
     /// The load balancer before its processes; absent: all presses of a visit go to the same
     /// process (`sticky`), whatever that answers.
@@ -150,12 +151,13 @@ pub struct NeedSpec {
     pub breaker: Option<BreakerSpec>,
     /// A copy in the service's own memory, for reads; absent: none.
     pub cache: Option<CacheSpec>,
-    /// What Redis does not have although it answers, if it is a cache of `fallback`; absent: it has
-    /// everything.
+    /// What Redis does not have although it answers, if it is a cache of `fallback`, which needs a
+    /// worker for each process; absent: it has everything.
     pub misses: Option<MissesSpec>,
     /// A slower store, such as a database, used when the call has finally failed, also by an error
     /// such as -OOM, and for what Redis does not have (`misses`); absent: none, the request fails.
-    /// It is divided among the processes, and time in its queue counts against `gateway_timeout`.
+    /// It is divided among the processes, each of which needs a worker of it, and time in its queue
+    /// counts against `gateway_timeout`.
     /// It finishes what it was asked, also for a request that was given up. With `optional`, a
     /// request that finds its queue full does without.
     pub fallback: Option<FallbackSpec>,

@@ -9,13 +9,16 @@ use super::NeedSpec;
 
 /// A slower store, such as a database, that several needs fall back to: `[[store]]`. The needs of
 /// one service share its queue. Services, their processes and cells each have a part of its
-/// workers and of its queue, by the requests that they expect, as if all fell back at once.
+/// workers and of its queue, by the requests that they expect, as if all fell back at once. Each
+/// process needs a worker of its own there.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSpec {
     /// Its name, by which `service.needs.fallback` and `scale-store` refer to it. Each only once.
     pub name: String,
-    /// Requests that it works on at the same time, those of its own work included; at least 1.
+    /// Requests that it works on at the same time, those of its own work included; at least 1. The
+    /// part of each service, less what `busy` takes, must have a worker for each of its processes
+    /// (`service.processes`), in each cell of the layout.
     pub workers: u32,
     /// What each request takes there.
     pub takes: SimDuration,
@@ -34,8 +37,9 @@ pub struct StoreSpec {
 pub struct FallbackSpec {
     /// The name of a `[[store]]`; absent: the keys below say what the store is.
     pub store: Option<String>,
-    /// Requests that it works on at the same time, those of its own work included; at least 1.
-    /// Needed without `store`.
+    /// Requests that it works on at the same time, those of its own work included; at least 1. Less
+    /// what `busy` takes, there must be a worker for each process of the service
+    /// (`service.processes`), in each cell of the layout. Needed without `store`.
     pub workers: Option<u32>,
     /// What each request takes there. Needed without `store`.
     pub takes: Option<SimDuration>,

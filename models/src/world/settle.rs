@@ -7,8 +7,8 @@ use sim::{Budget, BudgetError, Intervals, SimDuration, SimTime, Streams};
 
 use super::{World, WorldSpec, visitors};
 use crate::check::spec::{ActionSpec, CheckSpec};
-use crate::cluster::Evicted;
-use crate::ids::{Id, ServiceId};
+use crate::cluster::{Cluster, Evicted};
+use crate::ids::{ClusterId, Id, ServiceId};
 use crate::layout;
 use crate::moment::{MomentKind, fails_to_the_end, observed};
 use crate::outcome::{
@@ -140,8 +140,17 @@ fn row(
 /// What evictions came to, over all clusters; and their story.
 fn evicted(world: &mut World) -> Evicted {
     let end = world.end;
-    let clusters = world.clusters.iter_mut();
-    let sum = clusters.map(|(_, cluster)| cluster.evicted(end));
+    let services = &world.services;
+    let evicted = |(id, cluster): (ClusterId, &mut Cluster)| {
+        let shares = cluster.shares().to_vec();
+        let hits = |workload: usize| {
+            let services = services.iter();
+            let hits = services.filter_map(|(_, of)| of.hit_rate((id, workload), &shares));
+            hits.reduce(f64::min)
+        };
+        cluster.evicted(end, hits)
+    };
+    let sum = world.clusters.iter_mut().map(evicted);
     let sum = sum.fold(Evicted::default(), Evicted::with);
     for (_, cluster) in world.clusters.iter() {
         cluster.trace_evicted(end, &mut world.ledger);

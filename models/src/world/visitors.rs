@@ -185,7 +185,7 @@ fn lost_of(world: &World, service: &Built, process: &Process, after: SimDuration
                 let one_of_many = need.keys == Keys::One || need.parts > 1;
                 let line = one_of_many.then_some((number, place));
                 let window = windows.entry(line).or_default();
-                for (since, until, answer) in lines[place].spans(to) {
+                for (since, until, answer) in lines[place].spans(SimTime::ZERO, to) {
                     let since = since.max(from);
                     if answer.captures() && since < until {
                         window.add(since + after, until + after);

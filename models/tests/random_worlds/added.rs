@@ -70,3 +70,27 @@ pub fn connections(spec: &mut WorldSpec, seed: u64) {
         });
     }
 }
+
+/// People who raise limits, wherever there is one.
+pub fn limits(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(10), 0);
+    let redis = &spec.redis;
+    let kinds = [
+        ("raise-maxclients", true),
+        ("raise-maxmemory", redis.maxmemory.is_some()),
+        (
+            "raise-output-limit",
+            redis.replication.output_limit.is_some(),
+        ),
+    ];
+    for (kind, _) in kinds.into_iter().filter(|(_, has)| *has) {
+        let to = pick(rng, &["1.1x", "3x"]);
+        let step = format!(
+            "action = {{ kind = '{kind}', to = '{to}' }}
+             takes = {{ kind = 'exponential', mean = '3min' }}"
+        );
+        if rng.random_range(0..3) == 0 {
+            spec.people.runbook.insert(0, part(&step));
+        }
+    }
+}

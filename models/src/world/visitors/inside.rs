@@ -8,7 +8,7 @@ use crate::spec::service::{AfterTimeout, BreakerSpec, Keys, NeedSpec};
 use crate::spec::store::{MissesSpec, Store, stores_of};
 use crate::world::World;
 use demand::{BackoffGrowth, Breaker, Loss, Misses, Need, ServiceModel};
-use sim::{Intervals, SimDuration};
+use sim::{Intervals, SimDuration, SimTime};
 
 /// The inside of one process of a service; none if its requests cannot affect each other.
 ///
@@ -146,7 +146,7 @@ fn losses(service: &Service, world: &World, part: Part) -> Vec<Loss> {
         let lines = lines.iter().take(lines.len() / need.parts);
         for (shard, line) in lines.enumerate() {
             let mut down = Intervals::new();
-            let spans = line.spans(world.end);
+            let spans = line.spans(SimTime::ZERO, world.end);
             for (from, to, _) in spans.filter(|(_, _, answer)| !answer.executes()) {
                 down.add(from, to);
             }

@@ -1,0 +1,162 @@
+//! Commands that people send to nodes: which nodes execute them, and what they change.
+//!
+//! | a node | CONFIG SET | DEL |
+//! | --- | --- | --- |
+//! | healthy, or at `maxmemory` | yes | yes |
+//! | its last save failed, too few replicas, or its cluster is down | yes | no |
+//! | forks, or accepts connections | after that | after that |
+//! | loads, stalls, hangs, is killed, or cannot be reached | no | no |
+//!
+//! DEL is a write that frees memory, so -OOM does not stop it (server.c: processCommand looks at
+//! CMD_DENYOOM for that, and at CMD_WRITE for -MISCONF and -NOREPLICAS). Nothing is tried again
+//! later: people see whether it has helped, and go on with their runbook.
+//!
+//! Left out: a node at `maxclients` refuses people as well; they are taken to get in at some try.
+
+use sim::quantity::{Bytes, Factor};
+
+use super::Cluster;
+use super::node::Node;
+use crate::event::Cx;
+use crate::ids::{NodeId, ShardId};
+use crate::redis::capability::Reply;
+use crate::spec::service::Access;
+use demand::answer::Cause;
+
+/// An exbibyte: more than any buffer holds.
+const ENDLESS: f64 = (1u64 << 60) as f64;
+
+impl Cluster {
+    /// Does a node execute commands, if not at once then after a pause?
+    fn executes(&self, node: NodeId) -> bool {
+        let can = self.beneath(node).capabilities();
+        self.topology.clients_reach(node) && can.reads == Reply::Fine
+    }
+
+    /// Does the shard's owner, as people know it, delete keys?
+    fn deletes(&self, shard: ShardId) -> bool {
+        let known = self.known_owner(shard);
+        let node = match self.redirects(known) {
+            true => self.topology.owners[shard],
+            false => known,
+        };
+        let refuses = match self.reply(node, Access::Write) {
+            // It pauses, if it executes commands at all.
+            Reply::Fine | Reply::Silence | Reply::Error(Cause::Oom) => false,
+            Reply::Error(_) => true,
+        };
+        self.executes(node) && !refuses
+    }
+
+    /// `CONFIG SET` on every node that executes it.
+    fn configure(&mut self, what: &str, set: impl Fn(&mut Node), cx: &mut Cx) {
+        let (take, refuse): (Vec<NodeId>, Vec<NodeId>) =
+            self.nodes().partition(|node| self.executes(*node));
+        for node in &take {
+            set(&mut self.topology[*node]);
+        }
+        if !take.is_empty() {
+            cx.ledger
+                .trace(cx.now, || format!("{} cluster: {what}", self.plan.name));
+        }
+        for node in refuse {
+            cx.ledger.trace(cx.now, || {
+                format!("{}: does not execute CONFIG SET", self.node_name(node))
+            });
+        }
+    }
+
+    /// `CONFIG SET maxmemory`; a node without a limit keeps none.
+    pub fn raise_maxmemory(&mut self, to: Factor, cx: &mut Cx) {
+        let set = |node: &mut Node| node.memory.raise_maxmemory(to.get());
+        self.configure("maxmemory is raised", set, cx);
+        self.settle(cx);
+    }
+
+    /// `CONFIG SET maxclients`: clients that were refused get in at their next attempt.
+    pub fn raise_maxclients(&mut self, to: Factor, cx: &mut Cx) {
+        let raised = |limit: u32| (f64::from(limit) * to.get()).floor() as u32;
+        let set = |node: &mut Node| node.maxclients = raised(node.maxclients);
+        self.configure("maxclients is raised", set, cx);
+        if self.accepting.counts {
+            self.nodes().for_each(|node| self.ask_again(node, cx));
+        }
+        self.settle(cx);
+    }
+
+    /// `CONFIG SET client-output-buffer-limit` for replicas; without a limit there is none to
+    /// raise.
+    pub fn raise_output_limit(&mut self, to: Factor, cx: &mut Cx) {
+        // Raised again and again, it is soon none; a size has an end.
+        let raised = |limit: Bytes| Bytes::from_f64((limit.as_f64() * to.get()).min(ENDLESS));
+        let set = |node: &mut Node| {
+            if let Some(limit) = &mut node.output_limit {
+                limit.hard = raised(limit.hard);
+                limit.soft = raised(limit.soft);
+            }
+        };
+        self.configure("replicas' buffer limits are raised", set, cx);
+        self.plan_streams(cx);
+        self.settle(cx);
+    }
+
+    /// A share of a workload's keys is deleted on every shard, if the owners of all of them execute
+    /// DEL: a script that goes through all keys stops at one that does not.
+    pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
+        let mut shards = self.topology.asked_shards();
+        if let Some(shard) = shards.find(|shard| !self.deletes(*shard)) {
+            cx.ledger.trace(cx.now, || {
+                let (name, node) = (&self.plan.name, self.node_name(self.known_owner(shard)));
+                format!("{name} cluster: no keys are deleted, {node} does not execute DEL")
+            });
+            return;
+        }
+        drop(shards);
+        // Doublings until now are those of all keys.
+        self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        let gone = self.dataset.delete(workload, share, cx.now);
+        self.note_deleted(workload, share, cx.now);
+        self.forget_wiped(workload, share);
+        self.shrink_tables(cx.now);
+        cx.ledger.trace(cx.now, || {
+            format!(
+                "{} cluster: {:.0} keys are deleted",
+                self.plan.name, gone.keys
+            )
+        });
+        self.settle(cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::given;
+    use crate::ids::Id;
+    use crate::ledger::Ledger;
+    use sim::{Agenda, SimDuration, SimTime};
+
+    #[test]
+    fn a_node_that_hangs_keeps_its_limit_and_the_others_get_theirs() {
+        let mut tables = given::tables();
+        tables.redis.maxmemory = Some("50%".parse().expect("a share"));
+        let (mut agenda, mut ledger) = (Agenda::<Event>::new(), Ledger::new(false));
+        let end = SimTime::ZERO + tables.horizon;
+        let cx = &mut Cx::new(end, &mut agenda, &mut ledger);
+        let mut cluster = tables.cluster();
+        cluster.start(cx);
+        let usage = |cluster: &Cluster| {
+            [0, 1].map(|shard| cluster.usage(ShardId::from_index(shard), SimTime::ZERO))
+        };
+        let before = usage(&cluster);
+        cluster.hang(ShardId::from_index(0), SimDuration::from_hours(1), cx);
+        cluster.raise_maxmemory("1.1x".parse().expect("a factor"), cx);
+        let after = usage(&cluster);
+        assert_eq!(after[0], before[0]);
+        assert!(
+            (before[1] / after[1] - 1.1).abs() < 1e-9,
+            "{after:?} of {before:?}"
+        );
+    }
+}
