@@ -17,6 +17,16 @@ use demand::Mode;
 /// The next size of each measure at which something happens, if anything does.
 pub(super) type Bounds = [(Measure, Option<f64>); 4];
 
+/// What is known of when a measure reaches a size, in one turn of the growth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Search {
+    bound: f64,
+    turns: u32,
+    found: Option<SimTime>,
+    /// It is not reached before, unless it was found.
+    until: SimTime,
+}
+
 /// What all nodes were settled in last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Settled {
@@ -122,16 +132,53 @@ impl Cluster {
         if let Some((key, _)) = self.dataset.event.take() {
             cx.agenda.cancel(key);
         }
-        let reached = |(measure, bound): (Measure, Option<f64>)| {
-            self.dataset
-                .growth
-                .when_reaches(measure, bound?, cx.now, cx.end)
-        };
-        let reached = bounds.into_iter().filter_map(reached);
-        if let Some(at) = reached.chain(turning).min() {
+        let mut first = turning;
+        // That of all bytes comes last: it moves most often, and is searched no further than needed.
+        for (place, (measure, bound)) in bounds.into_iter().enumerate().rev() {
+            if let Some(bound) = bound {
+                let until = first.unwrap_or(cx.end);
+                let reached = self.first_reach(place, (measure, bound), (cx.now, until));
+                first = reached.or(first);
+            }
+        }
+        if let Some(at) = first {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
             self.dataset.event = Some((cx.agenda.at(at, event), at));
         }
+    }
+
+    /// The first instant of `[now, end)` at which a measure reaches a size, if writes stay as they
+    /// are. What was searched before is not searched again.
+    fn first_reach(
+        &mut self,
+        place: usize,
+        (measure, bound): (Measure, f64),
+        (now, end): (SimTime, SimTime),
+    ) -> Option<SimTime> {
+        let growth = &self.dataset.growth;
+        let turns = growth.turns();
+        let known = self.dataset.searches[place]
+            .filter(|known| known.bound == bound && known.turns == turns)
+            .filter(|known| known.found.is_none_or(|at| at >= now));
+        let from = match known {
+            _ if self.mode == Mode::Eager => now,
+            Some(Search {
+                found: Some(at), ..
+            }) => return (at < end).then_some(at),
+            Some(Search { until, .. }) => now.max(until),
+            None => now,
+        };
+        if from >= end {
+            return None;
+        }
+        let found = growth.when_reaches(measure, bound, from, end);
+        self.dataset.searches[place] = Some(Search {
+            bound,
+            turns,
+            found,
+            until: end,
+        });
+        found
     }
 
     /// When something happens to a node whose memory grows with time and not with keys alone, if it
