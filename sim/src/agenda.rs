@@ -32,6 +32,8 @@ pub struct Agenda<E> {
     rest: Tournament<E>,
     /// How many events were ever scheduled.
     scheduled: u64,
+    /// How often the clock may pass on, and until when.
+    passes: (u64, SimTime),
 }
 
 /// Names one scheduled event, for [`Agenda::cancel`]. It stays valid, and names nothing else, after
@@ -71,6 +73,7 @@ impl<E> Agenda<E> {
             front_room: FRONT_MAX,
             rest: Tournament::new(),
             scheduled: 0,
+            passes: (0, SimTime::ZERO),
         }
     }
 
@@ -218,6 +221,30 @@ impl<E> Agenda<E> {
         (key != VACANT).then(|| time_of(key))
     }
 
+    /// Moves the clock to `time` and returns true, if an event scheduled now for then would be the
+    /// next to come out in this run. Whoever would schedule it does its work at once instead; the
+    /// run counts it all the same.
+    pub fn pass(&mut self, time: SimTime) -> bool {
+        let (left, end) = self.passes;
+        let next = time >= self.now && self.peek_time().is_none_or(|due| time < due);
+        if left == 0 || time >= end || !next {
+            return false;
+        }
+        self.passes.0 -= 1;
+        self.now = time;
+        true
+    }
+
+    /// So many more events may be handled in this run, before `end`.
+    pub(crate) fn allow(&mut self, events: u64, end: SimTime) {
+        self.passes = (events, end);
+    }
+
+    /// How many may still be handled.
+    pub(crate) fn allowed(&self) -> u64 {
+        self.passes.0
+    }
+
     /// The number of events pending.
     pub fn len(&self) -> usize {
         self.front.len() + self.rest.len()
@@ -362,6 +389,19 @@ mod tests {
         assert_eq!(agenda.now(), SimTime::ZERO);
         assert_eq!(agenda.pop_before(at(6)), Some((at(5), 'a')));
         assert_eq!(agenda.pop(), Some((SimTime::MAX, 'z')));
+    }
+
+    #[test]
+    fn the_clock_passes_only_to_what_would_be_next_in_a_run() {
+        let mut agenda = Agenda::new();
+        agenda.at(at(5), 'a');
+        assert!(!agenda.pass(at(1)));
+        agenda.allow(2, at(9));
+        assert!(agenda.pass(at(3)) && !agenda.pass(at(5)));
+        assert_eq!(agenda.pop(), Some((at(5), 'a')));
+        assert!(!agenda.pass(at(4)) && !agenda.pass(at(9)));
+        assert!(agenda.pass(at(8)) && !agenda.pass(at(8)));
+        assert_eq!((agenda.now(), agenda.allowed()), (at(8), 0));
     }
 
     #[test]

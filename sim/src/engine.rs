@@ -11,6 +11,9 @@ pub trait Model {
     /// What can happen. A plain enum, matched exhaustively, keeps a run fast and its reader calm.
     type Event;
 
+    /// Does it handle events that follow each other at once, by [`Agenda::pass`]?
+    const PASSES: bool = false;
+
     /// Lets `event` happen now. What follows from it later is scheduled on `agenda`.
     fn handle(&mut self, event: Self::Event, agenda: &mut Agenda<Self::Event>);
 }
@@ -61,8 +64,14 @@ pub fn run<M: Model>(
         let Some((_, event)) = agenda.pop_before(end) else {
             break;
         };
-        model.handle(event, agenda);
         events += 1;
+        if M::PASSES {
+            agenda.allow(event_limit - events, end);
+        }
+        model.handle(event, agenda);
+        if M::PASSES {
+            events = event_limit - agenda.allowed();
+        }
     }
     let more_due = agenda
         .peek_time()
@@ -99,6 +108,29 @@ mod tests {
         fn handle(&mut self, (): (), agenda: &mut Agenda<()>) {
             self.ticks.push(agenda.now());
             agenda.after(SimDuration::from_secs(1), ());
+        }
+    }
+
+    /// The same, with events only where something else may come in between.
+    #[derive(Default)]
+    struct Hasty {
+        clock: Clock,
+        handled: u64,
+    }
+
+    impl Model for Hasty {
+        type Event = ();
+        const PASSES: bool = true;
+        fn handle(&mut self, (): (), agenda: &mut Agenda<()>) {
+            self.handled += 1;
+            loop {
+                self.clock.ticks.push(agenda.now());
+                let next = agenda.now() + SimDuration::from_secs(1);
+                if !agenda.pass(next) {
+                    agenda.at(next, ());
+                    return;
+                }
+            }
         }
     }
 
@@ -163,6 +195,24 @@ mod tests {
         agenda.at(SimTime::ZERO, ());
         let summary = run(&mut Clock::default(), &mut agenda, second(60), 60).unwrap();
         assert_eq!(summary.events, 60);
+    }
+
+    #[test]
+    fn what_is_passed_counts_as_if_it_were_scheduled() {
+        for (end, limit) in [(20, 100), (20, 25), (20, 24), (20, 7), (3, 1)] {
+            let (mut clock, mut hasty) = (Clock::default(), Hasty::default());
+            let (mut agenda, mut other) = (Agenda::new(), Agenda::new());
+            for start in [0, 15] {
+                agenda.at(second(start), ());
+                other.at(second(start), ());
+            }
+            let expected = run(&mut clock, &mut agenda, second(end), limit);
+            let found = run(&mut hasty, &mut other, second(end), limit);
+            assert_eq!(found, expected);
+            assert_eq!(hasty.clock.ticks, clock.ticks);
+            assert!(limit < 7 || hasty.handled < clock.ticks.len() as u64);
+            assert_eq!(other.now(), agenda.now());
+        }
     }
 
     #[test]

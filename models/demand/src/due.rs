@@ -210,7 +210,9 @@ impl DueList {
     /// What may still make signers press who are on a visit already: the slot of the visit, and the
     /// press that must still be awaited for it, if any.
     pub fn presses_ahead(&self) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
-        let lanes = self.lanes.iter().flatten();
+        // The first lane of each class holds returns.
+        let of_class = self.lanes.chunks(LANES_PER_CLASS);
+        let lanes = of_class.flat_map(|lanes| &lanes[1..]).flatten();
         let all = lanes.chain(self.heap.iter().map(|entry| &entry.0));
         all.filter_map(|entry| match entry.what & KIND_MASK {
             PRESS => Some((entry.slot, None)),

@@ -229,11 +229,17 @@ impl ServiceSim<'_> {
             process.pool.alive_of_visits_by(calm_from, self.now) + old.count() as u64
         };
         let old_alive = self.processes.iter().map(old_alive).max().unwrap_or(0);
+        let Some(left) = condition.room.checked_sub(old_alive) else {
+            return false;
+        };
+        // No more are counted than it takes to know that there is no room.
+        let most = left / condition.presses.max(1);
         let old_due = self.due.presses_ahead().filter(|(slot, awaited)| {
             let visit = self.in_play.get(*slot);
             visit.began <= calm_from && awaited.is_none_or(|press| visit.awaited == press)
         });
-        let old = old_alive + old_due.count() as u64 * condition.presses;
+        let old_due = old_due.take((most as usize).saturating_add(1)).count() as u64;
+        let old = old_alive + old_due * condition.presses;
         let have_room = self
             .insides()
             .all(|inside| inside.stores_have_room(condition, old, self.now));

@@ -18,15 +18,6 @@ use failover::cluster_bus::{
     ReplicaLink, Role, Shard, SharedBus,
 };
 
-/// What came of telling the bus something.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct BusReply {
-    /// There is a bus, and it did not refuse.
-    pub accepted: bool,
-    /// It decided or noticed something.
-    pub changed: bool,
-}
-
 /// A healthy bus of the nodes as they are now.
 pub(super) fn healthy(
     spec: &ClusterBusSpec,
@@ -71,20 +62,34 @@ impl Cluster {
         self.notify_sentinels_of_link(replica, link, cx);
     }
 
-    /// Tells the bus, if there is one. What it decided is still to be carried out.
-    pub(super) fn tell_bus(&mut self, input: BusInput, cx: &mut Cx) -> BusReply {
+    /// Tells the bus. What it decided is still to be carried out. False if it refuses, or there is
+    /// none.
+    pub(super) fn tell_bus(&mut self, input: BusInput, cx: &mut Cx) -> bool {
         let Some(bus) = self.control.bus_mut() else {
-            return BusReply::default();
+            return false;
         };
         let mut effects = BusEffects::new();
         let accepted = bus.tell(cx.now, input, &mut effects).is_ok();
+        self.then_of_bus(effects);
+        accepted
+    }
+
+    fn then_of_bus(&mut self, effects: BusEffects) {
+        let effects = effects.into_iter();
+        self.then(effects.map(|(_, effect)| Consequence::Bus(effect)));
+    }
+
+    /// Lets the bus do what is due, and goes on with it while nothing comes of that and nobody else
+    /// has anything to do before. True if it decided or noticed something.
+    pub(super) fn advance_bus(&mut self, cx: &mut Cx) -> bool {
+        let Some(bus) = self.control.bus_mut() else {
+            return false;
+        };
+        let mut effects = BusEffects::new();
+        cx.now = bus.advance(cx.now, |at| cx.agenda.pass(at), &mut effects);
         let changed = !effects.is_empty();
-        self.then(
-            effects
-                .into_iter()
-                .map(|(_, effect)| Consequence::Bus(effect)),
-        );
-        BusReply { accepted, changed }
+        self.then_of_bus(effects);
+        changed
     }
 
     pub(super) fn on_effect(&mut self, effect: BusEffect, cx: &mut Cx) {

@@ -13,7 +13,7 @@ use crate::ids::{Fleet, Id, NodeId, ShardId};
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::FailoverSpec;
 use demand::Mode;
-use failover::cluster_bus::{BusHistories, BusInput, Member, SharedBus};
+use failover::cluster_bus::{BusHistories, Member, SharedBus};
 use failover::sentinel::SentinelGroup;
 
 /// The part of a cluster that decides on failovers.
@@ -151,7 +151,7 @@ impl Control {
 impl Cluster {
     /// Lets bus or Sentinels do what is due; says whether anything came of it.
     pub(super) fn advance_control(&mut self, cx: &mut Cx) -> bool {
-        let mut changed = self.tell_bus(BusInput::Advance, cx).changed;
+        let mut changed = self.advance_bus(cx);
         self.drain(cx);
         for shard in self.shards() {
             if self.control.is_due(shard, cx.now) {

@@ -5,7 +5,7 @@ use sim::{EventKey, SimTime};
 
 use super::evictions::Evictions;
 use super::loss::DataLoss;
-use super::pressure::{Bounds, Settled, Watched};
+use super::pressure::{Bounds, Search, Settled, Watched};
 use super::queue::ExtraGrowth;
 use super::tables::Tables;
 use super::topology::Topology;
@@ -41,6 +41,8 @@ pub(super) struct Dataset {
     pub settled: Option<Settled>,
     /// The bounds that the event is for, and the growth's turn in which it was planned.
     pub forecast: Option<(Bounds, u32, Option<SimTime>)>,
+    /// What is known of when each of the bounds is reached.
+    pub searches: [Option<Search>; 4],
 }
 
 impl Dataset {
@@ -77,6 +79,7 @@ impl Dataset {
             event: None,
             settled: None,
             forecast: None,
+            searches: [None; 4],
         }
     }
 

@@ -109,7 +109,7 @@ impl Cluster {
         }
         // FORCE: the old primary is not asked, since it does not answer; a majority still votes.
         let force = BusInput::ManualFailover(member(candidate), ManualFailover::Force);
-        let accepted = self.tell_bus(force, cx).accepted;
+        let accepted = self.tell_bus(force, cx);
         self.settle(cx);
         if accepted {
             Failover::To(candidate)

@@ -17,6 +17,16 @@ use demand::Mode;
 /// The next size of each measure at which something happens, if anything does.
 pub(super) type Bounds = [(Measure, Option<f64>); 4];
 
+/// What is known of when a measure reaches a size, in one turn of the growth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Search {
+    bound: f64,
+    turns: u32,
+    found: Option<SimTime>,
+    /// It is not reached before, unless it was found.
+    until: SimTime,
+}
+
 /// What all nodes were settled in last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Settled {
@@ -33,6 +43,17 @@ pub(super) struct Settled {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Watched {
     AnyShard(f64),
+    Average(f64),
+}
+
+/// What can turn while memory grows with time.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// Memory no longer does this to a node.
+    Sign(NodeId, Sign),
+    /// A shard's usage reaches this share.
+    Shard(ShardId, f64),
+    /// The shards' average usage reaches it.
     Average(f64),
 }
 
@@ -111,16 +132,53 @@ impl Cluster {
         if let Some((key, _)) = self.dataset.event.take() {
             cx.agenda.cancel(key);
         }
-        let reached = |(measure, bound): (Measure, Option<f64>)| {
-            self.dataset
-                .growth
-                .when_reaches(measure, bound?, cx.now, cx.end)
-        };
-        let reached = bounds.into_iter().filter_map(reached);
-        if let Some(at) = reached.chain(turning).min() {
+        let mut first = turning;
+        // That of all bytes comes last: it moves most often, and is searched no further than needed.
+        for (place, (measure, bound)) in bounds.into_iter().enumerate().rev() {
+            if let Some(bound) = bound {
+                let until = first.unwrap_or(cx.end);
+                let reached = self.first_reach(place, (measure, bound), (cx.now, until));
+                first = reached.or(first);
+            }
+        }
+        if let Some(at) = first {
             let event = Event::Cluster(self.id, ClusterTimer::Memory);
             self.dataset.event = Some((cx.agenda.at(at, event), at));
         }
+    }
+
+    /// The first instant of `[now, end)` at which a measure reaches a size, if writes stay as they
+    /// are. What was searched before is not searched again.
+    fn first_reach(
+        &mut self,
+        place: usize,
+        (measure, bound): (Measure, f64),
+        (now, end): (SimTime, SimTime),
+    ) -> Option<SimTime> {
+        let growth = &self.dataset.growth;
+        let turns = growth.turns();
+        let known = self.dataset.searches[place]
+            .filter(|known| known.bound == bound && known.turns == turns)
+            .filter(|known| known.found.is_none_or(|at| at >= now));
+        let from = match known {
+            _ if self.mode == Mode::Eager => now,
+            Some(Search {
+                found: Some(at), ..
+            }) => return (at < end).then_some(at),
+            Some(Search { until, .. }) => now.max(until),
+            None => now,
+        };
+        if from >= end {
+            return None;
+        }
+        let found = growth.when_reaches(measure, bound, from, end);
+        self.dataset.searches[place] = Some(Search {
+            bound,
+            turns,
+            found,
+            until: end,
+        });
+        found
     }
 
     /// When something happens to a node whose memory grows with time and not with keys alone, if it
@@ -132,19 +190,75 @@ impl Cluster {
             .filter_map(|node| self.grows_until(node))
             .min()?;
         let (mut before, mut after) = (cx.now, until.min(cx.end));
-        let now = self.signs(before);
-        if self.signs(after) == now {
+        let growth = &self.dataset.growth;
+        let (mut least, mut most) = (growth.size_at(before), growth.size_at(after));
+        let turning = self.turning_by(after, most, (before, least));
+        if turning.is_empty() {
             return None;
         }
         while after > before + SimDuration::from_nanos(1) {
             let middle = before + (after - before) / 2;
-            if self.signs(middle) == now {
-                before = middle;
+            let turned = |dataset_size| {
+                let mut turning = turning.iter();
+                turning.any(|turn| self.has_turned(*turn, dataset_size, middle))
+            };
+            // The datasets are counted only where what is known of them leaves a doubt.
+            let turned = if turned(least) {
+                true
+            } else if !turned(most) {
+                false
             } else {
-                after = middle;
-            }
+                let dataset_size = growth.size_at(middle);
+                let turned = turned(dataset_size);
+                *(if turned { &mut most } else { &mut least }) = dataset_size;
+                turned
+            };
+            *(if turned { &mut after } else { &mut before }) = middle;
         }
         Some(after)
+    }
+
+    /// What is not at `at` as it is now, if no table doubles until then.
+    fn turning_by(
+        &self,
+        at: SimTime,
+        dataset_size: DatasetSize,
+        (now, size_now): (SimTime, DatasetSize),
+    ) -> Vec<Turn> {
+        let grows = |node: &NodeId| self.grows_until(*node).is_some();
+        let nodes = self.topology.ids().filter(grows);
+        let nodes = nodes.map(|node| Turn::Sign(node, self.sign(node, size_now, now)));
+        let watched = self.dataset.watched.iter().flat_map(|watched| {
+            let (shards, average) = match *watched {
+                Watched::AnyShard(share) => (Some((self.shards(), share)), None),
+                Watched::Average(share) => (None, Some(Turn::Average(share))),
+            };
+            let of_each = shards.map(|(shards, share)| shards.map(move |s| Turn::Shard(s, share)));
+            of_each.into_iter().flatten().chain(average)
+        });
+        let watched = watched.filter(|turn| !self.has_turned(*turn, size_now, now));
+        let turns = nodes.chain(watched);
+        turns
+            .filter(|turn| self.has_turned(*turn, dataset_size, at))
+            .collect()
+    }
+
+    /// Has this happened at `at`, with datasets of this size?
+    fn has_turned(&self, turn: Turn, dataset_size: DatasetSize, at: SimTime) -> bool {
+        let usage = |shard: ShardId| {
+            let owner = self.known_owner(shard);
+            let memory = &self.topology[owner].memory;
+            let dataset = dataset_size.bytes * self.topology.shares[shard];
+            memory.used(dataset, self.load(owner, at)) / memory.limit()
+        };
+        match turn {
+            Turn::Sign(node, sign) => self.sign(node, dataset_size, at) != sign,
+            Turn::Shard(shard, share) => usage(shard) >= share,
+            Turn::Average(share) => {
+                let usages = self.shards().map(usage);
+                usages.sum::<f64>() / self.topology.shares.len() as f64 >= share
+            }
+        }
     }
 
     /// Until when a node's memory grows with time: a child copies pages, or buffers fill, of
@@ -159,35 +273,6 @@ impl Cluster {
             .chain(slow)
             .chain(dataset_size)
             .min()
-    }
-
-    /// What memory does to nodes and shows to observers at `at`, if no table doubles until then.
-    fn signs(&self, at: SimTime) -> (Vec<Sign>, Vec<bool>) {
-        let dataset_size = self.dataset.growth.size_at(at);
-        let grows = |node: &NodeId| self.grows_until(*node).is_some();
-        let nodes = self.topology.ids().filter(grows);
-        let troubles = nodes
-            .map(|node| self.sign(node, dataset_size, at))
-            .collect();
-        if self.dataset.watched.is_empty() {
-            return (troubles, Vec::new());
-        }
-        let usage = |shard: ShardId| {
-            let owner = self.known_owner(shard);
-            let memory = &self.topology[owner].memory;
-            let dataset = dataset_size.bytes * self.topology.shares[shard];
-            memory.used(dataset, self.load(owner, at)) / memory.limit()
-        };
-        let usages: Vec<f64> = self.shards().map(usage).collect();
-        let average = usages.iter().sum::<f64>() / usages.len() as f64;
-        let mut shown = Vec::with_capacity(self.dataset.watched.len() * usages.len());
-        for watched in &self.dataset.watched {
-            match *watched {
-                Watched::AnyShard(share) => shown.extend(usages.iter().map(|of| *of >= share)),
-                Watched::Average(share) => shown.push(average >= share),
-            }
-        }
-        (troubles, shown)
     }
 
     /// The next sizes of the datasets, over all shards, at which something happens.
@@ -210,10 +295,7 @@ impl Cluster {
         let mut matter: Vec<(Measure, f64)> = Vec::new();
         for watched in &self.dataset.watched {
             if let Watched::Average(share) = watched {
-                let (size, close) = (
-                    self.at_average(*share, 0.0, now),
-                    self.at_average(*share, 1.0, now),
-                );
+                let [size, close] = self.at_average(*share, now);
                 all_awake |= close <= dataset_size.bytes && size > dataset_size.bytes;
                 add(Measure::Bytes, size);
                 add(Measure::Bytes, close);
@@ -282,37 +364,43 @@ impl Cluster {
         shard: ShardId,
         now: SimTime,
     ) -> impl Iterator<Item = (Measure, f64)> + '_ {
+        let any = |watched: &Watched| matches!(watched, Watched::AnyShard(_));
+        let is_watched = self.dataset.watched.iter().any(any);
+        let node = self.known_owner(shard);
+        let memory = &self.topology[node].memory;
+        let load = is_watched.then(|| self.load(node, now));
         let watched = self.dataset.watched.iter();
         watched.filter_map(move |watched| match *watched {
-            Watched::AnyShard(share) => Some((Measure::Bytes, self.at_usage(shard, share, now))),
+            Watched::AnyShard(share) => {
+                let dataset = memory.dataset_at_usage(share, load?);
+                let size = (dataset / self.topology.shares[shard]).ceil() + 1.0;
+                Some((Measure::Bytes, size))
+            }
             Watched::Average(_) => None,
         })
     }
 
-    /// The dataset size over all shards at which a shard's owner uses this share of its limit.
-    fn at_usage(&self, shard: ShardId, share: f64, now: SimTime) -> f64 {
-        let node = self.known_owner(shard);
-        let dataset = self.topology[node]
-            .memory
-            .dataset_at_usage(share, self.load(node, now));
-        (dataset / self.topology.shares[shard]).ceil() + 1.0
-    }
-
-    /// The dataset size over all shards at which the owners' usage averages this share, with so
-    /// much of the tables' next doublings: usage is linear in it between them, so two points tell.
-    fn at_average(&self, share: f64, doublings: f64, now: SimTime) -> f64 {
-        let usage = |bytes: f64| -> f64 {
-            let of = |shard: ShardId| {
-                let node = self.known_owner(shard);
-                let memory = &self.topology[node].memory;
-                let more = doublings * self.dataset.tables[shard].bytes_ahead();
-                let used =
-                    memory.used(bytes * self.topology.shares[shard], self.load(node, now)) + more;
-                used / memory.limit()
-            };
-            self.shards().map(of).sum::<f64>() / self.topology.shares.len() as f64
-        };
-        let (empty, slope) = (usage(0.0), usage(1e12) - usage(0.0));
-        ((share - empty) / slope * 1e12).ceil() + 1.0
+    /// The dataset sizes over all shards at which the owners' usage averages this share, without
+    /// and with the tables' next doublings: usage is linear in it between them, so two points tell.
+    fn at_average(&self, share: f64, now: SimTime) -> [f64; 2] {
+        const FAR: f64 = 1e12;
+        let points = [(0.0, 0.0), (FAR, 0.0), (0.0, 1.0), (FAR, 1.0)];
+        let mut sums = [0.0; 4];
+        for shard in self.shards() {
+            let node = self.known_owner(shard);
+            let (memory, load) = (&self.topology[node].memory, self.load(node, now));
+            let (limit, ahead) = (memory.limit(), self.dataset.tables[shard].bytes_ahead());
+            for (sum, (bytes, doublings)) in sums.iter_mut().zip(points) {
+                let used = memory.used(bytes * self.topology.shares[shard], load);
+                *sum += (used + doublings * ahead) / limit;
+            }
+        }
+        let [empty, far, empty_close, far_close] =
+            sums.map(|sum| sum / self.topology.shares.len() as f64);
+        let size = |empty: f64, slope: f64| ((share - empty) / slope * FAR).ceil() + 1.0;
+        [
+            size(empty, far - empty),
+            size(empty_close, far_close - empty_close),
+        ]
     }
 }

@@ -111,7 +111,8 @@ impl Process {
             }
             // What a short pause hides is the same, if there is none.
             let later;
-            let noticed = match asked.cluster.may_pause() {
+            let may_pause = asked.cluster.may_pause();
+            let noticed = match may_pause {
                 true => {
                     later = asked.answers(false);
                     &later
@@ -140,10 +141,19 @@ impl Process {
             }
             // Parts that are served come first: the one in the middle speaks for most requests.
             let (middle, last) = (need.parts / 2, need.parts - 1);
+            let of_most = asked.of_part(&at_once, middle, true);
+            let of_most_noticed = match may_pause {
+                true => asked.of_part(noticed, middle, false),
+                false => of_most,
+            };
+            let of_last = match last == middle {
+                true => of_most,
+                false => asked.of_part(&at_once, last, true),
+            };
             let answers = [
-                (&mut answered.at_once, asked.of_part(&at_once, middle, true)),
-                (&mut answered.noticed, asked.of_part(noticed, middle, false)),
-                (&mut answered.worst, asked.of_part(&at_once, last, true)),
+                (&mut answered.at_once, of_most),
+                (&mut answered.noticed, of_most_noticed),
+                (&mut answered.worst, of_last),
             ];
             for (before, answer) in answers {
                 *before = worst([*before, answer].into_iter());

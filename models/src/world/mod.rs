@@ -68,6 +68,9 @@ pub struct World<'a> {
 impl Model for World<'_> {
     type Event = Event;
 
+    /// A cluster bus goes on while nobody else has anything to do.
+    const PASSES: bool = true;
+
     fn handle(&mut self, event: Event, agenda: &mut Agenda<Event>) {
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         match event {

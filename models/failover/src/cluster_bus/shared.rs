@@ -233,6 +233,51 @@ impl SharedBus {
     }
 }
 
+impl SharedBus {
+    /// Lets it do what is due `now`, and what is due after that for as long as nothing comes of it
+    /// and `pass` moves time on to then. Returns where time stands.
+    pub fn advance(
+        &mut self,
+        mut now: SimTime,
+        mut pass: impl FnMut(SimTime) -> bool,
+        out: &mut BusEffects,
+    ) -> SimTime {
+        loop {
+            now = self.read_on(now, &mut pass);
+            // Only a manual failover can be refused.
+            let _ = self.tell(now, BusInput::Advance, out);
+            let next = self.next_at().map(|at| at.max(now));
+            match next.filter(|next| out.is_empty() && pass(*next)) {
+                Some(next) => now = next,
+                None => return now,
+            }
+        }
+    }
+
+    /// Passes over wakes on record of which nothing came; the last is left.
+    fn read_on(&mut self, mut now: SimTime, mut pass: impl FnMut(SimTime) -> bool) -> SimTime {
+        let Place::In {
+            history,
+            span,
+            wakes,
+        } = &mut self.place
+        else {
+            return now;
+        };
+        let spans = history.spans.borrow();
+        let here = &spans.all[*span];
+        while here.wakes.get(*wakes).is_some_and(|wake| wake.at == now)
+            && here.heard_at(*wakes + 1).is_empty()
+            && let Some(next) = here.next_at(*wakes + 1)
+            && pass(next.max(now))
+        {
+            *wakes += 1;
+            now = next.max(now);
+        }
+        now
+    }
+}
+
 /// Which members serve their slots after these effects.
 fn note(ok: &mut u64, effects: &[(SimTime, BusEffect)]) {
     for (_, effect) in effects {
