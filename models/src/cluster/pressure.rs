@@ -133,7 +133,7 @@ impl Cluster {
             cx.agenda.cancel(key);
         }
         let mut first = turning;
-        // That of all bytes comes last: it moves most often, and is searched no further than needed.
+        // All bytes come last: their size moves most often, and is searched no further than needed.
         for (place, (measure, bound)) in bounds.into_iter().enumerate().rev() {
             if let Some(bound) = bound {
                 let until = first.unwrap_or(cx.end);
