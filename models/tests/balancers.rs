@@ -189,7 +189,7 @@ fn a_process_whose_requests_fail_is_ejected_and_tried_again() {
 
 #[test]
 fn a_check_that_passes_ends_an_ejection() {
-    // Without one a process stays out for an hour; asked every 10 s it is back once it has switched.
+    // Without one a process stays out for an hour; asked every 10 s it is back once it switched.
     let hour = "ignored_below = '1%'\noutliers = { fails = 5, every = '10s', \
         ejected_for = '1h', longest = '1h', at_most = '100%' }";
     let alone = with("random", hour);

@@ -20,8 +20,8 @@
 //! A client has its connection when its handshake is done (TLS 1.3); its first command waits for
 //! the end of the round.
 //!
-//! Left out: what a refused attempt costs the node; a command timeout of the first commands on a new
-//! connection.
+//! Left out: what a refused attempt costs the node; a command timeout of the first commands on a
+//! new connection.
 
 use std::ops::Range;
 

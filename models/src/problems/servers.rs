@@ -107,8 +107,8 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
         && outliers.at_most.get() * (processes as f64) < 1.0
     {
         doubts.push(format!(
-            "no process of {name} is ever ejected: one of {processes} is {:.0} % of them, more than \
-             balancer.outliers.at_most ({:.0} %; 10 % is what Envoy and Istio have by default)",
+            "no process of {name} is ever ejected: one of {processes} is {:.0} % of them, more \
+             than balancer.outliers.at_most ({:.0} %; 10 % is what Envoy and Istio have by default)",
             100.0 / processes as f64,
             100.0 * outliers.at_most.get()
         ));

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The rules are those of Envoy's outlier detection (`outlier_detection_impl.cc`). When so many
-//! requests in a row have failed is drawn: requests come to a process at random, and each fails with
-//! the share that the service's metrics show for that process. So nobody has to follow requests
-//! while the trial runs, and lazy and eager trials eject at the same instants.
+//! requests in a row have failed is drawn: requests come to a process at random, and each fails
+//! with the share that the service's metrics show for that process. So nobody has to follow
+//! requests while the trial runs, and lazy and eager trials eject at the same instants.
 
 use rand::RngExt;
 use rand::distr::Open01;

@@ -85,9 +85,9 @@ pub struct BalancerCheckSpec {
 }
 
 /// How a load balancer ejects processes whose requests fail, as Envoy and Istio do (outlier
-/// detection). It sees what fails because of Redis and of slower stores, without pauses of less than
-/// a second; when enough requests in a row have failed is drawn from the share that fails and from
-/// the traffic. An ejected process is back as soon as a `check` passes, or else at the first sweep
+/// detection). It sees what fails because of Redis and of slower stores, without pauses of less
+/// than a second; when enough requests in a row have failed is drawn from the share that fails and
+/// from the traffic. An ejected process is back as soon as a `check` passes, or else at the first sweep
 /// after its time.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -101,7 +101,7 @@ pub struct OutliersSpec {
     pub ejected_for: SimDuration,
     /// The longest ejection; Envoy: 5min (`max_ejection_time`).
     pub longest: SimDuration,
-    /// No process is ejected beyond this share of all; Envoy: `"10%"` (`max_ejection_percent`). With
-    /// fewer than ten processes that is none.
+    /// No process is ejected beyond this share of all; Envoy: `"10%"` (`max_ejection_percent`).
+    /// With fewer than ten processes that is none.
     pub at_most: Probability,
 }
