@@ -108,7 +108,7 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
     {
         doubts.push(format!(
             "no process of {name} is ever ejected: one of {processes} is {:.0} % of them, more \
-             than balancer.outliers.at_most ({:.0} %; 10 % is what Envoy and Istio have by default)",
+             than balancer.outliers.at_most ({:.0} %; Envoy and Istio have 10 % by default)",
             100.0 / processes as f64,
             100.0 * outliers.at_most.get()
         ));

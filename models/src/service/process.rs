@@ -3,7 +3,7 @@
 use sim::SimTime;
 
 use super::Need;
-use super::asked::{Asked, worst};
+use super::asked::{Answers, Asked, worst};
 use super::failing::{Failing, Instead, Load};
 use super::latency::{Durations, Outcome};
 use super::warming::Warming;
@@ -56,6 +56,30 @@ impl Answered {
             failing: Vec::new(),
             outcomes: Vec::new(),
             part: 1.0,
+        }
+    }
+
+    /// It cannot do without a need that gives its parts these answers, others without short pauses
+    /// if there are any. Parts that are served come first: the one in the middle speaks for most
+    /// requests.
+    fn needs(&mut self, asked: &Asked, parts: usize, at_once: &Answers, noticed: Option<&Answers>) {
+        let (middle, last) = (parts / 2, parts - 1);
+        let of_most = asked.of_part(at_once, middle, true);
+        let of_most_noticed = match noticed {
+            Some(noticed) => asked.of_part(noticed, middle, false),
+            None => of_most,
+        };
+        let of_last = match last == middle {
+            true => of_most,
+            false => asked.of_part(at_once, last, true),
+        };
+        let answers = [
+            (&mut self.at_once, of_most),
+            (&mut self.noticed, of_most_noticed),
+            (&mut self.worst, of_last),
+        ];
+        for (before, answer) in answers {
+            *before = worst([*before, answer].into_iter());
         }
     }
 }
@@ -139,25 +163,8 @@ impl Process {
             if !all.any(|answer| answer.captures()) {
                 answered.passable = worst([answered.passable, noticed[0].1[0]].into_iter());
             }
-            // Parts that are served come first: the one in the middle speaks for most requests.
-            let (middle, last) = (need.parts / 2, need.parts - 1);
-            let of_most = asked.of_part(&at_once, middle, true);
-            let of_most_noticed = match may_pause {
-                true => asked.of_part(noticed, middle, false),
-                false => of_most,
-            };
-            let of_last = match last == middle {
-                true => of_most,
-                false => asked.of_part(&at_once, last, true),
-            };
-            let answers = [
-                (&mut answered.at_once, of_most),
-                (&mut answered.noticed, of_most_noticed),
-                (&mut answered.worst, of_last),
-            ];
-            for (before, answer) in answers {
-                *before = worst([*before, answer].into_iter());
-            }
+            let noticed = may_pause.then_some(&noticed[..]);
+            answered.needs(&asked, need.parts, &at_once, noticed);
         }
         answered
     }

@@ -87,8 +87,8 @@ pub struct BalancerCheckSpec {
 /// How a load balancer ejects processes whose requests fail, as Envoy and Istio do (outlier
 /// detection). It sees what fails because of Redis and of slower stores, without pauses of less
 /// than a second; when enough requests in a row have failed is drawn from the share that fails and
-/// from the traffic. An ejected process is back as soon as a `check` passes, or else at the first sweep
-/// after its time.
+/// from the traffic. An ejected process is back as soon as a `check` passes, or else at the first
+/// sweep after its time.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutliersSpec {
