@@ -154,7 +154,7 @@ fn a_process_whose_requests_fail_is_ejected_and_tried_again() {
     let (mut waits, mut events) = (Vec::new(), Vec::new());
     for process in 1..=5 {
         let out = said(&result, &format!("process {process} fail, it is ejected"));
-        let back = said(&result, &format!("process {process} is back"));
+        let back = said(&result, &format!("process {process} is no longer ejected"));
         assert!(back.len().abs_diff(out.len()) <= 1, "{told:?}");
         let (mut times, mut returned) = (0.0_f64, 0.0);
         for (out, back) in out.iter().zip(&back) {
@@ -193,11 +193,18 @@ fn a_check_that_passes_ends_an_ejection() {
     let hour = "ignored_below = '1%'\noutliers = { fails = 5, every = '10s', \
         ejected_for = '1h', longest = '1h', at_most = '100%' }";
     let alone = with("random", hour);
-    assert!(said(&alone, "is back").is_empty(), "{:?}", lines(&alone));
+    assert!(
+        said(&alone, "is no longer ejected").is_empty(),
+        "{:?}",
+        lines(&alone)
+    );
     let check = "check = { every = '10s', timeout = '1s', fails = 1000, passes = 1 }";
     let spec = world(&format!("kind = 'random'\n{hour}\n{check}"));
     let checked = both_ways(&spec, 1);
-    let (switched, back) = (said(&checked, "switch to"), said(&checked, "is back"));
+    let (switched, back) = (
+        said(&checked, "switch to"),
+        said(&checked, "is no longer ejected"),
+    );
     assert_eq!(
         (switched.len(), back.len()),
         (5, 5),
@@ -210,4 +217,27 @@ fn a_check_that_passes_ends_an_ejection() {
             "{switched} {back}"
         );
     }
+}
+
+#[test]
+fn processes_that_hang_alike_are_ejected_together() {
+    // Five requests of a process come in about 1.3 s, and each fails 5 s after it came: as long as
+    // the last processes are out, nobody waits for another timeout.
+    let client = "command_timeout = \"5s\"";
+    let mut spec = processes(5, client, "health_check = []");
+    let most = OUTLIERS.replace("40%", "100%");
+    spec.services[0].balancer = Some(part(&format!("kind = 'random'\n{most}")));
+    spec.faults = vec![part(
+        "kind = 'hang'\nworkload = 'log'\nlasts = '1min'
+        at = { kind = 'constant', value = '5min' }",
+    )];
+    spec.failover = part("kind = 'none'");
+    assert_eq!(spec.problems(), []);
+    let result = both_ways(&spec, 1);
+    let ejected = said(&result, "it is ejected");
+    let first: Vec<f64> = ejected.into_iter().take(5).collect();
+    assert_eq!(first.len(), 5, "{:?}", lines(&result));
+    // The last one gets all twenty a second.
+    let all = first.iter().all(|at| (305.2..309.0).contains(at));
+    assert!(all, "{first:?}");
 }

@@ -314,7 +314,7 @@ fn check_says_what_a_store_cannot_carry() {
     let mut wiped = unused.clone();
     (wiped.redis.restart_empty, wiped.redis.replicas) = (true, 1);
     let doubts = wiped.doubts().join("\n");
-    let expected = "back after 10s (redis.restart_delay) and empty, before failover.node_timeout";
+    let expected = "back after 10s (redis.restart_delay) and empty, about as soon";
     assert!(doubts.contains(expected), "{doubts}");
     let spec = world(FLUSH, &store(1, 0), "");
     let doubts = spec.doubts().join("\n");

@@ -114,6 +114,7 @@ fn a_replica_that_never_synchronised_does_not_stand() {
             redis.fullest_shard = "100%"
             redis.sync.diskless = false
             redis.sync.save_bytes = "1MB/s"
+            redis.node_memory = "16GiB"
             [[fault]]
             kind = "host-loss"
             workload = "log"

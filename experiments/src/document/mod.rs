@@ -48,7 +48,7 @@ pub struct Entry {
 }
 
 /// One step down a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// To the entry of a table.
     Key(String),

@@ -28,8 +28,8 @@ use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId, ViewId};
 use crate::moment::MomentKind;
 use crate::redis::capability::Condition;
-use crate::redis::replication::lagging_at;
 use crate::redis::replication::{FullResyncReason, Lineage, Psync};
+use crate::redis::replication::{SECOND, lagging_at};
 use crate::spec::service::{OnTimeoutSpec, WaitSpec};
 use demand::answer::Answer;
 use failover::cluster_bus::ReplicaLink;
@@ -418,7 +418,8 @@ impl Cluster {
         } = self.replication[node].link
         {
             let [of, by] = [node, primary].map(|node| self.replication[node].cron);
-            let until = lagging_at(of, by, since, rule.max_lag);
+            let silent = since.saturating_add(self.redis.replication.timeout + SECOND);
+            let until = lagging_at(of, by, since, rule.max_lag).min(by.from(silent));
             if until > cx.now {
                 self.replication[primary].left_by.push(until);
                 self.after(until - cx.now, ClusterTimer::Lags(primary), cx);

@@ -144,8 +144,8 @@ fn doubt_clients(
     if let Some(timeout) = timeout.filter(|timeout| closes && round >= *timeout) {
         doubts.push(format!(
             "a node that accepts {connections:.0} connections is silent for up to {round} at a \
-             time, and clients of {name} close a connection after {timeout} (command_timeout): the \
-             storm feeds itself"
+             time, and clients of {name} close a connection after {timeout} (command_timeout): if \
+             they come at once, the storm may feed itself"
         ));
     }
 }

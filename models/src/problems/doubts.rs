@@ -1,6 +1,7 @@
 //! What `outage check` notes: settings that are allowed but rarely intended. A scenario with one of
 //! them runs, but does less than its author may expect.
 
+use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::Bytes;
 
@@ -10,6 +11,9 @@ use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec};
 use crate::world::WorldSpec;
 use demand::Control;
+
+/// A replica is elected some one or two seconds after a primary was declared failed.
+const ELECTION: SimDuration = SimDuration::from_secs(2);
 
 /// A bus of more members takes more than about 10 s of processor time for an hour with a fault.
 const BUS_IS_SLOW: u32 = 400;
@@ -192,12 +196,12 @@ impl WorldSpec {
                 return;
             }
         };
-        if redis.restart_empty && redis.replicas > 0 && redis.restart_delay < waits {
+        if redis.restart_empty && redis.replicas > 0 && redis.restart_delay < waits + ELECTION {
             doubts.push(format!(
-                "a primary that is killed is back after {} (redis.restart_delay) and empty, before \
-                 {first} of {waits} is over: no replica is promoted, and all of them copy its \
-                 empty data (Redis manual, \"Safety of replication when master has persistence \
-                 turned off\")",
+                "a primary that is killed is back after {} (redis.restart_delay) and empty, about \
+                 as soon as a replica can be promoted ({first} = {waits}): if none is, all of them \
+                 copy its empty data (Redis manual, \"Safety of replication when master has \
+                 persistence turned off\")",
                 redis.restart_delay
             ));
         }
@@ -212,7 +216,7 @@ impl WorldSpec {
         let node = self.redis.node_memory.as_f64();
         let (limit, has) = (share.get() * node, node - reserve.as_f64());
         if limit * times > has {
-            let gib = |bytes: f64| format!("{:.1} GiB", bytes / Bytes::from_gib(1).as_f64());
+            let gib = |bytes: f64| format!("{:.2} GiB", bytes / Bytes::from_gib(1).as_f64());
             doubts.push(format!(
                 "at maxmemory ({}) a process holds {} with redis.fragmentation = {times}x, and its \
                  node has {}: it {} before Redis refuses writes or evicts",

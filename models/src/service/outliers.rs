@@ -51,6 +51,8 @@ struct Run {
     /// Requests until then, at `since`.
     left: f64,
     since: SimTime,
+    /// When the last of them comes.
+    come: Option<SimTime>,
     event: Option<EventKey>,
 }
 
@@ -102,24 +104,30 @@ impl Outliers {
         if failures.share <= 0.0 || failures.part <= 0.0 {
             return;
         }
-        let left = match before {
+        let left = |run: &Run| run.left - run.failures.part * load.come(run.since, cx.now);
+        let (left, come) = match before {
+            // All have come, and are about to fail.
+            Some(run) if left(&run) <= 0.0 => (left(&run), run.come),
             // The same failures, of more or fewer requests.
-            Some(run) if run.failures.share == failures.share => {
-                run.left - run.failures.part * load.come(run.since, cx.now)
-            }
+            Some(run) if run.failures.share == failures.share => (left(&run), None),
             Some(_) | None => {
                 let mut rng = self.draws.at(process as u64, watched.runs);
-                requests_until(self.spec.fails, failures.share, &mut rng)
+                (
+                    requests_until(self.spec.fails, failures.share, &mut rng),
+                    None,
+                )
             }
         };
-        let come = load.when_come(left / failures.part, cx.now, cx.end);
-        let at = come.map(|at| at.saturating_add(failures.after));
+        let will = || load.when_come(left / failures.part, cx.now, cx.end);
+        let come = come.or_else(will);
+        let at = come.map(|at| at.saturating_add(failures.after).max(cx.now));
         let timer = BalancerTimer::Ejects { process };
         let event = Event::Balancer(self.service, timer);
         watched.run = Some(Run {
             failures,
             left,
             since: cx.now,
+            come,
             event: at
                 .filter(|at| *at < cx.end)
                 .map(|at| cx.agenda.at(at, event)),
@@ -164,7 +172,7 @@ impl Outliers {
         }
         let number = process + 1;
         cx.ledger.trace(cx.now, || {
-            format!("{name}: process {number} is back from its ejection")
+            format!("{name}: process {number} is no longer ejected")
         });
     }
 }

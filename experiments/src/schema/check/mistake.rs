@@ -1,5 +1,7 @@
 //! What a validator finds, and what of it is one and the same mistake of the user.
 
+use std::collections::BTreeMap;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value as Json;
@@ -207,9 +209,13 @@ pub fn settled(mut mistakes: Vec<Mistake>, form: &Form, tree: &Node) -> Vec<Mist
 
 /// Who changes `kind` and leaves the other kind's keys has made one mistake.
 fn join_kinds(mistakes: &mut Vec<Mistake>, form: &Form, tree: &Node) {
-    let mut paths: Vec<Vec<Step>> = mistakes.iter().map(|m| m.path.clone()).collect();
-    paths.dedup();
-    for path in paths {
+    let unknown = mistakes
+        .iter()
+        .filter(|m| matches!(m.kind, Kind::UnknownKey { .. }));
+    let mut times: BTreeMap<Vec<Step>, usize> = BTreeMap::new();
+    unknown.for_each(|mistake| *times.entry(mistake.path.clone()).or_default() += 1);
+    let several = times.into_iter().filter(|(_, times)| *times > 1);
+    for (path, _) in several {
         let Some(found) = other_kind(mistakes, form, tree, &path) else {
             continue;
         };
