@@ -134,7 +134,7 @@ fn whenever_a_run_is_killed_its_directory_holds_one_run_and_no_mix() {
     let kills = std::env::var("OUTAGE_TEST_KILLS").ok();
     let kills = kills.map_or(KILLS, |kills| kills.parse().expect("a number"));
     let mut killed = 0;
-    for number in 0..5 * kills {
+    for number in 0..25 * kills {
         if killed == kills {
             break;
         }
