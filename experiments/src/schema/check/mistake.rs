@@ -192,7 +192,9 @@ pub fn settled(mut mistakes: Vec<Mistake>, form: &Form, tree: &Node) -> Vec<Mist
         let Kind::UnknownKey { key, meant } = &mut mistake.kind else {
             continue;
         };
-        let alone = unknown.iter().filter(|(p, _)| *p == mistake.path).count() == 1;
+        // Whether a value fits under another key takes a look at the whole file.
+        let few = unknown.len() <= TRIED_MAX;
+        let alone = few && unknown.iter().filter(|(p, _)| *p == mistake.path).count() == 1;
         *meant = meant_by(form, tree, (&mistake.path, key), &missing, alone);
         if let Some(meant) = meant {
             explained.push((meant.table.clone(), meant.key.clone()));
@@ -332,6 +334,9 @@ fn meant_by(
         _ => None,
     }
 }
+
+/// In a file with more unknown keys none is tried under another name.
+const TRIED_MAX: usize = 20;
 
 /// Could the value of this key stand under that one?
 fn fits(form: &Form, tree: &Node, (path, key): (&[Step], &str), name: &str) -> bool {
