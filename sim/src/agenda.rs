@@ -222,8 +222,8 @@ impl<E> Agenda<E> {
     }
 
     /// Moves the clock to `time` and returns true, if an event scheduled now for then would be the
-    /// next to come out in this run. Whoever would schedule it does its work at once instead; the
-    /// run counts it all the same.
+    /// next to come out in this run. The caller then does the work of that event at once, without
+    /// scheduling it; the run still counts it.
     pub fn pass(&mut self, time: SimTime) -> bool {
         let (left, end) = self.passes;
         let next = time >= self.now && self.peek_time().is_none_or(|due| time < due);

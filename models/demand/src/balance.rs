@@ -59,6 +59,8 @@ pub(super) struct Balance<'a> {
     pub turn: usize,
     /// Have presses gone in turn since one found no free worker?
     pub in_turn: bool,
+    /// Do all processes in the rotation answer alike, as of the last change?
+    pub alike: bool,
     /// The number of changes before that.
     changed: usize,
     /// One for each class.
@@ -73,7 +75,8 @@ impl<'a> Balance<'a> {
             place: 0,
             turn: 0,
             in_turn: false,
-            changed: 0,
+            alike: false,
+            changed: usize::MAX,
             keys,
         }
     }
@@ -89,15 +92,17 @@ impl<'a> Balance<'a> {
         next.map_or(SimTime::MAX, |(at, _)| *at)
     }
 
-    /// Time has come to `now`, after so many changes in all.
-    pub fn advance(&mut self, now: SimTime, changes: usize) {
+    /// Time has come to `now`, after so many changes of answers in all: has anything changed?
+    pub fn advance(&mut self, now: SimTime, changes: usize) -> bool {
         while self.changes_at() <= now {
             self.place += 1;
         }
-        let changed = changes + self.place;
-        if changed != self.changed {
-            (self.changed, self.turn, self.in_turn) = (changed, 0, false);
+        let before = std::mem::replace(&mut self.changed, changes + self.place);
+        let changed = before != self.changed;
+        if changed {
+            (self.turn, self.in_turn) = (0, false);
         }
+        changed
     }
 
     /// The process that a press gets while all answer alike and have a free worker; `home` is that

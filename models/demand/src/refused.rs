@@ -247,7 +247,7 @@ impl ServiceSim<'_> {
             if at >= until {
                 break;
             }
-            self.advance(at);
+            self.go_to(at);
             if let Some(press) = first {
                 self.let_in_press(&mut all[press.class], &press);
                 let_in += 1;

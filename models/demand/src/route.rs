@@ -2,7 +2,7 @@
 //!
 //! The rules are those of `balance.rs`.
 
-use crate::balance::Balancing;
+use crate::balance::{Balance, Balancing};
 use crate::service_sim::ServiceSim;
 use crate::visit::VisitId;
 
@@ -17,9 +17,10 @@ impl ServiceSim<'_> {
     }
 
     fn route_among(&mut self, who: VisitId, press: u32) -> Option<usize> {
-        let (now, alike) = (self.now, self.alike());
+        let now = self.now;
         let home = self.callers[who.class].home;
         let balance = self.balance.as_mut().expect("there is a balancer");
+        let alike = balance.alike;
         let drawn = balance.drawn(who, press, home)?;
         let rotation = balance.rotation();
         match balance.balancing {
@@ -51,9 +52,11 @@ impl ServiceSim<'_> {
 
     /// Do all processes in the rotation answer alike, so that a stretch of time may be counted?
     pub fn alike(&self) -> bool {
-        let Some(balance) = &self.balance else {
-            return true;
-        };
+        self.balance.as_ref().is_none_or(|balance| balance.alike)
+    }
+
+    /// Looks at the answers of all processes in the rotation.
+    pub fn compare(&self, balance: &Balance) -> bool {
         let mut answers = balance.rotation().iter().map(|process| {
             let process = &self.processes[*process];
             let inside = process.service_state.as_ref();

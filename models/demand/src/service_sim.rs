@@ -104,7 +104,7 @@ impl<'a> ServiceSim<'a> {
             if at >= until {
                 break;
             }
-            self.advance(at);
+            self.go_to(at);
             if inside_at == at {
                 self.here = acts;
                 self.meet_inside();
@@ -128,15 +128,29 @@ impl<'a> ServiceSim<'a> {
         budget.spend(CHECK_EVERY - to_check + 1, until, || self.memory())
     }
 
-    /// Time has come to `now`.
+    /// Time has come to `now`, within a stretch in which no answer and no rotation changes.
+    pub fn go_to(&mut self, now: SimTime) {
+        debug_assert!(
+            self.processes
+                .iter()
+                .all(|of| span_at(of.changes, of.span, now) == of.span),
+            "a stretch ends with the first change"
+        );
+        self.now = now;
+    }
+
+    /// Time has come to `now`, at which answers or the rotation may change.
     pub fn advance(&mut self, now: SimTime) {
         self.now = now;
         for process in &mut self.processes {
             process.span = span_at(process.changes, process.span, now);
         }
-        if let Some(balance) = &mut self.balance {
-            let spans = self.processes.iter().map(Process::changed);
-            balance.advance(now, spans.sum());
+        let spans = self.processes.iter().map(Process::changed).sum();
+        if let Some(mut balance) = self.balance.take() {
+            if balance.advance(now, spans) {
+                balance.alike = self.compare(&balance);
+            }
+            self.balance = Some(balance);
         }
     }
 
