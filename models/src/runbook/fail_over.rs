@@ -14,16 +14,13 @@ impl Remedy for Params {
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
-        let cx = &mut site.cx;
-        for id in &site.concerned {
-            let cluster = &mut site.clusters[*id];
+        site.change(|cluster, cx| {
             for shard in cluster.failing_shards() {
                 let chosen = cluster.fail_over(shard, Demand::Answers, cx);
                 cx.ledger
                     .trace(cx.now, || format!("on call: {}", chosen.words(cluster)));
             }
-        }
-        Effect::Changed(site.concerned.clone())
+        })
     }
 }
 

@@ -178,6 +178,11 @@ pub trait Remedy {
         false
     }
 
+    /// How many times `maxmemory` it raises it to, if it does.
+    fn maxmemory(&self) -> Option<Factor> {
+        None
+    }
+
     /// Does it concern services that fail, and no others?
     fn only_failing(&self) -> bool {
         false
@@ -185,6 +190,16 @@ pub trait Remedy {
 
     /// What types cannot say about its keys, which stand at `key`.
     fn check(&self, _key: &str, _system: &SystemSpec, _found: &mut Findings) {}
+}
+
+/// A step that raises a limit to so many times the present one, its factor at `key`.
+fn check_raise(found: &mut Findings, key: &str, to: Factor) {
+    found.unless(
+        to.get() > 1.0,
+        format!("{key}.to"),
+        "the limit would not be higher",
+        "give a factor above 1x",
+    );
 }
 
 /// How an action is known.

@@ -18,19 +18,15 @@ impl Remedy for Params {
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
-        for id in &site.concerned {
-            site.clusters[*id].raise_maxmemory(self.to, &mut site.cx);
-        }
-        Effect::Changed(site.concerned.clone())
+        site.change(|cluster, cx| cluster.raise_maxmemory(self.to, cx))
+    }
+
+    fn maxmemory(&self) -> Option<Factor> {
+        Some(self.to)
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        found.unless(
-            self.to.get() > 1.0,
-            format!("{key}.to"),
-            "the limit would not be higher",
-            "give a factor above 1x",
-        );
+        check_raise(found, key, self.to);
         found.unless(
             system.redis.maxmemory.is_some(),
             key,

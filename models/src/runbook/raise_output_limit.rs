@@ -22,19 +22,11 @@ impl Remedy for Params {
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
-        for id in &site.concerned {
-            site.clusters[*id].raise_output_limit(self.to, &mut site.cx);
-        }
-        Effect::Changed(site.concerned.clone())
+        site.change(|cluster, cx| cluster.raise_output_limit(self.to, cx))
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        found.unless(
-            self.to.get() > 1.0,
-            format!("{key}.to"),
-            "the limit would not be higher",
-            "give a factor above 1x",
-        );
+        check_raise(found, key, self.to);
         found.unless(
             system.redis.replication.output_limit.is_some(),
             key,
@@ -51,12 +43,8 @@ mod tests {
     #[test]
     fn it_raises_the_limit() {
         let raise = "kind = 'raise-output-limit'\nto = '2x'";
-        let refuses = |bench: Bench| {
-            let lines = bench.lines().into_iter();
-            lines.filter(|line| line.ends_with("CONFIG SET")).count()
-        };
         assert_eq!(
-            (refuses(took(raise).0), refuses(took_well(raise).0)),
+            (took(raise).0.refusals(), took_well(raise).0.refusals()),
             (1, 0)
         );
         assert_eq!(wrong(raise), [""; 0]);

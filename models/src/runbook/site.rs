@@ -91,6 +91,14 @@ impl Site<'_> {
         Begun::Nodes
     }
 
+    /// Does this to every cluster concerned.
+    pub(super) fn change(&mut self, mut what: impl FnMut(&mut Cluster, &mut Cx)) -> Effect {
+        for id in &self.concerned {
+            what(&mut self.clusters[*id], &mut self.cx);
+        }
+        Effect::Changed(self.concerned.clone())
+    }
+
     /// A rolling restart goes on after a while; until then the step is not done.
     pub(super) fn roll_on(&mut self, rolling: Rolling) {
         let service = rolling.service;

@@ -109,6 +109,12 @@ impl Bench {
         self.clusters[ClusterId::from_index(0)].usage(ShardId::from_index(0), SimTime::ZERO)
     }
 
+    /// Nodes that did not execute CONFIG SET.
+    pub fn refusals(self) -> usize {
+        let lines = self.lines().into_iter();
+        lines.filter(|line| line.ends_with("CONFIG SET")).count()
+    }
+
     /// What the trace says.
     pub fn lines(self) -> Vec<String> {
         let (lines, _) = self.ledger.into_story();
