@@ -290,6 +290,18 @@ fn a_check_notes_what_a_node_cannot_hold_or_keep() {
             "it swaps before Redis refuses writes or evicts",
         ),
         (
+            noted(
+                &[("swap = true", &limited("60%"))],
+                "[[people.runbook]]\naction = { kind = \"raise-maxmemory\", to = \"1.6x\" }
+                takes = { kind = \"constant\", value = \"1min\" }\n",
+            ),
+            "raise-maxmemory takes maxmemory to ",
+        ),
+        (
+            noted(&[("swap = true", "swap = false")], ""),
+            "nodes save nothing (no redis.persistence)",
+        ),
+        (
             noted(&[], crash),
             "nodes save nothing (no redis.persistence)",
         ),

@@ -316,6 +316,13 @@ fn check_says_what_a_store_cannot_carry() {
     let doubts = wiped.doubts().join("\n");
     let expected = "back after 10s (redis.restart_delay) and empty, about as soon";
     assert!(doubts.contains(expected), "{doubts}");
+    wiped.failover = part("kind = 'none'");
+    let doubts = wiped.doubts().join("\n");
+    assert!(doubts.contains("nobody promotes a replica"), "{doubts}");
+    wiped.failover =
+        part("kind = 'managed'\ntakes = { kind = 'constant', value = '12s' }\ndns_ttl = '0s'");
+    let doubts = wiped.doubts().join("\n");
+    assert!(doubts.contains("its mean = 12s"), "{doubts}");
     let spec = world(FLUSH, &store(1, 0), "");
     let doubts = spec.doubts().join("\n");
     assert!(

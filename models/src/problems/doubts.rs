@@ -3,12 +3,12 @@
 
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::Bytes;
+use sim::quantity::{Bytes, Factor};
 
 use crate::runbook::WhenSpec;
 use crate::spec::persistence::ScheduleSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
-use crate::spec::{FailoverSpec, RedisSpec};
+use crate::spec::{FailoverSpec, RedisSpec, WorkloadSpec};
 use crate::world::WorldSpec;
 use demand::Control;
 
@@ -25,6 +25,7 @@ impl WorldSpec {
         let mut doubts = Vec::new();
         self.doubts_about_failover(&mut doubts);
         self.doubts_about_memory(&mut doubts);
+        self.doubts_about_maxmemory(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
@@ -175,7 +176,7 @@ impl WorldSpec {
     /// Data that are lost with a process.
     fn doubts_about_losses(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
-        let killed = self.faults.iter().any(|fault| fault.kind().kills());
+        let killed = self.may_be_killed();
         match redis.persistence.as_ref().map(|saves| &saves.schedule) {
             None if killed && !redis.restart_empty => doubts.push(
                 "nodes save nothing (no redis.persistence), and yet a process that was killed \
@@ -190,20 +191,82 @@ impl WorldSpec {
             ),
             Some(_) | None => {}
         }
+        if redis.restart_empty && redis.replicas > 0 {
+            self.doubt_empty_restart(doubts);
+        }
+    }
+
+    /// May a process be killed, by a fault or for its memory?
+    fn may_be_killed(&self) -> bool {
+        let mut faults = self.faults.iter().map(|fault| fault.kind());
+        let grows = |workload: &WorkloadSpec| workload.new_keys.get() > 0.0;
+        let grows = self.workloads.iter().any(grows) || faults.clone().any(|of| of.adds_data());
+        let fits = self.held_at_maxmemory().is_some_and(Held::fits);
+        grows && !self.redis.swap && !fits || faults.any(|of| of.kills())
+    }
+
+    /// A process that starts without data, maybe before a replica with data is promoted.
+    fn doubt_empty_restart(&self, doubts: &mut Vec<String>) {
         let (first, waits) = match &self.failover {
             FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
             FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
-            FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => {
+            FailoverSpec::Managed(provider) => ("failover.takes, its mean", provider.takes.mean()),
+            FailoverSpec::Application {} => return,
+            FailoverSpec::None {} => {
+                doubts.push(
+                    "a primary that is killed starts empty, and nobody promotes a replica \
+                     (failover.kind = \"none\"): all of them copy its empty data"
+                        .to_owned(),
+                );
                 return;
             }
         };
-        if redis.restart_empty && redis.replicas > 0 && redis.restart_delay < waits + ELECTION {
+        let restart = self.redis.restart_delay;
+        if restart < waits + ELECTION {
             doubts.push(format!(
-                "a primary that is killed is back after {} (redis.restart_delay) and empty, about \
-                 as soon as a replica can be promoted ({first} = {waits}): if none is, all of them \
-                 copy its empty data (Redis manual, \"Safety of replication when master has \
-                 persistence turned off\")",
-                redis.restart_delay
+                "a primary that is killed is back after {restart} (redis.restart_delay) and \
+                 empty, about as soon as a replica can be promoted ({first} = {waits}): if none \
+                 is, all of them copy its empty data (Redis manual, \"Safety of replication when \
+                 master has persistence turned off\")"
+            ));
+        }
+    }
+
+    /// What a process holds at `maxmemory`, if there is a limit.
+    fn held_at_maxmemory(&self) -> Option<Held> {
+        let redis = &self.redis;
+        let node = redis.node_memory.as_f64();
+        let limit = redis.maxmemory?.get() * node;
+        Some(Held {
+            limit,
+            resident: limit * redis.fragmentation.get(),
+            node: node - redis.system_reserve.as_f64(),
+        })
+    }
+
+    /// A `maxmemory` that does not fit, from the start or once it is raised.
+    fn doubts_about_maxmemory(&self, doubts: &mut Vec<String>) {
+        let Some(held) = self.held_at_maxmemory() else {
+            return;
+        };
+        let steps = self.people.runbook.iter();
+        let raises = steps.filter_map(|step| step.action.remedy().maxmemory());
+        let raised = raises.map(|to| ("raise-maxmemory takes maxmemory to", held.raised(to)));
+        let all = std::iter::once(("maxmemory is", held)).chain(raised);
+        for (what, held) in all.filter(|(_, held)| !held.fits()) {
+            let gib = |bytes: f64| format!("{:.2} GiB", bytes / Bytes::from_gib(1).as_f64());
+            doubts.push(format!(
+                "{what} {}: there a process holds {} with redis.fragmentation = {}, and its \
+                 node has {}; it {} before Redis refuses writes or evicts",
+                gib(held.limit),
+                gib(held.resident),
+                self.redis.fragmentation,
+                gib(held.node),
+                if self.redis.swap {
+                    "swaps"
+                } else {
+                    "is killed"
+                }
             ));
         }
     }
@@ -213,24 +276,6 @@ impl WorldSpec {
         let Some(share) = self.redis.maxmemory else {
             return;
         };
-        let (reserve, times) = (self.redis.system_reserve, self.redis.fragmentation.get());
-        let node = self.redis.node_memory.as_f64();
-        let (limit, has) = (share.get() * node, node - reserve.as_f64());
-        if limit * times > has {
-            let gib = |bytes: f64| format!("{:.2} GiB", bytes / Bytes::from_gib(1).as_f64());
-            doubts.push(format!(
-                "at maxmemory ({}) a process holds {} with redis.fragmentation = {times}x, and its \
-                 node has {}: it {} before Redis refuses writes or evicts",
-                gib(limit),
-                gib(limit * times),
-                gib(has),
-                if self.redis.swap {
-                    "swaps"
-                } else {
-                    "is killed"
-                }
-            ));
-        }
         if self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction {
             return;
         }
@@ -248,6 +293,32 @@ impl WorldSpec {
                     mib(limit)
                 ));
             }
+        }
+    }
+}
+
+/// What a process holds, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// By Redis' count, at `maxmemory`.
+    limit: f64,
+    /// With fragmentation.
+    resident: f64,
+    /// Its node has so much for it.
+    node: f64,
+}
+
+impl Held {
+    fn fits(self) -> bool {
+        self.resident <= self.node
+    }
+
+    /// At so many times the limit.
+    fn raised(self, to: Factor) -> Held {
+        Held {
+            limit: self.limit * to.get(),
+            resident: self.resident * to.get(),
+            ..self
         }
     }
 }

@@ -114,12 +114,19 @@ pub(super) fn doubt_balancer(doubts: &mut Vec<String>, service: &ServiceSpec, sh
              keys; `ignored_below` prevents that"
         ));
     }
+    if balancer.outliers.is_some() && balancer.ignored_below.is_none() && some && shards > 1 {
+        doubts.push(format!(
+            "when one of {shards} shards fails, some requests fail in every process of {name}, and \
+             balancer.outliers ejects one after the other, which fails requests for other shards \
+             too; `ignored_below` or a low `at_most` bounds that"
+        ));
+    }
     if let Some(outliers) = balancer.outliers
         && outliers.at_most.get() * (processes as f64) < 1.0
     {
         doubts.push(format!(
-            "no process of {name} is ever ejected: one of {processes} is {:.0} % of them, more \
-             than balancer.outliers.at_most ({:.0} %; Envoy and Istio have 10 % by default)",
+            "no process of {name} is ever ejected: one of {processes} is {:.1} % of them, more \
+             than balancer.outliers.at_most ({:.1} %; Envoy and Istio have 10 % by default)",
             100.0 / processes as f64,
             100.0 * outliers.at_most.get()
         ));
