@@ -26,6 +26,21 @@ impl SimTime {
     /// Later than anything that happens: 584 years after the start.
     pub const MAX: SimTime = SimTime(u64::MAX);
 
+    /// The first instant after this one at which something is so: it is at `end`, and once it is it
+    /// stays so. Found by halving; this instant itself if `end` is not later.
+    pub fn first_by(self, end: SimTime, mut is_so: impl FnMut(SimTime) -> bool) -> SimTime {
+        let (mut before, mut after) = (self.0, end.0.max(self.0));
+        while after > before + 1 {
+            let middle = before + (after - before) / 2;
+            *(if is_so(SimTime(middle)) {
+                &mut after
+            } else {
+                &mut before
+            }) = middle;
+        }
+        SimTime(after)
+    }
+
     /// The instant this many nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> SimTime {
         SimTime(nanos)
@@ -531,6 +546,17 @@ mod tests {
     fn a_span_that_microseconds_cannot_tell_is_told_in_nanoseconds() {
         let span = SimDuration::from_nanos(4_419_289_511_338_313);
         assert_eq!(read(&span.to_string()), span);
+    }
+
+    #[test]
+    fn halving_finds_the_first_instant() {
+        let start = SimTime(100);
+        for first in [101, 102, 150, 199, 200] {
+            let found = start.first_by(SimTime(200), |at| at.0 >= first);
+            assert_eq!(found, SimTime(first));
+        }
+        assert_eq!(start.first_by(start, |_| true), start);
+        assert_eq!(start.first_by(SimTime::ZERO, |_| true), start);
     }
 
     proptest! {

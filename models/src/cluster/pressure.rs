@@ -1,6 +1,6 @@
 //! Memory pressure: what it does to each node now, and at which dataset size it matters next.
 
-use sim::{SimDuration, SimTime};
+use sim::SimTime;
 
 use super::Cluster;
 use super::clients::Connected;
@@ -189,42 +189,22 @@ impl Cluster {
             .ids()
             .filter_map(|node| self.grows_until(node))
             .min()?;
-        let (mut before, mut after) = (cx.now, until.min(cx.end));
-        let growth = &self.dataset.growth;
-        let (mut least, mut most) = (growth.size_at(before), growth.size_at(after));
-        let turning = self.turning_by(after, most, (before, least));
+        let until = until.min(cx.end);
+        let turning = self.turning_by(until, cx.now);
         if turning.is_empty() {
             return None;
         }
-        while after > before + SimDuration::from_nanos(1) {
-            let middle = before + (after - before) / 2;
-            let turned = |dataset_size| {
-                let mut turning = turning.iter();
-                turning.any(|turn| self.has_turned(*turn, dataset_size, middle))
-            };
-            // The datasets are counted only where what is known of them leaves a doubt.
-            let turned = if turned(least) {
-                true
-            } else if !turned(most) {
-                false
-            } else {
-                let dataset_size = growth.size_at(middle);
-                let turned = turned(dataset_size);
-                *(if turned { &mut most } else { &mut least }) = dataset_size;
-                turned
-            };
-            *(if turned { &mut after } else { &mut before }) = middle;
-        }
-        Some(after)
+        let turned = |at: SimTime| {
+            let dataset_size = self.dataset.growth.size_at(at);
+            let mut turning = turning.iter();
+            turning.any(|turn| self.has_turned(*turn, dataset_size, at))
+        };
+        Some(cx.now.first_by(until, turned))
     }
 
     /// What is not at `at` as it is now, if no table doubles until then.
-    fn turning_by(
-        &self,
-        at: SimTime,
-        dataset_size: DatasetSize,
-        (now, size_now): (SimTime, DatasetSize),
-    ) -> Vec<Turn> {
+    fn turning_by(&self, at: SimTime, now: SimTime) -> Vec<Turn> {
+        let [size_now, dataset_size] = [now, at].map(|at| self.dataset.growth.size_at(at));
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
         let nodes = nodes.map(|node| Turn::Sign(node, self.sign(node, size_now, now)));

@@ -195,18 +195,8 @@ impl Load {
 
     /// When so many requests will have come since `from`, if they do by `end`.
     pub fn when_come(&self, count: f64, from: SimTime, end: SimTime) -> Option<SimTime> {
-        let (mut before, mut after) = (from, end);
-        if self.come(from, end) < count {
-            return None;
-        }
-        while after > before + SimDuration::from_nanos(1) {
-            let middle = before + (after - before) / 2;
-            match self.come(from, middle) < count {
-                true => before = middle,
-                false => after = middle,
-            }
-        }
-        Some(after)
+        let have_come = |at: SimTime| self.come(from, at) >= count;
+        have_come(end).then(|| from.first_by(end, have_come))
     }
 
     /// The workers that were busy over the last minute, on average, over those of the start
