@@ -1,7 +1,7 @@
 //! A cache in Redis that has lost its data, and the store behind it: requests fail although Redis
 //! answers, alerts and people see it, and what they do helps or does not.
 
-use crate::support::{both_ways, part, service, story_world};
+use crate::support::{both_ways, lines, part, said, service, story_world};
 use models::moment::MomentKind;
 use models::spec::redis::Holds;
 use models::spec::service::{Access, Keys};
@@ -328,5 +328,62 @@ fn check_says_what_a_store_cannot_carry() {
     assert!(
         doubts.contains("2.0 requests a second of api miss the warm cache"),
         "{doubts}"
+    );
+}
+
+#[test]
+fn a_replica_that_is_promoted_brings_back_what_an_empty_primary_lost() {
+    let story = |restart: &str| {
+        format!(
+            r#"
+            horizon = "6min"
+            health_check = []
+            signers.visits = "50/s"
+            redis.fullest_shard = "100%"
+            redis.replicas = 2
+            redis.shards = 1
+            redis.hosts = 3
+            redis.restart_empty = true
+            redis.restart_delay = "{restart}"
+            failover = {{ kind = "sentinel", sentinels = 3, quorum = 2, down_after = "5s",
+              failover_timeout = "60s", parallel_syncs = 1, master_reboot_down_after = "0s",
+              latency = "250us", config_save = "3ms" }}
+            [[fault]]
+            kind = "crash"
+            workload = "log"
+            at = {{ kind = "constant", value = "4min" }}
+            "#
+        )
+    };
+    // Twelve thousand visits by then. No failover, one before the process is back, one after.
+    let (mut all, mut before, mut after) = (0, 0, 0);
+    for number in 1..=6 {
+        for restart in ["2s", "5100ms", "5200ms", "5300ms", "5400ms", "8s"] {
+            let result = both_ways(&story_world(&story(restart)), number);
+            let lost = result.outcome.acked_lost;
+            let first = |words| said(&result, words).first().copied();
+            let times = [first("promoted"), first("starts empty")];
+            let counts = match times {
+                [None, Some(_)] => {
+                    assert!(lost > 11_000, "{lost}");
+                    &mut all
+                }
+                [Some(promoted), Some(back)] => {
+                    // What was written to the former primary until clients switched.
+                    assert!(lost < 1_000, "{lost}: {:?}", lines(&result));
+                    if promoted < back {
+                        &mut before
+                    } else {
+                        &mut after
+                    }
+                }
+                _ => panic!("{:?}", lines(&result)),
+            };
+            *counts += 1;
+        }
+    }
+    assert!(
+        all >= 6 && before >= 6 && after > 0,
+        "{all} none, {before} before, {after} after"
     );
 }

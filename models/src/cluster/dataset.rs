@@ -5,6 +5,7 @@ use sim::{EventKey, SimTime};
 
 use super::evictions::Evictions;
 use super::loss::DataLoss;
+use super::loss::Emptied;
 use super::pressure::{Bounds, Search, Settled, Watched};
 use super::queue::ExtraGrowth;
 use super::tables::Tables;
@@ -29,6 +30,8 @@ pub(super) struct Dataset {
     pub deleted: Vec<DatasetSize>,
     /// What a cache would notice of lost data.
     pub losses: Vec<DataLoss>,
+    /// Shards whose owner has started without data that replicas may still hold.
+    pub emptied: Fleet<ShardId, Option<Emptied>>,
     /// Growth bursts and backlogs, in the order of their trees.
     pub surpluses: Vec<ExtraGrowth>,
     /// The hash tables of each shard.
@@ -71,6 +74,7 @@ impl Dataset {
             loaded: starts.clone(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
+            emptied: Fleet::alike(&topology.shares, None),
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),

@@ -46,6 +46,14 @@ pub(super) struct Evictions {
     lost: Fleet<ShardId, Vec<(f64, f64)>>,
 }
 
+/// What is on record of one shard; by workload, as in [`Evictions`].
+#[derive(Clone, Debug)]
+pub(super) struct OfShard {
+    gone: Vec<f64>,
+    wiped: Vec<f64>,
+    lost: Vec<(f64, f64)>,
+}
+
 #[derive(Clone, Debug)]
 struct Workload {
     /// Its position in the scenario.
@@ -122,6 +130,22 @@ impl Evictions {
                 (*missing, *lost) = (*missing + more, *lost + more * keys(n));
             }
         }
+    }
+
+    /// What is on record of a shard.
+    pub fn of_shard(&self, shard: ShardId) -> OfShard {
+        OfShard {
+            gone: self.gone[shard].clone(),
+            wiped: self.wiped[shard].clone(),
+            lost: self.lost[shard].clone(),
+        }
+    }
+
+    /// A shard holds again what it held then.
+    pub fn restore(&mut self, shard: ShardId, then: OfShard) {
+        self.gone[shard] = then.gone;
+        self.wiped[shard] = then.wiped;
+        self.lost[shard] = then.lost;
     }
 
     /// A shard holds nothing of what was ever stored: the `parts` of each workload over all shards.

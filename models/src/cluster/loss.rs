@@ -8,6 +8,7 @@
 use sim::SimTime;
 
 use super::Cluster;
+use super::evictions::OfShard;
 use super::tables::Tables;
 use crate::event::Cx;
 use crate::ids::{Id, NodeId, ShardId};
@@ -22,8 +23,19 @@ pub struct DataLoss {
     pub shard: ShardId,
     /// The workload, by position in the scenario; absent: all of them.
     pub workload: Option<usize>,
-    /// The share, above 0.
+    /// The share; 0 if a failover has brought it back.
     pub share: f64,
+}
+
+/// A shard whose owner started without data, and how it stood before.
+#[derive(Clone, Debug)]
+pub(super) struct Emptied {
+    at: SimTime,
+    owner: NodeId,
+    /// The number of the loss.
+    loss: usize,
+    tables: Tables,
+    evictions: OfShard,
 }
 
 impl DataLoss {
@@ -65,6 +77,7 @@ impl Cluster {
     /// Keys of a workload are deleted on every shard.
     pub(super) fn note_deleted(&mut self, workload: usize, share: f64, now: SimTime) {
         for shard in self.shards() {
+            self.dataset.emptied[shard] = None;
             self.lose_data(shard, Some(workload), share, now);
         }
     }
@@ -112,7 +125,17 @@ impl Cluster {
             .trace(cx.now, || format!("{}: starts empty", self.node_name(node)));
         let shard = self.topology[node].shard;
         match self.topology.owners[shard] == node {
-            true => self.lose_all(shard, node, cx.now),
+            true => {
+                let before = Emptied {
+                    at: cx.now,
+                    owner: node,
+                    loss: self.dataset.losses.len(),
+                    tables: self.dataset.tables[shard],
+                    evictions: self.dataset.evictions.of_shard(shard),
+                };
+                self.lose_all(shard, node, cx.now);
+                self.dataset.emptied[shard] = Some(before);
+            }
             false => {
                 self.topology[node].empty = true;
                 self.empty_memory(node, cx.now);
@@ -138,11 +161,21 @@ impl Cluster {
         self.topology[node].memory = memory.without(stored);
     }
 
-    /// A node becomes its shard's owner: if it is empty, so is the shard.
+    /// A node becomes its shard's owner: if it is empty, so is the shard. If it has copied nothing
+    /// since the former owner started empty, it brings back what the shard held before; caches stay
+    /// as cold as they are.
     pub(super) fn note_promoted(&mut self, node: NodeId, now: SimTime) {
+        let shard = self.topology[node].shard;
+        let emptied = self.dataset.emptied[shard].take();
         if std::mem::take(&mut self.topology[node].empty) {
-            let shard = self.topology[node].shard;
             self.lose_all(shard, node, now);
+        } else if let Some(before) = emptied
+            && self.replication[node].covered <= before.at
+        {
+            self.dataset.losses[before.loss].share = 0.0;
+            self.dataset.tables[shard] = before.tables;
+            self.dataset.evictions.restore(shard, before.evictions);
+            self.topology[before.owner].empty = true;
         }
     }
 }
