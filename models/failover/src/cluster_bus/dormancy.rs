@@ -17,7 +17,9 @@
 //! A settled bus also sleeps through short pauses of its members. Nobody suspects a member before
 //! it has waited a node timeout for it (rule C7), so nothing is noticed of a pause of up to half of
 //! that. The pause is only written down; if the bus is woken before the next boundary, it is
-//! replayed. A pause that becomes longer wakes the bus.
+//! replayed. A pause that becomes longer wakes the bus, and so does one that begins while another
+//! lasts or within a node timeout after it: together they may be noticed. Nothing is settled before
+//! that time is over.
 
 use rand::Rng as _;
 use sim::{SimDuration, SimTime, StreamKey};
@@ -54,6 +56,8 @@ pub(super) struct Dormancy {
     pauses: Vec<(Member, SimTime)>,
     /// Longer pauses may be noticed.
     unnoticed: SimDuration,
+    /// A node timeout after the last pause.
+    calm_from: SimTime,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +82,7 @@ impl Dormancy {
             told: Vec::new(),
             pauses: Vec::new(),
             unnoticed: spec.node_timeout / 2,
+            calm_from: SimTime::ZERO,
         }
     }
 
@@ -113,10 +118,26 @@ impl Dormancy {
         } else {
             self.pauses.retain(|(paused, _)| *paused != member);
             self.told.push((at, Told::Resumes(member)));
+            self.note_resumed(at);
         }
     }
 
-    /// The last boundary before `time` at which no member paused.
+    /// A pause is over.
+    pub(super) fn note_resumed(&mut self, at: SimTime) {
+        self.calm_from = at + self.calms();
+    }
+
+    /// How long a pause may be felt after its end: a node timeout.
+    fn calms(&self) -> SimDuration {
+        self.unnoticed * 2
+    }
+
+    /// Is no pause under way that another could add to?
+    fn is_calm(&self, at: SimTime) -> bool {
+        self.pauses.is_empty() && at >= self.calm_from
+    }
+
+    /// The last boundary before `time` at which no member paused or had lately.
     fn settled_before(&self, time: SimTime) -> u64 {
         let (mut open, mut over, mut number) = (0, self.first, 0);
         let latest = |number, time, over| {
@@ -131,7 +152,7 @@ impl Dormancy {
                     }
                     open += 1;
                 }
-                Told::Resumes(_) => (open, over) = (open - 1, *at),
+                Told::Resumes(_) => (open, over) = (open - 1, *at + self.calms()),
                 Told::Replication(..) => {}
             }
         }
@@ -166,6 +187,7 @@ impl ClusterBus {
         self.rebuild(self.dormancy.settled_before(inside));
         let boundary = self.network.now();
         self.dormancy.pauses.clear();
+        self.dormancy.calm_from = SimTime::ZERO;
         for (at, told) in std::mem::take(&mut self.dormancy.told) {
             if at < boundary {
                 continue;
@@ -195,7 +217,9 @@ impl ClusterBus {
         new: Process,
     ) -> bool {
         let pauses = match (old, new) {
-            (Process::Running, Process::Hung) => true,
+            (Process::Running, Process::Hung) if self.dormancy.is_calm(now + self.clock_offset) => {
+                true
+            }
             (Process::Hung, Process::Running) if self.dormancy.pauses(member) => false,
             _ => return false,
         };
@@ -322,6 +346,9 @@ impl ClusterBus {
         }
         let copying = self.nodes.iter().any(|n| n.process == Process::LoadingCopy);
         if copying || !self.network.is_whole() {
+            return false;
+        }
+        if self.network.now() < self.dormancy.calm_from {
             return false;
         }
         let ms = ms_of(self.network.now());

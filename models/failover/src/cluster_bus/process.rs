@@ -277,6 +277,7 @@ impl ClusterBus {
         if !old.turns() && new.turns() {
             node.ticks.sleep(now);
             node.recheck = true;
+            self.dormancy.note_resumed(now);
         }
         if new.reads() {
             let queued = std::mem::take(&mut node.inbox);
