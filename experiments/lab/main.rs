@@ -10,6 +10,7 @@ mod model;
 // The other root, `measure`, uses the rest of these parts.
 #[allow(dead_code)]
 mod real;
+mod restart;
 mod sentinel_failover;
 mod table_step;
 

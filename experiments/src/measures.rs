@@ -34,7 +34,7 @@ pub enum Field {
 const ALL_CAUSES: &str = "failed_attempts";
 
 /// Every measure but the causes of failed attempts, in the order of the columns: the only list.
-pub const MEASURES: [Measure; 25] = [
+pub const MEASURES: [Measure; 27] = [
     Measure {
         name: "visits",
         unit: "visits",
@@ -175,6 +175,18 @@ pub const MEASURES: [Measure; 25] = [
         value: |o| Count(o.signed_out),
     },
     Measure {
+        name: "stored_lost",
+        unit: "keys",
+        what: "stored, then lost with a process or by a flush; not copies in caches",
+        value: |o| Count(o.stored_lost),
+    },
+    Measure {
+        name: "jobs_lost",
+        unit: "jobs",
+        what: "jobs that waited in a queue and were lost",
+        value: |o| Count(o.jobs_lost),
+    },
+    Measure {
         name: "cache_hit_rate",
         unit: "",
         what: "hit rate at the end of the cache that lost most, by eviction or all at once",
@@ -272,6 +284,8 @@ pub(crate) mod tests {
             false_failovers: 0,
             evicted_keys: 0,
             signed_out: 0,
+            stored_lost: 0,
+            jobs_lost: 0,
             cache_hit_rate: None,
             cost_per_month_usd: 99.5,
         }
@@ -330,8 +344,8 @@ pub(crate) mod tests {
             failed_pool_full,failed_breaker_open,failed_gateway_504,failed_max_clients,acked_lost,\
             captured_twice,\
             downtime_true_s,downtime_observed_s,detect_s,recover_s,spool_replay_s,spool_left,\
-            failovers,useless_failovers,false_failovers,evicted_keys,signed_out,cache_hit_rate,\
-            cost_per_month_usd";
+            failovers,useless_failovers,false_failovers,evicted_keys,signed_out,stored_lost,\
+            jobs_lost,cache_hit_rate,cost_per_month_usd";
         assert_eq!(names.join(","), expected);
     }
 }

@@ -277,9 +277,9 @@ fn a_check_notes_what_a_node_cannot_hold_or_keep() {
     let limited = |share: &str| format!("swap = true\nmaxmemory = \"{share}\"");
     let crash = "[[fault]]\nkind = \"crash\"\nworkload = \"log\"
         at = { kind = \"constant\", value = \"1h\" }\n";
-    let snapshots = "[redis.persistence]\novercommit = \"always\"\noom_score_adj = false
-        schedule = { kind = \"save-points\", points = [{ after = \"1h\", changes = 1 }] }
-        transparent_huge_pages = false\nstop_writes_on_bgsave_error = true\n";
+    let kept = "kind = \"append-only\", rewrite_growth = \"1000000x\"";
+    let nothing = (kept, "kind = \"nothing\"");
+    let snapshots = "kind = \"save-points\", points = [{ after = \"1h\", changes = 1 }]";
     let cases = [
         (
             noted(&[("swap = true", &limited("30%"))], ""),
@@ -298,16 +298,16 @@ fn a_check_notes_what_a_node_cannot_hold_or_keep() {
             "raise-maxmemory takes maxmemory to ",
         ),
         (
-            noted(&[("swap = true", "swap = false")], ""),
-            "nodes save nothing (no redis.persistence)",
+            noted(&[("swap = true", "swap = false"), nothing], ""),
+            "back after 5s (redis.restart_delay), empty, about as soon",
         ),
         (
-            noted(&[], crash),
-            "nodes save nothing (no redis.persistence)",
+            noted(&[nothing], crash),
+            "back after 5s (redis.restart_delay), empty, about as soon",
         ),
         (
-            noted(&[], &[crash, snapshots].concat()),
-            "Redis would lose what was written after its last save",
+            noted(&[(kept, snapshots)], crash),
+            "(redis.restart_delay), without what was written after its last save, about as soon",
         ),
     ];
     cases.into_iter().for_each(is_only_note);

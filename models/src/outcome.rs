@@ -96,6 +96,12 @@ pub struct TrialOutcome {
     /// Sessions that were evicted, or lost by a flush or a restart without data: users who were
     /// signed out, each counted once.
     pub signed_out: u64,
+    /// Keys that were stored and are lost: processes did not find them on their disks, or they were
+    /// flushed by mistake. Copies in caches, keys that were evicted, and keys that people delete on
+    /// purpose do not count.
+    pub stored_lost: u64,
+    /// Jobs that waited in a queue and are lost, in the same ways or with keys that people delete.
+    pub jobs_lost: u64,
     /// Share of requests to a cache that find their key at the end of the trial, for the cache that
     /// has lost most; `None` without a cache. Where a need can miss (`misses`), its hit rate
     /// counts, as warm as the cache is then; elsewhere only what was evicted is missing.

@@ -19,6 +19,7 @@ mod processes;
 mod queues;
 mod random_worlds;
 mod replication;
+mod restarts;
 mod spool;
 mod stories;
 mod support;

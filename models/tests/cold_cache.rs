@@ -145,7 +145,7 @@ fn written(fault: &str, keys: Keys, holds: Option<Holds>) -> TrialResult {
     (need.misses, need.fallback, need.access, need.keys) = (None, None, Access::Write, Some(keys));
     let log = spec.workloads.iter_mut().find(|of| of.name == "log");
     log.expect("it is there").holds = holds;
-    spec.redis.restart_empty = true;
+    spec.redis.persistence = None;
     unaided(spec)
 }
 
@@ -169,14 +169,16 @@ fn what_was_captured_is_lost_with_all_data() {
 fn a_node_that_starts_empty_has_room_again() {
     // One shard is full from the start, and killed after an hour. If it starts without data, it
     // takes half an hour to fill again.
-    let down = |fault: &str, restart_empty| {
+    let down = |fault: &str, empty: bool| {
         let mut spec = world(fault, &store(60, 0), "");
         let need = &mut spec.services[0].needs[0];
         (need.misses, need.fallback, need.access) = (None, None, Access::Write);
         spec.failover = part("kind = 'none'");
         (spec.redis.shards, spec.redis.fullest_shard) = (1, "100%".parse().expect("a share"));
         spec.redis.maxmemory = Some("5%".parse().expect("a share"));
-        spec.redis.restart_empty = restart_empty;
+        if empty {
+            spec.redis.persistence = None;
+        }
         unaided(spec).outcome.downtime_true_s
     };
     let (full, emptied) = (down(CRASH, false), down(CRASH, true));
@@ -211,7 +213,7 @@ fn users_whose_sessions_are_lost_are_signed_out_once() {
 fn a_restart_without_data_recovers_later_than_one_with() {
     let with_data = alone(CRASH, &store(4, 20), "");
     let mut empty = world(CRASH, &store(4, 20), "");
-    empty.redis.restart_empty = true;
+    empty.redis.persistence = None;
     let empty = unaided(empty);
     let (one, other) = (ends(&with_data), ends(&empty));
     assert!(one < 3.0, "{one} min");
@@ -312,9 +314,9 @@ fn check_says_what_a_store_cannot_carry() {
     let doubts = unused.doubts().join("\n");
     assert!(doubts.contains("nothing uses the store db"), "{doubts}");
     let mut wiped = unused.clone();
-    (wiped.redis.restart_empty, wiped.redis.replicas) = (true, 1);
+    (wiped.redis.persistence, wiped.redis.replicas) = (None, 1);
     let doubts = wiped.doubts().join("\n");
-    let expected = "back after 10s (redis.restart_delay) and empty, about as soon";
+    let expected = "back after 10s (redis.restart_delay), empty, about as soon";
     assert!(doubts.contains(expected), "{doubts}");
     wiped.failover = part("kind = 'none'");
     let doubts = wiped.doubts().join("\n");
@@ -343,7 +345,7 @@ fn a_replica_that_is_promoted_brings_back_what_an_empty_primary_lost() {
             redis.replicas = 2
             redis.shards = 1
             redis.hosts = 3
-            redis.restart_empty = true
+            redis.persistence.schedule.kind = "nothing"
             redis.restart_delay = "{restart}"
             failover = {{ kind = "sentinel", sentinels = 3, quorum = 2, down_after = "5s",
               failover_timeout = "60s", parallel_syncs = 1, master_reboot_down_after = "0s",

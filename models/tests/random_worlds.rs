@@ -539,6 +539,9 @@ fn pick(rng: &mut Rng, values: &[&str]) -> String {
 fn persistence(rng: &mut Rng) -> Vec<Change> {
     let schedules = [
         "{ kind = \"append-only\", rewrite_growth = \"0.3x\" }",
+        "{ kind = \"append-only\", rewrite_growth = \"0.3x\", fsync = \"no\" }",
+        "{ kind = \"both\", rewrite_growth = \"2x\", fsync = \"always\", \
+           points = [{ after = \"1min\", changes = 1 }] }",
         "{ kind = \"save-points\", points = [{ after = \"30s\", changes = 1 }] }",
         "{ kind = \"save-points\", points = [{ after = \"5min\", changes = 1 }] }",
     ];

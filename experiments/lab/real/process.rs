@@ -86,6 +86,12 @@ impl Server {
         self.child.kill().expect("a child can be killed");
     }
 
+    /// SIGTERM; waits until the process is gone.
+    pub fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+        self.child.wait().expect("a child can be waited for");
+    }
+
     /// SIGSTOP.
     pub fn stop(&self) {
         self.signal(Signal::STOP);

@@ -70,7 +70,9 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
         some => format!(", {} {words}", grouped(some.into())),
     };
     let gone = gone(outcome.acked_lost, "acknowledged and then lost")
-        + &gone(outcome.signed_out, "users signed out");
+        + &gone(outcome.signed_out, "users signed out")
+        + &gone(outcome.stored_lost, "stored keys lost")
+        + &gone(outcome.jobs_lost, "jobs lost");
     text.push_str(&format!(
         "\n{}, {} blocked, {} lost{gone}; down for {:.0} min (too many requests failed), and \
          for {:.1} min none could succeed or an overload failed most; {}, {} of them useless, {} \

@@ -208,6 +208,10 @@ pub enum Check {
 pub enum MeasureSpec {
     /// Lost acceptances.
     Lost,
+    /// Captures that were acknowledged and then lost.
+    AckedLost,
+    /// Keys that were stored and then lost.
+    StoredLost,
     /// Time in which the capturing service could not have answered.
     Downtime,
     /// Downtime of all `[[component]]`s, added up.
@@ -221,6 +225,8 @@ impl MeasureSpec {
     pub const fn name(self) -> &'static str {
         match self {
             MeasureSpec::Lost => "lost",
+            MeasureSpec::AckedLost => "acked_lost",
+            MeasureSpec::StoredLost => "stored_lost",
             MeasureSpec::Downtime => "downtime",
             MeasureSpec::Components => "components",
             MeasureSpec::Total => "total",

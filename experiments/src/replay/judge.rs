@@ -176,6 +176,8 @@ fn total_or_why(spec: &ReplaySpec, trial: &TrialResult) -> Found {
 pub fn measured(spec: &ReplaySpec, measure: MeasureSpec, trial: &TrialResult) -> f64 {
     match measure {
         MeasureSpec::Lost => trial.outcome.lost as f64,
+        MeasureSpec::AckedLost => trial.outcome.acked_lost as f64,
+        MeasureSpec::StoredLost => trial.outcome.stored_lost as f64,
         MeasureSpec::Downtime => trial.outcome.downtime_true_s,
         MeasureSpec::Components => trial.components.iter().map(|c| c.downtime_true_s).sum(),
         MeasureSpec::Total => total_of(spec, trial).unwrap_or(0.0),

@@ -23,7 +23,7 @@ struct Loss {
     words: (&'static str, &'static str),
 }
 
-const LOSSES: [Loss; 2] = [
+const LOSSES: [Loss; 4] = [
     Loss {
         measure: "acked_lost",
         heading: "acked, lost",
@@ -35,6 +35,18 @@ const LOSSES: [Loss; 2] = [
         heading: "signed out",
         legend: "signed out: mean of users whose sessions are gone",
         words: ("users", "are signed out"),
+    },
+    Loss {
+        measure: "stored_lost",
+        heading: "keys lost",
+        legend: "keys lost: mean of stored keys that are gone with a process or by a flush",
+        words: ("stored keys", "are lost"),
+    },
+    Loss {
+        measure: "jobs_lost",
+        heading: "jobs lost",
+        legend: "jobs lost: mean of jobs that waited in a queue and are gone",
+        words: ("jobs", "are never done"),
     },
 ];
 

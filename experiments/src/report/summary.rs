@@ -88,12 +88,14 @@ pub struct Design {
 }
 
 /// The measures that are summarised, by the names of their columns and in this order.
-pub const SUMMARISED: [&str; 15] = [
+pub const SUMMARISED: [&str; 17] = [
     "lost",
     "blocked",
     "spooled",
     "acked_lost",
     "signed_out",
+    "stored_lost",
+    "jobs_lost",
     "captured_twice",
     "downtime_true_s",
     "downtime_observed_s",

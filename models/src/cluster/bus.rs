@@ -148,7 +148,7 @@ impl Cluster {
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);
         self.lose_writes(shard, node, cx);
-        self.note_promoted(node, cx.now);
+        self.note_promoted(node, cx);
         self.become_primary(node, cx);
         self.topology[node].promoted = Some(Promotion {
             at: cx.now,

@@ -28,7 +28,7 @@ const ENDLESS: f64 = (1u64 << 60) as f64;
 
 impl Cluster {
     /// Does a node execute commands, if not at once then after a pause?
-    fn executes(&self, node: NodeId) -> bool {
+    pub(super) fn executes(&self, node: NodeId) -> bool {
         let can = self.beneath(node).capabilities();
         self.topology.clients_reach(node) && can.reads == Reply::Fine
     }
@@ -103,20 +103,33 @@ impl Cluster {
     /// A share of a workload's keys is deleted on every shard, if the owners of all of them execute
     /// DEL: a script that goes through all keys stops at one that does not.
     pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
+        self.delete(workload, share, cx);
+    }
+
+    /// The same by mistake: these keys are lost.
+    pub fn flush(&mut self, workload: usize, share: f64, cx: &mut Cx) {
+        let place = self.dataset.place_of(workload);
+        for (shard, keys) in self.delete(workload, share, cx) {
+            self.dataset.evictions.note_lost(shard, place, keys);
+        }
+    }
+
+    /// Deletes keys, and says how many on which shard.
+    fn delete(&mut self, workload: usize, share: f64, cx: &mut Cx) -> Vec<(ShardId, f64)> {
         let mut shards = self.topology.asked_shards();
         if let Some(shard) = shards.find(|shard| !self.deletes(*shard)) {
             cx.ledger.trace(cx.now, || {
                 let (name, node) = (&self.plan.name, self.node_name(self.known_owner(shard)));
                 format!("{name} cluster: no keys are deleted, {node} does not execute DEL")
             });
-            return;
+            return Vec::new();
         }
         drop(shards);
         // Doublings until now are those of all keys.
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         let gone = self.dataset.delete(workload, share, cx.now);
         self.note_deleted(workload, share, cx.now);
-        self.forget_wiped(workload, share);
+        let deleted = self.forget_wiped(workload, share, gone.keys);
         self.shrink_tables(cx.now);
         cx.ledger.trace(cx.now, || {
             format!(
@@ -125,6 +138,7 @@ impl Cluster {
             )
         });
         self.settle(cx);
+        deleted
     }
 }
 

@@ -41,7 +41,7 @@ use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
     /// Bytes of the dataset that a node has, without what was gone before it got its copy.
-    fn bytes_held(&self, node: NodeId, at: SimTime) -> f64 {
+    pub(super) fn bytes_held(&self, node: NodeId, at: SimTime) -> f64 {
         let Node { shard, memory, .. } = &self.topology[node];
         let stored = self.dataset.growth.bytes_at(at) * self.topology.shares[*shard];
         (stored - memory.gone()).max(0.0)
@@ -275,6 +275,9 @@ impl Cluster {
     /// A replica has received everything: it frees what it had, and loads.
     pub(super) fn received(&mut self, replica: NodeId, copying: Copying, cx: &mut Cx) {
         let source = self.replication[replica].follows.unwrap_or(replica);
+        if !self.redis.sync.diskless {
+            self.persistence.disks[source].keep(copying.began);
+        }
         let bytes = self.bytes_held(source, copying.began);
         let keys = self.dataset.growth.keys(bytes);
         let stages = Stages::new(&self.redis.sync, bytes, keys, 1, keys);
@@ -296,7 +299,8 @@ impl Cluster {
         node.lineage.copy(history, copying.offset);
         node.positioned = true;
         node.covered = copying.began;
-        self.topology[replica].empty = false;
+        self.topology[replica].restored = None;
+        self.persistence.disks[replica].keep(copying.began);
         let gone = self.topology[source].memory.gone();
         self.topology[replica].memory = self.topology[replica].memory.without(gone);
         if copying.cut_off {

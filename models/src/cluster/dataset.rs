@@ -30,6 +30,8 @@ pub(super) struct Dataset {
     pub deleted: Vec<DatasetSize>,
     /// What a cache would notice of lost data.
     pub losses: Vec<DataLoss>,
+    /// Jobs that were lost, on all shards.
+    pub jobs_lost: f64,
     /// Shards whose owner has started without data that replicas may still hold.
     pub emptied: Fleet<ShardId, Option<Emptied>>,
     /// Growth bursts and backlogs, in the order of their trees.
@@ -74,6 +76,7 @@ impl Dataset {
             loaded: starts.clone(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
+            jobs_lost: 0.0,
             emptied: Fleet::alike(&topology.shares, None),
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),

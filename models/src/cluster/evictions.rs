@@ -44,6 +44,8 @@ pub(super) struct Evictions {
     /// By shard and workload: the share of its keys that was lost at once, by a flush or a restart
     /// without data, and how many keys these are.
     lost: Fleet<ShardId, Vec<(f64, f64)>>,
+    /// By shard: keys that were stored and are lost by mistake; copies in caches do not count.
+    stored_lost: Fleet<ShardId, f64>,
 }
 
 /// What is on record of one shard; by workload, as in [`Evictions`].
@@ -52,6 +54,7 @@ pub(super) struct OfShard {
     gone: Vec<f64>,
     wiped: Vec<f64>,
     lost: Vec<(f64, f64)>,
+    stored_lost: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +74,10 @@ pub struct Evicted {
     pub keys: u64,
     /// Sessions that went, by eviction or with all data.
     pub sessions: u64,
+    /// Keys that were stored and are lost by mistake.
+    pub stored_lost: u64,
+    /// Jobs that waited and are lost.
+    pub jobs_lost: u64,
     /// The share of requests to a cache that find their key, of the cache that has lost most.
     pub hit_rate: Option<f64>,
 }
@@ -82,6 +89,8 @@ impl Evicted {
         Evicted {
             keys: self.keys + other.keys,
             sessions: self.sessions + other.sessions,
+            stored_lost: self.stored_lost + other.stored_lost,
+            jobs_lost: self.jobs_lost + other.jobs_lost,
             hit_rate: rates.reduce(f64::min),
         }
     }
@@ -112,6 +121,7 @@ impl Evictions {
             wiped: Fleet::alike(shards, vec![0.0; workloads.len()]),
             begun: Fleet::alike(shards, false),
             lost: Fleet::alike(shards, vec![(0.0, 0.0); workloads.len()]),
+            stored_lost: Fleet::alike(shards, 0.0),
             workloads,
         }
     }
@@ -138,6 +148,7 @@ impl Evictions {
             gone: self.gone[shard].clone(),
             wiped: self.wiped[shard].clone(),
             lost: self.lost[shard].clone(),
+            stored_lost: self.stored_lost[shard],
         }
     }
 
@@ -146,15 +157,47 @@ impl Evictions {
         self.gone[shard] = then.gone;
         self.wiped[shard] = then.wiped;
         self.lost[shard] = then.lost;
+        self.stored_lost[shard] = then.stored_lost;
     }
 
-    /// A shard holds nothing of what was ever stored: the `parts` of each workload over all shards.
-    pub fn wipe(&mut self, shard: ShardId, parts: &[f64], share: f64) {
-        let bytes = self.gone[shard].iter_mut().zip(&mut self.wiped[shard]);
-        for ((gone, wiped), part) in bytes.zip(parts) {
-            *wiped += part * share - *gone;
-            *gone = part * share;
+    /// A shard holds nothing of what was ever stored: the `parts` of each workload over all
+    /// shards, whose keys take so many bytes `each`.
+    pub fn wipe(&mut self, shard: ShardId, parts: &[f64], share: f64, each: &[f64]) {
+        let stored: Vec<f64> = parts.iter().map(|part| part * share).collect();
+        self.drop(shard, &stored, &stored, each);
+    }
+
+    /// A shard has lost so many bytes of each workload, of those `stored` in all; the last are the
+    /// first that go. What that is of each, in bytes and as a share of what it held.
+    pub fn drop(
+        &mut self,
+        shard: ShardId,
+        bytes: &[f64],
+        stored: &[f64],
+        each: &[f64],
+    ) -> Vec<(f64, f64)> {
+        let mut all = Vec::new();
+        for n in 0..self.workloads.len() {
+            let (gone, wiped) = (&mut self.gone[shard][n], &mut self.wiped[shard][n]);
+            let held = (stored[n] - *gone).max(0.0);
+            let lost = bytes[n].clamp(0.0, held);
+            (*gone, *wiped) = (*gone + lost, *wiped + lost);
+            self.note_lost(shard, n, lost / each[n]);
+            all.push((lost, if held > 0.0 { lost / held } else { 0.0 }));
         }
+        all
+    }
+
+    /// Keys of a workload are lost by mistake.
+    pub fn note_lost(&mut self, shard: ShardId, workload: usize, keys: f64) {
+        if self.workloads[workload].holds != Some(Holds::Cache) {
+            self.stored_lost[shard] += keys;
+        }
+    }
+
+    /// The position of a workload in the scenario.
+    pub fn position(&self, workload: usize) -> usize {
+        self.workloads[workload].position
     }
 
     /// A share of a workload is deleted, and what a shard had lost before is no longer to be taken
@@ -249,7 +292,12 @@ impl Cluster {
             self.record_evictions(shard, now);
         }
         let parts = self.dataset.growth.parts_at(now);
-        let mut sum = Evicted::default();
+        let stored_lost = self.dataset.evictions.stored_lost.values().sum::<f64>();
+        let mut sum = Evicted {
+            stored_lost: stored_lost.round() as u64,
+            jobs_lost: self.dataset.jobs_lost.round() as u64,
+            ..Evicted::default()
+        };
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
             let gone = self.dataset.evictions.of_workload(n);
             let keys = (gone / self.dataset.growth.bytes_each(n)).round() as u64;
@@ -269,6 +317,7 @@ impl Cluster {
                     (None, Some(Holds::Cache)) => Some(left),
                     (None, Some(Holds::Sessions) | None) => None,
                 },
+                ..Evicted::default()
             });
         }
         sum

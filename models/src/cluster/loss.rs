@@ -1,17 +1,28 @@
-//! What clusters lose of the data that they held: keys that are deleted, processes that start
-//! empty, and replicas without data that are promoted. Caches are cold then, users are signed out,
-//! and what was captured before and is nowhere else is lost.
+//! What clusters lose of the data that they held: keys that are deleted, processes that do not find
+//! all of it on their disks (`disk.rs`), and replicas without all data that are promoted. Caches
+//! are cold then, users are signed out, jobs are never done, and what was captured is lost.
+//!
+//! ```text
+//!  the owner starts ──► the shard has lost what its disk lacks ──► replicas copy what is left
+//!                                │ a replica is promoted that has not copied it yet
+//!                                └──► it brings back what it had; the former owner is stale
+//! ```
 //!
 //! Writes that a failover loses are few, and are counted elsewhere (`stream.rs`). A process that
 //! starts empty holds only what is written from then on.
 
+use std::ops::Range;
+
 use sim::SimTime;
 
 use super::Cluster;
+use super::disk::Found;
 use super::evictions::OfShard;
 use super::tables::Tables;
 use crate::event::Cx;
 use crate::ids::{Id, NodeId, ShardId};
+use crate::ledger::LostAcks;
+use crate::redis::growth::DatasetSize;
 use crate::spec::service::Keys;
 
 /// A share of what a shard held is gone.
@@ -23,19 +34,25 @@ pub struct DataLoss {
     pub shard: ShardId,
     /// The workload, by position in the scenario; absent: all of them.
     pub workload: Option<usize>,
-    /// The share; 0 if a failover has brought it back.
+    /// The share, above 0.
     pub share: f64,
+    /// A failover has brought it back.
+    pub undone: bool,
 }
 
-/// A shard whose owner started without data, and how it stood before.
+/// A shard whose owner started without all of its data, and how it stood before.
 #[derive(Clone, Debug)]
 pub(super) struct Emptied {
     at: SimTime,
     owner: NodeId,
-    /// The number of the loss.
-    loss: usize,
+    found: Found,
+    /// The numbers of the losses, and of the windows of acknowledged writes.
+    losses: Range<usize>,
+    acks: Range<usize>,
     tables: Tables,
     evictions: OfShard,
+    /// Jobs that went, by backlog.
+    jobs: Vec<DatasetSize>,
 }
 
 impl DataLoss {
@@ -83,8 +100,14 @@ impl Cluster {
     }
 
     /// What a shard had lost before is deleted with the rest, from what was ever stored: it must
-    /// not be missing twice.
-    pub(super) fn forget_wiped(&mut self, workload: usize, share: f64) {
+    /// not be missing twice. Names the keys that go of each shard, of so many on all of them.
+    pub(super) fn forget_wiped(
+        &mut self,
+        workload: usize,
+        share: f64,
+        keys: f64,
+    ) -> Vec<(ShardId, f64)> {
+        let mut deleted = Vec::new();
         let place = self.dataset.place_of(workload);
         for shard in self.shards() {
             let less = self.dataset.evictions.forget_wiped(shard, place, share);
@@ -95,7 +118,11 @@ impl Cluster {
             let bytes = self.dataset.growth.bytes_each(place) * self.topology.shares[shard];
             let expires = self.dataset.evictions.expires(place);
             self.dataset.tables[shard].forget(less / bytes, expires);
+            let each = self.dataset.growth.bytes_each(place);
+            let here = keys * self.topology.shares[shard] - less / each;
+            deleted.push((shard, here.max(0.0)));
         }
+        deleted
     }
 
     fn lose_data(&mut self, shard: ShardId, workload: Option<usize>, share: f64, at: SimTime) {
@@ -111,71 +138,161 @@ impl Cluster {
                 shard,
                 workload,
                 share,
+                undone: false,
             });
         }
     }
 
-    /// A process starts. Does it start without data? If it is its shard's owner, the shard has lost
-    /// all; a replica has none until it has copied its primary's.
-    pub(super) fn starts_empty(&mut self, node: NodeId, cx: &mut Cx) -> bool {
-        if !self.redis.restart_empty {
-            return false;
+    /// The process of a shard's owner starts, and finds this: it had all until it went.
+    pub(super) fn owner_starts(
+        &mut self,
+        node: NodeId,
+        (found, died): (Found, SimTime),
+        cx: &mut Cx,
+    ) {
+        if matches!(found, Found::UpTo(at) if at >= died) {
+            return;
         }
-        cx.ledger
-            .trace(cx.now, || format!("{}: starts empty", self.node_name(node)));
         let shard = self.topology[node].shard;
-        match self.topology.owners[shard] == node {
-            true => {
-                let before = Emptied {
-                    at: cx.now,
-                    owner: node,
-                    loss: self.dataset.losses.len(),
-                    tables: self.dataset.tables[shard],
-                    evictions: self.dataset.evictions.of_shard(shard),
-                };
-                self.lose_all(shard, node, cx.now);
-                self.dataset.emptied[shard] = Some(before);
-            }
-            false => {
-                self.topology[node].empty = true;
-                self.empty_memory(node, cx.now);
+        let losses = self.dataset.losses.len();
+        let acks = cx.ledger.lost_acks.len();
+        let (tables, evictions) = (
+            self.dataset.tables[shard],
+            self.dataset.evictions.of_shard(shard),
+        );
+        let jobs = self.lose_what_lacks(shard, node, found, cx.now);
+        if let Found::UpTo(from) = found {
+            for view in self.clients.ids() {
+                cx.ledger.lost_acks.push(LostAcks {
+                    from,
+                    to: cx.now,
+                    cluster: self.id,
+                    shard,
+                    view,
+                });
             }
         }
-        true
+        self.dataset.emptied[shard] = Some(Emptied {
+            at: cx.now,
+            owner: node,
+            found,
+            losses: losses..self.dataset.losses.len(),
+            acks: acks..cx.ledger.lost_acks.len(),
+            tables,
+            evictions,
+            jobs,
+        });
+    }
+
+    /// The process of a replica starts, and finds this.
+    pub(super) fn replica_starts(&mut self, node: NodeId, found: Found, now: SimTime) {
+        let stored = self.dataset.growth.bytes_at(now);
+        let (covered, kept) = match found {
+            Found::Nothing => (SimTime::ZERO, 0.0),
+            Found::UpTo(at) => (at, self.dataset.growth.bytes_at(at)),
+        };
+        let of = &mut self.replication[node];
+        of.covered = of.covered.min(covered);
+        let lacks = (stored - kept).max(0.0) * self.topology.share_of(node);
+        let here = &mut self.topology[node];
+        here.restored = Some(found);
+        here.memory = match found {
+            Found::Nothing => here.memory.without(lacks),
+            Found::UpTo(_) => here
+                .memory
+                .without((here.memory.gone() + lacks).min(stored)),
+        };
+    }
+
+    /// A shard's owner holds no more than this. Names the jobs that went, by backlog.
+    fn lose_what_lacks(
+        &mut self,
+        shard: ShardId,
+        owner: NodeId,
+        found: Found,
+        now: SimTime,
+    ) -> Vec<DatasetSize> {
+        let share = self.topology.shares[shard];
+        match found {
+            Found::Nothing => {
+                self.lose_all(shard, owner, now);
+                self.dataset.lose_jobs(share, None, now)
+            }
+            Found::UpTo(since) => {
+                self.lose_since(shard, owner, since, now);
+                self.dataset.lose_jobs(share, Some(since), now)
+            }
+        }
     }
 
     /// A shard's owner holds nothing.
     pub(super) fn lose_all(&mut self, shard: ShardId, owner: NodeId, now: SimTime) {
         self.lose_data(shard, None, 1.0, now);
-        self.empty_memory(owner, now);
-        self.dataset.tables[shard] = Tables::emptied(self.dataset.growth.size_at(now), now);
-        let parts = self.dataset.parts_at(now);
+        let stored = self.dataset.growth.size_at(now);
         let share = self.topology.shares[shard];
-        self.dataset.evictions.wipe(shard, &parts, share);
+        let memory = self.topology[owner].memory;
+        self.topology[owner].memory = memory.without(stored.bytes * share);
+        self.dataset.tables[shard] = Tables::emptied(stored, now);
+        let parts = self.dataset.parts_at(now);
+        let each = self.dataset.growth.each();
+        self.dataset.evictions.wipe(shard, &parts, share, &each);
     }
 
-    /// A process holds nothing of what was ever stored by now.
-    fn empty_memory(&mut self, node: NodeId, now: SimTime) {
-        let stored = self.dataset.growth.bytes_at(now) * self.topology.share_of(node);
-        let memory = self.topology[node].memory;
-        self.topology[node].memory = memory.without(stored);
+    /// A shard's owner holds nothing of what was stored after `since`.
+    fn lose_since(&mut self, shard: ShardId, owner: NodeId, since: SimTime, now: SimTime) {
+        let share = self.topology.shares[shard];
+        let before = self.dataset.growth.parts_at(since);
+        let after = self.dataset.growth.parts_at(now);
+        let added = after.iter().zip(&before);
+        let added: Vec<f64> = added
+            .map(|(after, before)| (after - before) * share)
+            .collect();
+        let parts = self.dataset.parts_at(now);
+        let stored: Vec<f64> = parts.iter().map(|part| part * share).collect();
+        let each = self.dataset.growth.each();
+        let lost = self.dataset.evictions.drop(shard, &added, &stored, &each);
+        let memory = self.topology[owner].memory;
+        let bytes: f64 = lost.iter().map(|(bytes, _)| bytes).sum();
+        self.topology[owner].memory = memory.without(memory.gone() + bytes);
+        for (n, (bytes, part)) in lost.into_iter().enumerate() {
+            let workload = self.dataset.evictions.position(n);
+            self.lose_data(shard, Some(workload), part, now);
+            let expires = self.dataset.evictions.expires(n);
+            self.dataset.tables[shard].lose(bytes / each[n] / share, expires);
+        }
+        let stored = self.dataset.growth.size_at(now);
+        self.dataset.tables[shard] = self.dataset.tables[shard].reloaded(stored, share, now);
     }
 
-    /// A node becomes its shard's owner: if it is empty, so is the shard. If it has copied nothing
-    /// since the former owner started empty, it brings back what the shard held before; caches stay
-    /// as cold as they are.
-    pub(super) fn note_promoted(&mut self, node: NodeId, now: SimTime) {
+    /// A node becomes its shard's owner: what it lacks is lost to the shard. If it has copied
+    /// nothing since the former owner started without all data, it brings back what that had lost;
+    /// caches stay as cold as they are.
+    pub(super) fn note_promoted(&mut self, node: NodeId, cx: &mut Cx) {
         let shard = self.topology[node].shard;
         let emptied = self.dataset.emptied[shard].take();
-        if std::mem::take(&mut self.topology[node].empty) {
-            self.lose_all(shard, node, now);
-        } else if let Some(before) = emptied
+        let restored = self.topology[node].restored.take();
+        if let Some(before) = emptied
+            && restored != Some(Found::Nothing)
             && self.replication[node].covered <= before.at
         {
-            self.dataset.losses[before.loss].share = 0.0;
-            self.dataset.tables[shard] = before.tables;
-            self.dataset.evictions.restore(shard, before.evictions);
-            self.topology[before.owner].empty = true;
+            self.bring_back(shard, before, cx);
         }
+        if let Some(found) = restored {
+            self.lose_what_lacks(shard, node, found, cx.now);
+        }
+    }
+
+    /// What a shard had lost with its former owner is there again.
+    fn bring_back(&mut self, shard: ShardId, before: Emptied, cx: &mut Cx) {
+        for loss in &mut self.dataset.losses[before.losses] {
+            loss.undone = true;
+        }
+        for acks in &mut cx.ledger.lost_acks[before.acks] {
+            acks.to = acks.from;
+        }
+        self.dataset.tables[shard] = before.tables;
+        self.dataset.evictions.restore(shard, before.evictions);
+        self.dataset.find_jobs(&before.jobs);
+        self.topology[before.owner].restored = Some(before.found);
     }
 }

@@ -26,6 +26,7 @@ mod consequence;
 mod control;
 mod copying;
 mod dataset;
+mod disk;
 mod due;
 mod evictions;
 mod follow;

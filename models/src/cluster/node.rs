@@ -2,6 +2,7 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::disk::Found;
 use super::replication::Link;
 use super::subscribers::Slow;
 use super::{Cluster, NOTICEABLE};
@@ -46,8 +47,8 @@ pub(super) struct Node {
     pub unreachable_since: Option<SimTime>,
     /// Since when clients who write to it get no reply.
     pub silent_since: Option<SimTime>,
-    /// It started without data, and has copied none since.
-    pub empty: bool,
+    /// What it found on its disk when it started, if it has copied nothing since: set for replicas.
+    pub restored: Option<Found>,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }
@@ -103,7 +104,7 @@ impl Node {
             read_only: false,
             unreachable_since: None,
             silent_since: None,
-            empty: false,
+            restored: None,
             promoted: None,
         }
     }

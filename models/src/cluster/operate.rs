@@ -5,6 +5,7 @@ use sim::quantity::Factor;
 
 use super::Cluster;
 use super::control::member;
+use super::disk::{Disk, Found};
 use super::node::{Change, Node};
 use super::replication::Link;
 use super::save::Child;
@@ -201,6 +202,7 @@ impl Cluster {
             larger.memory = larger.memory.without(gone);
             *node = larger;
             self.persistence.children[n] = Child::default();
+            self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
             self.plan_saves(n, cx);
         }
         // The addresses that clients know are gone: they follow as they follow a promotion.

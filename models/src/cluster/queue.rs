@@ -158,6 +158,46 @@ impl Cluster {
 }
 
 impl Dataset {
+    /// A shard with this share of the keys has lost the jobs that wait there, or those of them that
+    /// came after `since`: what that is of each backlog.
+    pub(super) fn lose_jobs(
+        &mut self,
+        share: f64,
+        since: Option<SimTime>,
+        now: SimTime,
+    ) -> Vec<DatasetSize> {
+        let first = self.source_of(0);
+        let growth = &self.growth;
+        let lose = |(i, surplus): (usize, &mut ExtraGrowth)| {
+            let Some(backlog) = &mut surplus.backlog else {
+                return DatasetSize::default();
+            };
+            let brought = growth.brought_by(first + i, now);
+            let left = brought.without(backlog.gone);
+            let new = since.map(|since| brought.without(growth.brought_by(first + i, since)));
+            let gone = match new {
+                Some(new) if new.keys < left.keys => new,
+                Some(_) | None => left,
+            };
+            let gone = gone.share(share).whole();
+            backlog.gone = backlog.gone.with(gone);
+            gone
+        };
+        let gone: Vec<DatasetSize> = self.surpluses.iter_mut().enumerate().map(lose).collect();
+        self.jobs_lost += gone.iter().map(|gone| gone.keys).sum::<f64>();
+        gone
+    }
+
+    /// Jobs that were lost are there again.
+    pub(super) fn find_jobs(&mut self, found: &[DatasetSize]) {
+        for (surplus, found) in self.surpluses.iter_mut().zip(found) {
+            if let Some(backlog) = &mut surplus.backlog {
+                backlog.gone = backlog.gone.without(*found);
+                self.jobs_lost -= found.keys;
+            }
+        }
+    }
+
     /// Keys of a workload are deleted, jobs that wait among them.
     pub(super) fn backlogs_lose(&mut self, workload: usize, share: f64, now: SimTime) {
         let first = self.source_of(0);
@@ -169,6 +209,7 @@ impl Dataset {
                 let left = self.growth.brought_by(first + i, now);
                 let gone = left.without(backlog.gone).share(share).whole();
                 backlog.gone = backlog.gone.with(gone);
+                self.jobs_lost += gone.keys;
             }
         }
     }

@@ -52,9 +52,9 @@ impl Cluster {
         self.shards().filter(faulty).collect()
     }
 
-    /// The process of the shard's owner, as clients know it, is killed; a supervisor starts it
-    /// again, perhaps under a configuration that makes it a replica of itself. Names the node,
-    /// unless its host is gone or it is on its way already.
+    /// The process of the shard's owner, as clients know it, is asked to stop, and killed if it
+    /// does not; a supervisor starts it again, perhaps under a configuration that makes it a
+    /// replica of itself. Names the node, unless its host is gone or it is on its way already.
     pub fn restart_owner(
         &mut self,
         shard: ShardId,
@@ -67,6 +67,7 @@ impl Cluster {
             return None;
         }
         self.topology[owner].read_only = read_only;
+        self.shut_down(owner);
         self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
         Some(owner)

@@ -14,13 +14,16 @@
 //! fork blocks for as long as somebody's patience or timeout, or while a disk is full.
 //! Opening everything saves from the start.
 //!
-//! Left out: the keys written since the last save are not lost when a process dies; while a save
-//! runs the rate of writes is that at its beginning; a pause too short for anybody's timeout is
-//! not told.
+//! What a process has of its saves when it starts again is in `disk.rs`.
+//!
+//! Left out: while a save runs the rate of writes is that at its beginning; a pause too short for
+//! anybody's timeout is not told.
 
+use rand::RngExt;
 use sim::{Dist, EventKey, Factor, SimDuration, SimTime, StreamKey};
 
 use super::Cluster;
+use super::disk::{Disk, Found};
 use super::node::{Change, Node};
 use super::topology::Topology;
 use crate::event::{ClusterTimer, Cx, Event};
@@ -30,13 +33,26 @@ use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::DatasetSize;
 use crate::redis::keyspace::{self, OBJECT};
 use crate::redis::memory::Load;
-use crate::redis::save::{RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim};
+use crate::redis::save::{
+    NEVER, RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim,
+};
+use crate::spec::RedisSpec;
 use crate::spec::SystemSpec;
-use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
+use crate::spec::persistence::{Fsync, PersistenceSpec, SavePointSpec, ScheduleSpec};
 use demand::Mode;
 
 /// Loads draw from this child of the key, saves from those by node.
 const LOADS: u64 = u64::MAX;
+
+/// How much of what was written a lost host may lack draws from this one.
+const UNSYNCED: u64 = u64::MAX - 1;
+
+/// With `appendfsync everysec`: a thread syncs once a second (aof.c: flushAppendOnlyFile).
+const EVERY_SECOND: SimDuration = SimDuration::from_secs(1);
+
+/// With `appendfsync no`: Linux writes out what has waited for 30 s, and looks every 5 s
+/// (`dirty_expire_centisecs`, `dirty_writeback_centisecs`): every 32.5 s on average.
+const KERNEL_WRITES: SimDuration = SimDuration::from_millis(32_500);
 
 /// The saves of a cluster whose nodes make any.
 #[derive(Clone, Debug)]
@@ -87,6 +103,7 @@ struct Saving {
 pub(super) struct Persistence {
     saves: Option<Saves>,
     pub children: Fleet<NodeId, Child>,
+    pub disks: Fleet<NodeId, Disk>,
     /// How often each node's process has read its data.
     loads: Fleet<NodeId, u32>,
     /// Bytes of a key's entry, and on average of the string that holds its name.
@@ -117,6 +134,7 @@ impl Persistence {
         Persistence {
             saves: spec.redis.persistence.as_ref().map(saves),
             children: Fleet::alike(&topology.nodes, Child::default()),
+            disks: Fleet::alike(&topology.nodes, Disk::new(written(spec.redis))),
             loads: Fleet::alike(&topology.nodes, 0),
             entry: keyspace::entry(spec.failover.cluster_mode()) as f64,
             key_name: key_name(spec, plan),
@@ -126,7 +144,35 @@ impl Persistence {
 
     /// Do the nodes save at all?
     pub fn saves(&self) -> bool {
-        self.saves.is_some()
+        self.schedule().is_some()
+    }
+
+    /// What they write to disk; `None` for nothing.
+    pub fn schedule(&self) -> Option<&ScheduleSpec> {
+        let schedule = self.saves.as_ref().map(|saves| &saves.spec.schedule);
+        schedule.filter(|schedule| schedule.writes())
+    }
+
+    /// When a node's saves should have begun by then, the latest first.
+    pub fn saves_until(&self, node: NodeId, at: SimTime) -> impl Iterator<Item = SimTime> {
+        let plan = self.saves.as_ref().map(|saves| &saves.plans[node]);
+        let plan = plan.filter(|plan| plan.first <= at);
+        plan.into_iter().flat_map(move |plan| {
+            let cycles = (at - plan.first).as_nanos() / plan.cycle.as_nanos();
+            (0..=cycles).rev().map(|n| plan.first + plan.cycle * n)
+        })
+    }
+
+    /// How old the newest data are that had not reached a node's disk when its host was lost.
+    pub fn unsynced(&self, node: NodeId, fsync: Fsync) -> SimDuration {
+        let every = match fsync {
+            Fsync::Always => return SimDuration::ZERO,
+            Fsync::Everysec => EVERY_SECOND,
+            Fsync::No => KERNEL_WRITES,
+        };
+        let deaths = self.disks[node].deaths();
+        let mut rng = self.key.child(UNSYNCED).at(node.index() as u64, deaths);
+        every.scaled(rng.random::<f64>())
     }
 
     /// What a load takes over its median, drawn for each load of a node.
@@ -153,6 +199,15 @@ impl Persistence {
         }
         let event = Event::Cluster(cluster, ClusterTimer::SaveDue(node));
         saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
+    }
+}
+
+/// What is on a disk when the trial begins.
+fn written(redis: &RedisSpec) -> Found {
+    let writes = (redis.persistence.as_ref()).is_some_and(|spec| spec.schedule.writes());
+    match writes {
+        true => Found::UpTo(SimTime::ZERO),
+        false => Found::Nothing,
     }
 }
 
@@ -183,6 +238,11 @@ impl Child {
         self.saving = None;
         self.feeding = None;
         self.failed = false;
+    }
+
+    /// Since when its process lives.
+    pub fn alive_since(&self) -> SimTime {
+        self.alive_since
     }
 
     /// Its process is there again.
@@ -217,16 +277,11 @@ impl Cluster {
         let most = self.topology[node].memory.limit();
         let largest = DatasetSize::of(most / each.max(1.0), most, false);
         let writes = self.clients.commands.1 * share;
-        let due = match &spec.schedule {
-            ScheduleSpec::SavePoints { points } => points
-                .iter()
-                .map(|point| save_point_due(point.after, point.changes, writes))
-                .min()
-                .expect("validated: there is a save point"),
-            ScheduleSpec::AppendOnly { rewrite_growth } => {
-                rewrite_due(most, rewrite_growth.get(), writes * each)
-            }
-        };
+        let snapshot = |point: &SavePointSpec| save_point_due(point.after, point.changes, writes);
+        let snapshots = spec.schedule.points().iter().map(snapshot);
+        let grown = spec.schedule.append_only();
+        let rewrite = grown.map(|(growth, _)| rewrite_due(most, growth.get(), writes * each));
+        let due = snapshots.chain(rewrite).min().unwrap_or(NEVER);
         let cycle = due + self.save_time(largest);
         let phase = Dist::Uniform {
             min: SimDuration::ZERO,
@@ -286,9 +341,9 @@ impl Cluster {
         let resident = memory.resident(dataset_size.bytes * share, self.load(node, cx.now));
         let (available, swap) = memory.host();
         if !fork_succeeds(spec.overcommit, resident, available, swap) {
-            self.save_failed(node, "no memory for a fork", cx);
+            self.save_failed(node, (cx.now, "no memory for a fork"), cx);
         } else if cx.now < self.persistence.children[node].disk_full_until {
-            self.save_failed(node, "the disk is full", cx);
+            self.save_failed(node, (cx.now, "the disk is full"), cx);
         } else {
             self.begin_save(node, cx.now, cx);
             let shard = self.topology[node].shard;
@@ -312,16 +367,18 @@ impl Cluster {
         self.persistence.children[node]
             .feeding
             .take_if(|feeding| is_done(*feeding));
-        if self.persistence.children[node]
+        let saving = self.persistence.children[node]
             .saving
-            .take_if(|saving| is_done(*saving))
-            .is_none()
-        {
+            .take_if(|saving| is_done(*saving));
+        let Some(saving) = saving else {
+            return;
+        };
+        if cx.now < self.persistence.children[node].disk_full_until {
+            self.save_failed(node, (saving.since, "the disk is full"), cx);
             return;
         }
-        if cx.now < self.persistence.children[node].disk_full_until {
-            self.save_failed(node, "the disk is full", cx);
-        } else if self.persistence.children[node].failed {
+        self.persistence.disks[node].saved(saving.since);
+        if self.persistence.children[node].failed {
             cx.ledger.trace(cx.now, || {
                 format!("{}: save finished", self.node_name(node))
             });
@@ -354,8 +411,9 @@ impl Cluster {
             Victim::Child => {
                 self.persistence.children[node].saving = None;
                 self.persistence.children[node].feeding = None;
-                if saving.is_some() {
-                    self.save_failed(node, "the kernel has killed the child", cx);
+                if let Some(saving) = saving {
+                    let why = (saving.since, "the kernel has killed the child");
+                    self.save_failed(node, why, cx);
                 }
                 if feeding.is_some() {
                     self.stop_feeding(node, cx);
@@ -495,22 +553,24 @@ impl Cluster {
     }
 
     /// How long a child writes.
-    fn save_time(&self, dataset_size: DatasetSize) -> SimDuration {
+    pub(super) fn save_time(&self, dataset_size: DatasetSize) -> SimDuration {
         let sync = &self.redis.sync;
         let seconds =
             dataset_size.keys / sync.save_keys.get() + dataset_size.bytes / sync.save_bytes.get();
         SimDuration::from_secs_f64(seconds)
     }
 
-    fn save_failed(&mut self, node: NodeId, why: &str, cx: &mut Cx) {
+    /// A save that began then has failed.
+    fn save_failed(&mut self, node: NodeId, (began, why): (SimTime, &str), cx: &mut Cx) {
+        self.persistence.disks[node].save_failed(began);
         if !self.persistence.children[node].failed {
             cx.ledger.trace(cx.now, || {
                 format!("{}: its save failed: {why}", self.node_name(node))
             });
         }
         let saves = self.persistence.saves.as_ref().expect("this node saves");
-        let stops = saves.spec.stop_writes_on_bgsave_error
-            && matches!(saves.spec.schedule, ScheduleSpec::SavePoints { .. });
+        let stops =
+            saves.spec.stop_writes_on_bgsave_error && !saves.spec.schedule.points().is_empty();
         self.change(node, Change::SaveFailed(stops), cx);
         self.drain(cx);
         self.persistence.save_at(node, cx.now + RETRY, self.id, cx);

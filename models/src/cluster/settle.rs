@@ -13,7 +13,6 @@ use crate::outcome::{RowGroup, SAME_INCIDENT, Tone};
 use crate::redis::capability::Condition;
 use crate::redis::growth::DatasetSize;
 use crate::redis::memory::Trouble;
-use crate::redis::sync;
 use crate::spec::service::Access;
 use demand::answer::Answer;
 
@@ -96,7 +95,11 @@ impl Cluster {
         if before == after {
             return;
         }
+        let mut stopping = SimDuration::ZERO;
         if self.topology[node].is_gone() {
+            if !is_gone(Some(before)) {
+                stopping = self.note_died(node, after, cx.now);
+            }
             if matches!(after, Condition::Killed | Condition::HostLost) {
                 self.drop_connections(node);
             }
@@ -116,7 +119,7 @@ impl Cluster {
         };
         cx.ledger.moment(cx.now, what, &self.node_name(node));
         if after == Condition::Killed {
-            let delay = self.redis.restart_delay;
+            let delay = self.redis.restart_delay + stopping;
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
         self.note_reach(node, cx);
@@ -137,23 +140,18 @@ impl Cluster {
         }
         self.change(node, Change::Fault(Some(Condition::Loading)), cx);
         self.drain(cx);
-        if self.starts_empty(node, cx) {
+        self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        let Some(takes) = self.start_from_disk(node, cx) else {
             self.after(SimDuration::ZERO, ClusterTimer::Loaded(node), cx);
             return;
-        }
-        let share = self.topology.share_of(node);
-        let dataset_size = self.dataset.growth.size_at(cx.now);
-        self.settle_tables(dataset_size, cx);
-        let dataset_size = dataset_size.share(share);
-        let takes = sync::load(&self.redis.sync, dataset_size.bytes, dataset_size.keys);
+        };
+        let stored = self.dataset.growth.bytes_at(cx.now) * self.topology.share_of(node);
         let takes = takes.scaled(
             self.persistence
                 .load_factor(node, self.redis.sync.load_spread),
         );
         let load = self.load(node, cx.now);
-        let fits = self.topology[node]
-            .memory
-            .loadable(dataset_size.bytes, load);
+        let fits = self.topology[node].memory.loadable(stored, load);
         if fits < 1.0 {
             self.after(takes.scaled(fits), ClusterTimer::LoadKilled(node), cx);
         } else {

@@ -171,6 +171,9 @@ impl Cluster {
         if hangs(after) && !hangs(before) {
             self.replication[node].queued = self.clients.writing_to(node);
         }
+        if hangs(after) != hangs(before) {
+            self.persistence.disks[node].stands(hangs(after), cx.now);
+        }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;
         if hangs(before) && after.streams() && deposed && self.replication[node].queued > 0.0 {

@@ -89,6 +89,14 @@ impl Tables {
         }
     }
 
+    /// The shard has lost so many of the keys over all shards.
+    pub fn lose(&mut self, keys: f64, expire: bool) {
+        self.main.gone += keys;
+        if expire {
+            self.expires.gone += keys;
+        }
+    }
+
     /// So many of the keys over all shards that the shard had lost are no longer stored.
     pub fn forget(&mut self, keys: f64, expire: bool) {
         self.main.gone = (self.main.gone - keys).max(0.0);

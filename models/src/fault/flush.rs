@@ -61,7 +61,7 @@ impl Strike for Flush {
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        cluster.delete_keys(self.workload, self.share, cx);
+        cluster.flush(self.workload, self.share, cx);
     }
 }
 

@@ -34,10 +34,10 @@ impl FaultKind for Params {
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
         found.unless(
-            system.redis.persistence.is_some(),
+            (system.redis.persistence.as_ref()).is_some_and(|spec| spec.schedule.writes()),
             format!("{key}.kind"),
             "no node saves anything, so no save can fail",
-            "add a [redis.persistence] table",
+            "add a [redis.persistence] table that saves something",
         );
     }
 }

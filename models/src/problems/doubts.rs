@@ -177,59 +177,62 @@ impl WorldSpec {
     fn doubts_about_losses(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
         let killed = self.may_be_killed();
-        match redis.persistence.as_ref().map(|saves| &saves.schedule) {
-            None if killed && !redis.restart_empty => doubts.push(
-                "nodes save nothing (no redis.persistence), and yet a process that was killed \
-                 starts with all that it held; write `redis.restart_empty = true` if it starts \
-                 without data, as Redis does"
-                    .to_owned(),
-            ),
-            Some(ScheduleSpec::SavePoints { .. }) if killed => doubts.push(
-                "a process that was killed starts with all that it held; Redis would lose what was \
-                 written after its last save (redis.persistence)"
-                    .to_owned(),
-            ),
-            Some(_) | None => {}
+        let schedule = redis.persistence.as_ref().map(|saves| &saves.schedule);
+        let writes = schedule.is_some_and(ScheduleSpec::writes);
+        let appends = schedule.is_some_and(|schedule| schedule.append_only().is_some());
+        if !killed || appends {
+            return;
         }
-        if redis.restart_empty && redis.replicas > 0 {
-            self.doubt_empty_restart(doubts);
-        }
+        let found = match writes {
+            true => (
+                "without what was written after its last save",
+                "what it found",
+            ),
+            false => ("empty", "its empty data"),
+        };
+        let early = (redis.replicas > 0).then(|| self.doubt_early_restart(found));
+        let empty = (!writes).then(|| {
+            "nodes keep nothing on disk (redis.persistence), so a process that was killed starts \
+             empty"
+                .to_owned()
+        });
+        doubts.extend(early.flatten().or(empty));
     }
 
-    /// May a process be killed, by a fault or for its memory?
+    /// May a process be killed, by a fault, by people or for its memory?
     fn may_be_killed(&self) -> bool {
         let mut faults = self.faults.iter().map(|fault| fault.kind());
         let grows = |workload: &WorkloadSpec| workload.new_keys.get() > 0.0;
         let grows = self.workloads.iter().any(grows) || faults.clone().any(|of| of.adds_data());
         let fits = self.held_at_maxmemory().is_some_and(Held::fits);
-        grows && !self.redis.swap && !fits || faults.any(|of| of.kills())
+        let mut steps = self.people.runbook.iter();
+        let restarts = steps.any(|step| step.action.remedy().restarts_nodes());
+        grows && !self.redis.swap && !fits || restarts || faults.any(|of| of.kills())
     }
 
-    /// A process that starts without data, maybe before a replica with data is promoted.
-    fn doubt_empty_restart(&self, doubts: &mut Vec<String>) {
+    /// A process that starts without all data, maybe before a replica with them is promoted.
+    fn doubt_early_restart(&self, (found, copied): (&str, &str)) -> Option<String> {
         let (first, waits) = match &self.failover {
             FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
             FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
             FailoverSpec::Managed(provider) => ("failover.takes, its mean", provider.takes.mean()),
-            FailoverSpec::Application {} => return,
+            FailoverSpec::Application {} => return None,
             FailoverSpec::None {} => {
-                doubts.push(
-                    "a primary that is killed starts empty, and nobody promotes a replica \
-                     (failover.kind = \"none\"): all of them copy its empty data"
-                        .to_owned(),
-                );
-                return;
+                return Some(format!(
+                    "a primary that is killed starts {found}, and nobody promotes a replica \
+                     (failover.kind = \"none\"): all of them copy {copied}"
+                ));
             }
         };
         let restart = self.redis.restart_delay;
-        if restart < waits + ELECTION {
-            doubts.push(format!(
-                "a primary that is killed is back after {restart} (redis.restart_delay) and \
-                 empty, about as soon as a replica can be promoted ({first} = {waits}): if none \
-                 is, all of them copy its empty data (Redis manual, \"Safety of replication when \
-                 master has persistence turned off\")"
-            ));
-        }
+        (restart < waits + ELECTION).then(|| {
+            format!(
+                "a primary that is killed is back after {restart} (redis.restart_delay), {found}, \
+                 about as soon as a replica can be promoted ({first} = {waits}): if none is, all \
+                 of them copy {copied} (Redis manual, \"Safety of replication when master has \
+                 persistence turned off\")"
+            )
+        })
     }
 
     /// What a process holds at `maxmemory`, if there is a limit.

@@ -148,12 +148,6 @@ impl WorldSpec {
             "give a factor of at least \"1x\"",
         );
         self.check_failover(found);
-        found.unless(
-            !redis.restart_empty || redis.persistence.is_none(),
-            "redis.restart_empty",
-            "nodes save their data, so a process that starts again has them",
-            "leave out either redis.restart_empty or redis.persistence",
-        );
         self.check_connections(found);
         let persistence = redis.persistence.iter().flat_map(|spec| spec.problems());
         for (key, wrong, help) in persistence {

@@ -251,6 +251,11 @@ impl Growth {
         parts
     }
 
+    /// The same for each of them.
+    pub fn each(&self) -> Vec<f64> {
+        (0..self.starts.len()).map(|n| self.bytes_each(n)).collect()
+    }
+
     /// Bytes of one of a workload's keys, going by those at the start.
     pub fn bytes_each(&self, workload: usize) -> f64 {
         let DatasetSize { bytes, keys, .. } = self.starts[workload];

@@ -69,6 +69,9 @@ pub fn rewrite_due(base: f64, growth: f64, bytes_per_sec: f64) -> SimDuration {
 /// A century: later than any horizon.
 const FOREVER_S: f64 = 3.2e9;
 
+/// The same, of a node that makes no saves.
+pub const NEVER: SimDuration = SimDuration::from_secs(3_200_000_000);
+
 #[cfg(test)]
 mod tests {
     use super::*;

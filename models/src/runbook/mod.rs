@@ -183,6 +183,11 @@ pub trait Remedy {
         None
     }
 
+    /// Does it restart nodes, whose data may be gone then?
+    fn restarts_nodes(&self) -> bool {
+        false
+    }
+
     /// Does it concern services that fail, and no others?
     fn only_failing(&self) -> bool {
         false

@@ -3,9 +3,10 @@
 use super::*;
 use crate::spec::FailoverSpec;
 
-/// Kill the Redis process of every shard that fails and start it again after
-/// `redis.restart_delay`: it reads its data from disk. A process that is dead already is left
-/// to its supervisor.
+/// Stop the Redis process of every shard that fails and start it again after
+/// `redis.restart_delay`: it has what it finds on disk (`redis.persistence`). One that executes
+/// commands saves first, if it has save points; another is killed. A process that is dead already
+/// is left to its supervisor.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -36,6 +37,10 @@ impl Remedy for Params {
             }
         }
         Effect::Changed(site.concerned.clone())
+    }
+
+    fn restarts_nodes(&self) -> bool {
+        true
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

@@ -1,18 +1,18 @@
-//! Saving to disk, and clients that listen: parts of a node that need not exist.
+//! What nodes keep on disk, and clients that listen: parts of a node that need not exist.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::quantity::{Bytes, Factor, Probability};
 
-/// Background saves, if the nodes make any.
+/// What the nodes keep on disk.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersistenceSpec {
-    /// When a child begins to write the dataset.
+    /// What is written, and when: a process has that when it starts again.
     pub schedule: ScheduleSpec,
     /// `stop-writes-on-bgsave-error`: after a failed save writes and PING get -MISCONF. Redis ships
-    /// `true`. It counts with `save-points` only.
+    /// `true`. It counts with save points only.
     pub stop_writes_on_bgsave_error: bool,
     /// `vm.overcommit_memory` of the hosts, which decides whether a save may fork at all.
     /// `"always"` describes most hosts.
@@ -37,22 +37,88 @@ pub enum Overcommit {
     Strict,
 }
 
-/// When a child begins to write the dataset.
+/// What is written to disk, and when.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ScheduleSpec {
+    /// `save ""` and `appendonly no`: nothing, as without `redis.persistence`. A process that was
+    /// killed starts without data.
+    Nothing {},
     /// `save`: a snapshot after some time with some changes. A failed one stops writes, if
-    /// `stop_writes_on_bgsave_error`.
+    /// `stop_writes_on_bgsave_error`. A process that was killed has lost what was written after its
+    /// last finished save began.
     SavePoints {
         /// The points; whichever comes first.
         points: Vec<SavePointSpec>,
     },
-    /// `appendonly yes`: a rewrite when the file has grown by this much of its base.
+    /// `appendonly yes` and `save ""`: every write, and a rewrite when the file has grown by this
+    /// much of its base. A process that was killed has lost nothing; one whose host is lost lacks
+    /// what was not on the disk yet.
     AppendOnly {
         /// `auto-aof-rewrite-percentage`, as a factor: 1x is 100, as Redis ships, and rewrites a
-        /// file that has doubled.
+        /// file that has doubled. For 0, which never rewrites it, give one that is never reached,
+        /// such as `"1000000x"`.
         rewrite_growth: Factor,
+        /// `appendfsync`; absent: `everysec`, as Redis ships.
+        #[serde(default)]
+        fsync: Fsync,
     },
+    /// `appendonly yes` and `save`: both. A process loads the append-only file (server.c:
+    /// loadDataFromDisk), and a failed snapshot stops writes all the same.
+    Both {
+        /// The save points; whichever comes first.
+        points: Vec<SavePointSpec>,
+        /// As for `append-only`.
+        rewrite_growth: Factor,
+        /// As for `append-only`.
+        #[serde(default)]
+        fsync: Fsync,
+    },
+}
+
+/// `appendfsync`: when what was appended is forced to the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fsync {
+    /// Before a write is answered: a lost host loses nothing.
+    Always,
+    /// Once a second, by a thread of its own: a lost host loses up to a second.
+    #[default]
+    Everysec,
+    /// When the kernel does: a lost host loses up to half a minute.
+    No,
+}
+
+impl ScheduleSpec {
+    /// Its save points; none if it takes no snapshots.
+    pub fn points(&self) -> &[SavePointSpec] {
+        match self {
+            ScheduleSpec::SavePoints { points } | ScheduleSpec::Both { points, .. } => points,
+            ScheduleSpec::Nothing {} | ScheduleSpec::AppendOnly { .. } => &[],
+        }
+    }
+
+    /// By how much an append-only file grows until it is rewritten, and when it is forced to the
+    /// disk; `None` without such a file.
+    pub fn append_only(&self) -> Option<(Factor, Fsync)> {
+        match self {
+            ScheduleSpec::AppendOnly {
+                rewrite_growth,
+                fsync,
+            }
+            | ScheduleSpec::Both {
+                rewrite_growth,
+                fsync,
+                ..
+            } => Some((*rewrite_growth, *fsync)),
+            ScheduleSpec::Nothing {} | ScheduleSpec::SavePoints { .. } => None,
+        }
+    }
+
+    /// Is anything written at all?
+    pub fn writes(&self) -> bool {
+        !matches!(self, ScheduleSpec::Nothing {})
+    }
 }
 
 /// One save point.
@@ -95,24 +161,18 @@ impl PersistenceSpec {
     /// What cannot be.
     pub fn problems(&self) -> Vec<Finding> {
         let mut found = Vec::new();
-        match &self.schedule {
-            ScheduleSpec::SavePoints { points } => {
-                if points.is_empty() {
-                    let help = "give at least one point, or leave redis.persistence out";
-                    found.push(("schedule.points", "nothing would ever be saved", help));
-                }
-                if points.iter().any(|point| point.changes == 0) {
-                    let wrong = "without a change there is nothing to save";
-                    found.push(("schedule.points", wrong, "give at least 1 change"));
-                }
-            }
-            ScheduleSpec::AppendOnly { rewrite_growth } => {
-                if rewrite_growth.get() <= 0.0 {
-                    let wrong = "the file would be rewritten without an end";
-                    let help = "give a factor above 0x such as \"1x\" (100 per cent)";
-                    found.push(("schedule.rewrite_growth", wrong, help));
-                }
-            }
+        let takes_snapshots = match &self.schedule {
+            ScheduleSpec::SavePoints { .. } | ScheduleSpec::Both { .. } => true,
+            ScheduleSpec::Nothing {} | ScheduleSpec::AppendOnly { .. } => false,
+        };
+        let points = self.schedule.points();
+        if takes_snapshots && points.is_empty() {
+            let help = "give at least one point, or kind = \"nothing\" or \"append-only\"";
+            found.push(("schedule.points", "no snapshot would ever be saved", help));
+        }
+        if points.iter().any(|point| point.changes == 0) {
+            let wrong = "without a change there is nothing to save";
+            found.push(("schedule.points", wrong, "give at least 1 change"));
         }
         found
     }

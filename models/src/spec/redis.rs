@@ -147,14 +147,9 @@ pub struct RedisSpec {
     /// Interruption of clients when new nodes replace old ones as planned (`resize`, `autoscaler`).
     pub cut_over: SimDuration,
     /// How long a supervisor takes to restart a killed process, no matter what killed it. The
-    /// process then loads its data from disk at the rates of `sync`. People cannot start it sooner.
+    /// process then loads what it finds on disk (`persistence`) at the rates of `sync`. People
+    /// cannot start it sooner.
     pub restart_delay: SimDuration,
-    /// Does a process start without data after it was killed, as one that saves nothing does
-    /// (`save ""` without an append-only file)? A cache is then cold (`service.needs.misses`).
-    /// What was captured there is lost, and its memory holds only what is written from then on.
-    /// Absent: no, it has all that it held, as if from disk. Not with `persistence`.
-    #[serde(default)]
-    pub restart_empty: bool,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
     /// What the stages of a full resync take (fork, save, transfer, load), and a load from
@@ -162,7 +157,11 @@ pub struct RedisSpec {
     pub sync: SyncSpec,
     /// How replicas follow their primary: timeouts and limits of redis.conf.
     pub replication: ReplicationSpec,
-    /// Saves to disk (`save`, `appendonly`); absent: the nodes make none.
+    /// What nodes keep on disk (`save`, `appendonly`); absent: nothing. A process that was killed
+    /// then starts without data: what was captured there is lost, a cache is cold
+    /// (`service.needs.misses`), and memory holds only what is written from then on. If it is back
+    /// before a replica is promoted, its replicas copy its empty data (Redis manual, "Safety of
+    /// replication when master has persistence turned off").
     pub persistence: Option<PersistenceSpec>,
     /// Subscribers of channels and their limits; absent: there are none. Needed for a
     /// `slow-subscriber` fault.

@@ -130,6 +130,8 @@ fn row(
         false_failovers: world.ledger.false_failovers,
         evicted_keys: evicted.keys,
         signed_out: evicted.sessions,
+        stored_lost: evicted.stored_lost,
+        jobs_lost: evicted.jobs_lost,
         cache_hit_rate: evicted.hit_rate,
         cost_per_month_usd: cost_per_month(world),
     };

@@ -158,8 +158,9 @@ fn all_lost(
 ) -> impl Iterator<Item = (ShardId, SimTime, SimTime)> {
     let captures = world.spec.workloads[need.workload].holds.is_none() && need.misses.is_none();
     let losses = world.clusters[need.cluster].losses().iter();
-    let all =
-        losses.filter(move |loss| captures && loss.share >= 1.0 && loss.concerns(need.workload));
+    let all = losses.filter(move |loss| {
+        captures && loss.share >= 1.0 && !loss.undone && loss.concerns(need.workload)
+    });
     all.map(|loss| (loss.shard, SimTime::ZERO, loss.at))
 }
 

@@ -38,7 +38,13 @@ pub fn caches(spec: &mut WorldSpec, rng: &mut Rng) {
             need.fallback = Some(toml::from_str(fallback).expect("a fallback"));
         }
     }
-    spec.redis.restart_empty = spec.redis.persistence.is_none() && rng.random_range(0..2) == 0;
+    if rng.random_range(0..3) == 0 {
+        let kept = spec.redis.persistence.take();
+        if !spec.problems().is_empty() {
+            // A save is to fail.
+            spec.redis.persistence = kept;
+        }
+    }
     let flush = r#"kind = "flush"
         workload = "log"
         at = { kind = "uniform", min = "0s", max = "50min" }

@@ -1,0 +1,220 @@
+//! What a process finds when it starts again: nothing, its last save, or its append-only file. What
+//! it lacks is lost, unless a replica that has it takes over first.
+
+use crate::support::{both_ways, lines, said, story_world};
+use models::{TrialResult, WorldSpec};
+use toml::{Table, Value};
+
+/// Captures a second.
+const RATE: f64 = 50.0;
+
+/// Keys a second that are stored on the one shard besides captures.
+const KEYS: f64 = 2.0;
+
+const NOTHING: &str = "kind = 'nothing'";
+const APPENDS: &str = "kind = 'append-only', rewrite_growth = '1x'";
+const SAVES: &str = "kind = 'save-points', points = [{ after = '5min', changes = 100 }]";
+
+const KILLED: &str = "kind = 'crash', workload = 'log'";
+const HOST_LOST: &str = "kind = 'host-loss', workload = 'log', host = 0, lasts = '10s'";
+
+/// One shard whose primary goes after 25 minutes and is back soon; `rest` may change that.
+fn world(schedule: &str, rest: &str) -> WorldSpec {
+    let mut world: Table = format!(
+        r#"
+        horizon = "40min"
+        health_check = []
+        fault = [{{ {KILLED}, at = {{ kind = "constant", value = "25min" }} }}]
+        signers.visits = "{RATE}/s"
+        redis.fullest_shard = "100%"
+        redis.replicas = 0
+        redis.shards = 1
+        redis.hosts = 1
+        redis.restart_delay = "10s"
+        redis.node_memory = "4GiB"
+        redis.persistence.schedule = {{ {schedule} }}
+        failover = {{ kind = "none" }}
+        "#
+    )
+    .parse()
+    .expect("it is TOML");
+    let rest: Table = rest.parse().expect("it is TOML");
+    for (key, value) in rest {
+        match (world.get_mut(&key), value) {
+            (Some(Value::Table(here)), Value::Table(more)) => here.extend(more),
+            (_, value) => {
+                world.insert(key, value);
+            }
+        }
+    }
+    story_world(&world.to_string())
+}
+
+/// What becomes of it.
+fn told(schedule: &str, rest: &str, number: u64) -> TrialResult {
+    both_ways(&world(schedule, rest), number)
+}
+
+/// Seconds of captures that were lost, in each of six trials.
+fn seconds(schedule: &str, fault: &str) -> Vec<f64> {
+    let fault = format!("fault = [{{ {fault}, at = {{ kind = 'constant', value = '25min' }} }}]");
+    let lost = |number| told(schedule, &fault, number).outcome.acked_lost as f64 / RATE;
+    (1..=6).map(lost).collect()
+}
+
+fn all(seconds: &[f64], low: f64, high: f64) {
+    let within = |lost: &f64| (low..=high).contains(lost);
+    assert!(seconds.iter().all(within), "{seconds:?}");
+}
+
+fn spread(seconds: &[f64]) -> f64 {
+    let most = seconds.iter().copied().fold(0.0, f64::max);
+    most - seconds.iter().copied().fold(f64::MAX, f64::min)
+}
+
+#[test]
+fn a_killed_process_lacks_what_it_had_not_written() {
+    let begun = 25.0 * 60.0;
+    all(&seconds(NOTHING, KILLED), 0.95 * begun, 1.05 * begun);
+    // Five minutes, a second, and what a save takes.
+    let saved = seconds(SAVES, KILLED);
+    all(&saved, 0.0, 310.0);
+    assert!(spread(&saved) > 30.0, "{saved:?}");
+    // The kernel has what was appended, whenever the disk gets it.
+    for fsync in ["always", "everysec", "no"] {
+        let appends = format!("{APPENDS}, fsync = '{fsync}'");
+        all(&seconds(&appends, KILLED), 0.0, 0.0);
+    }
+    let both = SAVES.replace("save-points", "both") + ", rewrite_growth = '1x'";
+    all(&seconds(&both, KILLED), 0.0, 0.0);
+}
+
+#[test]
+fn a_lost_host_lacks_what_had_not_reached_its_disk() {
+    let lost = |fsync: &str| seconds(&format!("{APPENDS}, fsync = '{fsync}'"), HOST_LOST);
+    all(&lost("always"), 0.0, 0.0);
+    let everysec = lost("everysec");
+    all(&everysec, 0.0, 1.2);
+    assert!(spread(&everysec) > 0.2, "{everysec:?}");
+    let kernel = lost("no");
+    all(&kernel, 0.0, 33.0);
+    assert!(spread(&kernel) > 5.0, "{kernel:?}");
+    all(&seconds(SAVES, HOST_LOST), 0.0, 310.0);
+}
+
+#[test]
+fn keys_count_as_well_as_captures_and_copies_in_a_cache_do_not() {
+    let lost = |schedule, rest: &str| told(schedule, rest, 1).outcome.stored_lost as f64;
+    let all = lost(NOTHING, "");
+    // 600 MiB and 300 MiB in keys of some 10 KiB, and 25 minutes of two a second.
+    assert!((85_000.0..95_000.0).contains(&all), "{all}");
+    let outcome = told(SAVES, "", 1).outcome;
+    let (keys, captures) = (outcome.stored_lost as f64, outcome.acked_lost as f64);
+    let expected = captures / RATE * KEYS;
+    assert!(
+        (keys - expected).abs() < 0.2 * expected + 10.0,
+        "{keys} of {expected}"
+    );
+    assert_eq!(lost(APPENDS, ""), 0.0);
+}
+
+/// Sentinels that act after `down_after`.
+fn sentinel(down_after: &str) -> String {
+    format!(
+        r#"
+        failover = {{ kind = "sentinel", sentinels = 3, quorum = 2, down_after = "{down_after}",
+          failover_timeout = "60s", parallel_syncs = 1, master_reboot_down_after = "0s",
+          latency = "250us", config_save = "3ms" }}
+        "#
+    )
+}
+
+#[test]
+fn replicas_of_a_primary_that_is_back_first_copy_what_it_found() {
+    // kubeblocks 10753, bitnami 11083: back after 14 s, before Sentinel acts at 20 s.
+    let rest = sentinel("20s") + "redis.replicas = 2\nredis.hosts = 3\nredis.restart_delay = '14s'";
+    for number in 1..=3 {
+        let empty = told(NOTHING, &rest, number);
+        assert_eq!(empty.outcome.failovers, 0);
+        let lost = empty.outcome.acked_lost as f64 / RATE;
+        assert!((1_400.0..1_600.0).contains(&lost), "{lost} s");
+        assert!(empty.outcome.stored_lost > 85_000);
+        // All three have next to nothing, so both copies are made at once.
+        let synced = said(&empty, "in sync").len();
+        assert!(synced >= 2, "{:?}", lines(&empty));
+        let saved = told(SAVES, &rest, number).outcome;
+        let lost = saved.acked_lost as f64 / RATE;
+        assert!((0.0..310.0).contains(&lost), "{lost} s");
+        let kept = told(APPENDS, &rest, number).outcome;
+        assert_eq!((kept.acked_lost, kept.stored_lost), (0, 0));
+    }
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_one_before() {
+    // The disk is full from minute 10 on, so all since about minute 5 to 10 is lost.
+    let rest = format!(
+        r#"
+        fault = [{{ {KILLED}, at = {{ kind = "constant", value = "25min" }} }},
+          {{ kind = "save-fails", workload = "log", lasts = "20min",
+            at = {{ kind = "constant", value = "10min" }} }}]
+        "#
+    );
+    let lost = |number| {
+        let mut spec = world(SAVES, &rest);
+        let saves = spec.redis.persistence.as_mut().expect("it saves");
+        saves.stop_writes_on_bgsave_error = false;
+        both_ways(&spec, number).outcome.acked_lost as f64 / RATE
+    };
+    let lost: Vec<f64> = (1..=6).map(lost).collect();
+    all(&lost, 14.5 * 60.0, 20.5 * 60.0);
+}
+
+#[test]
+fn a_process_that_is_asked_to_stop_saves_first() {
+    let rest = |fault: &str| {
+        format!(
+            r#"
+            fault = [{fault}]
+            redis.maxmemory = "23%"
+            [people]
+            notice_unalerted = {{ kind = "constant", value = "1min" }}
+            diagnose = {{ kind = "constant", value = "1min" }}
+            [[people.runbook]]
+            action = {{ kind = "restart-nodes" }}
+            takes = {{ kind = "constant", value = "1min" }}
+            "#
+        )
+    };
+    let lost = |schedule, fault| {
+        let result = told(schedule, &rest(fault), 1);
+        assert!(!said(&result, "loading").is_empty(), "{:?}", lines(&result));
+        result.outcome.acked_lost as f64 / RATE
+    };
+    // It is full, refuses writes and is restarted: it can save. One that hangs cannot.
+    let hangs = r#"{ kind = "hang", workload = "log", lasts = "20min",
+        at = { kind = "constant", value = "5min" } }"#;
+    assert_eq!(lost(SAVES, ""), 0.0);
+    let hung = lost(SAVES, hangs);
+    assert!(hung > 1.0, "{hung} s");
+}
+
+#[test]
+fn jobs_that_wait_go_with_the_process() {
+    let rest = format!(
+        r#"
+        horizon = "26min"
+        signers.visits = "1/s"
+        fault = [{{ {KILLED}, at = {{ kind = "constant", value = "25min" }} }},
+          {{ kind = "slow-consumers", workload = "cache", slowdown = "40x",
+            at = {{ kind = "constant", value = "20min" }} }}]
+        "#
+    );
+    let lost = |schedule: &str| told(schedule, &rest, 1).outcome.jobs_lost as f64;
+    // Five minutes at 100 a second that come and 3.75 that are done.
+    let (every, none) = (lost(NOTHING), lost(APPENDS));
+    assert!((28_000.0..30_000.0).contains(&every), "{every}");
+    assert_eq!(none, 0.0);
+    let some = lost(SAVES);
+    assert!(some > 0.0 && some <= every, "{some}");
+}
