@@ -19,10 +19,11 @@ use crate::real::resp::{Connection, Failure, Value};
 use crate::real::wait;
 
 /// In a cluster these are nodes 1, 2, …; node 0 observes.
-const CONDITIONS: [Condition; 6] = [
+const CONDITIONS: [Condition; 7] = [
     Condition::Healthy,
     Condition::AtMaxmemory,
     Condition::SaveFailed,
+    Condition::Busy,
     Condition::Loading,
     Condition::Hung,
     Condition::Killed,
@@ -119,7 +120,7 @@ fn the_bus_takes_part_when_the_table_says() {
             assert!(takes_part || !heard, "{bus}: {seen:?}");
             if takes_part { heard } else { seen.suspected() }
         });
-        if takes_part {
+        if takes_part && condition != Condition::Busy {
             assert_eq!(cluster.state_at(node), "ok", "{condition:?}: its own view");
         }
         if condition == Condition::Loading {
@@ -149,12 +150,14 @@ fn bring_about(server: &mut Server, key: &str, condition: Condition) {
             });
         }
         Condition::SaveFailed => fail_a_save(server),
+        Condition::Busy => run_a_script(server),
         Condition::Loading => load_slowly(server, key),
         Condition::Stalled | Condition::Hung => server.stop(),
         Condition::Killed => server.kill(),
         Condition::HostLost => unreachable!("loopback has no host to lose"),
         Condition::Forking => unreachable!("a small server forks within a millisecond"),
         Condition::LoadingCopy => unreachable!("a small copy is loaded before anybody can ask"),
+        Condition::Freeing => unreachable!("a small replica frees its data in no time"),
         Condition::Accepting => unreachable!("nobody connects a thousand times"),
     }
 }
@@ -171,6 +174,20 @@ pub fn fail_a_save(server: &Server) {
             .info("persistence", "rdb_last_bgsave_status")
             .as_deref()
             == Some("err")
+    });
+}
+
+/// A script without an end, on a node that soon says so.
+fn run_a_script(server: &Server) {
+    server.expect(&["CONFIG", "SET", "busy-reply-threshold", "100"]);
+    let port = server.port;
+    std::thread::spawn(move || {
+        let mut connection = Connection::open(port, LIMIT).expect("it is healthy");
+        // It ends with its server.
+        let _ = connection.call(&["EVAL", "while true do end", "0"]);
+    });
+    wait::until_true("a node that is busy", LIMIT, || {
+        reply(ask(server, &["PING"])) == Reply::Error(Cause::Busy)
     });
 }
 
@@ -215,6 +232,7 @@ fn reply(answer: Result<Value, Failure>) -> Reply {
         Some("LOADING") => Reply::Error(Cause::Loading),
         Some("CLUSTERDOWN") => Reply::Error(Cause::ClusterDown),
         Some("MISCONF") => Reply::Error(Cause::Misconf),
+        Some("BUSY") => Reply::Error(Cause::Busy),
         Some(other) => panic!("{other} is no reply that the model knows"),
     }
 }

@@ -159,7 +159,7 @@ pub const MEASURES: [Measure; 27] = [
     Measure {
         name: "false_failovers",
         unit: "promotions",
-        what: "promotions while the old primary was able to serve",
+        what: "promotions while the old primary served, or went on before clients left it",
         value: |o| Count(o.false_failovers),
     },
     Measure {
@@ -341,7 +341,8 @@ pub(crate) mod tests {
             abandoned,still_pending,blocked,lost,failed_attempts,failed_timeout,failed_refused,\
             failed_oom,failed_readonly,failed_loading,failed_clusterdown,failed_misconf,\
             failed_noreplicas,failed_unacknowledged,\
-            failed_pool_full,failed_breaker_open,failed_gateway_504,failed_max_clients,acked_lost,\
+            failed_pool_full,failed_breaker_open,failed_gateway_504,failed_max_clients,failed_busy,\
+            acked_lost,\
             captured_twice,\
             downtime_true_s,downtime_observed_s,detect_s,recover_s,spool_replay_s,spool_left,\
             failovers,useless_failovers,false_failovers,evicted_keys,signed_out,stored_lost,\

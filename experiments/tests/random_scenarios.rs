@@ -4,7 +4,7 @@
 //! Each case takes a built-in scenario and sets, replaces or removes keys anywhere in it, by the
 //! schema: every kind of table can appear, with plain values and with values at the edge of their
 //! range. Some cases get a size: up to 1,000 shards, 100 with a cluster bus. What `check` refuses
-//! does not count.
+//! does not count. Where it notes that a cluster bus is slow to simulate, five minutes are run.
 //!
 //! `RANDOM_SCENARIOS=10000` runs more of them, `RANDOM_SCENARIOS_FROM=1234 RANDOM_SCENARIOS=1` runs
 //! the first one from seed 1234 on. An offender ends the test and is printed.
@@ -32,7 +32,7 @@ use models::spec::limits::{TRIAL_EVENTS, TRIAL_MEMORY};
 use models::{Mode, RunOptions, TrialResult, WorldSpec, run_trial_within};
 use rand::RngExt as _;
 use sim::streams::{Purpose, Rng};
-use sim::{Budget, Streams};
+use sim::{Budget, SimDuration, Streams};
 use toml::{Table, Value};
 use usage::{forget_peak_memory, peak_memory, processor_time};
 
@@ -52,6 +52,9 @@ const MEMORY_MAX: u64 = 1 << 20;
 const EVENTS_MAX: u64 = TRIAL_EVENTS / 10;
 
 const HORIZON_S: f64 = 3600.0;
+
+/// How much of it is run of a cluster bus that `check` notes to be slow.
+const SLOW_HORIZON: SimDuration = SimDuration::from_mins(5);
 
 #[test]
 fn what_check_accepts_runs() {
@@ -130,9 +133,16 @@ fn message(panicked: &(dyn std::any::Any + Send)) -> String {
 /// If it was accepted: did its trial end within its limits? Or what is wrong with its trial.
 fn checked_and_run(text: &str) -> Result<Option<bool>, String> {
     let tree = parse(&mut Sources::default(), "random.toml", text).expect("it is TOML");
-    let Ok(spec) = world(&tree) else {
+    let Ok(mut spec) = world(&tree) else {
         return Ok(None);
     };
+    if spec
+        .doubts()
+        .iter()
+        .any(|doubt| doubt.contains("is slow to simulate"))
+    {
+        spec.horizon = spec.horizon.min(SLOW_HORIZON);
+    }
     run(&spec).map(Some)
 }
 

@@ -89,7 +89,8 @@ pub struct TrialOutcome {
     pub failovers: u64,
     /// Promotions after which the promoted node failed from the same cause.
     pub useless_failovers: u64,
-    /// Promotions while the old primary was able to serve writes.
+    /// Promotions that were not needed: the old primary was able to serve writes, or went on by
+    /// itself before any client had left it.
     pub false_failovers: u64,
     /// Keys that were evicted, over all clusters.
     pub evicted_keys: u64,

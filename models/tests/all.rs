@@ -2,6 +2,7 @@
 
 mod alerts;
 mod balancers;
+mod blocking;
 mod capability_lab;
 mod cold_cache;
 mod connections;

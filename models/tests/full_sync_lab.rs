@@ -113,6 +113,7 @@ fn constants(lab: &BTreeMap<Group, Measured>) -> SyncSpec {
         load_bytes: bytes_rate(1.0 / load_byte),
         // Every run starts with an empty replica.
         flush_keys: rate(1e-6),
+        lazy_flush: false,
         network: bytes_rate(sent.bytes / sent.send),
         load_spread: None,
         cold_memory: Some(ColdMemorySpec {

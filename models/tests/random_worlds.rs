@@ -30,18 +30,23 @@ use rand::RngExt as _;
 use sim::quantity::PerSec;
 use sim::{Purpose, Rng, SimDuration, Streams};
 
-/// How many are tried, unless `RANDOM_WORLDS` says otherwise.
+/// How many are tried, unless `RANDOM_WORLDS` says otherwise. `RANDOM_WORLDS_FROM=123
+/// RANDOM_WORLDS=1` tries the one with this seed.
 const WORLDS: u64 = 256;
 
 #[test]
 fn opening_everything_changes_no_random_world() {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let asked = std::env::var("RANDOM_WORLDS").ok();
-    let worlds = asked.map_or(WORLDS, |text| text.parse().expect("a whole number"));
+    let number = |name: &str, otherwise: u64| {
+        let text = std::env::var(name).ok();
+        text.map_or(otherwise, |text| text.parse().expect("a whole number"))
+    };
+    let from = number("RANDOM_WORLDS_FROM", 0);
+    let until = from + number("RANDOM_WORLDS", WORLDS);
     std::thread::scope(|scope| {
         for first in 0..threads {
             scope.spawn(move || {
-                for seed in (first..worlds).step_by(threads as usize) {
+                for seed in (from + first..until).step_by(threads as usize) {
                     check_world(seed);
                 }
             });

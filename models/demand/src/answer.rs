@@ -41,11 +41,13 @@ pub enum Cause {
     /// `-ERR max number of clients reached`: the node has as many connections as `maxclients`
     /// allows.
     MaxClients,
+    /// `-BUSY`: the node runs a script that takes long.
+    Busy,
 }
 
 impl Cause {
     /// Every cause, in the order of the result columns.
-    pub const ALL: [Cause; 13] = [
+    pub const ALL: [Cause; 14] = [
         Cause::Timeout,
         Cause::Refused,
         Cause::Oom,
@@ -59,6 +61,7 @@ impl Cause {
         Cause::BreakerOpen,
         Cause::GatewayTimeout,
         Cause::MaxClients,
+        Cause::Busy,
     ];
 
     /// The name used in columns (`failed_<name>`), traces and charts.
@@ -77,6 +80,7 @@ impl Cause {
             Cause::BreakerOpen => "breaker_open",
             Cause::GatewayTimeout => "gateway_504",
             Cause::MaxClients => "max_clients",
+            Cause::Busy => "busy",
         }
     }
 }

@@ -45,10 +45,13 @@ impl Cluster {
         let process = match condition {
             Condition::Healthy | Condition::AtMaxmemory | Condition::SaveFailed => Process::Running,
             Condition::Loading => Process::Loading,
-            Condition::LoadingCopy => Process::LoadingCopy,
-            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
-                Process::Hung
-            }
+            // It handles packets, and its cron does not run.
+            Condition::LoadingCopy | Condition::Busy => Process::LoadingCopy,
+            Condition::Stalled
+            | Condition::Hung
+            | Condition::Forking
+            | Condition::Accepting
+            | Condition::Freeing => Process::Hung,
             Condition::Killed | Condition::HostLost => Process::Dead,
         };
         self.tell_bus(BusInput::Process(member(node), process), cx);

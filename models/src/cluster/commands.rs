@@ -13,10 +13,12 @@
 //!
 //! Left out: a node at `maxclients` refuses people as well; they are taken to get in at some try.
 
+use sim::SimDuration;
 use sim::quantity::{Bytes, Factor};
 
-use super::Cluster;
 use super::node::Node;
+use super::replication::Link;
+use super::{Cluster, NOTICEABLE};
 use crate::event::Cx;
 use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::Reply;
@@ -106,12 +108,29 @@ impl Cluster {
         self.delete(workload, share, cx);
     }
 
-    /// The same by mistake: these keys are lost.
-    pub fn flush(&mut self, workload: usize, share: f64, cx: &mut Cx) {
+    /// The same by mistake: these keys are lost. One command deletes them on each shard, if
+    /// `at_once`, and the threads of its owner and replicas free them (db.c: flushallCommand).
+    pub fn flush(&mut self, workload: usize, (share, at_once): (f64, bool), cx: &mut Cx) {
         let place = self.dataset.place_of(workload);
         for (shard, keys) in self.delete(workload, share, cx) {
             self.dataset.evictions.note_lost(shard, place, keys);
+            if at_once {
+                let seconds = keys / self.redis.sync.flush_keys.get();
+                let takes = SimDuration::from_secs_f64(seconds);
+                for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+                    let owns = node == self.topology.owners[shard];
+                    if !owns && self.replication[node].link != Link::Streaming {
+                        continue;
+                    }
+                    // Streams and clients do not notice a short pause.
+                    match takes < NOTICEABLE {
+                        true => self.free_data(node, takes, cx),
+                        false => self.stop_answering(node, takes, cx),
+                    }
+                }
+            }
         }
+        self.settle(cx);
     }
 
     /// Deletes keys, and says how many on which shard.
@@ -149,7 +168,7 @@ mod tests {
     use crate::given;
     use crate::ids::Id;
     use crate::ledger::Ledger;
-    use sim::{Agenda, SimDuration, SimTime};
+    use sim::{Agenda, SimTime};
 
     #[test]
     fn a_node_that_hangs_keeps_its_limit_and_the_others_get_theirs() {

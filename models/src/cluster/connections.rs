@@ -231,10 +231,12 @@ impl Cluster {
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::SaveFailed
+            | Condition::Busy
             | Condition::LoadingCopy
             | Condition::Loading
             | Condition::Accepting => self.topology.clients_reach(node),
             Condition::Forking
+            | Condition::Freeing
             | Condition::Stalled
             | Condition::Hung
             | Condition::Killed

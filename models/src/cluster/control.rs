@@ -1,6 +1,7 @@
 //! Who decides on failovers: the bus of the nodes themselves, Sentinels beside them, a provider's
 //! control plane, or nobody.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use sim::{EventKey, SimTime, StreamKey};
@@ -40,12 +41,54 @@ pub(super) enum Decider {
     Sentinels {
         groups: Fleet<ShardId, SentinelGroup>,
         /// When each of them does something by itself next.
-        due: Fleet<ShardId, Option<SimTime>>,
+        due: Due,
     },
     /// The provider.
     Provider(Provider),
     /// Checks and people.
     Nobody,
+}
+
+/// When groups do something by themselves next, also in the order of time.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    at: Fleet<ShardId, Option<SimTime>>,
+    order: BTreeSet<(SimTime, usize)>,
+}
+
+impl Due {
+    fn of(groups: &Fleet<ShardId, SentinelGroup>) -> Due {
+        let mut due = Due {
+            at: Fleet::alike(groups, None),
+            order: BTreeSet::new(),
+        };
+        for (shard, group) in groups.iter() {
+            due.set(shard, group.next_at());
+        }
+        due
+    }
+
+    fn set(&mut self, shard: ShardId, next: Option<SimTime>) {
+        let number = shard.index();
+        if let Some(before) = std::mem::replace(&mut self.at[shard], next) {
+            self.order.remove(&(before, number));
+        }
+        self.order.extend(next.map(|next| (next, number)));
+    }
+
+    /// The first shard from this number on whose group has something to do by now.
+    fn first_from(&self, number: usize, now: SimTime) -> Option<ShardId> {
+        let by_now = self.order.range(..=(now, usize::MAX));
+        let numbers = by_now.map(|(_, shard)| *shard);
+        numbers
+            .filter(|shard| *shard >= number)
+            .min()
+            .map(ShardId::from_index)
+    }
+
+    fn next(&self) -> Option<SimTime> {
+        self.order.first().map(|(at, _)| *at)
+    }
 }
 
 impl Control {
@@ -72,7 +115,7 @@ impl Control {
             }
             (FailoverSpec::Sentinel(spec), _) => {
                 let groups = sentinels::healthy(spec, topology, (key, origin), mode);
-                let due = groups.values().map(SentinelGroup::next_at).collect();
+                let due = Due::of(&groups);
                 self.decider = Decider::Sentinels { groups, due };
             }
             (FailoverSpec::Managed(_), Decider::Provider(_)) => {}
@@ -111,7 +154,7 @@ impl Control {
         match &mut self.decider {
             Decider::Sentinels { groups, due } => {
                 f(&mut groups[shard]);
-                due[shard] = groups[shard].next_at();
+                due.set(shard, groups[shard].next_at());
                 true
             }
             Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => false,
@@ -130,11 +173,11 @@ impl Control {
         matches!(self.decider, Decider::Sentinels { .. })
     }
 
-    /// Is there anything that the Sentinels of a shard are to do by now?
-    fn is_due(&self, shard: ShardId, now: SimTime) -> bool {
+    /// The first shard from this number on whose Sentinels are to do something by now.
+    fn first_due(&self, number: usize, now: SimTime) -> Option<ShardId> {
         match &self.decider {
-            Decider::Sentinels { due, .. } => due[shard].is_some_and(|at| at <= now),
-            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => false,
+            Decider::Sentinels { due, .. } => due.first_from(number, now),
+            Decider::Bus(_) | Decider::Provider(_) | Decider::Nobody => None,
         }
     }
 
@@ -142,7 +185,7 @@ impl Control {
     pub fn next_at(&self) -> Option<SimTime> {
         match &self.decider {
             Decider::Bus(bus) => bus.next_at(),
-            Decider::Sentinels { due, .. } => due.values().flatten().min().copied(),
+            Decider::Sentinels { due, .. } => due.next(),
             Decider::Provider(_) | Decider::Nobody => None,
         }
     }
@@ -153,12 +196,12 @@ impl Cluster {
     pub(super) fn advance_control(&mut self, cx: &mut Cx) -> bool {
         let mut changed = self.advance_bus(cx);
         self.drain(cx);
-        for shard in self.shards() {
-            if self.control.is_due(shard, cx.now) {
-                let advance = |group: &mut SentinelGroup, now, out: &mut _| group.advance(now, out);
-                changed |= self.with_sentinels(shard, cx, advance);
-                self.drain(cx);
-            }
+        let mut next = 0;
+        while let Some(shard) = self.control.first_due(next, cx.now) {
+            let advance = |group: &mut SentinelGroup, now, out: &mut _| group.advance(now, out);
+            changed |= self.with_sentinels(shard, cx, advance);
+            self.drain(cx);
+            next = shard.index() + 1;
         }
         changed
     }

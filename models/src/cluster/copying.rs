@@ -272,7 +272,9 @@ impl Cluster {
         self.set_stream(replica, Link::Receiving(copying), cx);
     }
 
-    /// A replica has received everything: it frees what it had, and loads.
+    /// A replica has received everything: it frees what it had, and loads. It answers nobody, not
+    /// even the bus, while it frees (replication.c: readSyncBulkPayload calls emptyData), unless a
+    /// thread of its own does that (`replica-lazy-flush`).
     pub(super) fn received(&mut self, replica: NodeId, copying: Copying, cx: &mut Cx) {
         let source = self.replication[replica].follows.unwrap_or(replica);
         if !self.redis.sync.diskless {
@@ -280,9 +282,30 @@ impl Cluster {
         }
         let bytes = self.bytes_held(source, copying.began);
         let keys = self.dataset.growth.keys(bytes);
-        let stages = Stages::new(&self.redis.sync, bytes, keys, 1, keys);
+        let old = self.dataset.growth.keys(self.bytes_held(replica, cx.now));
+        let stages = Stages::new(&self.redis.sync, bytes, keys, 1, old);
         let ends = cx.now + stages.flush + stages.load;
         self.set_stream(replica, Link::Loading(Copying { ends, ..copying }), cx);
+        self.drain(cx);
+        self.free_data(replica, stages.flush, cx);
+    }
+
+    /// A node's thread frees data for so long.
+    pub(super) fn free_data(&mut self, node: NodeId, lasts: SimDuration, cx: &mut Cx) {
+        if lasts > SimDuration::ZERO {
+            let until = cx.now + lasts;
+            self.change(node, Change::Freeing(Some((lasts, until))), cx);
+            self.drain(cx);
+            self.after(lasts, ClusterTimer::Freed(node), cx);
+        }
+    }
+
+    /// A node has freed data, unless its process is another one by now.
+    pub(super) fn on_freed(&mut self, node: NodeId, cx: &mut Cx) {
+        let freeing = self.topology[node].freeing;
+        if freeing.is_some_and(|(_, until)| until == cx.now) {
+            self.change(node, Change::Freeing(None), cx);
+        }
     }
 
     /// A replica has loaded everything: its link is up, and what was held for it comes.

@@ -247,14 +247,16 @@ impl Cluster {
     /// May clients be told something at this instant that is over before they notice it?
     pub fn may_pause(&self) -> bool {
         let mut nodes = self.topology.nodes.values();
-        self.accepting.counts
-            || nodes.any(|node| node.forking.is_some() || node.accepting.is_some())
+        self.accepting.counts || nodes.any(|node| node.pauses())
     }
 
     /// Does a node's thread pause?
     fn pauses(&self, node: NodeId) -> bool {
         let condition = self.condition(node);
-        matches!(condition, Condition::Forking | Condition::Accepting)
+        matches!(
+            condition,
+            Condition::Forking | Condition::Accepting | Condition::Freeing
+        )
     }
 
     /// What the node that these clients use as the shard's owner answers.
@@ -492,6 +494,11 @@ impl Cluster {
             ClusterTimer::Drains { surplus } => self.on_drains(surplus, cx),
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
+            ClusterTimer::Freed(node) => self.on_freed(node, cx),
+            ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
+            ClusterTimer::SlowCommand { takes, every } => {
+                self.slow_command(takes, Some(every), cx);
+            }
             ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),
             ClusterTimer::CutOver { plan } => effects.resized = self.on_cut_over(plan, cx),

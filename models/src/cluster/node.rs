@@ -37,6 +37,12 @@ pub(super) struct Node {
     pub forking: Option<SimDuration>,
     /// It makes handshakes with new clients, for so long.
     pub accepting: Option<SimDuration>,
+    /// It frees data, for so long, and until then.
+    pub freeing: Option<(SimDuration, SimTime)>,
+    /// Until when it hangs or runs a script, if it does.
+    pub hung_until: SimTime,
+    /// The script that it runs.
+    pub script: Option<Script>,
     /// Subscribers that do not read.
     pub slow: Option<Slow>,
     /// Does it hold itself for a primary?
@@ -51,6 +57,13 @@ pub(super) struct Node {
     pub restored: Option<Found>,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
+}
+
+/// A script that takes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Script {
+    /// Has it written?
+    pub writes: bool,
 }
 
 /// A promotion, until it is known whether it helped.
@@ -73,6 +86,8 @@ pub(super) enum Change {
     Forking(Option<SimDuration>),
     /// It makes handshakes with new clients, and does nothing else for so long.
     Accepting(Option<SimDuration>),
+    /// It frees data, and does nothing else for so long, and until then.
+    Freeing(Option<(SimDuration, SimTime)>),
     /// Of its stream.
     Link(Link),
     /// Its last save failed, and that stops writes; or no longer.
@@ -99,6 +114,9 @@ impl Node {
             slow_by: None,
             forking: None,
             accepting: None,
+            freeing: None,
+            hung_until: SimTime::ZERO,
+            script: None,
             slow: None,
             primary,
             read_only: false,
@@ -107,6 +125,19 @@ impl Node {
             restored: None,
             promoted: None,
         }
+    }
+
+    /// Does its thread do one thing instead of everything else?
+    pub fn pauses(&self) -> bool {
+        self.pause().is_some()
+    }
+
+    /// What its thread does instead of everything else, and for how long.
+    fn pause(&self) -> Option<(Condition, SimDuration)> {
+        let forking = self.forking.map(|lasts| (Condition::Forking, lasts));
+        let accepting = self.accepting.map(|lasts| (Condition::Accepting, lasts));
+        let freeing = self.freeing.map(|(lasts, _)| (Condition::Freeing, lasts));
+        forking.or(accepting).or(freeing)
     }
 
     /// Is there no process that could save?
@@ -118,14 +149,7 @@ impl Node {
 impl Cluster {
     /// A node's condition: while its thread pauses, that hides what its memory refuses.
     pub(super) fn condition(&self, node: NodeId) -> Condition {
-        let Node {
-            forking, accepting, ..
-        } = &self.topology[node];
-        let pause = match (forking, accepting) {
-            (Some(_), _) => Some(Condition::Forking),
-            (None, Some(_)) => Some(Condition::Accepting),
-            (None, None) => None,
-        };
+        let pause = self.topology[node].pause().map(|(condition, _)| condition);
         match self.beneath(node) {
             runs @ (Condition::Healthy
             | Condition::AtMaxmemory
@@ -155,16 +179,12 @@ impl Cluster {
     /// What a node can do for a client that waits a moment: a short pause is not noticed, only what
     /// lies beneath.
     pub(super) fn capabilities(&self, node: NodeId) -> Capabilities {
-        let Node {
-            forking, accepting, ..
-        } = &self.topology[node];
-        match (self.condition(node), forking, accepting) {
-            (Condition::Forking, Some(lasts), _) | (Condition::Accepting, _, Some(lasts))
-                if *lasts < NOTICEABLE =>
-            {
+        let condition = self.condition(node);
+        match self.topology[node].pause() {
+            Some((pause, lasts)) if pause == condition && lasts < NOTICEABLE => {
                 self.beneath(node).capabilities()
             }
-            (condition, _, _) => condition.capabilities(),
+            _ => condition.capabilities(),
         }
     }
 }

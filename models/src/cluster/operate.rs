@@ -6,7 +6,7 @@ use sim::quantity::Factor;
 use super::Cluster;
 use super::control::member;
 use super::disk::{Disk, Found};
-use super::node::{Change, Node};
+use super::node::{Change, Node, Script};
 use super::replication::Link;
 use super::save::Child;
 use crate::event::{ClusterTimer, Cx};
@@ -244,11 +244,73 @@ impl Cluster {
 
     /// The owner of a shard stops answering for a while.
     pub fn hang(&mut self, shard: ShardId, lasts: SimDuration, cx: &mut Cx) {
-        let owner = self.topology.owners[shard];
-        self.change(owner, Change::Fault(Some(Condition::Hung)), cx);
-        self.drain(cx);
-        self.after(lasts, ClusterTimer::FaultEnds(owner), cx);
+        self.stop_answering(self.topology.owners[shard], lasts, cx);
         self.settle(cx);
+    }
+
+    /// A process that is there and answers stops answering for a while.
+    pub(super) fn stop_answering(&mut self, node: NodeId, lasts: SimDuration, cx: &mut Cx) {
+        let here = &mut self.topology[node];
+        if here.fault.is_some() || lasts == SimDuration::ZERO {
+            return;
+        }
+        here.hung_until = cx.now.saturating_add(lasts);
+        self.change(node, Change::Fault(Some(Condition::Hung)), cx);
+        self.drain(cx);
+        self.after(lasts, ClusterTimer::FaultEnds(node), cx);
+    }
+
+    /// The owner of the fullest shard runs a script for so long: it answers nobody at first, and
+    /// -BUSY from `busy-reply-threshold` on. One that has written cannot be killed.
+    pub fn run_script(&mut self, lasts: SimDuration, writes: bool, cx: &mut Cx) {
+        let owner = self.topology.owners[self.fullest_shard(cx.now)];
+        self.stop_answering(owner, lasts, cx);
+        let threshold = self.redis.busy_reply_threshold();
+        if self.topology[owner].fault == Some(Condition::Hung) && threshold < lasts {
+            self.topology[owner].script = Some(Script { writes });
+            self.after(threshold, ClusterTimer::SaysBusy(owner), cx);
+        }
+        self.settle(cx);
+    }
+
+    /// A node that runs a script says so from now on.
+    pub(super) fn says_busy(&mut self, node: NodeId, cx: &mut Cx) {
+        let Node { fault, script, .. } = self.topology[node];
+        if fault == Some(Condition::Hung) && script.is_some() {
+            self.change(node, Change::Fault(Some(Condition::Busy)), cx);
+        }
+    }
+
+    /// SCRIPT KILL: a script that has written goes on (-UNKILLABLE).
+    pub(super) fn kill_script(&mut self, node: NodeId, cx: &mut Cx) {
+        let Node { fault, script, .. } = self.topology[node];
+        if fault == Some(Condition::Busy) {
+            let killable = script.is_some_and(|script| !script.writes);
+            cx.ledger.trace(cx.now, || {
+                let what = if killable {
+                    "is"
+                } else {
+                    "has written and is not"
+                };
+                format!(
+                    "{}: its script {what} killed by a Sentinel",
+                    self.node_name(node)
+                )
+            });
+            if killable {
+                self.change(node, Change::Fault(None), cx);
+            }
+        }
+    }
+
+    /// The owner of the fullest shard executes a command that takes so long, now and, if said so,
+    /// again and again.
+    pub fn slow_command(&mut self, takes: SimDuration, every: Option<SimDuration>, cx: &mut Cx) {
+        let shard = self.fullest_shard(cx.now);
+        if let Some(every) = every {
+            self.after(every, ClusterTimer::SlowCommand { takes, every }, cx);
+        }
+        self.hang(shard, takes, cx);
     }
 
     /// A host is gone for a while, with every node on it.
@@ -266,7 +328,11 @@ impl Cluster {
     }
 
     pub(super) fn end_fault(&mut self, node: NodeId, cx: &mut Cx) {
-        if self.topology[node].fault == Some(Condition::Hung) {
+        let Node {
+            fault, hung_until, ..
+        } = self.topology[node];
+        let ends = matches!(fault, Some(Condition::Hung | Condition::Busy));
+        if ends && hung_until <= cx.now {
             self.change(node, Change::Fault(None), cx);
         }
     }

@@ -64,23 +64,28 @@ impl Cluster {
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::SaveFailed
+            | Condition::Busy
             | Condition::Loading
             | Condition::LoadingCopy => Process::Running,
-            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
-                Process::Hung
-            }
+            Condition::Stalled
+            | Condition::Hung
+            | Condition::Forking
+            | Condition::Accepting
+            | Condition::Freeing => Process::Hung,
             Condition::Killed => Process::Dead,
             Condition::HostLost => Process::Lost,
         };
         let ping = match condition {
             Condition::Loading | Condition::LoadingCopy => PingReply::Loading,
             Condition::SaveFailed => PingReply::Misconf,
+            Condition::Busy => PingReply::Busy,
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::Stalled
             | Condition::Hung
             | Condition::Forking
             | Condition::Accepting
+            | Condition::Freeing
             | Condition::Killed
             | Condition::HostLost => PingReply::Pong,
         };
@@ -195,6 +200,9 @@ impl Cluster {
                 let node = self.topology.of_group(shard, node);
                 self.look_again(node, Occasion::Closed, cx);
             }
+            SentinelEffect::ScriptKill { node } => {
+                self.kill_script(self.topology.of_group(shard, node), cx);
+            }
             SentinelEffect::PromotedSeen { by, node } => {
                 self.notify_clients(shard, by, node, cx);
             }
@@ -207,7 +215,6 @@ impl Cluster {
             | SentinelEffect::Vote { .. }
             | SentinelEffect::ElectedLeader { .. }
             | SentinelEffect::Selected { .. }
-            | SentinelEffect::ScriptKill { .. }
             | SentinelEffect::ReplicaReconfigured { .. }
             | SentinelEffect::FailoverEnded { .. }
             | SentinelEffect::FailoverAborted { .. }

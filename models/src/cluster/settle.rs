@@ -84,10 +84,16 @@ impl Cluster {
     pub(super) fn change(&mut self, node: NodeId, change: Change, cx: &mut Cx) {
         let before = self.condition(node);
         match change {
-            Change::Fault(fault) => self.topology[node].fault = fault,
+            Change::Fault(fault) => {
+                let here = &mut self.topology[node];
+                here.fault = fault;
+                let runs = matches!(fault, Some(Condition::Hung | Condition::Busy));
+                here.script = here.script.filter(|_| runs);
+            }
             Change::Trouble(trouble) => self.topology[node].trouble = trouble,
             Change::Forking(forking) => self.topology[node].forking = forking,
             Change::Accepting(accepting) => self.topology[node].accepting = accepting,
+            Change::Freeing(freeing) => self.topology[node].freeing = freeing,
             Change::Link(link) => self.replication[node].link = link,
             Change::SaveFailed(failed) => self.persistence.children[node].failed = failed,
         }
@@ -103,6 +109,7 @@ impl Cluster {
             if matches!(after, Condition::Killed | Condition::HostLost) {
                 self.drop_connections(node);
             }
+            self.topology[node].freeing = None;
             self.persistence.children[node].died();
             self.topology[node].slow = None;
         } else if is_gone(Some(before)) {
@@ -201,6 +208,8 @@ impl Cluster {
             | Condition::LoadingCopy
             | Condition::Forking
             | Condition::Accepting
+            | Condition::Freeing
+            | Condition::Busy
             | Condition::Hung
             | Condition::HostLost => false,
         };
@@ -253,9 +262,11 @@ impl Cluster {
                 Condition::Loading
                 | Condition::LoadingCopy
                 | Condition::Forking
-                | Condition::Accepting => Tone::Busy,
+                | Condition::Accepting
+                | Condition::Freeing => Tone::Busy,
                 Condition::AtMaxmemory
                 | Condition::SaveFailed
+                | Condition::Busy
                 | Condition::Stalled
                 | Condition::Hung
                 | Condition::Killed

@@ -160,7 +160,7 @@ impl Cluster {
         node: NodeId,
         before: Condition,
         after: Condition,
-        cx: &Cx,
+        cx: &mut Cx,
     ) {
         self.note_offset(node, cx.now);
         if matches!(before, Condition::Killed | Condition::HostLost) {
@@ -176,6 +176,10 @@ impl Cluster {
         }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;
+        let stood = hangs(before) || before == Condition::Busy;
+        if stood && after.streams() && after != Condition::Busy && deposed {
+            self.note_needless(node, cx);
+        }
         if hangs(before) && after.streams() && deposed && self.replication[node].queued > 0.0 {
             let (commands, writes) = self.clients.commands;
             let writes = writes / commands.max(1e-9);
@@ -185,6 +189,20 @@ impl Cluster {
             let offset = self.replication[node].lineage.offset();
             let more = (queued * self.replication.write_size) as u64;
             self.replication[node].lineage.advance_to(offset + more);
+        }
+    }
+
+    /// A primary that hung goes on, and another node was promoted meanwhile: in vain, if no client
+    /// has left the old one yet.
+    fn note_needless(&self, node: NodeId, cx: &mut Cx) {
+        let shard = self.topology[node].shard;
+        let mut views = self.clients.ids();
+        if views.all(|view| self.known_to(view, shard) == node) {
+            cx.ledger.false_failovers += 1;
+            cx.ledger.trace(cx.now, || {
+                let [old, new] = [node, self.topology.owners[shard]].map(|n| self.node_name(n));
+                format!("{old} goes on before any client has left it: {new} was not needed")
+            });
         }
     }
 

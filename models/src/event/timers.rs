@@ -119,6 +119,17 @@ pub enum ClusterTimer {
     },
     /// A source's `fork` is done.
     Forked(NodeId),
+    /// A node has run a script for so long that it says so.
+    SaysBusy(NodeId),
+    /// A slow command comes again.
+    SlowCommand {
+        /// How long it takes.
+        takes: SimDuration,
+        /// How long after the last one.
+        every: SimDuration,
+    },
+    /// A node has freed data.
+    Freed(NodeId),
     /// A primary no longer counts a replica that left it behind a cut.
     Lags(NodeId),
     /// The network is whole again.

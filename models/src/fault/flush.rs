@@ -3,7 +3,9 @@
 use super::*;
 
 /// A share of a workload's keys is deleted on all shards: `FLUSHALL` by mistake, or a deploy that
-/// names keys differently. Nothing is deleted if the owner of a shard does not execute the command
+/// names keys differently. With `"100%"` that is one command on each shard, and its owner and
+/// replicas answer nobody while they free the keys (at `redis.sync.flush_keys`), unless it is
+/// `lazy`. Nothing is deleted if the owner of a shard does not execute the command
 /// then: it hangs, is dead, loads its data, cannot be reached, or refuses writes other than by
 /// -OOM. A cache (`service.needs.misses`) is cold afterwards; the keys that come back take no
 /// memory in the model.
@@ -16,6 +18,10 @@ pub struct Params {
     at: Dist,
     /// The share of its keys, above 0%.
     share: Probability,
+    /// Does a thread of its own free the keys: `FLUSHALL ASYNC`, or `lazyfree-lazy-user-flush yes`?
+    /// Absent: no, as Redis ships it.
+    #[serde(default)]
+    lazy: bool,
 }
 
 impl FaultKind for Params {
@@ -34,7 +40,13 @@ impl FaultKind for Params {
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let workload = draw.system.workload(&self.workload);
         let share = self.share.get();
-        draw.hits(&self.workload, &self.at, Flush { workload, share })
+        let at_once = share >= 1.0 && !self.lazy;
+        let flush = Flush {
+            workload,
+            share,
+            at_once,
+        };
+        draw.hits(&self.workload, &self.at, flush)
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
@@ -53,6 +65,7 @@ impl FaultKind for Params {
 struct Flush {
     workload: usize,
     share: f64,
+    at_once: bool,
 }
 
 impl Strike for Flush {
@@ -61,7 +74,7 @@ impl Strike for Flush {
     }
 
     fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        cluster.flush(self.workload, self.share, cx);
+        cluster.flush(self.workload, (self.share, self.at_once), cx);
     }
 }
 

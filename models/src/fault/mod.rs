@@ -9,6 +9,7 @@
 //!
 //! To add a kind, write its file, and name it below: its module, its variant and its arm.
 
+mod busy_script;
 mod crash;
 mod flush;
 mod growth_burst;
@@ -16,6 +17,7 @@ mod hang;
 mod host_loss;
 mod partition;
 mod save_fails;
+mod slow_command;
 mod slow_consumers;
 mod slow_subscriber;
 #[cfg(test)]
@@ -44,11 +46,13 @@ use tests::{on, read, strike, wrong, wrong_alone};
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FaultSpec {
     GrowthBurst(growth_burst::Params),
+    BusyScript(busy_script::Params),
     Crash(crash::Params),
     Flush(flush::Params),
     Hang(hang::Params),
     HostLoss(host_loss::Params),
     Partition(partition::Params),
+    SlowCommand(slow_command::Params),
     SlowConsumers(slow_consumers::Params),
     SaveFails(save_fails::Params),
     SlowSubscriber(slow_subscriber::Params),
@@ -59,11 +63,13 @@ impl FaultSpec {
     pub fn kind(&self) -> &dyn FaultKind {
         match self {
             FaultSpec::GrowthBurst(params) => params,
+            FaultSpec::BusyScript(params) => params,
             FaultSpec::Crash(params) => params,
             FaultSpec::Flush(params) => params,
             FaultSpec::Hang(params) => params,
             FaultSpec::HostLoss(params) => params,
             FaultSpec::Partition(params) => params,
+            FaultSpec::SlowCommand(params) => params,
             FaultSpec::SlowConsumers(params) => params,
             FaultSpec::SaveFails(params) => params,
             FaultSpec::SlowSubscriber(params) => params,

@@ -10,9 +10,10 @@
 //! | healthy | yes | +PONG | yes | yes | yes |
 //! | at `maxmemory`, noeviction | yes | +PONG | yes | yes | -OOM |
 //! | failed save | yes | -MISCONF | yes | yes | -MISCONF |
+//! | running a script, after `busy-reply-threshold` | yes | -BUSY | yes | -BUSY | -BUSY |
 //! | loading | yes | -LOADING | no | -LOADING | -LOADING |
 //! | loading a copy, as a replica | yes | -LOADING | yes | -LOADING | -LOADING |
-//! | forking, or accepting connections | yes | silence | no | silence | silence |
+//! | forking, accepting connections, or freeing data | yes | silence | no | silence | silence |
 //! | stalled by swap, or stopped | yes | silence | no | silence | silence |
 //! | killed | refused | refused | no | refused | refused |
 //! | host lost | silence | silence | no | silence | silence |
@@ -28,6 +29,9 @@ pub enum Condition {
     AtMaxmemory,
     /// Runs, but its last save failed and `stop-writes-on-bgsave-error` holds.
     SaveFailed,
+    /// Runs a script that takes long, and says so: it reads and answers between two steps of it
+    /// (script.c: scriptInterrupt), but nothing of its cron runs.
+    Busy,
     /// Reads its data from disk after a start.
     Loading,
     /// A replica that reads a full copy from its primary; it polls its events meanwhile.
@@ -36,6 +40,8 @@ pub enum Condition {
     Forking,
     /// Its single thread makes handshakes with new clients.
     Accepting,
+    /// Its single thread frees data: its old ones before it loads a copy, or what was flushed.
+    Freeing,
     /// Pages in and out more than it computes: the single thread gets nowhere.
     Stalled,
     /// Stopped by a signal, frozen with its machine, or blocked for good.
@@ -85,30 +91,37 @@ impl Condition {
         };
         let (oom, misconf) = (Error(Cause::Oom), Error(Cause::Misconf));
         let (loading, refused) = (Error(Cause::Loading), Error(Cause::Refused));
+        let busy = Error(Cause::Busy);
         match self {
             Condition::Healthy => row(Fine, Fine, true, Fine, Fine),
             Condition::AtMaxmemory => row(Fine, Fine, true, Fine, oom),
             Condition::SaveFailed => row(Fine, misconf, true, Fine, misconf),
+            Condition::Busy => row(Fine, busy, true, busy, busy),
             Condition::Loading => row(Fine, loading, false, loading, loading),
             Condition::LoadingCopy => row(Fine, loading, true, loading, loading),
-            Condition::Stalled | Condition::Hung | Condition::Forking | Condition::Accepting => {
-                row(Fine, Silence, false, Silence, Silence)
-            }
+            Condition::Stalled
+            | Condition::Hung
+            | Condition::Forking
+            | Condition::Accepting
+            | Condition::Freeing => row(Fine, Silence, false, Silence, Silence),
             Condition::Killed => row(refused, refused, false, refused, refused),
             Condition::HostLost => row(Silence, Silence, false, Silence, Silence),
         }
     }
 
     /// Does its end of a replication stream live? A fork is too short to matter to it, and so are
-    /// handshakes: between two rounds of them it reads and writes.
+    /// handshakes: between two rounds of them it reads and writes. A replica that frees its old
+    /// data tells its primary that it lives (replication.c: replicationEmptyDbCallback).
     pub const fn streams(self) -> bool {
         match self {
             Condition::Healthy
             | Condition::AtMaxmemory
             | Condition::SaveFailed
+            | Condition::Busy
             | Condition::LoadingCopy
             | Condition::Forking
-            | Condition::Accepting => true,
+            | Condition::Accepting
+            | Condition::Freeing => true,
             Condition::Loading
             | Condition::Stalled
             | Condition::Hung
@@ -123,10 +136,12 @@ impl Condition {
             Condition::Healthy => "runs",
             Condition::AtMaxmemory => "refuses writes (-OOM)",
             Condition::SaveFailed => "refuses writes (-MISCONF)",
+            Condition::Busy => "is busy running a script (-BUSY)",
             Condition::Loading => "loading",
             Condition::LoadingCopy => "loading a copy",
             Condition::Forking => "forks",
             Condition::Accepting => "does nothing but accept connections",
+            Condition::Freeing => "does nothing but free data",
             Condition::Stalled => "stalled by swapping",
             Condition::Hung => "hung",
             Condition::Killed => "killed",

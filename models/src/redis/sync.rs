@@ -55,7 +55,10 @@ impl Stages {
         Stages {
             fork: spec.fork_per_gib.scaled(bytes / (1u64 << 30) as f64),
             ship: SimDuration::from_secs_f64(ship),
-            flush: SimDuration::from_secs_f64(old_keys / spec.flush_keys.get()),
+            flush: match spec.lazy_flush {
+                true => SimDuration::ZERO,
+                false => SimDuration::from_secs_f64(old_keys / spec.flush_keys.get()),
+            },
             load: load(spec, bytes, keys),
         }
     }

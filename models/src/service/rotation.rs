@@ -199,56 +199,59 @@ impl Rotation {
         cx: &mut Cx,
     ) -> bool {
         let only = "only its rule plans this";
-        match timer {
+        let counts_anew = match timer {
             BalancerTimer::Asks => self.ask(self.check.expect(only), answers, name, cx),
             BalancerTimer::TimesOut => {
                 let check = self.check.expect(only);
                 let asked_at = cx.now.saturating_sub(check.timeout);
+                let mut returned = false;
                 for (process, answers) in answers.iter().enumerate() {
                     if mem::take(&mut self.processes[process].asked) {
                         let passed = answered_since(answers, asked_at, check.timeout);
-                        self.take(process, Some(passed), name, cx);
+                        returned |= self.take(process, Some(passed), name, cx);
                     }
                 }
+                returned
             }
             BalancerTimer::Ejects { process } => {
                 let outliers = self.outliers.as_mut().expect(only);
                 outliers.eject(process, name, cx);
+                true
             }
             BalancerTimer::Returns { process } => {
                 let outliers = self.outliers.as_mut().expect(only);
                 outliers.uneject(process, name, cx);
+                true
             }
-        }
-        let counts_anew = matches!(
-            timer,
-            BalancerTimer::Ejects { .. } | BalancerTimer::Returns { .. }
-        );
+        };
         self.rotate(name, cx) || counts_anew
     }
 
-    /// It asks every process.
+    /// It asks every process. Does that end an ejection?
     fn ask(
         &mut self,
         check: BalancerCheckSpec,
         answers: &[&AnswerTimeline],
         name: &str,
         cx: &mut Cx,
-    ) {
+    ) -> bool {
         self.asks.looked();
+        let mut returned = false;
         for (process, answers) in answers.iter().enumerate() {
             let passed = passes(answers.last(), check.timeout);
             self.processes[process].asked = passed.is_none();
-            self.take(process, passed, name, cx);
+            returned |= self.take(process, passed, name, cx);
         }
         if self.processes.iter().any(|process| process.asked) {
             let event = Event::Balancer(self.service, BalancerTimer::TimesOut);
             cx.agenda.after(check.timeout, event);
         }
+        returned
     }
 
-    /// A check of a process has passed or failed, or is not answered yet.
-    fn take(&mut self, process: usize, passed: Option<bool>, name: &str, cx: &mut Cx) {
+    /// A check of a process has passed or failed, or is not answered yet. Does that end its
+    /// ejection?
+    fn take(&mut self, process: usize, passed: Option<bool>, name: &str, cx: &mut Cx) -> bool {
         let check = self.check.expect("there is one that asked");
         self.processes[process].take(passed, &check);
         if let Some(outliers) = &mut self.outliers
@@ -257,7 +260,9 @@ impl Rotation {
             && outliers.is_ejected(process)
         {
             outliers.uneject(process, name, cx);
+            return true;
         }
+        false
     }
 
     /// Those get requests that are in the rotation now.

@@ -132,6 +132,10 @@ pub struct RedisSpec {
     pub backlog: Bytes,
     /// Time that the single thread spends on one command, such as `"10us"`.
     pub command_time: SimDuration,
+    /// `busy-reply-threshold` (before 7.0 `lua-time-limit`): how long a script runs until its node
+    /// answers others with -BUSY; until then it answers nobody. Absent: 5 s, as Redis ships it
+    /// (config.c).
+    pub busy_reply_threshold: Option<SimDuration>,
     /// Time to bring back one page that was swapped out: 150us from a local SSD and 10ms from a
     /// hard disk ("Latency numbers every programmer should know": a random read of 4 KiB, a seek),
     /// about 1ms from a disk on the network (an assumption). It counts only with `swap`: commands
@@ -181,6 +185,12 @@ impl RedisSpec {
     pub fn client_places(&self, failover: &FailoverSpec) -> u32 {
         self.maxclients()
             .saturating_sub(self.other_clients(failover))
+    }
+
+    /// How long a script runs until its node says so.
+    pub fn busy_reply_threshold(&self) -> SimDuration {
+        self.busy_reply_threshold
+            .unwrap_or(SimDuration::from_secs(5))
     }
 
     /// Time of the single thread for a new connection.
@@ -258,6 +268,11 @@ pub struct SyncSpec {
     /// Keys that a replica frees per second of its old data before it loads. Measured: about
     /// 1100000/s.
     pub flush_keys: PerSec,
+    /// `replica-lazy-flush`: a thread of its own frees the old data, and the replica does not wait
+    /// for it. Absent: no, as Redis ships it: the replica answers nobody meanwhile, not even the
+    /// bus.
+    #[serde(default)]
+    pub lazy_flush: bool,
     /// Network throughput between two nodes, such as `"1GB/s"`; shared evenly by copies from the
     /// same source.
     pub network: BytesPerSec,
