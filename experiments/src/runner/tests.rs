@@ -182,7 +182,7 @@ fn rows_read_back_as_they_were_written() {
         "{row}"
     );
     assert!(
-        row.ends_with(",0,0,0.3,60,30.5,,,0,2,1,0,0,0,,99.5"),
+        row.ends_with(",0,0,0.3,60,30.5,,,0,2,1,0,0,0,0,0,,99.5"),
         "{row}"
     );
     assert!(
