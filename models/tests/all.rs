@@ -23,6 +23,7 @@ mod replication;
 mod restarts;
 mod spool;
 mod stories;
+mod supervisor;
 mod support;
 mod traffic;
 mod views;

@@ -560,8 +560,19 @@ fn persistence(rng: &mut Rng) -> Vec<Change> {
         either(),
         either(),
     );
+    let supervisor = pick(
+        rng,
+        &[
+            "{ liveness = { initial_delay = '5s', every = '3s', timeout = '1s', fails = 2 } }",
+            "{ startup = { initial_delay = '0s', every = '1s', timeout = '1s', fails = 20 }, \
+               liveness = { initial_delay = '0s', every = '10s', timeout = '2s', fails = 1 }, \
+               back_off = { first = '10s', most = '1min', reset_after = '2min' } }",
+            "{}",
+        ],
+    );
     vec![
         ("redis.persistence", persistence),
+        ("redis.supervisor", supervisor),
         (
             "redis.sync.save_keys",
             pick(rng, &["\"500/s\"", "\"2000/s\"", "\"870000/s\""]),

@@ -122,6 +122,7 @@ impl Cluster {
             .replication
             .copies(source)
             .map(|copying| copying.saved)
+            .chain(self.persistence.children[source].feeds_until())
             .max();
         let waited = oldest.saturating_add(delay);
         let at = match child.filter(|done| *done > now) {
@@ -226,6 +227,18 @@ impl Cluster {
         held.saturating_sub(self.redis.backlog.get()) as f64
     }
 
+    /// A child that saves for replicas which have all gone is killed, unless it writes a file that
+    /// is good for the node itself, as it has save points (networking.c: freeClient; rdb.c:
+    /// rdbPipeWriteHandlerConnRemoved).
+    pub(super) fn end_feeding(&mut self, source: NodeId, now: SimTime) {
+        let schedule = self.persistence.schedule();
+        let saves = schedule.is_some_and(|schedule| !schedule.points().is_empty());
+        let is_read = (self.replication.copies(source)).any(|copying| copying.saved > now);
+        if !is_read && (self.redis.sync.diskless || !saves) {
+            self.persistence.children[source].stop_feeding();
+        }
+    }
+
     /// The child that saves for replicas is gone: those that it fed start over.
     pub(super) fn stop_feeding(&mut self, source: NodeId, cx: &mut Cx) {
         cx.ledger.trace(cx.now, || {
@@ -277,9 +290,6 @@ impl Cluster {
     /// thread of its own does that (`replica-lazy-flush`).
     pub(super) fn received(&mut self, replica: NodeId, copying: Copying, cx: &mut Cx) {
         let source = self.replication[replica].follows.unwrap_or(replica);
-        if !self.redis.sync.diskless {
-            self.persistence.disks[source].keep(copying.began);
-        }
         let bytes = self.bytes_held(source, copying.began);
         let keys = self.dataset.growth.keys(bytes);
         let old = self.dataset.growth.keys(self.bytes_held(replica, cx.now));

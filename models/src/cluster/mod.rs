@@ -46,6 +46,7 @@ mod sentinels;
 mod settle;
 mod stream;
 pub mod subscribers;
+mod supervisor;
 mod tables;
 mod topology;
 
@@ -79,6 +80,7 @@ use operate::Resizes;
 use pressure::Watched;
 use replication::Replication;
 use save::Persistence;
+use supervisor::Supervisors;
 use topology::Topology;
 
 /// A pause that is shorter delays requests and probes, and nobody takes it for an outage.
@@ -94,6 +96,7 @@ pub struct Cluster {
     topology: Topology,
     replication: Replication,
     persistence: Persistence,
+    supervisors: Supervisors,
     dataset: Dataset,
     clients: Clients,
     accepting: Accepting,
@@ -133,6 +136,7 @@ impl Cluster {
             plan: plan.clone(),
             replication: Replication::new(spec, plan, &topology, bus_key),
             persistence: Persistence::new(spec, plan, &topology, save_key),
+            supervisors: Supervisors::new(redis.supervisor, &topology.nodes, save_key),
             dataset: Dataset::new(spec, plan, &topology, adding, mode),
             clients: Clients::new(spec, plan, &topology, counted),
             accepting,
@@ -495,6 +499,11 @@ impl Cluster {
             ClusterTimer::Stream { node, wait } => self.on_stream(node, wait, cx),
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
             ClusterTimer::Freed(node) => self.on_freed(node, cx),
+            ClusterTimer::Probes { node, process } => self.on_probe(node, process, cx),
+            ClusterTimer::ProbeTimesOut { node, process } => {
+                self.on_probe_timeout(node, process, cx);
+            }
+            ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
             ClusterTimer::SlowCommand { takes, every } => {
                 self.slow_command(takes, Some(every), cx);

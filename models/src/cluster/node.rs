@@ -39,6 +39,8 @@ pub(super) struct Node {
     pub accepting: Option<SimDuration>,
     /// It frees data, for so long, and until then.
     pub freeing: Option<(SimDuration, SimTime)>,
+    /// When its process will have read its data.
+    pub loaded_at: SimTime,
     /// Until when it hangs or runs a script, if it does.
     pub hung_until: SimTime,
     /// The script that it runs.
@@ -115,6 +117,7 @@ impl Node {
             forking: None,
             accepting: None,
             freeing: None,
+            loaded_at: SimTime::ZERO,
             hung_until: SimTime::ZERO,
             script: None,
             slow: None,

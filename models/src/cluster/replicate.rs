@@ -220,6 +220,7 @@ impl Cluster {
             return;
         };
         self.replication.note_alone(source, cx.now);
+        self.end_feeding(source, cx.now);
         for other in self.replication.followers(source) {
             if other != replica && matches!(self.replication[other].link, Link::Waiting { .. }) {
                 self.plan_stream(other, cx);

@@ -240,6 +240,16 @@ impl Child {
         self.failed = false;
     }
 
+    /// Until when the one that saves for replicas is at work.
+    pub fn feeds_until(&self) -> Option<SimTime> {
+        self.feeding.map(|feeding| feeding.ends)
+    }
+
+    /// The one that saves for replicas is killed.
+    pub fn stop_feeding(&mut self) {
+        self.feeding = None;
+    }
+
     /// Since when its process lives.
     pub fn alive_since(&self) -> SimTime {
         self.alive_since
@@ -364,9 +374,12 @@ impl Cluster {
     /// A child may be done.
     pub(super) fn on_saved(&mut self, node: NodeId, cx: &mut Cx) {
         let is_done = |saving: Saving| saving.ends == cx.now;
-        self.persistence.children[node]
-            .feeding
-            .take_if(|feeding| is_done(*feeding));
+        let feeding = &mut self.persistence.children[node].feeding;
+        if let Some(fed) = feeding.take_if(|feeding| is_done(*feeding))
+            && !self.redis.sync.diskless
+        {
+            self.persistence.disks[node].keep(fed.since);
+        }
         let saving = self.persistence.children[node]
             .saving
             .take_if(|saving| is_done(*saving));

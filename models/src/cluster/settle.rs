@@ -1,6 +1,6 @@
 //! After every event: what memory does to each node now, who hears of it, and what comes next.
 
-use sim::SimDuration;
+use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::consequence::Consequence;
@@ -126,11 +126,13 @@ impl Cluster {
         };
         cx.ledger.moment(cx.now, what, &self.node_name(node));
         if after == Condition::Killed {
-            let delay = self.redis.restart_delay + stopping;
+            let waits = self.supervisors.back_off(node, cx.now);
+            let delay = self.redis.restart_delay + stopping + waits;
             self.after(delay, ClusterTimer::Restart(node), cx);
         }
         self.note_reach(node, cx);
         self.process_changed(node, before, after, cx);
+        self.watch_process(node, cx);
         let condition = after;
         self.then([
             Consequence::Notify { node, condition },
@@ -145,9 +147,11 @@ impl Cluster {
         if self.topology[node].fault != Some(was) {
             return;
         }
+        self.note_start(node, cx.now);
         self.change(node, Change::Fault(Some(Condition::Loading)), cx);
         self.drain(cx);
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        self.topology[node].loaded_at = cx.now;
         let Some(takes) = self.start_from_disk(node, cx) else {
             self.after(SimDuration::ZERO, ClusterTimer::Loaded(node), cx);
             return;
@@ -159,15 +163,22 @@ impl Cluster {
         );
         let load = self.load(node, cx.now);
         let fits = self.topology[node].memory.loadable(stored, load);
-        if fits < 1.0 {
-            self.after(takes.scaled(fits), ClusterTimer::LoadKilled(node), cx);
-        } else {
-            self.after(takes, ClusterTimer::Loaded(node), cx);
-        }
+        let (takes, ends) = match fits < 1.0 {
+            true => (takes.scaled(fits), ClusterTimer::LoadKilled(node)),
+            false => (takes, ClusterTimer::Loaded(node)),
+        };
+        self.topology[node].loaded_at = cx.now.saturating_add(takes);
+        self.after(takes, ends, cx);
+    }
+
+    /// Is this the end of what a node's process loads? An earlier process may have been killed.
+    fn ends_load(&self, node: NodeId, now: SimTime) -> bool {
+        let here = &self.topology[node];
+        here.fault == Some(Condition::Loading) && here.loaded_at == now
     }
 
     pub(super) fn on_loaded(&mut self, node: NodeId, cx: &mut Cx) {
-        if self.topology[node].fault != Some(Condition::Loading) {
+        if !self.ends_load(node, cx.now) {
             return;
         }
         self.change(node, Change::Fault(None), cx);
@@ -185,7 +196,7 @@ impl Cluster {
 
     /// What a process loads does not fit: the kernel kills it again.
     pub(super) fn on_load_killed(&mut self, node: NodeId, cx: &mut Cx) {
-        if self.topology[node].fault == Some(Condition::Loading) {
+        if self.ends_load(node, cx.now) {
             cx.ledger.trace(cx.now, || {
                 format!(
                     "{}: its data does not fit into memory",

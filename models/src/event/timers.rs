@@ -128,6 +128,27 @@ pub enum ClusterTimer {
         /// How long after the last one.
         every: SimDuration,
     },
+    /// The supervisor of a node asks its process.
+    Probes {
+        /// The node.
+        node: NodeId,
+        /// Which of its processes; another one is not asked.
+        process: u32,
+    },
+    /// That one has had its time to answer.
+    ProbeTimesOut {
+        /// The node.
+        node: NodeId,
+        /// Which of its processes.
+        process: u32,
+    },
+    /// A process has had its time to stop.
+    GraceEnds {
+        /// The node.
+        node: NodeId,
+        /// Which of its processes.
+        process: u32,
+    },
     /// A node has freed data.
     Freed(NodeId),
     /// A primary no longer counts a replica that left it behind a cut.

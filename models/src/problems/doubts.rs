@@ -5,6 +5,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, Factor};
 
+use crate::redis::sync::load;
 use crate::runbook::WhenSpec;
 use crate::spec::persistence::ScheduleSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
@@ -27,6 +28,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_maxmemory(&mut doubts);
         self.doubts_about_losses(&mut doubts);
+        self.doubts_about_probes(&mut doubts);
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
         self.doubts_about_stores(&mut doubts);
@@ -197,6 +199,40 @@ impl WorldSpec {
                 .to_owned()
         });
         doubts.extend(early.flatten().or(empty));
+    }
+
+    /// A probe that kills processes before they have loaded their data.
+    fn doubts_about_probes(&self, doubts: &mut Vec<String>) {
+        let redis = &self.redis;
+        let writes = redis
+            .persistence
+            .as_ref()
+            .is_some_and(|spec| spec.schedule.writes());
+        let probe = redis.supervisor.and_then(|spec| spec.first_probe());
+        let Some((name, probe)) = probe.filter(|(_, probe)| writes && !probe.passes_loading) else {
+            return;
+        };
+        for plan in self.layout.layout().place(&self.system()) {
+            let on_it = plan.workloads.iter().map(|w| &self.workloads[*w]);
+            let cluster = self.failover.cluster_mode();
+            let (mut bytes, mut keys) = (0.0, 0.0);
+            for workload in on_it {
+                let held = workload.dataset.as_f64() * plan.part * redis.fullest_shard.get();
+                let each = workload.bytes_per_key(workload.value_size, cluster) as f64;
+                (bytes, keys) = (bytes + held, keys + held / each);
+            }
+            let loads = load(&redis.sync, bytes, keys).rounded_to(SimDuration::from_secs(1));
+            if loads > probe.patience() {
+                doubts.push(format!(
+                    "a process of cluster {} loads its data in {loads} at the start, and \
+                     redis.supervisor.{name} kills it after {}: it is killed again and again; \
+                     raise `fails`, or let -LOADING pass (`passes_loading`)",
+                    plan.name,
+                    probe.patience()
+                ));
+                return;
+            }
+        }
     }
 
     /// May a process be killed, by a fault, by people or for its memory?

@@ -153,6 +153,9 @@ impl WorldSpec {
         for (key, wrong, help) in persistence {
             found.unless(false, format!("redis.persistence.{key}"), wrong, help);
         }
+        for (key, wrong, help) in redis.supervisor.iter().flat_map(|spec| spec.problems()) {
+            found.unless(false, format!("redis.supervisor.{key}"), wrong, help);
+        }
         let limited = redis.maxmemory.is_some();
         for (key, wrong, help) in redis.pubsub.iter().flat_map(|spec| spec.problems(limited)) {
             found.unless(false, format!("redis.pubsub.{key}"), wrong, help);

@@ -19,6 +19,7 @@ mod schema;
 pub mod service;
 pub mod signers;
 pub mod store;
+pub mod supervisor;
 mod system;
 pub mod traffic;
 

@@ -8,6 +8,7 @@ use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use super::replication::ReplicationSpec;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
+use crate::spec::supervisor::SupervisorSpec;
 use failover::cluster_bus::ClusterBusSpec;
 use failover::sentinel::SentinelSpec;
 
@@ -154,6 +155,9 @@ pub struct RedisSpec {
     /// process then loads what it finds on disk (`persistence`) at the rates of `sync`. People
     /// cannot start it sooner.
     pub restart_delay: SimDuration,
+    /// What starts processes again, with probes that kill them; absent: a supervisor that starts
+    /// what has died after `restart_delay`, and asks nothing.
+    pub supervisor: Option<SupervisorSpec>,
     /// One-way network latency between any two hosts, such as `"250us"`.
     pub latency: SimDuration,
     /// What the stages of a full resync take (fork, save, transfer, load), and a load from
