@@ -1,6 +1,6 @@
 //! Replication in whole trials: what is lost, what is refused, and what never happens in any world.
 
-use crate::support::{both_ways, lines, small_world, story_world, trial};
+use crate::support::{lines, small_world, story_world, trial};
 use demand::answer::Cause;
 use models::{Mode, TrialResult};
 use rand::RngExt;
@@ -556,46 +556,4 @@ fn in_random_worlds_offsets_hold_and_opening_everything_changes_nothing() {
         full > 50 && partial > 50 && lost > 50,
         "{full} {partial} {lost}"
     );
-}
-
-#[test]
-fn a_child_that_writes_a_snapshot_outlives_the_replicas_that_it_saved_for() {
-    // The buffer for replicas overflows long before the save of 20 s ends. With save points the
-    // child goes on, and the next one has to wait for it (networking.c: freeClient).
-    let begins = |schedule: &str, diskless: bool| {
-        let result = both_ways(
-            &story_world(&format!(
-                r#"
-                horizon = "40min"
-                health_check = []
-                fault = [{{ kind = "partition", workload = "log", hosts = [1], clients = "others",
-                  lasts = "15s", at = {{ kind = "constant", value = "10min" }} }}]
-                failover = {{ kind = "none" }}
-                people = {{ runbook = [] }}
-                redis.fullest_shard = "100%"
-                redis.node_memory = "4GiB"
-                redis.replicas = 2
-                redis.shards = 1
-                redis.hosts = 3
-                redis.backlog = "16KiB"
-                redis.sync.diskless = {diskless}
-                redis.sync.save_bytes = "50MB/s"
-                redis.replication.output_limit = {{ hard = "4MiB", soft = "0B", soft_for = "60s" }}
-                redis.persistence.schedule = {{ {schedule} }}
-                "#
-            )),
-            1,
-        );
-        said(&result, "full resync begins")
-    };
-    let points = "kind = 'save-points', points = [{ after = '10h', changes = 1 }]";
-    let appends = "kind = 'append-only', rewrite_growth = '1000000x'";
-    let [kept, killed, streamed] = [
-        begins(points, false),
-        begins(appends, false),
-        begins(points, true),
-    ];
-    assert!((70..95).contains(&kept), "{kept}");
-    assert!(killed > 2 * kept, "{killed} against {kept}");
-    assert!(streamed > kept, "{streamed} against {kept}");
 }

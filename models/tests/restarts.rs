@@ -218,3 +218,45 @@ fn jobs_that_wait_go_with_the_process() {
     let some = lost(SAVES);
     assert!(some > 0.0 && some <= every, "{some}");
 }
+
+#[test]
+fn a_child_that_writes_a_snapshot_outlives_the_replicas_that_it_saved_for() {
+    // The buffer for replicas overflows long before the save of 20 s ends. With save points the
+    // child goes on, and the next one has to wait for it (networking.c: freeClient).
+    let begins = |schedule: &str, diskless: bool| {
+        let result = both_ways(
+            &story_world(&format!(
+                r#"
+                horizon = "40min"
+                health_check = []
+                fault = [{{ kind = "partition", workload = "log", hosts = [1], clients = "others",
+                  lasts = "15s", at = {{ kind = "constant", value = "10min" }} }}]
+                failover = {{ kind = "none" }}
+                people = {{ runbook = [] }}
+                redis.fullest_shard = "100%"
+                redis.node_memory = "4GiB"
+                redis.replicas = 2
+                redis.shards = 1
+                redis.hosts = 3
+                redis.backlog = "16KiB"
+                redis.sync.diskless = {diskless}
+                redis.sync.save_bytes = "50MB/s"
+                redis.replication.output_limit = {{ hard = "4MiB", soft = "0B", soft_for = "60s" }}
+                redis.persistence.schedule = {{ {schedule} }}
+                "#
+            )),
+            1,
+        );
+        said(&result, "full resync begins").len()
+    };
+    let points = "kind = 'save-points', points = [{ after = '10h', changes = 1 }]";
+    let appends = "kind = 'append-only', rewrite_growth = '1000000x'";
+    let [kept, killed, streamed] = [
+        begins(points, false),
+        begins(appends, false),
+        begins(points, true),
+    ];
+    assert!((70..95).contains(&kept), "{kept}");
+    assert!(killed > 2 * kept, "{killed} against {kept}");
+    assert!(streamed > kept, "{streamed} against {kept}");
+}
