@@ -106,6 +106,8 @@ pub(super) struct Persistence {
     pub disks: Fleet<NodeId, Disk>,
     /// How often each node's process has read its data.
     loads: Fleet<NodeId, u32>,
+    /// Does any node fork for a save before the world ends?
+    forks: bool,
     /// Bytes of a key's entry, and on average of the string that holds its name.
     entry: f64,
     key_name: f64,
@@ -136,15 +138,16 @@ impl Persistence {
             children: Fleet::alike(&topology.nodes, Child::default()),
             disks: Fleet::alike(&topology.nodes, Disk::new(written(spec.redis))),
             loads: Fleet::alike(&topology.nodes, 0),
+            forks: false,
             entry: keyspace::entry(spec.failover.cluster_mode()) as f64,
             key_name: key_name(spec, plan),
             key,
         }
     }
 
-    /// Do the nodes save at all?
+    /// Do the nodes make any saves?
     pub fn saves(&self) -> bool {
-        self.schedule().is_some()
+        self.forks
     }
 
     /// What they write to disk; `None` for nothing.
@@ -292,6 +295,7 @@ impl Cluster {
         let grown = spec.schedule.append_only();
         let rewrite = grown.map(|(growth, _)| rewrite_due(most, growth.get(), writes * each));
         let due = snapshots.chain(rewrite).min().unwrap_or(NEVER);
+        self.persistence.forks |= due < NEVER;
         let cycle = due + self.save_time(largest);
         let phase = Dist::Uniform {
             min: SimDuration::ZERO,
@@ -310,6 +314,9 @@ impl Cluster {
 
     /// Sees to it that the next save of each node is not missed if it can matter.
     pub(super) fn schedule_saves(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
+        if !self.persistence.saves() {
+            return;
+        }
         for node in self.topology.ids() {
             let Some(saves) = &self.persistence.saves else {
                 return;
