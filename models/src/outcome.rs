@@ -98,8 +98,8 @@ pub struct TrialOutcome {
     /// signed out, each counted once.
     pub signed_out: u64,
     /// Keys that were stored and are lost: processes did not find them on their disks, or they were
-    /// flushed by mistake. Copies in caches, keys that were evicted, and keys that people delete on
-    /// purpose do not count.
+    /// flushed by mistake. New values of keys that are still there, copies in caches, jobs, keys
+    /// that were evicted, and keys that people delete on purpose do not count.
     pub stored_lost: u64,
     /// Jobs that waited in a queue and are lost, in the same ways or with keys that people delete.
     pub jobs_lost: u64,

@@ -260,3 +260,62 @@ fn a_child_that_writes_a_snapshot_outlives_the_replicas_that_it_saved_for() {
     assert!(killed > 2 * kept, "{killed} against {kept}");
     assert!(streamed > kept, "{streamed} against {kept}");
 }
+
+#[test]
+fn a_process_that_is_killed_while_it_loads_loses_nothing_more() {
+    // Killed three times, it never runs, and the replica that is promoted then has all.
+    let again = |at: &str| format!("{{ {KILLED}, at = {{ kind = 'constant', value = '{at}' }} }}");
+    let faults = [again("25min"), again("1503s"), again("1506s")].join(", ");
+    let alone = format!("fault = [{faults}]\nredis.restart_delay = '1s'");
+    let once = format!("fault = [{}]\nredis.restart_delay = '1s'", again("25min"));
+    let (looped, single) = (
+        told(SAVES, &alone, 1).outcome,
+        told(SAVES, &once, 1).outcome,
+    );
+    assert_eq!(looped.stored_lost, single.stored_lost);
+    let bus = "failover = { kind = 'cluster-bus', version = 'redis-7.0', node_timeout = '5s',
+        replica_validity_factor = 10, repl_ping_replica_period = '10s',
+        require_full_coverage = true, allow_reads_when_down = false, migration_barrier = 1,
+        allow_replica_migration = true, latency = '250us', config_save = '1ms' }";
+    let shards =
+        "redis.shards = 3\nredis.hosts = 6\nredis.replicas = 1\nredis.restart_delay = '1s'";
+    let kept = told(SAVES, &format!("fault = [{faults}]\n{bus}\n{shards}"), 1);
+    assert_eq!(kept.outcome.failovers, 1, "{:?}", lines(&kept));
+    assert!(
+        kept.outcome.acked_lost < 100 && kept.outcome.stored_lost < 20,
+        "{:?}",
+        kept.outcome
+    );
+}
+
+#[test]
+fn a_second_crash_loses_all_since_a_save_that_was_never_made() {
+    // Save points count from the start of a process: four minutes are too few for one of five.
+    let again = "fault = [{ kind = 'crash', workload = 'log',
+          at = { kind = 'constant', value = '25min' } },
+        { kind = 'crash', workload = 'log', at = { kind = 'constant', value = '29min' } }]";
+    for number in 1..=4 {
+        let result = told(SAVES, again, number);
+        let once = told(SAVES, "", number).outcome.acked_lost as f64 / RATE;
+        let lost = result.outcome.acked_lost as f64 / RATE;
+        assert!(
+            (lost - once - 225.0).abs() < 12.0,
+            "{lost} s, {once} s before"
+        );
+    }
+}
+
+#[test]
+fn a_node_that_still_is_a_primary_takes_over_again() {
+    // It is back before a Sentinel has made it a replica, and its successor dies.
+    let faults = "fault = [{ kind = 'crash', workload = 'log',
+          at = { kind = 'constant', value = '25min' } },
+        { kind = 'crash', workload = 'log', at = { kind = 'constant', value = '1507s' } }]";
+    let rest = format!(
+        "{faults}\nredis.replicas = 1\nredis.hosts = 3\nredis.restart_delay = '6s'\n{}",
+        sentinel("5s")
+    );
+    let result = told(SAVES, &rest, 1);
+    let down = result.outcome.downtime_true_s;
+    assert!(down < 60.0, "{down} s: {:?}", lines(&result));
+}

@@ -19,7 +19,7 @@ use sim::quantity::{Bytes, Factor};
 use super::node::Node;
 use super::replication::Link;
 use super::{Cluster, NOTICEABLE};
-use crate::event::Cx;
+use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::Reply;
 use crate::spec::service::Access;
@@ -117,20 +117,37 @@ impl Cluster {
             if at_once {
                 let seconds = keys / self.redis.sync.flush_keys.get();
                 let takes = SimDuration::from_secs_f64(seconds);
-                for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
-                    let owns = node == self.topology.owners[shard];
-                    if !owns && self.replication[node].link != Link::Streaming {
-                        continue;
-                    }
-                    // Streams and clients do not notice a short pause.
-                    match takes < NOTICEABLE {
-                        true => self.free_data(node, takes, cx),
-                        false => self.stop_answering(node, takes, cx),
-                    }
-                }
+                let owner = self.topology.owners[shard];
+                self.execute_flush(owner, takes, cx);
+                // Its replicas are told once it is done.
+                let timer = ClusterTimer::Flushed { owner, takes };
+                self.after(takes + self.redis.latency, timer, cx);
             }
         }
         self.settle(cx);
+    }
+
+    /// A node frees what is flushed. Streams and clients do not notice a short pause.
+    fn execute_flush(&mut self, node: NodeId, takes: SimDuration, cx: &mut Cx) {
+        match takes < NOTICEABLE {
+            true => self.free_data(node, takes, cx),
+            false => self.stop_answering(node, takes, cx),
+        }
+    }
+
+    /// A primary is done with a flush: those who copy it execute it too.
+    pub(super) fn on_flushed(&mut self, owner: NodeId, takes: SimDuration, cx: &mut Cx) {
+        for node in self.replication.followers(owner) {
+            let copies = match self.replication[node].link {
+                Link::Streaming | Link::CatchingUp { .. } => true,
+                // What the connection holds is on its way.
+                Link::Down { closed_at, .. } => closed_at.is_none(),
+                Link::None | Link::Waiting { .. } | Link::Receiving(_) | Link::Loading(_) => false,
+            };
+            if copies {
+                self.execute_flush(node, takes, cx);
+            }
+        }
     }
 
     /// Deletes keys, and says how many on which shard.

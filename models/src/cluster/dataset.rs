@@ -32,8 +32,8 @@ pub(super) struct Dataset {
     pub losses: Vec<DataLoss>,
     /// Jobs that were lost, on all shards.
     pub jobs_lost: f64,
-    /// Shards whose owner has started without data that replicas may still hold.
-    pub emptied: Fleet<ShardId, Option<Emptied>>,
+    /// Starts of shards' owners without data that replicas may still hold, in time order.
+    pub emptied: Fleet<ShardId, Vec<Emptied>>,
     /// Growth bursts and backlogs, in the order of their trees.
     pub surpluses: Vec<ExtraGrowth>,
     /// The hash tables of each shard.
@@ -77,7 +77,7 @@ impl Dataset {
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
             jobs_lost: 0.0,
-            emptied: Fleet::alike(&topology.shares, None),
+            emptied: Fleet::alike(&topology.shares, Vec::new()),
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),

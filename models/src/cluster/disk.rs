@@ -233,8 +233,7 @@ impl Cluster {
             return SimDuration::ZERO;
         }
         // As if writes had been let in all the time.
-        let rewritten = self.persistence.saves_until(node, died).next();
-        let since = died.saturating_since(rewritten.unwrap_or(SimTime::ZERO));
+        let since = died.saturating_since(self.persistence.rewritten(node, died));
         let rate = self.clients.commands.1 * self.topology.share_of(node);
         let writes = rate * since.as_secs_f64();
         let bytes = writes * self.replication.write_size;

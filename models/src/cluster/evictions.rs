@@ -188,10 +188,10 @@ impl Evictions {
         all
     }
 
-    /// Keys of a workload are lost by mistake.
+    /// Keys of a workload are lost by mistake; fewer than said before, if negative.
     pub fn note_lost(&mut self, shard: ShardId, workload: usize, keys: f64) {
         if self.workloads[workload].holds != Some(Holds::Cache) {
-            self.stored_lost[shard] += keys;
+            self.stored_lost[shard] = (self.stored_lost[shard] + keys).max(0.0);
         }
     }
 

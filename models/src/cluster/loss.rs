@@ -40,11 +40,12 @@ pub struct DataLoss {
     pub undone: bool,
 }
 
-/// A shard whose owner started without all of its data, and how it stood before.
+/// A start of a shard's owner without all of its data, and how the shard stood before.
 #[derive(Clone, Debug)]
 pub(super) struct Emptied {
     at: SimTime,
-    owner: NodeId,
+    /// The owner, and when its process before had gone.
+    owner: (NodeId, SimTime),
     found: Found,
     /// The numbers of the losses, and of the windows of acknowledged writes.
     losses: Range<usize>,
@@ -94,7 +95,7 @@ impl Cluster {
     /// Keys of a workload are deleted on every shard.
     pub(super) fn note_deleted(&mut self, workload: usize, share: f64, now: SimTime) {
         for shard in self.shards() {
-            self.dataset.emptied[shard] = None;
+            self.dataset.emptied[shard].clear();
             self.lose_data(shard, Some(workload), share, now);
         }
     }
@@ -154,6 +155,11 @@ impl Cluster {
             return;
         }
         let shard = self.topology[node].shard;
+        let last = self.dataset.emptied[shard].last();
+        if last.is_some_and(|last| last.owner == (node, died)) {
+            // It went again before it ran.
+            return;
+        }
         let losses = self.dataset.losses.len();
         let acks = cx.ledger.lost_acks.len();
         let (tables, evictions) = (
@@ -172,9 +178,9 @@ impl Cluster {
                 });
             }
         }
-        self.dataset.emptied[shard] = Some(Emptied {
+        self.dataset.emptied[shard].push(Emptied {
             at: cx.now,
-            owner: node,
+            owner: (node, died),
             found,
             losses: losses..self.dataset.losses.len(),
             acks: acks..cx.ledger.lost_acks.len(),
@@ -213,16 +219,24 @@ impl Cluster {
         now: SimTime,
     ) -> Vec<DatasetSize> {
         let share = self.topology.shares[shard];
-        match found {
+        let since = match found {
             Found::Nothing => {
                 self.lose_all(shard, owner, now);
-                self.dataset.lose_jobs(share, None, now)
+                None
             }
             Found::UpTo(since) => {
                 self.lose_since(shard, owner, since, now);
-                self.dataset.lose_jobs(share, Some(since), now)
+                Some(since)
             }
+        };
+        let jobs = self.dataset.lose_jobs(share, since, now);
+        for (workload, jobs) in self.dataset.with_workloads(&jobs) {
+            // They count as jobs.
+            let place = self.dataset.place_of(workload);
+            let keys = jobs.bytes / self.dataset.growth.bytes_each(place);
+            self.dataset.evictions.note_lost(shard, place, -keys);
         }
+        jobs
     }
 
     /// A shard's owner holds nothing.
@@ -269,13 +283,15 @@ impl Cluster {
     /// caches stay as cold as they are.
     pub(super) fn note_promoted(&mut self, node: NodeId, cx: &mut Cx) {
         let shard = self.topology[node].shard;
-        let emptied = self.dataset.emptied[shard].take();
+        let emptied = std::mem::take(&mut self.dataset.emptied[shard]);
         let restored = self.topology[node].restored.take();
-        if let Some(before) = emptied
-            && restored != Some(Found::Nothing)
-            && self.replication[node].covered <= before.at
-        {
-            self.bring_back(shard, before, cx);
+        if restored != Some(Found::Nothing) {
+            // All that was lost since it had a copy.
+            let covered = self.replication[node].covered;
+            let since = emptied.into_iter().filter(|before| covered <= before.at);
+            for before in since.collect::<Vec<_>>().into_iter().rev() {
+                self.bring_back(shard, before, cx);
+            }
         }
         if let Some(found) = restored {
             self.lose_what_lacks(shard, node, found, cx.now);
@@ -293,6 +309,6 @@ impl Cluster {
         self.dataset.tables[shard] = before.tables;
         self.dataset.evictions.restore(shard, before.evictions);
         self.dataset.find_jobs(&before.jobs);
-        self.topology[before.owner].restored = Some(before.found);
+        self.topology[before.owner.0].restored = Some(before.found);
     }
 }

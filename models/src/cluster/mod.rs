@@ -503,8 +503,10 @@ impl Cluster {
             ClusterTimer::ProbeTimesOut { node, process } => {
                 self.on_probe_timeout(node, process, cx);
             }
+            ClusterTimer::Stops { node, process } => self.on_stops(node, process, cx),
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
+            ClusterTimer::Flushed { owner, takes } => self.on_flushed(owner, takes, cx),
             ClusterTimer::SlowCommand { takes, every } => {
                 self.slow_command(takes, Some(every), cx);
             }

@@ -174,9 +174,11 @@ impl Dataset {
             };
             let brought = growth.brought_by(first + i, now);
             let left = brought.without(backlog.gone);
-            let new = since.map(|since| brought.without(growth.brought_by(first + i, since)));
-            let gone = match new {
-                Some(new) if new.keys < left.keys => new,
+            // The first that came are the first that are done.
+            let came = since
+                .map(|since| backlog.queue.jobs.get() * now.saturating_since(since).as_secs_f64());
+            let gone = match came {
+                Some(came) if came < left.keys => left.share(came / left.keys),
                 Some(_) | None => left,
             };
             let gone = gone.share(share).whole();
@@ -186,6 +188,12 @@ impl Dataset {
         let gone: Vec<DatasetSize> = self.surpluses.iter_mut().enumerate().map(lose).collect();
         self.jobs_lost += gone.iter().map(|gone| gone.keys).sum::<f64>();
         gone
+    }
+
+    /// The workload of each backlog, beside what is given of each.
+    pub(super) fn with_workloads(&self, of: &[DatasetSize]) -> Vec<(usize, DatasetSize)> {
+        let workloads = self.surpluses.iter().map(|surplus| surplus.workload);
+        workloads.zip(of.iter().copied()).collect()
     }
 
     /// Jobs that were lost are there again.

@@ -68,6 +68,10 @@ struct Saves {
 struct Plan {
     first: SimTime,
     cycle: SimDuration,
+    /// From the start of a process to its first save.
+    after: SimDuration,
+    /// From one rewrite of the append-only file to the next, if there is one.
+    rewrites: Option<SimDuration>,
     /// The next save, while saves can matter.
     due: Option<EventKey>,
 }
@@ -126,6 +130,8 @@ impl Persistence {
         let on_disk = Plan {
             first: SimTime::ZERO,
             cycle: SimDuration::ZERO,
+            after: SimDuration::ZERO,
+            rewrites: None,
             due: None,
         };
         let saves = |persistence: &PersistenceSpec| Saves {
@@ -164,6 +170,17 @@ impl Persistence {
             let cycles = (at - plan.first).as_nanos() / plan.cycle.as_nanos();
             (0..=cycles).rev().map(|n| plan.first + plan.cycle * n)
         })
+    }
+
+    /// When the append-only file of a node was rewritten last before then; the trial's start, if
+    /// that was not since.
+    pub fn rewritten(&self, node: NodeId, at: SimTime) -> SimTime {
+        let plan = self.saves.as_ref().map(|saves| &saves.plans[node]);
+        let last = plan.and_then(|plan| {
+            let since = at.as_nanos().checked_sub(plan.first.as_nanos())?;
+            Some(plan.first + plan.rewrites? * (since / plan.rewrites?.as_nanos()))
+        });
+        last.unwrap_or(SimTime::ZERO)
     }
 
     /// How old the newest data are that had not reached a node's disk when its host was lost.
@@ -297,6 +314,7 @@ impl Cluster {
         let due = snapshots.chain(rewrite).min().unwrap_or(NEVER);
         self.persistence.forks |= due < NEVER;
         let cycle = due + self.save_time(largest);
+        let rewrites = rewrite.map(|due| due + self.save_time(largest));
         let phase = Dist::Uniform {
             min: SimDuration::ZERO,
             max: cycle,
@@ -310,6 +328,23 @@ impl Cluster {
         }
         plan.first = cx.now + phase;
         plan.cycle = cycle;
+        plan.after = due;
+        plan.rewrites = rewrites;
+    }
+
+    /// A process starts: it counts time and changes from now on (server.c: initServer, lastsave).
+    pub(super) fn restart_saves(&mut self, node: NodeId, cx: &mut Cx) {
+        if !self.persistence.saves() {
+            return;
+        }
+        let Some(saves) = &mut self.persistence.saves else {
+            return;
+        };
+        let plan = &mut saves.plans[node];
+        if let Some(due) = plan.due.take() {
+            cx.agenda.cancel(due);
+        }
+        plan.first = cx.now.saturating_add(plan.after);
     }
 
     /// Sees to it that the next save of each node is not missed if it can matter.

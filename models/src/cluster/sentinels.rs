@@ -203,10 +203,15 @@ impl Cluster {
             SentinelEffect::ScriptKill { node } => {
                 self.kill_script(self.topology.of_group(shard, node), cx);
             }
-            SentinelEffect::PromotedSeen { by, node } => {
-                self.notify_clients(shard, by, node, cx);
+            SentinelEffect::PromotedSeen { by, node: to }
+            | SentinelEffect::SwitchMaster { by, to, .. } => {
+                // A former primary that was never made a replica has nothing to execute.
+                let node = self.topology.of_group(shard, to);
+                if self.topology.owners[shard] != node && self.topology[node].primary {
+                    self.on_promoted(shard, node, cx);
+                }
+                self.notify_clients(shard, by, to, cx);
             }
-            SentinelEffect::SwitchMaster { by, to, .. } => self.notify_clients(shard, by, to, cx),
             SentinelEffect::Sdown { .. }
             | SentinelEffect::SdownCleared { .. }
             | SentinelEffect::Odown { .. }

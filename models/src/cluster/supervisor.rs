@@ -27,6 +27,9 @@ use demand::answer::Cause;
 /// Phases draw from this child of the key of saves.
 const PHASES: u64 = u64::MAX - 2;
 
+/// A process that was told to stop does so at its next cron.
+const CRON: SimDuration = SimDuration::from_millis(100);
+
 /// The supervisors of a cluster's nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Supervisors {
@@ -48,6 +51,8 @@ struct Supervised {
     fails: u32,
     /// Is a probe planned or under way?
     awake: bool,
+    /// It was told to stop: it does as soon as it can.
+    told: bool,
     /// Restarts that followed one another.
     restarts: u32,
 }
@@ -66,6 +71,7 @@ impl Supervisors {
             passed: true,
             fails: 0,
             awake: false,
+            told: false,
             restarts: 0,
         };
         let mut all = Supervisors {
@@ -98,7 +104,7 @@ impl Supervisors {
         let startup = self.spec.is_some_and(|spec| spec.startup.is_some());
         let of = &mut self.nodes[node];
         (of.process, of.started, of.passed) = (of.process + 1, now, !startup);
-        (of.fails, of.awake) = (0, false);
+        (of.fails, of.awake, of.told) = (0, false, false);
         self.draw_phase(node);
     }
 
@@ -128,6 +134,12 @@ impl Cluster {
 
     /// A process does something else: its next probe may fail, or be the first that passes.
     pub(super) fn watch_process(&mut self, node: NodeId, cx: &mut Cx) {
+        let Supervised { told, process, .. } = self.supervisors.nodes[node];
+        if told {
+            // It looks ten times a second (server.c: serverCron).
+            self.after(CRON, ClusterTimer::Stops { node, process }, cx);
+            return;
+        }
         let Some((_, probe)) = self.supervisors.probe(node) else {
             return;
         };
@@ -206,7 +218,7 @@ impl Cluster {
         );
         let of = &mut self.supervisors.nodes[node];
         of.awake = false;
-        if gone {
+        if gone || of.told {
             return;
         }
         if passed {
@@ -227,19 +239,40 @@ impl Cluster {
         self.stop_process(node, cx);
     }
 
-    /// A process is told to stop: one that turns does, and one that does not is killed later.
-    fn stop_process(&mut self, node: NodeId, cx: &mut Cx) {
-        let turns = self.capabilities(node).ping != Reply::Silence;
-        if turns {
+    /// Does a process stop if it is told to? Not while its thread is busy, nor while it runs a
+    /// script, nor if it has save points and cannot save (server.c: prepareForShutdown).
+    fn can_stop(&self, node: NodeId) -> bool {
+        match self.capabilities(node).ping {
+            Reply::Fine | Reply::Error(Cause::Loading) => true,
+            Reply::Error(_) | Reply::Silence => false,
+        }
+    }
+
+    /// A process that was told to stop may be able to.
+    pub(super) fn on_stops(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
+        let same = self.supervisors.nodes[node].process == process;
+        let lives = !matches!(
+            self.condition(node),
+            Condition::Killed | Condition::HostLost
+        );
+        if same && lives && self.can_stop(node) {
             self.shut_down(node);
             self.change(node, Change::Fault(Some(Condition::Killed)), cx);
             self.drain(cx);
+        }
+    }
+
+    /// A process is told to stop: one that can does, and one that cannot is killed later.
+    fn stop_process(&mut self, node: NodeId, cx: &mut Cx) {
+        let process = self.supervisors.nodes[node].process;
+        self.supervisors.nodes[node].told = true;
+        if self.can_stop(node) {
+            self.on_stops(node, process, cx);
         } else {
             let grace = self
                 .supervisors
                 .spec
                 .map_or(SimDuration::ZERO, |spec| spec.grace());
-            let process = self.supervisors.nodes[node].process;
             self.after(grace, ClusterTimer::GraceEnds { node, process }, cx);
         }
     }
@@ -247,7 +280,11 @@ impl Cluster {
     /// A process that was told to stop is killed, unless it has gone.
     pub(super) fn on_grace_ends(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
         let same = self.supervisors.nodes[node].process == process;
-        if same && !self.topology[node].is_gone() {
+        let lives = !matches!(
+            self.condition(node),
+            Condition::Killed | Condition::HostLost
+        );
+        if same && lives {
             self.change(node, Change::Fault(Some(Condition::Killed)), cx);
             self.drain(cx);
         }

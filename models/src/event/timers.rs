@@ -121,6 +121,13 @@ pub enum ClusterTimer {
     Forked(NodeId),
     /// A node has run a script for so long that it says so.
     SaysBusy(NodeId),
+    /// A primary has executed a flush, and its replicas follow.
+    Flushed {
+        /// The primary.
+        owner: NodeId,
+        /// How long it took.
+        takes: SimDuration,
+    },
     /// A slow command comes again.
     SlowCommand {
         /// How long it takes.
@@ -137,6 +144,13 @@ pub enum ClusterTimer {
     },
     /// That one has had its time to answer.
     ProbeTimesOut {
+        /// The node.
+        node: NodeId,
+        /// Which of its processes.
+        process: u32,
+    },
+    /// A process that was told to stop looks whether it can.
+    Stops {
         /// The node.
         node: NodeId,
         /// Which of its processes.

@@ -5,6 +5,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, Factor};
 
+use crate::check::spec::ActionSpec;
 use crate::redis::sync::load;
 use crate::runbook::WhenSpec;
 use crate::spec::persistence::ScheduleSpec;
@@ -252,11 +253,11 @@ impl WorldSpec {
             FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
             FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
             FailoverSpec::Managed(provider) => ("failover.takes, its mean", provider.takes.mean()),
-            FailoverSpec::Application {} => return None,
-            FailoverSpec::None {} => {
+            FailoverSpec::Application {} if self.checks_fail_over() => return None,
+            FailoverSpec::Application {} | FailoverSpec::None {} => {
                 return Some(format!(
-                    "a primary that is killed starts {found}, and nobody promotes a replica \
-                     (failover.kind = \"none\"): all of them copy {copied}"
+                    "a primary that is killed starts {found}, and nobody promotes a replica by \
+                     itself (failover.kind): all of them copy {copied}"
                 ));
             }
         };
@@ -269,6 +270,15 @@ impl WorldSpec {
                  persistence turned off\")"
             )
         })
+    }
+
+    /// Does a health check promote replicas?
+    fn checks_fail_over(&self) -> bool {
+        let fails_over = |action: &ActionSpec| {
+            matches!(action, ActionSpec::FailOver | ActionSpec::FailOverToPassing)
+        };
+        let mut checks = self.health_checks.iter();
+        checks.any(|check| check.actions.iter().any(fails_over))
     }
 
     /// What a process holds at `maxmemory`, if there is a limit.

@@ -18,8 +18,9 @@ pub struct SupervisorSpec {
     /// Asks every process. One that fails is killed and started again. Absent: there is none.
     pub liveness: Option<NodeProbeSpec>,
     /// How long a process that is to stop may take until it is killed
-    /// (`terminationGracePeriodSeconds`). One that loads or answers stops at once. Absent: 30 s, as
-    /// Kubernetes has it.
+    /// (`terminationGracePeriodSeconds`). One that loads or answers stops at once, and saves before
+    /// that if it has save points. One that is busy with a command stops after it; one whose save
+    /// fails, or that runs a script, does not. Absent: 30 s, as Kubernetes has it.
     pub grace: Option<SimDuration>,
 }
 

@@ -156,12 +156,15 @@ fn all_lost(
     world: &World,
     need: &crate::service::Need,
 ) -> impl Iterator<Item = (ShardId, SimTime, SimTime)> {
-    let captures = world.spec.workloads[need.workload].holds.is_none() && need.misses.is_none();
     let losses = world.clusters[need.cluster].losses().iter();
-    let all = losses.filter(move |loss| {
-        captures && loss.share >= 1.0 && !loss.undone && loss.concerns(need.workload)
-    });
+    let all = losses
+        .filter(move |loss| loss.share >= 1.0 && !loss.undone && loss.concerns(need.workload));
     all.map(|loss| (loss.shard, SimTime::ZERO, loss.at))
+}
+
+/// Are writes to a need captures? Sessions and what a cache holds are none.
+fn captures(world: &World, need: &crate::service::Need) -> bool {
+    world.spec.workloads[need.workload].holds.is_none() && need.misses.is_none()
 }
 
 /// The same for one process.
@@ -169,7 +172,7 @@ fn lost_of(world: &World, service: &Built, process: &Process, after: SimDuration
     let mut windows: BTreeMap<Option<(usize, usize)>, Intervals> = BTreeMap::new();
     let needs = service.needs().iter().zip(process.views(service.needs()));
     for (number, (need, view)) in needs.enumerate() {
-        if need.access != Access::Write {
+        if need.access != Access::Write || !captures(world, need) {
             continue;
         }
         let acks = world.ledger.lost_acks.iter();
