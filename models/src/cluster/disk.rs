@@ -23,17 +23,31 @@
 //! be answered before it was appended; a replica that finds its position in a save asks for a full
 //! copy all the same.
 
+use rand::RngExt;
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
+use super::save::Persistence;
 use crate::event::Cx;
-use crate::ids::NodeId;
+use crate::ids::{Id, NodeId};
 use crate::redis::capability::Condition;
 use crate::redis::sync;
+use crate::spec::RedisSpec;
+use crate::spec::persistence::Fsync;
 
 /// What a command of the append-only file takes over a key of a snapshot. Measured with Redis
 /// 7.0.15 and a million SETs of 16, 100 and 1000 bytes.
 const COMMAND: f64 = 2.5;
+
+/// How much of what was written a lost host may lack draws from this one.
+const UNSYNCED: u64 = u64::MAX - 1;
+
+/// With `appendfsync everysec`: a thread syncs once a second (aof.c: flushAppendOnlyFile).
+const EVERY_SECOND: SimDuration = SimDuration::from_secs(1);
+
+/// With `appendfsync no`: Linux writes out what has waited for 30 s, and looks every 5 s
+/// (`dirty_expire_centisecs`, `dirty_writeback_centisecs`): every 32.5 s on average.
+const KERNEL_WRITES: SimDuration = SimDuration::from_millis(32_500);
 
 /// What a process finds on its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +82,30 @@ struct Failure {
     mended: Option<SimTime>,
 }
 
+impl Persistence {
+    /// How old the newest data are that had not reached a node's disk when its host was lost.
+    pub fn unsynced(&self, node: NodeId, fsync: Fsync) -> SimDuration {
+        let every = match fsync {
+            Fsync::Always => return SimDuration::ZERO,
+            Fsync::Everysec => EVERY_SECOND,
+            Fsync::No => KERNEL_WRITES,
+        };
+        let deaths = self.disks[node].deaths();
+        let mut rng = self.key.child(UNSYNCED).at(node.index() as u64, deaths);
+        every.scaled(rng.random::<f64>())
+    }
+}
+
 impl Disk {
+    /// What is on a disk when the trial begins.
+    pub fn at_start(redis: &RedisSpec) -> Disk {
+        let writes = (redis.persistence.as_ref()).is_some_and(|spec| spec.schedule.writes());
+        Disk::new(match writes {
+            true => Found::UpTo(SimTime::ZERO),
+            false => Found::Nothing,
+        })
+    }
+
     /// A disk with this on it.
     pub fn new(held: Found) -> Disk {
         Disk {

@@ -19,11 +19,10 @@
 //! Left out: while a save runs the rate of writes is that at its beginning; a pause too short for
 //! anybody's timeout is not told.
 
-use rand::RngExt;
 use sim::{Dist, EventKey, Factor, SimDuration, SimTime, StreamKey};
 
 use super::Cluster;
-use super::disk::{Disk, Found};
+use super::disk::Disk;
 use super::node::{Change, Node};
 use super::topology::Topology;
 use crate::event::{ClusterTimer, Cx, Event};
@@ -36,23 +35,12 @@ use crate::redis::memory::Load;
 use crate::redis::save::{
     NEVER, RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim,
 };
-use crate::spec::RedisSpec;
 use crate::spec::SystemSpec;
-use crate::spec::persistence::{Fsync, PersistenceSpec, SavePointSpec, ScheduleSpec};
+use crate::spec::persistence::{PersistenceSpec, SavePointSpec, ScheduleSpec};
 use demand::Mode;
 
 /// Loads draw from this child of the key, saves from those by node.
 const LOADS: u64 = u64::MAX;
-
-/// How much of what was written a lost host may lack draws from this one.
-const UNSYNCED: u64 = u64::MAX - 1;
-
-/// With `appendfsync everysec`: a thread syncs once a second (aof.c: flushAppendOnlyFile).
-const EVERY_SECOND: SimDuration = SimDuration::from_secs(1);
-
-/// With `appendfsync no`: Linux writes out what has waited for 30 s, and looks every 5 s
-/// (`dirty_expire_centisecs`, `dirty_writeback_centisecs`): every 32.5 s on average.
-const KERNEL_WRITES: SimDuration = SimDuration::from_millis(32_500);
 
 /// The saves of a cluster whose nodes make any.
 #[derive(Clone, Debug)]
@@ -116,7 +104,7 @@ pub(super) struct Persistence {
     entry: f64,
     key_name: f64,
     /// Its name among all random streams.
-    key: StreamKey,
+    pub key: StreamKey,
 }
 
 impl Persistence {
@@ -142,7 +130,7 @@ impl Persistence {
         Persistence {
             saves: spec.redis.persistence.as_ref().map(saves),
             children: Fleet::alike(&topology.nodes, Child::default()),
-            disks: Fleet::alike(&topology.nodes, Disk::new(written(spec.redis))),
+            disks: Fleet::alike(&topology.nodes, Disk::at_start(spec.redis)),
             loads: Fleet::alike(&topology.nodes, 0),
             forks: false,
             entry: keyspace::entry(spec.failover.cluster_mode()) as f64,
@@ -183,18 +171,6 @@ impl Persistence {
         last.unwrap_or(SimTime::ZERO)
     }
 
-    /// How old the newest data are that had not reached a node's disk when its host was lost.
-    pub fn unsynced(&self, node: NodeId, fsync: Fsync) -> SimDuration {
-        let every = match fsync {
-            Fsync::Always => return SimDuration::ZERO,
-            Fsync::Everysec => EVERY_SECOND,
-            Fsync::No => KERNEL_WRITES,
-        };
-        let deaths = self.disks[node].deaths();
-        let mut rng = self.key.child(UNSYNCED).at(node.index() as u64, deaths);
-        every.scaled(rng.random::<f64>())
-    }
-
     /// What a load takes over its median, drawn for each load of a node.
     pub fn load_factor(&mut self, node: NodeId, spread: Option<Factor>) -> f64 {
         let Some(spread) = spread else {
@@ -219,15 +195,6 @@ impl Persistence {
         }
         let event = Event::Cluster(cluster, ClusterTimer::SaveDue(node));
         saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
-    }
-}
-
-/// What is on a disk when the trial begins.
-fn written(redis: &RedisSpec) -> Found {
-    let writes = (redis.persistence.as_ref()).is_some_and(|spec| spec.schedule.writes());
-    match writes {
-        true => Found::UpTo(SimTime::ZERO),
-        false => Found::Nothing,
     }
 }
 
