@@ -147,9 +147,10 @@ impl Disk {
 
     /// Its process stands still, or goes on.
     pub fn stands(&mut self, still: bool, now: SimTime) {
-        match self.stood.last_mut().filter(|_| !still) {
-            Some(spell) => spell.1 = now,
-            None => self.stood.push((now, SimTime::MAX)),
+        if still {
+            self.stood.push((now, SimTime::MAX));
+        } else if let Some(spell) = self.stood.last_mut() {
+            spell.1 = now;
         }
     }
 
@@ -207,6 +208,8 @@ impl Cluster {
         let files = if appends { Found::Nothing } else { disk.held };
         disk.held = written.max(files).min(has);
         disk.died = (now, disk.died.1 + 1);
+        // Another process begins with none.
+        (disk.failures, disk.stood) = (Vec::new(), Vec::new());
         if saves {
             let share = self.topology.share_of(node);
             self.save_time(self.dataset.growth.size_at(now).share(share))
