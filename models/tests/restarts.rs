@@ -289,23 +289,6 @@ fn a_process_that_is_killed_while_it_loads_loses_nothing_more() {
 }
 
 #[test]
-fn a_second_crash_loses_all_since_a_save_that_was_never_made() {
-    // Save points count from the start of a process: four minutes are too few for one of five.
-    let again = "fault = [{ kind = 'crash', workload = 'log',
-          at = { kind = 'constant', value = '25min' } },
-        { kind = 'crash', workload = 'log', at = { kind = 'constant', value = '29min' } }]";
-    for number in 1..=4 {
-        let result = told(SAVES, again, number);
-        let once = told(SAVES, "", number).outcome.acked_lost as f64 / RATE;
-        let lost = result.outcome.acked_lost as f64 / RATE;
-        assert!(
-            (lost - once - 225.0).abs() < 12.0,
-            "{lost} s, {once} s before"
-        );
-    }
-}
-
-#[test]
 fn a_node_that_still_is_a_primary_takes_over_again() {
     // It is back before a Sentinel has made it a replica, and its successor dies.
     let faults = "fault = [{ kind = 'crash', workload = 'log',

@@ -251,7 +251,7 @@ impl Cluster {
     /// May clients be told something at this instant that is over before they notice it?
     pub fn may_pause(&self) -> bool {
         let mut nodes = self.topology.nodes.values();
-        self.accepting.counts || nodes.any(|node| node.pauses())
+        self.accepting.counts || nodes.any(|node| node.pauses_briefly())
     }
 
     /// Does a node's thread pause?

@@ -130,9 +130,10 @@ impl Node {
         }
     }
 
-    /// Does its thread do one thing instead of everything else?
-    pub fn pauses(&self) -> bool {
-        self.pause().is_some()
+    /// Does its thread do one thing instead of everything else, for a moment?
+    pub fn pauses_briefly(&self) -> bool {
+        let long = |(condition, lasts)| condition == Condition::Freeing && lasts >= NOTICEABLE;
+        self.pause().is_some_and(|pause| !long(pause))
     }
 
     /// What its thread does instead of everything else, and for how long.

@@ -56,8 +56,6 @@ struct Saves {
 struct Plan {
     first: SimTime,
     cycle: SimDuration,
-    /// From the start of a process to its first save.
-    after: SimDuration,
     /// From one rewrite of the append-only file to the next, if there is one.
     rewrites: Option<SimDuration>,
     /// The next save, while saves can matter.
@@ -118,7 +116,6 @@ impl Persistence {
         let on_disk = Plan {
             first: SimTime::ZERO,
             cycle: SimDuration::ZERO,
-            after: SimDuration::ZERO,
             rewrites: None,
             due: None,
         };
@@ -295,23 +292,7 @@ impl Cluster {
         }
         plan.first = cx.now + phase;
         plan.cycle = cycle;
-        plan.after = due;
         plan.rewrites = rewrites;
-    }
-
-    /// A process starts: it counts time and changes from now on (server.c: initServer, lastsave).
-    pub(super) fn restart_saves(&mut self, node: NodeId, cx: &mut Cx) {
-        if !self.persistence.saves() {
-            return;
-        }
-        let Some(saves) = &mut self.persistence.saves else {
-            return;
-        };
-        let plan = &mut saves.plans[node];
-        if let Some(due) = plan.due.take() {
-            cx.agenda.cancel(due);
-        }
-        plan.first = cx.now.saturating_add(plan.after);
     }
 
     /// Sees to it that the next save of each node is not missed if it can matter.

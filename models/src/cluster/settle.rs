@@ -153,7 +153,6 @@ impl Cluster {
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         self.topology[node].loaded_at = cx.now;
         let takes = self.start_from_disk(node, cx);
-        self.restart_saves(node, cx);
         let Some(takes) = takes else {
             self.after(SimDuration::ZERO, ClusterTimer::Loaded(node), cx);
             return;
