@@ -1,9 +1,8 @@
 //! What a process finds when it starts again: nothing, its last save, or its append-only file. What
 //! it lacks is lost, unless a replica that has it takes over first.
 
-use crate::support::{both_ways, lines, said, story_world};
+use crate::support::{ONE_NODE, both_ways, layered_world, lines, said, story_world};
 use models::{TrialResult, WorldSpec};
-use toml::{Table, Value};
 
 /// Captures a second.
 const RATE: f64 = 50.0;
@@ -20,34 +19,16 @@ const HOST_LOST: &str = "kind = 'host-loss', workload = 'log', host = 0, lasts =
 
 /// One shard whose primary goes after 25 minutes and is back soon; `rest` may change that.
 fn world(schedule: &str, rest: &str) -> WorldSpec {
-    let mut world: Table = format!(
+    let story = format!(
         r#"
         horizon = "40min"
-        health_check = []
         fault = [{{ {KILLED}, at = {{ kind = "constant", value = "25min" }} }}]
         signers.visits = "{RATE}/s"
-        redis.fullest_shard = "100%"
-        redis.replicas = 0
-        redis.shards = 1
-        redis.hosts = 1
         redis.restart_delay = "10s"
-        redis.node_memory = "4GiB"
         redis.persistence.schedule = {{ {schedule} }}
-        failover = {{ kind = "none" }}
         "#
-    )
-    .parse()
-    .expect("it is TOML");
-    let rest: Table = rest.parse().expect("it is TOML");
-    for (key, value) in rest {
-        match (world.get_mut(&key), value) {
-            (Some(Value::Table(here)), Value::Table(more)) => here.extend(more),
-            (_, value) => {
-                world.insert(key, value);
-            }
-        }
-    }
-    story_world(&world.to_string())
+    );
+    layered_world(&[ONE_NODE, &story, rest])
 }
 
 /// What becomes of it.

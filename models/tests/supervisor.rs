@@ -1,6 +1,6 @@
 //! Supervisors: probes that kill processes, waits between restarts, and crash loops.
 
-use crate::support::{both_ways, lines, said, story_world};
+use crate::support::{ONE_NODE, both_ways, layered_world, lines, said};
 use models::TrialResult;
 
 const CRASH: &str = "kind = 'crash'";
@@ -10,22 +10,15 @@ fn told(fault: &str, supervisor: &str) -> TrialResult {
     let world = format!(
         r#"
         horizon = "1h"
-        health_check = []
         fault = [{{ {fault}, workload = "log", at = {{ kind = "constant", value = "10min" }} }}]
         signers.visits = "5/s"
-        failover = {{ kind = "none" }}
         people = {{ runbook = [] }}
-        redis.fullest_shard = "100%"
-        redis.node_memory = "4GiB"
-        redis.replicas = 0
-        redis.shards = 1
-        redis.hosts = 1
         redis.restart_delay = "2s"
         redis.persistence.schedule = {{ kind = "append-only", rewrite_growth = "0.01x" }}
         redis.supervisor = {{ {supervisor} }}
         "#
     );
-    both_ways(&story_world(&world), 1)
+    both_ways(&layered_world(&[ONE_NODE, &world]), 1)
 }
 
 const LIVENESS: &str = "liveness = { initial_delay = '1s', every = '1s', timeout = '1s', fails = 3";

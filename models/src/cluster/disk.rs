@@ -63,10 +63,10 @@ pub(super) enum Found {
 pub(super) struct Disk {
     /// Files that are there besides those that its living process has saved.
     held: Found,
-    /// Spells in which saves failed, in time order.
+    /// Periods in which saves failed, in time order.
     failures: Vec<Failure>,
-    /// Spells in which its process stood still, and began no save.
-    stood: Vec<(SimTime, SimTime)>,
+    /// Periods in which its process hung and began no save.
+    hung: Vec<(SimTime, SimTime)>,
     /// When its process went last, and how often that happened.
     died: (SimTime, u64),
     /// Its process was asked to stop, and can.
@@ -78,8 +78,8 @@ pub(super) struct Disk {
 struct Failure {
     /// When the first of them began.
     since: SimTime,
-    /// When the first one that did not fail again began.
-    mended: Option<SimTime>,
+    /// When the first save that succeeded again began.
+    recovered: Option<SimTime>,
 }
 
 impl Persistence {
@@ -111,7 +111,7 @@ impl Disk {
         Disk {
             held,
             failures: Vec::new(),
-            stood: Vec::new(),
+            hung: Vec::new(),
             died: (SimTime::ZERO, 0),
             stops: false,
         }
@@ -129,11 +129,11 @@ impl Disk {
 
     /// A save that began then has failed.
     pub fn save_failed(&mut self, began: SimTime) {
-        let fails = (self.failures.last()).is_some_and(|last| last.mended.is_none());
+        let fails = (self.failures.last()).is_some_and(|last| last.recovered.is_none());
         if !fails {
             self.failures.push(Failure {
                 since: began,
-                mended: None,
+                recovered: None,
             });
         }
     }
@@ -141,27 +141,27 @@ impl Disk {
     /// A save that began then is done.
     pub fn saved(&mut self, began: SimTime) {
         if let Some(last) = self.failures.last_mut() {
-            last.mended.get_or_insert(began);
+            last.recovered.get_or_insert(began);
         }
     }
 
-    /// Its process stands still, or goes on.
-    pub fn stands(&mut self, still: bool, now: SimTime) {
-        if still {
-            self.stood.push((now, SimTime::MAX));
-        } else if let Some(spell) = self.stood.last_mut() {
-            spell.1 = now;
+    /// Its process hangs from now on, or no longer.
+    pub fn set_hung(&mut self, hangs: bool, now: SimTime) {
+        if hangs {
+            self.hung.push((now, SimTime::MAX));
+        } else if let Some(period) = self.hung.last_mut() {
+            period.1 = now;
         }
     }
 
     /// Did a save fail that was to begin then?
     fn failed(&self, began: SimTime) -> bool {
         let fails = |failure: &Failure| {
-            let mended = failure.mended;
-            failure.since <= began && mended.is_none_or(|mended| began < mended)
+            let ended = failure.recovered.is_some_and(|at| at <= began);
+            failure.since <= began && !ended
         };
-        let stood = |(from, to): &(SimTime, SimTime)| *from <= began && began < *to;
-        self.failures.iter().any(fails) || self.stood.iter().any(stood)
+        let hung = |(from, to): &(SimTime, SimTime)| *from <= began && began < *to;
+        self.failures.iter().any(fails) || self.hung.iter().any(hung)
     }
 }
 
@@ -180,41 +180,54 @@ impl Cluster {
         now: SimTime,
     ) -> SimDuration {
         let stops = std::mem::take(&mut self.persistence.disks[node].stops);
-        let has = match (self.topology[node].restored, self.replication[node].follows) {
+        let schedule = self.persistence.schedule();
+        let appends = schedule.is_some_and(|schedule| schedule.append_only().is_some());
+        let saves = stops && schedule.is_some_and(|schedule| !schedule.points().is_empty());
+        let written = match stops {
+            true => Found::UpTo(now),
+            false => self.written(node, condition, now),
+        };
+        let has = self.has_data_of(node, now);
+        let disk = &mut self.persistence.disks[node];
+        // If there is an append-only file, Redis reads nothing else.
+        let files = if appends { Found::Nothing } else { disk.held };
+        disk.held = written.max(files).min(has);
+        disk.died = (now, disk.died.1 + 1);
+        // The next process starts with a clean record.
+        (disk.failures, disk.hung) = (Vec::new(), Vec::new());
+        match saves {
+            true => {
+                let share = self.topology.share_of(node);
+                self.save_time(self.dataset.growth.size_at(now).share(share))
+            }
+            false => SimDuration::ZERO,
+        }
+    }
+
+    /// What a process that has just gone had written to its disk.
+    fn written(&self, node: NodeId, condition: Condition, now: SimTime) -> Found {
+        let Some(schedule) = self.persistence.schedule() else {
+            return Found::Nothing;
+        };
+        match schedule.append_only() {
+            Some((_, fsync)) if condition == Condition::HostLost => {
+                let lacks = self.persistence.unsynced(node, fsync);
+                Found::UpTo(now.saturating_sub(lacks))
+            }
+            Some(_) => Found::UpTo(now),
+            None => self.last_save(node, now),
+        }
+    }
+
+    /// What a process holds in memory.
+    fn has_data_of(&self, node: NodeId, now: SimTime) -> Found {
+        match (self.topology[node].restored, self.replication[node].follows) {
             (Some(found), _) => found,
             (None, None) => Found::UpTo(now),
             (None, Some(_)) => {
                 let latency = self.redis.latency;
                 Found::UpTo(self.replication.covered(node, now, latency))
             }
-        };
-        let written = match self.persistence.schedule() {
-            None => Found::Nothing,
-            Some(_) if stops => Found::UpTo(now),
-            Some(schedule) => match schedule.append_only() {
-                Some((_, fsync)) if condition == Condition::HostLost => {
-                    let lacks = self.persistence.unsynced(node, fsync);
-                    Found::UpTo(now.saturating_sub(lacks))
-                }
-                Some(_) => Found::UpTo(now),
-                None => self.last_save(node, now),
-            },
-        };
-        let schedule = self.persistence.schedule();
-        let appends = schedule.is_some_and(|schedule| schedule.append_only().is_some());
-        let saves = stops && schedule.is_some_and(|schedule| !schedule.points().is_empty());
-        let disk = &mut self.persistence.disks[node];
-        // An append-only file is all that is read, if there is one.
-        let files = if appends { Found::Nothing } else { disk.held };
-        disk.held = written.max(files).min(has);
-        disk.died = (now, disk.died.1 + 1);
-        // Another process begins with none.
-        (disk.failures, disk.stood) = (Vec::new(), Vec::new());
-        if saves {
-            let share = self.topology.share_of(node);
-            self.save_time(self.dataset.growth.size_at(now).share(share))
-        } else {
-            SimDuration::ZERO
         }
     }
 
@@ -229,11 +242,9 @@ impl Cluster {
         };
         let planned = self.persistence.saves_until(node, now);
         let planned = planned.take_while(|began| *began >= since).find(done);
-        let mended = disk.failures.iter().filter_map(|failure| failure.mended);
-        let last = planned
-            .into_iter()
-            .chain(mended.filter(|began| *began >= since))
-            .max();
+        // Redis retries a failed save off the schedule.
+        let retried = disk.failures.iter().filter_map(|failure| failure.recovered);
+        let last = planned.into_iter().chain(retried).max();
         last.map_or(Found::Nothing, Found::UpTo)
     }
 

@@ -192,22 +192,21 @@ impl Cluster {
 
     /// The process of a replica starts, and finds this.
     pub(super) fn replica_starts(&mut self, node: NodeId, found: Found, now: SimTime) {
-        let stored = self.dataset.growth.bytes_at(now);
-        let (covered, kept) = match found {
-            Found::Nothing => (SimTime::ZERO, 0.0),
-            Found::UpTo(at) => (at, self.dataset.growth.bytes_at(at)),
+        let share = self.topology.share_of(node);
+        let stored = self.dataset.growth.bytes_at(now) * share;
+        let here = &mut self.topology[node];
+        let (covered, gone) = match found {
+            Found::Nothing => (SimTime::ZERO, stored),
+            Found::UpTo(at) => {
+                let newer = stored - self.dataset.growth.bytes_at(at) * share;
+                let gone = here.memory.gone() + newer.max(0.0);
+                (at, gone.min(stored))
+            }
         };
+        here.restored = Some(found);
+        here.memory = here.memory.without(gone);
         let of = &mut self.replication[node];
         of.covered = of.covered.min(covered);
-        let lacks = (stored - kept).max(0.0) * self.topology.share_of(node);
-        let here = &mut self.topology[node];
-        here.restored = Some(found);
-        here.memory = match found {
-            Found::Nothing => here.memory.without(lacks),
-            Found::UpTo(_) => here
-                .memory
-                .without((here.memory.gone() + lacks).min(stored)),
-        };
     }
 
     /// A shard's owner holds no more than this. Names the jobs that went, by backlog.

@@ -172,7 +172,7 @@ impl Cluster {
             self.replication[node].queued = self.clients.writing_to(node);
         }
         if hangs(after) != hangs(before) {
-            self.persistence.disks[node].stands(hangs(after), cx.now);
+            self.persistence.disks[node].set_hung(hangs(after), cx.now);
         }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;

@@ -51,8 +51,8 @@ struct Supervised {
     fails: u32,
     /// Is a probe planned or under way?
     awake: bool,
-    /// It was told to stop: it does as soon as it can.
-    told: bool,
+    /// It got SIGTERM, and stops as soon as it can.
+    stopping: bool,
     /// Restarts that followed one another.
     restarts: u32,
 }
@@ -71,7 +71,7 @@ impl Supervisors {
             passed: true,
             fails: 0,
             awake: false,
-            told: false,
+            stopping: false,
             restarts: 0,
         };
         let mut all = Supervisors {
@@ -104,7 +104,7 @@ impl Supervisors {
         let startup = self.spec.is_some_and(|spec| spec.startup.is_some());
         let of = &mut self.nodes[node];
         (of.process, of.started, of.passed) = (of.process + 1, now, !startup);
-        (of.fails, of.awake, of.told) = (0, false, false);
+        (of.fails, of.awake, of.stopping) = (0, false, false);
         self.draw_phase(node);
     }
 
@@ -134,8 +134,10 @@ impl Cluster {
 
     /// A process does something else: its next probe may fail, or be the first that passes.
     pub(super) fn watch_process(&mut self, node: NodeId, cx: &mut Cx) {
-        let Supervised { told, process, .. } = self.supervisors.nodes[node];
-        if told {
+        let Supervised {
+            stopping, process, ..
+        } = self.supervisors.nodes[node];
+        if stopping {
             // It looks ten times a second (server.c: serverCron).
             self.after(CRON, ClusterTimer::Stops { node, process }, cx);
             return;
@@ -143,10 +145,7 @@ impl Cluster {
         let Some((_, probe)) = self.supervisors.probe(node) else {
             return;
         };
-        let gone = matches!(
-            self.condition(node),
-            Condition::Killed | Condition::HostLost
-        );
+        let gone = self.has_no_process(node);
         let of = &self.supervisors.nodes[node];
         let settled = of.passed && of.fails == 0 && self.passes(node, probe) == Some(true);
         if gone || of.awake || settled {
@@ -170,7 +169,15 @@ impl Cluster {
         }
     }
 
-    /// Does PING pass now; `None` while nothing comes.
+    /// Is there no process that could be asked?
+    fn has_no_process(&self, node: NodeId) -> bool {
+        matches!(
+            self.condition(node),
+            Condition::Killed | Condition::HostLost
+        )
+    }
+
+    /// Does PING pass now? `None` while there is no answer.
     fn passes(&self, node: NodeId, probe: NodeProbeSpec) -> Option<bool> {
         match self.capabilities(node).ping {
             Reply::Fine => Some(true),
@@ -212,13 +219,10 @@ impl Cluster {
         let Some((name, probe)) = self.supervisors.probe(node) else {
             return;
         };
-        let gone = matches!(
-            self.condition(node),
-            Condition::Killed | Condition::HostLost
-        );
+        let gone = self.has_no_process(node);
         let of = &mut self.supervisors.nodes[node];
         of.awake = false;
-        if gone || of.told {
+        if gone || of.stopping {
             return;
         }
         if passed {
@@ -251,10 +255,7 @@ impl Cluster {
     /// A process that was told to stop may be able to.
     pub(super) fn on_stops(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
         let same = self.supervisors.nodes[node].process == process;
-        let lives = !matches!(
-            self.condition(node),
-            Condition::Killed | Condition::HostLost
-        );
+        let lives = !self.has_no_process(node);
         if same && lives && self.can_stop(node) {
             self.shut_down(node);
             self.change(node, Change::Fault(Some(Condition::Killed)), cx);
@@ -265,7 +266,7 @@ impl Cluster {
     /// A process is told to stop: one that can does, and one that cannot is killed later.
     fn stop_process(&mut self, node: NodeId, cx: &mut Cx) {
         let process = self.supervisors.nodes[node].process;
-        self.supervisors.nodes[node].told = true;
+        self.supervisors.nodes[node].stopping = true;
         if self.can_stop(node) {
             self.on_stops(node, process, cx);
         } else {
@@ -280,10 +281,7 @@ impl Cluster {
     /// A process that was told to stop is killed, unless it has gone.
     pub(super) fn on_grace_ends(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
         let same = self.supervisors.nodes[node].process == process;
-        let lives = !matches!(
-            self.condition(node),
-            Condition::Killed | Condition::HostLost
-        );
+        let lives = !self.has_no_process(node);
         if same && lives {
             self.change(node, Change::Fault(Some(Condition::Killed)), cx);
             self.drain(cx);

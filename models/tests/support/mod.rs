@@ -38,6 +38,19 @@ pub fn small_world(changes: &[(&str, &str)]) -> WorldSpec {
 /// The small world with a story's keys in place of its own; arrays are replaced whole.
 #[allow(dead_code)]
 pub fn story_world(story: &str) -> WorldSpec {
+    layered_world(&[story])
+}
+
+/// One node of 4 GiB that nobody replaces.
+pub const ONE_NODE: &str = r#"
+    health_check = []
+    failover = { kind = "none" }
+    redis = { shards = 1, replicas = 0, hosts = 1, fullest_shard = "100%", node_memory = "4GiB" }
+    "#;
+
+/// The same with several stories, each over the one before.
+#[allow(dead_code)]
+pub fn layered_world(stories: &[&str]) -> WorldSpec {
     fn other_kind(below: &Table, above: &Table) -> bool {
         (above.get("kind")).is_some_and(|kind| Some(kind) != below.get("kind"))
     }
@@ -56,7 +69,9 @@ pub fn story_world(story: &str) -> WorldSpec {
     let mut world: Table = include_str!("../worlds/small.toml")
         .parse()
         .expect("it is TOML");
-    merge(&mut world, story.parse().expect("a story is TOML"));
+    for story in stories {
+        merge(&mut world, story.parse().expect("a story is TOML"));
+    }
     let spec: WorldSpec = world.try_into().expect("a world");
     assert_eq!(spec.problems(), [], "the story's world is sound");
     spec
