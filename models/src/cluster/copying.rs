@@ -229,8 +229,11 @@ impl Cluster {
 
     /// A child that saves for replicas which have all gone is killed, unless it writes a file that
     /// is good for the node itself, as it has save points (networking.c: freeClient; rdb.c:
-    /// rdbPipeWriteHandlerConnRemoved).
+    /// rdbPipeWriteHandlerConnRemoved). A parent that hangs kills nothing before it goes on.
     pub(super) fn end_feeding(&mut self, source: NodeId, now: SimTime) {
+        if self.condition(source).hangs() {
+            return;
+        }
         let schedule = self.persistence.schedule();
         let saves = schedule.is_some_and(|schedule| !schedule.points().is_empty());
         let is_read = (self.replication.copies(source)).any(|copying| copying.saved > now);

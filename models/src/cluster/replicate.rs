@@ -115,21 +115,17 @@ impl Cluster {
     /// Would the two talk if the primary did not hang?
     fn only_source_hangs(&self, replica: NodeId, primary: NodeId) -> bool {
         self.topology[primary].primary
-            && matches!(
-                self.condition(primary),
-                Condition::Hung | Condition::Stalled
-            )
+            && self.condition(primary).hangs()
             && self.condition(replica).streams()
             && self.topology.reaches(replica, primary)
     }
 
     fn disconnect_cause(&self, replica: NodeId, primary: NodeId) -> DisconnectCause {
-        let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
         let gone = |condition| matches!(condition, Condition::Killed | Condition::Loading);
         let (of, by) = (self.condition(replica), self.condition(primary));
         if gone(of) || gone(by) || !self.topology[primary].primary {
             DisconnectCause::Gone
-        } else if hangs(of) || hangs(by) {
+        } else if of.hangs() || by.hangs() {
             DisconnectCause::Hung
         } else {
             DisconnectCause::Cut
@@ -165,10 +161,7 @@ impl Cluster {
                 self.replication.covered(replica, now, self.redis.latency);
             return;
         }
-        let arrives = matches!(
-            self.condition(primary),
-            Condition::Hung | Condition::Stalled
-        ) && self.topology.reaches(replica, primary);
+        let arrives = self.condition(primary).hangs() && self.topology.reaches(replica, primary);
         let covered = if arrives {
             now
         } else {

@@ -167,20 +167,19 @@ impl Cluster {
             let history = self.replication.new_history();
             self.replication[node].restart(history);
         }
-        let hangs = |condition| matches!(condition, Condition::Hung | Condition::Stalled);
-        if hangs(after) && !hangs(before) {
+        if after.hangs() && !before.hangs() {
             self.replication[node].queued = self.clients.writing_to(node);
         }
-        if hangs(after) != hangs(before) {
-            self.persistence.disks[node].set_hung(hangs(after), cx.now);
+        if after.hangs() != before.hangs() {
+            self.persistence.disks[node].set_hung(after.hangs(), cx.now);
         }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;
-        let stood = hangs(before) || before == Condition::Busy;
+        let stood = before.hangs() || before == Condition::Busy;
         if stood && after.streams() && after != Condition::Busy && deposed {
             self.note_needless(node, cx);
         }
-        if hangs(before) && after.streams() && deposed && self.replication[node].queued > 0.0 {
+        if before.hangs() && after.streams() && deposed && self.replication[node].queued > 0.0 {
             let (commands, writes) = self.clients.commands;
             let writes = writes / commands.max(1e-9);
             let queued =

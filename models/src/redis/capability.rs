@@ -130,6 +130,11 @@ impl Condition {
         }
     }
 
+    /// Does its process live and do nothing?
+    pub const fn hangs(self) -> bool {
+        matches!(self, Condition::Hung | Condition::Stalled)
+    }
+
     /// Short words for traces and charts.
     pub const fn words(self) -> &'static str {
         match self {
