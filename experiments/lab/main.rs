@@ -5,6 +5,7 @@
 
 mod capability;
 mod cluster_failover;
+mod disk;
 mod full_memory;
 mod model;
 // The other root, `measure`, uses the rest of these parts.

@@ -13,6 +13,7 @@ pub mod clients;
 pub mod document;
 pub mod error;
 pub mod forms;
+pub mod hazards;
 pub mod measures;
 pub mod preset;
 pub mod progress;

@@ -132,7 +132,7 @@ fn fragment(preset: &BuiltIn) -> Node {
 }
 
 /// Everything in `node` was written where its name was.
-fn put_at(node: &mut Node, place: Place) {
+pub fn put_at(node: &mut Node, place: Place) {
     node.place = place;
     match &mut node.value {
         Value::Scalar(_) => {}

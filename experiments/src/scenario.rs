@@ -13,6 +13,7 @@ use sim::Bytes;
 use crate::builtin::{BuiltIn, SCENARIOS};
 use crate::document::{Entry, Node, Sources, Value, merge::merge, parse::parse, path};
 use crate::error::{Error, Problem, suggest};
+use crate::hazards;
 use crate::preset;
 use crate::schema::check::{Form, gap, typed};
 use crate::series;
@@ -234,6 +235,7 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
             .for_each(|p| explain_maxmemory(p, &tree));
         return Err(problems);
     }
+    hazards::expand(&mut tree);
     let problems = preset::expand(&mut tree);
     if !problems.is_empty() {
         return Err(problems);

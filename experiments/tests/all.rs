@@ -7,6 +7,7 @@ mod docs;
 mod extension;
 mod failing;
 mod golden;
+mod hazards;
 mod incident;
 #[cfg(unix)]
 mod interruption;

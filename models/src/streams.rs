@@ -21,6 +21,9 @@ pub const FAULT: Purpose = Purpose(1);
 pub const FAULT_TARGET: Purpose = Purpose(2);
 /// Which cell a fault hits, if there are cells. Entity: the fault's position.
 pub const FAULT_CELL: Purpose = Purpose(3);
+/// What happens by itself. Entity: the hazard, by its name; sub-streams for each cluster (as for
+/// the bus) and each node, host or zone of it.
+pub const HAZARD: Purpose = Purpose(4);
 /// Keys that a workload adds. Entity: the workload's position, and the cell.
 pub const GROWTH: Purpose = Purpose(10);
 /// Keys that a growth burst adds. Entity: the fault's position.

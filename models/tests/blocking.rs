@@ -56,7 +56,8 @@ const QUICK: &str = "command_timeout = '1s'\nfollows = { on_error = true }";
 fn a_failover_for_a_command_that_ends_by_itself_is_not_needed() {
     // 9 s, half an hour apart: promoted after some 6 s. Clients that wait 20 s for an answer have
     // not left by then.
-    let twice = "kind = 'slow-command', takes = '9s', every = '30min'";
+    let twice = "kind = 'slow-command', takes = '9s',
+        every = { kind = 'constant', value = '30min' }";
     let slow = told(twice, SLOW, SENTINEL).outcome;
     assert_eq!((slow.failovers, slow.false_failovers), (2, 2));
     // Those that leave after a second reach the promoted node before the command ends.

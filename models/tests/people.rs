@@ -194,6 +194,26 @@ fn deleted_keys_make_room_and_growth_goes_on() {
 }
 
 #[test]
+fn a_script_that_deletes_takes_its_time() {
+    // Some 60 MiB in keys of 10 KiB: 6,000 of them, at 50 a second.
+    let action = r#"{ kind = "delete-keys", workload = "log", share = "20%", rate = "50/s" }"#;
+    let result = run(&[FULL], &[step(action)]);
+    let began = said(&result, "keys are to be deleted")[0];
+    let parts = said(&result, "keys are deleted");
+    let each: Vec<f64> = parts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(each[..30].iter().all(|gap| (gap - each[0]).abs() < 1e-6));
+    let took = parts[31] - began;
+    assert!((32.0 * each[0] - took).abs() < 1e-3, "{took}");
+    let done = times(&result, MomentKind::ActionDone, "delete-keys")[0];
+    assert_eq!(done.as_secs_f64(), parts[31]);
+    // It serves from the first keys on that are gone.
+    assert_eq!(
+        first(&result, MomentKind::ServiceUp, "api").as_secs_f64(),
+        parts[0]
+    );
+}
+
+#[test]
 fn a_node_that_hangs_executes_no_command_of_theirs() {
     let delete = r#"{ kind = "delete-keys", workload = "log", share = "20%" }"#;
     let result = run(&[HANG], &[step(delete)]);

@@ -279,6 +279,9 @@ fn random_world(seed: u64) -> WorldSpec {
     added::connections(&mut spec, seed);
     added::latency(&mut spec, seed);
     added::limits(&mut spec, seed);
+    added::disks(&mut spec, seed);
+    added::targets(&mut spec, seed);
+    added::hazards(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }

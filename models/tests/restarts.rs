@@ -137,7 +137,7 @@ fn a_save_that_fails_leaves_the_one_before() {
     let rest = format!(
         r#"
         fault = [{{ {KILLED}, at = {{ kind = "constant", value = "25min" }} }},
-          {{ kind = "save-fails", workload = "log", lasts = "20min",
+          {{ kind = "disk-full", workload = "log", lasts = "20min",
             at = {{ kind = "constant", value = "10min" }} }}]
         "#
     );
@@ -282,4 +282,37 @@ fn a_node_that_still_is_a_primary_takes_over_again() {
     let result = told(SAVES, &rest, 1);
     let down = result.outcome.downtime_true_s;
     assert!(down < 60.0, "{down} s: {:?}", lines(&result));
+}
+
+#[test]
+fn a_process_that_starts_is_not_fragmented_and_gets_so_again() {
+    // 900 MiB and what comes on top, twice that resident: killed at 2.4 GiB. Loaded again it takes
+    // little more than 1.3 GiB, and is as fragmented as before after it was written three times.
+    let rest = |fresh: &str| {
+        format!(
+            r#"
+            horizon = "4h"
+            fault = [{{ kind = "growth-burst", reference = "400MiB", ends_at = "1x",
+              starts = {{ kind = "constant", value = "10min" }}, value_size = "10KiB",
+              fills_in = {{ kind = "constant", value = "30min" }},
+              workloads = [{{ workload = "log", weight = "1x" }}] }}]
+            people = {{ runbook = [] }}
+            [redis]
+            node_memory = "2500MiB"
+            swap = false
+            fragmentation = "2x"
+            {fresh}
+            "#
+        )
+    };
+    let killed = |fresh: &str| said(&told(APPENDS, &rest(fresh), 1), "node a: killed");
+    let as_before = killed("fresh_fragmentation = '2x'");
+    assert!(as_before.len() > 100, "{}", as_before.len());
+    // 1.3 GiB at 1.2 MB a second: nine tenths of three times are some 50 minutes.
+    let fresh = killed("");
+    let again: Vec<f64> = fresh.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!((4..8).contains(&fresh.len()), "{fresh:?}");
+    all(&again, 1_800.0, 3_900.0);
+    let late = killed("fragments_after = '30x'");
+    assert_eq!(late.len(), 1);
 }

@@ -199,7 +199,7 @@ const MEMORY_FAULTS: &str = r#"[
         reference = "1700MiB", fills_in = { kind = "constant", value = "45min" },
         ends_at = "1.4x", value_size = "10KiB",
         workloads = [{ workload = "log", weight = "1x" }, { workload = "cache", weight = "1x" }] },
-    { kind = "save-fails", workload = "log", lasts = "3min",
+    { kind = "disk-full", workload = "log", lasts = "3min",
         at = { kind = "uniform", min = "10min", max = "50min" } },
     { kind = "slow-subscriber", workload = "cache", lasts = "20min", subscribers = 2,
         messages = "50/s", message_size = "10kB", reconnects_after = "5s",
@@ -250,7 +250,7 @@ fn opening_everything_changes_nothing_about_saves_and_subscribers() {
 #[test]
 fn a_disk_that_fills_while_a_child_writes_fails_that_save_in_both_ways() {
     // A save takes 17 s of every 146 s, so some faults find one that nobody was woken for.
-    let fault = r#"[{ kind = "save-fails", workload = "log", lasts = "5min",
+    let fault = r#"[{ kind = "disk-full", workload = "log", lasts = "5min",
         at = { kind = "uniform", min = "5min", max = "10min" } }]"#;
     let spec = small_world(&[
         ("horizon", r#""15min""#),

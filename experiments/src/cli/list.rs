@@ -3,6 +3,7 @@
 use crate::builtin::{BuiltIn, SCENARIOS, STUDIES};
 use crate::document::{Sources, parse::parse, path};
 use crate::error::Error;
+use crate::hazards::HAZARDS;
 use crate::preset::CLIENTS;
 use crate::terminal;
 
@@ -28,6 +29,9 @@ pub fn run() -> super::Done {
         let names: Vec<&str> = names.iter().map(|client| client.name).collect();
         text.push_str(&format!("  {}\n", names.join(", ")));
     }
+    text.push_str("\nHazards (hazards = { preset = \"NAME\" } in a scenario)\n");
+    let names: Vec<&str> = HAZARDS.iter().map(|preset| preset.name).collect();
+    text.push_str(&format!("  {}\n", names.join(", ")));
     terminal::result(&text);
     Ok(0)
 }

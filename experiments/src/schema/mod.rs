@@ -24,6 +24,7 @@ use serde_json::{Map, Value, json};
 use crate::builtin::SCENARIOS;
 use crate::forms::replay::{ReplayFile, ReplaySpec};
 use crate::forms::study::StudyFile;
+use crate::hazards::HAZARDS;
 use crate::preset::CLIENTS;
 
 /// The schema of a complete scenario, whatever it extends merged into it.
@@ -54,6 +55,11 @@ pub fn whole() -> Value {
                         them. For another library take the closest preset and give the keys that \
                         differ. Absent: all keys are given.",
         "enum": CLIENTS.map(|client| client.name),
+    });
+    world["$defs"]["HazardsSpec"]["properties"]["preset"] = json!({
+        "description": "Rates of a file in `experiments/hazards`, with their sources, for all \
+                        keys that are not given here. Absent: only what is given here happens.",
+        "enum": HAZARDS.map(|preset| preset.name),
     });
     let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
     let properties = world["properties"].as_object_mut().expect("a table");

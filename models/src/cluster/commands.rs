@@ -70,6 +70,8 @@ impl Cluster {
 
     /// `CONFIG SET maxmemory`; a node without a limit keeps none.
     pub fn raise_maxmemory(&mut self, to: Factor, cx: &mut Cx) {
+        // How long saves take goes by what fits.
+        self.note_all_saves(cx.now);
         let set = |node: &mut Node| node.memory.raise_maxmemory(to.get());
         self.configure("maxmemory is raised", set, cx);
         self.settle(cx);
@@ -102,15 +104,12 @@ impl Cluster {
         self.settle(cx);
     }
 
-    /// A share of a workload's keys is deleted on every shard, if the owners of all of them execute
-    /// DEL: a script that goes through all keys stops at one that does not.
-    pub fn delete_keys(&mut self, workload: usize, share: f64, cx: &mut Cx) {
-        self.delete(workload, share, cx);
-    }
-
-    /// The same by mistake: these keys are lost. One command deletes them on each shard, if
+    /// A share of a workload's keys is lost by mistake. One command deletes them on each shard, if
     /// `at_once`, and the threads of its owner and replicas free them (db.c: flushallCommand).
     pub fn flush(&mut self, workload: usize, (share, at_once): (f64, bool), cx: &mut Cx) {
+        if !self.can_delete(cx) {
+            return;
+        }
         let place = self.dataset.place_of(workload);
         for (shard, keys) in self.delete(workload, share, cx) {
             self.dataset.evictions.note_lost(shard, place, keys);
@@ -150,19 +149,29 @@ impl Cluster {
         }
     }
 
-    /// Deletes keys, and says how many on which shard.
-    fn delete(&mut self, workload: usize, share: f64, cx: &mut Cx) -> Vec<(ShardId, f64)> {
+    /// Do the owners of all shards delete keys? One that does not is told of.
+    pub(super) fn can_delete(&self, cx: &mut Cx) -> bool {
         let mut shards = self.topology.asked_shards();
-        if let Some(shard) = shards.find(|shard| !self.deletes(*shard)) {
+        let stops = shards.find(|shard| !self.deletes(*shard));
+        if let Some(shard) = stops {
             cx.ledger.trace(cx.now, || {
                 let (name, node) = (&self.plan.name, self.node_name(self.known_owner(shard)));
                 format!("{name} cluster: no keys are deleted, {node} does not execute DEL")
             });
-            return Vec::new();
         }
-        drop(shards);
-        // Doublings until now are those of all keys.
+        stops.is_none()
+    }
+
+    /// Deletes keys, and says how many on which shard.
+    pub(super) fn delete(
+        &mut self,
+        workload: usize,
+        share: f64,
+        cx: &mut Cx,
+    ) -> Vec<(ShardId, f64)> {
+        // Doublings and saves until now are those of all keys.
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        self.note_all_saves(cx.now);
         let gone = self.dataset.delete(workload, share, cx.now);
         self.note_deleted(workload, share, cx.now);
         let deleted = self.forget_wiped(workload, share, gone.keys);
@@ -200,7 +209,7 @@ mod tests {
             [0, 1].map(|shard| cluster.usage(ShardId::from_index(shard), SimTime::ZERO))
         };
         let before = usage(&cluster);
-        cluster.hang(ShardId::from_index(0), SimDuration::from_hours(1), cx);
+        cluster.hang(NodeId::from_index(0), SimDuration::from_hours(1), cx);
         cluster.raise_maxmemory("1.1x".parse().expect("a factor"), cx);
         let after = usage(&cluster);
         assert_eq!(after[0], before[0]);

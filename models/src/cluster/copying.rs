@@ -20,10 +20,10 @@
 //! The pages that are copied while the child runs, and what is held beyond the backlog, count
 //! towards what the source's host has to hold, and not towards `maxmemory`.
 //!
-//! Left out: a source that serves more slowly while its child runs; that a child is killed when all
-//! its replicas have gone (its pages count until it would have been done, or the next is forked);
-//! that a node has one child at a time, be it for itself or for replicas; a fork for replicas that
-//! fails.
+//! A node has one child at a time, be it for itself or for replicas (server.c:
+//! hasActiveChildProcess): who asks while a save runs waits for its end.
+//!
+//! Left out: a source that serves more slowly while its child runs; a fork for replicas that fails.
 
 use sim::{SimDuration, SimTime};
 
@@ -57,6 +57,7 @@ impl Cluster {
     pub(super) fn ask_for_copy(&mut self, replica: NodeId, cx: &mut Cx) {
         let source = self.replication[replica].follows.expect("a replica asks");
         let now = cx.now;
+        self.find_running(source, cx);
         let shared = self
             .replication
             .copies(source)
@@ -123,6 +124,7 @@ impl Cluster {
             .copies(source)
             .map(|copying| copying.saved)
             .chain(self.persistence.children[source].feeds_until())
+            .chain(self.persistence.children[source].saves_until())
             .max();
         let waited = oldest.saturating_add(delay);
         let at = match child.filter(|done| *done > now) {
@@ -138,6 +140,14 @@ impl Cluster {
     /// The source forks for all who wait, and hangs for as long as that takes.
     pub(super) fn fork(&mut self, source: NodeId, cx: &mut Cx) {
         let waiting = self.replication.waiting(source);
+        self.find_running(source, cx);
+        let saves = self.persistence.children[source].saves_until();
+        if saves.is_some_and(|ends| ends > cx.now) {
+            for (replica, _) in waiting {
+                self.plan_stream(replica, cx);
+            }
+            return;
+        }
         let shard = self.topology[source].shard;
         let bytes = self.bytes_held(source, cx.now);
         let keys = self.dataset.growth.keys(bytes);
@@ -337,6 +347,8 @@ impl Cluster {
         node.covered = copying.began;
         self.topology[replica].restored = None;
         self.persistence.disks[replica].keep(copying.began);
+        self.note_saves(replica, cx.now);
+        self.freshen(replica, cx);
         let gone = self.topology[source].memory.gone();
         self.topology[replica].memory = self.topology[replica].memory.without(gone);
         if copying.cut_off {

@@ -25,6 +25,8 @@ pub(super) struct Dataset {
     workloads: Vec<usize>,
     /// The names of all workloads of the scenario.
     pub names: Vec<String>,
+    /// Lengths of their keys' names, of those that are here.
+    pub key_lengths: Vec<u64>,
     /// By workload on it: what it held at the start, and what was deleted of it.
     loaded: Vec<DatasetSize>,
     pub deleted: Vec<DatasetSize>,
@@ -64,6 +66,7 @@ impl Dataset {
             .iter()
             .copied()
             .fold(DatasetSize::default(), DatasetSize::with);
+        let key_length = |w: &usize| spec.workloads[*w].key_length.get();
         let table = |share: &f64| Tables::loaded(start.share(*share), SimTime::ZERO);
         let on_top = if spec.failover.cluster_mode() {
             SLOT_LINKS
@@ -73,6 +76,7 @@ impl Dataset {
         Dataset {
             workloads: plan.workloads.clone(),
             names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
+            key_lengths: plan.workloads.iter().map(key_length).collect(),
             loaded: starts.clone(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
@@ -123,15 +127,21 @@ impl Dataset {
         }
     }
 
-    /// A share of a workload's keys is deleted, jobs that wait among them: which that is.
-    pub fn delete(&mut self, workload: usize, share: f64, now: SimTime) -> DatasetSize {
+    /// What there is of a workload, over all shards, if nothing was lost.
+    pub fn held(&self, workload: usize, now: SimTime) -> DatasetSize {
         let steady = self.place_of(workload);
         let of_it = |i: &usize| self.surpluses[*i].workload == workload;
         let surpluses = (0..self.surpluses.len()).filter(of_it);
         let sources = std::iter::once(steady).chain(surpluses.map(|i| self.source_of(i)));
         let brought = sources.map(|source| self.growth.brought_by(source, now));
         let held = brought.fold(self.loaded[steady], DatasetSize::with);
-        let gone = held.without(self.deleted[steady]).share(share).whole();
+        held.without(self.deleted[steady])
+    }
+
+    /// A share of a workload's keys is deleted, jobs that wait among them: which that is.
+    pub fn delete(&mut self, workload: usize, share: f64, now: SimTime) -> DatasetSize {
+        let steady = self.place_of(workload);
+        let gone = self.held(workload, now).share(share).whole();
         self.deleted[steady] = self.deleted[steady].with(gone);
         self.backlogs_lose(workload, share, now);
         self.growth.delete(now, gone);

@@ -33,7 +33,7 @@ use crate::ids::{Id, NodeId};
 use crate::redis::capability::Condition;
 use crate::redis::sync;
 use crate::spec::RedisSpec;
-use crate::spec::persistence::Fsync;
+use crate::spec::persistence::{AppendOnlySpec, Fsync};
 
 /// What a command of the append-only file takes over a key of a snapshot. Measured with Redis
 /// 7.0.15 and a million SETs of 16, 100 and 1000 bytes.
@@ -63,23 +63,14 @@ pub(super) enum Found {
 pub(super) struct Disk {
     /// Files that are there besides those that its living process has saved.
     held: Found,
-    /// Periods in which saves failed, in time order.
-    failures: Vec<Failure>,
-    /// Periods in which its process hung and began no save.
-    hung: Vec<(SimTime, SimTime)>,
     /// When its process went last, and how often that happened.
     died: (SimTime, u64),
+    /// When its process was started last.
+    started: SimTime,
+    /// What is watched for is the last thing that was planned.
+    watch: u32,
     /// Its process was asked to stop, and can.
     stops: bool,
-}
-
-/// Saves that failed.
-#[derive(Clone, Copy, Debug)]
-struct Failure {
-    /// When the first of them began.
-    since: SimTime,
-    /// When the first save that succeeded again began.
-    recovered: Option<SimTime>,
 }
 
 impl Persistence {
@@ -110,9 +101,9 @@ impl Disk {
     pub fn new(held: Found) -> Disk {
         Disk {
             held,
-            failures: Vec::new(),
-            hung: Vec::new(),
             died: (SimTime::ZERO, 0),
+            started: SimTime::ZERO,
+            watch: 0,
             stops: false,
         }
     }
@@ -122,46 +113,20 @@ impl Disk {
         self.held = self.held.max(Found::UpTo(copied));
     }
 
+    /// What was planned before is not watched for any more.
+    pub fn next_watch(&mut self) -> u32 {
+        self.watch += 1;
+        self.watch
+    }
+
+    /// Is this still watched for?
+    pub fn is_watch(&self, watch: u32) -> bool {
+        self.watch == watch
+    }
+
     /// How often its process has gone.
     pub fn deaths(&self) -> u64 {
         self.died.1
-    }
-
-    /// A save that began then has failed.
-    pub fn save_failed(&mut self, began: SimTime) {
-        let fails = (self.failures.last()).is_some_and(|last| last.recovered.is_none());
-        if !fails {
-            self.failures.push(Failure {
-                since: began,
-                recovered: None,
-            });
-        }
-    }
-
-    /// A save that began then is done.
-    pub fn saved(&mut self, began: SimTime) {
-        if let Some(last) = self.failures.last_mut() {
-            last.recovered.get_or_insert(began);
-        }
-    }
-
-    /// Its process hangs from now on, or no longer.
-    pub fn set_hung(&mut self, hangs: bool, now: SimTime) {
-        if hangs {
-            self.hung.push((now, SimTime::MAX));
-        } else if let Some(period) = self.hung.last_mut() {
-            period.1 = now;
-        }
-    }
-
-    /// Did a save fail that was to begin then?
-    fn failed(&self, began: SimTime) -> bool {
-        let fails = |failure: &Failure| {
-            let ended = failure.recovered.is_some_and(|at| at <= began);
-            failure.since <= began && !ended
-        };
-        let hung = |(from, to): &(SimTime, SimTime)| *from <= began && began < *to;
-        self.failures.iter().any(fails) || self.hung.iter().any(hung)
     }
 }
 
@@ -179,6 +144,7 @@ impl Cluster {
         condition: Condition,
         now: SimTime,
     ) -> SimDuration {
+        self.note_saves(node, now);
         let stops = std::mem::take(&mut self.persistence.disks[node].stops);
         let schedule = self.persistence.schedule();
         let appends = schedule.is_some_and(|schedule| schedule.append_only().is_some());
@@ -193,8 +159,9 @@ impl Cluster {
         let files = if appends { Found::Nothing } else { disk.held };
         disk.held = written.max(files).min(has);
         disk.died = (now, disk.died.1 + 1);
-        // The next process starts with a clean record.
-        (disk.failures, disk.hung) = (Vec::new(), Vec::new());
+        if let Some(clock) = self.persistence.clock_mut(node) {
+            clock.stop(now);
+        }
         match saves {
             true => {
                 let share = self.topology.share_of(node);
@@ -210,12 +177,19 @@ impl Cluster {
             return Found::Nothing;
         };
         match schedule.append_only() {
-            Some((_, fsync)) if condition == Condition::HostLost => {
+            Some(AppendOnlySpec { fsync, .. }) if condition == Condition::HostLost => {
+                let no_sync = self.redis.disk.is_some_and(|disk| disk.no_fsync_on_rewrite);
+                let child = self.persistence.children[node].runs_until() > Some(now);
+                let fsync = if no_sync && child { Fsync::No } else { fsync };
                 let lacks = self.persistence.unsynced(node, fsync);
                 Found::UpTo(now.saturating_sub(lacks))
             }
             Some(_) => Found::UpTo(now),
-            None => self.last_save(node, now),
+            None => {
+                let clock = self.persistence.clock(node);
+                let saved = clock.and_then(|clock| clock.saved(now));
+                saved.map_or(Found::Nothing, Found::UpTo)
+            }
         }
     }
 
@@ -231,26 +205,20 @@ impl Cluster {
         }
     }
 
-    /// When the last save of a node that lives began, of those that are done.
-    fn last_save(&self, node: NodeId, now: SimTime) -> Found {
-        let disk = &self.persistence.disks[node];
-        let since = self.persistence.children[node].alive_since();
-        let share = self.topology.share_of(node);
-        let done = |began: &SimTime| {
-            let held = self.dataset.growth.size_at(*began).share(share);
-            *began + self.save_time(held) <= now && !disk.failed(*began)
-        };
-        let planned = self.persistence.saves_until(node, now);
-        let planned = planned.take_while(|began| *began >= since).find(done);
-        // Redis retries a failed save off the schedule.
-        let retried = disk.failures.iter().filter_map(|failure| failure.recovered);
-        let last = planned.into_iter().chain(retried).max();
-        last.map_or(Found::Nothing, Found::UpTo)
+    /// A process has read its data: its saves count from its start.
+    pub(super) fn note_lives(&mut self, node: NodeId, now: SimTime) {
+        let started = self.persistence.disks[node].started;
+        let pace = self.pace_of_writes(node);
+        let (_, bytes) = self.save_of(node, self.dataset.growth.bytes_at(now));
+        if let Some(clock) = self.persistence.clock_mut(node) {
+            clock.start((started, now), pace, bytes);
+        }
     }
 
     /// A process starts, and has what it finds on its disk. How long it reads that; `None` if it
     /// finds nothing.
     pub(super) fn start_from_disk(&mut self, node: NodeId, cx: &mut Cx) -> Option<SimDuration> {
+        self.persistence.disks[node].started = cx.now;
         let Disk { held, died, .. } = self.persistence.disks[node];
         match held {
             Found::Nothing => cx
@@ -284,7 +252,8 @@ impl Cluster {
             return SimDuration::ZERO;
         }
         // As if writes had been let in all the time.
-        let since = died.saturating_since(self.persistence.rewritten(node, died));
+        let clock = self.persistence.clock(node).expect("it has a file");
+        let since = clock.since_rewrite(died);
         let rate = self.clients.commands.1 * self.topology.share_of(node);
         let writes = rate * since.as_secs_f64();
         let bytes = writes * self.replication.write_size;

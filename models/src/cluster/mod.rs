@@ -26,10 +26,13 @@ mod consequence;
 mod control;
 mod copying;
 mod dataset;
+mod deleting;
 mod disk;
 mod due;
 mod evictions;
 mod follow;
+mod fragment;
+mod fsync;
 mod loss;
 mod managed;
 mod metrics;
@@ -42,6 +45,8 @@ mod repair;
 mod replicate;
 mod replication;
 mod save;
+mod save_clock;
+mod save_plan;
 mod sentinels;
 mod settle;
 mod stream;
@@ -72,6 +77,7 @@ use connections::{Accepting, Standing};
 use consequence::Consequence;
 use control::{Control, member};
 use dataset::Dataset;
+use deleting::Deletion;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
 use failover::cluster_bus::{BusHistories, SharedBus};
@@ -102,6 +108,7 @@ pub struct Cluster {
     accepting: Accepting,
     control: Control,
     resizes: Resizes,
+    deletions: Vec<Deletion>,
     /// What follows from changes and is still to be done, the next last.
     pending: Vec<Consequence>,
     mode: Mode,
@@ -144,6 +151,7 @@ impl Cluster {
             topology,
             redis,
             resizes: Resizes::default(),
+            deletions: Vec::new(),
             pending: Vec::new(),
             mode,
         };
@@ -491,6 +499,10 @@ impl Cluster {
             ClusterTimer::Loaded(node) => self.on_loaded(node, cx),
             ClusterTimer::LoadKilled(node) => self.on_load_killed(node, cx),
             ClusterTimer::SaveDue(node) => self.on_save_due(node, cx),
+            ClusterTimer::DiskBlocks(node, blocked) => self.on_disk_blocks(node, blocked, cx),
+            ClusterTimer::Fragments(node, step) => self.on_fragments(node, step, cx),
+            ClusterTimer::Deletes { number } => self.on_deletes(number, cx),
+            ClusterTimer::DiskWell(node) => self.on_disk_well(node, cx),
             ClusterTimer::Saved(node) => self.on_saved(node, cx),
             ClusterTimer::Slow(node) => self.on_slow(node, cx),
             ClusterTimer::FaultEnds(node) => self.end_fault(node, cx),
@@ -507,9 +519,6 @@ impl Cluster {
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
             ClusterTimer::Flushed { owner, takes } => self.on_flushed(owner, takes, cx),
-            ClusterTimer::SlowCommand { takes, every } => {
-                self.slow_command(takes, Some(every), cx);
-            }
             ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),
             ClusterTimer::CutOver { plan } => effects.resized = self.on_cut_over(plan, cx),
@@ -570,8 +579,16 @@ fn part_of(redis: &RedisSpec, part: f64) -> RedisSpec {
         subscribers: share(pubsub.subscribers),
         ..pubsub
     });
+    let mut sync = redis.sync;
+    if let Some(disk) = redis.disk.filter(|_| !sync.diskless) {
+        // The file that replicas get is written first.
+        if disk.throughput < sync.save_bytes {
+            sync.save_bytes = disk.throughput;
+        }
+    }
     RedisSpec {
         connections: share(redis.connections),
+        sync,
         pubsub,
         ..redis.clone()
     }

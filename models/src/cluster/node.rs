@@ -31,8 +31,12 @@ pub(super) struct Node {
     pub fault: Option<Condition>,
     /// What memory does to it.
     pub trouble: Option<Trouble>,
-    /// How late it answers because it swaps.
+    /// How late it answers because it swaps, or waits for its disk.
     pub slow_by: Option<Slowness>,
+    /// Which of its processes or copies gets fragmented.
+    pub fragments: u32,
+    /// Until when each fsync takes so long on its disk, because of a fault.
+    pub slow_disk: Option<(SimTime, SimDuration)>,
     /// Its process is in `fork`, for so long.
     pub forking: Option<SimDuration>,
     /// It makes handshakes with new clients, for so long.
@@ -94,6 +98,8 @@ pub(super) enum Change {
     Link(Link),
     /// Its last save failed, and that stops writes; or no longer.
     SaveFailed(bool),
+    /// It cannot write its append-only file; or no longer.
+    AppendFails(bool),
 }
 
 impl Node {
@@ -114,6 +120,8 @@ impl Node {
             fault: None,
             trouble: None,
             slow_by: None,
+            fragments: 0,
+            slow_disk: None,
             forking: None,
             accepting: None,
             freeing: None,
@@ -174,7 +182,7 @@ impl Cluster {
             (None, _) if matches!(self.replication[node].link, Link::Loading(_)) => {
                 Condition::LoadingCopy
             }
-            (None, _) if self.persistence.children[node].failed => Condition::SaveFailed,
+            (None, _) if self.persistence.children[node].stops_writes() => Condition::SaveFailed,
             (None, Some(Trouble::Refuses)) => Condition::AtMaxmemory,
             (None, None) => Condition::Healthy,
         }

@@ -1,7 +1,7 @@
 //! What is done to a cluster from outside: faults, failovers by checks and people, larger nodes.
 
-use sim::SimDuration;
 use sim::quantity::Factor;
+use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::control::member;
@@ -13,6 +13,7 @@ use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::limits::NODE_MEMORY_MAX;
+use crate::spec::target::On;
 use failover::cluster_bus::{BusInput, ManualFailover};
 
 /// Larger nodes that are being made ready.
@@ -200,10 +201,12 @@ impl Cluster {
             let (host, bytes) = (node.host, (node.bytes * factor.get()).min(largest));
             let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
             larger.memory = larger.memory.without(gone);
+            larger.fragments = node.fragments;
             *node = larger;
             self.persistence.children[n] = Child::default();
             self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
             self.plan_saves(n, cx);
+            self.freshen(n, cx);
         }
         // The addresses that clients know are gone: they follow as they follow a promotion.
         self.clients.observed[shard] = first;
@@ -233,18 +236,55 @@ impl Cluster {
         full
     }
 
-    /// The owner of a shard is killed.
-    pub fn crash(&mut self, shard: ShardId, cx: &mut Cx) {
-        let owner = self.topology.owners[shard];
+    /// The nodes that a fault strikes; `pick`, from 0 to 1, says which of several.
+    pub fn struck(&self, on: On, pick: f64, now: SimTime) -> Vec<NodeId> {
+        let fullest = self.fullest_shard(now);
+        let owners = || self.shards().map(|shard| self.topology.owners[shard]);
+        let is_owner = |node: NodeId| owners().any(|owner| owner == node);
+        let replicas = || self.nodes().filter(|node| !is_owner(*node));
+        let one = |nodes: Vec<NodeId>| {
+            let place = (pick * nodes.len() as f64) as usize;
+            nodes.get(place).copied().into_iter().collect()
+        };
+        match on {
+            On::Primary => vec![self.topology.owners[fullest]],
+            On::Replica => one(self.topology.replicas_of(fullest)),
+            On::AnyPrimary => one(owners().collect()),
+            On::AnyReplica => one(replicas().collect()),
+            On::AnyNode => one(self.nodes().collect()),
+            On::EveryPrimary => owners().collect(),
+            On::EveryReplica => replicas().collect(),
+            On::EveryNode => self.nodes().collect(),
+        }
+    }
+
+    /// A process is killed, if there is one.
+    pub fn crash(&mut self, node: NodeId, cx: &mut Cx) {
+        if self.topology[node].fault == Some(Condition::HostLost) {
+            return;
+        }
         // A fault from outside says nothing about what a promotion was to cure.
-        self.topology[owner].promoted = None;
-        self.change(owner, Change::Fault(Some(Condition::Killed)), cx);
+        self.topology[node].promoted = None;
+        self.change(node, Change::Fault(Some(Condition::Killed)), cx);
         self.settle(cx);
     }
 
-    /// The owner of a shard stops answering for a while.
-    pub fn hang(&mut self, shard: ShardId, lasts: SimDuration, cx: &mut Cx) {
-        self.stop_answering(self.topology.owners[shard], lasts, cx);
+    /// A process is asked to stop, if there is one, and started again.
+    pub fn restart(&mut self, node: NodeId, cx: &mut Cx) {
+        if !self.has_no_process(node) {
+            self.shut_down(node);
+            self.crash(node, cx);
+        }
+    }
+
+    /// Does a node serve a shard?
+    pub fn serves(&self, node: NodeId) -> bool {
+        self.topology.owners[self.topology[node].shard] == node
+    }
+
+    /// A node stops answering for a while.
+    pub fn hang(&mut self, node: NodeId, lasts: SimDuration, cx: &mut Cx) {
+        self.stop_answering(node, lasts, cx);
         self.settle(cx);
     }
 
@@ -260,15 +300,15 @@ impl Cluster {
         self.after(lasts, ClusterTimer::FaultEnds(node), cx);
     }
 
-    /// The owner of the fullest shard runs a script for so long: it answers nobody at first, and
-    /// -BUSY from `busy-reply-threshold` on. One that has written cannot be killed.
-    pub fn run_script(&mut self, lasts: SimDuration, writes: bool, cx: &mut Cx) {
-        let owner = self.topology.owners[self.fullest_shard(cx.now)];
-        self.stop_answering(owner, lasts, cx);
+    /// A node runs a script for so long: it answers nobody at first, and -BUSY from
+    /// `busy-reply-threshold` on. One that has written cannot be killed.
+    pub fn run_script(&mut self, node: NodeId, (lasts, writes): (SimDuration, bool), cx: &mut Cx) {
+        let stood = self.topology[node].fault.is_some();
+        self.stop_answering(node, lasts, cx);
         let threshold = self.redis.busy_reply_threshold();
-        if self.topology[owner].fault == Some(Condition::Hung) && threshold < lasts {
-            self.topology[owner].script = Some(Script { writes });
-            self.after(threshold, ClusterTimer::SaysBusy(owner), cx);
+        if !stood && threshold < lasts {
+            self.topology[node].script = Some(Script { writes });
+            self.after(threshold, ClusterTimer::SaysBusy(node), cx);
         }
         self.settle(cx);
     }
@@ -301,16 +341,6 @@ impl Cluster {
                 self.change(node, Change::Fault(None), cx);
             }
         }
-    }
-
-    /// The owner of the fullest shard executes a command that takes so long, now and, if said so,
-    /// again and again.
-    pub fn slow_command(&mut self, takes: SimDuration, every: Option<SimDuration>, cx: &mut Cx) {
-        let shard = self.fullest_shard(cx.now);
-        if let Some(every) = every {
-            self.after(every, ClusterTimer::SlowCommand { takes, every }, cx);
-        }
-        self.hang(shard, takes, cx);
     }
 
     /// A host is gone for a while, with every node on it.

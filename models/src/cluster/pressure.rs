@@ -117,7 +117,8 @@ impl Cluster {
         }
         let slows = memory.slows(load);
         let reached = slows.take_while(|(size, _)| dataset_size.bytes >= (size / share).ceil());
-        (trouble, reached.map(|(_, step)| step).last())
+        let swaps = reached.map(|(_, step)| step).last();
+        (trouble, swaps.max(self.waits_for_disk(node, now)))
     }
 
     /// The next instant at which memory matters to a node or to an observer.

@@ -128,8 +128,9 @@ impl Cluster {
 
     /// One more step of a backlog is done.
     pub(super) fn on_drains(&mut self, surplus: usize, cx: &mut Cx) {
-        // Doublings until now are those of all keys.
+        // Doublings and saves until now are those of all keys.
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        self.note_all_saves(cx.now);
         let source = self.dataset.source_of(surplus);
         let ExtraGrowth { workload, backlog } = &mut self.dataset.surpluses[surplus];
         let workload = *workload;

@@ -4,6 +4,7 @@ use std::ops::{Index, IndexMut};
 
 use sim::{SimDuration, SimTime, StreamKey};
 
+use super::deleting::Ramp;
 use super::stream;
 use super::topology::Topology;
 use crate::ids::{Fleet, Id, NodeId};
@@ -22,6 +23,8 @@ pub(super) struct Replication {
     histories: u32,
     /// Bytes per second that go into the stream besides those of new keys.
     pub other_writes: f64,
+    /// What scripts that delete keys add.
+    pub deleting: Vec<Ramp>,
     /// Mean size of a write.
     pub write_size: f64,
 }
@@ -293,6 +296,7 @@ impl Replication {
             histories: topology.shares.len() as u32,
             other_writes: stream::other_writes(plan, spec),
             write_size: stream::write_size(plan, spec),
+            deleting: Vec::new(),
         }
     }
 

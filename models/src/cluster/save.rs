@@ -1,18 +1,16 @@
 //! Background saves of a cluster's nodes: when they begin, what they cost, and what failing does.
 //!
 //! ```text
-//! grid ──► fork ──► pages are copied as they are written to ──► done
+//! due ───► fork ──► pages are copied as they are written to ──► done
 //!           │ blocks the thread (and the bus) while it lasts      │
 //!           └──► fails: no memory to promise, disk full, child killed ──► -MISCONF, again in 6 s
 //! ```
 //!
-//! A node's saves stand on a grid of its own with a random phase and a fixed cycle: the time until
-//! a save is due, and the time that one of the largest dataset takes. Redis counts from the end of
-//! the last save, which was shorter: the model saves a little too rarely. That way a save is known
-//! without the saves before it, and as long as none can matter nobody is woken for them. One can
-//! matter when the copied pages would take the node to a limit, when the fork would fail, when the
-//! fork blocks for as long as somebody's patience or timeout, or while a disk is full.
-//! Opening everything saves from the start.
+//! When they begin, one after the other, is in `save_clock.rs` and `save_plan.rs`. As long as none
+//! can matter nobody is woken for them. One can matter when the copied pages would take the node to
+//! a limit, when the fork would fail, when the fork blocks for as long as somebody's patience or
+//! timeout, while a disk is full or slow, and while another child feeds replicas. Opening everything
+//! saves from the start.
 //!
 //! What a process has of its saves when it starts again is in `disk.rs`.
 //!
@@ -24,62 +22,61 @@ use sim::{Dist, EventKey, Factor, SimDuration, SimTime, StreamKey};
 use super::Cluster;
 use super::disk::Disk;
 use super::node::{Change, Node};
+use super::save_clock::Clock;
 use super::topology::Topology;
 use crate::event::{ClusterTimer, Cx, Event};
-use crate::ids::{ClusterId, Fleet, Id, NodeId, ShardId};
+use crate::ids::{ClusterId, Fleet, Id, NodeId};
 use crate::layout::ClusterPlan;
 use crate::redis::fork::{HUGE_PAGE, Overwritten, PAGE, fork_time, page_tables};
 use crate::redis::growth::DatasetSize;
 use crate::redis::keyspace::{self, OBJECT};
 use crate::redis::memory::Load;
-use crate::redis::save::{
-    NEVER, RETRY, Victim, fork_succeeds, rewrite_due, save_point_due, victim,
-};
+use crate::redis::save::{RETRY, Victim, fork_succeeds, victim};
 use crate::spec::SystemSpec;
-use crate::spec::persistence::{PersistenceSpec, SavePointSpec, ScheduleSpec};
+use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
 use demand::Mode;
+
+/// A process looks for work ten times a second (server.c: serverCron, `hz`).
+pub(super) const CRON: SimDuration = SimDuration::from_millis(100);
 
 /// Loads draw from this child of the key, saves from those by node.
 const LOADS: u64 = u64::MAX;
 
 /// The saves of a cluster whose nodes make any.
 #[derive(Clone, Debug)]
-struct Saves {
-    spec: PersistenceSpec,
+pub(super) struct Saves {
+    pub spec: PersistenceSpec,
     /// A fork that blocks for less is noticed by nobody.
     patience: SimDuration,
-    plans: Fleet<NodeId, Plan>,
+    pub plans: Fleet<NodeId, Plan>,
 }
 
 /// When a node saves.
 #[derive(Clone, Debug)]
-struct Plan {
-    first: SimTime,
-    cycle: SimDuration,
-    /// From one rewrite of the append-only file to the next, if there is one.
-    rewrites: Option<SimDuration>,
+pub(super) struct Plan {
+    pub clock: Clock,
     /// The next save, while saves can matter.
-    due: Option<EventKey>,
+    pub due: Option<EventKey>,
 }
 
 /// What the children of a node's process do to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Child {
     /// The one that saves for the node itself.
-    saving: Option<Saving>,
+    pub saving: Option<Saving>,
     /// The one that saves for replicas.
     feeding: Option<Saving>,
     /// Did the last one fail, and does that stop writes?
     pub failed: bool,
+    /// Can its append-only file not be written?
+    pub append_fails: bool,
     /// Until when the disk is full.
-    disk_full_until: SimTime,
-    /// Since when the process lives.
-    alive_since: SimTime,
+    pub disk_full_until: SimTime,
 }
 
 /// A child at work.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Saving {
+pub(super) struct Saving {
     since: SimTime,
     ends: SimTime,
     /// What it may come to need twice, and how often that is written to.
@@ -88,16 +85,23 @@ struct Saving {
     page: f64,
 }
 
+/// When a save fails.
+#[derive(Clone, Copy, Debug)]
+enum Failed {
+    ToBegin,
+    ToEnd,
+}
+
 /// What a cluster's nodes write to disk, and read from it.
 #[derive(Clone, Debug)]
 pub(super) struct Persistence {
-    saves: Option<Saves>,
+    pub saves: Option<Saves>,
     pub children: Fleet<NodeId, Child>,
     pub disks: Fleet<NodeId, Disk>,
     /// How often each node's process has read its data.
     loads: Fleet<NodeId, u32>,
     /// Does any node fork for a save before the world ends?
-    forks: bool,
+    pub forks: bool,
     /// Bytes of a key's entry, and on average of the string that holds its name.
     entry: f64,
     key_name: f64,
@@ -113,16 +117,16 @@ impl Persistence {
         topology: &Topology,
         key: StreamKey,
     ) -> Persistence {
-        let on_disk = Plan {
-            first: SimTime::ZERO,
-            cycle: SimDuration::ZERO,
-            rewrites: None,
-            due: None,
-        };
         let saves = |persistence: &PersistenceSpec| Saves {
             spec: persistence.clone(),
             patience: spec.patience,
-            plans: Fleet::alike(&topology.nodes, on_disk),
+            plans: Fleet::alike(
+                &topology.nodes,
+                Plan {
+                    clock: Clock::stopped(&persistence.schedule),
+                    due: None,
+                },
+            ),
         };
         Persistence {
             saves: spec.redis.persistence.as_ref().map(saves),
@@ -147,25 +151,15 @@ impl Persistence {
         schedule.filter(|schedule| schedule.writes())
     }
 
-    /// When a node's saves should have begun by then, the latest first.
-    pub fn saves_until(&self, node: NodeId, at: SimTime) -> impl Iterator<Item = SimTime> {
-        let plan = self.saves.as_ref().map(|saves| &saves.plans[node]);
-        let plan = plan.filter(|plan| plan.first <= at);
-        plan.into_iter().flat_map(move |plan| {
-            let cycles = (at - plan.first).as_nanos() / plan.cycle.as_nanos();
-            (0..=cycles).rev().map(|n| plan.first + plan.cycle * n)
-        })
+    /// A node's clock, if it saves.
+    pub fn clock(&self, node: NodeId) -> Option<&Clock> {
+        self.saves.as_ref().map(|saves| &saves.plans[node].clock)
     }
 
-    /// When the append-only file of a node was rewritten last before then; the trial's start, if
-    /// that was not since.
-    pub fn rewritten(&self, node: NodeId, at: SimTime) -> SimTime {
-        let plan = self.saves.as_ref().map(|saves| &saves.plans[node]);
-        let last = plan.and_then(|plan| {
-            let since = at.as_nanos().checked_sub(plan.first.as_nanos())?;
-            Some(plan.first + plan.rewrites? * (since / plan.rewrites?.as_nanos()))
-        });
-        last.unwrap_or(SimTime::ZERO)
+    /// The same, to be set.
+    pub fn clock_mut(&mut self, node: NodeId) -> Option<&mut Clock> {
+        let saves = self.saves.as_mut();
+        saves.map(|saves| &mut saves.plans[node].clock)
     }
 
     /// What a load takes over its median, drawn for each load of a node.
@@ -184,14 +178,16 @@ impl Persistence {
         factor.sample(&mut rng).as_secs_f64()
     }
 
-    /// Plans a node's next save for `at`, and none after the trial's end.
-    fn save_at(&mut self, node: NodeId, at: SimTime, cluster: ClusterId, cx: &mut Cx) {
+    /// Plans an event for a node's next save, and none after the trial's end.
+    pub(super) fn plan_next(&mut self, node: NodeId, cluster: ClusterId, cx: &mut Cx) {
         let saves = self.saves.as_mut().expect("this node saves");
-        if let Some(due) = saves.plans[node].due.take() {
+        let plan = &mut saves.plans[node];
+        if let Some(due) = plan.due.take() {
             cx.agenda.cancel(due);
         }
         let event = Event::Cluster(cluster, ClusterTimer::SaveDue(node));
-        saves.plans[node].due = (at < cx.end).then(|| cx.agenda.at(at, event));
+        let at = plan.clock.next().max(cx.now);
+        plan.due = (at < cx.end).then(|| cx.agenda.at(at, event));
     }
 }
 
@@ -222,6 +218,17 @@ impl Child {
         self.saving = None;
         self.feeding = None;
         self.failed = false;
+        self.append_fails = false;
+    }
+
+    /// Are writes refused since something was not written to disk?
+    pub fn stops_writes(&self) -> bool {
+        self.failed || self.append_fails
+    }
+
+    /// Until when the last of them is at work.
+    pub fn runs_until(&self) -> Option<SimTime> {
+        self.running().map(|saving| saving.ends).max()
     }
 
     /// Until when the one that saves for replicas is at work.
@@ -234,14 +241,9 @@ impl Child {
         self.feeding = None;
     }
 
-    /// Since when its process lives.
-    pub fn alive_since(&self) -> SimTime {
-        self.alive_since
-    }
-
-    /// Its process is there again.
-    pub fn lives(&mut self, now: SimTime) {
-        self.alive_since = now;
+    /// Until when the one that saves for the node itself is at work.
+    pub fn saves_until(&self) -> Option<SimTime> {
+        self.saving.map(|saving| saving.ends)
     }
 }
 
@@ -255,71 +257,6 @@ impl Saving {
 }
 
 impl Cluster {
-    /// Puts a node's saves on a grid that begins now.
-    pub(super) fn plan_saves(&mut self, node: NodeId, cx: &mut Cx) {
-        let Some(spec) = self
-            .persistence
-            .saves
-            .as_ref()
-            .map(|saves| saves.spec.clone())
-        else {
-            return;
-        };
-        let share = self.topology.share_of(node);
-        let start = self.dataset.growth.size_at(SimTime::ZERO);
-        let each = start.bytes / start.keys.max(1.0);
-        let most = self.topology[node].memory.limit();
-        let largest = DatasetSize::of(most / each.max(1.0), most, false);
-        let writes = self.clients.commands.1 * share;
-        let snapshot = |point: &SavePointSpec| save_point_due(point.after, point.changes, writes);
-        let snapshots = spec.schedule.points().iter().map(snapshot);
-        let grown = spec.schedule.append_only();
-        let rewrite = grown.map(|(growth, _)| rewrite_due(most, growth.get(), writes * each));
-        let due = snapshots.chain(rewrite).min().unwrap_or(NEVER);
-        self.persistence.forks |= due < NEVER;
-        let cycle = due + self.save_time(largest);
-        let rewrites = rewrite.map(|due| due + self.save_time(largest));
-        let phase = Dist::Uniform {
-            min: SimDuration::ZERO,
-            max: cycle,
-        };
-        let key = self.persistence.key.child(node.index() as u64);
-        let phase = phase.sample(&mut key.rng());
-        let saves = self.persistence.saves.as_mut().expect("just seen");
-        let plan = &mut saves.plans[node];
-        if let Some(due) = plan.due.take() {
-            cx.agenda.cancel(due);
-        }
-        plan.first = cx.now + phase;
-        plan.cycle = cycle;
-        plan.rewrites = rewrites;
-    }
-
-    /// Sees to it that the next save of each node is not missed if it can matter.
-    pub(super) fn schedule_saves(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
-        if !self.persistence.saves() {
-            return;
-        }
-        for node in self.topology.ids() {
-            let Some(saves) = &self.persistence.saves else {
-                return;
-            };
-            if saves.plans[node].due.is_some() || !self.saves_matter(node, dataset_size, cx.now) {
-                continue;
-            }
-            let plan = &saves.plans[node];
-            if cx.now < plan.first {
-                self.persistence.save_at(node, plan.first, self.id, cx);
-                continue;
-            }
-            let cycles = (cx.now - plan.first).as_nanos() / plan.cycle.as_nanos();
-            let last = plan.first + plan.cycle * cycles;
-            let next = last + plan.cycle;
-            self.find_running(node, last, cx);
-            self.persistence.save_at(node, next, self.id, cx);
-        }
-    }
-
     /// A save is due.
     pub(super) fn on_save_due(&mut self, node: NodeId, cx: &mut Cx) {
         let saves = self
@@ -328,10 +265,20 @@ impl Cluster {
             .as_mut()
             .expect("only saves schedule this");
         saves.plans[node].due = None;
-        let (at, child) = (&self.topology[node], &self.persistence.children[node]);
-        if at.is_gone() || child.saving.is_some() || at.forking.is_some() {
+        if saves.plans[node].clock.next() > cx.now {
+            self.persistence.plan_next(node, self.id, cx);
             return;
         }
+        // A process has one child at a time (server.c: hasActiveChildProcess).
+        let forks = self.topology[node].forking.map(|_| cx.now + CRON);
+        let feeds = self.persistence.children[node].feeds_until();
+        if let Some(later) = forks.max(feeds).filter(|later| *later > cx.now) {
+            let clock = self.persistence.clock_mut(node).expect("it saves");
+            clock.hold_until(later);
+            self.persistence.plan_next(node, self.id, cx);
+            return;
+        }
+        let saves = self.persistence.saves.as_ref().expect("it saves");
         let spec = saves.spec.clone();
         let patience = saves.patience;
         let dataset_size = self.dataset.growth.size_at(cx.now);
@@ -339,13 +286,15 @@ impl Cluster {
         let share = self.topology.share_of(node);
         let memory = &self.topology[node].memory;
         let resident = memory.resident(dataset_size.bytes * share, self.load(node, cx.now));
+        // What a node lacks may have been deleted since.
+        let resident = resident.max(0.0);
         let (available, swap) = memory.host();
         if !fork_succeeds(spec.overcommit, resident, available, swap) {
-            self.save_failed(node, (cx.now, "no memory for a fork"), cx);
+            self.save_failed(node, (Failed::ToBegin, "no memory for a fork"), cx);
         } else if cx.now < self.persistence.children[node].disk_full_until {
-            self.save_failed(node, (cx.now, "the disk is full"), cx);
+            self.save_failed(node, (Failed::ToBegin, "the disk is full"), cx);
         } else {
-            self.begin_save(node, cx.now, cx);
+            self.begin_save(node, cx);
             let shard = self.topology[node].shard;
             let pause = fork_time(resident, self.redis.sync.fork_per_gib)
                 + self.copies_pages_for(shard, resident);
@@ -369,18 +318,22 @@ impl Cluster {
             && !self.redis.sync.diskless
         {
             self.persistence.disks[node].keep(fed.since);
+            let pace = self.pace_of_writes(node);
+            if let Some(clock) = self.persistence.clock_mut(node) {
+                clock.saved_elsewhere(fed.since, cx.now, pace);
+            }
         }
         let saving = self.persistence.children[node]
             .saving
             .take_if(|saving| is_done(*saving));
-        let Some(saving) = saving else {
-            return;
-        };
-        if cx.now < self.persistence.children[node].disk_full_until {
-            self.save_failed(node, (saving.since, "the disk is full"), cx);
+        self.watch_disk(node, cx);
+        if saving.is_none() {
             return;
         }
-        self.persistence.disks[node].saved(saving.since);
+        if cx.now < self.persistence.children[node].disk_full_until {
+            self.save_failed(node, (Failed::ToEnd, "the disk is full"), cx);
+            return;
+        }
         if self.persistence.children[node].failed {
             cx.ledger.trace(cx.now, || {
                 format!("{}: save finished", self.node_name(node))
@@ -414,8 +367,8 @@ impl Cluster {
             Victim::Child => {
                 self.persistence.children[node].saving = None;
                 self.persistence.children[node].feeding = None;
-                if let Some(saving) = saving {
-                    let why = (saving.since, "the kernel has killed the child");
+                if saving.is_some() {
+                    let why = (Failed::ToEnd, "the kernel has killed the child");
                     self.save_failed(node, why, cx);
                 }
                 if feeding.is_some() {
@@ -434,17 +387,19 @@ impl Cluster {
         let open = self.dataset.growth.open_at(cx.now);
         let feeding = self.saving(node, dataset_size.share(share), (cx.now, ends), open);
         self.persistence.children[node].feeding = Some(feeding);
+        self.watch_disk(node, cx);
         self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
         // What its own save copies matters beside it.
         self.schedule_saves(dataset_size, cx);
     }
 
-    /// The disk of a shard's owner is full for a while.
-    pub fn fill_disk(&mut self, shard: ShardId, lasts: SimDuration, cx: &mut Cx) {
-        let owner = self.topology.owners[shard];
-        self.persistence.children[owner].disk_full_until = cx.now + lasts;
+    /// A node's disk is full for a while.
+    pub fn fill_disk(&mut self, node: NodeId, lasts: SimDuration, cx: &mut Cx) {
+        let full_until = &mut self.persistence.children[node].disk_full_until;
+        *full_until = (*full_until).max(cx.now.saturating_add(lasts));
         cx.ledger
-            .trace(cx.now, || format!("{}: disk full", self.node_name(owner)));
+            .trace(cx.now, || format!("{}: disk full", self.node_name(node)));
+        self.meet_full_disk(node, cx);
         self.settle(cx);
     }
 
@@ -470,7 +425,12 @@ impl Cluster {
         Some((dataset / self.topology.shares[*shard]).ceil())
     }
 
-    fn saves_matter(&self, node: NodeId, dataset_size: DatasetSize, now: SimTime) -> bool {
+    pub(super) fn saves_matter(
+        &self,
+        node: NodeId,
+        dataset_size: DatasetSize,
+        now: SimTime,
+    ) -> bool {
         let child = &self.persistence.children[node];
         let from = match self.persistence.saves() {
             true => self.saves_matter_from(node, self.load(node, now)),
@@ -481,6 +441,7 @@ impl Cluster {
             || now < child.disk_full_until
             || self.topology[node].slow.is_some()
             || child.feeding.is_some()
+            || self.saves_matter_to_disk(node)
             || from.is_some_and(|from| dataset_size.bytes >= from)
     }
 
@@ -497,27 +458,27 @@ impl Cluster {
         saving.strings.copied(writes, saving.page)
     }
 
-    /// A save that began before anybody was woken for it, if it still runs.
-    fn find_running(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
-        let child = &self.persistence.children[node];
-        let alive = !self.topology[node].is_gone() && child.alive_since <= since;
-        let dataset_size = self.dataset.growth.size_at(since);
-        let share = self.topology.share_of(node);
-        let ends = since + self.save_time(dataset_size.share(share));
-        if alive && child.saving.is_none() && ends > cx.now {
-            self.begin_save(node, since, cx);
-        }
+    fn begin_save(&mut self, node: NodeId, cx: &mut Cx) {
+        let pace = self.pace_of_writes(node);
+        let takes = self.save_of(node, self.dataset.growth.bytes_at(cx.now));
+        let clock = self.persistence.clock_mut(node).expect("this node saves");
+        clock.begin(cx.now, takes, pace);
+        self.open_save(node, (cx.now, cx.now.saturating_add(takes.0)), cx);
     }
 
-    fn begin_save(&mut self, node: NodeId, since: SimTime, cx: &mut Cx) {
+    pub(super) fn open_save(
+        &mut self,
+        node: NodeId,
+        (since, ends): (SimTime, SimTime),
+        cx: &mut Cx,
+    ) {
         let dataset_size = self.dataset.growth.size_at(since);
         let share = self.topology.share_of(node);
         let open = self.dataset.growth.open_at(since);
-        let dataset_size = dataset_size.share(share);
-        let ends = since + self.save_time(dataset_size);
-        let saving = self.saving(node, dataset_size, (since, ends), open);
+        let saving = self.saving(node, dataset_size.share(share), (since, ends), open);
         self.persistence.children[node].saving = Some(saving);
-        self.after(saving.ends - cx.now, ClusterTimer::Saved(node), cx);
+        self.watch_disk(node, cx);
+        self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
     }
 
     /// The child that saves a shard's data.
@@ -558,24 +519,31 @@ impl Cluster {
     /// How long a child writes.
     pub(super) fn save_time(&self, dataset_size: DatasetSize) -> SimDuration {
         let sync = &self.redis.sync;
-        let seconds =
-            dataset_size.keys / sync.save_keys.get() + dataset_size.bytes / sync.save_bytes.get();
+        let disk = self.redis.disk.map(|disk| disk.throughput.get());
+        let rate = disk.map_or(sync.save_bytes.get(), |disk| {
+            disk.min(sync.save_bytes.get())
+        });
+        let seconds = dataset_size.keys / sync.save_keys.get() + dataset_size.bytes / rate;
         SimDuration::from_secs_f64(seconds)
     }
 
-    /// A save that began then has failed.
-    fn save_failed(&mut self, node: NodeId, (began, why): (SimTime, &str), cx: &mut Cx) {
-        self.persistence.disks[node].save_failed(began);
+    /// A save has failed: it is tried again.
+    fn save_failed(&mut self, node: NodeId, (failed, why): (Failed, &str), cx: &mut Cx) {
         if !self.persistence.children[node].failed {
             cx.ledger.trace(cx.now, || {
                 format!("{}: its save failed: {why}", self.node_name(node))
             });
         }
-        let saves = self.persistence.saves.as_ref().expect("this node saves");
+        let saves = self.persistence.saves.as_mut().expect("this node saves");
         let stops =
             saves.spec.stop_writes_on_bgsave_error && !saves.spec.schedule.points().is_empty();
+        let (clock, again) = (&mut saves.plans[node].clock, cx.now + RETRY);
+        match failed {
+            Failed::ToBegin => clock.fail_due(again),
+            Failed::ToEnd => clock.fail_last(again),
+        }
         self.change(node, Change::SaveFailed(stops), cx);
         self.drain(cx);
-        self.persistence.save_at(node, cx.now + RETRY, self.id, cx);
+        self.persistence.plan_next(node, self.id, cx);
     }
 }

@@ -61,7 +61,7 @@ impl Cluster {
         }
     }
 
-    /// How late a node that swaps answers now, unless it answers nothing.
+    /// How late a node that swaps or waits for its disk answers now, unless it answers nothing.
     fn set_slowness(&mut self, node: NodeId, (trouble, slow_by): Sign, cx: &mut Cx) {
         if self.topology[node].slow_by == slow_by {
             return;
@@ -70,7 +70,9 @@ impl Cluster {
         let name = self.node_name(node);
         match slow_by {
             Some(slow_by) => cx.ledger.trace(cx.now, || {
-                format!("{name}: swaps, answers {} late", slow_by.late())
+                let waits = self.waits_for_disk(node, cx.now) == Some(slow_by);
+                let why = if waits { "waits for its disk" } else { "swaps" };
+                format!("{name}: {why}, answers {} late", slow_by.late())
             }),
             None if trouble >= Some(Trouble::Stalls) || self.topology[node].fault.is_some() => {}
             None => cx
@@ -96,6 +98,7 @@ impl Cluster {
             Change::Freeing(freeing) => self.topology[node].freeing = freeing,
             Change::Link(link) => self.replication[node].link = link,
             Change::SaveFailed(failed) => self.persistence.children[node].failed = failed,
+            Change::AppendFails(fails) => self.persistence.children[node].append_fails = fails,
         }
         let after = self.condition(node);
         if before == after {
@@ -113,7 +116,7 @@ impl Cluster {
             self.persistence.children[node].died();
             self.topology[node].slow = None;
         } else if is_gone(Some(before)) {
-            self.persistence.children[node].lives(cx.now);
+            self.note_lives(node, cx.now);
         }
         cx.ledger.trace(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())
@@ -133,6 +136,7 @@ impl Cluster {
         self.note_reach(node, cx);
         self.process_changed(node, before, after, cx);
         self.watch_process(node, cx);
+        self.watch_disk(node, cx);
         let condition = after;
         self.then([
             Consequence::Notify { node, condition },
@@ -152,6 +156,7 @@ impl Cluster {
         self.drain(cx);
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         self.topology[node].loaded_at = cx.now;
+        self.freshen(node, cx);
         let takes = self.start_from_disk(node, cx);
         let Some(takes) = takes else {
             self.after(SimDuration::ZERO, ClusterTimer::Loaded(node), cx);
@@ -183,6 +188,8 @@ impl Cluster {
             return;
         }
         self.change(node, Change::Fault(None), cx);
+        self.drain(cx);
+        self.meet_full_disk(node, cx);
         self.drain(cx);
         for view in self.clients.that_know(node) {
             // Its clients come back with their buffers.

@@ -3,8 +3,9 @@
 //!
 //! A shard's stream is a function of time, evaluated where somebody looks: the bytes of new keys,
 //! exact to the key, and whole writes of mean size, evenly spaced, for as long as writes are let
-//! in. The clients of a view write to one node of a shard at a time (the one that they know, or its
-//! owner if that one sends them on); its offset moves by their share of the writes.
+//! in; and the DELs of scripts that people run (`deleting.rs`). The clients of a view write to one
+//! node of a shard at a time (the one that they know, or its owner if that one sends them on); its
+//! offset moves by their share of the writes.
 //!
 //! What a promotion loses is a window of time for each view: from the instant up to which the
 //! promoted node had all acknowledged writes, until these clients write to no former primary any
@@ -63,8 +64,15 @@ impl Cluster {
         let share = self.topology.shares[shard];
         let rate = self.replication.other_writes * share / self.replication.write_size.max(1.0);
         let writes = (rate * self.dataset.growth.open_for(at).as_secs_f64()).floor();
+        let deletes: f64 = self
+            .replication
+            .deleting
+            .iter()
+            .map(|ramp| ramp.by(at))
+            .sum();
         (self.dataset.growth.added_at(at) * share) as u64
             + (writes * self.replication.write_size) as u64
+            + (deletes * share) as u64
     }
 
     /// A node's offset at `at`, which is at most a network delay back.
@@ -171,7 +179,10 @@ impl Cluster {
             self.replication[node].queued = self.clients.writing_to(node);
         }
         if after.hangs() != before.hangs() {
-            self.persistence.disks[node].set_hung(after.hangs(), cx.now);
+            self.note_saves(node, cx.now);
+            if let Some(clock) = self.persistence.clock_mut(node) {
+                clock.set_paused(after.hangs(), cx.now);
+            }
         }
         let Node { primary, shard, .. } = &self.topology[node];
         let deposed = *primary && self.topology.owners[*shard] != node;
@@ -208,6 +219,7 @@ impl Cluster {
     /// A replica now belongs to another shard: nothing that it has counts there.
     pub(super) fn change_shard(&mut self, node: NodeId, shard: ShardId, cx: &Cx) {
         self.note_offset(node, cx.now);
+        self.note_saves(node, cx.now);
         let history = self.replication.new_history();
         self.topology.move_to(node, shard);
         let moved = &mut self.replication[node];

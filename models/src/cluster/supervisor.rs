@@ -18,6 +18,7 @@ use sim::{SimDuration, SimTime, StreamKey};
 
 use super::Cluster;
 use super::node::Change;
+use super::save::CRON;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Fleet, Id, NodeId};
 use crate::redis::capability::{Condition, Reply};
@@ -26,9 +27,6 @@ use demand::answer::Cause;
 
 /// Phases draw from this child of the key of saves.
 const PHASES: u64 = u64::MAX - 2;
-
-/// A process that was told to stop does so at its next cron.
-const CRON: SimDuration = SimDuration::from_millis(100);
 
 /// The supervisors of a cluster's nodes.
 #[derive(Clone, Debug)]
@@ -170,7 +168,7 @@ impl Cluster {
     }
 
     /// Is there no process that could be asked?
-    fn has_no_process(&self, node: NodeId) -> bool {
+    pub(super) fn has_no_process(&self, node: NodeId) -> bool {
         matches!(
             self.condition(node),
             Condition::Killed | Condition::HostLost

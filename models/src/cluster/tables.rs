@@ -303,7 +303,7 @@ mod tests {
         let delete = |share| {
             bytes(move |cluster, cx| {
                 for workload in 0..2 {
-                    cluster.delete_keys(workload, share, cx);
+                    cluster.delete_keys(workload, (share, None), cx);
                 }
             })
         };

@@ -96,6 +96,12 @@ pub enum ClusterTimer {
     SaveDue(NodeId),
     /// A child is done.
     Saved(NodeId),
+    /// A node's process is a step more fragmented.
+    Fragments(NodeId, Fragmenting),
+    /// A write to a node's append-only file blocks.
+    DiskBlocks(NodeId, Blocked),
+    /// A disk may be well again.
+    DiskWell(NodeId),
     /// Something happens to a node's slow subscribers.
     Slow(NodeId),
     /// A fault that was to last some time is over.
@@ -128,13 +134,6 @@ pub enum ClusterTimer {
         /// How long it took.
         takes: SimDuration,
     },
-    /// A slow command comes again.
-    SlowCommand {
-        /// How long it takes.
-        takes: SimDuration,
-        /// How long after the last one.
-        every: SimDuration,
-    },
     /// The supervisor of a node asks its process.
     Probes {
         /// The node.
@@ -163,6 +162,11 @@ pub enum ClusterTimer {
         /// Which of its processes.
         process: u32,
     },
+    /// A script has deleted a further part of its keys.
+    Deletes {
+        /// The script's number.
+        number: usize,
+    },
     /// A node has freed data.
     Freed(NodeId),
     /// A primary no longer counts a replica that left it behind a cut.
@@ -176,6 +180,26 @@ pub enum ClusterTimer {
     },
     /// Clients are on the larger nodes.
     CutOverDone,
+}
+
+/// A step of a process that gets fragmented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragmenting {
+    /// Which of its node's processes or copies; another one has its own steps.
+    pub process: u32,
+    /// The step.
+    pub step: u32,
+    /// How long each lasts.
+    pub each: SimDuration,
+}
+
+/// A write that blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The watch's number; an abandoned one says nothing.
+    pub watch: u32,
+    /// For how long.
+    pub lasts: SimDuration,
 }
 
 /// What a check waits for.

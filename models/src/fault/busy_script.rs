@@ -1,8 +1,9 @@
 //! A script that takes long: its node answers nobody, and then -BUSY.
 
 use super::*;
+use crate::ids::NodeId;
 
-/// The primary of the fullest shard runs a script (EVAL, FCALL) for a long time. It answers nobody
+/// A node runs a script (EVAL, FCALL) for a long time. It answers nobody
 /// until `redis.busy_reply_threshold`, and from then on the bus, and clients with -BUSY. So a
 /// Redis Cluster with a longer `node_timeout` does not fail over. A Sentinel that holds the node
 /// for down sends SCRIPT KILL when it hears -BUSY (sentinel.c: sentinelPingReplyCallback), which
@@ -14,6 +15,10 @@ pub struct Params {
     workload: String,
     /// When it begins, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
+    /// Which nodes; absent: the primary of the fullest shard.
+    on: Option<On>,
     /// For how long, unless it is killed.
     lasts: SimDuration,
     /// Has it written? Then SCRIPT KILL does not end it. Absent: no.
@@ -30,33 +35,39 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits(&self.workload, &self.at, self.clone())
+        draw.hits_nodes(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
+        check_on(key, self.on, system, found);
     }
 }
 
-impl Strike for Params {
+impl NodeFault for Params {
+    fn on(&self) -> On {
+        self.on.unwrap_or_default()
+    }
+
     fn words(&self) -> String {
         format!("a script of {}", self.lasts)
     }
 
-    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        cluster.run_script(self.lasts, self.writes, cx);
+    fn hit(&self, node: NodeId, cluster: &mut Cluster, cx: &mut Cx) {
+        cluster.run_script(node, (self.lasts, self.writes), cx);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id, NodeId};
+    use crate::ids::Id;
     use crate::redis::capability::Reply;
 
     #[test]

@@ -1,9 +1,9 @@
 //! A process that is killed.
 
 use super::*;
+use crate::ids::NodeId;
 
-/// The process of the fullest shard's primary is killed; a supervisor starts it again after
-/// `redis.restart_delay`.
+/// A process is killed; a supervisor starts it again after `redis.restart_delay`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -11,6 +11,10 @@ pub struct Params {
     workload: String,
     /// When it is killed, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
+    /// Which nodes; absent: the primary of the fullest shard.
+    on: Option<On>,
 }
 
 impl FaultKind for Params {
@@ -26,27 +30,32 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: None,
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits(&self.workload, &self.at, self.clone())
+        draw.hits_nodes(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
+        check_on(key, self.on, system, found);
     }
 }
 
-impl Strike for Params {
+impl NodeFault for Params {
+    fn on(&self) -> On {
+        self.on.unwrap_or_default()
+    }
+
     fn words(&self) -> String {
         "crash".to_owned()
     }
 
-    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        let shard = cluster.fullest_shard(cx.now);
-        cluster.crash(shard, cx);
+    fn hit(&self, node: NodeId, cluster: &mut Cluster, cx: &mut Cx) {
+        cluster.crash(node, cx);
     }
 }
 

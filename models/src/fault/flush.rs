@@ -16,6 +16,8 @@ pub struct Params {
     workload: String,
     /// When it happens, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
     /// The share of its keys, above 0%.
     share: Probability,
     /// Does a thread of its own free the keys: `FLUSHALL ASYNC`, or `lazyfree-lazy-user-flush yes`?
@@ -33,6 +35,7 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: None,
         }
     }

@@ -42,6 +42,7 @@ impl FaultKind for Params {
         Target {
             workload: None,
             at: &self.starts,
+            every: None,
             lasts: None,
         }
     }
@@ -166,7 +167,7 @@ mod tests {
         let tables = crate::given::tables();
         let drawn = &draw(&[fault], 1, &tables.system(), &Streams::for_trial(1, 1))[0];
         assert_eq!(drawn.at, SimTime::ZERO + SimDuration::from_mins(10));
-        assert_eq!(drawn.workload, 1);
+        assert_eq!(drawn.workload(), Some(1));
         let tree = drawn.strike.growth().expect("it grows");
         let sent = tree.total_bytes() as f64 / f64::from(100 << 20);
         assert!((1.95..2.05).contains(&sent), "{sent}");

@@ -1,9 +1,10 @@
 //! A process that answers nothing for a while.
 
 use super::*;
+use crate::ids::NodeId;
 
-/// The primary of the fullest shard stops answering for a while and then goes on (a stopped
-/// process, a stuck disk). Its connections stay open.
+/// A process stops answering for a while and then goes on (a stopped process, a frozen machine).
+/// Its connections stay open.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -11,6 +12,10 @@ pub struct Params {
     workload: String,
     /// When it stops, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
+    /// Which nodes; absent: the primary of the fullest shard.
+    on: Option<On>,
     /// For how long.
     lasts: SimDuration,
 }
@@ -24,34 +29,39 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits(&self.workload, &self.at, self.clone())
+        draw.hits_nodes(&self.workload, &self.at, self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
+        check_on(key, self.on, system, found);
     }
 }
 
-impl Strike for Params {
+impl NodeFault for Params {
+    fn on(&self) -> On {
+        self.on.unwrap_or_default()
+    }
+
     fn words(&self) -> String {
         format!("hang of {}", self.lasts)
     }
 
-    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        let shard = cluster.fullest_shard(cx.now);
-        cluster.hang(shard, self.lasts, cx);
+    fn hit(&self, node: NodeId, cluster: &mut Cluster, cx: &mut Cx) {
+        cluster.hang(node, self.lasts, cx);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Id, NodeId};
+    use crate::ids::Id;
     use crate::redis::capability::Reply;
 
     #[test]

@@ -11,14 +11,17 @@
 
 mod busy_script;
 mod crash;
+mod disk_full;
 mod flush;
 mod growth_burst;
 mod hang;
+pub mod hazard;
 mod host_loss;
+mod on;
 mod partition;
-mod save_fails;
 mod slow_command;
 mod slow_consumers;
+mod slow_disk;
 mod slow_subscriber;
 #[cfg(test)]
 mod tests;
@@ -36,7 +39,10 @@ use crate::event::Cx;
 use crate::findings::Findings;
 use crate::layout::ClusterPlan;
 use crate::spec::SystemSpec;
+use crate::spec::persistence::Fsync;
+use crate::spec::target::On;
 use crate::streams;
+use on::{NodeFault, NodeStrike, check_on};
 #[cfg(test)]
 use tests::{on, read, strike, wrong, wrong_alone};
 
@@ -54,7 +60,8 @@ pub enum FaultSpec {
     Partition(partition::Params),
     SlowCommand(slow_command::Params),
     SlowConsumers(slow_consumers::Params),
-    SaveFails(save_fails::Params),
+    DiskFull(disk_full::Params),
+    SlowDisk(slow_disk::Params),
     SlowSubscriber(slow_subscriber::Params),
 }
 
@@ -71,7 +78,8 @@ impl FaultSpec {
             FaultSpec::Partition(params) => params,
             FaultSpec::SlowCommand(params) => params,
             FaultSpec::SlowConsumers(params) => params,
-            FaultSpec::SaveFails(params) => params,
+            FaultSpec::DiskFull(params) => params,
+            FaultSpec::SlowDisk(params) => params,
             FaultSpec::SlowSubscriber(params) => params,
         }
     }
@@ -118,6 +126,8 @@ pub struct Target<'a> {
     pub workload: Option<&'a str>,
     /// When it begins.
     pub at: &'a Dist,
+    /// How long after that it comes again, and again; `None` if it comes once.
+    pub every: Option<&'a Dist>,
     /// How long it lasts; `None` if no key says so.
     pub lasts: Option<SimDuration>,
 }
@@ -126,6 +136,8 @@ pub struct Target<'a> {
 pub struct Draw<'a> {
     /// Its position in the scenario.
     pub number: u64,
+    /// How often it has come before.
+    pub turn: u64,
     /// Its own random numbers.
     pub rng: Rng,
     /// All others.
@@ -165,34 +177,79 @@ pub trait Strike {
 
 /// One fault of one trial.
 pub struct Fault {
+    /// Its position in the scenario, and how often it has come before.
+    pub number: (u64, u64),
     /// The name of its kind in a scenario.
     pub kind: &'static str,
-    /// The workload whose cluster is hit, by position.
-    pub workload: usize,
-    /// The cell that is hit.
-    pub cell: usize,
+    /// Where it strikes.
+    pub place: Place,
     /// When it strikes.
     pub at: SimTime,
     /// What it does.
     pub strike: Box<dyn Strike>,
 }
 
+/// Where a fault strikes.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// The cluster on which a workload lives, by position, in a cell.
+    Workload {
+        /// The workload.
+        workload: usize,
+        /// The cell.
+        cell: usize,
+    },
+    /// One of the clusters.
+    Cluster {
+        /// Its name among all random streams.
+        entity: u64,
+        /// Its name.
+        name: String,
+    },
+}
+
 impl Fault {
-    /// Does it hit the cluster of this plan?
-    pub fn hits(&self, plan: &ClusterPlan) -> bool {
-        plan.cell == self.cell && plan.workloads.contains(&self.workload)
+    /// The workload that it is about, if it is about one.
+    pub fn workload(&self) -> Option<usize> {
+        match self.place {
+            Place::Workload { workload, .. } => Some(workload),
+            Place::Cluster { .. } => None,
+        }
     }
 
-    /// Puts the draws behind fault number `i` on record.
-    pub fn record(&self, i: usize, system: &SystemSpec, cx: &mut Cx) {
-        let name = &system.workloads[self.workload].name;
-        let (number, words) = (i + 1, self.strike.words());
-        cx.ledger.draw(
-            format!("fault {number}"),
-            format!("{name} at {}: {words}", self.at),
-        );
+    /// Does it hit the cluster of this plan?
+    pub fn hits(&self, plan: &ClusterPlan) -> bool {
+        match self.place {
+            Place::Workload { workload, cell } => {
+                plan.cell == cell && plan.workloads.contains(&workload)
+            }
+            Place::Cluster { entity, .. } => plan.entity() == entity,
+        }
+    }
+
+    /// Puts the draws behind it on record.
+    pub fn record(&self, system: &SystemSpec, cx: &mut Cx) {
+        let words = self.strike.words();
+        let (name, number) = match (&self.place, self.number) {
+            (Place::Cluster { name, .. }, _) => (name, "hazard".to_owned()),
+            (Place::Workload { workload, .. }, (number, turn)) => {
+                let name = &system.workloads[*workload].name;
+                match turn {
+                    0 => (name, format!("fault {}", number + 1)),
+                    _ => (name, format!("fault {}, time {}", number + 1, turn + 1)),
+                }
+            }
+        };
+        cx.ledger
+            .draw(number, format!("{name} at {}: {words}", self.at));
     }
 }
+
+/// A fault comes no more often than this in one trial.
+pub const TURNS_MAX: u64 = 10_000;
+
+/// The times between the strikes of a fault draw from this child of its key.
+const GAPS: u64 = u64::MAX;
 
 /// The faults of this trial, in the order of the scenario.
 pub fn draw(
@@ -201,30 +258,57 @@ pub fn draw(
     system: &SystemSpec,
     streams: &Streams,
 ) -> Vec<Fault> {
-    let one = |(i, fault): (usize, &FaultSpec)| {
-        let number = i as u64;
-        let drawn = fault.kind().draw(&mut Draw {
-            number,
-            rng: streams.stream(streams::FAULT, number),
-            streams,
-            system: *system,
-        });
-        Fault {
-            kind: fault.kind().name(),
-            workload: system.workload(&drawn.workload),
-            cell: cell(number, cells, streams),
-            at: drawn.at,
-            strike: drawn.strike,
+    let end = SimTime::ZERO + system.horizon;
+    let mut drawn = Vec::new();
+    for (number, fault) in (0..).zip(faults) {
+        let kind = fault.kind();
+        let key = streams.key(streams::FAULT, number);
+        let mut gaps = key.child(GAPS).rng();
+        let mut next: Option<SimTime> = None;
+        for turn in 0..TURNS_MAX {
+            let rng = match turn {
+                0 => key.rng(),
+                _ => key.child(turn).rng(),
+            };
+            let one = kind.draw(&mut Draw {
+                number,
+                turn,
+                rng,
+                streams,
+                system: *system,
+            });
+            let at = next.unwrap_or(one.at);
+            if turn > 0 && at >= end {
+                break;
+            }
+            drawn.push(Fault {
+                number: (number, turn),
+                kind: kind.name(),
+                place: Place::Workload {
+                    workload: system.workload(&one.workload),
+                    cell: cell((number, turn), cells, streams),
+                },
+                at,
+                strike: one.strike,
+            });
+            let Some(every) = kind.target().every else {
+                break;
+            };
+            next = Some(at.saturating_add(every.sample(&mut gaps)));
         }
-    };
-    faults.iter().enumerate().map(one).collect()
+    }
+    drawn
 }
 
-/// The cell that fault number `i` hits: any of them alike. The same draw for any number of cells,
-/// so what hits the second of two hits the third or the fourth of four.
-fn cell(i: u64, cells: usize, streams: &Streams) -> usize {
-    let draw: f64 = streams.stream(streams::FAULT_CELL, i).random();
-    (draw * cells as f64) as usize
+/// The cell that a fault hits: any of them alike. The same draw for any number of cells, so what
+/// hits the second of two hits the third or the fourth of four.
+fn cell((number, turn): (u64, u64), cells: usize, streams: &Streams) -> usize {
+    let key = streams.key(streams::FAULT_CELL, number);
+    let mut rng = match turn {
+        0 => key.rng(),
+        _ => key.child(turn).rng(),
+    };
+    (rng.random::<f64>() * cells as f64) as usize
 }
 
 impl Draw<'_> {
@@ -235,6 +319,13 @@ impl Draw<'_> {
             at: self.instant(at),
             strike: Box::new(strike),
         }
+    }
+
+    /// A fault of nodes that is as it stands in the scenario, but for its instant and which nodes.
+    fn hits_nodes(&mut self, workload: &str, at: &Dist, fault: impl NodeFault + 'static) -> Drawn {
+        let key = self.streams.key(streams::FAULT_TARGET, self.number);
+        let pick = key.child(self.turn).rng().random();
+        self.hits(workload, at, NodeStrike { fault, pick })
     }
 
     /// An instant after the trial's start.
@@ -258,6 +349,19 @@ impl Draw<'_> {
 /// A fault hits the cluster of a workload that exists, at an instant that can be drawn, and lasts.
 fn check_target(key: &str, target: &Target, system: &SystemSpec, found: &mut Findings) {
     found.dist(format!("{key}.at"), target.at);
+    if let Some(every) = target.every {
+        let key = format!("{key}.every");
+        found.dist(key.clone(), every);
+        let least = system.horizon.scaled(1.0 / TURNS_MAX as f64);
+        found.unless(
+            every.mean() > least && every.mean() > target.lasts.unwrap_or_default(),
+            key,
+            &format!(
+                "it would come again before it ends, or more than {TURNS_MAX} times in a trial"
+            ),
+            "give a longer time from one to the next",
+        );
+    }
     if let Some(workload) = target.workload {
         let known = system.workload_names();
         found.known(format!("{key}.workload"), "workload", workload, &known);

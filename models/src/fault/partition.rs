@@ -13,6 +13,8 @@ pub struct Params {
     workload: String,
     /// When the cut begins, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
     /// For how long; above 0s.
     lasts: SimDuration,
     /// The hosts on one side, counted from 0; the others are on the other side.
@@ -34,6 +36,7 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: Some(self.lasts),
         }
     }

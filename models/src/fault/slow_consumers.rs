@@ -33,6 +33,7 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: None,
             lasts: self.lasts,
         }
     }

@@ -12,6 +12,8 @@ pub struct Params {
     workload: String,
     /// When they stop reading, from the trial's start.
     at: Dist,
+    /// From one to the next; absent: it comes once.
+    every: Option<Dist>,
     /// For how long.
     lasts: SimDuration,
     /// How many subscribers of one channel.
@@ -33,6 +35,7 @@ impl FaultKind for Params {
         Target {
             workload: Some(&self.workload),
             at: &self.at,
+            every: self.every.as_ref(),
             lasts: Some(self.lasts),
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn strike(fault: &str, words: &str) -> Cluster {
     let mut cluster = tables.cluster();
     cluster.start(cx);
     let faults = draw(&[read(&on("log", fault))], 1, &system, &streams);
-    faults[0].record(0, &system, cx);
+    faults[0].record(&system, cx);
     faults[0].strike.strike(&mut cluster, cx);
     let record = format!("log at 00:10:00.000: {words}");
     assert_eq!(ledger.draws, [("fault 1".to_owned(), record)]);

@@ -8,6 +8,7 @@ use sim::quantity::{Bytes, Factor};
 use crate::check::spec::ActionSpec;
 use crate::redis::sync::load;
 use crate::runbook::WhenSpec;
+use crate::spec::hazard::HazardsSpec;
 use crate::spec::persistence::ScheduleSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
 use crate::spec::{FailoverSpec, RedisSpec, WorkloadSpec};
@@ -36,6 +37,8 @@ impl WorldSpec {
         self.doubts_about_connections(&mut doubts);
         self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
+        self.doubts_about_disks(&mut doubts);
+        self.doubts_about_zones(&mut doubts);
         self.doubts_about_clients(&mut doubts);
         self.doubts_about_gateways(&mut doubts);
         doubts
@@ -223,6 +226,16 @@ impl WorldSpec {
                 (bytes, keys) = (bytes + held, keys + held / each);
             }
             let loads = load(&redis.sync, bytes, keys).rounded_to(SimDuration::from_secs(1));
+            let slow = loads.scaled(redis.sync.load_spread.map_or(1.0, |spread| spread.get()));
+            if loads <= probe.patience() && slow > probe.patience() {
+                doubts.push(format!(
+                    "one of ten processes of cluster {} takes {slow} or longer to load its data \
+                     (redis.sync.load_spread), and redis.supervisor.{name} kills it after {}",
+                    plan.name,
+                    probe.patience()
+                ));
+                return;
+            }
             if loads > probe.patience() {
                 doubts.push(format!(
                     "a process of cluster {} loads its data in {loads} at the start, and \
@@ -244,7 +257,9 @@ impl WorldSpec {
         let fits = self.held_at_maxmemory().is_some_and(Held::fits);
         let mut steps = self.people.runbook.iter();
         let restarts = steps.any(|step| step.action.remedy().restarts_nodes());
-        grows && !self.redis.swap && !fits || restarts || faults.any(|of| of.kills())
+        let mut hazards = self.hazards.iter().flat_map(HazardsSpec::all);
+        let happens = hazards.any(|of| of.kind.kills());
+        grows && !self.redis.swap && !fits || restarts || happens || faults.any(|of| of.kills())
     }
 
     /// A process that starts without all data, maybe before a replica with them is promoted.

@@ -3,10 +3,12 @@
 mod alerts;
 mod clients;
 mod connections;
+mod disks;
 mod doubts;
 mod failover;
 mod faults;
 mod gateway;
+mod hazards;
 mod layout;
 mod people;
 mod replication;
@@ -51,6 +53,7 @@ impl WorldSpec {
         self.check_people(&mut found);
         self.check_alerts(&mut found);
         self.check_faults(&mut found);
+        self.check_hazards(&mut found);
         found.all()
     }
 
@@ -140,6 +143,12 @@ impl WorldSpec {
             "redis.maxmemory_policy",
             "eviction never begins without a limit",
             "set redis.maxmemory too",
+        );
+        found.unless(
+            (redis.fresh_fragmentation).is_none_or(|fresh| fresh.get() >= 1.0),
+            "redis.fresh_fragmentation",
+            "resident memory cannot be less than used memory",
+            "give a factor of at least \"1x\"",
         );
         found.unless(
             redis.fragmentation.get() >= 1.0,

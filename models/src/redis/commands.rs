@@ -38,6 +38,13 @@ const WRITES: &str = "\
     XGROUP SETID, XREADGROUP, XTRIM, ZMPOP, ZPOPMAX, ZPOPMIN, ZREM, ZREMRANGEBYLEX, \
     ZREMRANGEBYRANK, ZREMRANGEBYSCORE";
 
+/// Bytes of a DEL of one key whose name has this length, as it goes into the stream and the
+/// append-only file: `*2`, `$3`, `DEL`, `$24` and the name, each with CR and LF.
+pub fn del_bytes(key_length: u64) -> f64 {
+    let digits = key_length.max(1).ilog10() + 1;
+    (4 + 4 + 5 + 1 + u64::from(digits) + 2 + key_length + 2) as f64
+}
+
 /// Something that a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {

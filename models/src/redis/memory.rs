@@ -52,28 +52,34 @@ pub enum Trouble {
     Killed,
 }
 
-/// How much later than usual a node answers because it swaps, in steps: from 2 ms times 4 to the
-/// power of the step on, up to four times that.
+/// How much later than usual a node answers, on average. Because it swaps, that is known in steps:
+/// from 2 ms times 4 to the power of the step on, up to four times that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slowness(u8);
+pub struct Slowness(SimDuration);
 
 impl Slowness {
     /// Up to 2 s: a line in which one waits for longer takes longer to form than memory takes from
     /// there to the stall.
     const STEPS: u8 = 5;
 
-    /// Every step, from the least on.
+    /// Every step of a node that swaps, from the least on: the geometric middle of each.
     pub fn all() -> impl Iterator<Item = Slowness> {
-        (0..Slowness::STEPS).map(Slowness)
+        (0..Slowness::STEPS).map(|step| Slowness(SimDuration::from_millis(4 << (2 * step))))
     }
 
+    /// That of a node that answers so much later; none for less than a millisecond.
+    pub fn of(late: SimDuration) -> Option<Slowness> {
+        (late >= SimDuration::from_millis(1)).then_some(Slowness(late))
+    }
+
+    /// Where a step begins.
     fn from(self) -> SimDuration {
-        SimDuration::from_millis(2 << (2 * self.0))
+        self.0.scaled(0.5)
     }
 
-    /// How much later an answer comes: the geometric middle of the step.
+    /// How much later an answer comes.
     pub fn late(self) -> SimDuration {
-        self.from() * 2
+        self.0
     }
 }
 
@@ -130,6 +136,11 @@ impl NodeMemory {
         }
     }
 
+    /// From now on resident memory is so many times what is used.
+    pub fn set_fragmentation(&mut self, fragmentation: f64) {
+        self.fragmentation = fragmentation;
+    }
+
     /// The same node with a copy of a dataset of which so many bytes had been evicted before.
     pub fn without(self, gone: f64) -> NodeMemory {
         NodeMemory { gone, ..self }
@@ -146,8 +157,7 @@ impl NodeMemory {
         self.maxmemory.map_or(host, |limit| limit.min(host))
     }
 
-    /// Used memory with `dataset` bytes of data.
-    /// Eviction keeps it at `maxmemory`.
+    /// Used memory with `dataset` bytes of data. Eviction keeps it at `maxmemory`.
     pub fn used(&self, dataset: f64, load: Load) -> f64 {
         let used = dataset + self.fixed(load);
         let evicts_at = self.evicts_at().map(|limit| limit + load.uncounted);

@@ -2,9 +2,11 @@
 
 use super::*;
 
-/// Delete keys of a workload on every shard. Nothing is deleted while the owner of one of them does
-/// not execute DEL: it hangs, is dead, loads its data, cannot be reached, or refuses writes other
-/// than by -OOM. At `maxmemory` it does.
+/// Delete keys of a workload on every shard, one by one: a script with a pipeline of DELs. The
+/// replicas get every DEL, so each is in the stream of writes. Others are served between the
+/// script's batches. UNLINK takes as long for strings. The step is done when the script is. It ends
+/// at once if the owner of one shard does not execute DEL: it hangs, is dead, loads its data,
+/// cannot be reached, or refuses writes other than by -OOM. At `maxmemory` it does.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -12,6 +14,10 @@ pub struct Params {
     workload: String,
     /// Share of its bytes that is deleted.
     share: Probability,
+    /// Keys that it deletes per second on each shard, above 0. Absent: 500000/s, as fast as Redis
+    /// executes it: measured with Redis 7.0.15 in random order, 360000/s (values of 1000 bytes) to
+    /// 590000/s (of 16 bytes).
+    rate: Option<PerSec>,
 }
 
 impl Remedy for Params {
@@ -21,7 +27,15 @@ impl Remedy for Params {
 
     fn take_effect(&self, site: &mut Site) -> Effect {
         let (id, workload) = site.home(&self.workload);
-        site.clusters[id].delete_keys(workload, self.share.get(), &mut site.cx);
+        let what = (self.share.get(), self.rate.map(|rate| rate.get()));
+        let cluster = &mut site.clusters[id];
+        if let Some(number) = cluster.delete_keys(workload, what, &mut site.cx) {
+            let deletion = PendingOperation::Deletion {
+                cluster: id,
+                number,
+            };
+            site.pending.push(deletion);
+        }
         Effect::Changed(vec![id])
     }
 
@@ -32,6 +46,12 @@ impl Remedy for Params {
             "workload",
             &self.workload,
             &known,
+        );
+        found.unless(
+            self.rate.is_none_or(|rate| rate.get() > 0.0),
+            format!("{key}.rate"),
+            "nothing would ever be deleted",
+            "give a rate above 0/s, or none",
         );
     }
 }

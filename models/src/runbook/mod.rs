@@ -15,6 +15,7 @@ mod raise_maxclients;
 mod raise_maxmemory;
 mod raise_output_limit;
 mod rebuild;
+mod repair_disk;
 mod resize;
 mod restart_nodes;
 mod restart_servers;
@@ -33,7 +34,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::{Factor, Probability};
+use sim::quantity::{Factor, PerSec, Probability};
 
 use crate::cluster::Cluster;
 use crate::event::Cx;
@@ -116,6 +117,7 @@ pub enum RemedySpec {
     StopGrowth(stop_growth::Params),
     Resize(resize::Params),
     Rebuild(rebuild::Params),
+    RepairDisk(repair_disk::Params),
     ShedLoad(shed_load::Params),
     ScaleServers(scale_servers::Params),
     ScaleStore(scale_store::Params),
@@ -138,6 +140,7 @@ impl RemedySpec {
             RemedySpec::StopGrowth(params) => params,
             RemedySpec::Resize(params) => params,
             RemedySpec::Rebuild(params) => params,
+            RemedySpec::RepairDisk(params) => params,
             RemedySpec::ShedLoad(params) => params,
             RemedySpec::ScaleServers(params) => params,
             RemedySpec::ScaleStore(params) => params,

@@ -41,6 +41,13 @@ pub enum PendingOperation {
         /// It has begun to read its data.
         loads: bool,
     },
+    /// A script that deletes keys.
+    Deletion {
+        /// Of this cluster.
+        cluster: ClusterId,
+        /// The script's number.
+        number: usize,
+    },
     /// Processes of a service that are still to be restarted.
     Restarts {
         /// Of this service.
@@ -54,6 +61,9 @@ impl PendingOperation {
         match self {
             PendingOperation::Nodes { cluster, plan } => clusters[*cluster].awaits(*plan),
             PendingOperation::Restarts { .. } => true,
+            PendingOperation::Deletion { cluster, number } => {
+                clusters[*cluster].is_deleting(*number)
+            }
             PendingOperation::Start {
                 cluster,
                 node,

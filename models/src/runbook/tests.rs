@@ -5,7 +5,7 @@ use sim::{Agenda, SimTime};
 use super::*;
 use crate::event::Event;
 use crate::given::{self, Tables};
-use crate::ids::{Fleet, Id, ServiceId, ShardId, ViewId};
+use crate::ids::{Fleet, Id, NodeId, ServiceId, ShardId, ViewId};
 use crate::ledger::Ledger;
 use crate::service::{Instead, Latency, Load, Need, Overload, Process, Rotation, Service};
 use crate::spec::service::{Access, Keys};
@@ -32,7 +32,7 @@ impl Bench {
             mut cx,
             ..
         } = site;
-        clusters[ClusterId::from_index(0)].hang(ShardId::from_index(0), hour, &mut cx);
+        clusters[ClusterId::from_index(0)].hang(NodeId::from_index(0), hour, &mut cx);
         for (_, service) in services.iter_mut() {
             service.refresh(clusters, &mut cx);
         }

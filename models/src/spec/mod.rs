@@ -10,6 +10,8 @@ pub mod autoscaler;
 pub mod balancer;
 pub mod client;
 pub mod clock;
+pub mod disk;
+pub mod hazard;
 pub mod limits;
 pub mod persistence;
 pub mod price;
@@ -21,6 +23,7 @@ pub mod signers;
 pub mod store;
 pub mod supervisor;
 mod system;
+pub mod target;
 pub mod traffic;
 
 use schemars::JsonSchema;

@@ -56,9 +56,12 @@ pub enum ScheduleSpec {
     /// what was not on the disk yet.
     AppendOnly {
         /// `auto-aof-rewrite-percentage`, as a factor: 1x is 100, as Redis ships, and rewrites a
-        /// file that has doubled. For 0, which never rewrites it, give one that is never reached,
-        /// such as `"1000000x"`.
+        /// file that has doubled. From `"1000x"` on it is never rewritten, as with 0, and is taken
+        /// to have been so by hand when the trial begins.
         rewrite_growth: Factor,
+        /// `auto-aof-rewrite-min-size`: a smaller file is not rewritten. Absent: 64MiB, as Redis
+        /// ships.
+        rewrite_min: Option<Bytes>,
         /// `appendfsync`; absent: `everysec`, as Redis ships.
         #[serde(default)]
         fsync: Fsync,
@@ -70,6 +73,8 @@ pub enum ScheduleSpec {
         points: Vec<SavePointSpec>,
         /// As for `append-only`.
         rewrite_growth: Factor,
+        /// As for `append-only`.
+        rewrite_min: Option<Bytes>,
         /// As for `append-only`.
         #[serde(default)]
         fsync: Fsync,
@@ -89,6 +94,20 @@ pub enum Fsync {
     No,
 }
 
+/// An append-only file.
+#[derive(Clone, Copy, Debug)]
+pub struct AppendOnlySpec {
+    /// By how much it grows until it is rewritten; absent: it never is.
+    pub growth: Option<Factor>,
+    /// The least size that is rewritten.
+    pub min: Bytes,
+    /// When it is forced to the disk.
+    pub fsync: Fsync,
+}
+
+/// A file that grows to so many times its size is never rewritten.
+const NO_REWRITES: f64 = 1_000.0;
+
 impl ScheduleSpec {
     /// Its save points; none if it takes no snapshots.
     pub fn points(&self) -> &[SavePointSpec] {
@@ -98,19 +117,24 @@ impl ScheduleSpec {
         }
     }
 
-    /// By how much an append-only file grows until it is rewritten, and when it is forced to the
-    /// disk; `None` without such a file.
-    pub fn append_only(&self) -> Option<(Factor, Fsync)> {
+    /// What it says of the append-only file; `None` without one.
+    pub fn append_only(&self) -> Option<AppendOnlySpec> {
         match self {
             ScheduleSpec::AppendOnly {
                 rewrite_growth,
+                rewrite_min,
                 fsync,
             }
             | ScheduleSpec::Both {
                 rewrite_growth,
+                rewrite_min,
                 fsync,
                 ..
-            } => Some((*rewrite_growth, *fsync)),
+            } => Some(AppendOnlySpec {
+                growth: Some(*rewrite_growth).filter(|growth| growth.get() < NO_REWRITES),
+                min: rewrite_min.unwrap_or(Bytes::new(64 << 20)),
+                fsync: *fsync,
+            }),
             ScheduleSpec::Nothing {} | ScheduleSpec::SavePoints { .. } => None,
         }
     }

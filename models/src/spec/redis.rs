@@ -6,6 +6,7 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
+use super::disk::DiskSpec;
 use super::replication::ReplicationSpec;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 use crate::spec::supervisor::SupervisorSpec;
@@ -88,6 +89,10 @@ pub struct RedisSpec {
     /// With 4, host 0 carries 1a and 3a, host 1 carries 1b and 3b, host 2 carries 2a, and host 3
     /// carries 2b.
     pub hosts: u16,
+    /// Zones (data centres of a region) over which the hosts are spread in turn: with 3, hosts 0, 3
+    /// and 6 stand in the first. Absent: each host has its own. Only `hazards` are about zones; a
+    /// fault `host-loss` names `hosts`.
+    pub zones: Option<u16>,
     /// Memory of one node (its machine or container) when one cluster carries all workloads.
     pub node_memory: Bytes,
     /// Memory of each node that the operating system and agents take; less than `node_memory`.
@@ -102,8 +107,17 @@ pub struct RedisSpec {
     /// What Redis does when `maxmemory` is reached: refuse writes (`noeviction`, as Redis ships) or
     /// evict keys. All but `noeviction` need `maxmemory`.
     pub maxmemory_policy: MaxmemoryPolicy,
-    /// Resident memory over used memory, at least 1x; measured with Redis 7.0.15: 1.02x to 1.08x.
+    /// Resident memory over used memory, at least 1x, of processes that have run for long
+    /// (`mem_fragmentation_ratio`): all of them when the trial begins. Redis 7.0.15 without
+    /// overwritten values: 1.02x to 1.08x (measured); keys that come, go and change in size take it
+    /// to 1.5x and more; with `activedefrag yes` about 1.1x (`active-defrag-threshold-lower`).
     pub fragmentation: Factor,
+    /// The same of a process that has just started, or of a replica that has just loaded a copy, at
+    /// least 1x. Absent: 1.05x (measured: 1.02x to 1.08x), or `fragmentation` if that is less.
+    pub fresh_fragmentation: Option<Factor>,
+    /// How often all data must be overwritten until such a process has `fragmentation` again.
+    /// Absent: 3x (an assumption).
+    pub fragments_after: Option<Factor>,
     /// Share of every workload's data in the fullest shard; the others hold equal parts. `"100%"`
     /// with one shard; with more at least 100% divided by `shards`.
     pub fullest_shard: Probability,
@@ -165,6 +179,8 @@ pub struct RedisSpec {
     pub sync: SyncSpec,
     /// How replicas follow their primary: timeouts and limits of redis.conf.
     pub replication: ReplicationSpec,
+    /// The disk of each node, if it can be in the way; absent: it never is.
+    pub disk: Option<DiskSpec>,
     /// What nodes keep on disk (`save`, `appendonly`); absent: nothing. A process that was killed
     /// then starts without data: what was captured there is lost, a cache is cold
     /// (`service.needs.misses`), and memory holds only what is written from then on. If it is back
@@ -183,6 +199,27 @@ impl RedisSpec {
     /// Connections that a node accepts, of clients of all kinds.
     pub fn maxclients(&self) -> u32 {
         self.maxclients.unwrap_or(10_000)
+    }
+
+    /// Zones over which the hosts are spread.
+    pub fn zones(&self) -> u16 {
+        self.zones.unwrap_or(self.hosts).clamp(1, self.hosts.max(1))
+    }
+
+    /// Resident memory over used memory of a process that has just started.
+    pub fn fresh_fragmentation(&self) -> Factor {
+        let usual = Factor::new(1.05).expect("a factor");
+        let fresh = self.fresh_fragmentation.unwrap_or(usual);
+        if fresh < self.fragmentation {
+            fresh
+        } else {
+            self.fragmentation
+        }
+    }
+
+    /// How often data are overwritten until a process is as fragmented as those that run for long.
+    pub fn fragments_after(&self) -> f64 {
+        self.fragments_after.map_or(3.0, |times| times.get())
     }
 
     /// Connections that a node accepts, of clients of services.

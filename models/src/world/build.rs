@@ -40,8 +40,8 @@ pub fn world<'a>(
     let system = spec.system();
     let layout = spec.layout.layout();
     let cells = layout.cells();
-    let faults = fault::draw(&spec.faults, cells, &system, streams);
     let plans = layout.place(&system);
+    let faults = faults(spec, &plans, cells, streams);
     let cluster = |(i, plan): (usize, &ClusterPlan)| {
         let trees = trees(spec, plan, &faults, streams);
         let key = |purpose| streams.key(purpose, plan.entity());
@@ -52,7 +52,7 @@ pub fn world<'a>(
         watch(&mut cluster, spec);
         // In the order of their trees.
         let hits = faults.iter().filter(|fault| fault.hits(plan));
-        let surpluses = hits.filter_map(|fault| fault.strike.surplus(fault.workload));
+        let surpluses = hits.filter_map(|fault| fault.strike.surplus(fault.workload()?));
         cluster.name_surpluses(surpluses.collect());
         cluster
     };
@@ -168,6 +168,15 @@ fn captures(spec: &WorldSpec, cells: usize) -> Vec<ServiceId> {
     places.filter(|id| captures(service(id))).collect()
 }
 
+/// What goes wrong in one trial.
+fn faults(spec: &WorldSpec, plans: &[ClusterPlan], cells: usize, streams: &Streams) -> Vec<Fault> {
+    let system = spec.system();
+    let mut faults = fault::draw(&spec.faults, cells, &system, streams);
+    let hazards = spec.hazards.iter();
+    faults.extend(hazards.flat_map(|of| fault::hazard::draw(of, plans, &system, streams)));
+    faults
+}
+
 /// The processes by which a cluster's datasets grow.
 fn trees(
     spec: &WorldSpec,
@@ -196,7 +205,7 @@ fn trees(
     let bursts = faults.iter().filter(|fault| fault.hits(plan));
     let bursts = bursts.filter_map(|fault| {
         let tree = fault.strike.growth()?.clone();
-        Some(adding(tree, &fault.workload))
+        Some(adding(tree, &fault.workload()?))
     });
     steady.chain(bursts).collect()
 }

@@ -151,8 +151,8 @@ impl World<'_> {
         }
         let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
         let system = self.spec.system();
-        for (number, fault) in self.faults.iter().enumerate() {
-            fault.record(number, &system, cx);
+        for fault in &self.faults {
+            fault.record(&system, cx);
         }
         self.people.start(cx);
         for (_, check) in self.checks.iter_mut() {
@@ -290,7 +290,7 @@ impl World<'_> {
         let hit = self
             .clusters
             .iter_mut()
-            .find(|(_, c)| c.plan.cell == fault.cell && c.plan.workloads.contains(&fault.workload));
+            .find(|(_, cluster)| fault.hits(&cluster.plan));
         let (id, cluster) = hit.expect("every workload lives on a cluster");
         cx.ledger.moment(cx.now, MomentKind::Fault, fault.kind);
         fault.strike.strike(cluster, cx);

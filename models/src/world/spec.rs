@@ -12,6 +12,7 @@ use crate::cluster;
 use crate::fault::FaultSpec;
 use crate::layout::LayoutSpec;
 use crate::people::spec::PeopleSpec;
+use crate::spec::hazard::HazardsSpec;
 use crate::spec::store::{FallbackSpec, Store, stores_of};
 use crate::spec::{
     AboutSpec, AlertSpec, AutoscalerSpec, CallerSpec, ClassSpec, ClockSpec, ComponentSpec,
@@ -82,6 +83,8 @@ pub struct WorldSpec {
     /// What goes wrong and when; absent: nothing, so only growth can cause an outage.
     #[serde(rename = "fault", default)]
     pub faults: Vec<FaultSpec>,
+    /// What happens by itself in the course of a year, at random; absent: nothing.
+    pub hazards: Option<HazardsSpec>,
     /// Prices in US dollars. Comparisons of designs use them; a replay does not.
     pub price: PriceSpec,
 }

@@ -5,6 +5,7 @@ use super::pick;
 use crate::support::part;
 use models::WorldSpec;
 use models::spec::client::ReconnectSpec;
+use models::spec::persistence::Fsync;
 use models::spec::{AlertSpec, MetricSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, Streams};
@@ -93,4 +94,90 @@ pub fn limits(spec: &mut WorldSpec, seed: u64) {
             spec.people.runbook.insert(0, part(&step));
         }
     }
+}
+
+/// Disks that are in the way of what nodes append, where they append something.
+pub fn disks(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(11), 0);
+    let saves = spec.redis.persistence.as_ref();
+    let file = saves.and_then(|saves| saves.schedule.append_only());
+    let disk = (rng.random_range(0..2) == 0).then(|| {
+        let throughput = pick(rng, &["2MB/s", "20MB/s"]);
+        let (fsync, unwritten) = (
+            pick(rng, &["1ms", "300ms", "3s"]),
+            pick(rng, &["4MB", "60MB"]),
+        );
+        part(&format!(
+            "throughput = '{throughput}'\nfsync = '{fsync}'\nunwritten = '{unwritten}'
+             no_fsync_on_rewrite = {}",
+            rng.random::<bool>()
+        ))
+    });
+    spec.redis.disk = disk.filter(|_| saves.is_some());
+    let slow = rng.random_range(0..3) == 0;
+    if slow && file.is_some_and(|file| file.fsync != Fsync::No) {
+        let (fsync, lasts) = (
+            pick(rng, &["50ms", "4s", "15s"]),
+            pick(rng, &["30s", "3min"]),
+        );
+        spec.faults.push(part(&format!(
+            "kind = 'slow-disk'\nworkload = 'log'\nfsync = '{fsync}'\nlasts = '{lasts}'
+             at = {{ kind = 'exponential', mean = '5min' }}"
+        )));
+        spec.people.runbook.push(part(
+            "action = { kind = 'repair-disk' }
+             takes = { kind = 'exponential', mean = '2min' }",
+        ));
+    }
+}
+
+/// Faults of nodes in any role, that come again and again.
+pub fn targets(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(12), 0);
+    if rng.random_range(0..3) > 0 {
+        return;
+    }
+    let kind = pick(
+        rng,
+        &[
+            "kind = 'crash'",
+            "kind = 'hang'\nlasts = '9s'",
+            "kind = 'slow-command'\ntakes = '4s'",
+        ],
+    );
+    let needs = spec.redis.replicas > 0;
+    let on = match needs {
+        true => pick(
+            rng,
+            &["any-node", "any-replica", "every-replica", "replica"],
+        ),
+        false => pick(rng, &["any-primary", "every-primary", "every-node"]),
+    };
+    let fault = format!(
+        "{kind}\nworkload = 'log'\non = '{on}'
+         at = {{ kind = 'exponential', mean = '10min' }}
+         every = {{ kind = 'exponential', mean = '15min' }}"
+    );
+    spec.faults.push(part(&fault));
+}
+
+/// What happens by itself, in a fifth of the worlds, and far more often than in any year.
+pub fn hazards(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(13), 0);
+    if rng.random_range(0..5) > 0 {
+        return;
+    }
+    spec.redis.zones = Some(rng.random_range(1..=spec.redis.hosts));
+    let (often, rare) = (pick(rng, &["1h", "3h"]), pick(rng, &["2h", "10h"]));
+    let lasts = pick(rng, &["5s", "30s"]);
+    let short = format!("{{ kind = 'exponential', mean = '{lasts}' }}");
+    spec.hazards = Some(part(&format!(
+        "[every]
+         process_crash = '{often}'\nfreeze = '{often}'\nslow_command = '{often}'
+         slow_disk = '{rare}'\ndisk_full = '{rare}'\nmaintenance = '{often}'
+         host_loss = '{rare}'\ncut_off = '{rare}'\nzone_loss = '{rare}'
+         [lasts]
+         freeze = {short}\nslow_command = {short}\nslow_disk = {short}\ndisk_full = {short}
+         host_loss = {short}\ncut_off = {short}\nzone_loss = {short}"
+    )));
 }

@@ -12,7 +12,7 @@ pub fn kinds(hosts: u16, saves: bool, subscribers: bool) -> Vec<&'static str> {
         ("hang", true),
         ("host-loss", true),
         ("partition", hosts > 1),
-        ("save-fails", saves),
+        ("disk-full", saves),
         ("slow-subscriber", subscribers),
         ("slow-consumers", true),
     ];
@@ -67,7 +67,7 @@ fn fault(rng: &mut Rng, kind: &str, hosts: u16) -> String {
             );
         }
         "crash" => String::new(),
-        "hang" | "save-fails" => format!(", lasts = \"{lasts}\""),
+        "hang" | "disk-full" => format!(", lasts = \"{lasts}\""),
         "host-loss" => format!(
             ", lasts = \"{lasts}\", host = {}",
             rng.random_range(0..hosts)

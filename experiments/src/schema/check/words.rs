@@ -87,7 +87,8 @@ pub fn problem(form: &Form, tree: &Node, mistake: &Mistake) -> Problem {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let wrong = format!("`{}` cannot be \"{word}\"", dotted(path));
             let is_preset = path.last() == Some(&Step::Key("preset".to_owned()));
-            match is_preset {
+            let of_hazards = path.first() == Some(&Step::Key("hazards".to_owned()));
+            match is_preset && !of_hazards {
                 true => (wrong, other_preset(word, &known)),
                 false => (wrong, suggest(word, &known)),
             }

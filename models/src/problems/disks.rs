@@ -1,0 +1,53 @@
+//! Disks that are in the way of what nodes append.
+
+use sim::SimDuration;
+
+use crate::spec::FailoverSpec;
+use crate::spec::persistence::Fsync;
+use crate::world::WorldSpec;
+
+/// How long a write waits for an fsync before it blocks (aof.c: flushAppendOnlyFile).
+const POSTPONED: SimDuration = SimDuration::from_secs(2);
+
+impl WorldSpec {
+    /// A save that makes an fsync slow, and disks of which nothing is said.
+    pub(super) fn doubts_about_disks(&self, doubts: &mut Vec<String>) {
+        let redis = &self.redis;
+        let schedule = redis.persistence.as_ref().map(|saves| &saves.schedule);
+        let file = schedule.and_then(|schedule| Some((schedule, schedule.append_only()?)));
+        let Some((schedule, file)) = file.filter(|(_, file)| file.fsync != Fsync::No) else {
+            return;
+        };
+        if file.growth.is_none() && schedule.points().is_empty() && redis.sync.diskless {
+            return; // no child ever writes to a disk
+        }
+        let Some(disk) = redis.disk else {
+            doubts.push(
+                "nodes keep an append-only file and nothing is said of their disks (redis.disk): \
+                 no fsync ever waits for a save or a rewrite"
+                    .to_owned(),
+            );
+            return;
+        };
+        let waits = match file.fsync {
+            Fsync::Always => SimDuration::ZERO,
+            Fsync::Everysec | Fsync::No => POSTPONED,
+        };
+        let blocks = (disk.fsync + disk.backlog()).saturating_sub(waits);
+        let (key, patience) = match &self.failover {
+            FailoverSpec::ClusterBus(bus) => ("failover.node_timeout", bus.node_timeout),
+            FailoverSpec::Sentinel(group) => ("failover.down_after", group.down_after),
+            FailoverSpec::Managed(_) | FailoverSpec::Application {} | FailoverSpec::None {} => {
+                return;
+            }
+        };
+        if !disk.no_fsync_on_rewrite && blocks > patience {
+            doubts.push(format!(
+                "while a node saves or rewrites its file a write blocks it for about {blocks}, \
+                 again and again (redis.disk.unwritten / throughput), and {key} is {patience}: \
+                 replicas are promoted for it; let it sync piece by piece, or set \
+                 no_fsync_on_rewrite"
+            ));
+        }
+    }
+}
