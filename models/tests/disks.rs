@@ -155,3 +155,77 @@ fn people_repair_a_disk() {
     let end = 600.0 + result.outcome.downtime_true_s - repaired.expect("they repair it");
     assert!((0.0..=1.1).contains(&end), "{end}: {:?}", lines(&result));
 }
+
+#[test]
+fn check_says_what_blocks_and_what_starts_over_for_ever() {
+    let notes = |schedule: &str, rest: &str| world(schedule, rest).doubts().join("\n");
+    let disk = |unwritten: &str| {
+        format!(
+            "redis.disk = {{ throughput = '50MB/s', fsync = '5ms', unwritten = '{unwritten}' }}"
+        )
+    };
+    let appends = "kind = 'append-only', rewrite_growth = '1x'";
+    assert!(notes(appends, &disk("500MB")).contains("a write blocks it for about 8.005s"));
+    assert!(!notes(appends, &disk("32MB")).contains("blocks"));
+    assert!(notes(appends, "").contains("nothing is said of their disks"));
+    assert!(!notes(APPENDS, "").contains("disks"));
+    let limit = |hard: &str| {
+        format!(
+            "redis.backlog = '256KiB'
+             redis.replication.output_limit = {{ hard = '{hard}', soft = '0B', soft_for = '60s' }}"
+        )
+    };
+    assert!(notes(APPENDS, &limit("1MiB")).contains("for ever"));
+    assert!(!notes(APPENDS, &limit("256MiB")).contains("for ever"));
+}
+
+#[test]
+fn what_waits_for_an_fsync_is_not_on_the_disk_yet() {
+    // The fsync begins with the fault, and takes nine seconds.
+    let lost = |schedule: &str, what: &str, at: &str| {
+        let faults = format!(
+            r#"
+            redis.replicas = 0
+            redis.hosts = 1
+            failover = {{ kind = "none" }}
+            fault = [{{ kind = "slow-disk", workload = "log", fsync = "9s", lasts = "3min",
+              at = {{ kind = "constant", value = "10min" }} }},
+              {{ {what}, workload = "log", at = {{ kind = "constant", value = "{at}" }} }}]
+            "#
+        );
+        let result = told(schedule, &faults);
+        let line = lines(&result)
+            .into_iter()
+            .find(|line| line.contains("starts without"));
+        line.map(|line| line.rsplit(' ').next().expect("a time").to_owned())
+    };
+    let (killed, gone) = (
+        "kind = 'crash'",
+        "kind = 'host-loss', host = 0, lasts = '10s'",
+    );
+    assert_eq!(lost(APPENDS, killed, "601900ms"), Some("1.9s".to_owned()));
+    assert_eq!(lost(APPENDS, killed, "599s"), None);
+    // And up to a second that the fsync was to bring there.
+    let lacks = lost(APPENDS, gone, "601900ms").expect("it lacks some");
+    let lacks: f64 = lacks.trim_end_matches('s').parse().expect("seconds");
+    assert!((1.9..2.9).contains(&lacks), "{lacks}");
+    let always = format!("{APPENDS}, fsync = 'always'");
+    assert_eq!(lost(&always, killed, "601900ms"), None);
+}
+
+#[test]
+fn with_always_a_slow_disk_answers_late_and_to_everybody() {
+    let always = format!("{APPENDS}, fsync = 'always'");
+    let slow = |fsync: &str| fault("slow-disk", &format!("fsync = '{fsync}', lasts = '2min'"));
+    for fsync in ["900ms", "1500ms", "2500ms"] {
+        let result = told(&always, &slow(fsync));
+        let outcome = &result.outcome;
+        assert_eq!(outcome.failovers, 0, "{fsync}");
+        assert!(
+            outcome.lost < 30,
+            "{fsync}: {} of 2,400: {:?}",
+            outcome.lost,
+            lines(&result)
+        );
+    }
+}

@@ -13,22 +13,28 @@ use sim::{SimDuration, SimTime};
 
 use super::{Cluster, NOTICEABLE};
 use crate::event::{ClusterTimer, Cx};
+use crate::ids::NodeId;
 use crate::redis::commands::del_bytes;
 
 /// Keys that one shard deletes per second if nothing holds the script back: measured with Redis
 /// 7.0.15, a pipeline of DELs in random order: 360,000 (values of 1000 bytes) to 590,000 (of 16).
 const RATE: f64 = 500_000.0;
 
-/// A long deletion is played in so many steps.
+/// A long deletion is played in so many steps, after a first one of this length.
 const STEPS: u32 = 32;
+const FIRST: SimDuration = SimDuration::from_secs(1);
 
 /// A script at work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Deletion {
     workload: usize,
     share: f64,
-    each: SimDuration,
-    done: u32,
+    takes: SimDuration,
+    /// For how long it has deleted, and when that was noted.
+    done: SimDuration,
+    noted: SimTime,
+    /// The owners, and how often their processes had gone when it began: it ends with one of them.
+    owners: Vec<(NodeId, u64)>,
     stopped: bool,
     ramp: usize,
 }
@@ -67,14 +73,6 @@ impl Cluster {
         let takes = SimDuration::from_secs_f64(seconds).max(SimDuration::from_millis(1));
         let ramp = self.replication.deleting.len();
         let key_length = self.dataset.key_lengths[self.dataset.place_of(workload)];
-        let deletion = Deletion {
-            workload,
-            share,
-            each: takes.scaled(1.0 / f64::from(STEPS)),
-            done: 0,
-            stopped: false,
-            ramp,
-        };
         if !self.can_delete(cx) {
             return None;
         }
@@ -93,40 +91,59 @@ impl Cluster {
             format!("{name} cluster: {keys:.0} keys are to be deleted, {about}")
         });
         let number = self.deletions.len();
-        self.deletions.push(deletion);
-        self.after(deletion.each, ClusterTimer::Deletes { number }, cx);
+        let owners = self.topology.owners.values().copied();
+        let owners = owners.map(|owner| (owner, self.persistence.disks[owner].deaths()));
+        self.deletions.push(Deletion {
+            workload,
+            share,
+            takes,
+            done: SimDuration::ZERO,
+            noted: cx.now,
+            owners: owners.collect(),
+            stopped: false,
+            ramp,
+        });
+        // The first keys make room at once.
+        self.after(FIRST, ClusterTimer::Deletes { number }, cx);
         Some(number)
     }
 
     /// Is this script still at work?
     pub fn is_deleting(&self, number: usize) -> bool {
-        let Deletion { done, stopped, .. } = self.deletions[number];
-        done < STEPS && !stopped
+        let deletion = &self.deletions[number];
+        deletion.done < deletion.takes && !deletion.stopped
     }
 
     /// A further part of what a script deletes is gone.
     pub(super) fn on_deletes(&mut self, number: usize, cx: &mut Cx) {
-        let Deletion {
-            workload,
-            share,
-            each,
-            done,
-            ramp,
-            ..
-        } = self.deletions[number];
-        if !self.can_delete(cx) {
+        let deletion = self.deletions[number].clone();
+        let same = |(owner, deaths): &(NodeId, u64)| {
+            let serves = self.topology.owners[self.topology[*owner].shard] == *owner;
+            serves && self.persistence.disks[*owner].deaths() == *deaths
+        };
+        if !deletion.owners.iter().all(same) || !self.can_delete(cx) {
             self.deletions[number].stopped = true;
-            let ramp = &mut self.replication.deleting[ramp];
+            cx.ledger.trace(cx.now, || {
+                format!(
+                    "{} cluster: the script that deletes has ended",
+                    self.plan.name
+                )
+            });
+            let ramp = &mut self.replication.deleting[deletion.ramp];
             (ramp.bytes, ramp.to) = (ramp.by(cx.now), cx.now);
             self.plan_streams(cx);
             return;
         }
-        let part = share / f64::from(STEPS);
-        let left = 1.0 - part * f64::from(done);
-        self.deletions[number].done = done + 1;
-        self.delete(workload, part / left, cx);
-        if done + 1 < STEPS {
-            self.after(each, ClusterTimer::Deletes { number }, cx);
+        let takes = deletion.takes.as_secs_f64();
+        let since = (cx.now - deletion.noted).as_secs_f64();
+        let left = 1.0 - deletion.share * deletion.done.as_secs_f64() / takes;
+        self.delete(deletion.workload, deletion.share * since / takes / left, cx);
+        let done = deletion.done + (cx.now - deletion.noted);
+        (self.deletions[number].done, self.deletions[number].noted) = (done, cx.now);
+        if done < deletion.takes {
+            let each = deletion.takes.scaled(1.0 / f64::from(STEPS));
+            let next = each.min(deletion.takes.saturating_sub(done));
+            self.after(next, ClusterTimer::Deletes { number }, cx);
         }
     }
 }
@@ -136,7 +153,7 @@ mod tests {
     use super::*;
     use crate::event::Event;
     use crate::given;
-    use crate::ids::{Id, NodeId};
+    use crate::ids::Id;
     use crate::ledger::Ledger;
     use sim::Agenda;
 

@@ -9,7 +9,9 @@
 //! | with `no` | all | what it had up to half a minute before |
 //!
 //! A write is answered after it was appended (server.c: beforeSleep flushes the append-only file
-//! before it writes replies), and what the kernel has taken outlives a killed process. With both, a
+//! before it writes replies), and what the kernel has taken outlives a killed process. With
+//! `everysec` writes wait in the process while an fsync is at work (aof.c: flushAppendOnlyFile): a
+//! slow one (`fsync.rs`) makes them as old as it is. With both, a
 //! process loads the append-only file (server.c: loadDataFromDisk). A full resync leaves a file
 //! behind, whatever the schedule: at the replica, which loads it from there (replication.c:
 //! readSyncBulkPayload), and at a primary that does not send it diskless (rdb.c:
@@ -19,9 +21,9 @@
 //! What the owner of a shard does not find is lost, unless a replica that has it is promoted before
 //! it copies the owner's data (`loss.rs`).
 //!
-//! Left out: the last save before the trial lies at its start; a write whose `fsync` takes long may
-//! be answered before it was appended; a replica that finds its position in a save asks for a full
-//! copy all the same.
+//! Left out: the last save before the trial lies at its start; keys that were deleted are not there
+//! again if a process loads a save from before; a replica that finds its position in a save asks for
+//! a full copy all the same.
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime};
@@ -67,6 +69,8 @@ pub(super) struct Disk {
     died: (SimTime, u64),
     /// When its process was started last.
     started: SimTime,
+    /// Since when a slow fsync is at work, and until when.
+    pub syncing: Option<(SimTime, SimTime)>,
     /// What is watched for is the last thing that was planned.
     watch: u32,
     /// Its process was asked to stop, and can.
@@ -103,6 +107,7 @@ impl Disk {
             held,
             died: (SimTime::ZERO, 0),
             started: SimTime::ZERO,
+            syncing: None,
             watch: 0,
             stops: false,
         }
@@ -178,13 +183,22 @@ impl Cluster {
         };
         match schedule.append_only() {
             Some(AppendOnlySpec { fsync, .. }) if condition == Condition::HostLost => {
+                // What the last fsync was to bring there is not there before it is done.
+                let syncing = self.persistence.disks[node].syncing;
+                let reached = syncing.filter(|(_, done)| now < *done);
+                let now = reached.map_or(now, |(since, _)| since);
                 let no_sync = self.redis.disk.is_some_and(|disk| disk.no_fsync_on_rewrite);
                 let child = self.persistence.children[node].runs_until() > Some(now);
                 let fsync = if no_sync && child { Fsync::No } else { fsync };
                 let lacks = self.persistence.unsynced(node, fsync);
                 Found::UpTo(now.saturating_sub(lacks))
             }
-            Some(_) => Found::UpTo(now),
+            // Writes wait in its memory while an fsync is at work.
+            Some(_) => {
+                let syncing = self.persistence.disks[node].syncing;
+                let waits = syncing.filter(|(_, done)| now < *done);
+                Found::UpTo(waits.map_or(now, |(since, _)| since))
+            }
             None => {
                 let clock = self.persistence.clock(node);
                 let saved = clock.and_then(|clock| clock.saved(now));
@@ -224,10 +238,12 @@ impl Cluster {
             Found::Nothing => cx
                 .ledger
                 .trace(cx.now, || format!("{}: starts empty", self.node_name(node))),
-            Found::UpTo(at) if at < died.0 => cx.ledger.trace(cx.now, || {
-                let age = (died.0 - at).rounded_to(SimDuration::from_millis(1));
-                format!("{}: starts without its last {age}", self.node_name(node))
-            }),
+            Found::UpTo(at) if died.0.saturating_since(at) >= SimDuration::from_millis(1) => {
+                cx.ledger.trace(cx.now, || {
+                    let age = (died.0 - at).rounded_to(SimDuration::from_millis(1));
+                    format!("{}: starts without its last {age}", self.node_name(node))
+                })
+            }
             Found::UpTo(_) => {}
         }
         let shard = self.topology[node].shard;

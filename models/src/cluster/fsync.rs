@@ -10,9 +10,9 @@
 //!
 //! The rules are those of aof.c: flushAppendOnlyFile. F is what the disk takes, or a `slow-disk`
 //! fault, and on top the time to write what a child has left in the page cache. Writes are taken to
-//! be evenly spaced. With `always` an F of a second or more is played as a stall after each write;
-//! a shorter one makes answers late by half as much again, for the round that runs when a command
-//! comes.
+//! be evenly spaced. With `always` an F of two seconds or more is played as a stall of F after each
+//! round of a tenth of a second; a shorter one makes answers late by half as much again, for the
+//! round that runs when a command comes.
 //!
 //! Left out: writes that the kernel throttles since too much is unwritten (`vm.dirty_ratio`), which
 //! would stall `appendfsync no` as well; saves that take longer on a disk that a fault has slowed;
@@ -20,8 +20,8 @@
 
 use sim::{SimDuration, SimTime};
 
+use super::Cluster;
 use super::node::Change;
-use super::{Cluster, NOTICEABLE};
 use crate::event::{Blocked, ClusterTimer, Cx};
 use crate::ids::NodeId;
 use crate::redis::capability::Condition;
@@ -30,6 +30,13 @@ use crate::spec::persistence::Fsync;
 
 /// How long a write is postponed while an fsync is at work.
 const POSTPONED: SimDuration = SimDuration::from_secs(2);
+
+/// With `always` a shorter fsync makes answers late, and a longer one silences the process: nobody
+/// is taken to be down for less than twice that.
+const LATE: SimDuration = SimDuration::from_secs(2);
+
+/// In which a process that has synced executes what has come meanwhile (an assumption).
+const ROUND: SimDuration = SimDuration::from_millis(100);
 
 /// A shorter stall is nothing to anybody.
 const SHORT: SimDuration = SimDuration::from_millis(1);
@@ -81,7 +88,7 @@ impl Cluster {
     /// How late a node answers that waits for its disk before it does.
     pub(super) fn waits_for_disk(&self, node: NodeId, now: SimTime) -> Option<Slowness> {
         let takes = self.fsync_takes(node, now);
-        let waits = self.syncs() == Some(Fsync::Always) && takes < NOTICEABLE;
+        let waits = self.syncs() == Some(Fsync::Always) && takes < LATE;
         waits.then(|| Slowness::of(takes.scaled(1.5))).flatten()
     }
 
@@ -100,12 +107,15 @@ impl Cluster {
             .map(|(until, _)| until.saturating_since(cx.now));
         let takes = self.fsync_takes(node, cx.now);
         let takes = well.map_or(takes, |well| takes.min(well));
-        if !appends || writes <= 0.0 || takes < NOTICEABLE {
+        let slow = appends && syncs == Fsync::Everysec && takes >= SHORT;
+        let done = cx.now.saturating_add(takes);
+        self.persistence.disks[node].syncing = slow.then_some((cx.now, done));
+        if !appends || writes <= 0.0 || takes < LATE {
             return;
         }
         let gap = SimDuration::from_secs_f64(1.0 / writes);
         let (waits, blocks) = match syncs {
-            Fsync::Always => (gap, takes),
+            Fsync::Always => (gap.max(ROUND), takes),
             Fsync::Everysec => (gap + POSTPONED, takes.saturating_sub(gap + POSTPONED)),
             Fsync::No => return,
         };
@@ -143,6 +153,7 @@ impl Cluster {
         let until = cx.now.saturating_add(lasts);
         self.topology[node].slow_disk = Some((until, fsync));
         cx.ledger.trace(cx.now, || {
+            let fsync = fsync.rounded_to(SimDuration::from_millis(1));
             format!(
                 "{}: its disk takes {fsync} for each fsync",
                 self.node_name(node)

@@ -9,8 +9,8 @@
 //! When they begin, one after the other, is in `save_clock.rs` and `save_plan.rs`. As long as none
 //! can matter nobody is woken for them. One can matter when the copied pages would take the node to
 //! a limit, when the fork would fail, when the fork blocks for as long as somebody's patience or
-//! timeout, while a disk is full or slow, and while another child feeds replicas. Opening everything
-//! saves from the start.
+//! timeout, while a disk is full or slow, and while another child feeds replicas. Opening
+//! everything saves from the start.
 //!
 //! What a process has of its saves when it starts again is in `disk.rs`.
 //!

@@ -52,6 +52,9 @@ impl Cluster {
             }
             self.set_slowness(node, (trouble, slow_by), cx);
             let change = if trouble == Some(Trouble::Killed) {
+                cx.ledger.trace(cx.now, || {
+                    format!("{}: its memory is used up", self.node_name(node))
+                });
                 Change::Fault(Some(Condition::Killed))
             } else {
                 Change::Trouble(trouble)

@@ -7,6 +7,8 @@ use crate::ids::NodeId;
 /// refuses writes, and PING, with -MISCONF (server.c: writeCommandsDeniedByDiskError), until it can
 /// write again, which it tries each second; with `fsync = "always"` it exits instead, and again
 /// after each start (aof.c: flushAppendOnlyFile). The disk stays full if another node is promoted.
+/// Left out: a replica lives on, which Redis 7.0 and later ends
+/// (`replica-ignore-disk-write-errors`), and copies all the same.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {

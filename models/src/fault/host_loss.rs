@@ -52,8 +52,11 @@ impl FaultKind for Params {
         found.unless(
             self.host.is_some() == self.hosts.is_empty(),
             format!("{key}.host"),
-            "either one host is lost, or several",
-            "give `host`, or `hosts`, and not both",
+            match self.host {
+                Some(_) => "`hosts` says the same again",
+                None => "no host is named",
+            },
+            "give `host` for one, or `hosts` for several",
         );
         if let Some(host) = self.host {
             check_host(format!("{key}.host"), host, system, found);

@@ -39,7 +39,6 @@ use crate::event::Cx;
 use crate::findings::Findings;
 use crate::layout::ClusterPlan;
 use crate::spec::SystemSpec;
-use crate::spec::persistence::Fsync;
 use crate::spec::target::On;
 use crate::streams;
 use on::{NodeFault, NodeStrike, check_on};
@@ -97,6 +96,11 @@ pub trait FaultKind {
 
     /// Does it add data to a workload?
     fn adds_data(&self) -> bool {
+        false
+    }
+
+    /// Does it matter only to those who wait for their disks?
+    fn slows_disks(&self) -> bool {
         false
     }
 
@@ -354,12 +358,16 @@ fn check_target(key: &str, target: &Target, system: &SystemSpec, found: &mut Fin
         found.dist(key.clone(), every);
         let least = system.horizon.scaled(1.0 / TURNS_MAX as f64);
         found.unless(
-            every.mean() > least && every.mean() > target.lasts.unwrap_or_default(),
-            key,
-            &format!(
-                "it would come again before it ends, or more than {TURNS_MAX} times in a trial"
-            ),
+            every.mean() > least,
+            &key,
+            &format!("it would come more than {TURNS_MAX} times in a trial"),
             "give a longer time from one to the next",
+        );
+        found.unless(
+            every.mean() > target.lasts.unwrap_or_default(),
+            key,
+            "it would come again before it ends",
+            "give a longer time from one to the next than `lasts`",
         );
     }
     if let Some(workload) = target.workload {

@@ -5,8 +5,8 @@ use crate::ids::NodeId;
 
 /// Each `fsync` takes long on the disk of a node, for a while: a volume in a
 /// network that hangs, a disk that fails, a neighbour that writes. It matters to an append-only
-/// file with `fsync` `always` or `everysec` (`redis.disk` says how). Saves and loads keep their
-/// pace.
+/// file with `fsync` `always` or `everysec` (`redis.disk` says how), and to nothing else. Saves and
+/// loads keep their pace.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -27,6 +27,10 @@ pub struct Params {
 impl FaultKind for Params {
     fn name(&self) -> &'static str {
         "slow-disk"
+    }
+
+    fn slows_disks(&self) -> bool {
+        true
     }
 
     fn target(&self) -> Target<'_> {
@@ -50,15 +54,6 @@ impl FaultKind for Params {
             format!("{key}.fsync"),
             "a disk that takes no time is not slow",
             "give a positive duration such as \"9s\"",
-        );
-        let saves = system.redis.persistence.as_ref();
-        let file = saves.and_then(|saves| saves.schedule.append_only());
-        found.unless(
-            file.is_some_and(|file| file.fsync != Fsync::No),
-            format!("{key}.kind"),
-            "no node waits for its disk",
-            "give redis.persistence.schedule an append-only file with fsync \"everysec\" or \
-             \"always\"",
         );
     }
 }

@@ -3,6 +3,7 @@
 use sim::SimDuration;
 
 use crate::spec::FailoverSpec;
+use crate::spec::hazard::{HazardKind, HazardsSpec};
 use crate::spec::persistence::Fsync;
 use crate::world::WorldSpec;
 
@@ -13,6 +14,7 @@ impl WorldSpec {
     /// A save that makes an fsync slow, and disks of which nothing is said.
     pub(super) fn doubts_about_disks(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
+        self.doubts_about_slow_disks(doubts);
         let schedule = redis.persistence.as_ref().map(|saves| &saves.schedule);
         let file = schedule.and_then(|schedule| Some((schedule, schedule.append_only()?)));
         let Some((schedule, file)) = file.filter(|(_, file)| file.fsync != Fsync::No) else {
@@ -49,5 +51,26 @@ impl WorldSpec {
                  no_fsync_on_rewrite"
             ));
         }
+    }
+
+    /// Slow disks for which nobody waits.
+    fn doubts_about_slow_disks(&self, doubts: &mut Vec<String>) {
+        let saves = self.redis.persistence.as_ref();
+        let file = saves.and_then(|saves| saves.schedule.append_only());
+        if file.is_some_and(|file| file.fsync != Fsync::No) {
+            return;
+        }
+        let faults = self.faults.iter().enumerate();
+        let slow = faults.filter(|(_, fault)| fault.kind().slows_disks());
+        let named = slow.map(|(i, _)| format!("fault[{i}] (slow-disk)"));
+        let hazards = self.hazards.iter().flat_map(HazardsSpec::all);
+        let happens = hazards.filter(|of| of.kind == HazardKind::SlowDisk);
+        let happens = happens.map(|_| "hazards.every.slow_disk".to_owned());
+        doubts.extend(named.chain(happens).map(|what| {
+            format!(
+                "{what} changes nothing: no node waits for its disk without an append-only file \
+                 that is synced (`everysec` or `always`)"
+            )
+        }));
     }
 }

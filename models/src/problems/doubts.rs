@@ -37,6 +37,7 @@ impl WorldSpec {
         self.doubts_about_connections(&mut doubts);
         self.doubts_about_steps(&mut doubts);
         self.doubts_about_faults(&mut doubts);
+        self.doubts_about_resyncs(&mut doubts);
         self.doubts_about_disks(&mut doubts);
         self.doubts_about_zones(&mut doubts);
         self.doubts_about_clients(&mut doubts);

@@ -1,9 +1,11 @@
 //! What can be wrong with replication, full resyncs and partitions.
 
-use sim::SimDuration;
+use sim::{Bytes, SimDuration};
 
 use crate::findings::{Findings, counted};
+use crate::redis::sync::Stages;
 use crate::spec::limits::SYNC_MAX;
+use crate::spec::replication::OutputLimitSpec;
 use crate::world::WorldSpec;
 
 /// `repl-timeout`, `min-replicas-max-lag` and their like are whole seconds in Redis.
@@ -84,6 +86,57 @@ impl WorldSpec {
                 &format!("a full resync could take longer than {SYNC_MAX}"),
                 "give a higher rate, or smaller datasets",
             );
+        }
+    }
+}
+
+impl WorldSpec {
+    /// A full resync during which the primary holds more than it may for the replica.
+    pub(super) fn doubts_about_resyncs(&self, doubts: &mut Vec<String>) {
+        let redis = &self.redis;
+        let limit = redis
+            .replication
+            .output_limit
+            .filter(|_| redis.replicas > 0);
+        let Some(OutputLimitSpec {
+            hard,
+            soft,
+            soft_for,
+        }) = limit
+        else {
+            return;
+        };
+        let [hard, soft] = [hard, soft].map(|bytes| match bytes.get() {
+            0 => f64::INFINITY,
+            bytes => bytes.max(redis.backlog.get()) as f64,
+        });
+        for plan in self.layout.layout().place(&self.system()) {
+            let share = plan.part * redis.fullest_shard.get();
+            let (mut bytes, mut keys, mut rate) = (0.0, 0.0, 0.0);
+            for workload in plan.workloads.iter().map(|w| &self.workloads[*w]) {
+                let each = workload.bytes_per_key(workload.value_size, false) as f64;
+                let held = workload.dataset.as_f64() * share;
+                (bytes, keys) = (bytes + held, keys + held / each);
+                let writes = workload.commands.get() * workload.writes.get();
+                rate += writes * workload.write_size.as_f64() * share;
+            }
+            let stages = Stages::new(&redis.sync, bytes, keys, 1, keys);
+            let takes = stages.total();
+            let held = rate * takes.as_secs_f64();
+            let too_long = (held - soft) / rate > soft_for.as_secs_f64();
+            if held > hard || too_long {
+                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
+                doubts.push(format!(
+                    "a full resync of cluster {} takes {} at the start, and its fullest primary \
+                     holds {} of writes for the replica meanwhile: more than \
+                     redis.replication.output_limit allows, so the replica is cut off and asks \
+                     again, for ever",
+                    plan.name,
+                    takes.rounded_to(SimDuration::from_secs(1)),
+                    mib(held),
+                ));
+                return;
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use super::*;
 /// replicas get every DEL, so each is in the stream of writes. Others are served between the
 /// script's batches. UNLINK takes as long for strings. The step is done when the script is. It ends
 /// at once if the owner of one shard does not execute DEL: it hangs, is dead, loads its data,
-/// cannot be reached, or refuses writes other than by -OOM. At `maxmemory` it does.
+/// cannot be reached, or refuses writes other than by -OOM. At `maxmemory` it does. Left out: keys
+/// that were deleted are there again if a process loads a save from before.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
