@@ -22,8 +22,8 @@
 //! it copies the owner's data (`loss.rs`).
 //!
 //! Left out: the last save before the trial lies at its start; keys that were deleted are not there
-//! again if a process loads a save from before; a replica that finds its position in a save asks for
-//! a full copy all the same.
+//! again if a process loads a save from before; a replica that finds its position in a save asks
+//! for a full copy all the same.
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime};
