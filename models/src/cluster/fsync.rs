@@ -71,20 +71,6 @@ impl Cluster {
         slow.unwrap_or(usual) + behind.unwrap_or_default()
     }
 
-    /// Does it matter to a node's clients whether it saves, because of its disk?
-    pub(super) fn saves_matter_to_disk(&self, node: NodeId) -> bool {
-        let Some(syncs) = self.syncs() else {
-            return false;
-        };
-        let stalls = match syncs {
-            Fsync::Always => SHORT,
-            Fsync::Everysec => POSTPONED,
-            Fsync::No => return false,
-        };
-        let waits = (self.redis.disk).is_some_and(|disk| disk.fsync + disk.backlog() >= stalls);
-        waits || self.topology[node].slow_disk.is_some()
-    }
-
     /// How late a node answers that waits for its disk before it does.
     pub(super) fn waits_for_disk(&self, node: NodeId, now: SimTime) -> Option<Slowness> {
         let takes = self.fsync_takes(node, now);

@@ -1,8 +1,7 @@
-//! When nodes save: their clocks, and who has to be woken for a save.
+//! When nodes save: their clocks, and the events of their saves.
 //!
-//! A save that cannot matter wakes nobody. Before somebody looks at what a node has saved, or
-//! something changes on which saves depend (its data are deleted, its process hangs or goes), its
-//! clock is brought up to date from the dataset sizes of the past, which are all known.
+//! Every save is an event. What began between two looks all the same, since something changed on
+//! which saves depend, is found from the dataset sizes of the past, which are all known.
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime};
@@ -100,8 +99,8 @@ impl Cluster {
         }
     }
 
-    /// Sees to it that the next save of each node is not missed if it can matter.
-    pub(super) fn schedule_saves(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
+    /// Sees to it that the next save of each node is not missed.
+    pub(super) fn schedule_saves(&mut self, cx: &mut Cx) {
         if !self.persistence.saves() {
             return;
         }
@@ -109,7 +108,7 @@ impl Cluster {
             let Some(saves) = &self.persistence.saves else {
                 return;
             };
-            if saves.plans[node].due.is_none() && self.saves_matter(node, dataset_size, cx.now) {
+            if saves.plans[node].due.is_none() {
                 self.find_running(node, cx);
                 self.persistence.plan_next(node, self.id, cx);
             }

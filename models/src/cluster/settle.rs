@@ -36,7 +36,7 @@ impl Cluster {
         if turned {
             self.plan_streams(cx);
         }
-        self.schedule_saves(dataset_size, cx);
+        self.schedule_saves(cx);
         if turned || !settled {
             self.schedule_memory(dataset_size, cx);
         }
