@@ -101,12 +101,12 @@ fn a_rewrite_in_the_page_cache_makes_an_fsync_slow() {
     assert!(cached.outcome.failovers >= 1, "{:?}", lines(&cached));
     let stalled = stalls(&cached);
     assert!((5.9..=6.1).contains(&stalled[0]), "{stalled:?}");
-    for mended in [
+    for fix in [
         disk("unwritten = '32MB'"),
         disk("unwritten = '400MB', no_fsync_on_rewrite = true"),
     ] {
-        let result = told(appends, &mended);
-        assert_eq!(stalls(&result), [0.0; 0], "{mended}");
+        let result = told(appends, &fix);
+        assert_eq!(stalls(&result), [0.0; 0], "{fix}");
         assert_eq!(result.outcome.failovers, 0);
     }
     let never = told(
@@ -205,6 +205,10 @@ fn what_waits_for_an_fsync_is_not_on_the_disk_yet() {
     );
     assert_eq!(lost(APPENDS, killed, "601900ms"), Some("1.9s".to_owned()));
     assert_eq!(lost(APPENDS, killed, "599s"), None);
+    // It blocks from two seconds on, and takes nothing more.
+    assert_eq!(lost(APPENDS, killed, "605s"), Some("5s".to_owned()));
+    // The next one begins when the first is done.
+    assert_eq!(lost(APPENDS, killed, "610s"), Some("1s".to_owned()));
     // And up to a second that the fsync was to bring there.
     let lacks = lost(APPENDS, gone, "601900ms").expect("it lacks some");
     let lacks: f64 = lacks.trim_end_matches('s').parse().expect("seconds");

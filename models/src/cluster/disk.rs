@@ -69,8 +69,8 @@ pub(super) struct Disk {
     died: (SimTime, u64),
     /// When its process was started last.
     started: SimTime,
-    /// Since when a slow fsync is at work, and until when.
-    pub syncing: Option<(SimTime, SimTime)>,
+    /// Since when slow fsyncs follow one another, and how long each takes.
+    pub syncing: Option<(SimTime, SimDuration)>,
     /// What is watched for is the last thing that was planned.
     watch: u32,
     /// Its process was asked to stop, and can.
@@ -129,6 +129,18 @@ impl Disk {
         self.watch == watch
     }
 
+    /// Up to when what was written has been appended at `now`: writes wait in the process while an
+    /// fsync is at work, one of which begins each second or when the last is done.
+    fn appended_by(&self, now: SimTime) -> SimTime {
+        let Some((first, takes)) = self.syncing else {
+            return now;
+        };
+        let every = takes.max(EVERY_SECOND);
+        let before = (now - first).as_nanos() / every.as_nanos();
+        let since = first + every * before;
+        if now < since + takes { since } else { now }
+    }
+
     /// How often its process has gone.
     pub fn deaths(&self) -> u64 {
         self.died.1
@@ -164,6 +176,7 @@ impl Cluster {
         let files = if appends { Found::Nothing } else { disk.held };
         disk.held = written.max(files).min(has);
         disk.died = (now, disk.died.1 + 1);
+        disk.syncing = None;
         if let Some(clock) = self.persistence.clock_mut(node) {
             clock.stop(now);
         }
@@ -183,10 +196,8 @@ impl Cluster {
         };
         match schedule.append_only() {
             Some(AppendOnlySpec { fsync, .. }) if condition == Condition::HostLost => {
-                // What the last fsync was to bring there is not there before it is done.
-                let syncing = self.persistence.disks[node].syncing;
-                let reached = syncing.filter(|(_, done)| now < *done);
-                let now = reached.map_or(now, |(since, _)| since);
+                // What an fsync is to bring there is not there before it is done.
+                let now = self.persistence.disks[node].appended_by(now);
                 let no_sync = self.redis.disk.is_some_and(|disk| disk.no_fsync_on_rewrite);
                 let child = self.persistence.children[node].runs_until() > Some(now);
                 let fsync = if no_sync && child { Fsync::No } else { fsync };
@@ -194,11 +205,7 @@ impl Cluster {
                 Found::UpTo(now.saturating_sub(lacks))
             }
             // Writes wait in its memory while an fsync is at work.
-            Some(_) => {
-                let syncing = self.persistence.disks[node].syncing;
-                let waits = syncing.filter(|(_, done)| now < *done);
-                Found::UpTo(waits.map_or(now, |(since, _)| since))
-            }
+            Some(_) => Found::UpTo(self.persistence.disks[node].appended_by(now)),
             None => {
                 let clock = self.persistence.clock(node);
                 let saved = clock.and_then(|clock| clock.saved(now));

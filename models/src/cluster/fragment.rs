@@ -13,6 +13,7 @@ use sim::SimDuration;
 use super::Cluster;
 use crate::event::{ClusterTimer, Cx, Fragmenting};
 use crate::ids::NodeId;
+use crate::redis::save::NEVER;
 
 /// Steps from a fresh process to one that has run for long.
 const STEPS: u32 = 16;
@@ -30,7 +31,8 @@ impl Cluster {
         here.memory.set_fragmentation(fresh.get());
         let bytes = self.dataset.growth.bytes_at(cx.now) * self.topology.share_of(node);
         let seconds = bytes * self.redis.fragments_after() / self.pace_of_writes(node).bytes;
-        let each = SimDuration::from_secs_f64((seconds / f64::from(STEPS)).min(NEVER_S));
+        let each = (seconds / f64::from(STEPS)).min(NEVER.as_secs_f64());
+        let each = SimDuration::from_secs_f64(each);
         let first = Fragmenting {
             process: self.topology[node].fragments,
             step: 1,
@@ -63,6 +65,3 @@ impl Cluster {
         }
     }
 }
-
-/// A century.
-const NEVER_S: f64 = 3.2e9;

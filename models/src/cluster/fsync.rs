@@ -26,10 +26,8 @@ use crate::event::{Blocked, ClusterTimer, Cx};
 use crate::ids::NodeId;
 use crate::redis::capability::Condition;
 use crate::redis::memory::Slowness;
+use crate::redis::save::POSTPONED;
 use crate::spec::persistence::Fsync;
-
-/// How long a write is postponed while an fsync is at work.
-const POSTPONED: SimDuration = SimDuration::from_secs(2);
 
 /// With `always` a shorter fsync makes answers late, and a longer one silences the process: nobody
 /// is taken to be down for less than twice that.
@@ -71,6 +69,20 @@ impl Cluster {
         slow.unwrap_or(usual) + behind.unwrap_or_default()
     }
 
+    /// Does it matter to a node's clients whether it saves, because of its disk?
+    pub(super) fn saves_matter_to_disk(&self, node: NodeId) -> bool {
+        let Some(syncs) = self.syncs() else {
+            return false;
+        };
+        let stalls = match syncs {
+            Fsync::Always => SHORT,
+            Fsync::Everysec => POSTPONED,
+            Fsync::No => return false,
+        };
+        let waits = (self.redis.disk).is_some_and(|disk| disk.fsync + disk.backlog() >= stalls);
+        waits || self.topology[node].slow_disk.is_some()
+    }
+
     /// How late a node answers that waits for its disk before it does.
     pub(super) fn waits_for_disk(&self, node: NodeId, now: SimTime) -> Option<Slowness> {
         let takes = self.fsync_takes(node, now);
@@ -93,9 +105,11 @@ impl Cluster {
             .map(|(until, _)| until.saturating_since(cx.now));
         let takes = self.fsync_takes(node, cx.now);
         let takes = well.map_or(takes, |well| takes.min(well));
-        let slow = appends && syncs == Fsync::Everysec && takes >= SHORT;
-        let done = cx.now.saturating_add(takes);
-        self.persistence.disks[node].syncing = slow.then_some((cx.now, done));
+        if self.condition(node).hangs() {
+            return; // what it waits for goes on
+        }
+        let slow = syncs == Fsync::Everysec && takes >= SHORT;
+        self.persistence.disks[node].syncing = slow.then_some((cx.now, takes));
         if !appends || writes <= 0.0 || takes < LATE {
             return;
         }

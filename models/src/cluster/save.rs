@@ -6,7 +6,11 @@
 //!           └──► fails: no memory to promise, disk full, child killed ──► -MISCONF, again in 6 s
 //! ```
 //!
-//! When they begin, one after the other, is in `save_clock.rs` and `save_plan.rs`.
+//! When they begin, one after the other, is in `save_clock.rs` and `save_plan.rs`. As long as none
+//! can matter nobody is woken for them. One can matter when the copied pages would take the node to
+//! a limit, when the fork would fail, when the fork blocks for as long as somebody's patience or
+//! timeout, while a disk is full or slow, and while another child feeds replicas. Opening
+//! everything saves from the start.
 //!
 //! What a process has of its saves when it starts again is in `disk.rs`.
 //!
@@ -30,6 +34,7 @@ use crate::redis::memory::Load;
 use crate::redis::save::{RETRY, Victim, fork_succeeds, victim};
 use crate::spec::SystemSpec;
 use crate::spec::persistence::{PersistenceSpec, ScheduleSpec};
+use demand::Mode;
 
 /// A process looks for work ten times a second (server.c: serverCron, `hz`).
 pub(super) const CRON: SimDuration = SimDuration::from_millis(100);
@@ -173,13 +178,19 @@ impl Persistence {
         factor.sample(&mut rng).as_secs_f64()
     }
 
-    /// Plans an event for a node's next save, and none after the trial's end.
-    pub(super) fn plan_next(&mut self, node: NodeId, cluster: ClusterId, cx: &mut Cx) {
-        let saves = self.saves.as_mut().expect("this node saves");
-        let plan = &mut saves.plans[node];
-        if let Some(due) = plan.due.take() {
+    /// A node's clock has been set anew: the event that was planned for its next save is void.
+    pub fn forget_due(&mut self, node: NodeId, cx: &mut Cx) {
+        let plan = self.saves.as_mut().map(|saves| &mut saves.plans[node]);
+        if let Some(due) = plan.and_then(|plan| plan.due.take()) {
             cx.agenda.cancel(due);
         }
+    }
+
+    /// Plans an event for a node's next save, and none after the trial's end.
+    pub(super) fn plan_next(&mut self, node: NodeId, cluster: ClusterId, cx: &mut Cx) {
+        self.forget_due(node, cx);
+        let saves = self.saves.as_mut().expect("this node saves");
+        let plan = &mut saves.plans[node];
         let event = Event::Cluster(cluster, ClusterTimer::SaveDue(node));
         let at = plan.clock.next().max(cx.now);
         plan.due = (at < cx.end).then(|| cx.agenda.at(at, event));
@@ -385,7 +396,7 @@ impl Cluster {
         self.watch_disk(node, cx);
         self.after(ends - cx.now, ClusterTimer::Saved(node), cx);
         // What its own save copies matters beside it.
-        self.schedule_saves(cx);
+        self.schedule_saves(dataset_size, cx);
     }
 
     /// A node's disk is full for a while.
@@ -418,6 +429,26 @@ impl Cluster {
         let ahead = self.dataset.tables[*shard].bytes_ahead();
         let dataset = memory.dataset_at_resident(resident.max(0.0), load) - ahead;
         Some((dataset / self.topology.shares[*shard]).ceil())
+    }
+
+    pub(super) fn saves_matter(
+        &self,
+        node: NodeId,
+        dataset_size: DatasetSize,
+        now: SimTime,
+    ) -> bool {
+        let child = &self.persistence.children[node];
+        let from = match self.persistence.saves() {
+            true => self.saves_matter_from(node, self.load(node, now)),
+            false => None,
+        };
+        self.mode == Mode::Eager
+            || child.failed
+            || now < child.disk_full_until
+            || self.topology[node].slow.is_some()
+            || child.feeding.is_some()
+            || self.saves_matter_to_disk(node)
+            || from.is_some_and(|from| dataset_size.bytes >= from)
     }
 
     /// What the save of the largest dataset can copy.

@@ -7,8 +7,8 @@
 //!            ended, and is not small (aof_rewrite_perc, aof_rewrite_min_size)
 //! ```
 //!
-//! What has begun since the last look can be found from the dataset sizes of then
-//! (`Cluster::note_saves`). How long a save takes goes by the
+//! Nobody has to be woken for a save that cannot matter: what has begun since the last look is
+//! found from the dataset sizes of then (`Cluster::note_saves`). How long a save takes goes by the
 //! dataset's size rounded up by at most a fiftieth, so that it is looked up only where it changes.
 //!
 //! Left out: what keeps writes out does not delay a save; the append-only file is taken to be as

@@ -1,7 +1,8 @@
-//! When nodes save: their clocks, and the events of their saves.
+//! When nodes save: their clocks, and who has to be woken for a save.
 //!
-//! Every save is an event. What began between two looks all the same, since something changed on
-//! which saves depend, is found from the dataset sizes of the past, which are all known.
+//! A save that cannot matter wakes nobody. Before somebody looks at what a node has saved, or
+//! something changes on which saves depend (its data are deleted, its process hangs or goes), its
+//! clock is brought up to date from the dataset sizes of the past, which are all known.
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime};
@@ -36,11 +37,9 @@ impl Cluster {
         let (takes, bytes) = self.save_of(node, self.dataset.growth.bytes_at(cx.now));
         let mut rng = self.persistence.key.child(node.index() as u64).rng();
         let stands = (rng.random(), rng.random());
+        self.persistence.forget_due(node, cx);
         let saves = self.persistence.saves.as_mut().expect("just seen");
         let plan = &mut saves.plans[node];
-        if let Some(due) = plan.due.take() {
-            cx.agenda.cancel(due);
-        }
         plan.clock = Clock::stopped(&saves.spec.schedule);
         let saves = plan.clock.set_going((pace, bytes, takes), stands, cx.now);
         self.persistence.forks |= saves;
@@ -99,8 +98,8 @@ impl Cluster {
         }
     }
 
-    /// Sees to it that the next save of each node is not missed.
-    pub(super) fn schedule_saves(&mut self, cx: &mut Cx) {
+    /// Sees to it that the next save of each node is not missed if it can matter.
+    pub(super) fn schedule_saves(&mut self, dataset_size: DatasetSize, cx: &mut Cx) {
         if !self.persistence.saves() {
             return;
         }
@@ -108,7 +107,7 @@ impl Cluster {
             let Some(saves) = &self.persistence.saves else {
                 return;
             };
-            if saves.plans[node].due.is_none() {
+            if saves.plans[node].due.is_none() && self.saves_matter(node, dataset_size, cx.now) {
                 self.find_running(node, cx);
                 self.persistence.plan_next(node, self.id, cx);
             }

@@ -36,7 +36,7 @@ impl Cluster {
         if turned {
             self.plan_streams(cx);
         }
-        self.schedule_saves(cx);
+        self.schedule_saves(dataset_size, cx);
         if turned || !settled {
             self.schedule_memory(dataset_size, cx);
         }
@@ -115,11 +115,13 @@ impl Cluster {
             if matches!(after, Condition::Killed | Condition::HostLost) {
                 self.drop_connections(node);
             }
+            self.persistence.forget_due(node, cx);
             self.topology[node].freeing = None;
             self.persistence.children[node].died();
             self.topology[node].slow = None;
         } else if is_gone(Some(before)) {
             self.note_lives(node, cx.now);
+            self.persistence.forget_due(node, cx);
         }
         cx.ledger.trace(cx.now, || {
             format!("{}: {}", self.node_name(node), after.words())

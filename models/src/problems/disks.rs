@@ -2,13 +2,11 @@
 
 use sim::SimDuration;
 
+use crate::redis::save::POSTPONED;
 use crate::spec::FailoverSpec;
 use crate::spec::hazard::{HazardKind, HazardsSpec};
 use crate::spec::persistence::Fsync;
 use crate::world::WorldSpec;
-
-/// How long a write waits for an fsync before it blocks (aof.c: flushAppendOnlyFile).
-const POSTPONED: SimDuration = SimDuration::from_secs(2);
 
 impl WorldSpec {
     /// A save that makes an fsync slow, and disks of which nothing is said.
