@@ -34,17 +34,17 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: self.every.as_ref(),
+            on: self.on,
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits_nodes(&self.workload, &self.at, self.clone())
+        draw.hits_nodes(self)
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
-        check_on(key, self.on, system, found);
         found.unless(
             (system.redis.persistence.as_ref()).is_some_and(|spec| spec.schedule.writes()),
             format!("{key}.kind"),
@@ -55,10 +55,6 @@ impl FaultKind for Params {
 }
 
 impl NodeFault for Params {
-    fn on(&self) -> On {
-        self.on.unwrap_or_default()
-    }
-
     fn words(&self) -> String {
         format!("disk full for {}", self.lasts)
     }

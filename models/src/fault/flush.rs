@@ -36,6 +36,7 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: self.every.as_ref(),
+            on: None,
             lasts: None,
         }
     }
@@ -49,7 +50,7 @@ impl FaultKind for Params {
             share,
             at_once,
         };
-        draw.hits(&self.workload, &self.at, flush)
+        draw.hits(&self.target(), flush)
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

@@ -43,6 +43,7 @@ impl FaultKind for Params {
             workload: None,
             at: &self.starts,
             every: None,
+            on: None,
             lasts: None,
         }
     }

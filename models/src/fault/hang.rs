@@ -30,25 +30,17 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: self.every.as_ref(),
+            on: self.on,
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits_nodes(&self.workload, &self.at, self.clone())
-    }
-
-    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
-        check_target(key, &self.target(), system, found);
-        check_on(key, self.on, system, found);
+        draw.hits_nodes(self)
     }
 }
 
 impl NodeFault for Params {
-    fn on(&self) -> On {
-        self.on.unwrap_or_default()
-    }
-
     fn words(&self) -> String {
         format!("hang of {}", self.lasts)
     }

@@ -41,7 +41,7 @@ use crate::layout::ClusterPlan;
 use crate::spec::SystemSpec;
 use crate::spec::target::On;
 use crate::streams;
-use on::{NodeFault, NodeStrike, check_on};
+use on::{NodeFault, NodeStrike};
 #[cfg(test)]
 use tests::{on, read, strike, wrong, wrong_alone};
 
@@ -121,7 +121,9 @@ pub trait FaultKind {
     fn draw(&self, draw: &mut Draw) -> Drawn;
 
     /// What types cannot say about its keys, which stand at `key`.
-    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings);
+    fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
+        check_target(key, &self.target(), system, found);
+    }
 }
 
 /// Where and when a fault strikes, as it stands in a scenario.
@@ -132,6 +134,8 @@ pub struct Target<'a> {
     pub at: &'a Dist,
     /// How long after that it comes again, and again; `None` if it comes once.
     pub every: Option<&'a Dist>,
+    /// Which nodes it strikes, if it is about single nodes and says so.
+    pub on: Option<On>,
     /// How long it lasts; `None` if no key says so.
     pub lasts: Option<SimDuration>,
 }
@@ -317,19 +321,23 @@ fn cell((number, turn): (u64, u64), cells: usize, streams: &Streams) -> usize {
 
 impl Draw<'_> {
     /// A fault that is as it stands in the scenario, but for its instant.
-    fn hits(&mut self, workload: &str, at: &Dist, strike: impl Strike + 'static) -> Drawn {
+    fn hits(&mut self, target: &Target, strike: impl Strike + 'static) -> Drawn {
+        let workload = target.workload.expect("it names a workload");
         Drawn {
             workload: workload.to_owned(),
-            at: self.instant(at),
+            at: self.instant(target.at),
             strike: Box::new(strike),
         }
     }
 
     /// A fault of nodes that is as it stands in the scenario, but for its instant and which nodes.
-    fn hits_nodes(&mut self, workload: &str, at: &Dist, fault: impl NodeFault + 'static) -> Drawn {
+    fn hits_nodes<F: NodeFault + Clone + 'static>(&mut self, fault: &F) -> Drawn {
         let key = self.streams.key(streams::FAULT_TARGET, self.number);
-        let pick = key.child(self.turn).rng().random();
-        self.hits(workload, at, NodeStrike { fault, pick })
+        let strike = NodeStrike {
+            fault: fault.clone(),
+            pick: key.child(self.turn).rng().random(),
+        };
+        self.hits(&fault.target(), strike)
     }
 
     /// An instant after the trial's start.
@@ -370,6 +378,12 @@ fn check_target(key: &str, target: &Target, system: &SystemSpec, found: &mut Fin
             "give a longer time from one to the next than `lasts`",
         );
     }
+    found.unless(
+        system.redis.replicas > 0 || !target.on.is_some_and(On::replicas),
+        format!("{key}.on"),
+        "there is no replica",
+        "give redis.replicas, or name another node",
+    );
     if let Some(workload) = target.workload {
         let known = system.workload_names();
         found.known(format!("{key}.workload"), "workload", workload, &known);

@@ -4,10 +4,7 @@ use super::*;
 use crate::ids::NodeId;
 
 /// What strikes nodes one by one.
-pub(super) trait NodeFault {
-    /// Which nodes.
-    fn on(&self) -> On;
-
+pub(super) trait NodeFault: FaultKind {
     /// It in words, for the record.
     fn words(&self) -> String;
 
@@ -21,26 +18,22 @@ pub(super) struct NodeStrike<F> {
     pub pick: f64,
 }
 
-impl<F: NodeFault> Strike for NodeStrike<F> {
-    fn words(&self) -> String {
-        format!("{}{}", self.fault.words(), self.fault.on().words())
-    }
-
-    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
-        for node in cluster.struck(self.fault.on(), self.pick, cx.now) {
-            self.fault.hit(node, cluster, cx);
-        }
+impl<F: NodeFault> NodeStrike<F> {
+    fn on(&self) -> On {
+        self.fault.target().on.unwrap_or_default()
     }
 }
 
-/// A fault of replicas needs some.
-pub(super) fn check_on(key: &str, on: Option<On>, system: &SystemSpec, found: &mut Findings) {
-    found.unless(
-        system.redis.replicas > 0 || !on.is_some_and(On::replicas),
-        format!("{key}.on"),
-        "there is no replica",
-        "give redis.replicas, or name another node",
-    );
+impl<F: NodeFault> Strike for NodeStrike<F> {
+    fn words(&self) -> String {
+        format!("{}{}", self.fault.words(), self.on().words())
+    }
+
+    fn strike(&self, cluster: &mut Cluster, cx: &mut Cx) {
+        for node in cluster.struck(self.on(), self.pick, cx.now) {
+            self.fault.hit(node, cluster, cx);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: None,
+            on: None,
             lasts: self.lasts,
         }
     }

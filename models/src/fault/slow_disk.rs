@@ -38,17 +38,17 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: self.every.as_ref(),
+            on: self.on,
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits_nodes(&self.workload, &self.at, self.clone())
+        draw.hits_nodes(self)
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_target(key, &self.target(), system, found);
-        check_on(key, self.on, system, found);
         found.unless(
             self.fsync > SimDuration::ZERO,
             format!("{key}.fsync"),
@@ -59,10 +59,6 @@ impl FaultKind for Params {
 }
 
 impl NodeFault for Params {
-    fn on(&self) -> On {
-        self.on.unwrap_or_default()
-    }
-
     fn words(&self) -> String {
         format!("an fsync takes {} for {}", self.fsync, self.lasts)
     }

@@ -36,12 +36,13 @@ impl FaultKind for Params {
             workload: Some(&self.workload),
             at: &self.at,
             every: self.every.as_ref(),
+            on: None,
             lasts: Some(self.lasts),
         }
     }
 
     fn draw(&self, draw: &mut Draw) -> Drawn {
-        draw.hits(&self.workload, &self.at, self.clone())
+        draw.hits(&self.target(), self.clone())
     }
 
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {

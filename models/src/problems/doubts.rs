@@ -105,7 +105,7 @@ impl WorldSpec {
     fn doubts_about_load(&self, doubts: &mut Vec<String>) {
         let plans = self.layout.layout().place(&self.system());
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
-            let on_it = plan.workloads.iter().map(|w| &self.workloads[*w]);
+            let on_it = self.workloads_on(&plan);
             let commands: f64 = on_it.map(|workload| workload.commands.get()).sum();
             let fullest = commands * plan.part * self.redis.fullest_shard.get();
             let busy = fullest * self.redis.command_time.as_secs_f64();
@@ -218,14 +218,7 @@ impl WorldSpec {
             return;
         };
         for plan in self.layout.layout().place(&self.system()) {
-            let on_it = plan.workloads.iter().map(|w| &self.workloads[*w]);
-            let cluster = self.failover.cluster_mode();
-            let (mut bytes, mut keys) = (0.0, 0.0);
-            for workload in on_it {
-                let held = workload.dataset.as_f64() * plan.part * redis.fullest_shard.get();
-                let each = workload.bytes_per_key(workload.value_size, cluster) as f64;
-                (bytes, keys) = (bytes + held, keys + held / each);
-            }
+            let (bytes, keys) = self.fullest_at_start(&plan);
             let loads = load(&redis.sync, bytes, keys).rounded_to(SimDuration::from_secs(1));
             let slow = loads.scaled(redis.sync.load_spread.map_or(1.0, |spread| spread.get()));
             if loads <= probe.patience() && slow > probe.patience() {

@@ -36,12 +36,21 @@ impl WorldSpec {
 
     /// What the data of a cluster's fullest shard take at the start, as Redis counts them.
     pub(super) fn used_at_start(&self, plan: &ClusterPlan) -> f64 {
-        let on_it = || plan.workloads.iter().map(|w| &self.workloads[*w]);
+        let (dataset, keys) = self.fullest_at_start(plan);
+        dataset + table::bytes(table::buckets(keys as u64)) as f64
+    }
+
+    /// Bytes and keys of a cluster's fullest shard at the start.
+    pub(super) fn fullest_at_start(&self, plan: &ClusterPlan) -> (f64, f64) {
         let share = self.redis.fullest_shard.get() * plan.part;
-        let dataset: f64 = on_it().map(|w| w.dataset.as_f64()).sum();
-        let keys: f64 = on_it().map(keys_at_start).sum();
-        let table = table::bytes(table::buckets((keys * share) as u64)) as f64;
-        dataset * share + table
+        let dataset: f64 = self.workloads_on(plan).map(|w| w.dataset.as_f64()).sum();
+        let keys: f64 = self.workloads_on(plan).map(keys_at_start).sum();
+        (dataset * share, keys * share)
+    }
+
+    /// The workloads on a cluster.
+    pub(super) fn workloads_on(&self, plan: &ClusterPlan) -> impl Iterator<Item = &WorkloadSpec> {
+        plan.workloads.iter().map(|w| &self.workloads[*w])
     }
 }
 

@@ -4,6 +4,7 @@ use sim::{Bytes, SimDuration};
 
 use crate::findings::{Findings, counted};
 use crate::redis::sync::Stages;
+use crate::spec::WorkloadSpec;
 use crate::spec::limits::SYNC_MAX;
 use crate::spec::replication::OutputLimitSpec;
 use crate::world::WorldSpec;
@@ -88,9 +89,7 @@ impl WorldSpec {
             );
         }
     }
-}
 
-impl WorldSpec {
     /// A full resync during which the primary holds more than it may for the replica.
     pub(super) fn doubts_about_resyncs(&self, doubts: &mut Vec<String>) {
         let redis = &self.redis;
@@ -111,15 +110,13 @@ impl WorldSpec {
             bytes => bytes.max(redis.backlog.get()) as f64,
         });
         for plan in self.layout.layout().place(&self.system()) {
-            let share = plan.part * redis.fullest_shard.get();
-            let (mut bytes, mut keys, mut rate) = (0.0, 0.0, 0.0);
-            for workload in plan.workloads.iter().map(|w| &self.workloads[*w]) {
-                let each = workload.bytes_per_key(workload.value_size, false) as f64;
-                let held = workload.dataset.as_f64() * share;
-                (bytes, keys) = (bytes + held, keys + held / each);
+            let (bytes, keys) = self.fullest_at_start(&plan);
+            let writes = |workload: &WorkloadSpec| {
                 let writes = workload.commands.get() * workload.writes.get();
-                rate += writes * workload.write_size.as_f64() * share;
-            }
+                writes * workload.write_size.as_f64()
+            };
+            let rate: f64 = self.workloads_on(&plan).map(writes).sum();
+            let rate = rate * plan.part * redis.fullest_shard.get();
             let stages = Stages::new(&redis.sync, bytes, keys, 1, keys);
             let takes = stages.total();
             let held = rate * takes.as_secs_f64();
