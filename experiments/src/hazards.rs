@@ -4,6 +4,7 @@
 //! A preset is a TOML file with the tables `every` and `lasts`, and for each hazard where its rate
 //! comes from, how sure that is, and as of when.
 
+use models::spec::hazard::HazardsSpec;
 use serde::Deserialize;
 
 use crate::builtin::BuiltIn;
@@ -62,6 +63,14 @@ pub fn sources(preset: &BuiltIn) -> Vec<SourceSpec> {
     let file: Result<File, _> = toml::from_str(preset.text);
     file.expect("presets name their sources: a test reads all of them")
         .source
+}
+
+/// The rates of a preset.
+pub fn rates(preset: &BuiltIn) -> HazardsSpec {
+    let mut file: toml::Table = preset.text.parse().expect("presets are TOML");
+    file.remove("source");
+    file.try_into()
+        .expect("presets hold rates: a test reads all of them")
 }
 
 /// Replaces the name of a preset by its rates; an unknown name stays.

@@ -9,6 +9,8 @@ use experiments::hazards::{HAZARDS, sources};
 use experiments::scenario::world;
 use sim::SimDuration;
 
+use crate::support::{directory, outage, stdout};
+
 /// The 2020 scenario with these hazards.
 fn with(hazards: &str) -> Result<models::WorldSpec, Vec<Problem>> {
     let base = SCENARIOS.iter().find(|known| known.name == "incident-2020");
@@ -63,4 +65,28 @@ fn mistakes_are_told() {
     assert!(endless.contains("hazards.lasts.freeze"), "{endless}");
     let often = told("hazards.every.process_crash = \"1ms\"");
     assert!(often.contains("more than 10000 times"), "{often}");
+}
+
+#[test]
+fn a_year_is_told_for_a_deployment_with_the_source_of_each_rate() {
+    let place = directory();
+    let mine =
+        "extends = \"clients\"\nhazards = { preset = \"bad-zone\", every = { freeze = \"73d\" } }";
+    std::fs::write(place.path().join("mine.toml"), mine).expect("a writable file");
+    let told = outage(place.path(), &["hazards", "mine.toml", "--years", "50"]);
+    assert_eq!(told.status.code(), Some(0));
+    let text = stdout(&told);
+    let row = |hazard: &str| {
+        let mut lines = text.lines();
+        lines
+            .find(|line| line.starts_with(hazard))
+            .expect(hazard)
+            .to_owned()
+    };
+    // Six nodes on six hosts.
+    assert!(row("freeze").contains("30.0") && row("freeze").contains("your own"));
+    assert!(row("host_loss").contains("13.4") && row("host_loss").contains("assumption"));
+    assert!(text.contains("host_loss: Four times the rate"), "{text}");
+    let unknown = outage(place.path(), &["hazards", "--preset", "ordinary-yeer"]);
+    assert_eq!(unknown.status.code(), Some(2));
 }

@@ -10,7 +10,7 @@ use crate::terminal;
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
 Examples:
-  outage list                    # built-in studies, scenarios and client libraries
+  outage list                    # what is built in
   outage compare incident-2020   # run one of the studies
   outage check incident-2020     # what it contains";
 

@@ -3,6 +3,7 @@
 pub mod check;
 mod clients;
 mod compare;
+mod hazards;
 mod interrupt;
 mod list;
 mod replay;
@@ -51,6 +52,9 @@ enum Verb {
     /// Compare client libraries while a primary hangs or is killed
     #[command(before_help = clients::EXAMPLES)]
     Clients(ClientsArguments),
+    /// What happens by itself to a deployment in a year, and how we know
+    #[command(before_help = hazards::EXAMPLES)]
+    Hazards(HazardsArguments),
     /// List the built-in scenarios and studies
     #[command(before_help = list::EXAMPLES)]
     List,
@@ -110,6 +114,21 @@ struct ClientsArguments {
     json: bool,
     #[command(flatten)]
     limits: LimitArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct HazardsArguments {
+    /// A scenario: a file, a built-in name, or - for standard input; without [hazards] of its own
+    /// it gets those of `ordinary-year`
+    #[arg(default_value = "clients")]
+    file: String,
+    /// Take this preset for all rates that the scenario does not give
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// Years to draw
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    years: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -252,6 +271,7 @@ pub fn run() -> u8 {
         Verb::Compare(arguments) => compare::run(arguments),
         Verb::Check { file } => check::run(file),
         Verb::Clients(arguments) => clients::run(arguments),
+        Verb::Hazards(arguments) => hazards::run(arguments),
         Verb::List => list::run(),
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Schema(arguments) => schema::run(arguments),

@@ -31,7 +31,7 @@ pub mod summary;
 mod table;
 mod timeline;
 mod verdict;
-mod words;
+pub mod words;
 
 use output::{Chart, Colour, Footer, Table, TextOptions};
 use serde::Serialize;

@@ -34,7 +34,7 @@ pub fn draw(
 }
 
 /// How many there are in a cluster.
-fn victims(of: Victim, system: &SystemSpec) -> u64 {
+pub fn victims(of: Victim, system: &SystemSpec) -> u64 {
     let redis = system.redis;
     match of {
         Victim::Node => u64::from(redis.shards) * (1 + u64::from(redis.replicas)),

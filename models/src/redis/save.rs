@@ -20,8 +20,8 @@ use crate::spec::persistence::Overcommit;
 /// CONFIG_BGSAVE_RETRY_DELAY).
 pub const RETRY: SimDuration = SimDuration::from_secs(6);
 
-/// How long a write to the append-only file waits for an fsync that is at work before it blocks, with
-/// `everysec` (aof.c: flushAppendOnlyFile).
+/// How long a write to the append-only file waits for an fsync that is at work before it blocks,
+/// with `everysec` (aof.c: flushAppendOnlyFile).
 pub const POSTPONED: SimDuration = SimDuration::from_secs(2);
 
 /// Share of the memory that `Strict` promises (`vm.overcommit_ratio`, as Linux ships).
