@@ -72,6 +72,7 @@ impl Tables {
             let rate = Intensity::constant(workload.new_keys.get(), SimTime::ZERO, end);
             GrowthSource {
                 tree: ArrivalTree::new(streams.key(streams::GROWTH, w as u64), rate, Some(marks)),
+                lifetime: None,
                 expires: workload.expires,
                 workload: w,
             }

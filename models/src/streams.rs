@@ -28,6 +28,11 @@ pub const HAZARD: Purpose = Purpose(4);
 pub const GROWTH: Purpose = Purpose(10);
 /// Keys that a growth burst adds. Entity: the fault's position.
 pub const BURST: Purpose = Purpose(11);
+/// How far a workload's rate of new keys is from what is stated. Entity: the workload's position.
+pub const GROWTH_BAND: Purpose = Purpose(12);
+/// When a workload's rate of new keys steps. Entity: the workload's position; a sub-stream for each
+/// step.
+pub const GROWTH_STEP: Purpose = Purpose(13);
 /// A cluster's bus. Entity: the first workload on the cluster, and the cell.
 pub const BUS: Purpose = Purpose(20);
 /// The phase of the nodes' background saves. Entity: as for the bus.

@@ -10,6 +10,7 @@ mod degraded;
 mod disks;
 mod evictions;
 mod full_sync_lab;
+mod growth;
 mod hazards;
 mod latency;
 mod layouts;

@@ -282,6 +282,7 @@ fn random_world(seed: u64) -> WorldSpec {
     added::disks(&mut spec, seed);
     added::targets(&mut spec, seed);
     added::hazards(&mut spec, seed);
+    added::growth(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }

@@ -255,6 +255,11 @@ fn ascending(values: &[SimDuration]) -> Result<(), DistError> {
     }
 }
 
+/// A draw of the standard normal distribution, from one uniform number.
+pub fn standard_normal(rng: &mut Rng) -> f64 {
+    normal_quantile(rng.sample(Open01))
+}
+
 /// The quantile of the exponential distribution with mean 1.
 fn standard_exponential(probability: f64) -> f64 {
     -(-probability).ln_1p()

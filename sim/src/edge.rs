@@ -15,7 +15,7 @@ use crate::arrivals::ArrivalTree;
 use crate::cell::{Cell, Detail};
 use crate::intensity::Position;
 use crate::term::{Amount, ClosedWindows, Term};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Cells of a path are never deeper than this in practice; more only costs an allocation.
 const PATH_CAPACITY: usize = 40;
@@ -28,6 +28,7 @@ pub(crate) struct Edge<'a> {
     tree: &'a ArrivalTree,
     amount: Amount,
     closed: Option<&'a ClosedWindows>,
+    ahead: SimDuration,
     /// The halves of the root, of one of those, and so on down.
     path: Vec<(Cell, Cell)>,
     /// The cell looked at: the root, or a half of the last pair.
@@ -46,6 +47,7 @@ impl<'a> Edge<'a> {
             tree: term.tree,
             amount: term.amount,
             closed: term.closed,
+            ahead: term.ahead,
             path: Vec::with_capacity(PATH_CAPACITY),
             cell: term.tree.root(),
             position: 0,
@@ -56,7 +58,8 @@ impl<'a> Edge<'a> {
     }
 
     /// Looks at the changes strictly before `t`.
-    pub fn seek(&mut self, mut t: SimTime) {
+    pub fn seek(&mut self, t: SimTime) {
+        let mut t = t.saturating_add(self.ahead);
         if let Some(closed) = self.closed {
             let (effective, rejected) = closed.effective(t);
             t = effective;
@@ -97,17 +100,19 @@ impl<'a> Edge<'a> {
 
     /// From here on nothing changes.
     pub fn silent_from(&self) -> SimTime {
-        self.tree.intensity().end()
+        self.tree.intensity().end().saturating_sub(self.ahead)
     }
 
     /// The instant by which a share of what is expected in `[from, to)` should have happened.
     pub fn cut(&self, from: SimTime, to: SimTime, share: f64) -> SimTime {
-        let (start, end) = self.tree.window(from, to);
+        let (start, end) = self.window(from, to);
         if start >= end {
             return from;
         }
         let position = start + ((end - start) as f64 * share) as Position;
-        self.tree.instant(position.min(end - 1))
+        self.tree
+            .instant(position.min(end - 1))
+            .saturating_sub(self.ahead)
     }
 
     /// Expected bytes of an arrival.
@@ -119,21 +124,29 @@ impl<'a> Edge<'a> {
     /// Expected number of arrivals in `[from, to)`, rejected ones included.
     pub fn expected(&self, from: SimTime, to: SimTime) -> f64 {
         let intensity = self.tree.intensity();
-        intensity.cumulative(to) - intensity.cumulative(from)
+        let by = |t: SimTime| intensity.cumulative(t.saturating_add(self.ahead));
+        by(to) - by(from)
     }
 
     /// Opens `[from, to)` and appends its changes to `changes`, in time order.
     pub fn open(&mut self, from: SimTime, to: SimTime, changes: &mut Vec<Change>) {
-        let window = self.tree.window(from, to);
+        let window = self.window(from, to);
         if window.0 >= window.1 {
             return;
         }
-        let (amount, closed) = (self.amount, self.closed);
+        let (amount, closed, ahead) = (self.amount, self.closed, self.ahead);
         self.tree.visit(window, |arrival| {
             if closed.is_none_or(|closed| !closed.contains(arrival.at)) {
-                changes.push((arrival.at, amount.of(1, arrival.bytes)));
+                let at = arrival.at.saturating_sub(ahead);
+                changes.push((at, amount.of(1, arrival.bytes)));
             }
         });
+    }
+
+    /// The positions of what changes in `[from, to)`.
+    fn window(&self, from: SimTime, to: SimTime) -> (Position, Position) {
+        let at = |t: SimTime| t.saturating_add(self.ahead);
+        self.tree.window(at(from), at(to))
     }
 
     /// Climbs to the deepest known cell that holds the position; its end counts as inside.

@@ -36,13 +36,13 @@ const DEVIATIONS: f64 = 2.0;
 
 /// The question when the terms' levels add up to the threshold.
 pub(crate) struct Watch<'a> {
-    total: Total<'a>,
-    threshold: i64,
+    pub(crate) total: Total<'a>,
+    pub(crate) threshold: i64,
     changes: Vec<Change>,
 }
 
 /// All edges, looking at one instant together.
-struct Total<'a> {
+pub(crate) struct Total<'a> {
     edges: Vec<Edge<'a>>,
     looks_at: Option<SimTime>,
 }
@@ -123,7 +123,7 @@ impl<'a> Watch<'a> {
     /// arrivals at a time.
     pub fn walk(&mut self, from: SimTime, to: SimTime) -> Option<SimTime> {
         let mut pending = vec![(SimTime::ZERO, to)];
-        let mut sum = 0;
+        let mut sum = self.total.exact(SimTime::ZERO);
         while let Some((a, b)) = pending.pop() {
             if a >= b {
                 continue;
@@ -248,7 +248,7 @@ impl Total<'_> {
     }
 
     /// The exact total of the changes strictly before `t`.
-    fn exact(&mut self, t: SimTime) -> i64 {
+    pub(crate) fn exact(&mut self, t: SimTime) -> i64 {
         let mut bounds = self.bounds(t);
         while bounds.slack() > 0 {
             bounds = self.closer(t, bounds);
@@ -257,7 +257,7 @@ impl Total<'_> {
     }
 
     /// Expected number of arrivals in `[a, b)`, rejected ones included.
-    fn expected(&self, a: SimTime, b: SimTime) -> f64 {
+    pub(crate) fn expected(&self, a: SimTime, b: SimTime) -> f64 {
         self.edges.iter().map(|edge| edge.expected(a, b)).sum()
     }
 
@@ -279,7 +279,7 @@ impl Total<'_> {
     }
 
     /// Opens `[from, to)` and appends all changes to `changes`.
-    fn open(&mut self, from: SimTime, to: SimTime, changes: &mut Vec<Change>) {
+    pub(crate) fn open(&mut self, from: SimTime, to: SimTime, changes: &mut Vec<Change>) {
         self.looks_at = None;
         for edge in &mut self.edges {
             edge.open(from, to, changes);

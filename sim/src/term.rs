@@ -9,6 +9,8 @@ pub struct Term<'a> {
     pub(crate) tree: &'a ArrivalTree,
     pub(crate) amount: Amount,
     pub(crate) closed: Option<&'a ClosedWindows>,
+    /// How much later than now the tree is looked at.
+    pub(crate) ahead: SimDuration,
 }
 
 /// What one arrival adds.
@@ -48,6 +50,7 @@ impl<'a> Term<'a> {
                 each: 0,
             },
             closed: None,
+            ahead: SimDuration::ZERO,
         }
     }
 
@@ -73,6 +76,11 @@ impl<'a> Term<'a> {
             ..self.amount
         };
         Term { amount, ..self }
+    }
+
+    /// Every arrival counts so much before the tree has it, and those before that from the start.
+    pub fn ahead(self, by: SimDuration) -> Term<'a> {
+        Term { ahead: by, ..self }
     }
 
     /// What arrived in these windows was rejected and adds nothing. They must be this tree's.

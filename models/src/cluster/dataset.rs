@@ -41,6 +41,8 @@ pub(super) struct Dataset {
     /// The hash tables of each shard.
     pub tables: Fleet<ShardId, Tables>,
     pub evictions: Evictions,
+    /// What is missing of keys with a lifetime is about to be forgotten.
+    pub fades: bool,
     pub watched: Vec<Watched>,
     /// When a size is reached that matters to somebody.
     pub event: Option<(EventKey, SimTime)>,
@@ -49,7 +51,7 @@ pub(super) struct Dataset {
     /// The bounds that the event is for, and the growth's turn in which it was planned.
     pub forecast: Option<(Bounds, u32, Option<SimTime>)>,
     /// What is known of when each of the bounds is reached.
-    pub searches: [Option<Search>; 4],
+    pub searches: [Option<Search>; 8],
 }
 
 impl Dataset {
@@ -73,11 +75,11 @@ impl Dataset {
         } else {
             0
         };
+        let growth = Growth::new(starts, adding, on_top, mode);
         Dataset {
             workloads: plan.workloads.clone(),
             names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
             key_lengths: plan.workloads.iter().map(key_length).collect(),
-            loaded: starts.clone(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
             jobs_lost: 0.0,
@@ -85,12 +87,14 @@ impl Dataset {
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),
-            growth: Growth::new(starts, adding, on_top, mode),
+            loaded: growth.lasting().to_vec(),
+            growth,
+            fades: false,
             watched: Vec::new(),
             event: None,
             settled: None,
             forecast: None,
-            searches: [None; 4],
+            searches: [None; 8],
         }
     }
 

@@ -8,15 +8,17 @@
 //!                                ▲ begins
 //! ```
 //!
-//! A dataset only grows here, so what has been evicted by an instant is what the notional dataset
-//! has beyond the limit, and need not be followed key by key. It is put on record when a limit
+//! What has been evicted by an instant is what the notional dataset, whose keys come and expire but
+//! are never evicted, has beyond the limit, and need not be followed key by key. It is put on record when a limit
 //! changes and at the end of the trial, shared out among workloads by the policy (`evict.rs`).
 //! What was evicted stays away when larger nodes take over.
+//!
+//! Of keys with a lifetime those are counted that would still be there.
 //!
 //! Left out: keys that are stored again after a miss (a cache's growth is net of that), and the
 //! peak of buffers that fill and drain between two records.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use crate::event::Cx;
@@ -27,8 +29,8 @@ use crate::redis::evict::Pool;
 use crate::spec::redis::Holds;
 use crate::spec::{SystemSpec, WorkloadSpec};
 
-/// The TTL that keys with one are taken to have been given, in seconds: only whose is shorter
-/// matters, and a scenario does not say.
+/// The TTL that keys with one are taken to have been given, in seconds, if a scenario does not say
+/// (`lifetime`): only whose is shorter matters.
 const TTL: f64 = 86_400.0;
 
 /// What has been evicted of one cluster's workloads.
@@ -65,6 +67,7 @@ struct Workload {
     holds: Option<Holds>,
     commands: f64,
     expires: bool,
+    lifetime: Option<SimDuration>,
 }
 
 /// What evictions came to.
@@ -105,6 +108,7 @@ impl Evictions {
                 holds,
                 commands,
                 expires,
+                lifetime,
                 ..
             } = &spec.workloads[*w];
             Workload {
@@ -113,6 +117,7 @@ impl Evictions {
                 holds: *holds,
                 commands: commands.get(),
                 expires: *expires,
+                lifetime: *lifetime,
             }
         };
         let workloads: Vec<Workload> = plan.workloads.iter().map(workload).collect();
@@ -210,6 +215,39 @@ impl Evictions {
         less
     }
 
+    /// A share of what a shard misses of a workload would have expired by now, all of it if no more
+    /// than `rest` is left: so many bytes.
+    pub fn fade(&mut self, (shard, workload): (ShardId, usize), share: f64, rest: f64) -> f64 {
+        let (gone, wiped) = (
+            &mut self.gone[shard][workload],
+            &mut self.wiped[shard][workload],
+        );
+        let left = *gone * (1.0 - share);
+        let share = if left < rest { 1.0 } else { share };
+        let less = *gone * share;
+        (*gone, *wiped) = (*gone - less, *wiped * (1.0 - share));
+        self.lost[shard][workload].0 *= 1.0 - share;
+        less
+    }
+
+    /// Bytes of a workload that are missing on all shards, whatever the reason.
+    pub fn of_workload_missing(&self, workload: usize) -> f64 {
+        self.gone.values().map(|gone| gone[workload]).sum()
+    }
+
+    /// Less is stored than what is on record of a shard: keys that were evicted have expired since.
+    fn give_back(&mut self, shard: ShardId, bytes: f64) {
+        let mut left = bytes;
+        for (n, workload) in self.workloads.iter().enumerate() {
+            if workload.lifetime.is_some() {
+                let evicted = self.gone[shard][n] - self.wiped[shard][n];
+                let back = evicted.clamp(0.0, left);
+                self.gone[shard][n] -= back;
+                left -= back;
+            }
+        }
+    }
+
     /// Do the keys of a workload carry a TTL?
     pub fn expires(&self, workload: usize) -> bool {
         self.workloads[workload].expires
@@ -254,13 +292,15 @@ impl Cluster {
     pub(super) fn record_evictions(&mut self, shard: ShardId, now: SimTime) {
         let excess = self.beyond(shard, now);
         if excess <= 0.0 {
+            self.dataset.evictions.give_back(shard, -excess);
             return;
         }
         let parts = self.dataset.growth.parts_at(now);
         let pool = |(part, (workload, gone)): (&f64, (&Workload, &f64))| Pool {
             bytes: (part * self.topology.shares[shard] - gone).max(0.0),
             uses: workload.commands / part.max(1.0),
-            ttl: workload.expires.then_some(TTL),
+            ttl: (workload.lifetime.map(SimDuration::as_secs_f64))
+                .or(workload.expires.then_some(TTL)),
         };
         let Evictions {
             workloads, gone, ..

@@ -198,8 +198,8 @@ impl Cluster {
         let (covered, gone) = match found {
             Found::Nothing => (SimTime::ZERO, stored),
             Found::UpTo(at) => {
-                let newer = stored - self.dataset.growth.bytes_at(at) * share;
-                let gone = here.memory.gone() + newer.max(0.0);
+                let newer = self.dataset.growth.newer(at, now).into_iter().sum::<f64>() * share;
+                let gone = here.memory.gone() + newer;
                 (at, gone.min(stored))
             }
         };
@@ -254,12 +254,8 @@ impl Cluster {
     /// A shard's owner holds nothing of what was stored after `since`.
     fn lose_since(&mut self, shard: ShardId, owner: NodeId, since: SimTime, now: SimTime) {
         let share = self.topology.shares[shard];
-        let before = self.dataset.growth.parts_at(since);
-        let after = self.dataset.growth.parts_at(now);
-        let added = after.iter().zip(&before);
-        let added: Vec<f64> = added
-            .map(|(after, before)| (after - before) * share)
-            .collect();
+        let newer = self.dataset.growth.newer(since, now).into_iter();
+        let added: Vec<f64> = newer.map(|bytes| bytes * share).collect();
         let parts = self.dataset.parts_at(now);
         let stored: Vec<f64> = parts.iter().map(|part| part * share).collect();
         let each = self.dataset.growth.each();

@@ -35,6 +35,11 @@ impl Cluster {
         self.dataset.growth.bytes_at(at)
     }
 
+    /// Can the datasets become smaller by themselves?
+    pub fn dataset_falls(&self) -> bool {
+        self.dataset.growth.falls()
+    }
+
     /// The datasets' size, over all shards, at which some shard's owner reaches its limit.
     pub fn dataset_at_limit(&self, now: SimTime) -> f64 {
         let dataset_size = self.dataset.growth.size_at(now);

@@ -30,6 +30,7 @@ mod deleting;
 mod disk;
 mod due;
 mod evictions;
+mod fading;
 mod follow;
 mod fragment;
 mod fsync;
@@ -466,6 +467,8 @@ impl Cluster {
         match timer {
             ClusterTimer::Memory => self.dataset.reached(),
             ClusterTimer::Rehashed => {}
+            ClusterTimer::Fades { step } => self.on_fades(step, cx),
+            ClusterTimer::Expires => self.dataset.settled = None,
             ClusterTimer::Control => {
                 self.control.event = None;
                 effects.changed = self.advance_control(cx);

@@ -31,6 +31,8 @@ pub(super) struct Node {
     pub fault: Option<Condition>,
     /// What memory does to it.
     pub trouble: Option<Trouble>,
+    /// It refuses writes for a while, since its keys only expire one by one.
+    pub refusing: Option<Refusing>,
     /// How late it answers because it swaps, or waits for its disk.
     pub slow_by: Option<Slowness>,
     /// Which of its processes or copies gets fragmented.
@@ -63,6 +65,34 @@ pub(super) struct Node {
     pub restored: Option<Found>,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
+}
+
+/// A full node whose keys expire: it lets in what has made room, and is full again. Redis does so
+/// key by key; here it refuses for a while, and then lets in for a while, so that the share of
+/// refused writes is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusing {
+    /// Since when it has been full again and again.
+    first: SimTime,
+    /// Until when it refuses.
+    pub until: SimTime,
+}
+
+impl Refusing {
+    /// It is full once more: it refuses for a 64th of the time for which that has gone on, for a
+    /// second at least and a minute at most.
+    pub fn again(before: Option<Refusing>, now: SimTime) -> Refusing {
+        let (least, most) = (SimDuration::from_secs(1), SimDuration::from_secs(60));
+        let pause = |first: SimTime| (now - first).scaled(1.0 / 64.0).clamp(least, most);
+        let goes_on = |before: &Refusing| {
+            // Fewer than one write in a thousand was refused.
+            let open = now.saturating_since(before.until).as_secs_f64();
+            open < 1e3 * pause(before.first).as_secs_f64()
+        };
+        let first = before.filter(goes_on).map_or(now, |before| before.first);
+        let until = now.saturating_add(pause(first));
+        Refusing { first, until }
+    }
 }
 
 /// A script that takes long.
@@ -119,6 +149,7 @@ impl Node {
             output_limit: redis.replication.output_limit,
             fault: None,
             trouble: None,
+            refusing: None,
             slow_by: None,
             fragments: 0,
             slow_disk: None,

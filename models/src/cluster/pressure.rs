@@ -1,6 +1,6 @@
 //! Memory pressure: what it does to each node now, and at which dataset size it matters next.
 
-use sim::SimTime;
+use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::clients::Connected;
@@ -14,8 +14,44 @@ use crate::redis::growth::{DatasetSize, Measure};
 use crate::redis::memory::{Load, Slowness, Trouble};
 use demand::Mode;
 
-/// The next size of each measure at which something happens, if anything does.
-pub(super) type Bounds = [(Measure, Option<f64>); 4];
+/// The next size of each measure at which something happens when it grows, if anything does, and
+/// the next below which something happens when it falls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bounds {
+    above: [(Measure, Option<f64>); 4],
+    below: [(Measure, Option<f64>); 4],
+}
+
+impl Bounds {
+    const MEASURES: [Measure; 4] = [
+        Measure::Bytes,
+        Measure::Lasting,
+        Measure::Keys,
+        Measure::Expiring,
+    ];
+
+    fn none() -> Bounds {
+        let bounds = Bounds::MEASURES.map(|measure| (measure, None));
+        Bounds {
+            above: bounds,
+            below: bounds,
+        }
+    }
+
+    /// Something happens at this size of a measure that is `now` so large.
+    fn add(&mut self, (measure, size): (Measure, f64), now: f64, falls: bool) {
+        let of = |bounds: &mut [(Measure, Option<f64>); 4], best: fn(f64, f64) -> f64| {
+            let found = bounds.iter_mut().find(|(m, _)| *m == measure);
+            let (_, bound) = found.expect("every measure has a bound");
+            *bound = Some(bound.map_or(size, |known| best(known, size)));
+        };
+        if size > now {
+            of(&mut self.above, f64::min);
+        } else if falls {
+            of(&mut self.below, f64::max);
+        }
+    }
+}
 
 /// What is known of when a measure reaches a size, in one turn of the growth.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +92,13 @@ enum Turn {
     /// The shards' average usage reaches it.
     Average(f64),
 }
+
+/// A node that refuses for a while, as its keys expire one by one, stops at once below this share
+/// of the size at which it was full: more memory has come.
+const HELD: f64 = 15.0 / 16.0;
+
+/// Keys that come and go within so short a time are not looked at one by one.
+const INSEPARABLE: SimDuration = SimDuration::from_millis(1);
 
 /// What memory does to a node.
 pub(super) type Sign = (Option<Trouble>, Option<Slowness>);
@@ -109,8 +152,13 @@ impl Cluster {
         let share = self.topology.share_of(node);
         let (memory, load) = (&self.topology[node].memory, self.load(node, now));
         let troubles = memory.troubles(load).into_iter().flatten();
-        let reached = troubles
-            .filter(|(measure, size, _)| dataset_size.measure(*measure) >= (size / share).ceil());
+        let refuses = self.topology[node].refusing;
+        let refuses = refuses.is_some_and(|refusing| now < refusing.until);
+        let reached = troubles.filter(|(measure, size, trouble)| {
+            let held = refuses && *trouble == Trouble::Refuses;
+            let size = if held { size * HELD } else { *size };
+            dataset_size.measure(*measure) >= (size / share).ceil()
+        });
         let trouble = reached.map(|(_, _, trouble)| trouble).max();
         if trouble >= Some(Trouble::Stalls) {
             return (trouble, None);
@@ -135,11 +183,19 @@ impl Cluster {
         }
         let mut first = turning;
         // All bytes come last: their size moves most often, and is searched no further than needed.
-        for (place, (measure, bound)) in bounds.into_iter().enumerate().rev() {
+        let below = bounds
+            .below
+            .into_iter()
+            .map(|(measure, bound)| (true, measure, bound));
+        let above = bounds
+            .above
+            .into_iter()
+            .map(|(measure, bound)| (false, measure, bound));
+        for (place, (falls, measure, bound)) in below.rev().chain(above.rev()).enumerate() {
             if let Some(bound) = bound {
                 let until = first.unwrap_or(cx.end);
-                let reached = self.first_reach(place, (measure, bound), (cx.now, until));
-                first = reached.or(first);
+                let turns = self.first_turn(place, (falls, measure, bound), (cx.now, until));
+                first = turns.or(first);
             }
         }
         if let Some(at) = first {
@@ -148,12 +204,12 @@ impl Cluster {
         }
     }
 
-    /// The first instant of `[now, end)` at which a measure reaches a size, if writes stay as they
-    /// are. What was searched before is not searched again.
-    fn first_reach(
+    /// The first instant of `[now, end)` at which a measure reaches a size, or falls below it, if
+    /// writes stay as they are. What was searched before is not searched again.
+    fn first_turn(
         &mut self,
         place: usize,
-        (measure, bound): (Measure, f64),
+        (falls, measure, bound): (bool, Measure, f64),
         (now, end): (SimTime, SimTime),
     ) -> Option<SimTime> {
         let growth = &self.dataset.growth;
@@ -172,7 +228,10 @@ impl Cluster {
         if from >= end {
             return None;
         }
-        let found = growth.when_reaches(measure, bound, from, end);
+        let found = match falls {
+            true => growth.when_below(measure, bound, from, end),
+            false => growth.when_reaches(measure, bound, from, end),
+        };
         self.dataset.searches[place] = Some(Search {
             bound,
             turns,
@@ -183,7 +242,7 @@ impl Cluster {
     }
 
     /// When something happens to a node whose memory grows with time and not with keys alone, if it
-    /// does before that growth ends: found by halving, since until then everything only grows.
+    /// does before that growth ends.
     fn turning(&self, cx: &Cx) -> Option<SimTime> {
         let until = self
             .topology
@@ -191,24 +250,57 @@ impl Cluster {
             .filter_map(|node| self.grows_until(node))
             .min()?;
         let until = until.min(cx.end);
-        let turning = self.turning_by(until, cx.now);
+        let turns = self.what_may_turn(cx.now);
+        if !self.dataset.growth.falls() {
+            return self.turning_within(&turns, cx.now, until);
+        }
+        // The earliest stretch is the last of the list.
+        let mut stretches = vec![(cx.now, until)];
+        while let Some((from, to)) = stretches.pop() {
+            if from >= to || !self.may_turn(&turns, from, to) {
+                continue;
+            }
+            if to - from > INSEPARABLE {
+                let middle = from + (to - from) / 2;
+                stretches.extend([(middle, to), (from, middle)]);
+            } else if let Some(at) = self.turning_within(&turns, from, to) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// The same between two instants, found by halving, since everything only grows.
+    fn turning_within(&self, turns: &[Turn], from: SimTime, until: SimTime) -> Option<SimTime> {
+        let turned = |turn: &&Turn, at: SimTime| {
+            let dataset_size = self.dataset.growth.size_at(at);
+            self.has_turned(**turn, dataset_size, at)
+        };
+        let turning: Vec<&Turn> = turns.iter().filter(|turn| turned(turn, until)).collect();
         if turning.is_empty() {
             return None;
         }
-        let turned = |at: SimTime| {
-            let dataset_size = self.dataset.growth.size_at(at);
-            let mut turning = turning.iter();
-            turning.any(|turn| self.has_turned(*turn, dataset_size, at))
-        };
-        Some(cx.now.first_by(until, turned))
+        Some(from.first_by(until, |at| turning.iter().any(|turn| turned(turn, at))))
     }
 
-    /// What is not at `at` as it is now, if no table doubles until then.
-    fn turning_by(&self, at: SimTime, now: SimTime) -> Vec<Turn> {
-        let [size_now, dataset_size] = [now, at].map(|at| self.dataset.growth.size_at(at));
+    /// May something happen between two instants, whatever the order in which keys come and go?
+    fn may_turn(&self, turns: &[Turn], from: SimTime, to: SimTime) -> bool {
+        let (now, moves) = (
+            self.dataset.growth.size_at(from),
+            self.dataset.growth.moves(from, to),
+        );
+        let (most, least) = (now.with(moves.0), now.without(moves.1));
+        let turned =
+            |turn: &Turn| self.has_turned(*turn, most, to) || self.has_turned(*turn, least, from);
+        turns.iter().any(turned)
+    }
+
+    /// What can turn, seen from now.
+    fn what_may_turn(&self, now: SimTime) -> Vec<Turn> {
+        let dataset_size = self.dataset.growth.size_at(now);
         let grows = |node: &NodeId| self.grows_until(*node).is_some();
         let nodes = self.topology.ids().filter(grows);
-        let nodes = nodes.map(|node| Turn::Sign(node, self.sign(node, size_now, now)));
+        let nodes = nodes.map(|node| Turn::Sign(node, self.sign(node, dataset_size, now)));
         let watched = self.dataset.watched.iter().flat_map(|watched| {
             let (shards, average) = match *watched {
                 Watched::AnyShard(share) => (Some((self.shards(), share)), None),
@@ -217,11 +309,8 @@ impl Cluster {
             let of_each = shards.map(|(shards, share)| shards.map(move |s| Turn::Shard(s, share)));
             of_each.into_iter().flatten().chain(average)
         });
-        let watched = watched.filter(|turn| !self.has_turned(*turn, size_now, now));
-        let turns = nodes.chain(watched);
-        turns
-            .filter(|turn| self.has_turned(*turn, dataset_size, at))
-            .collect()
+        let watched = watched.filter(|turn| !self.has_turned(*turn, dataset_size, now));
+        nodes.chain(watched).collect()
     }
 
     /// Has this happened at `at`, with datasets of this size?
@@ -258,20 +347,13 @@ impl Cluster {
 
     /// The next sizes of the datasets, over all shards, at which something happens.
     fn bounds(&self, dataset_size: DatasetSize, now: SimTime) -> Bounds {
-        let mut bounds = [
-            Measure::Bytes,
-            Measure::Lasting,
-            Measure::Keys,
-            Measure::Expiring,
-        ]
-        .map(|measure| (measure, None));
+        let mut bounds = Bounds::none();
+        let falls = self.dataset.growth.falls();
         let mut add = |measure: Measure, size: f64| {
-            if size > dataset_size.measure(measure) {
-                let found = bounds.iter_mut().find(|(m, _)| *m == measure);
-                let (_, bound) = found.expect("every measure has a bound");
-                *bound = Some(bound.map_or(size, |lowest: f64| lowest.min(size)));
-            }
+            bounds.add((measure, size), dataset_size.measure(measure), falls);
         };
+        // An observer who is woken above a size is sure to be above it; so it is below.
+        let surely = |size: f64| falls.then_some(size - 2.0);
         let mut all_awake = false;
         let mut matter: Vec<(Measure, f64)> = Vec::new();
         for watched in &self.dataset.watched {
@@ -280,6 +362,9 @@ impl Cluster {
                 all_awake |= close <= dataset_size.bytes && size > dataset_size.bytes;
                 add(Measure::Bytes, size);
                 add(Measure::Bytes, close);
+                surely(size)
+                    .into_iter()
+                    .for_each(|size| add(Measure::Bytes, size));
             }
         }
         for shard in self.shards() {
@@ -307,7 +392,10 @@ impl Cluster {
                     add(Measure::Bytes, size);
                 }
             }
-            matter.extend(self.watched_sizes(shard, now));
+            for (measure, size) in self.watched_sizes(shard, now) {
+                matter.push((measure, size));
+                matter.extend(surely(size).map(|size| (measure, size)));
+            }
             for (measure, size) in matter.drain(..) {
                 add(measure, size);
                 let close = size - ahead;
@@ -322,8 +410,8 @@ impl Cluster {
         bounds
     }
 
-    /// Sizes of a node's own dataset at which it has trouble, and the next at which it answers
-    /// later.
+    /// Sizes of a node's own dataset at which it has trouble, the next at which it answers later,
+    /// and the last, below which it answers sooner.
     fn thresholds(
         &self,
         node: NodeId,
@@ -333,10 +421,23 @@ impl Cluster {
         let share = self.topology.share_of(node);
         let memory = &self.topology[node].memory;
         let troubles = memory.troubles(load).into_iter().flatten();
-        let troubles = troubles.map(|(measure, size, _)| (measure, size));
-        let mut slower = memory.slows(load).map(|(size, _)| size);
-        let slower = slower.find(|size| (size / share).ceil() > dataset_size.bytes);
-        troubles.chain(slower.map(|size| (Measure::Bytes, size)))
+        let refusing = self.topology[node].refusing.is_some();
+        let troubles = troubles.flat_map(move |(measure, size, trouble)| {
+            let held = refusing && trouble == Trouble::Refuses;
+            let held = held.then_some((measure, size * HELD));
+            std::iter::once((measure, size)).chain(held)
+        });
+        let (mut reached, mut slower) = (None, None);
+        for (size, _) in memory.slows(load) {
+            if (size / share).ceil() > dataset_size.bytes {
+                slower = Some(size);
+                break;
+            }
+            reached = Some(size);
+        }
+        let reached = reached.filter(|_| self.dataset.growth.falls());
+        let slows = reached.into_iter().chain(slower);
+        troubles.chain(slows.map(|size| (Measure::Bytes, size)))
     }
 
     /// Sizes over all shards at which a shard's owner uses a watched share of its limit.

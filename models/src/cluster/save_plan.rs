@@ -83,7 +83,10 @@ impl Cluster {
                 takes = self.save_of(node, bytes);
                 let more = size_of(step_of(bytes)).floor() + 1.0;
                 let found = growth.reached(Measure::Bytes, more, at, now);
-                until = found.unwrap_or(SimTime::MAX);
+                until = match growth.falls() {
+                    true => at,
+                    false => found.unwrap_or(SimTime::MAX),
+                };
             }
             clock.begin(at, takes, pace);
         }

@@ -4,7 +4,7 @@ use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::consequence::Consequence;
-use super::node::{Change, Promotion, is_gone};
+use super::node::{Change, Promotion, Refusing, is_gone};
 use super::pressure::Sign;
 use crate::event::{ClusterTimer, Cx, Event};
 use crate::ids::{Id, NodeId};
@@ -36,6 +36,7 @@ impl Cluster {
         if turned {
             self.plan_streams(cx);
         }
+        self.plan_fading(cx);
         self.schedule_saves(dataset_size, cx);
         if turned || !settled {
             self.schedule_memory(dataset_size, cx);
@@ -49,6 +50,13 @@ impl Cluster {
             let (mut trouble, mut slow_by) = self.sign(node, dataset_size, cx.now);
             if trouble == Some(Trouble::Killed) && self.child_goes_first(node, cx) {
                 (trouble, slow_by) = self.sign(node, dataset_size, cx.now);
+            }
+            let begins =
+                trouble == Some(Trouble::Refuses) && self.topology[node].trouble != trouble;
+            if begins && self.dataset.growth.falls() {
+                let refusing = Refusing::again(self.topology[node].refusing, cx.now);
+                self.topology[node].refusing = Some(refusing);
+                self.after(refusing.until - cx.now, ClusterTimer::Expires, cx);
             }
             self.set_slowness(node, (trouble, slow_by), cx);
             let change = if trouble == Some(Trouble::Killed) {

@@ -10,6 +10,7 @@
 //! (db.c: emptyDb; the cron shrinks a table to what it holds). Where less than a tenth of the
 //! buckets is filled after a deletion the cron moves the keys to a smaller table (server.c:
 //! htNeedsResize, HASHTABLE_MIN_FILL).
+//! Keys that expire on their own leave the tables as large as they are.
 //! Left out: that a child which saves puts a doubling off, and readers, who move buckets too.
 
 use sim::{SimDuration, SimTime};
@@ -31,7 +32,7 @@ pub(super) struct Tables {
 }
 
 /// A table, and when its old buckets will have been moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Growing {
     table: Table,
     moved_at: Option<SimTime>,
@@ -39,6 +40,14 @@ struct Growing {
     seen: SimTime,
     /// Keys over all shards that were stored before the shard lost all: it holds none of them.
     gone: f64,
+}
+
+impl PartialEq for Growing {
+    /// The same table, whenever it was seen last.
+    fn eq(&self, other: &Growing) -> bool {
+        let of = |growing: &Growing| (growing.table, growing.moved_at, growing.gone);
+        of(self) == of(other)
+    }
 }
 
 /// A table of which less than this share is filled is made smaller.
@@ -237,17 +246,21 @@ impl Cluster {
             }
             let due = self.keys_beyond(*growing, 1.0, shard);
             let forced = self.keys_beyond(*growing, LOAD_MAX, shard);
+            let (growth, until) = (&self.dataset.growth, now + SimDuration::from_nanos(1));
             let keys = dataset_size.measure(measure);
-            let doubled = growing.table.doubled();
-            if keys < due || (keys < forced && !self.may_double(shard, dataset_size, doubled, now))
-            {
+            if keys < due && !growth.falls() {
                 return;
             }
-            let until = now + SimDuration::from_nanos(1);
-            let at = self
-                .dataset
-                .growth
-                .reached(measure, due, growing.seen, until);
+            // Keys that have expired since may have been there.
+            let at = growth.reached(measure, due, growing.seen, until);
+            if keys < due && at.is_none() {
+                growing.seen = now;
+                return;
+            }
+            let doubled = growing.table.doubled();
+            if keys < forced && !self.may_double(shard, dataset_size, doubled, now) {
+                return;
+            }
             growing.seen = at.unwrap_or(now);
             growing.table = doubled;
             let pace = self.clients.commands.1 * self.topology.shares[shard];

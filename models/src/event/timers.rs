@@ -11,6 +11,13 @@ pub enum ClusterTimer {
     Memory,
     /// A shard's old hash table is empty.
     Rehashed,
+    /// Lost keys would have expired by now.
+    Fades {
+        /// Of the last so much time.
+        step: SimDuration,
+    },
+    /// Keys of a full node have expired.
+    Expires,
     /// The bus or the Sentinels have something to do.
     Control,
     /// The provider's control plane has made up its mind about a shard.

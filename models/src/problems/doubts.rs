@@ -29,6 +29,7 @@ impl WorldSpec {
         self.doubts_about_failover(&mut doubts);
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_maxmemory(&mut doubts);
+        self.doubts_about_lifetimes(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_probes(&mut doubts);
         self.doubts_about_load(&mut doubts);

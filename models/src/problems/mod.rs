@@ -8,6 +8,7 @@ mod doubts;
 mod failover;
 mod faults;
 mod gateway;
+mod growth;
 mod hazards;
 mod layout;
 mod people;
@@ -40,6 +41,7 @@ impl WorldSpec {
         );
         self.check_size(&mut found);
         self.check_workloads(&mut found);
+        self.check_variation(&mut found);
         self.check_redis(&mut found);
         self.check_layout(&mut found);
         self.check_replication(&mut found);

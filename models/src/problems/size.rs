@@ -7,6 +7,7 @@ use sim::quantity::{Bytes, Factor};
 use crate::check::spec::JudgeSpec;
 use crate::findings::{Findings, counted, grouped};
 use crate::spec::FailoverSpec;
+use crate::spec::growth::GrowthSpec;
 use crate::spec::limits::{
     ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX,
     SOURCES_MAX,
@@ -156,7 +157,9 @@ impl WorldSpec {
     fn check_growth(&self, found: &mut Findings) {
         let seconds = self.horizon.as_secs_f64();
         for (i, workload) in self.workloads.iter().enumerate() {
-            let keys = workload.new_keys.get() * seconds;
+            let most = |growth: &GrowthSpec| growth.highest(self.horizon);
+            let varies = workload.growth.as_ref().map_or(1.0, most);
+            let keys = workload.new_keys.get() * seconds * varies;
             let bytes = workload.value_size.as_f64() + workload.key_length.as_f64();
             check_added(found, format!("workload[{i}].new_keys"), keys, bytes);
             if let Some(queue) = workload.queue {

@@ -5,12 +5,23 @@
 //! bound, exact to the key. While the cluster refuses or does not answer writes the processes go on
 //! but nothing is stored: those windows are closed, and their bytes never count.
 //!
-//! Left out: keys that expire or are deleted on their own account. A workload's `dataset` is what
-//! stays; only its net growth is drawn.
+//! Keys with a lifetime come and go. Their process is that of the ends of their lives: a key is
+//! there for a lifetime before its end, so one tree says who is there at any instant, those of the
+//! start among them.
+//!
+//! ```text
+//! ends    ──×──×───×────×──×─────×──►
+//!           └there at t─┤  └ not yet
+//!           t           t + lifetime
+//! ```
+//!
+//! Left out: expired keys that nobody has looked at yet. Redis finds them at random and leaves up
+//! to a tenth of them for later (expire.c: ACTIVE_EXPIRE_CYCLE_ACCEPTABLE_STALE).
 
 use std::cell::Cell;
 
 use sim::crossing::{ClosedWindows, Term, first_reach, first_reach_eager};
+use sim::net::{self, first_below_net, first_reach_net};
 use sim::{ArrivalTree, SimDuration, SimTime};
 
 use demand::Mode;
@@ -21,6 +32,9 @@ pub struct Growth {
     /// What is there at the start, and of each workload.
     start: DatasetSize,
     starts: Vec<DatasetSize>,
+    /// What stays of it, since it has no lifetime: all of it, and of each workload.
+    lasts: DatasetSize,
+    lasting: Vec<DatasetSize>,
     sources: Vec<Source>,
     /// Bytes that each key takes on top of what was drawn for it, because of how its node runs.
     on_top: u64,
@@ -74,6 +88,9 @@ struct Source {
     expires: bool,
     /// The workload that it adds to.
     workload: usize,
+    /// How long its keys live, if they do not stay.
+    lifetime: Option<SimDuration>,
+    /// When what comes is rejected, in the time of the tree.
     closed: ClosedWindows,
     /// Nothing more comes of it.
     stopped: bool,
@@ -82,8 +99,10 @@ struct Source {
 /// A process by which a dataset grows.
 #[derive(Clone, Debug)]
 pub struct GrowthSource {
-    /// The keys and their sizes.
+    /// The keys and their sizes; with a lifetime, the ends of their lives.
     pub tree: ArrivalTree,
+    /// How long a key lives; absent: it stays.
+    pub lifetime: Option<SimDuration>,
     /// Do its keys carry a TTL?
     pub expires: bool,
     /// The workload that it adds to, by its position in the cluster.
@@ -167,15 +186,23 @@ impl Growth {
             tree: adding.tree,
             expires: adding.expires,
             workload: adding.workload,
+            lifetime: adding.lifetime,
             closed: ClosedWindows::new(),
             stopped: false,
         };
+        let sum = |of: &[DatasetSize]| {
+            let of = of.iter().copied();
+            of.fold(DatasetSize::default(), DatasetSize::with)
+        };
+        let mut lasting = starts.clone();
+        for source in adding.iter().filter(|source| source.lifetime.is_some()) {
+            lasting[source.workload] = DatasetSize::default();
+        }
         Growth {
-            start: starts
-                .iter()
-                .copied()
-                .fold(DatasetSize::default(), DatasetSize::with),
+            lasts: sum(&lasting),
+            start: sum(&starts),
             starts,
+            lasting,
             sources: adding.into_iter().map(source).collect(),
             on_top,
             open: true,
@@ -210,12 +237,48 @@ impl Growth {
         self.turns += 1;
     }
 
-    /// What one source has brought by `at`, by its position among the trees.
+    /// Part of what was deleted would be gone by now anyway.
+    pub fn forget_deleted(&mut self, at: SimTime, gone: DatasetSize) {
+        self.delete(at, DatasetSize::default().without(gone));
+    }
+
+    /// What one source has brought by `at` and is still alive, by its position among the trees.
     pub fn brought_by(&self, source: usize, at: SimTime) -> DatasetSize {
         let source = &self.sources[source];
-        let (keys, bytes) = source.closed.accepted(&source.tree, at);
-        let bytes = bytes + keys * self.on_top;
-        DatasetSize::of(keys as f64, bytes as f64, source.expires)
+        source.size(source.alive(at), self.on_top)
+    }
+
+    /// How long the keys of each workload live, if they do not stay.
+    pub fn lifetime(&self, workload: usize) -> Option<SimDuration> {
+        let mut sources = self.sources.iter();
+        let of_it = sources.find(|source| source.workload == workload);
+        of_it.and_then(|source| source.lifetime)
+    }
+
+    /// Can it become smaller by itself?
+    pub fn falls(&self) -> bool {
+        self.sources.iter().any(|source| source.lifetime.is_some())
+    }
+
+    /// What comes after the first instant and by the second, and what goes by itself.
+    pub fn moves(&self, from: SimTime, to: SimTime) -> (DatasetSize, DatasetSize) {
+        let nothing = (DatasetSize::default(), DatasetSize::default());
+        self.sources.iter().fold(nothing, |(come, gone), source| {
+            let ahead = source.ahead();
+            let came = source.between(from.saturating_add(ahead), to.saturating_add(ahead));
+            let went = source.lifetime.map_or((0, 0), |_| source.between(from, to));
+            let [came, went] = [came, went].map(|keys| source.size(keys, self.on_top));
+            (come.with(came), gone.with(went))
+        })
+    }
+
+    /// Bytes of each workload that came after `since` and are alive at `at`.
+    pub fn newer(&self, since: SimTime, at: SimTime) -> Vec<f64> {
+        let mut newer = vec![0.0; self.starts.len()];
+        for source in &self.sources {
+            newer[source.workload] += source.size(source.newer(since, at), self.on_top).bytes;
+        }
+        newer
     }
 
     /// When something was deleted last.
@@ -225,7 +288,7 @@ impl Growth {
 
     /// What was stored by `at` and would be there had nothing been deleted.
     fn stored_at(&self, at: SimTime) -> DatasetSize {
-        if !self.open && at >= self.closed_from {
+        if !self.open && at >= self.closed_from && !self.falls() {
             return self.frozen;
         }
         if let Some((counted, held)) = self.counted.get()
@@ -234,21 +297,25 @@ impl Growth {
             return held;
         }
         let sources = 0..self.sources.len();
-        let held = sources.fold(self.start, |held, source| {
+        let held = sources.fold(self.lasts, |held, source| {
             held.with(self.brought_by(source, at))
         });
         self.counted.set(Some((at, held)));
         held
     }
 
-    /// Bytes of each workload that were ever stored by `at`.
+    /// Bytes of each workload that were ever stored by `at`, and are alive.
     pub fn parts_at(&self, at: SimTime) -> Vec<f64> {
-        let mut parts: Vec<f64> = self.starts.iter().map(|start| start.bytes).collect();
+        let mut parts: Vec<f64> = self.lasting.iter().map(|start| start.bytes).collect();
         for source in &self.sources {
-            let (keys, bytes) = source.closed.accepted(&source.tree, at);
-            parts[source.workload] += (bytes + keys * self.on_top) as f64;
+            parts[source.workload] += source.size(source.alive(at), self.on_top).bytes;
         }
         parts
+    }
+
+    /// What each workload holds at the start and keeps.
+    pub fn lasting(&self) -> &[DatasetSize] {
+        &self.lasting
     }
 
     /// The same for each of them.
@@ -269,7 +336,17 @@ impl Growth {
 
     /// Bytes of new keys that were ever stored by `at`.
     pub fn added_at(&self, at: SimTime) -> f64 {
-        self.stored_at(at).bytes - self.start.bytes
+        if !self.falls() {
+            return self.stored_at(at).bytes - self.lasts.bytes;
+        }
+        let added = |source: &Source| {
+            let came = source.newer(SimTime::ZERO, at);
+            let gone = source.died(SimTime::ZERO, at);
+            source
+                .size((came.0 + gone.0, came.1 + gone.1), self.on_top)
+                .bytes
+        };
+        self.sources.iter().map(added).sum()
     }
 
     /// How long writes have been let in by `at`, which lies at most one turn back.
@@ -312,17 +389,44 @@ impl Growth {
         from: SimTime,
         to: SimTime,
     ) -> Option<SimTime> {
+        let bound = self.of_sources(measure, bound);
+        let (come, gone) = self.terms(measure);
+        match self.mode {
+            Mode::Lazy if gone.is_empty() => first_reach(&come, bound, from, to),
+            Mode::Eager if gone.is_empty() => first_reach_eager(&come, bound, from, to),
+            Mode::Lazy => first_reach_net((&come, &gone), bound, from, to),
+            Mode::Eager => net::first_reach_net_eager((&come, &gone), bound, from, to),
+        }
+    }
+
+    /// The first instant of `[from, to)` at which `measure` is less than `bound`, if writes stay as
+    /// they are: never, if all keys stay.
+    pub fn when_below(
+        &self,
+        measure: Measure,
+        bound: f64,
+        from: SimTime,
+        to: SimTime,
+    ) -> Option<SimTime> {
+        let bound = self.of_sources(measure, bound);
+        let (come, gone) = self.terms(measure);
+        if gone.is_empty() {
+            return None;
+        }
+        match self.mode {
+            Mode::Lazy => first_below_net((&come, &gone), bound, from, to),
+            Mode::Eager => net::first_below_net_eager((&come, &gone), bound, from, to),
+        }
+    }
+
+    /// What all sources together must have brought for `measure` to be at a bound.
+    fn of_sources(&self, measure: Measure, bound: f64) -> u64 {
         let deleted = self
             .deleted
             .last()
             .map_or(0.0, |(_, all)| all.measure(measure));
-        let bound = bound - self.start.measure(measure) + deleted;
-        let bound = bound.ceil().max(0.0) as u64;
-        let terms = self.terms(measure);
-        match self.mode {
-            Mode::Lazy => first_reach(&terms, bound, from, to),
-            Mode::Eager => first_reach_eager(&terms, bound, from, to),
-        }
+        let bound = bound - self.lasts.measure(measure) + deleted;
+        bound.ceil().max(0.0) as u64
     }
 
     /// After `at` writes are stored (`open`) or not. The key that arrives at that very instant, and
@@ -341,10 +445,12 @@ impl Growth {
         }
         self.open = open;
         for source in self.sources.iter_mut().filter(|source| !source.stopped) {
+            let ahead = source.ahead();
             if open {
-                source.closed.reopen(&source.tree, at.max(self.closed_from));
+                let from = at.max(self.closed_from).saturating_add(ahead);
+                source.closed.reopen(&source.tree, from);
             } else {
-                source.closed.close(self.closed_from);
+                source.closed.close(self.closed_from.saturating_add(ahead));
             }
         }
         self.counted.set(None);
@@ -360,14 +466,17 @@ impl Growth {
         stopped.stopped = true;
         self.counted.set(None);
         if self.open {
-            stopped.closed.close(closes.max(self.closed_from));
+            let from = closes.max(self.closed_from);
+            stopped.closed.close(from.saturating_add(stopped.ahead()));
         }
         self.turns += 1;
     }
 
     /// Were writes stored at `at`?
     pub fn open_at(&self, at: SimTime) -> bool {
-        let rejects = |source: &Source| !source.stopped && source.closed.contains(at);
+        let rejects = |source: &Source| {
+            !source.stopped && source.closed.contains(at.saturating_add(source.ahead()))
+        };
         !self.sources.iter().any(rejects)
     }
 
@@ -376,21 +485,70 @@ impl Growth {
         self.turns
     }
 
-    fn terms(&self, measure: Measure) -> Vec<Term<'_>> {
+    /// What brings it and what takes it away.
+    fn terms(&self, measure: Measure) -> (Vec<Term<'_>>, Vec<Term<'_>>) {
         let counts = |source: &&Source| match measure {
             Measure::Bytes | Measure::Keys => true,
             Measure::Lasting => !source.expires,
             Measure::Expiring => source.expires,
         };
-        self.sources
+        let counted: Vec<&Source> = self.sources.iter().filter(counts).collect();
+        let come = counted
             .iter()
-            .filter(counts)
-            .map(|source| source.term(measure, self.on_top))
-            .collect()
+            .map(|source| source.term(measure, self.on_top).ahead(source.ahead()));
+        let gone = counted.iter().filter(|source| source.lifetime.is_some());
+        let gone = gone.map(|source| source.term(measure, self.on_top));
+        (come.collect(), gone.collect())
     }
 }
 
 impl Source {
+    /// How much later than now its tree has what comes now.
+    fn ahead(&self) -> SimDuration {
+        self.lifetime.unwrap_or_default()
+    }
+
+    /// So many keys with so many bytes of their own.
+    fn size(&self, (keys, bytes): (u64, u64), on_top: u64) -> DatasetSize {
+        let bytes = bytes + keys * on_top;
+        DatasetSize::of(keys as f64, bytes as f64, self.expires)
+    }
+
+    /// Keys and bytes that are there at `at`.
+    fn alive(&self, at: SimTime) -> (u64, u64) {
+        match self.lifetime {
+            None => self.closed.accepted(&self.tree, at),
+            Some(lifetime) => self.between(at, at.saturating_add(lifetime)),
+        }
+    }
+
+    /// Of those, what came after `since`.
+    fn newer(&self, since: SimTime, at: SimTime) -> (u64, u64) {
+        let ahead = self.ahead();
+        let first = match self.lifetime {
+            None => since,
+            Some(_) => since.saturating_add(ahead).max(at),
+        };
+        self.between(first, at.saturating_add(ahead))
+    }
+
+    /// What came after `since` and had its end by `at`.
+    fn died(&self, since: SimTime, at: SimTime) -> (u64, u64) {
+        match self.lifetime {
+            None => (0, 0),
+            Some(lifetime) => self.between(since.saturating_add(lifetime), at),
+        }
+    }
+
+    /// What its tree has after the first instant and by the second, less what was rejected.
+    fn between(&self, first: SimTime, last: SimTime) -> (u64, u64) {
+        if last <= first {
+            return (0, 0);
+        }
+        let [before, by] = [first, last].map(|at| self.closed.accepted(&self.tree, at));
+        (by.0 - before.0, by.1 - before.1)
+    }
+
     fn term(&self, measure: Measure, on_top: u64) -> Term<'_> {
         let (sizes, each) = match measure {
             Measure::Bytes | Measure::Lasting => (true, on_top),

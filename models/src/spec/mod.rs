@@ -11,6 +11,7 @@ pub mod balancer;
 pub mod client;
 pub mod clock;
 pub mod disk;
+pub mod growth;
 pub mod hazard;
 pub mod limits;
 pub mod persistence;

@@ -7,6 +7,7 @@ use sim::dist::Dist;
 use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
 
 use super::disk::DiskSpec;
+use super::growth::GrowthSpec;
 use super::replication::ReplicationSpec;
 use crate::spec::persistence::{PersistenceSpec, PubsubSpec};
 use crate::spec::supervisor::SupervisorSpec;
@@ -22,9 +23,18 @@ pub struct WorkloadSpec {
     /// Bytes that its keys and values take at the start, over all shards together and without
     /// copies on replicas, in the structures that Redis keeps them in; the hash tables come on top.
     pub dataset: Bytes,
-    /// Keys added per second, net of those that expire or are deleted; `"0/s"` for a workload that
-    /// does not grow.
+    /// Keys added per second; `"0/s"` for a workload that does not grow. Without a `lifetime` net
+    /// of those that expire or are deleted, with one all of them.
     pub new_keys: PerSec,
+    /// How the rate of new keys varies: by hour and day, with time, in steps; absent: it does not.
+    pub growth: Option<GrowthSpec>,
+    /// How long a key lives, the TTL that it is given: sessions, caches, rate limits. Keys of the
+    /// start have any part of it left. The dataset then settles at `new_keys` times the lifetime,
+    /// and follows the traffic: twice as many sessions, twice the memory. For lifetimes that vary
+    /// give their mean: the mean number of keys depends on nothing else while the rate is steady
+    /// (M/G/infinity queue). A key whose TTL is set anew by each use lives from its first use to
+    /// the last one and a TTL longer. Above 0s, and `expires` must be true. Absent: keys stay.
+    pub lifetime: Option<SimDuration>,
     /// Length of a key's name in bytes, such as `"24B"`.
     pub key_length: Bytes,
     /// Mean length of a value; above 0. Lengths are Gamma distributed.
@@ -33,7 +43,7 @@ pub struct WorkloadSpec {
     /// `"100x"` next to constant.
     pub value_size_shape: Factor,
     /// Do its keys carry a TTL? Such keys stand in a second table as well, and `volatile` policies
-    /// evict only them. `new_keys` is net of expiry.
+    /// evict only them.
     pub expires: bool,
     /// What its keys mean to users, which decides what is counted when they are evicted; absent:
     /// nothing.

@@ -11,9 +11,12 @@
 //! trees stay exact. What is drawn is drawn before the trial from streams of the population, never
 //! of a class, a cell or a design: every design meets the same bursts and surges.
 //!
+//! New keys of a workload vary in the same way (`keys.rs`).
+//!
 //! Left out: rates that change continuously, signers who come because others could not, and bursts
 //! that several populations share.
 
+mod keys;
 mod mmpp;
 mod profile;
 mod surge;
@@ -22,6 +25,7 @@ use sim::{Intensity, SimDuration, SimTime, Streams};
 
 use crate::spec::clock::ClockSpec;
 use crate::spec::traffic::{Series, TrafficSpec};
+pub use keys::keys;
 
 /// A step function: from each instant on so much; it begins at zero and ascends.
 type Steps = Vec<(SimTime, f64)>;

@@ -1,7 +1,7 @@
 //! Builds a world from its specification: the one place that knows how the parts are wired.
 
 use sim::dist::Dist;
-use sim::{ArrivalTree, Intensity, Marks, SimDuration, SimTime, Streams};
+use sim::{ArrivalTree, Marks, SimDuration, SimTime, Streams};
 
 use super::probes::subjects;
 use super::visitors;
@@ -26,7 +26,7 @@ use crate::service::{
 use crate::spec::service::Keys;
 use crate::spec::store::stores_of;
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
-use crate::streams;
+use crate::{streams, traffic};
 use demand::{Demand, Mode};
 
 /// All parts of one trial, wired and at rest; `overloads` are what an earlier run counted, one for
@@ -184,28 +184,32 @@ fn trees(
     faults: &[Fault],
     streams: &Streams,
 ) -> Vec<GrowthSource> {
-    let end = SimTime::ZERO + spec.horizon;
-    let adding = |tree, w: &usize| GrowthSource {
+    let adding = |(tree, lifetime), w: &usize| GrowthSource {
         tree,
+        lifetime,
         expires: spec.workloads[*w].expires,
         workload: (plan.workloads.iter().position(|on_it| on_it == w))
             .expect("the workload is on the cluster"),
     };
+    let cluster = spec.failover.cluster_mode();
     let steady = plan.workloads.iter().map(|w| {
         let workload = &spec.workloads[*w];
-        let rate = workload.new_keys.get() * plan.part;
-        let intensity = Intensity::constant(rate, SimTime::ZERO, end);
+        let each = workload.bytes_per_key(workload.value_size, cluster) as f64;
+        let held = workload.dataset.as_f64() / each * plan.part;
+        let (clock, entity) = (spec.clock.as_ref(), (*w as u64, streams));
+        let intensity = traffic::keys(workload, (held, plan.part), clock, entity, spec.horizon);
         let marks = Marks {
             shape: workload.value_size_shape.get(),
             mean_bytes: workload.bytes_per_key(workload.value_size, false) as f64,
         };
         let key = streams.key(streams::GROWTH, layout::of_cell(*w as u64, plan.cell));
-        adding(ArrivalTree::of(streams, key, intensity, Some(marks)), w)
+        let tree = ArrivalTree::of(streams, key, intensity, Some(marks));
+        adding((tree, workload.lifetime), w)
     });
     let bursts = faults.iter().filter(|fault| fault.hits(plan));
     let bursts = bursts.filter_map(|fault| {
         let tree = fault.strike.growth()?.clone();
-        Some(adding(tree, &fault.workload()?))
+        Some(adding((tree, None), &fault.workload()?))
     });
     steady.chain(bursts).collect()
 }

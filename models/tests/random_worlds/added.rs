@@ -181,3 +181,28 @@ pub fn hazards(spec: &mut WorldSpec, seed: u64) {
          host_loss = {short}\ncut_off = {short}\nzone_loss = {short}"
     )));
 }
+
+/// Keys of the cache that expire, at a rate that varies, in half of the worlds.
+pub fn growth(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(14), 0);
+    if rng.random_range(0..2) == 0 {
+        return;
+    }
+    let cache = &mut spec.workloads[1];
+    let lifetime = [300, 1_200, 7_200][rng.random_range(0..3)];
+    // Opening everything opens each of them many times.
+    cache.value_size = "256KiB".parse().expect("a size");
+    let held = cache.dataset.as_f64() / cache.value_size.as_f64();
+    let rate = held / lifetime as f64 * [0.7, 1.0, 1.3][rng.random_range(0..3)];
+    cache.lifetime = Some(SimDuration::from_secs(lifetime));
+    cache.expires = true;
+    cache.new_keys = format!("{rate:.3}/s").parse().expect("a rate");
+    for workload in &mut spec.workloads {
+        let (step, band) = (pick(rng, &["0.5x", "3x"]), pick(rng, &["1x", "1.5x"]));
+        let varies = format!(
+            "band = '{band}'
+             step = [{{ factor = '{step}', at = {{ kind = 'exponential', mean = '20min' }} }}]"
+        );
+        workload.growth = (rng.random_range(0..2) == 0).then(|| part(&varies));
+    }
+}

@@ -8,8 +8,8 @@
 //!
 //! Nobody scrapes while the line cannot reach the limit: of samples between `low` and `high`, it
 //! ends at most at `high + c (high - low)`, where `c` follows from the steepest line that such
-//! samples allow. Data only grow, but for deletions, after which it stays awake for a window; so
-//! `low` is known, and the size that `high` must reach first is a crossing, exact to the key.
+//! samples allow. Where no keys expire data only grow, but for deletions, after which it stays
+//! awake for a window; so `low` is known (0 where keys expire), and the size that `high` must reach first is a crossing, exact to the key.
 
 use std::collections::VecDeque;
 
@@ -124,7 +124,11 @@ impl Forecast {
             return at;
         }
         let gain = samples.gain_max(within);
-        let low = cluster.dataset_at(cx.now.saturating_sub(samples.span()));
+        let low = match cluster.dataset_falls() {
+            // It may have been, or become, anything.
+            true => 0.0,
+            false => cluster.dataset_at(cx.now.saturating_sub(samples.span())),
+        };
         let high = (limit + gain * low) / (1.0 + gain);
         let at = if cluster.dataset_at(cx.now) >= high {
             Some(cx.now)
