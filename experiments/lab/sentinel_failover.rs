@@ -28,6 +28,7 @@ fn three_sentinels() -> Group {
         quorum: 2,
         down_after_ms: DOWN_AFTER_MS,
         failover_timeout_ms: 10_000,
+        directives: String::new(),
     })
 }
 

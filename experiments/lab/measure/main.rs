@@ -1,18 +1,22 @@
-//! Measures failovers of a real Redis on this machine, run by run, into a table with the columns of
-//! the tables in `models/failover/lab/`.
+//! Measures a real Redis on this machine, run by run, into a table: failovers with the columns of
+//! `models/failover/lab/`, single nodes (`node_run.rs`) with those of `models/lab/`.
 //!
 //! ```text
 //! cargo run --release -p experiments --example measure -- --name X1 --cond cluster-crash \
 //!     --masters 5 --node-timeout-ms 2000 --runs 16 --out X1_cluster_crash.csv
+//! cargo run --release -p experiments --example measure -- --name N1 --cond no-replicas \
+//!     --max-lag-s 1,2,3,5,10 --runs 100 --out N1_min_replicas.csv
 //! ```
 //!
-//! A run starts fresh processes, waits until all is well, starts a client that writes every 10 ms,
-//! strikes the primary after half a second and a random phase, and goes on until writes have
-//! worked for 3 s. Left out: hangs that end, nodes at their memory limit, more than one fault.
+//! A run of a failover starts fresh processes, waits until all is well, starts a client that
+//! writes every 10 ms, strikes the primary after half a second and a random phase, and goes on
+//! until writes have worked for 3 s. Left out: hangs that end, nodes at their memory limit, more
+//! than one fault.
 
 mod cluster_run;
 mod logs;
 mod machine;
+mod node_run;
 mod probe;
 #[allow(dead_code)] // the other root, the tests, uses the rest of these parts
 #[path = "../real/mod.rs"]
@@ -28,6 +32,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
+use node_run::NodeArguments;
 use row::Row;
 
 /// What is struck, and how.
@@ -37,12 +42,20 @@ enum Cond {
     ClusterHang,
     SentinelCrash,
     SentinelHang,
+    /// The only replica of a primary with min-replicas-to-write 1 gets SIGSTOP
+    NoReplicas,
+    /// A script spins, and is killed
+    Busy,
+    /// One command takes a large key or all keys away
+    Removal,
+    /// A primary without persistence under Sentinel is killed and started again
+    Reborn,
 }
 
-/// Measures failovers of a real Redis on loopback.
+/// Measures a real Redis on loopback.
 #[derive(Debug, Parser)]
 struct Command {
-    /// What is struck, and how: SIGKILL, or SIGSTOP for good
+    /// What is struck, and how: a crash is SIGKILL, a hang SIGSTOP for good
     #[arg(long)]
     cond: Cond,
     /// The condition's name in the table, such as X1
@@ -83,6 +96,8 @@ struct Command {
     /// The table to write; it grows run by run
     #[arg(long)]
     out: PathBuf,
+    #[command(flatten)]
+    node: NodeArguments,
 }
 
 /// What every run is told.
@@ -139,6 +154,10 @@ fn run(order: &Order) -> Row {
     match order.command.cond {
         Cond::ClusterCrash | Cond::ClusterHang => cluster_run::run(order),
         Cond::SentinelCrash | Cond::SentinelHang => sentinel_run::run(order),
+        Cond::NoReplicas => node_run::no_replicas(order),
+        Cond::Busy => node_run::busy(order),
+        Cond::Removal => node_run::removal(order),
+        Cond::Reborn => node_run::reborn(order),
     }
 }
 
@@ -148,6 +167,7 @@ impl Cond {
         match self {
             Cond::ClusterHang | Cond::SentinelHang => true,
             Cond::ClusterCrash | Cond::SentinelCrash => false,
+            Cond::NoReplicas | Cond::Busy | Cond::Removal | Cond::Reborn => false,
         }
     }
 

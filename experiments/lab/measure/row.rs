@@ -28,6 +28,11 @@ impl Row {
             "fail_detect_ms",
             "promote_ms",
             "unavail_ms",
+            "noreplicas_ms",
+            "busy_ms",
+            "removed_ms",
+            "removed_cpu_ms",
+            "emptied_ms",
             "cpu_busy_frac",
         ];
         let found = self.columns.iter().filter(|(name, _)| shown.contains(name));

@@ -25,6 +25,7 @@ pub fn run(order: &Order) -> Row {
         quorum: command.quorum,
         down_after_ms: command.down_after_ms,
         failover_timeout_ms: FAILOVER_TIMEOUT_MS,
+        directives: String::new(),
     });
     let (living, doomed) = group
         .sentinels

@@ -5,6 +5,7 @@
 //! configuration: a server gets the directives that stand in its file and the built-in defaults.
 
 pub mod cluster;
+pub mod node;
 pub mod process;
 pub mod resp;
 pub mod sentinel;

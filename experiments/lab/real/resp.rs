@@ -59,8 +59,18 @@ impl Connection {
 
     /// Sends one command and waits for its answer.
     pub fn call(&mut self, command: &[&str]) -> Result<Value, Failure> {
+        self.send(command)?;
+        self.receive()
+    }
+
+    /// Sends one command.
+    pub fn send(&mut self, command: &[&str]) -> Result<(), Failure> {
         let bytes = encode(command);
-        self.stream.get_mut().write_all(&bytes).map_err(failure)?;
+        self.stream.get_mut().write_all(&bytes).map_err(failure)
+    }
+
+    /// Waits for the answer to a command that was sent.
+    pub fn receive(&mut self) -> Result<Value, Failure> {
         self.read().map_err(failure)
     }
 

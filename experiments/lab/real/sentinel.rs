@@ -16,6 +16,8 @@ pub struct Setting {
     pub quorum: usize,
     pub down_after_ms: u64,
     pub failover_timeout_ms: u64,
+    /// Further directives for every data node.
+    pub directives: String,
 }
 
 /// The first data node is the primary.
@@ -38,7 +40,8 @@ impl Group {
                 0 => (primary_port, String::new()),
                 _ => (free_port(), format!("replicaof 127.0.0.1 {primary_port}\n")),
             };
-            let config = format!("{DATA_NODE}replica-priority 100\n{replicaof}");
+            let further = &setting.directives;
+            let config = format!("{DATA_NODE}replica-priority 100\n{further}{replicaof}");
             Server::start(path, &format!("data-{index}"), port, &config, &[])
         };
         let mut data: Vec<Server> = (0..=setting.replicas).map(data_node).collect();
