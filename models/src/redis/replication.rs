@@ -269,11 +269,14 @@ fn first(held: impl Fn(SimTime) -> u64, bound: u64, from: SimTime, to: SimTime) 
 }
 
 /// When a primary that looks at `primary`'s pace no longer counts a replica that has sent its
-/// acknowledgements at `replica`'s pace until just before `silent`: lag is counted in whole
-/// seconds, so it is above `max_lag` from a second more on.
+/// acknowledgements at `replica`'s pace until just before `silent`. Both the acknowledgement and
+/// the look are stamped with a clock of whole seconds (`server.unixtime`), so the lag is above
+/// `max_lag` from the second on that is `max_lag` and one more after that of the acknowledgement.
 pub fn lagging_at(replica: Cron, primary: Cron, silent: SimTime, max_lag: SimDuration) -> SimTime {
     let last = replica.from(silent.saturating_sub(SECOND));
-    primary.from(last.saturating_add(max_lag + SECOND))
+    let into_its_second = SimDuration::from_nanos(last.as_nanos() % SECOND.as_nanos());
+    let stamped = last.saturating_sub(into_its_second);
+    primary.from(stamped.saturating_add(max_lag + SECOND))
 }
 
 #[cfg(test)]
@@ -436,13 +439,17 @@ mod tests {
     }
 
     #[test]
-    fn lag_counts_from_the_last_acknowledgement_in_whole_seconds() {
+    fn lag_is_the_difference_of_whole_seconds() {
         let [replica, primary] = [200, 700].map(|ms| Cron {
             phase: SimDuration::from_millis(ms),
         });
-        // Silent at 10.5 s: acknowledged last at 10.2; eleven seconds later is 21.2, seen at 21.7.
+        // Silent at 10.5 s: acknowledged last in second 10; eleven later is 21, seen at 21.7.
         let found = lagging_at(replica, primary, at(10.5), SimDuration::from_secs(10));
         assert_eq!(found, at(21.7));
+        // The other way round: acknowledged last at 9.7, in second 9; second 20 is seen at 20.2,
+        // although that is only 10.5 s later.
+        let found = lagging_at(primary, replica, at(10.5), SimDuration::from_secs(10));
+        assert_eq!(found, at(20.2));
         // Silent at the very tick of an acknowledgement, which is not sent any more.
         assert_eq!(lagging_at(replica, primary, at(10.2), SECOND), at(11.7));
     }
