@@ -8,6 +8,7 @@ mod cluster_failover;
 mod disk;
 mod full_memory;
 mod model;
+mod node;
 // The other root, `measure`, uses the rest of these parts.
 #[allow(dead_code)]
 mod real;

@@ -23,3 +23,4 @@ mod standing;
 mod support;
 mod tidy;
 mod validate;
+mod validate_nodes;

@@ -3,6 +3,7 @@
 //! ```text
 //! CSV, one row a run ─ sheet.rs, read.rs ─► groups of one setting ─┐
 //!                     setting ─ failover::lab, in parallel ─► runs ┴ judge.rs ─► lines ─ paper.rs
+//!                     deed ─ node, a world of one shard, in parallel ────► runs ─► lines
 //! lab/clients/measured.csv ─ clients.rs, presets in a world of `outage clients` ─► lines
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 pub mod clients;
 pub mod judge;
+pub mod node;
 pub mod paper;
 pub mod read;
 mod setting;

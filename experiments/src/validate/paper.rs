@@ -52,6 +52,11 @@ fn name(quantity: Quantity) -> &'static str {
         Quantity::Unavailable => "unavailable",
         Quantity::FailoverShare => "failover_share",
         Quantity::Follow => "follow",
+        Quantity::NoReplicas => "noreplicas",
+        Quantity::Busy => "busy",
+        Quantity::Removed => "removed",
+        Quantity::Emptied => "emptied",
+        Quantity::KeptShare => "kept_share",
     }
 }
 
@@ -84,7 +89,7 @@ pub fn text(lines: &[Line], options: &TextOptions) -> Result<String, Error> {
 }
 
 fn cells(line: &Line) -> Vec<Cell> {
-    let share = line.quantity == Quantity::FailoverShare;
+    let share = line.quantity.is_share();
     let value = match share {
         true => Format::Percent(1),
         false => Format::Decimals(3),
@@ -137,7 +142,7 @@ fn summary(lines: &[Line]) -> String {
     format!(
         "{holds} of {compared} comparisons hold, {} miss a bound{told} (median 5 % or 50 ms, p95 \
          10 %, KS p > 0.01 or medians within 50 ms, share 15 points; follow: median 10 % or \
-         250 ms); {} compare nothing\n",
+         250 ms; removed: median a factor of 2 or 50 ms); {} compare nothing\n",
         misses + known,
         verdicts.len() - compared
     )

@@ -1,4 +1,5 @@
-//! Measurements as groups: the rows of one condition and one setting.
+//! Measurements as groups: the rows of one condition and one setting. A file is about failovers, or
+//! about what one node does (`node`).
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +7,7 @@ use std::path::Path;
 use failover::lab::{MEASURED, Setting};
 use sim::SimDuration;
 
+use super::node;
 use super::setting::{Columns, words};
 use super::sheet::Sheet;
 use crate::document::Sources;
@@ -30,12 +32,27 @@ pub struct Group {
     pub values: [Option<Vec<f64>>; 3],
 }
 
-/// All groups of the built-in measurements, or of these files, in the order of their first rows.
-pub fn groups(files: &[String]) -> Result<Vec<Group>, Error> {
+/// All groups, in the order of their first rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measurements {
+    /// Failovers.
+    pub failovers: Vec<Group>,
+    /// What one node does.
+    pub nodes: Vec<node::Group>,
+}
+
+/// The built-in measurements, or those of these files.
+///
+/// # Errors
+/// If a file cannot be read, or with every mistake in them.
+pub fn measurements(files: &[String]) -> Result<Measurements, Error> {
     let mut sources = Sources::default();
     if files.is_empty() {
         for measured in &MEASURED {
             sources.add(measured.file, measured.text);
+        }
+        for (file, text) in node::MEASURED {
+            sources.add(file, text);
         }
     }
     for file in files {
@@ -47,24 +64,38 @@ pub fn groups(files: &[String]) -> Result<Vec<Group>, Error> {
         })?;
         sources.add(file, text);
     }
-    let count = files
-        .len()
-        .max(if files.is_empty() { MEASURED.len() } else { 0 });
-    let mut groups = Vec::new();
+    let count = match files.len() {
+        0 => MEASURED.len() + node::MEASURED.len(),
+        some => some,
+    };
+    let mut found = Measurements::default();
     let mut problems = Vec::new();
     for file in 0..count {
+        let stem = Path::new(&sources.file(file).name).file_stem();
+        let stem = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         match Sheet::read(&sources, file) {
-            Ok(sheet) => take_in(&sheet, &sources.file(file).name, &mut groups, &mut problems),
-            Err(found) => problems.extend(found),
+            Ok(sheet) if node::is_of_nodes(&sheet) => {
+                node::take_in(&sheet, &stem, &mut found.nodes, &mut problems);
+            }
+            Ok(sheet) => take_in(&sheet, &stem, &mut found.failovers, &mut problems),
+            Err(wrong) => problems.extend(wrong),
         }
     }
     match problems.is_empty() {
-        true => Ok(groups),
+        true => Ok(found),
         false => Err(Error::input(&sources, problems)),
     }
 }
 
-fn take_in(sheet: &Sheet, file: &str, groups: &mut Vec<Group>, problems: &mut Vec<Problem>) {
+/// Those of failovers alone.
+///
+/// # Errors
+/// As above.
+pub fn groups(files: &[String]) -> Result<Vec<Group>, Error> {
+    Ok(measurements(files)?.failovers)
+}
+
+fn take_in(sheet: &Sheet, stem: &str, groups: &mut Vec<Group>, problems: &mut Vec<Problem>) {
     if MEASURES.iter().all(|column| sheet.column(column).is_none()) {
         let wrong = "none of the columns that are compared is there".to_owned();
         problems.push(sheet.lacks(wrong, &MEASURES));
@@ -77,11 +108,9 @@ fn take_in(sheet: &Sheet, file: &str, groups: &mut Vec<Group>, problems: &mut Ve
     if !problems.is_empty() {
         return;
     }
-    let stem = Path::new(file).file_stem();
-    let stem = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     for record in sheet.records() {
         let mut columns = Columns::of(sheet, record);
-        let condition = columns.text("cond").unwrap_or(&stem).to_owned();
+        let condition = columns.text("cond").unwrap_or(stem).to_owned();
         let setting = columns.setting(&condition);
         let phase = columns.phase();
         let values = MEASURES.map(|column| (sheet.column(column), columns.seconds(column)));

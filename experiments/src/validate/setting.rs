@@ -62,7 +62,8 @@ impl<'a> Columns<'a> {
         Some(SimDuration::from_secs_f64(ms / 1e3))
     }
 
-    fn wrong(&mut self, column: &str, text: &str, expected: &str) {
+    /// A column holds what it should not.
+    pub(super) fn wrong(&mut self, column: &str, text: &str, expected: &str) {
         let number = self.sheet.column(column).expect("it was read from there");
         self.problems.push(Problem {
             place: Some(self.record.field(number).place),
@@ -71,7 +72,23 @@ impl<'a> Columns<'a> {
         });
     }
 
-    fn number(&mut self, column: &str, least: f64, most: f64, unit: &str) -> Option<f64> {
+    /// A row has no value in a column that it needs.
+    pub(super) fn lacks(&mut self, column: &str) {
+        self.problems.push(Problem {
+            place: Some(self.record.place()),
+            wrong: format!("column `{column}` has no value"),
+            help: "give one in every row, as models/lab/*.csv do".to_owned(),
+        });
+    }
+
+    /// A number of a unit, within bounds; `None` if there is none.
+    pub(super) fn number(
+        &mut self,
+        column: &str,
+        least: f64,
+        most: f64,
+        unit: &str,
+    ) -> Option<f64> {
         let text = self.text(column)?;
         let number = text.parse::<f64>().ok();
         let found = number.filter(|number| (least..=most).contains(number));
@@ -89,11 +106,18 @@ impl<'a> Columns<'a> {
         })
     }
 
-    fn count(&mut self, column: &str, least: u16, most: u16, standard: u16) -> u16 {
+    /// A whole number within bounds, or the standard.
+    pub(super) fn count(&mut self, column: &str, least: u16, most: u16, standard: u16) -> u16 {
+        let found = self.whole(column, least.into(), most.into(), standard.into());
+        u16::try_from(found).expect("within bounds of its kind")
+    }
+
+    /// The same of larger ones.
+    pub(super) fn whole(&mut self, column: &str, least: u32, most: u32, standard: u32) -> u32 {
         let Some(text) = self.text(column) else {
             return standard;
         };
-        let found = text.parse::<u16>().ok();
+        let found = text.parse::<u32>().ok();
         let found = found.filter(|count| (least..=most).contains(count));
         if found.is_none() {
             let expected = format!("a whole number from {least} to {most}");
@@ -253,6 +277,7 @@ fn sentinel_words(sentinel: &SentinelSetting) -> String {
     words
 }
 
-fn counted(count: u16, thing: &str) -> String {
+/// So many things.
+pub(super) fn counted(count: u16, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
