@@ -8,7 +8,6 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use models::WorldSpec;
-use sim::Bytes;
 
 use crate::builtin::{BuiltIn, SCENARIOS};
 use crate::document::{Entry, Node, Sources, Value, merge::merge, parse::parse, path};
@@ -228,11 +227,8 @@ pub fn world(tree: &Node) -> Result<WorldSpec, Vec<Problem>> {
         // What a replay is compared with is not of the world.
         table.remove("replay");
     }
-    let mut problems = Form::world().problems(&tree);
+    let problems = Form::world().problems(&tree);
     if !problems.is_empty() {
-        problems
-            .iter_mut()
-            .for_each(|p| explain_maxmemory(p, &tree));
         return Err(problems);
     }
     hazards::expand(&mut tree);
@@ -278,32 +274,6 @@ fn placed(problem: models::Problem, tree: &Node) -> Problem {
         wrong: format!("`{}`: {}", problem.key, problem.wrong),
         help,
     }
-}
-
-/// Who knows Redis writes `maxmemory` in bytes; here it follows the size of the node.
-fn explain_maxmemory(problem: &mut Problem, tree: &Node) {
-    let at = path("redis.maxmemory");
-    // Where the key is absent, its place is that of its table, which has mistakes of its own.
-    let is_there = tree.at(&at).is_some();
-    if !is_there || problem.place.is_none() || problem.place != tree.place_of(&at) {
-        return;
-    }
-    let bytes = |key: &str| tree.at(&path(key))?.text()?.parse::<Bytes>().ok();
-    let (limit, node) = (bytes("redis.maxmemory"), bytes("redis.node_memory"));
-    if limit.is_some() {
-        let written = tree.at(&at).and_then(Node::text).unwrap_or_default();
-        problem.wrong = format!("`redis.maxmemory` is the size {written}, and not a share");
-    }
-    let example = match (limit, node) {
-        (Some(limit), Some(node)) if limit <= node => {
-            format!("\"{:.0}%\"", 100.0 * limit.as_f64() / node.as_f64())
-        }
-        (_, _) => "\"75%\"".to_owned(),
-    };
-    problem.help = format!(
-        "it is a share of redis.node_memory here, so that it follows when a node is \
-         enlarged: write {example}"
-    );
 }
 
 #[cfg(test)]

@@ -157,13 +157,18 @@ fn a_key_is_told_by_itself_and_a_wrong_one_with_the_nearest() {
     let told = outage(place.path(), &["schema", "redis.maxmemory"]);
     assert_eq!(told.status.code(), Some(0));
     let expected = "\
-redis.maxmemory: share
+redis.maxmemory: size or share
 
-`maxmemory`, as a share of `node_memory` and not in bytes; above 0%. Absent: \
-no limit, as Redis ships.
+`maxmemory`, in bytes (`\"12GiB\"`) or as a share of the node's memory \
+(`\"75%\"`); above 0. Absent: no limit, as Redis ships. A share follows the node \
+when it is replaced by a larger one (`resize`, `autoscaler`); bytes stay as they \
+are, as they do in redis.conf, and may exceed what the node has. Bytes are those \
+of a node with `node_memory`: a layout with smaller or larger nodes takes them \
+in proportion.
 
-A share or probability: a percentage from 0% to 100%.
-For example \"5%\", \"99.9%\".
+A size (a number and a unit, as of every size) or a share (a percentage from 0% \
+to 100%).
+For example \"12GiB\", \"75%\".
 ";
     assert_eq!(stdout(&told), expected);
     let inside = outage(place.path(), &["schema", "replay.scripted.people.notice"]);
@@ -183,7 +188,7 @@ For example \"5%\", \"99.9%\".
 #[test]
 fn the_schema_of_one_key_stands_alone() {
     for (key, fine, wrong) in [
-        ("redis.maxmemory", json!("75%"), json!("3GiB")),
+        ("redis.maxmemory", json!("3GiB"), json!("3gb")),
         (
             "people.notice",
             json!({ "kind": "constant", "value": "8min" }),

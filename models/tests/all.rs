@@ -14,6 +14,7 @@ mod growth;
 mod hazards;
 mod latency;
 mod layouts;
+mod maxmemory;
 mod memory_lab;
 mod memory_pages;
 mod modes;

@@ -373,7 +373,7 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
         &["\"900MiB\"", "\"1GiB\"", "\"2GiB\""],
         &["\"1500MiB\"", "\"2GiB\""],
     ];
-    let maxmemory = pick(rng, &["-", "\"60%\"", "\"80%\"", "\"95%\""]);
+    let maxmemory = pick(rng, LIMITS);
     let policy = if maxmemory == "-" {
         "\"noeviction\"".to_owned()
     } else {
@@ -421,6 +421,7 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     ]
 }
 
+const LIMITS: &[&str] = &["-", "\"60%\"", "\"80%\"", "\"95%\"", "\"800MiB\""];
 const REPLICATION: &str = "{ backlog_ttl = \"1h\", timeout = \"60s\" }";
 const REPLICATION_TIGHT: &str = r#"{ backlog_ttl = "5s", timeout = "3s",
     output_limit = { hard = "1MiB", soft = "512KiB", soft_for = "10s" } }"#;

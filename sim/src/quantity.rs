@@ -7,16 +7,19 @@
 //! | [`PerSec`] | events per second | `"120/s"`, `"2/h"` |
 //! | [`Probability`] | 0 to 1 | `"5%"` |
 //! | [`Factor`] | a positive multiplier | `"2x"` |
+//! | [`SizeOrShare`] | bytes, or a part of a whole | `"12GiB"`, `"75%"` |
 //!
 //! Time has a file of its own, [`crate::time`]. None of these converts from a plain number without
 //! its unit being named. Each is displayed in its shortest text that reads back as the same value.
 
+mod amount;
 mod bytes;
 mod rate;
 mod ratio;
 mod schema;
 
 use crate::text::from_text;
+pub use amount::SizeOrShare;
 pub use bytes::Bytes;
 pub use rate::{BytesPerSec, PerSec};
 pub use ratio::{Factor, Probability};

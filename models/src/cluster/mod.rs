@@ -135,7 +135,7 @@ impl Cluster {
         histories: Rc<BusHistories>,
         mode: Mode,
     ) -> Cluster {
-        let redis = part_of(spec.redis, plan.part);
+        let redis = part_of(spec.redis, plan.part).on_nodes_of(plan.node_memory);
         let topology = Topology::new(&plan.name, &redis, plan.node_memory);
         let accepting = Accepting::new(spec, &redis, topology.nodes.len());
         let counted = (redis.connections, accepting.counts);

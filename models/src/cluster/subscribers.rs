@@ -112,11 +112,12 @@ impl Cluster {
         };
         let others = self.redis.connection_memory.as_f64()
             * f64::from(self.redis.connections + pubsub.subscribers);
+        // Where there is none, the limit is in bytes.
+        let maxmemory = self.topology[node].memory.maxmemory().unwrap_or(0.0);
         let evicted = pubsub
             .maxmemory_clients
-            .filter(|share| share.get() > 0.0)
-            .zip(self.topology[node].memory.maxmemory())
-            .map(|(share, limit)| buffers.evicted(share.get() * limit, others));
+            .filter(|limit| !limit.is_zero())
+            .map(|limit| buffers.evicted(limit.of(maxmemory), others));
         let cut_off = buffers.cut_off(&limits).into_iter().chain(evicted).min();
         let turns = cut_off.map_or(until, |at| at.min(until));
         self.topology[node].slow = Some(Slow {

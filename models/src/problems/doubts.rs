@@ -30,6 +30,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_maxmemory(&mut doubts);
         self.doubts_about_lifetimes(&mut doubts);
+        self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_probes(&mut doubts);
         self.doubts_about_load(&mut doubts);
@@ -295,7 +296,7 @@ impl WorldSpec {
     fn held_at_maxmemory(&self) -> Option<Held> {
         let redis = &self.redis;
         let node = redis.node_memory.as_f64();
-        let limit = redis.maxmemory?.get() * node;
+        let limit = redis.maxmemory_on(node)?;
         Some(Held {
             limit,
             resident: limit * redis.fragmentation.get(),
@@ -332,16 +333,16 @@ impl WorldSpec {
 
     /// Without eviction, data that do not fit at the start never will.
     fn doubts_about_memory(&self, doubts: &mut Vec<String>) {
-        let Some(share) = self.redis.maxmemory else {
-            return;
-        };
         if self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction {
             return;
         }
         let plans = self.layout.layout().place(&self.system());
         // Cells are alike: the first speaks for all.
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
-            let (used, limit) = (self.used_at_start(&plan), share.get() * plan.node_memory);
+            let used = self.used_at_start(&plan);
+            let Some(limit) = self.redis.maxmemory_on(plan.node_memory) else {
+                return;
+            };
             if used >= limit {
                 let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
                 doubts.push(format!(

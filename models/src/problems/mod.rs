@@ -11,6 +11,7 @@ mod gateway;
 mod growth;
 mod hazards;
 mod layout;
+mod maxmemory;
 mod people;
 mod replication;
 mod servers;
@@ -135,10 +136,10 @@ impl WorldSpec {
             "give at least 100 % divided by redis.shards",
         );
         found.unless(
-            redis.maxmemory.is_none_or(|share| share.get() > 0.0),
+            redis.maxmemory.is_none_or(|limit| !limit.is_zero()),
             "redis.maxmemory",
             "nothing could be stored",
-            "give a share above 0%, or leave the key out for no limit",
+            "give a size or a share above 0, or leave the key out for no limit (`maxmemory 0`)",
         );
         found.unless(
             redis.maxmemory_policy == MaxmemoryPolicy::Noeviction || redis.maxmemory.is_some(),

@@ -125,7 +125,7 @@ impl NodeMemory {
         assert!(available > 0.0, "a layout leaves every node some memory");
         NodeMemory {
             available,
-            maxmemory: spec.maxmemory.map(|share| share.get() * node_memory),
+            maxmemory: spec.maxmemory.map(|limit| limit.of(node_memory)),
             policy: spec.maxmemory_policy,
             swap: spec.swap,
             fragmentation: spec.fragmentation.get(),

@@ -24,7 +24,7 @@ const INSIDE: u64 = 16 * 1024;
 const BLOCK_HEADER: u64 = 16;
 const LIST_NODE: u64 = 24;
 
-/// A limit in per cent of `maxmemory` never falls below this (networking.c:
+/// `maxmemory-clients` never falls below this (networking.c:
 /// getClientEvictionLimit).
 const CLIENTS_MIN: f64 = 128.0 * 1024.0;
 

@@ -186,6 +186,11 @@ pub trait Remedy {
         None
     }
 
+    /// Does it bring up larger nodes?
+    fn enlarges_nodes(&self) -> bool {
+        false
+    }
+
     /// Does it restart nodes, whose data may be gone then?
     fn restarts_nodes(&self) -> bool {
         false

@@ -8,7 +8,7 @@ use super::*;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// The new limit over the present one, above 1x.
+    /// The new limit over the present one, above 1x; of `redis.maxmemory` in bytes as well.
     to: Factor,
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Larger nodes for full shards, with a full copy and a cut-over.
+/// Larger nodes for full shards, with a full copy and a cut-over. They are configured as
+/// `redis.conf` says: a `redis.maxmemory` that is a share grows with them, one in bytes stays.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -24,6 +25,10 @@ impl Remedy for Params {
 
     fn take_effect(&self, _site: &mut Site) -> Effect {
         Effect::Copying
+    }
+
+    fn enlarges_nodes(&self) -> bool {
+        true
     }
 
     fn check(&self, key: &str, _system: &SystemSpec, found: &mut Findings) {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
-use sim::quantity::{Bytes, Factor, Probability};
+use sim::quantity::{Bytes, Factor, SizeOrShare};
 
 /// What the nodes keep on disk.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -171,8 +171,9 @@ pub struct PubsubSpec {
     pub soft_limit: Bytes,
     /// How long `soft_limit` may be exceeded continuously. Redis ships 60s.
     pub soft_time: SimDuration,
-    /// `maxmemory-clients` as a share of `maxmemory`; absent: no limit on all clients together.
-    pub maxmemory_clients: Option<Probability>,
+    /// `maxmemory-clients`, in bytes (`"1GiB"`, the same on nodes of any size) or as a share of
+    /// `maxmemory` (`"5%"`); absent, `"0B"` or `"0%"`: no limit on all clients together.
+    pub maxmemory_clients: Option<SizeOrShare>,
     /// What the kernel buffers for one connection before data pile up in the process: about 100kB
     /// on a network; measured on loopback: 3.2MB.
     pub socket_buffers: Bytes,
@@ -212,9 +213,10 @@ impl PubsubSpec {
             let help = "give at most hard_limit, or \"0B\" for no limit";
             found.push(("soft_limit", wrong, help));
         }
-        if self.maxmemory_clients.is_some() && !maxmemory {
+        if matches!(self.maxmemory_clients, Some(SizeOrShare::Share(_))) && !maxmemory {
             let wrong = "there is no maxmemory of which it could be a share";
-            found.push(("maxmemory_clients", wrong, "set redis.maxmemory too"));
+            let help = "set redis.maxmemory too, or give bytes";
+            found.push(("maxmemory_clients", wrong, help));
         }
         found
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sim::SimDuration;
 use sim::dist::Dist;
-use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
+use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability, SizeOrShare};
 
 use super::disk::DiskSpec;
 use super::growth::GrowthSpec;
@@ -111,9 +111,12 @@ pub struct RedisSpec {
     /// What happens when a node uses up its memory. `true`: it swaps, and the process is alive but
     /// stalls. `false`: the kernel kills it, and it starts again after `restart_delay`.
     pub swap: bool,
-    /// `maxmemory`, as a share of `node_memory` and not in bytes; above 0%. Absent: no limit, as
-    /// Redis ships.
-    pub maxmemory: Option<Probability>,
+    /// `maxmemory`, in bytes (`"12GiB"`) or as a share of the node's memory (`"75%"`); above 0.
+    /// Absent: no limit, as Redis ships. A share follows the node when it is replaced by a larger
+    /// one (`resize`, `autoscaler`); bytes stay as they are, as they do in redis.conf, and may
+    /// exceed what the node has. Bytes are those of a node with `node_memory`: a layout with
+    /// smaller or larger nodes takes them in proportion.
+    pub maxmemory: Option<SizeOrShare>,
     /// What Redis does when `maxmemory` is reached: refuse writes (`noeviction`, as Redis ships) or
     /// evict keys. All but `noeviction` need `maxmemory`.
     pub maxmemory_policy: MaxmemoryPolicy,
@@ -230,6 +233,25 @@ impl RedisSpec {
     /// How often data are overwritten until a process is as fragmented as those that run for long.
     pub fn fragments_after(&self) -> f64 {
         self.fragments_after.map_or(3.0, |times| times.get())
+    }
+
+    /// `maxmemory` on a cluster that a layout gives nodes of so many bytes at the start.
+    pub fn maxmemory_on(&self, node_memory: f64) -> Option<f64> {
+        let part = match self.maxmemory? {
+            SizeOrShare::Size(_) => node_memory / self.node_memory.as_f64(),
+            SizeOrShare::Share(_) => 1.0,
+        };
+        Some(self.maxmemory?.of(node_memory) * part)
+    }
+
+    /// The same on a cluster with nodes of so many bytes: a limit in bytes is in proportion.
+    pub fn on_nodes_of(mut self, node_memory: f64) -> RedisSpec {
+        if let (Some(SizeOrShare::Size(_)), Some(limit)) =
+            (self.maxmemory, self.maxmemory_on(node_memory))
+        {
+            self.maxmemory = Some(SizeOrShare::Size(Bytes::from_f64(limit)));
+        }
+        self
     }
 
     /// Connections that a node accepts, of clients of services.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{Bytes, BytesPerSec, Factor, PerSec, Probability};
+use super::{Bytes, BytesPerSec, Factor, PerSec, Probability, SizeOrShare};
 use crate::SimDuration;
 
 /// A quantity that is written as text.
@@ -63,6 +63,13 @@ text!(
     ["5%", "99.9%"]
 );
 text!(
+    SizeOrShare,
+    "size or share",
+    r"^\s*([0-9]+(\.[0-9]+)?\s*([KMGT]iB|[kMGT]?B)|(100(\.0+)?|0*[0-9]{1,2}(\.[0-9]+)?)\s*%)\s*$",
+    "A size (a number and a unit, as of every size) or a share (a percentage from 0% to 100%).",
+    ["12GiB", "75%"]
+);
+text!(
     Factor,
     "factor",
     r"^\s*(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)\s*x\s*$",
@@ -94,5 +101,6 @@ mod tests {
         examples_of::<PerSec>();
         examples_of::<Probability>();
         examples_of::<Factor>();
+        examples_of::<SizeOrShare>();
     }
 }

@@ -8,7 +8,7 @@ use models::spec::limits;
 use models::spec::price::Usd;
 use models::spec::traffic::Series;
 use sim::SimDuration;
-use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability};
+use sim::quantity::{Bytes, BytesPerSec, Factor, PerSec, Probability, SizeOrShare};
 
 use super::mistake::{Kind, Meant, Mistake, OtherKind};
 use super::{Form, Key, Shape, key_of};
@@ -20,12 +20,13 @@ use crate::error::{Problem, listed, nearest, suggest};
 pub type Read = fn(&str, &str) -> Result<(), String>;
 
 /// The kinds of quantities that are written as text, by their names in the schema.
-pub const QUANTITIES: [(&str, Read); 11] = [
+pub const QUANTITIES: [(&str, Read); 12] = [
     ("duration", bounded::<SimDuration>),
     ("size", bounded::<Bytes>),
     ("byte rate", bounded::<BytesPerSec>),
     ("rate", bounded::<PerSec>),
     ("share", bounded::<Probability>),
+    ("size or share", size_or_share),
     ("factor", bounded::<Factor>),
     ("price", bounded::<Usd>),
     ("date and time", read::<WallTime>),
@@ -54,6 +55,15 @@ fn bounded<T: FromStr<Err: ToString> + PartialOrd>(kind: &str, text: &str) -> Re
             "`{text}` is above the limit; write at most \"{most}\""
         )),
         Err(error) => panic!("a limit is one of its kind: {}", error.to_string()),
+    }
+}
+
+/// A size has the bound of every size; a share needs none.
+fn size_or_share(_: &str, text: &str) -> Result<(), String> {
+    match text.parse::<SizeOrShare>() {
+        Ok(SizeOrShare::Size(_)) => bounded::<Bytes>("size", text),
+        Ok(SizeOrShare::Share(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
