@@ -295,7 +295,7 @@ impl Names {
     fn value(&self, name: &str, shape: &Shape, rng: &mut Rng) -> Value {
         match shape {
             Shape::Plain { form, .. } if form == TEXT => match name {
-                "workload" => pick(rng, &self.workloads).clone().into(),
+                "workload" | "workloads" => pick(rng, &self.workloads).clone().into(),
                 "service" | "services" => pick(rng, &self.services).clone().into(),
                 _ => format!("n{}", rng.random_range(0..1000)).into(),
             },

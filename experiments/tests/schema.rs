@@ -51,7 +51,7 @@ fn what_the_decoder_refuses_for_its_form_the_schema_refuses_too() {
         ("redis", json!({ "fragmentation": "0.0x" })),
         ("price", json!({ "gib_hour": "2 EUR" })),
         ("clock", json!({ "starts": "2020-06-02" })),
-        ("layout", json!({ "kind": "split" })),
+        ("layout", json!({ "kind": "apart" })),
         ("service", json!([{ "name": "api" }])),
         ("fault", json!([{ "kind": "crash", "workload": "data" }])),
         ("replay", json!({ "checks": [] })),

@@ -15,7 +15,7 @@ pub struct Problem {
 
 /// Keys whose value must fit those of others, each without its places in arrays. If one of these is
 /// wrong, the user may have written any of them.
-const TOGETHER: [(&str, &[&str]); 24] = [
+const TOGETHER: [(&str, &[&str]); 25] = [
     ("redis.hosts", &["redis.replicas"]),
     ("redis.shards", &["redis.replicas", "layout"]),
     ("redis.system_reserve", &["redis.node_memory"]),
@@ -42,6 +42,7 @@ const TOGETHER: [(&str, &[&str]); 24] = [
         &["failover.down_after", "failover.node_timeout"],
     ),
     ("workload.dataset", &["layout"]),
+    ("layout.own.workloads", &["workload"]),
     ("service.wait.replicas", &["redis.replicas"]),
     ("service.client.mode", &["failover"]),
     ("service.client.follows.subscribes", &["failover"]),

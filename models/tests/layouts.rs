@@ -5,11 +5,12 @@ use models::moment::{Moment, MomentKind};
 use models::outcome::Reached;
 use models::{Mode, TrialResult, WorldSpec, layout};
 
-const APART: [&str; 4] = [
+const APART: [&str; 5] = [
     "{ kind = \"per-workload\", budget = \"equal-B\" }",
     "{ kind = \"per-service\", budget = \"equal-B\" }",
     "{ kind = \"cells\", count = 2, budget = \"equal-B\" }",
     "{ kind = \"cells\", count = 5, budget = \"equal-B\" }",
+    "{ kind = \"split\", own = [{ workloads = [\"cache\"] }], budget = \"equal-B\" }",
 ];
 
 /// Room for five clusters' reserves and, at equal cost, for their bases.
@@ -114,6 +115,102 @@ fn one_cell_is_the_shared_cluster() {
             "trial {number}"
         );
     }
+}
+
+/// The log on a cluster of its own; with sizes or a budget.
+fn log_apart(own: &str, rest: &str) -> String {
+    format!("{{ kind = \"split\", own = [{{ workloads = [\"log\"]{own} }}]{rest} }}")
+}
+
+#[test]
+fn one_of_two_workloads_split_off_is_a_cluster_for_each() {
+    // The log has two thirds of the data, and so of 1.5 GiB.
+    let changes = [
+        ("redis.node_memory", "\"1536MiB\""),
+        ROOMY[1],
+        ("health_check", "[]"),
+    ];
+    let each = "{ kind = \"per-workload\", budget = \"equal-memory\" }";
+    let shared_out = log_apart("", ", budget = \"equal-memory\"");
+    let sized = log_apart(
+        ", node_memory = \"1GiB\"",
+        ", shared_node_memory = \"512MiB\"",
+    );
+    let mut down = 0.0;
+    for number in 0..4 {
+        let run = |layout: &str| trial(&with(&changes, layout), number, Mode::Lazy);
+        let (each, split) = (run(each), run(&shared_out));
+        assert_eq!(split.outcome, each.outcome, "trial {number}");
+        assert_eq!(split.components, each.components, "trial {number}");
+        assert_eq!(split.timeline.minutes, each.timeline.minutes);
+        for (ours, theirs) in [("log", "log"), ("shared", "cache")] {
+            assert_eq!(reached(&split, ours), reached(&each, theirs));
+        }
+        assert_eq!(run(&sized), split, "the same sizes, as given");
+        down += split.outcome.downtime_true_s;
+    }
+    assert!(down > 0.0, "there is something to compare");
+}
+
+#[test]
+fn a_cluster_that_is_split_off_costs_its_own_nodes_and_falls_alone() {
+    let changes = [
+        ("redis.node_memory", "\"4GiB\""),
+        ROOMY[1],
+        ("health_check", "[]"),
+    ];
+    // Half a GiB for 240 MiB of the log, and what it grows by does not fit.
+    let small = log_apart(", node_memory = \"512MiB\"", "");
+    let (shared, small) = (
+        with(&changes, "{ kind = \"shared\" }"),
+        with(&changes, &small),
+    );
+    let per_month = |spec: &WorldSpec| {
+        let quiet = WorldSpec {
+            faults: Vec::new(),
+            ..spec.clone()
+        };
+        trial(&quiet, 1, Mode::Lazy).outcome.cost_per_month_usd
+    };
+    let nodes = usize::from(shared.redis.shards * (shared.redis.replicas + 1));
+    let bytes = nodes as f64 * 512.0 * f64::from(1 << 20);
+    let more = layout::nodes_per_month(&shared.price, nodes, bytes);
+    let (one, both) = (per_month(&shared), per_month(&small));
+    assert!(
+        (both - one - more).abs() < 1e-6,
+        "{both} is {one} and {more}"
+    );
+    let mut down = [0.0, 0.0];
+    for number in 0..6 {
+        let lazy = trial(&small, number, Mode::Lazy);
+        assert_eq!(lazy, trial(&small, number, Mode::Eager));
+        down[0] += reached(&lazy, "log")[0].1;
+        down[1] += reached(&lazy, "shared")[0].1;
+        assert_eq!(
+            trial(&shared, number, Mode::Lazy).outcome.downtime_true_s,
+            0.0
+        );
+    }
+    assert!(down[0] > 0.0 && down[1] == 0.0, "{down:?}");
+}
+
+#[test]
+fn what_does_not_fit_at_the_start_is_named_with_its_size() {
+    let mut spec = with(&[], &log_apart(", node_memory = \"4GiB\"", ""));
+    assert_eq!(spec.problems(), []);
+    spec.layout = crate::support::part(
+        "kind = \"split\"\nown = [{ workloads = [\"log\"], node_memory = \"256MiB\" }]",
+    );
+    let problems = spec.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].wrong.contains("the log cluster"),
+        "{problems:?}"
+    );
+    assert!(
+        problems[0].wrong.contains("its node of 256MiB"),
+        "{problems:?}"
+    );
 }
 
 /// A primary that hangs, and a service that can do without what it reads there.

@@ -399,7 +399,10 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     let cells = format!("{{ kind = \"cells\", count = 2, budget = \"{budget}\" }}");
     let shared = "{ kind = \"shared\" }";
     let bulkheads = "{ kind = \"bulkhead-only\" }";
-    let layouts = [&apart, &homes, &cells, &cells, shared, shared, bulkheads];
+    let split = format!("{{ kind = \"split\", {LOG_APART}, budget = \"{budget}\" }}");
+    let layouts = [
+        &apart, &homes, &cells, &cells, shared, shared, bulkheads, &split, SIZED,
+    ];
     vec![
         (
             "redis.node_memory",
@@ -421,6 +424,9 @@ fn memory(rng: &mut Rng, shards: u16, replicas: u16) -> Vec<Change> {
     ]
 }
 
+const LOG_APART: &str = "own = [{ workloads = [\"log\"] }]";
+const SIZED: &str = r#"{ kind = "split", shared_node_memory = "1500MiB",
+    own = [{ workloads = ["cache"], node_memory = "600MiB" }] }"#;
 const LIMITS: &[&str] = &["-", "\"60%\"", "\"80%\"", "\"95%\"", "\"800MiB\""];
 const REPLICATION: &str = "{ backlog_ttl = \"1h\", timeout = \"60s\" }";
 const REPLICATION_TIGHT: &str = r#"{ backlog_ttl = "5s", timeout = "3s",

@@ -6,6 +6,8 @@
 //! bulkhead-only  the same cluster; every need of a service has a bulkhead
 //! per-workload   a cluster of n nodes for every workload, node memory in proportion to datasets
 //! per-service    a cluster of n nodes for every service and the workloads at home with it
+//! split          a cluster for each group of workloads that is split off, one for the others; node
+//!                memory in proportion to datasets, or as given
 //! cells          k clusters of n nodes, each with all workloads of 1/k of the tenants
 //!   equal-memory   the clusters' memory adds up to n x M; more nodes cost more
 //!   equal-cost     the additional nodes' monthly base price is taken off their memory
@@ -21,6 +23,7 @@ mod cells;
 mod per_service;
 mod per_workload;
 mod shared;
+mod split;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,6 +42,7 @@ pub enum LayoutSpec {
     PerWorkload(per_workload::Params),
     PerService(per_service::Params),
     Cells(cells::Params),
+    Split(split::Params),
 }
 
 impl LayoutSpec {
@@ -50,6 +54,7 @@ impl LayoutSpec {
             LayoutSpec::PerWorkload(params) => params,
             LayoutSpec::PerService(params) => params,
             LayoutSpec::Cells(params) => params,
+            LayoutSpec::Split(params) => params,
         }
     }
 }
