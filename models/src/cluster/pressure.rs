@@ -463,26 +463,82 @@ impl Cluster {
     }
 
     /// The dataset sizes over all shards at which the owners' usage averages this share, without
-    /// and with the tables' next doublings: usage is linear in it between them, so two points tell.
+    /// and with the tables' next doublings.
     fn at_average(&self, share: f64, now: SimTime) -> [f64; 2] {
-        const FAR: f64 = 1e12;
-        let points = [(0.0, 0.0), (FAR, 0.0), (0.0, 1.0), (FAR, 1.0)];
-        let mut sums = [0.0; 4];
-        for shard in self.shards() {
+        let line = |shard: ShardId| {
             let node = self.known_owner(shard);
             let (memory, load) = (&self.topology[node].memory, self.load(node, now));
-            let (limit, ahead) = (memory.limit(), self.dataset.tables[shard].bytes_ahead());
-            for (sum, (bytes, doublings)) in sums.iter_mut().zip(points) {
-                let used = memory.used(bytes * self.topology.shares[shard], load);
-                *sum += (used + doublings * ahead) / limit;
+            let limit = memory.limit();
+            let start = -memory.dataset_at_usage(0.0, load);
+            let most = memory.evicts_from(load).map(|dataset| dataset + start);
+            Line {
+                start: start / limit,
+                slope: self.topology.shares[shard] / limit,
+                most: most.map_or(f64::INFINITY, |most| most / limit),
             }
+        };
+        let ahead = |(shard, line): (ShardId, &Line)| {
+            let limit = self.topology[self.known_owner(shard)].memory.limit();
+            let ahead = self.dataset.tables[shard].bytes_ahead() / limit;
+            Line {
+                start: line.start + ahead,
+                ..*line
+            }
+        };
+        let lines: Vec<Line> = self.shards().map(line).collect();
+        let close = self.shards().zip(&lines).map(ahead).collect();
+        let sum = share * lines.len() as f64;
+        [lines, close].map(|lines| reaches(lines, sum).ceil() + 1.0)
+    }
+}
+
+/// A shard's usage by the size of all datasets: it rises up to where keys are evicted.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: f64,
+    slope: f64,
+    most: f64,
+}
+
+/// From where on the sum of these is at least `sum`; infinite if nowhere.
+fn reaches(mut rising: Vec<Line>, sum: f64) -> f64 {
+    let mut level = 0.0;
+    loop {
+        let start: f64 = rising.iter().map(|line| line.start).sum();
+        let slope: f64 = rising.iter().map(|line| line.slope).sum();
+        if slope <= 0.0 {
+            return f64::INFINITY;
         }
-        let [empty, far, empty_close, far_close] =
-            sums.map(|sum| sum / self.topology.shares.len() as f64);
-        let size = |empty: f64, slope: f64| ((share - empty) / slope * FAR).ceil() + 1.0;
-        [
-            size(empty, far - empty),
-            size(empty_close, far_close - empty_close),
-        ]
+        let found = (sum - level - start) / slope;
+        let ends = |line: &Line| match line.slope > 0.0 {
+            true => (line.most - line.start) / line.slope,
+            false => f64::INFINITY,
+        };
+        let order = |a: &usize, b: &usize| ends(&rising[*a]).total_cmp(&ends(&rising[*b]));
+        let first = (0..rising.len()).min_by(order).expect("one has a slope");
+        if ends(&rising[first]) >= found {
+            return found;
+        }
+        level += rising.swap_remove(first).most;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_evicts_adds_no_more_to_the_average() {
+        let line = |slope, most| Line {
+            start: 0.1,
+            slope,
+            most,
+        };
+        let free = f64::INFINITY;
+        assert_eq!(reaches(vec![line(1.0, free), line(3.0, free)], 1.0), 0.2);
+        // The second stands still at 0.4 from 0.1 on.
+        let one = reaches(vec![line(1.0, free), line(3.0, 0.4)], 1.0);
+        assert!((one - 0.5).abs() < 1e-9, "{one}");
+        assert_eq!(reaches(vec![line(1.0, 0.3), line(3.0, 0.4)], 1.0), free);
     }
 }
