@@ -25,6 +25,7 @@ mod queues;
 mod random_worlds;
 mod replication;
 mod restarts;
+mod scaling;
 mod spool;
 mod stories;
 mod supervisor;

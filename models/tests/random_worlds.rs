@@ -81,7 +81,12 @@ fn check_elections(result: &TrialResult, seed: u64) {
     let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
     let mut winners: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for (_, line) in &result.trace {
-        if let Some(cluster) = line.strip_suffix(" cluster: larger nodes take over") {
+        let anew = [
+            " cluster: larger nodes take over",
+            " cluster: new shards join",
+        ];
+        let mut anew = anew.iter().filter_map(|words| line.split_once(words));
+        if let Some((cluster, _)) = anew.next() {
             // Nodes that take over start counting again.
             asked.retain(|node, _| cluster_of(node) != cluster);
             winners.retain(|(of, _), _| *of != cluster);
@@ -283,6 +288,7 @@ fn random_world(seed: u64) -> WorldSpec {
     added::targets(&mut spec, seed);
     added::hazards(&mut spec, seed);
     added::growth(&mut spec, seed);
+    added::scaling(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }

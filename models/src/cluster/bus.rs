@@ -35,7 +35,7 @@ pub(super) fn healthy(
         },
         no_failover: false,
     };
-    let layout: Vec<MemberInit> = topology.nodes.values().map(member).collect();
+    let layout: Vec<MemberInit> = topology.ids().map(|node| member(&topology[node])).collect();
     SharedBus::new(histories, spec, layout, birth, mode == Mode::Eager)
 }
 

@@ -36,7 +36,7 @@ impl Cluster {
     }
 
     /// Does the shard's owner, as people know it, delete keys?
-    fn deletes(&self, shard: ShardId) -> bool {
+    pub(super) fn deletes(&self, shard: ShardId) -> bool {
         let known = self.known_owner(shard);
         let node = match self.redirects(known) {
             true => self.topology.owners[shard],

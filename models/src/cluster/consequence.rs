@@ -90,6 +90,7 @@ impl Cluster {
             Consequence::Sentinel(shard, effect) => self.on_sentinel(shard, effect, cx),
             Consequence::Streams(node) => {
                 self.take_writes(self.topology[node].shard, cx.now);
+                self.reconsider_copies(node, cx);
                 self.then([Consequence::Reconsider(node), Consequence::Followers(node)]);
             }
             Consequence::Followers(node) => {

@@ -148,10 +148,24 @@ impl Cluster {
             }
             return;
         }
-        let shard = self.topology[source].shard;
+        let (copying, stages) = self.fork_for_copies(source, waiting.len(), cx);
+        for (replica, _) in waiting {
+            self.begin_copy(replica, copying, stages, cx);
+            self.drain(cx);
+        }
+        self.block_for_fork(source, stages, cx);
+    }
+
+    /// A child is forked that saves for so many copies of a node.
+    pub(super) fn fork_for_copies(
+        &mut self,
+        source: NodeId,
+        copies: usize,
+        cx: &mut Cx,
+    ) -> (Copying, Stages) {
         let bytes = self.bytes_held(source, cx.now);
         let keys = self.dataset.growth.keys(bytes);
-        let stages = Stages::new(&self.redis.sync, bytes, keys, waiting.len(), keys);
+        let stages = Stages::new(&self.redis.sync, bytes, keys, copies, keys);
         let done = cx.now + stages.fork + stages.ship;
         let saved = if self.redis.sync.diskless {
             done
@@ -162,16 +176,19 @@ impl Cluster {
         self.feed(source, saved, cx);
         let copying = Copying {
             began: cx.now,
-            offset: self.offset(source, cx.now),
+            offset: self.head(source, cx.now),
             saved,
             ends: done,
             stalled: None,
             cut_off: false,
         };
-        for (replica, _) in waiting {
-            self.begin_copy(replica, copying, stages, cx);
-            self.drain(cx);
-        }
+        (copying, stages)
+    }
+
+    /// A node that has forked does nothing else for as long as that takes.
+    pub(super) fn block_for_fork(&mut self, source: NodeId, stages: Stages, cx: &mut Cx) {
+        let shard = self.topology[source].shard;
+        let bytes = self.bytes_held(source, cx.now);
         let pause = stages.fork + self.copies_pages_for(shard, bytes);
         if pause > SimDuration::ZERO {
             self.change(source, Change::Forking(Some(pause)), cx);
@@ -219,7 +236,7 @@ impl Cluster {
         within: (SimTime, SimTime),
     ) -> Option<(SimTime, Due)> {
         let limit = self.topology[source].output_limit?;
-        let held = |at: SimTime| self.offset(source, at).saturating_sub(from);
+        let held = |at: SimTime| self.head(source, at).saturating_sub(from);
         let (at, what) = overflow(limit, self.redis.backlog, held, soft_since, within)?;
         let due = match what {
             Overflow::SoftBegins => Due::SoftLimit,
@@ -230,10 +247,15 @@ impl Cluster {
 
     /// Bytes beyond its backlog that a source holds for replicas at `now`.
     pub(super) fn held_for_replicas(&self, source: NodeId, now: SimTime) -> f64 {
-        let Some(from) = self.replication.held_from(source) else {
+        let replicas = self.replication.held_from(source);
+        let Some(from) = replicas
+            .into_iter()
+            .chain(self.resizes.held_from(source))
+            .min()
+        else {
             return 0.0;
         };
-        let held = self.offset(source, now).saturating_sub(from);
+        let held = self.head(source, now).saturating_sub(from);
         held.saturating_sub(self.redis.backlog.get()) as f64
     }
 
@@ -247,6 +269,7 @@ impl Cluster {
         let schedule = self.persistence.schedule();
         let saves = schedule.is_some_and(|schedule| !schedule.points().is_empty());
         let is_read = (self.replication.copies(source)).any(|copying| copying.saved > now);
+        let is_read = is_read || self.resizes.reads(source, now);
         if !is_read && (self.redis.sync.diskless || !saves) {
             self.persistence.children[source].stop_feeding();
         }
@@ -269,6 +292,7 @@ impl Cluster {
             why: DisconnectCause::Gone,
             closed_at: Some(cx.now),
         }));
+        self.lose_copies(source, cx);
     }
 
     /// The source hangs, or goes on: the connection stands, and what it has still to send comes so
@@ -396,7 +420,21 @@ impl Cluster {
 
     /// A replica applies what was held for it; writes go on arriving meanwhile.
     pub(super) fn catch_up(&mut self, replica: NodeId, held: u64, cx: &mut Cx) {
-        let shard = self.topology[replica].shard;
+        let takes = self.applies_in(self.topology[replica].shard, held);
+        let link = Link::CatchingUp {
+            from: self.replication[replica].covered,
+            began: cx.now,
+            ends: cx.now + takes,
+        };
+        let up = ReplicaLink::Up;
+        self.then([
+            Consequence::SetStream { replica, link },
+            Consequence::Report { replica, link: up },
+        ]);
+    }
+
+    /// How long a node of a shard takes for so many bytes of its stream.
+    pub(super) fn applies_in(&self, shard: ShardId, held: u64) -> SimDuration {
         let writes = held as f64 / self.replication.write_size.max(1.0);
         let busy = self.clients.commands.1
             * self.topology.shares[shard]
@@ -405,15 +443,6 @@ impl Cluster {
         let spare = (1.0 - busy).max(0.01);
         let apply = writes * self.redis.command_time.as_secs_f64() / spare;
         let arrive = held as f64 / self.redis.sync.network.get();
-        let link = Link::CatchingUp {
-            from: self.replication[replica].covered,
-            began: cx.now,
-            ends: cx.now + SimDuration::from_secs_f64(apply.max(arrive)),
-        };
-        let up = ReplicaLink::Up;
-        self.then([
-            Consequence::SetStream { replica, link },
-            Consequence::Report { replica, link: up },
-        ]);
+        SimDuration::from_secs_f64(apply.max(arrive))
     }
 }

@@ -48,9 +48,21 @@ pub(super) struct Ramp {
 }
 
 impl Ramp {
+    /// So many bytes from one instant to another.
+    pub fn new((from, to): (SimTime, SimTime), bytes: f64) -> Ramp {
+        Ramp { from, to, bytes }
+    }
+
+    /// Nothing more flows, if it has not all flowed by now.
+    pub fn end(&mut self, now: SimTime) {
+        if now < self.to {
+            (self.bytes, self.to) = (self.by(now), now);
+        }
+    }
+
     /// What has flowed by then.
     pub fn by(&self, at: SimTime) -> f64 {
-        let whole = (self.to - self.from).as_secs_f64();
+        let whole = (self.to - self.from).as_secs_f64().max(1e-9);
         let part = at.saturating_since(self.from).as_secs_f64();
         self.bytes * (part / whole).min(1.0)
     }
@@ -129,8 +141,7 @@ impl Cluster {
                     self.plan.name
                 )
             });
-            let ramp = &mut self.replication.deleting[deletion.ramp];
-            (ramp.bytes, ramp.to) = (ramp.by(cx.now), cx.now);
+            self.replication.deleting[deletion.ramp].end(cx.now);
             self.plan_streams(cx);
             return;
         }

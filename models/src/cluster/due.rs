@@ -30,6 +30,7 @@ impl Cluster {
 
     /// Writes are let in or kept out: what fills buffers is planned again.
     pub(super) fn plan_streams(&mut self, cx: &mut Cx) {
+        self.plan_copies(cx);
         for replica in self.topology.ids() {
             match self.replication[replica].link {
                 Link::Receiving(_)

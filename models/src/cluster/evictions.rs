@@ -248,6 +248,29 @@ impl Evictions {
         }
     }
 
+    /// A part of the keys of a shard, those that have gone included, belongs to another one, which
+    /// had `there` of all keys and gets `part` of them.
+    pub fn reshard(
+        &mut self,
+        (from, to): (ShardId, ShardId),
+        of_source: f64,
+        (there, part): (f64, f64),
+    ) {
+        for n in 0..self.workloads.len() {
+            for bytes in [&mut self.gone, &mut self.wiped] {
+                let moved = bytes[from][n] * of_source;
+                bytes[from][n] -= moved;
+                bytes[to][n] += moved;
+            }
+            let (missing, keys) = self.lost[from][n];
+            let moved = keys * of_source;
+            self.lost[from][n].1 -= moved;
+            let (missing_there, keys_there) = self.lost[to][n];
+            let missing = (missing_there * there + missing * part) / (there + part);
+            self.lost[to][n] = (missing, keys_there + moved);
+        }
+    }
+
     /// Do the keys of a workload carry a TTL?
     pub fn expires(&self, workload: usize) -> bool {
         self.workloads[workload].expires

@@ -80,8 +80,10 @@ impl Cluster {
         let mut lines: Vec<LostLine> = Vec::new();
         let losses = self.dataset.losses[seen..].iter();
         for loss in losses.filter(|loss| loss.concerns(workload)) {
-            let all = loss.share * self.topology.shares[loss.shard];
+            let all = loss.share * self.topology.part_asked(loss.shard);
+            let asked = loss.shard.index() < self.topology.asked.len();
             match (keys, lines.last_mut()) {
+                (Keys::One, _) if !asked => {}
                 (Keys::One, _) => lines.push((loss.at, loss.shard.index(), loss.share)),
                 (Keys::All, Some((at, _, share))) if *at == loss.at => {
                     *share = (*share + all).min(1.0);

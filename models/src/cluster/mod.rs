@@ -14,7 +14,6 @@
 //! A request of a service touches keys of every shard that its workloads have, so the cluster
 //! serves a client only if every shard does, and a shard that hangs makes the whole request hang.
 //! A shard that holds none of the keys is not asked.
-//! Left out here: the memory that the copies for larger nodes cost; they are taken from a replica.
 
 mod accept;
 mod backlog;
@@ -29,6 +28,7 @@ mod dataset;
 mod deleting;
 mod disk;
 mod due;
+pub mod enlarge;
 mod evictions;
 mod fading;
 mod follow;
@@ -45,6 +45,7 @@ pub mod queue;
 mod repair;
 mod replicate;
 mod replication;
+mod reshard;
 mod save;
 mod save_clock;
 mod save_plan;
@@ -81,11 +82,12 @@ use dataset::Dataset;
 use deleting::Deletion;
 use demand::Mode;
 use demand::answer::{Answer, Cause};
+use enlarge::Resizes;
 use failover::cluster_bus::{BusHistories, SharedBus};
 use node::{Change, Node};
-use operate::Resizes;
 use pressure::Watched;
 use replication::Replication;
+use reshard::Reshard;
 use save::Persistence;
 use supervisor::Supervisors;
 use topology::Topology;
@@ -110,6 +112,7 @@ pub struct Cluster {
     control: Control,
     resizes: Resizes,
     deletions: Vec<Deletion>,
+    reshards: Vec<Reshard>,
     /// What follows from changes and is still to be done, the next last.
     pending: Vec<Consequence>,
     mode: Mode,
@@ -136,7 +139,7 @@ impl Cluster {
         mode: Mode,
     ) -> Cluster {
         let redis = part_of(spec.redis, plan.part).on_nodes_of(plan.node_memory);
-        let topology = Topology::new(&plan.name, &redis, plan.node_memory);
+        let topology = Topology::new(plan, &redis, spec.most_shards);
         let accepting = Accepting::new(spec, &redis, topology.nodes.len());
         let counted = (redis.connections, accepting.counts);
         let mut cluster = Cluster {
@@ -153,9 +156,11 @@ impl Cluster {
             redis,
             resizes: Resizes::default(),
             deletions: Vec::new(),
+            reshards: Vec::new(),
             pending: Vec::new(),
             mode,
         };
+        cluster.topology.joined = usize::from(cluster.redis.shards);
         cluster.open_all();
         for shard in cluster.shards() {
             cluster.take_writes(shard, SimTime::ZERO);
@@ -294,9 +299,9 @@ impl Cluster {
         }
     }
 
-    /// The share of keys in each shard.
+    /// The share of requests that ask each shard for one key: that of keys at the start.
     pub fn shares(&self) -> &[f64] {
-        self.topology.shares.values().as_slice()
+        self.topology.asked.values().as_slice()
     }
 
     /// What `node` replies to a client that takes it for an owner.
@@ -390,7 +395,7 @@ impl Cluster {
     /// Used memory over the shards' limits, on average: what a provider's metric shows.
     pub fn usage_average(&self, now: SimTime) -> f64 {
         let sum: f64 = self.shards().map(|shard| self.usage(shard, now)).sum();
-        sum / self.topology.shares.len() as f64
+        sum / self.shards().len() as f64
     }
 
     /// The shard that is fullest by its owner's share of its limit.
@@ -402,7 +407,7 @@ impl Cluster {
 
     /// Bytes of memory that are paid for at present.
     pub fn bytes_paid(&self) -> f64 {
-        self.topology.nodes.values().map(|node| node.bytes).sum()
+        self.nodes().map(|node| self.topology[node].bytes).sum()
     }
 
     /// A name for a node in traces and charts: the shard is the one that it was made for.
@@ -505,6 +510,7 @@ impl Cluster {
             ClusterTimer::DiskBlocks(node, blocked) => self.on_disk_blocks(node, blocked, cx),
             ClusterTimer::Fragments(node, step) => self.on_fragments(node, step, cx),
             ClusterTimer::Deletes { number } => self.on_deletes(number, cx),
+            ClusterTimer::Reshards { number } => self.on_reshards(number, cx),
             ClusterTimer::DiskWell(node) => self.on_disk_well(node, cx),
             ClusterTimer::Saved(node) => self.on_saved(node, cx),
             ClusterTimer::Slow(node) => self.on_slow(node, cx),
@@ -524,7 +530,7 @@ impl Cluster {
             ClusterTimer::Flushed { owner, takes } => self.on_flushed(owner, takes, cx),
             ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),
-            ClusterTimer::CutOver { plan } => effects.resized = self.on_cut_over(plan, cx),
+            ClusterTimer::Copies(step) => effects.resized = self.on_copy(step, cx),
             ClusterTimer::CutOverDone => self.clients.cutting_over = false,
         }
         self.settle(cx);
@@ -540,7 +546,6 @@ impl Cluster {
             ..
         } = &self.topology[node];
         let loaded = self.clients.loaded(node);
-        let (commands, writes) = self.clients.commands;
         let buffers = self.clients_on(node) * self.redis.connection_memory.as_f64();
         let slow = slow.map_or(0.0, |slow| slow.used(now));
         let dataset_size = self.held_for_replicas(node, now);
@@ -550,7 +555,7 @@ impl Cluster {
             buffers: slow + dataset_size + buffers,
             uncounted: dataset_size,
             copied: self.persistence.children[node].copied(now),
-            commands: self.topology.shares[*shard] * (commands * loaded + writes * (1.0 - loaded)),
+            commands: self.commands_of(node, loaded),
         }
     }
 

@@ -1,43 +1,16 @@
 //! What is done to a cluster from outside: faults, failovers by checks and people, larger nodes.
 
-use sim::quantity::Factor;
 use sim::{SimDuration, SimTime};
 
 use super::Cluster;
 use super::control::member;
-use super::disk::{Disk, Found};
 use super::node::{Change, Node, Script};
 use super::replication::Link;
-use super::save::Child;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{HostId, NodeId, ShardId};
 use crate::redis::capability::{Condition, Reply};
-use crate::spec::limits::NODE_MEMORY_MAX;
 use crate::spec::target::On;
 use failover::cluster_bus::{BusInput, ManualFailover};
-
-/// Larger nodes that are being made ready.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Resizes {
-    made: u32,
-    pending: Vec<Resize>,
-}
-
-impl Resizes {
-    /// Are the nodes of this plan still to come?
-    pub fn awaits(&self, plan: u32) -> bool {
-        self.pending.iter().any(|resize| resize.number == plan)
-    }
-}
-
-/// Larger nodes for some shards.
-#[derive(Clone, Debug)]
-struct Resize {
-    number: u32,
-    shards: Vec<ShardId>,
-    factor: Factor,
-    interruption: SimDuration,
-}
 
 /// What a check demands of a candidate beyond that it accepts connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,112 +91,6 @@ impl Cluster {
         } else {
             Failover::Refused
         }
-    }
-
-    /// Larger nodes for `shards` will exist after `provision`, have their data after a full copy
-    /// from a replica, and then take over. The number names the plan.
-    pub fn plan_resize(
-        &mut self,
-        shards: Vec<ShardId>,
-        factor: Factor,
-        provision: SimDuration,
-        interruption: SimDuration,
-        cx: &mut Cx,
-    ) -> u32 {
-        let copy = shards
-            .iter()
-            .map(|shard| self.full_sync(*shard, cx.now))
-            .max();
-        let copy = copy.expect("a resize names a shard");
-        self.resizes.made += 1;
-        let number = self.resizes.made;
-        let second = SimDuration::from_secs(1);
-        let (ready, copied) = (provision.rounded_to(second), copy.rounded_to(second));
-        cx.ledger.trace(cx.now, || {
-            format!(
-                "{} cluster: larger nodes in {ready}, then a full copy in {copied}",
-                self.plan.name
-            )
-        });
-        self.resizes.pending.push(Resize {
-            number,
-            shards,
-            factor,
-            interruption,
-        });
-        self.after(provision + copy, ClusterTimer::CutOver { plan: number }, cx);
-        number
-    }
-
-    /// Gives a plan up.
-    pub fn abandon(&mut self, plan: u32) {
-        self.resizes.pending.retain(|resize| resize.number != plan);
-    }
-
-    pub(super) fn on_cut_over(&mut self, plan: u32, cx: &mut Cx) -> bool {
-        let Some(found) = self
-            .resizes
-            .pending
-            .iter()
-            .position(|resize| resize.number == plan)
-        else {
-            return false;
-        };
-        let resize = self.resizes.pending.remove(found);
-        for shard in &resize.shards {
-            self.replace_nodes(*shard, resize.factor, cx);
-        }
-        for shard in self.shards() {
-            self.reset_topology(shard, cx);
-        }
-        self.control.set_up(&self.topology, cx.now, self.mode);
-        self.cut_bus(true, cx);
-        self.tell_control_ok(cx);
-        self.clients.cutting_over = true;
-        self.after(resize.interruption, ClusterTimer::CutOverDone, cx);
-        cx.ledger.trace(cx.now, || {
-            format!("{} cluster: larger nodes take over", self.plan.name)
-        });
-        true
-    }
-
-    /// New, larger nodes with all of the shard's data; the first is the primary. The cluster's
-    /// state is reset, so the bus starts from a healthy one.
-    fn replace_nodes(&mut self, shard: ShardId, factor: Factor, cx: &mut Cx) {
-        self.record_evictions(shard, cx.now);
-        let gone = self.dataset.evictions.bytes(shard);
-        let nodes: Vec<NodeId> = self.topology.nodes_of(shard).collect();
-        let first = nodes[0];
-        for n in nodes {
-            let node = &mut self.topology[n];
-            // Enlarged again and again, a node becomes the largest that there is.
-            let largest = NODE_MEMORY_MAX.as_f64().max(node.bytes);
-            let (host, bytes) = (node.host, (node.bytes * factor.get()).min(largest));
-            let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
-            larger.memory = larger.memory.without(gone);
-            larger.fragments = node.fragments;
-            *node = larger;
-            self.persistence.children[n] = Child::default();
-            self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
-            self.plan_saves(n, cx);
-            self.freshen(n, cx);
-        }
-        // The addresses that clients know are gone: they follow as they follow a promotion.
-        self.clients.observed[shard] = first;
-        for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
-            self.drop_connections(node);
-        }
-        for view in self.clients.ids() {
-            self.clients
-                .strand(&self.topology, view, shard, first, cx.now);
-        }
-        let stored = self.dataset.growth.size_at(cx.now);
-        let share = self.topology.shares[shard];
-        self.dataset.tables[shard] = self.dataset.tables[shard].reloaded(stored, share, cx.now);
-        self.topology.owners[shard] = first;
-        self.copy_all(shard, cx);
-        let told = self.notified_at(shard);
-        self.publish_owner(shard, first, told, cx);
     }
 
     /// The shards whose owner uses at least this share of its limit; the fullest if none does.

@@ -326,7 +326,7 @@ impl Cluster {
             Turn::Shard(shard, share) => usage(shard) >= share,
             Turn::Average(share) => {
                 let usages = self.shards().map(usage);
-                usages.sum::<f64>() / self.topology.shares.len() as f64 >= share
+                usages.sum::<f64>() / self.shards().len() as f64 >= share
             }
         }
     }
@@ -342,6 +342,7 @@ impl Cluster {
             .into_iter()
             .chain(slow)
             .chain(dataset_size)
+            .chain(self.resizes.holds_until(node))
             .min()
     }
 

@@ -7,7 +7,7 @@ use sim::{SimDuration, SimTime, StreamKey};
 use super::deleting::Ramp;
 use super::stream;
 use super::topology::Topology;
-use crate::ids::{Fleet, Id, NodeId};
+use crate::ids::{Fleet, Id, NodeId, ShardId};
 use crate::layout::ClusterPlan;
 use crate::redis::replication::{Cron, History, Lineage};
 use crate::spec::SystemSpec;
@@ -25,6 +25,8 @@ pub(super) struct Replication {
     pub other_writes: f64,
     /// What scripts that delete keys add.
     pub deleting: Vec<Ramp>,
+    /// What slots on the move add to the stream of a shard.
+    pub moving: Vec<(ShardId, Ramp)>,
     /// Mean size of a write.
     pub write_size: f64,
 }
@@ -297,6 +299,7 @@ impl Replication {
             other_writes: stream::other_writes(plan, spec),
             write_size: stream::write_size(plan, spec),
             deleting: Vec::new(),
+            moving: Vec::new(),
         }
     }
 

@@ -60,7 +60,7 @@ pub(super) fn write_size(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
 
 impl Cluster {
     /// Bytes of writes to a shard that were accepted by `at`, if writes stay as they are.
-    fn stream(&self, shard: ShardId, at: SimTime) -> u64 {
+    pub(super) fn stream(&self, shard: ShardId, at: SimTime) -> u64 {
         let share = self.topology.shares[shard];
         let rate = self.replication.other_writes * share / self.replication.write_size.max(1.0);
         let writes = (rate * self.dataset.growth.open_for(at).as_secs_f64()).floor();
@@ -73,6 +73,7 @@ impl Cluster {
         (self.dataset.growth.added_at(at) * share) as u64
             + (writes * self.replication.write_size) as u64
             + (deletes * share) as u64
+            + self.moved_by(shard, at) as u64
     }
 
     /// A node's offset at `at`, which is at most a network delay back.

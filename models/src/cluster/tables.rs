@@ -114,6 +114,19 @@ impl Tables {
         }
     }
 
+    /// The shard, which had `there` of all keys, gets `part` of them from another one.
+    pub fn receive(&mut self, from: &Tables, (there, part): (f64, f64)) {
+        let mean = |to: f64, from: f64| (to * there + from * part) / (there + part);
+        self.main.gone = mean(self.main.gone, from.main.gone);
+        self.expires.gone = mean(self.expires.gone, from.expires.gone);
+    }
+
+    /// They have been seen to their end by now.
+    pub fn seen_at(&mut self, now: SimTime) {
+        self.main.seen = now;
+        self.expires.seen = now;
+    }
+
     /// Keys were deleted: the part of the shard in what is still `stored` may need smaller tables.
     fn shrink(&mut self, stored: DatasetSize, (share, pace): (f64, f64), now: SimTime) {
         self.main.shrink(stored.keys, (share, pace), now);

@@ -5,6 +5,7 @@ use std::ops::{Index, IndexMut, Range};
 
 use super::node::Node;
 use crate::ids::{Fleet, HostId, Id, NodeId, ShardId};
+use crate::layout::ClusterPlan;
 use crate::spec::RedisSpec;
 use crate::spec::redis::host_of;
 use failover::sentinel;
@@ -17,11 +18,15 @@ pub(super) struct Topology {
     /// How many nodes each shard was made with.
     per_shard: usize,
     hosts: usize,
+    /// How many of the shards have joined; the others wait for people or an autoscaler, empty.
+    pub joined: usize,
     pub nodes: Fleet<NodeId, Node>,
     /// The nodes of each shard, in order.
     members: Fleet<ShardId, Vec<NodeId>>,
     /// Share of the datasets in each shard.
     pub shares: Fleet<ShardId, f64>,
+    /// That share at the start.
+    pub asked: Fleet<ShardId, f64>,
     /// The node that owns each shard, as its majority sees it.
     pub owners: Fleet<ShardId, NodeId>,
     /// Hosts that are cut off from the others at present.
@@ -38,15 +43,19 @@ pub struct NetworkCut {
 }
 
 impl Topology {
-    /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up.
-    pub fn new(name: &str, redis: &RedisSpec, node_memory: f64) -> Topology {
+    /// Primaries and replicas shard by shard, dealt round the hosts so that no shard doubles up,
+    /// with room for `most` shards in all.
+    pub fn new(plan: &ClusterPlan, redis: &RedisSpec, most: u16) -> Topology {
         let per_shard = 1 + usize::from(redis.replicas);
         let hosts = usize::from(redis.hosts);
-        let shares = shares(redis);
+        let asked = shares(redis);
+        let more = usize::from(most).saturating_sub(asked.len());
+        let held = asked.values().copied();
+        let shares: Fleet<ShardId, f64> = held.chain(vec![0.0; more]).collect();
         let node = |i: usize| {
             let shard = ShardId::from_index(i / per_shard);
             let host = usize::from(host_of(i, redis.hosts));
-            let memory = (redis, node_memory);
+            let memory = (redis, plan.node_memory);
             let primary = i.is_multiple_of(per_shard);
             Node::new(shard, HostId::from_index(host), memory, primary)
         };
@@ -54,30 +63,38 @@ impl Topology {
         let first = |shard| made(shard, 0);
         let members = |shard| (0..per_shard).map(|place| made(shard, place)).collect();
         Topology {
-            name: name.to_owned(),
+            name: plan.name.clone(),
             per_shard,
             hosts,
             nodes: (0..shares.len() * per_shard).map(node).collect(),
             members: shares.ids().map(members).collect(),
             owners: shares.ids().map(first).collect(),
+            asked,
+            joined: shares.len(),
             shares,
             cut: None,
         }
     }
 
-    /// All nodes.
+    /// All nodes that have joined.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
-        self.nodes.ids()
+        self.nodes.ids().take(self.joined * self.per_shard)
     }
 
-    /// All shards.
+    /// All shards that have joined.
     pub fn shards(&self) -> impl DoubleEndedIterator<Item = ShardId> + ExactSizeIterator + use<> {
-        self.shares.ids()
+        self.shares.ids().take(self.joined)
     }
 
     /// The shards that hold any of the keys; nobody asks the others.
     pub fn asked_shards(&self) -> impl Iterator<Item = ShardId> + '_ {
         self.shards().filter(|shard| self.shares[*shard] > 0.0)
+    }
+
+    /// The share of requests that a shard answers: that of keys at the start.
+    pub fn part_asked(&self, shard: ShardId) -> f64 {
+        let asked = self.asked.values().nth(shard.index());
+        asked.copied().unwrap_or_default()
     }
 
     /// The share of the datasets that a node holds.

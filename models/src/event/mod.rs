@@ -9,8 +9,8 @@ use crate::ids::{AlertId, CheckId, ClusterId, ServiceId};
 use crate::ledger::Ledger;
 pub use looks::{Grid, Looks};
 pub use timers::{
-    AlertTimer, BalancerTimer, Blocked, CheckTimer, ClusterTimer, Fragmenting, PeopleTimer,
-    Rolling, ScalerTimer, ServersTimer,
+    AlertTimer, BalancerTimer, Blocked, CheckTimer, ClusterTimer, CopyStep, Fragmenting,
+    PeopleTimer, Rolling, ScalerTimer, ServersTimer,
 };
 
 /// An event of the world.

@@ -174,17 +174,19 @@ pub enum ClusterTimer {
         /// The script's number.
         number: usize,
     },
+    /// A further part of the keys has moved to other shards.
+    Reshards {
+        /// The number of the move.
+        number: usize,
+    },
     /// A node has freed data.
     Freed(NodeId),
     /// A primary no longer counts a replica that left it behind a cut.
     Lags(NodeId),
     /// The network is whole again.
     PartitionHealed,
-    /// Larger nodes have their data and take over.
-    CutOver {
-        /// The plan's number; an abandoned one says nothing.
-        plan: u32,
-    },
+    /// The copy of a shard to larger nodes has waited long enough.
+    Copies(CopyStep),
     /// Clients are on the larger nodes.
     CutOverDone,
 }
@@ -198,6 +200,17 @@ pub struct Fragmenting {
     pub step: u32,
     /// How long each lasts.
     pub each: SimDuration,
+}
+
+/// What the copy of a shard to larger nodes waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyStep {
+    /// The plan's number; an abandoned one says nothing.
+    pub plan: u32,
+    /// The shard's place in the plan.
+    pub place: usize,
+    /// The wait's number; an abandoned one says nothing.
+    pub wait: u32,
 }
 
 /// A write that blocks.
@@ -258,6 +271,8 @@ pub enum ScalerTimer {
     },
     /// The cool-down is over.
     Again,
+    /// New nodes for more shards exist.
+    Provisioned,
 }
 
 /// What an autoscaler of servers waits for.

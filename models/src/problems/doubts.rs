@@ -44,6 +44,7 @@ impl WorldSpec {
         self.doubts_about_zones(&mut doubts);
         self.doubts_about_clients(&mut doubts);
         self.doubts_about_gateways(&mut doubts);
+        self.doubts_about_scaling(&mut doubts);
         doubts
     }
 

@@ -14,6 +14,7 @@ mod layout;
 mod maxmemory;
 mod people;
 mod replication;
+mod scaling;
 mod servers;
 mod signers;
 mod size;
@@ -24,6 +25,7 @@ use sim::SimDuration;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
+use crate::spec::autoscaler::AddsSpec;
 use crate::spec::redis::MaxmemoryPolicy;
 use crate::spec::service::Access;
 use crate::spec::store::Store;
@@ -327,6 +329,12 @@ impl WorldSpec {
                 "autoscaler.step",
                 "the new nodes would not be larger",
                 "give a factor above 1x",
+            );
+            found.unless(
+                scaler.adds == AddsSpec::Memory || self.failover.has_slots(),
+                "autoscaler.adds",
+                "only Redis Cluster has slots that move to new shards",
+                "write failover.kind = \"cluster-bus\" or \"managed\", or adds = \"memory\"",
             );
         }
     }

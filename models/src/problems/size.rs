@@ -36,7 +36,7 @@ impl WorldSpec {
     }
 
     fn check_nodes(&self, found: &mut Findings) {
-        let of_one = u64::from(self.redis.shards) * (1 + u64::from(self.redis.replicas));
+        let of_one = u64::from(self.system().most_shards) * (1 + u64::from(self.redis.replicas));
         let clusters = self.layout.layout().place(&self.system()).len() as u64;
         let nodes = of_one * clusters;
         let (most, of_what) = match self.failover {

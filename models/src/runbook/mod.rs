@@ -9,11 +9,13 @@
 //! An action does its work on the [`Site`]; nothing knows whether it is wise. To add one, write its
 //! file, and name it below: its module, its variant and its arm.
 
+mod add_shards;
 mod delete_keys;
 mod fail_over;
 mod raise_maxclients;
 mod raise_maxmemory;
 mod raise_output_limit;
+mod rebalance;
 mod rebuild;
 mod repair_disk;
 mod resize;
@@ -117,6 +119,8 @@ pub enum RemedySpec {
     StopGrowth(stop_growth::Params),
     Resize(resize::Params),
     Rebuild(rebuild::Params),
+    Rebalance(rebalance::Params),
+    AddShards(add_shards::Params),
     RepairDisk(repair_disk::Params),
     ShedLoad(shed_load::Params),
     ScaleServers(scale_servers::Params),
@@ -140,6 +144,8 @@ impl RemedySpec {
             RemedySpec::StopGrowth(params) => params,
             RemedySpec::Resize(params) => params,
             RemedySpec::Rebuild(params) => params,
+            RemedySpec::Rebalance(params) => params,
+            RemedySpec::AddShards(params) => params,
             RemedySpec::RepairDisk(params) => params,
             RemedySpec::ShedLoad(params) => params,
             RemedySpec::ScaleServers(params) => params,
@@ -189,6 +195,11 @@ pub trait Remedy {
     /// Does it bring up larger nodes?
     fn enlarges_nodes(&self) -> bool {
         false
+    }
+
+    /// How many shards a cluster has after it, if it adds any.
+    fn shards_to(&self) -> Option<u16> {
+        None
     }
 
     /// Does it restart nodes, whose data may be gone then?

@@ -18,7 +18,7 @@ impl Remedy for Params {
 
     fn begin(&self, site: &mut Site, takes: SimDuration) -> Begun {
         let failing = |cluster: &Cluster, _: &Cx| cluster.failing_shards();
-        site.order_nodes(self.factor, takes, failing)
+        site.order_nodes((self.factor, None), takes, failing)
     }
 
     fn take_effect(&self, _site: &mut Site) -> Effect {

@@ -11,6 +11,9 @@ pub struct Params {
     factor: Factor,
     /// Every shard that is at least this full gets larger nodes; the fullest if none is.
     from: Probability,
+    /// Memory of the largest node that can be had over that of the scenario, at least 1x; absent:
+    /// any.
+    ceiling: Option<Factor>,
 }
 
 impl Remedy for Params {
@@ -20,7 +23,7 @@ impl Remedy for Params {
 
     fn begin(&self, site: &mut Site, takes: SimDuration) -> Begun {
         let full = |cluster: &Cluster, cx: &Cx| cluster.shards_from(self.from.get(), cx);
-        site.order_nodes(self.factor, takes, full)
+        site.order_nodes((self.factor, self.ceiling), takes, full)
     }
 
     fn take_effect(&self, _site: &mut Site) -> Effect {
@@ -38,6 +41,12 @@ impl Remedy for Params {
             "the new nodes would not be larger",
             "give a factor above 1x",
         );
+        found.unless(
+            self.ceiling.is_none_or(|ceiling| ceiling.get() >= 1.0),
+            format!("{key}.ceiling"),
+            "the nodes of the scenario would be larger than the largest",
+            "give a factor of at least 1x",
+        );
     }
 }
 
@@ -51,5 +60,7 @@ mod tests {
         let (bench, effect) = took(resize);
         assert_eq!((bench.pending.len(), effect), (1, Effect::Copying));
         assert_eq!(wrong(&resize.replace("2x", "1x")), ["action.factor"]);
+        let ceiling = format!("{resize}\nceiling = '0.5x'");
+        assert_eq!(wrong(&ceiling), ["action.ceiling"]);
     }
 }

@@ -1,6 +1,7 @@
 //! The system as the people who operate it can reach it.
 
 use super::*;
+use crate::cluster::enlarge::{CopyFrom, Order};
 use crate::event::{Event, Rolling};
 use crate::ids::{Fleet, NodeId, ServiceId, ShardId};
 use crate::service::Service;
@@ -48,6 +49,13 @@ pub enum PendingOperation {
         /// The script's number.
         number: usize,
     },
+    /// Slots that move to other shards.
+    Reshard {
+        /// Of this cluster.
+        cluster: ClusterId,
+        /// The move's number.
+        number: usize,
+    },
     /// Processes of a service that are still to be restarted.
     Restarts {
         /// Of this service.
@@ -63,6 +71,9 @@ impl PendingOperation {
             PendingOperation::Restarts { .. } => true,
             PendingOperation::Deletion { cluster, number } => {
                 clusters[*cluster].is_deleting(*number)
+            }
+            PendingOperation::Reshard { cluster, number } => {
+                clusters[*cluster].is_resharding(*number)
             }
             PendingOperation::Start {
                 cluster,
@@ -80,10 +91,11 @@ impl PendingOperation {
 
 impl Site<'_> {
     /// Orders new nodes for these shards of every cluster concerned, for the fullest if there are
-    /// none; they exist after `takes`.
+    /// none; they exist after `takes`. Their memory is so many times that of the present ones, and
+    /// at most so many times that of the scenario.
     pub(super) fn order_nodes(
         &mut self,
-        factor: Factor,
+        (factor, ceiling): (Factor, Option<Factor>),
         takes: SimDuration,
         shards: impl Fn(&Cluster, &Cx) -> Vec<ShardId>,
     ) -> Begun {
@@ -94,11 +106,34 @@ impl Site<'_> {
             if shards.is_empty() {
                 shards.push(cluster.fullest_shard(cx.now));
             }
-            let plan = cluster.plan_resize(shards, factor, takes, interruption, cx);
+            let order = Order {
+                shards,
+                factor,
+                largest: ceiling.map(|ceiling| ceiling.get() * cluster.plan.node_memory),
+                from: CopyFrom::AnyNode,
+                provision: takes,
+                interruption,
+            };
+            let plan = cluster.plan_resize(order, cx);
             self.pending
                 .push(PendingOperation::Nodes { cluster: *id, plan });
         }
         Begun::Nodes
+    }
+
+    /// Has slots of every cluster concerned move; the step is done when all have.
+    pub(super) fn move_slots(
+        &mut self,
+        mut moves: impl FnMut(&mut Cluster, &mut Cx) -> Option<usize>,
+    ) -> Effect {
+        for id in &self.concerned {
+            if let Some(number) = moves(&mut self.clusters[*id], &mut self.cx) {
+                let cluster = *id;
+                let moves = PendingOperation::Reshard { cluster, number };
+                self.pending.push(moves);
+            }
+        }
+        Effect::Changed(self.concerned.clone())
     }
 
     /// Does this to every cluster concerned.

@@ -400,6 +400,11 @@ pub struct ManagedSpec {
 }
 
 impl FailoverSpec {
+    /// Are there slots that move from shard to shard?
+    pub fn has_slots(&self) -> bool {
+        matches!(self, FailoverSpec::ClusterBus(_) | FailoverSpec::Managed(_))
+    }
+
     /// Do the nodes run in cluster mode?
     pub fn cluster_mode(&self) -> bool {
         match self {

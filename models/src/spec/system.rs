@@ -28,6 +28,8 @@ pub struct SystemSpec<'a> {
     pub patience: SimDuration,
     /// Are processes restarted one after the other, if people restart them?
     pub rolls: bool,
+    /// The most shards that a cluster may come to have, as some are added.
+    pub most_shards: u16,
 }
 
 impl<'a> SystemSpec<'a> {

@@ -1,4 +1,4 @@
-//! What people do to the world, step by step, and what their steps still wait for.
+//! What people and autoscalers do to the world, and what the steps of people still wait for.
 //!
 //! Actions concern the clusters that do not take writes, and the one that a page was about. What
 //! each of them does is in [`crate::runbook`].
@@ -6,7 +6,7 @@
 use sim::{Agenda, SimTime};
 
 use super::World;
-use crate::event::{Cx, Event, Rolling};
+use crate::event::{Cx, Event, Rolling, ScalerTimer};
 use crate::ids::ClusterId;
 use crate::people::{StepEvent, fails, is_full};
 use crate::runbook::{Begun, Effect, Site};
@@ -44,6 +44,7 @@ impl World<'_> {
                 self.people.on_copying(cx);
             }
             Effect::Changed(clusters) => {
+                self.note_paid(agenda.now());
                 self.on_services(agenda);
                 let waits = !self.pending.is_empty();
                 for id in clusters {
@@ -53,6 +54,37 @@ impl World<'_> {
                     self.end_step(agenda);
                 }
             }
+        }
+    }
+
+    /// An event of the autoscaler of a cluster.
+    pub(super) fn on_scaler(
+        &mut self,
+        id: ClusterId,
+        timer: ScalerTimer,
+        agenda: &mut Agenda<Event>,
+    ) {
+        let scalers = self.scalers.as_mut();
+        let scalers = scalers.expect("only autoscalers schedule this");
+        let cx = &mut Cx::new(self.end, agenda, &mut self.ledger);
+        let interruption = self.spec.redis.cut_over;
+        let cluster = &mut self.clusters[id];
+        scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
+        if timer == ScalerTimer::Provisioned {
+            self.note_paid(agenda.now());
+            self.on_change(id, agenda);
+        }
+    }
+
+    /// What is paid for may have changed.
+    pub(super) fn note_paid(&mut self, now: SimTime) {
+        let bytes: f64 = self
+            .clusters
+            .iter()
+            .map(|(_, cluster)| cluster.bytes_paid())
+            .sum();
+        if self.paid.last().is_none_or(|(_, before)| *before != bytes) {
+            self.paid.push((now, bytes));
         }
     }
 

@@ -111,15 +111,7 @@ impl Model for World<'_> {
                     Some(AlertCall::FalseAlarm(by)) => self.people.on_false_page(by, cx),
                 }
             }
-            Event::Scaler(id, timer) => {
-                let scalers = self
-                    .scalers
-                    .as_mut()
-                    .expect("only autoscalers schedule this");
-                let interruption = self.spec.redis.cut_over;
-                let cluster = &mut self.clusters[id];
-                scalers[id].on_timer(timer, cluster, interruption, &self.streams, cx);
-            }
+            Event::Scaler(id, timer) => self.on_scaler(id, timer, agenda),
             Event::Metrics => self.on_services(agenda),
             Event::Balancer(id, timer) => {
                 if self.services[id].on_balancer(timer, cx) {
@@ -275,12 +267,7 @@ impl World<'_> {
         if let Some(scalers) = &mut self.scalers {
             scalers[id].on_resized(cx);
         }
-        let bytes = self
-            .clusters
-            .iter()
-            .map(|(_, cluster)| cluster.bytes_paid())
-            .sum();
-        self.paid.push((cx.now, bytes));
+        self.note_paid(agenda.now());
     }
 
     /// Fault number `number` strikes.

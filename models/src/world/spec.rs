@@ -171,7 +171,17 @@ impl WorldSpec {
             connections_growth: self.connections_growth(),
             patience: self.patience(),
             rolls: (self.people.runbook.iter()).any(|step| step.action.remedy().rolls()),
+            most_shards: self.most_shards(),
         }
+    }
+
+    /// The most shards that people or an autoscaler may bring a cluster to.
+    fn most_shards(&self) -> u16 {
+        let shards = self.redis.shards;
+        let steps = self.people.runbook.iter();
+        let by_hand = steps.filter_map(|step| step.action.remedy().shards_to());
+        let scaled = self.autoscaler.as_ref().map(|of| of.most_shards(shards));
+        by_hand.chain(scaled).fold(shards, u16::max)
     }
 
     /// How many times the connections of the start services have with all servers that an

@@ -185,6 +185,9 @@ fn lost_of(world: &World, service: &Built, process: &Process, after: SimDuration
                 Keys::All => 0,
                 Keys::One => shard.index(),
             };
+            if shard >= shards {
+                continue; // it has joined later
+            }
             for place in (shard..lines.len()).step_by(shards) {
                 let one_of_many = need.keys == Keys::One || need.parts > 1;
                 let line = one_of_many.then_some((number, place));

@@ -6,7 +6,7 @@ use crate::support::part;
 use models::WorldSpec;
 use models::spec::client::ReconnectSpec;
 use models::spec::persistence::Fsync;
-use models::spec::{AlertSpec, MetricSpec};
+use models::spec::{AlertSpec, FailoverSpec, MetricSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, Streams};
 
@@ -204,5 +204,43 @@ pub fn growth(spec: &mut WorldSpec, seed: u64) {
              step = [{{ factor = '{step}', at = {{ kind = 'exponential', mean = '20min' }} }}]"
         );
         workload.growth = (rng.random_range(0..2) == 0).then(|| part(&varies));
+    }
+}
+
+/// Slots that people move, in half of the worlds that have some, and an autoscaler in a third.
+pub fn scaling(spec: &mut WorldSpec, seed: u64) {
+    let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(24), 0);
+    let has_slots = matches!(
+        spec.failover,
+        FailoverSpec::ClusterBus(_) | FailoverSpec::Managed(_)
+    );
+    let rate = pick(rng, &["", ", rate = '15/s'", ", rate = '300/s'"]);
+    if rng.random_range(0..2) == 0 && has_slots && spec.redis.shards > 1 {
+        let step = format!(
+            "action = {{ kind = 'rebalance'{rate} }}
+             takes = {{ kind = 'exponential', mean = '1min' }}"
+        );
+        spec.people.runbook.insert(0, part(&step));
+    }
+    if rng.random_range(0..3) == 0 && has_slots {
+        let to = spec.redis.shards + rng.random_range(1..3);
+        let step = format!(
+            "action = {{ kind = 'add-shards', to = {to}{rate} }}
+             takes = {{ kind = 'exponential', mean = '3min' }}"
+        );
+        spec.people.runbook.insert(0, part(&step));
+    }
+    let adds = if has_slots {
+        pick(rng, &["memory", "shards"])
+    } else {
+        "memory".to_owned()
+    };
+    let (target, provision) = (pick(rng, &["50%", "75%"]), pick(rng, &["30s", "5min"]));
+    if rng.random_range(0..3) == 0 {
+        spec.autoscaler = Some(part(&format!(
+            "target = '{target}'\nsustained = '1min'\ncool_down = '5min'
+             step = '1.5x'\nceiling = '4x'\nadds = '{adds}'
+             provision = {{ kind = 'exponential', mean = '{provision}' }}"
+        )));
     }
 }

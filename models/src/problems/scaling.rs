@@ -1,0 +1,61 @@
+//! Larger nodes and slots that move: what they do not do.
+
+use crate::runbook::RemedySpec;
+use crate::spec::autoscaler::AddsSpec;
+use crate::spec::service::Keys;
+use crate::world::WorldSpec;
+
+impl WorldSpec {
+    /// Scaling that never happens, and where the model's shortcuts may change a ranking.
+    pub(super) fn doubts_about_scaling(&self, doubts: &mut Vec<String>) {
+        self.doubts_about_autoscaler(doubts);
+        let slots = |action: &RemedySpec| {
+            matches!(action, RemedySpec::Rebalance(_) | RemedySpec::AddShards(_))
+        };
+        let by_hand = self.people.runbook.iter().any(|step| slots(&step.action));
+        let scaler = self.autoscaler.as_ref();
+        if !by_hand && scaler.is_none_or(|of| of.adds == AddsSpec::Memory) {
+            return;
+        }
+        let redis = &self.redis;
+        let counted = redis.maxmemory.map_or(f64::INFINITY, |share| share.get());
+        let host = 1.0 - redis.system_reserve.as_f64() / redis.node_memory.as_f64();
+        if counted * redis.fragmentation.get() >= host {
+            doubts.push(
+                "slots move away from nodes whose limit is the host's memory and not \
+                 redis.maxmemory: a real process that frees keys keeps most of its pages, and the \
+                 model gives all of them back (measured: 36 % less data, no page less), so moves \
+                 help less than it says"
+                    .to_owned(),
+            );
+        }
+        let mut needs = self.services.iter().flat_map(|service| &service.needs);
+        if needs.any(|need| need.keys == Some(Keys::One)) {
+            doubts.push(
+                "services that ask for one key (keys = \"one\") go on asking shards in the \
+                 proportions of the start while slots move: a shard that fails fails as many \
+                 requests as before, and one that was added none"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// An autoscaler that can never act.
+    fn doubts_about_autoscaler(&self, doubts: &mut Vec<String>) {
+        let Some(scaler) = &self.autoscaler else {
+            return;
+        };
+        let shards = self.redis.shards;
+        let never = match scaler.adds {
+            AddsSpec::Memory => scaler.step > scaler.ceiling,
+            AddsSpec::Shards => scaler.most_shards(shards) <= shards,
+        };
+        if never {
+            doubts.push(format!(
+                "the autoscaler never acts: one step (autoscaler.step, {}) is beyond \
+                 autoscaler.ceiling ({})",
+                scaler.step, scaler.ceiling
+            ));
+        }
+    }
+}
