@@ -281,14 +281,7 @@ fn random_world(seed: u64) -> WorldSpec {
     if rng.random_range(0..6) == 0 {
         caches(&mut spec, &mut rng);
     }
-    added::connections(&mut spec, seed);
-    added::latency(&mut spec, seed);
-    added::limits(&mut spec, seed);
-    added::disks(&mut spec, seed);
-    added::targets(&mut spec, seed);
-    added::hazards(&mut spec, seed);
-    added::growth(&mut spec, seed);
-    added::scaling(&mut spec, seed);
+    added::all(&mut spec, seed);
     assert_eq!(spec.problems(), [], "the small world is sound");
     spec
 }

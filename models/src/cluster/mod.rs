@@ -85,7 +85,6 @@ use demand::answer::{Answer, Cause};
 use enlarge::Resizes;
 use failover::cluster_bus::{BusHistories, SharedBus};
 use node::{Change, Node};
-use pressure::Watched;
 use replication::Replication;
 use reshard::Reshard;
 use save::Persistence;
@@ -442,16 +441,6 @@ impl Cluster {
         self.dataset.settled = None;
         self.settle(cx);
         true
-    }
-
-    /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
-    pub fn watch_usage(&mut self, share: f64) {
-        self.dataset.watched.push(Watched::AnyShard(share));
-    }
-
-    /// Somebody wants to be woken when the shards' usage is on average this share of their limits.
-    pub fn watch_average(&mut self, share: f64) {
-        self.dataset.watched.push(Watched::Average(share));
     }
 
     /// The trial begins.

@@ -104,6 +104,16 @@ const INSEPARABLE: SimDuration = SimDuration::from_millis(1);
 pub(super) type Sign = (Option<Trouble>, Option<Slowness>);
 
 impl Cluster {
+    /// Somebody wants to be woken when any shard's usage reaches this share of its limit.
+    pub fn watch_usage(&mut self, share: f64) {
+        self.dataset.watched.push(Watched::AnyShard(share));
+    }
+
+    /// Somebody wants to be woken when the shards' usage is on average this share of their limits.
+    pub fn watch_average(&mut self, share: f64) {
+        self.dataset.watched.push(Watched::Average(share));
+    }
+
     /// Nothing has changed since all nodes were settled, and no size that matters is reached yet:
     /// memory does the same to all of them. Opening everything settles them after every event.
     pub(super) fn is_settled(&self, now: SimTime) -> bool {

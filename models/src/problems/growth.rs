@@ -4,6 +4,7 @@ use sim::SimDuration;
 use sim::quantity::Bytes;
 
 use crate::findings::Findings;
+use crate::redis::evict::Evictable;
 use crate::spec::WorkloadSpec;
 use crate::world::WorldSpec;
 
@@ -55,6 +56,63 @@ impl WorldSpec {
                 found.dist(key(&format!("growth.step[{n}].at")), &step.at);
             }
         }
+    }
+
+    /// Caches that will be evicted, where a service counts on their hits.
+    pub(super) fn doubts_about_evictions(&self, doubts: &mut Vec<String>) {
+        let policy = self.redis.maxmemory_policy;
+        for plan in self.layout.layout().place(&self.system()) {
+            let Some(limit) = self.redis.maxmemory_on(plan.node_memory) else {
+                return;
+            };
+            let whole = self.redis.fullest_shard.get() * plan.part;
+            let ends = plan
+                .workloads
+                .iter()
+                .map(|w| self.held_at_end(&self.workloads[*w]));
+            let held = ends.sum::<f64>() * whole;
+            if held <= limit || plan.cell > 0 {
+                continue;
+            }
+            let may_go = |workload: &WorkloadSpec| match policy.evictable() {
+                Evictable::Nothing => false,
+                Evictable::Volatile => workload.expires,
+                Evictable::Everything => true,
+            };
+            for service in &self.services {
+                for need in service.needs.iter().filter(|need| need.misses.is_some()) {
+                    let evicted = plan.workloads.iter().map(|w| &self.workloads[*w]);
+                    let mut evicted = evicted.filter(|w| w.name == need.workload && may_go(w));
+                    if evicted.next().is_some() {
+                        doubts.push(format!(
+                            "service {} counts on the hits that it gives for {} (needs.misses), \
+                             and keys of the {} cluster are evicted once it is full: by the end \
+                             {:.0} % of them. Evicted keys are not taken out of `hits`, so a \
+                             design that evicts looks better than it is; give the share of hits \
+                             that is left",
+                            service.name,
+                            need.workload,
+                            plan.name,
+                            100.0 * (1.0 - limit / held)
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes that a workload would hold at the end, were nothing refused or evicted, at the stated
+    /// rate.
+    fn held_at_end(&self, workload: &WorkloadSpec) -> f64 {
+        let each = workload.bytes_per_key(workload.value_size, self.failover.cluster_mode()) as f64;
+        let lasts = workload
+            .lifetime
+            .map_or(self.horizon, |life| life.min(self.horizon));
+        let gone = workload
+            .lifetime
+            .map_or(0.0, |life| lasts.as_secs_f64() / life.as_secs_f64());
+        workload.dataset.as_f64() * (1.0 - gone)
+            + workload.new_keys.get() * lasts.as_secs_f64() * each
     }
 
     /// Workloads whose keys expire, and that do not begin where they settle.

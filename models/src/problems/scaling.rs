@@ -18,8 +18,9 @@ impl WorldSpec {
             return;
         }
         let redis = &self.redis;
-        let counted = redis.maxmemory.map_or(f64::INFINITY, |share| share.get());
-        let host = 1.0 - redis.system_reserve.as_f64() / redis.node_memory.as_f64();
+        let node = redis.node_memory.as_f64();
+        let counted = redis.maxmemory_on(node).unwrap_or(f64::INFINITY);
+        let host = node - redis.system_reserve.as_f64();
         if counted * redis.fragmentation.get() >= host {
             doubts.push(
                 "slots move away from nodes whose limit is the host's memory and not \

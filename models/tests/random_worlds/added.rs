@@ -10,8 +10,20 @@ use models::spec::{AlertSpec, FailoverSpec, MetricSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, Streams};
 
+/// Everything that is added.
+pub fn all(spec: &mut WorldSpec, seed: u64) {
+    connections(spec, seed);
+    latency(spec, seed);
+    limits(spec, seed);
+    disks(spec, seed);
+    targets(spec, seed);
+    hazards(spec, seed);
+    growth(spec, seed);
+    scaling(spec, seed);
+}
+
 /// Rules on latency in half of the worlds, and restarts of one process after the other.
-pub fn latency(spec: &mut WorldSpec, seed: u64) {
+fn latency(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(9), 0);
     for (name, percentile) in [("slow mean", ""), ("slow tail", ", percentile = '95%'")] {
         let beyond = [100, 1_000, 6_000][rng.random_range(0..3)];
@@ -47,7 +59,7 @@ pub fn latency(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// Few places for connections, handshakes that take long, or neither.
-pub fn connections(spec: &mut WorldSpec, seed: u64) {
+fn connections(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(8), 0);
     let ms = |ms: &[u64], rng: &mut Rng| {
         let drawn = ms[rng.random_range(0..ms.len())];
@@ -73,7 +85,7 @@ pub fn connections(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// People who raise limits, wherever there is one.
-pub fn limits(spec: &mut WorldSpec, seed: u64) {
+fn limits(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(10), 0);
     let redis = &spec.redis;
     let kinds = [
@@ -97,7 +109,7 @@ pub fn limits(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// Disks that are in the way of what nodes append, where they append something.
-pub fn disks(spec: &mut WorldSpec, seed: u64) {
+fn disks(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(11), 0);
     let saves = spec.redis.persistence.as_ref();
     let file = saves.and_then(|saves| saves.schedule.append_only());
@@ -132,7 +144,7 @@ pub fn disks(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// Faults of nodes in any role, that come again and again.
-pub fn targets(spec: &mut WorldSpec, seed: u64) {
+fn targets(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(12), 0);
     if rng.random_range(0..3) > 0 {
         return;
@@ -162,7 +174,7 @@ pub fn targets(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// What happens by itself, in a fifth of the worlds, and far more often than in any year.
-pub fn hazards(spec: &mut WorldSpec, seed: u64) {
+fn hazards(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(13), 0);
     if rng.random_range(0..5) > 0 {
         return;
@@ -183,7 +195,7 @@ pub fn hazards(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// Keys of the cache that expire, at a rate that varies, in half of the worlds.
-pub fn growth(spec: &mut WorldSpec, seed: u64) {
+fn growth(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(14), 0);
     if rng.random_range(0..2) == 0 {
         return;
@@ -208,7 +220,7 @@ pub fn growth(spec: &mut WorldSpec, seed: u64) {
 }
 
 /// Slots that people move, in half of the worlds that have some, and an autoscaler in a third.
-pub fn scaling(spec: &mut WorldSpec, seed: u64) {
+fn scaling(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(24), 0);
     let has_slots = matches!(
         spec.failover,
