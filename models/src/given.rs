@@ -47,7 +47,7 @@ impl Tables {
             connections_growth: 1.0,
             patience: SimDuration::from_secs(1),
             rolls: false,
-            most_shards: self.redis.shards,
+            most_shards: self.redis.shards + 2,
         }
     }
 

@@ -73,6 +73,7 @@ mod tests {
         let (bench, _) = took_well(add);
         assert_eq!(bench.pending.len(), 1);
         let told = bench.lines().join("\n");
+        assert!(told.contains("new shards join, 5 in all"), "{told}");
         assert!(told.contains("keys move to other shards"), "{told}");
         let told = took(add).0.lines().join("\n");
         assert!(told.contains("the cluster is not well"), "{told}");
