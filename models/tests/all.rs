@@ -23,6 +23,7 @@ mod people;
 mod processes;
 mod queues;
 mod random_worlds;
+mod readiness;
 mod replication;
 mod restarts;
 mod scaling;

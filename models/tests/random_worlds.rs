@@ -576,8 +576,10 @@ fn persistence(rng: &mut Rng) -> Vec<Change> {
             "{ liveness = { initial_delay = '5s', every = '3s', timeout = '1s', fails = 2 } }",
             "{ startup = { initial_delay = '0s', every = '1s', timeout = '1s', fails = 20 }, \
                liveness = { initial_delay = '0s', every = '10s', timeout = '2s', fails = 1 }, \
-               back_off = { first = '10s', most = '1min', reset_after = '2min' } }",
+               back_off = { first = '10s', most = '1min', reset_after = '2min' },
+               readiness = { every = '5s', fails = 2, passes = 2 } }",
             "{}",
+            "{ readiness = {} }",
         ],
     );
     vec![

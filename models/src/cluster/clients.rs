@@ -61,6 +61,8 @@ pub(super) struct Connected {
     pub gone: bool,
     /// Waiting for the next reconnect attempt?
     pub away: bool,
+    /// Waiting for the node to be ready?
+    pub shut_out: bool,
     /// How far have they got with their connections?
     pub connections: Connections,
 }
@@ -73,6 +75,7 @@ impl Connected {
             closed: None,
             gone: false,
             away: false,
+            shut_out: false,
             connections: Connections::default(),
         }
     }
@@ -144,7 +147,10 @@ impl Clients {
     /// Those of them that are connected to it.
     pub fn that_know(&self, node: NodeId) -> Vec<ViewId> {
         let mut views = self.that_use(node);
-        views.retain(|view| !self.connected[*view][node].away);
+        views.retain(|view| {
+            let Connected { away, shut_out, .. } = self.connected[*view][node];
+            !away && !shut_out
+        });
         views
     }
 
@@ -208,7 +214,8 @@ impl Clients {
     /// All connections to a node are open again.
     pub fn connect(&mut self, node: NodeId) {
         for (_, connected) in self.connected.iter_mut() {
-            connected[node].closed = None;
+            let connected = &mut connected[node];
+            connected.closed = connected.closed.filter(|_| connected.shut_out);
         }
     }
 
@@ -241,7 +248,7 @@ impl Clients {
     /// Does the view have no connection to the node it uses, although the node may accept one?
     pub fn is_stranded(&self, view: ViewId, node: NodeId) -> bool {
         let connected = &self.connected[view][node];
-        connected.gone || connected.away
+        connected.gone || connected.away || connected.shut_out
     }
 
     /// A promotion puts on record what it loses, as number `loss` of the ledger; clients add to it
@@ -298,7 +305,9 @@ fn views(
     };
     let uses = |service: &&ServiceSpec| here.iter().any(|w| needs(service, &w.name));
     let followings = spec.services.iter().filter(uses);
-    let following = |s: &ServiceSpec| Following::of(&s.client, spec.failover);
+    let supervisor = spec.redis.supervisor;
+    let readiness = supervisor.is_some_and(|spec| spec.readiness.is_some());
+    let following = |s: &ServiceSpec| Following::of(&s.client, spec.failover, readiness);
     let mut views: Vec<View> = Vec::new();
     let view = |following, service: Option<&ServiceSpec>, process| View {
         following,

@@ -333,10 +333,10 @@ impl Cluster {
         cx: &mut Cx,
     ) {
         let wanted = self.clients.views[view].connections;
-        let connections = self.connections(view, node);
-        if !connections.came {
+        if !self.connections(view, node).came || self.is_barred(view, node) {
             return;
         }
+        let connections = self.connections(view, node);
         let count = match tries {
             0 => count.min(connections.still_away(wanted)),
             _ => count.min(connections.pausing),

@@ -518,6 +518,7 @@ impl Cluster {
             larger.memory = larger.memory.without(gone);
             larger.fragments = node.fragments;
             *node = larger;
+            self.supervisors.replace(n);
             self.persistence.children[n] = Child::default();
             self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
             self.plan_saves(n, cx);

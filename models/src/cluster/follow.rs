@@ -56,6 +56,15 @@ pub(super) struct Following {
     tcp_gives_up: SimDuration,
     /// Back-off of reconnect attempts.
     pub reconnect: Option<ReconnectSpec>,
+    /// Where a readiness probe decides who gets new connections: for clients that dial a name.
+    pub by_service: Option<ByService>,
+}
+
+/// Clients that come through a Service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ByService {
+    /// The command timeout, if it closes the connection.
+    pub closes_after: Option<SimDuration>,
 }
 
 /// What may trigger a refresh.
@@ -78,9 +87,10 @@ impl Following {
         gives_up: None,
         tcp_gives_up: TCP_GIVES_UP,
         reconnect: None,
+        by_service: None,
     };
 
-    pub fn of(client: &ClientSpec, failover: &FailoverSpec) -> Following {
+    pub fn of(client: &ClientSpec, failover: &FailoverSpec, readiness: bool) -> Following {
         let mode = client.mode(failover);
         let by_hand = matches!(
             failover,
@@ -99,7 +109,12 @@ impl Following {
                 ..FollowsSpec::NEVER
             }),
         };
+        let dials_a_name = matches!(mode, ModeSpec::Address | ModeSpec::Dns);
+        let keeps = client.follows.and_then(|follows| follows.on_timeout) == Some(false);
         Following {
+            by_service: (readiness && dials_a_name).then_some(ByService {
+                closes_after: client.command_timeout.filter(|_| !keeps),
+            }),
             mode,
             takes: client.topology_refresh,
             rule,
@@ -223,8 +238,12 @@ impl Cluster {
             self.leave(view, other, cx);
         }
         self.clients.go_to(&self.topology, view, shard, node);
-        self.come(view, node, cx);
         self.clients.end_losses(view, shard, cx);
+        if self.is_barred(view, node) {
+            self.shut_out(view, node, cx);
+            return;
+        }
+        self.come(view, node, cx);
         self.take_writes(shard, cx.now);
         self.after(
             self.redis.reconnect_ramp,
@@ -235,7 +254,9 @@ impl Cluster {
 
     /// Clients of a view try to reconnect to the node they use.
     fn on_back(&mut self, view: ViewId, node: NodeId, cx: &mut Cx) {
-        if self.seen(node).tcp == Reply::Fine {
+        if self.is_barred(view, node) {
+            self.shut_out(view, node, cx);
+        } else if self.seen(node).tcp == Reply::Fine {
             let connected = &mut self.clients.connected[view][node];
             (connected.away, connected.closed) = (false, None);
             self.come(view, node, cx);
@@ -263,6 +284,7 @@ impl Cluster {
             false => Occasion::Changed,
         };
         self.look_again(node, occasion, cx);
+        self.shut_out_closed(node, cx);
         if self.seen(node).tcp == Reply::Fine {
             self.reconnect(node, cx);
             for view in self.clients.that_know(node) {
@@ -284,7 +306,7 @@ impl Cluster {
             if let (Some(closed), Some(reconnect), true) = (
                 connected.closed,
                 reconnect,
-                connected.known && !connected.gone,
+                connected.known && !connected.gone && !connected.shut_out,
             ) {
                 connected.away = true;
                 let back = reconnect.next(closed, cx.now) - cx.now;

@@ -513,6 +513,7 @@ impl Cluster {
             ClusterTimer::ProbeTimesOut { node, process } => {
                 self.on_probe_timeout(node, process, cx);
             }
+            ClusterTimer::Readiness { node, turn } => self.on_readiness(node, turn, cx),
             ClusterTimer::Stops { node, process } => self.on_stops(node, process, cx),
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),

@@ -93,6 +93,9 @@ impl Cluster {
         }
         for shard in self.shards() {
             let node = self.known_to(view, shard);
+            if self.is_barred(view, node) {
+                self.shut_out(view, node, cx);
+            }
             if !self.clients.is_stranded(view, node) {
                 self.come_again(view, node, cx);
             }

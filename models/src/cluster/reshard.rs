@@ -149,6 +149,7 @@ impl Cluster {
         for n in self.topology.nodes_of(shard).collect::<Vec<_>>() {
             let Node { host, primary, .. } = self.topology[n];
             self.topology[n] = Node::new(shard, host, (&self.redis, bytes), primary);
+            self.supervisors.replace(n);
             self.persistence.children[n] = Child::default();
             self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
             self.plan_saves(n, cx);

@@ -149,6 +149,7 @@ impl Cluster {
         self.note_reach(node, cx);
         self.process_changed(node, before, after, cx);
         self.watch_process(node, cx);
+        self.watch_readiness(node, cx);
         self.watch_disk(node, cx);
         let condition = after;
         self.then([

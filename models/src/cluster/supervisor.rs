@@ -10,8 +10,10 @@
 //! process that PING shows until one passes. A pause that ends within the timeout passes.
 //!
 //! Source: Kubernetes' kubelet, `prober/worker.go` (a random phase, runs of failures, startup
-//! before liveness), `kuberuntime_manager.go` (back-off). Left out: readiness; a probe process
-//! that cannot be started because its host is short of memory.
+//! before liveness), `kuberuntime_manager.go` (back-off). Left out: a probe process that cannot be
+//! started because its host is short of memory. What a readiness probe does is in `readiness.rs`.
+
+mod readiness;
 
 use rand::RngExt;
 use sim::{SimDuration, SimTime, StreamKey};
@@ -24,6 +26,7 @@ use crate::ids::{Fleet, Id, NodeId};
 use crate::redis::capability::{Condition, Reply};
 use crate::spec::supervisor::{NodeProbeSpec, SupervisorSpec};
 use demand::answer::Cause;
+use readiness::Readiness;
 
 /// Phases draw from this child of the key of saves.
 const PHASES: u64 = u64::MAX - 2;
@@ -53,6 +56,20 @@ struct Supervised {
     stopping: bool,
     /// Restarts that followed one another.
     restarts: u32,
+    readiness: Readiness,
+}
+
+impl Supervised {
+    /// The next time after `now` at which this probe asks its process.
+    fn next(&self, probe: NodeProbeSpec, now: SimTime) -> SimTime {
+        let first = self.started + probe.initial_delay + probe.every.scaled(self.phase);
+        let passed = now.saturating_since(first).as_nanos() / probe.every.as_nanos();
+        let at = first + probe.every * passed;
+        match at <= now {
+            true => at.saturating_add(probe.every),
+            false => at,
+        }
+    }
 }
 
 impl Supervisors {
@@ -71,6 +88,7 @@ impl Supervisors {
             awake: false,
             stopping: false,
             restarts: 0,
+            readiness: Readiness::AT_REST,
         };
         let mut all = Supervisors {
             spec,
@@ -103,6 +121,7 @@ impl Supervisors {
         let of = &mut self.nodes[node];
         (of.process, of.started, of.passed) = (of.process + 1, now, !startup);
         (of.fails, of.awake, of.stopping) = (0, false, false);
+        of.readiness = Readiness::NEW;
         self.draw_phase(node);
     }
 
@@ -155,13 +174,7 @@ impl Cluster {
     fn plan_probe(&mut self, node: NodeId, probe: NodeProbeSpec, cx: &mut Cx) {
         let of = &mut self.supervisors.nodes[node];
         of.awake = true;
-        let first = of.started + probe.initial_delay + probe.every.scaled(of.phase);
-        let passed = cx.now.saturating_since(first).as_nanos() / probe.every.as_nanos();
-        let mut at = first + probe.every * passed;
-        if at <= cx.now {
-            at = at.saturating_add(probe.every);
-        }
-        let process = of.process;
+        let (at, process) = (of.next(probe, cx.now), of.process);
         if at < cx.end {
             self.after(at - cx.now, ClusterTimer::Probes { node, process }, cx);
         }

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 pub use looks::{Grid, Looks};
 pub use timers::{
     AlertTimer, BalancerTimer, Blocked, CheckTimer, ClusterTimer, CopyStep, Fragmenting,
-    PeopleTimer, Rolling, ScalerTimer, ServersTimer,
+    PeopleTimer, ReadinessTurn, Rolling, ScalerTimer, ServersTimer,
 };
 
 /// An event of the world.

@@ -155,6 +155,13 @@ pub enum ClusterTimer {
         /// Which of its processes.
         process: u32,
     },
+    /// A process is asked whether it is ready, or its clients learn that it is not.
+    Readiness {
+        /// The node, and which of its processes.
+        node: (NodeId, u32),
+        /// What happens.
+        turn: ReadinessTurn,
+    },
     /// A process that was told to stop looks whether it can.
     Stops {
         /// The node.
@@ -336,4 +343,15 @@ pub struct Rolling {
     pub at_once: usize,
     /// From one group to the next.
     pub every: SimDuration,
+}
+
+/// What happens to the readiness of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadinessTurn {
+    /// It is asked.
+    Asks,
+    /// It has had its time to answer.
+    TimesOut,
+    /// Clients with this view have had theirs, on all of their connections.
+    ShutsOut(ViewId),
 }

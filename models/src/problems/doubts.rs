@@ -8,6 +8,7 @@ use sim::quantity::{Bytes, Factor};
 use crate::check::spec::ActionSpec;
 use crate::redis::sync::load;
 use crate::runbook::WhenSpec;
+use crate::spec::client::ModeSpec;
 use crate::spec::hazard::HazardsSpec;
 use crate::spec::persistence::ScheduleSpec;
 use crate::spec::redis::{MaxmemoryPolicy, host_of};
@@ -34,6 +35,7 @@ impl WorldSpec {
         self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_probes(&mut doubts);
+        doubts.extend(self.doubt_readiness());
         self.doubts_about_load(&mut doubts);
         self.doubts_about_workers(&mut doubts);
         self.doubts_about_stores(&mut doubts);
@@ -245,6 +247,20 @@ impl WorldSpec {
                 return;
             }
         }
+    }
+
+    /// A readiness probe that decides nothing.
+    fn doubt_readiness(&self) -> Option<String> {
+        self.redis.supervisor?.readiness?;
+        let by_name = |mode: ModeSpec| matches!(mode, ModeSpec::Address | ModeSpec::Dns);
+        let mut services = self.services.iter();
+        let none = !services.any(|service| by_name(service.client.mode(&self.failover)));
+        none.then(|| {
+            "redis.supervisor.readiness changes nothing: no service's client dials an address or \
+             a name (service.client.mode `address` or `dns`); all learn addresses from Redis or \
+             come through a proxy"
+                .to_owned()
+        })
     }
 
     /// May a process be killed, by a fault, by people or for its memory?
