@@ -311,7 +311,9 @@ impl Cluster {
             match from {
                 CopyFrom::Primary => self.fail_copy(at, "the primary cannot be copied", cx),
                 CopyFrom::AnyNode => {
+                    // It has waited as long as a source does before it forks.
                     let takes = self.full_sync(shard, cx.now);
+                    let takes = takes.saturating_sub(self.asks_after());
                     self.await_copy(at, (cx.now + takes, Due::CaughtUp), cx);
                 }
             }

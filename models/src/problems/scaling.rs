@@ -1,6 +1,5 @@
 //! Larger nodes and slots that move: what they do not do.
 
-use crate::runbook::RemedySpec;
 use crate::spec::autoscaler::AddsSpec;
 use crate::spec::service::Keys;
 use crate::world::WorldSpec;
@@ -9,10 +8,8 @@ impl WorldSpec {
     /// Scaling that never happens, and where the model's shortcuts may change a ranking.
     pub(super) fn doubts_about_scaling(&self, doubts: &mut Vec<String>) {
         self.doubts_about_autoscaler(doubts);
-        let slots = |action: &RemedySpec| {
-            matches!(action, RemedySpec::Rebalance(_) | RemedySpec::AddShards(_))
-        };
-        let by_hand = self.people.runbook.iter().any(|step| slots(&step.action));
+        let mut steps = self.people.runbook.iter();
+        let by_hand = steps.any(|step| step.action.remedy().moves_slots());
         let scaler = self.autoscaler.as_ref();
         if !by_hand && scaler.is_none_or(|of| of.adds == AddsSpec::Memory) {
             return;

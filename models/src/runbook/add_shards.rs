@@ -22,6 +22,10 @@ impl Remedy for Params {
         About::new("add-shards", "adds shards", 28)
     }
 
+    fn moves_slots(&self) -> bool {
+        true
+    }
+
     fn shards_to(&self) -> Option<u16> {
         Some(self.to)
     }
@@ -40,27 +44,6 @@ impl Remedy for Params {
             "give more than redis.shards",
         );
     }
-}
-
-/// Slots move only where there are some, and at a rate above 0.
-pub(super) fn check_slots(
-    found: &mut Findings,
-    key: &str,
-    rate: Option<PerSec>,
-    system: &SystemSpec,
-) {
-    found.unless(
-        rate.is_none_or(|rate| rate.get() > 0.0),
-        format!("{key}.rate"),
-        "nothing would ever be moved",
-        "give a rate above 0/s, or none",
-    );
-    found.unless(
-        system.failover.has_slots(),
-        key.to_owned(),
-        "only Redis Cluster has slots that move from shard to shard",
-        "write failover.kind = \"cluster-bus\" or \"managed\", or leave this step out",
-    );
 }
 
 #[cfg(test)]

@@ -197,6 +197,11 @@ pub trait Remedy {
         false
     }
 
+    /// Does it move slots from shard to shard?
+    fn moves_slots(&self) -> bool {
+        false
+    }
+
     /// How many shards a cluster has after it, if it adds any.
     fn shards_to(&self) -> Option<u16> {
         None
@@ -223,6 +228,22 @@ fn check_raise(found: &mut Findings, key: &str, to: Factor) {
         format!("{key}.to"),
         "the limit would not be higher",
         "give a factor above 1x",
+    );
+}
+
+/// Slots move only where there are some, and at a rate above 0.
+fn check_slots(found: &mut Findings, key: &str, rate: Option<PerSec>, system: &SystemSpec) {
+    found.unless(
+        rate.is_none_or(|rate| rate.get() > 0.0),
+        format!("{key}.rate"),
+        "nothing would ever be moved",
+        "give a rate above 0/s, or none",
+    );
+    found.unless(
+        system.failover.has_slots(),
+        key.to_owned(),
+        "only Redis Cluster has slots that move from shard to shard",
+        "write failover.kind = \"cluster-bus\" or \"managed\", or leave this step out",
     );
 }
 

@@ -1,6 +1,5 @@
 //! Equal shards for unequal ones.
 
-use super::add_shards::check_slots;
 use super::*;
 
 /// Move slots from the fullest shards to the others until all hold equal parts (`redis-cli
@@ -20,6 +19,10 @@ pub struct Params {
 impl Remedy for Params {
     fn about(&self) -> About {
         About::new("rebalance", "moves slots to other shards", 27)
+    }
+
+    fn moves_slots(&self) -> bool {
+        true
     }
 
     fn take_effect(&self, site: &mut Site) -> Effect {
