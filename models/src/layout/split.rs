@@ -102,9 +102,9 @@ impl Params {
 
     /// Is any workload left for the shared cluster?
     fn leaves_some(&self, system: &SystemSpec) -> bool {
-        let mut own = self.own.iter().flat_map(|own| &own.workloads);
+        let on_its_own = |name: &String| self.own.iter().any(|own| own.workloads.contains(name));
         let mut workloads = system.workloads.iter();
-        workloads.any(|workload| own.all(|name| *name != workload.name))
+        workloads.any(|workload| !on_its_own(&workload.name))
     }
 
     fn check_workloads(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
