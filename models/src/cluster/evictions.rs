@@ -9,9 +9,9 @@
 //! ```
 //!
 //! What has been evicted by an instant is what the notional dataset, whose keys come and expire but
-//! are never evicted, has beyond the limit, and need not be followed key by key. It is put on record when a limit
-//! changes and at the end of the trial, shared out among workloads by the policy (`evict.rs`).
-//! What was evicted stays away when larger nodes take over.
+//! are never evicted, has beyond the limit, and need not be followed key by key. It is put on
+//! record when a limit changes and at the end of the trial, shared out among workloads by the
+//! policy (`evict.rs`). What was evicted stays away when larger nodes take over.
 //!
 //! Of keys with a lifetime those are counted that would still be there.
 //!

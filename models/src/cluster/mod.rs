@@ -126,6 +126,13 @@ pub struct ClusterEffects {
     pub resized: bool,
 }
 
+impl ClusterEffects {
+    const CHANGED: ClusterEffects = ClusterEffects {
+        changed: true,
+        resized: false,
+    };
+}
+
 impl Cluster {
     /// The cluster of `plan`, healthy at time zero.
     pub fn new(
@@ -454,10 +461,7 @@ impl Cluster {
 
     /// An event of this cluster's own.
     pub fn on_timer(&mut self, timer: ClusterTimer, cx: &mut Cx) -> ClusterEffects {
-        let mut effects = ClusterEffects {
-            changed: true,
-            resized: false,
-        };
+        let mut effects = ClusterEffects::CHANGED;
         match timer {
             ClusterTimer::Memory => self.dataset.reached(),
             ClusterTimer::Rehashed => {}
@@ -510,9 +514,7 @@ impl Cluster {
             ClusterTimer::Forked(node) => self.change(node, Change::Forking(None), cx),
             ClusterTimer::Freed(node) => self.on_freed(node, cx),
             ClusterTimer::Probes { node, process } => self.on_probe(node, process, cx),
-            ClusterTimer::ProbeTimesOut { node, process } => {
-                self.on_probe_timeout(node, process, cx);
-            }
+            ClusterTimer::ProbeTimesOut { node, process } => self.on_no_answer(node, process, cx),
             ClusterTimer::Readiness { node, turn } => self.on_readiness(node, turn, cx),
             ClusterTimer::Stops { node, process } => self.on_stops(node, process, cx),
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),

@@ -216,7 +216,7 @@ impl Cluster {
     }
 
     /// A probe that had no answer at once has one by now, or fails.
-    pub(super) fn on_probe_timeout(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
+    pub(super) fn on_no_answer(&mut self, node: NodeId, process: u32, cx: &mut Cx) {
         let Some((_, probe)) = self.supervisors.probe(node) else {
             return;
         };

@@ -9,7 +9,8 @@
 //! Nobody scrapes while the line cannot reach the limit: of samples between `low` and `high`, it
 //! ends at most at `high + c (high - low)`, where `c` follows from the steepest line that such
 //! samples allow. Where no keys expire data only grow, but for deletions, after which it stays
-//! awake for a window; so `low` is known (0 where keys expire), and the size that `high` must reach first is a crossing, exact to the key.
+//! awake for a window; so `low` is known (0 where keys expire), and the size that `high` must
+//! reach first is a crossing, exact to the key.
 
 use std::collections::VecDeque;
 
