@@ -217,4 +217,12 @@ fn a_cache_that_evicts_keeps_what_fits_and_refuses_nothing() {
     );
     let hits = result.outcome.cache_hit_rate.expect("a cache");
     assert!((hits - 0.5).abs() < 0.02, "{hits}");
+    // What is missing would have lasted for half a lifetime on average: twice as much goes in each.
+    let missing = room / each();
+    let expected = 2.0 * missing * spec.horizon.as_secs_f64() / LIFE;
+    let evicted = result.outcome.evicted_keys as f64;
+    assert!(
+        (evicted / expected - 1.0).abs() < 0.15,
+        "{evicted} of {expected}"
+    );
 }

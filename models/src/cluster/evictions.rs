@@ -13,7 +13,9 @@
 //! record when a limit changes and at the end of the trial, shared out among workloads by the
 //! policy (`evict.rs`). What was evicted stays away when larger nodes take over.
 //!
-//! Of keys with a lifetime those are counted that would still be there.
+//! A key with a lifetime that is evicted would have expired half a lifetime later, on average, if
+//! any may go; another one has then to go in its place (`fading.rs`). Where the oldest go first
+//! more of them go, each a little before its end.
 //!
 //! Left out: keys that are stored again after a miss (a cache's growth is net of that), and the
 //! peak of buffers that fill and drain between two records.
@@ -25,7 +27,7 @@ use crate::event::Cx;
 use crate::ids::{Fleet, ShardId};
 use crate::layout::ClusterPlan;
 use crate::ledger::Ledger;
-use crate::redis::evict::Pool;
+use crate::redis::evict::{Evictable, Pool};
 use crate::spec::redis::Holds;
 use crate::spec::{SystemSpec, WorkloadSpec};
 
@@ -41,6 +43,8 @@ pub(super) struct Evictions {
     gone: Fleet<ShardId, Vec<f64>>,
     /// Of those, bytes that went at once, with a process that started empty.
     wiped: Fleet<ShardId, Vec<f64>>,
+    /// Bytes that were evicted and would have expired since.
+    expired: Fleet<ShardId, Vec<f64>>,
     /// Shards that have begun.
     begun: Fleet<ShardId, bool>,
     /// By shard and workload: the share of its keys that was lost at once, by a flush or a restart
@@ -124,6 +128,7 @@ impl Evictions {
         Evictions {
             gone: Fleet::alike(shards, vec![0.0; workloads.len()]),
             wiped: Fleet::alike(shards, vec![0.0; workloads.len()]),
+            expired: Fleet::alike(shards, vec![0.0; workloads.len()]),
             begun: Fleet::alike(shards, false),
             lost: Fleet::alike(shards, vec![(0.0, 0.0); workloads.len()]),
             stored_lost: Fleet::alike(shards, 0.0),
@@ -225,6 +230,7 @@ impl Evictions {
         let left = *gone * (1.0 - share);
         let share = if left < rest { 1.0 } else { share };
         let less = *gone * share;
+        self.expired[shard][workload] += (*gone - *wiped) * share;
         (*gone, *wiped) = (*gone - less, *wiped * (1.0 - share));
         self.lost[shard][workload].0 *= 1.0 - share;
         less
@@ -243,6 +249,7 @@ impl Evictions {
                 let evicted = self.gone[shard][n] - self.wiped[shard][n];
                 let back = evicted.clamp(0.0, left);
                 self.gone[shard][n] -= back;
+                self.expired[shard][n] += back;
                 left -= back;
             }
         }
@@ -284,6 +291,11 @@ impl Evictions {
             .sum()
     }
 
+    /// Bytes of a workload that were evicted from all shards and would have expired since.
+    fn expired_of(&self, workload: usize) -> f64 {
+        self.expired.values().map(|expired| expired[workload]).sum()
+    }
+
     /// Keys of a workload that were lost at once, on all shards.
     fn lost_keys(&self, workload: usize) -> u64 {
         let lost = self.lost.values().map(|shard| shard[workload].1);
@@ -300,7 +312,7 @@ impl Cluster {
     /// Says so when a shard's owner starts to evict.
     pub(super) fn trace_evictions(&mut self, cx: &mut Cx) {
         for shard in self.shards() {
-            if self.dataset.evictions.begun[shard] || self.beyond(shard, cx.now) <= 0.0 {
+            if self.dataset.evictions.begun[shard] || !self.evicts(shard, cx.now) {
                 continue;
             }
             self.dataset.evictions.begun[shard] = true;
@@ -309,6 +321,17 @@ impl Cluster {
                 format!("{name}: at maxmemory, starts to evict keys")
             });
         }
+    }
+
+    /// Does a shard's owner hold more than it may, and keys that may go?
+    pub(super) fn evicts(&self, shard: ShardId, now: SimTime) -> bool {
+        let mut workloads = self.dataset.evictions.workloads.iter();
+        let may_go = match self.redis.maxmemory_policy.evictable() {
+            Evictable::Nothing => false,
+            Evictable::Volatile => workloads.any(|workload| workload.expires),
+            Evictable::Everything => true,
+        };
+        may_go && self.beyond(shard, now) > 0.0
     }
 
     /// Puts on record what has been evicted of a shard by now.
@@ -363,7 +386,8 @@ impl Cluster {
         };
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
             let gone = self.dataset.evictions.of_workload(n);
-            let keys = (gone / self.dataset.growth.bytes_each(n)).round() as u64;
+            let all = gone + self.dataset.evictions.expired_of(n);
+            let keys = (all / self.dataset.growth.bytes_each(n)).round() as u64;
             let left = if parts[n] > 0.0 {
                 1.0 - gone / parts[n]
             } else {
@@ -389,7 +413,8 @@ impl Cluster {
     /// The story of what evictions have come to.
     pub fn trace_evicted(&self, now: SimTime, ledger: &mut Ledger) {
         for (n, workload) in self.dataset.evictions.workloads.iter().enumerate() {
-            let gone = self.dataset.evictions.of_workload(n);
+            let evictions = &self.dataset.evictions;
+            let gone = evictions.of_workload(n) + evictions.expired_of(n);
             if gone > 0.0 {
                 ledger.trace(now, || {
                     let keys = (gone / self.dataset.growth.bytes_each(n)).round();

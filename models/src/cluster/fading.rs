@@ -25,7 +25,11 @@ const REST: f64 = 1e-3;
 impl Cluster {
     /// Sees to it that what is missing of keys with a lifetime is forgotten in time.
     pub(super) fn plan_fading(&mut self, cx: &mut Cx) {
-        if !self.dataset.growth.falls() || self.dataset.fades || !self.misses_keys() {
+        if !self.dataset.growth.falls() || self.dataset.fades {
+            return;
+        }
+        let evicts = |shard| self.evicts(shard, cx.now);
+        if !self.misses_keys() && !self.shards().any(evicts) {
             return;
         }
         let lifetimes = (0..self.plan.workloads.len()).filter_map(|w| self.lifetime(w));
@@ -38,6 +42,9 @@ impl Cluster {
     /// A part of what is missing would have expired by now.
     pub(super) fn on_fades(&mut self, step: SimDuration, cx: &mut Cx) {
         self.dataset.fades = false;
+        for shard in self.shards() {
+            self.record_evictions(shard, cx.now);
+        }
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         self.note_all_saves(cx.now);
         let parts = self.dataset.growth.parts_at(cx.now);
@@ -66,13 +73,16 @@ impl Cluster {
         for shard in self.shards() {
             let share = self.topology.shares[shard];
             let evictions = &mut self.dataset.evictions;
+            let before = evictions.bytes(shard);
             let less = evictions.fade((shard, place), fades, REST * part * share);
             if less <= 0.0 {
                 continue;
             }
             for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+                // What it has evicted itself is no part of what it lacked when it got its data.
                 let memory = self.topology[node].memory;
-                self.topology[node].memory = memory.without((memory.gone() - less).max(0.0));
+                let its = less * (memory.gone() / before).min(1.0);
+                self.topology[node].memory = memory.without((memory.gone() - its).max(0.0));
             }
             let bytes = self.dataset.growth.bytes_each(place) * share;
             let expires = self.dataset.evictions.expires(place);

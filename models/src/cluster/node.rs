@@ -80,9 +80,9 @@ pub(super) struct Refusing {
 
 impl Refusing {
     /// It is full once more: it refuses for a 64th of the time for which that has gone on, for a
-    /// second at least and a minute at most.
+    /// second at least and five at most, so that most minutes see their part.
     pub fn again(before: Option<Refusing>, now: SimTime) -> Refusing {
-        let (least, most) = (SimDuration::from_secs(1), SimDuration::from_secs(60));
+        let (least, most) = (SimDuration::from_secs(1), SimDuration::from_secs(5));
         let pause = |first: SimTime| (now - first).scaled(1.0 / 64.0).clamp(least, most);
         let goes_on = |before: &Refusing| {
             // Fewer than one write in a thousand was refused.

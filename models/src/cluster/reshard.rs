@@ -30,6 +30,7 @@ use crate::ids::{NodeId, ShardId};
 use crate::redis::capability::Condition;
 use crate::redis::commands::del_bytes;
 use crate::spec::service::Access;
+use demand::answer::{Answer, Cause};
 
 /// Everything moves in so many equal steps: between them shares stand still.
 const STEPS: u32 = 16;
@@ -72,7 +73,16 @@ impl Cluster {
         let moves = self.moves_to_equal_parts();
         let part: f64 = moves.iter().map(|(_, _, part)| part).sum();
         let stored = self.dataset.growth.size_at(cx.now).share(part);
-        if stored.keys < 1.0 || !self.can_reshard(&moves, cx) {
+        if stored.keys < 1.0 {
+            cx.ledger.trace(cx.now, || {
+                format!(
+                    "{} cluster: no slots move, they are spread evenly",
+                    self.plan.name
+                )
+            });
+            return None;
+        }
+        if !self.can_reshard(&moves, cx) {
             return None;
         }
         let each = stored.bytes / stored.keys;
@@ -112,8 +122,7 @@ impl Cluster {
     /// [`Cluster::rebalance`]. Nodes that exist join at once. `None` if the cluster is not well:
     /// `redis-cli` refuses then.
     pub fn add_shards(&mut self, to: usize, rate: Option<f64>, cx: &mut Cx) -> Option<usize> {
-        let well = self.nodes().all(|node| self.condition(node).streams())
-            && self.answer(Access::Write).captures();
+        let well = self.nodes().all(|node| self.condition(node).streams()) && self.is_available();
         if !well {
             cx.ledger.trace(cx.now, || {
                 let name = &self.plan.name;
@@ -156,6 +165,14 @@ impl Cluster {
         }
         self.dataset.tables[shard].seen_at(cx.now);
         self.copy_all(shard, cx);
+    }
+
+    /// Does it answer, if only that it is full? Who manages it sees no more.
+    pub fn is_available(&self) -> bool {
+        match self.answer(Access::Write) {
+            Answer::Error(Cause::Oom) => true,
+            answer => answer.captures(),
+        }
     }
 
     /// How many shards there are.

@@ -31,6 +31,7 @@ impl WorldSpec {
         self.doubts_about_memory(&mut doubts);
         self.doubts_about_maxmemory(&mut doubts);
         self.doubts_about_lifetimes(&mut doubts);
+        self.doubts_about_rates(&mut doubts);
         self.doubts_about_evictions(&mut doubts);
         self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);

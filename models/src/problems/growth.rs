@@ -6,6 +6,7 @@ use sim::quantity::Bytes;
 use crate::findings::Findings;
 use crate::redis::evict::Evictable;
 use crate::spec::WorkloadSpec;
+use crate::spec::growth::{GrowthSpec, StepSpec};
 use crate::world::WorldSpec;
 
 /// The longest lifetime of a key.
@@ -22,7 +23,7 @@ impl WorldSpec {
             found.unless(
                 lifetime > SimDuration::ZERO && lifetime <= LIFETIME_MAX,
                 key("lifetime"),
-                "keys cannot live so long",
+                "no key lives for no time, or for more than ten years",
                 "give more than 0s and at most 3650d, or leave the key out for keys that stay",
             );
             found.unless(
@@ -54,6 +55,48 @@ impl WorldSpec {
             );
             for (n, step) in growth.steps.iter().enumerate() {
                 found.dist(key(&format!("growth.step[{n}].at")), &step.at);
+            }
+        }
+    }
+
+    /// Rates of new keys that are not what they seem.
+    pub(super) fn doubts_about_rates(&self, doubts: &mut Vec<String>) {
+        let expires = self.workloads.iter().any(|w| w.lifetime.is_some());
+        if expires && self.faults.iter().any(|fault| fault.kind().adds_data()) {
+            doubts.push(
+                "keys that a fault adds stay until somebody deletes them, in a workload with a \
+                 lifetime too: memory falls later than it would"
+                    .to_owned(),
+            );
+        }
+        for workload in &self.workloads {
+            let name = &workload.name;
+            let writes = workload.commands.get() * workload.writes.get();
+            if workload.new_keys.get() > writes * (1.0 + 1e-9) {
+                doubts.push(format!(
+                    "workload {name} adds {} keys, and only {writes:.1} of its commands a second \
+                     write; raise `commands` or `writes`",
+                    workload.new_keys
+                ));
+            }
+            let Some(growth) = &workload.growth else {
+                continue;
+            };
+            let mean = growth.mean();
+            if !(1.0 / SETTLED..=SETTLED).contains(&mean) {
+                doubts.push(format!(
+                    "workload {name}: growth.hourly and growth.weekly have a mean of {mean:.2}, so \
+                     that the rate is not the stated {} on average; give factors with a mean of 1",
+                    workload.new_keys
+                ));
+            }
+            let late = |step: &&StepSpec| step.at.median() >= self.horizon;
+            if let Some(step) = growth.steps.iter().find(late) {
+                doubts.push(format!(
+                    "workload {name}: a step of growth comes at {}, after the end of most trials; \
+                     raise `horizon`",
+                    step.at.median()
+                ));
             }
         }
     }
@@ -123,14 +166,22 @@ impl WorldSpec {
                 continue;
             };
             let each = workload.bytes_per_key(workload.value_size, cluster) as f64;
-            let settles = workload.new_keys.get() * lifetime.as_secs_f64() * each;
+            let usual = workload.growth.as_ref().map_or(1.0, GrowthSpec::mean);
+            let settles = usual * workload.new_keys.get() * lifetime.as_secs_f64() * each;
             let held = workload.dataset.as_f64();
             if settles > held * SETTLED || held > settles * SETTLED {
                 let WorkloadSpec { name, .. } = workload;
-                let (held, settles) = (workload.dataset, Bytes::from_f64(settles));
+                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
+                let varied = if usual == 1.0 {
+                    String::new()
+                } else {
+                    format!(" x {usual:.2}")
+                };
                 doubts.push(format!(
-                    "workload {name} begins with {held}, and settles at {settles} ({} x {lifetime} \
-                     x {each:.0} B a key); give that as `dataset` if it has run for long",
+                    "workload {name} begins with {}, and settles at {} ({} x {lifetime} x {each:.0} \
+                     B a key{varied}); give that as `dataset` if it has run for long",
+                    mib(held),
+                    mib(settles),
                     workload.new_keys
                 ));
             }

@@ -18,7 +18,6 @@ use crate::ids::{ClusterId, Id};
 use crate::outcome::{RowGroup, Tone};
 use crate::spec::AutoscalerSpec;
 use crate::spec::autoscaler::AddsSpec;
-use crate::spec::service::Access;
 use crate::streams;
 
 /// What it has ordered.
@@ -61,7 +60,7 @@ impl Autoscaler {
     /// Usage or availability may have changed.
     pub fn reconsider(&mut self, cluster: &mut Cluster, cx: &mut Cx) {
         // A fork for the copy is no reason to give it up.
-        let available = cluster.answer(Access::Write).captures() || cluster.is_forking();
+        let available = cluster.is_available() || cluster.is_forking();
         match self.plan {
             Some(plan @ (Plan::Nodes(_) | Plan::Shards(_))) if !available => {
                 if let Plan::Nodes(plan) = plan {
@@ -146,7 +145,7 @@ impl Autoscaler {
         streams: &Streams,
         cx: &mut Cx,
     ) {
-        let available = cluster.answer(Access::Write).captures();
+        let available = cluster.is_available();
         let largest = self.spec.ceiling.get() * cluster.plan.node_memory;
         let most = self.spec.most_shards(cluster.shares().len() as u16);
         let shards = self.spec.wants_shards(cluster.shard_count(), most);

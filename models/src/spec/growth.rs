@@ -43,6 +43,17 @@ pub struct StepSpec {
 pub const MONTH: SimDuration = SimDuration::from_days(30);
 
 impl GrowthSpec {
+    /// The mean factor of a week, steps and drift aside.
+    pub fn mean(&self) -> f64 {
+        let mean = |factors: &Option<Vec<Factor>>| {
+            let factors = factors.as_deref().filter(|factors| !factors.is_empty());
+            factors.map_or(1.0, |factors| {
+                factors.iter().map(|factor| factor.get()).sum::<f64>() / factors.len() as f64
+            })
+        };
+        mean(&self.hourly) * mean(&self.weekly)
+    }
+
     /// The highest factor of all that are known beforehand, over a trial of this length.
     pub fn highest(&self, horizon: SimDuration) -> f64 {
         let most = |factors: &Option<Vec<Factor>>| {
