@@ -360,8 +360,10 @@ impl Cluster {
     fn bounds(&self, dataset_size: DatasetSize, now: SimTime) -> Bounds {
         let mut bounds = Bounds::none();
         let falls = self.dataset.growth.falls();
-        let mut add = |measure: Measure, size: f64| {
-            bounds.add((measure, size), dataset_size.measure(measure), falls);
+        // Whoever looks closer near a size goes on when it has fallen below; others hear of that.
+        let mut add = |measure: Measure, size: f64, heeds_falls: bool| {
+            let below = falls && heeds_falls;
+            bounds.add((measure, size), dataset_size.measure(measure), below);
         };
         // An observer who is woken above a size is sure to be above it; so it is below.
         let surely = |size: f64| falls.then_some(size - 2.0);
@@ -371,11 +373,11 @@ impl Cluster {
             if let Watched::Average(share) = watched {
                 let [size, close] = self.at_average(*share, now);
                 all_awake |= close <= dataset_size.bytes && size > dataset_size.bytes;
-                add(Measure::Bytes, size);
-                add(Measure::Bytes, close);
+                add(Measure::Bytes, size, true);
+                add(Measure::Bytes, close, false);
                 surely(size)
                     .into_iter()
-                    .for_each(|size| add(Measure::Bytes, size));
+                    .for_each(|size| add(Measure::Bytes, size, true));
             }
         }
         for shard in self.shards() {
@@ -396,11 +398,11 @@ impl Cluster {
                     let size = (size / self.topology.shares[shard]).ceil();
                     let close = size - ahead;
                     awake |= close <= dataset_size.bytes;
-                    add(Measure::Bytes, close);
-                    add(Measure::Bytes, size + 1.0);
+                    add(Measure::Bytes, close, false);
+                    add(Measure::Bytes, size + 1.0, false);
                 }
                 if let Some(size) = self.saves_matter_from(node, load) {
-                    add(Measure::Bytes, size);
+                    add(Measure::Bytes, size, false);
                 }
             }
             for (measure, size) in self.watched_sizes(shard, now) {
@@ -408,14 +410,14 @@ impl Cluster {
                 matter.extend(surely(size).map(|size| (measure, size)));
             }
             for (measure, size) in matter.drain(..) {
-                add(measure, size);
+                add(measure, size, true);
                 let close = size - ahead;
                 awake |=
                     close <= dataset_size.measure(measure) && size > dataset_size.measure(measure);
-                add(measure, close);
+                add(measure, close, false);
             }
             for (measure, size) in self.doublings(shard, awake) {
-                add(measure, size);
+                add(measure, size, false);
             }
         }
         bounds
