@@ -1,7 +1,7 @@
 //! When what has come less what has gone first reaches a bound, or falls below it: exact to the
 //! arrival and to the departure.
 //!
-//! The level rises and falls, so [`Watch`] does not find it at once. Each half of it only grows:
+//! The level rises and falls, so a single search does not find it at once. Each half only grows:
 //!
 //! ```text
 //!   │            ____/ come                 while nothing more goes than has gone at a,
