@@ -178,8 +178,8 @@ impl WorldSpec {
                     format!(" x {usual:.2}")
                 };
                 doubts.push(format!(
-                    "workload {name} begins with {}, and settles at {} ({} x {lifetime} x {each:.0} \
-                     B a key{varied}); give that as `dataset` if it has run for long",
+                    "workload {name} begins with {}, and settles at {} ({} x {lifetime} x \
+                     {each:.0} B a key{varied}); give that as `dataset` if it has run for long",
                     mib(held),
                     mib(settles),
                     workload.new_keys
