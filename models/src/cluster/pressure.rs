@@ -97,6 +97,11 @@ enum Turn {
 /// of the size at which it was full: more memory has come.
 const HELD: f64 = 15.0 / 16.0;
 
+/// Where keys expire, a node that swaps stays as slow as it is, or stalled, until its data are below
+/// this part of the size at which it became so: keys that come and go one by one would change it
+/// thousands of times.
+const STAYS: f64 = 1023.0 / 1024.0;
+
 /// Keys that come and go within so short a time are not looked at one by one.
 const INSEPARABLE: SimDuration = SimDuration::from_millis(1);
 
@@ -166,7 +171,10 @@ impl Cluster {
         let refuses = refuses.is_some_and(|refusing| now < refusing.until);
         let reached = troubles.filter(|(measure, size, trouble)| {
             let held = refuses && *trouble == Trouble::Refuses;
-            let size = if held { size * HELD } else { *size };
+            let size = match held {
+                true => size * HELD,
+                false => size * self.part_of_trouble(node, *trouble),
+            };
             dataset_size.measure(*measure) >= (size / share).ceil()
         });
         let trouble = reached.map(|(_, _, trouble)| trouble).max();
@@ -174,9 +182,32 @@ impl Cluster {
             return (trouble, None);
         }
         let slows = memory.slows(load);
-        let reached = slows.take_while(|(size, _)| dataset_size.bytes >= (size / share).ceil());
+        let reached = slows.take_while(|(size, step)| {
+            let size = size * self.part_of_step(node, *step);
+            dataset_size.bytes >= (size / share).ceil()
+        });
         let swaps = reached.map(|(_, step)| step).last();
         (trouble, swaps.max(self.waits_for_disk(node, now)))
+    }
+
+    /// The part of the size at which a node came into a trouble below which it is out of it.
+    fn part_of_trouble(&self, node: NodeId, trouble: Trouble) -> f64 {
+        let stalls = trouble == Trouble::Stalls && self.topology[node].trouble == Some(trouble);
+        if stalls && self.dataset.growth.falls() {
+            STAYS
+        } else {
+            1.0
+        }
+    }
+
+    /// The same of a step of slowness.
+    fn part_of_step(&self, node: NodeId, step: Slowness) -> f64 {
+        let reached = self.topology[node].slow_by >= Some(step);
+        if reached && self.dataset.growth.falls() {
+            STAYS
+        } else {
+            1.0
+        }
     }
 
     /// The next instant at which memory matters to a node or to an observer.
@@ -438,10 +469,12 @@ impl Cluster {
         let troubles = troubles.flat_map(move |(measure, size, trouble)| {
             let held = refusing && trouble == Trouble::Refuses;
             let held = held.then_some((measure, size * HELD));
+            let size = size * self.part_of_trouble(node, trouble);
             std::iter::once((measure, size)).chain(held)
         });
         let (mut reached, mut slower) = (None, None);
-        for (size, _) in memory.slows(load) {
+        for (size, step) in memory.slows(load) {
+            let size = size * self.part_of_step(node, step);
             if (size / share).ceil() > dataset_size.bytes {
                 slower = Some(size);
                 break;

@@ -16,6 +16,7 @@
 
 use sim::{SimDuration, SimTime};
 
+use crate::ids::{Id, NodeId};
 use crate::redis::save::{NEVER, rewrite_due, save_point_due};
 use crate::spec::persistence::{AppendOnlySpec, SavePointSpec, ScheduleSpec};
 
@@ -58,6 +59,9 @@ pub(super) struct Clock {
     rewritten: SimTime,
     /// How long before the trial the last rewrite began.
     before: SimDuration,
+    /// Nodes whose processes started at one instant do not save at one: the order of the two would
+    /// be left to who was planned first.
+    turn: SimDuration,
 }
 
 impl Clock {
@@ -73,7 +77,14 @@ impl Clock {
             saved: None,
             rewritten: SimTime::ZERO,
             before: SimDuration::ZERO,
+            turn: SimDuration::ZERO,
         }
+    }
+
+    /// The same clock for the node with this number.
+    pub fn of(self, node: NodeId) -> Clock {
+        let turn = SimDuration::from_nanos(node.index() as u64);
+        Clock { turn, ..self }
     }
 
     /// It goes, and has saved nothing yet: at `now` it stands so far between two saves of so many
@@ -105,7 +116,8 @@ impl Clock {
             true => SimTime::MAX,
             false => self.snapshot.min(self.rewrite),
         };
-        self.last.map_or(due, |last| due.max(last.ends))
+        let due = self.last.map_or(due, |last| due.max(last.ends));
+        due.saturating_add(self.turn)
     }
 
     /// The next save begins: it takes so long, and the node holds so many bytes.

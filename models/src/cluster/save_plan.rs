@@ -40,7 +40,7 @@ impl Cluster {
         self.persistence.forget_due(node, cx);
         let saves = self.persistence.saves.as_mut().expect("just seen");
         let plan = &mut saves.plans[node];
-        plan.clock = Clock::stopped(&saves.spec.schedule);
+        plan.clock = Clock::stopped(&saves.spec.schedule).of(node);
         let saves = plan.clock.set_going((pace, bytes, takes), stands, cx.now);
         self.persistence.forks |= saves;
     }
