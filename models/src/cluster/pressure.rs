@@ -97,9 +97,9 @@ enum Turn {
 /// of the size at which it was full: more memory has come.
 const HELD: f64 = 15.0 / 16.0;
 
-/// Where keys expire, a node that swaps stays as slow as it is, or stalled, until its data are below
-/// this part of the size at which it became so: keys that come and go one by one would change it
-/// thousands of times.
+/// Where keys expire, a node that swaps stays as slow as it is, or stalled, until its data are
+/// below this part of the size at which it became so: keys that come and go one by one would change
+/// it thousands of times.
 const STAYS: f64 = 1023.0 / 1024.0;
 
 /// Keys that come and go within so short a time are not looked at one by one.
