@@ -46,6 +46,9 @@ const RUN_UP: u64 = 2;
 pub(super) struct Dormancy {
     awake: bool,
     eager: bool,
+    /// Somebody has woken it and is about to change something: it must not fall asleep at a
+    /// boundary on the way.
+    waking: bool,
     /// Boundary 0.
     first: SimTime,
     stretch: SimDuration,
@@ -76,6 +79,7 @@ impl Dormancy {
         Dormancy {
             awake: false,
             eager: false,
+            waking: false,
             first: now - SimDuration::from_nanos(draw) - SimDuration::from_nanos(1),
             stretch,
             run_up: spec.node_timeout * RUN_UP,
@@ -179,10 +183,16 @@ impl ClusterBus {
 
     /// Gets the bus to the state of just before `now`, what the world did at `now` included.
     pub(super) fn wake(&mut self, now: SimTime, out: &mut BusEffects) {
-        if !self.dormant() {
-            self.catch_up(now, out);
-            return;
+        self.dormancy.waking = true;
+        if self.dormant() {
+            self.replay(now, out);
         }
+        self.catch_up(now, out);
+        self.dormancy.waking = false;
+    }
+
+    /// Starts from the last boundary, and does what the world did since.
+    fn replay(&mut self, now: SimTime, out: &mut BusEffects) {
         let inside = now + self.clock_offset;
         self.rebuild(self.dormancy.settled_before(inside));
         let boundary = self.network.now();
@@ -205,7 +215,6 @@ impl ClusterBus {
                 }
             }
         }
-        self.catch_up(now, out);
     }
 
     /// A running member that begins or ends a pause does not wake a bus that sleeps.
@@ -256,7 +265,7 @@ impl ClusterBus {
 
     pub(super) fn cross_boundary(&mut self, number: u64, out: &mut BusEffects) {
         let settled = self.settled();
-        if settled && self.dormancy.eager {
+        if settled && (self.dormancy.eager || self.dormancy.waking) {
             self.rebuild(number);
         } else if settled {
             self.restart_at(self.network.now());
