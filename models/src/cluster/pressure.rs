@@ -391,7 +391,7 @@ impl Cluster {
     fn bounds(&self, dataset_size: DatasetSize, now: SimTime) -> Bounds {
         let mut bounds = Bounds::none();
         let falls = self.dataset.growth.falls();
-        // Whoever looks closer near a size goes on when it has fallen below; others hear of that.
+        // Sizes that only make the search finer need no event when the data fall below them.
         let mut add = |measure: Measure, size: f64, heeds_falls: bool| {
             let below = falls && heeds_falls;
             bounds.add((measure, size), dataset_size.measure(measure), below);

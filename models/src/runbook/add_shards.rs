@@ -5,8 +5,9 @@ use super::*;
 /// Let new primaries with their replicas join, empty, and move slots to them until all shards hold
 /// equal parts, as `rebalance` does. Nodes are as large as the largest that the cluster has. They
 /// exist after `takes`, join at once, and the step is done when the slots have moved. No shard
-/// joins a cluster of which a node does not run or that takes no writes: `redis-cli` refuses. Left
-/// out: health checks do not ask the new nodes.
+/// joins a cluster of which a node does not run or a shard does not answer: `redis-cli` refuses. A
+/// full cluster, which answers -OOM, can be enlarged. Left out: health checks do not ask the new
+/// nodes.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
