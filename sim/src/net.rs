@@ -33,17 +33,8 @@ pub fn first_reach_net(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let (mut come, mut gone) = (Watch::reaching(come, 0), Watch::reaching(gone, 0));
-    let bound = i64::try_from(bound).unwrap_or(i64::MAX);
-    let mut at = from;
-    loop {
-        let left = through(&mut gone, at);
-        come.threshold = bound.saturating_add(left);
-        at = come.search(at, to)?;
-        if through(&mut gone, at) == left {
-            return Some(at);
-        }
-    }
+    let bound = signed(bound);
+    first((come, gone), |left| bound.saturating_add(left), (from, to))
 }
 
 /// The first instant of `[from, to)` at which what has `come`, less what has `gone`, is less than
@@ -57,17 +48,10 @@ pub fn first_below_net(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let (mut come, mut gone) = (Watch::reaching(come, 0), Watch::reaching(gone, 0));
-    let bound = i64::try_from(bound).unwrap_or(i64::MAX);
-    let mut at = from;
-    loop {
-        let there = through(&mut come, at);
-        gone.threshold = there.saturating_sub(bound).saturating_add(1);
-        at = gone.search(at, to)?;
-        if through(&mut come, at) == there {
-            return Some(at);
-        }
-    }
+    let bound = signed(bound);
+    // The level is below the bound once departures exceed arrivals less the bound.
+    let most = |there: i64| there.saturating_sub(bound).saturating_add(1);
+    first((gone, come), most, (from, to))
 }
 
 /// [`first_reach_net`] by opening everything before `to` in time order: the same, slowly.
@@ -77,7 +61,7 @@ pub fn first_reach_net_eager(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+    let bound = signed(bound);
     walk((come, gone), (from, to), |level| level >= bound)
 }
 
@@ -88,8 +72,32 @@ pub fn first_below_net_eager(
     from: SimTime,
     to: SimTime,
 ) -> Option<SimTime> {
-    let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+    let bound = signed(bound);
     walk((come, gone), (from, to), |level| level < bound)
+}
+
+/// The first instant of `[from, to)` at which the `moving` total reaches the threshold that follows
+/// from the `other` one. That only grows with the other, so nothing is found too early while the
+/// other stands still, and is looked at again where it has moved.
+fn first(
+    (moving, other): (&[Term], &[Term]),
+    threshold: impl Fn(i64) -> i64,
+    (from, to): (SimTime, SimTime),
+) -> Option<SimTime> {
+    let (mut moving, mut other) = (Watch::reaching(moving, 0), Watch::reaching(other, 0));
+    let mut at = from;
+    loop {
+        let known = through(&mut other, at);
+        moving.threshold = threshold(known);
+        at = moving.search(at, to)?;
+        if through(&mut other, at) == known {
+            return Some(at);
+        }
+    }
+}
+
+fn signed(bound: u64) -> i64 {
+    i64::try_from(bound).unwrap_or(i64::MAX)
 }
 
 /// The total through `t`, changes of that instant included.
