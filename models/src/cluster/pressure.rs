@@ -399,7 +399,7 @@ impl Cluster {
         // An observer who is woken above a size is sure to be above it; so it is below.
         let surely = |size: f64| falls.then_some(size - 2.0);
         let mut all_awake = false;
-        let mut matter: Vec<(Measure, f64)> = Vec::new();
+        let mut matter: Vec<(Measure, f64, bool)> = Vec::new();
         for watched in &self.dataset.watched {
             if let Watched::Average(share) = watched {
                 let [size, close] = self.at_average(*share, now);
@@ -421,8 +421,10 @@ impl Cluster {
                 // Tables are enlarged later where keys are evicted.
                 let load = self.load(node, now);
                 let of_node = self.thresholds(node, load, dataset_size);
+                // Memory does nothing to a node that is down, hangs or loads.
+                let feels = self.topology[node].fault.is_none();
                 let size = |(measure, size): (Measure, f64)| {
-                    (measure, (size / self.topology.shares[shard]).ceil())
+                    (measure, (size / self.topology.shares[shard]).ceil(), feels)
                 };
                 matter.extend(of_node.map(size));
                 if let Some(size) = self.topology[node].memory.evicts_from(load) {
@@ -437,11 +439,11 @@ impl Cluster {
                 }
             }
             for (measure, size) in self.watched_sizes(shard, now) {
-                matter.push((measure, size));
-                matter.extend(surely(size).map(|size| (measure, size)));
+                matter.push((measure, size, true));
+                matter.extend(surely(size).map(|size| (measure, size, true)));
             }
-            for (measure, size) in matter.drain(..) {
-                add(measure, size, true);
+            for (measure, size, heeds_falls) in matter.drain(..) {
+                add(measure, size, heeds_falls);
                 let close = size - ahead;
                 awake |=
                     close <= dataset_size.measure(measure) && size > dataset_size.measure(measure);
@@ -481,7 +483,9 @@ impl Cluster {
             }
             reached = Some(size);
         }
-        let reached = reached.filter(|_| self.dataset.growth.falls());
+        // A node that stalls is not slow as well.
+        let stalls = self.topology[node].trouble >= Some(Trouble::Stalls);
+        let reached = reached.filter(|_| self.dataset.growth.falls() && !stalls);
         let slows = reached.into_iter().chain(slower);
         troubles.chain(slows.map(|size| (Measure::Bytes, size)))
     }
