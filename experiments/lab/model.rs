@@ -8,7 +8,7 @@ use sim::{SimDuration, Streams};
 /// 10 ms and read the clock before the signal, which costs little; but a machine that compiles
 /// meanwhile delays every process, and our own looking, by tenths of a second at times.
 const EARLIER_MS: f64 = 50.0;
-const LATER_MS: f64 = 600.0;
+pub const LATER_MS: f64 = 600.0;
 
 const PROBE: ProbeSpec = ProbeSpec {
     interval: SimDuration::from_millis(10),
@@ -60,8 +60,14 @@ pub fn within(
     let times = runs
         .iter()
         .map(|run| of(run).expect("it always happens in the model"));
-    let times: Vec<f64> = times.map(|time| time.as_secs_f64() * 1e3).collect();
-    let at = |share| quantile(&times, share, 0.95).expect("the model ran").value;
+    let times: Vec<f64> = times.map(SimDuration::as_secs_f64).collect();
+    times_within(what, real_ms, &times);
+}
+
+/// The same for times of the model in seconds.
+#[track_caller]
+pub fn times_within(what: &str, real_ms: f64, seconds: &[f64]) {
+    let at = |share| 1e3 * quantile(seconds, share, 0.95).expect("the model ran").value;
     let (low, middle, high) = (at(0.005), at(0.5), at(0.995));
     let line = format!("{what}: real {real_ms:.0} ms, model {middle:.0} ({low:.0} to {high:.0})");
     crate::show(&line);

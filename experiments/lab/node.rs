@@ -5,19 +5,14 @@
 
 use std::time::Duration;
 
-use experiments::stats::quantile;
 use experiments::validate::Order;
-use experiments::validate::node::{Deed, Removal as Command, Simulated, simulate};
+use experiments::validate::node::{Deed, Simulated, simulate};
 use sim::SimDuration;
 
+use crate::model;
 use crate::real::node::{Content, Rebirth, Removal, rebirth, removal, script, silence};
 
-/// One real run is held to the model's 0.5 % and 99.5 % quantiles, widened by this: our own looking
-/// costs some milliseconds, and a busy machine delays every process by tenths of a second.
-const EARLIER_MS: f64 = 50.0;
-const LATER_MS: f64 = 600.0;
-
-fn model(deed: &Deed) -> Simulated {
+fn modelled(deed: &Deed) -> Simulated {
     let order = Order { runs: 500, seed: 1 };
     simulate(deed, order).expect("it is simulated")
 }
@@ -25,14 +20,7 @@ fn model(deed: &Deed) -> Simulated {
 #[track_caller]
 fn within(what: &str, real_ms: f64, model: &Simulated) {
     assert_eq!(model.seconds.len(), model.runs, "it always happens");
-    let at = |share| 1e3 * quantile(&model.seconds, share, 0.95).expect("it ran").value;
-    let (low, middle, high) = (at(0.005), at(0.5), at(0.995));
-    let line = format!("{what}: real {real_ms:.0} ms, model {middle:.0} ({low:.0} to {high:.0})");
-    crate::show(&line);
-    assert!(
-        real_ms > low - EARLIER_MS && real_ms < high + LATER_MS,
-        "{line}"
-    );
+    model::times_within(what, real_ms, &model.seconds);
 }
 
 #[test]
@@ -47,7 +35,7 @@ fn a_primary_whose_replica_is_silent_refuses_writes_when_the_model_says() {
         let phase = Duration::from_millis(1_200 + 170 * max_lag_s);
         let what = format!("-NOREPLICAS, max-lag {max_lag_s} s");
         let found = silence(max_lag_s, phase).expect("writes are refused");
-        within(&what, found, &model(&deed));
+        within(&what, found, &modelled(&deed));
     }
 }
 
@@ -64,10 +52,10 @@ fn a_node_that_runs_a_script_is_silent_and_then_busy_until_the_script_is_killed(
             threshold: SimDuration::from_millis(threshold_ms),
         };
         let what = format!("-BUSY, threshold {threshold_ms} ms");
-        within(&what, found.answered_ms, &model(&deed));
+        within(&what, found.answered_ms, &modelled(&deed));
         let killed = format!("+PONG {:.0} ms after SCRIPT KILL", found.killed_ms);
         crate::show(&killed);
-        assert!(found.killed_ms < LATER_MS, "{killed}");
+        assert!(found.killed_ms < model::LATER_MS, "{killed}");
     }
 }
 
@@ -105,10 +93,10 @@ fn flushing_takes_about_as_long_as_the_model_says_and_no_time_if_another_thread_
             keys: KEYS,
             members: 1,
         };
-        1e3 * model(&deed).seconds[0]
+        1e3 * modelled(&deed).seconds[0]
     };
     let real = |how| removal(how, Content::Strings, KEYS.into()).cpu_ms;
-    let (sync, modelled) = (real(Removal::Flush), model(Command::Flush));
+    let (sync, modelled) = (real(Removal::Flush), model(Removal::Flush));
     crate::show(&format!(
         "FLUSHALL of {KEYS} keys: real {sync:.0} ms, model {modelled:.0}"
     ));
@@ -119,7 +107,7 @@ fn flushing_takes_about_as_long_as_the_model_says_and_no_time_if_another_thread_
     );
     let lazy = real(Removal::FlushAsync);
     crate::show(&format!("FLUSHALL ASYNC: real {lazy:.1} ms"));
-    assert!(model(Command::FlushAsync) < 1.0);
+    assert!(model(Removal::FlushAsync) < 1.0);
     assert!(lazy < sync / 4.0, "{lazy} ms beside {sync}");
 }
 
@@ -138,7 +126,7 @@ fn replicas_of_a_primary_that_is_back_without_data_are_empty_when_the_model_says
     };
     let found = rebirth(&setting, Duration::from_millis(900));
     crate::show(&format!("{found:?}"));
-    let model = model(&Deed::Rebirth {
+    let model = modelled(&Deed::Rebirth {
         restart_after: SimDuration::ZERO,
         replicas: 2,
         keys: KEYS as u32,

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+pub use experiments::validate::node::Removal;
 use tempfile::TempDir;
 
 use super::process::{DATA_NODE, Server, free_port};
@@ -94,17 +95,6 @@ pub fn script(threshold_ms: u64) -> Script {
         answer: first.error_code().map(str::to_owned),
         killed_ms,
     }
-}
-
-/// How keys are taken away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    Del,
-    /// DEL with `lazyfree-lazy-user-del yes`.
-    LazyDel,
-    Unlink,
-    Flush,
-    FlushAsync,
 }
 
 /// What is taken away: `keys` strings, or one key with `members`.
