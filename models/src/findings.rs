@@ -124,11 +124,13 @@ impl Findings {
         }
     }
 
-    /// A distribution must be one that can be drawn from.
-    pub fn dist(&mut self, key: impl Into<String>, dist: &Dist) {
-        if let Err(error) = dist.validate() {
+    /// A distribution must be one that can be drawn from. Is it? If not, it has no mean either.
+    pub fn dist(&mut self, key: impl Into<String>, dist: &Dist) -> bool {
+        let valid = dist.validate();
+        if let Err(error) = &valid {
             self.sentence(key, &error.to_string());
         }
+        valid.is_ok()
     }
 
     /// A sentence that says what is wrong and, behind a semicolon, what to write instead.

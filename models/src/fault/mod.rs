@@ -358,25 +358,37 @@ impl Draw<'_> {
     }
 }
 
+/// A fault comes again after it has ended, and not too often.
+fn check_every(
+    key: &str,
+    every: &Dist,
+    target: &Target,
+    system: &SystemSpec,
+    found: &mut Findings,
+) {
+    if !found.dist(key, every) {
+        return;
+    }
+    let least = system.horizon.scaled(1.0 / TURNS_MAX as f64);
+    found.unless(
+        every.mean() > least,
+        key,
+        &format!("it would come more than {TURNS_MAX} times in a trial"),
+        "give a longer time from one to the next",
+    );
+    found.unless(
+        every.mean() > target.lasts.unwrap_or_default(),
+        key,
+        "it would come again before it ends",
+        "give a longer time from one to the next than `lasts`",
+    );
+}
+
 /// A fault hits the cluster of a workload that exists, at an instant that can be drawn, and lasts.
 fn check_target(key: &str, target: &Target, system: &SystemSpec, found: &mut Findings) {
     found.dist(format!("{key}.at"), target.at);
     if let Some(every) = target.every {
-        let key = format!("{key}.every");
-        found.dist(key.clone(), every);
-        let least = system.horizon.scaled(1.0 / TURNS_MAX as f64);
-        found.unless(
-            every.mean() > least,
-            &key,
-            &format!("it would come more than {TURNS_MAX} times in a trial"),
-            "give a longer time from one to the next",
-        );
-        found.unless(
-            every.mean() > target.lasts.unwrap_or_default(),
-            key,
-            "it would come again before it ends",
-            "give a longer time from one to the next than `lasts`",
-        );
+        check_every(&format!("{key}.every"), every, target, system, found);
     }
     found.unless(
         system.redis.replicas > 0 || !target.on.is_some_and(On::replicas),
