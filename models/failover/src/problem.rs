@@ -1,5 +1,7 @@
 //! What is wrong with a key of a specification.
 
+use sim::SimDuration;
+
 /// A key that cannot be as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -26,4 +28,18 @@ pub(crate) fn unless(
             help: help.into(),
         });
     }
+}
+
+/// Writing a configuration file takes no longer than this.
+const CONFIG_SAVE_MAX: SimDuration = SimDuration::from_mins(1);
+
+/// Adds a problem if writing a configuration file takes too long.
+pub(crate) fn unless_saved(problems: &mut Vec<Problem>, config_save: SimDuration) {
+    unless(
+        problems,
+        config_save <= CONFIG_SAVE_MAX,
+        "config_save",
+        format!("it is {config_save}, and nothing else is done or sent meanwhile"),
+        format!("write at most {CONFIG_SAVE_MAX}"),
+    );
 }

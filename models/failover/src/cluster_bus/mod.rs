@@ -144,6 +144,12 @@ impl ClusterBus {
         due.map(|due| due.saturating_sub(self.clock_offset))
     }
 
+    /// Packets that are under way, or that a process has yet to read.
+    fn packets(&self) -> usize {
+        let unread = self.nodes.iter().map(|node| node.inbox.len());
+        self.network.under_way() + unread.sum::<usize>()
+    }
+
     /// Handles everything that is due until `now`, and at it.
     pub fn advance(&mut self, now: SimTime, out: &mut BusEffects) {
         let until = now + self.clock_offset;

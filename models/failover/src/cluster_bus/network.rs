@@ -122,6 +122,11 @@ impl Network {
         packets
     }
 
+    /// Packets under way, and a few other things that are due.
+    pub(super) fn under_way(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(super) fn next_due(&self) -> Option<SimTime> {
         self.queue.next_due()
     }

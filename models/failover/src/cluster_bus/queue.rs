@@ -80,6 +80,11 @@ impl Queue {
         }
     }
 
+    /// Packets, and a few other entries.
+    pub(super) fn len(&self) -> usize {
+        self.arrivals.len() + self.others.len()
+    }
+
     fn key(&mut self, at: SimTime) -> Key {
         self.sequence += 1;
         Key::new(at, self.sequence)

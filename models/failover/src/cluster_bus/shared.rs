@@ -21,6 +21,7 @@ use sim::{SimTime, StreamKey};
 
 use super::effect::{BusInput, ManualFailoverError};
 use super::ids::Member;
+use super::packet::Gossip;
 use super::spec::{ClusterBusSpec, MemberInit};
 use super::{BusEffect, BusEffects, ClusterBus};
 
@@ -452,7 +453,7 @@ impl Spans {
         if span.unsaved_at(wakes) >= WAKES_UNSAVED_MAX {
             let place = span.saved.partition_point(|(at, _)| *at < wakes);
             span.saved.insert(place, (wakes, (*bus).clone()));
-            self.bytes += birth.bytes();
+            self.bytes += birth.bytes() + bus.packets() * birth.packet_bytes();
         }
         bus
     }
@@ -488,5 +489,10 @@ impl Birth {
     /// About how many bytes a saved bus takes: each member keeps columns of all members.
     fn bytes(&self) -> usize {
         4096 + self.layout.len() * (1024 + 96 * self.layout.len())
+    }
+
+    /// The same of a packet that is under way or unread, with as much gossip as it may have.
+    fn packet_bytes(&self) -> usize {
+        128 + size_of::<Gossip>() * self.layout.len()
     }
 }

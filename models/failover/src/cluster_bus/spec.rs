@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sim::SimDuration;
 
 use super::ids::Shard;
-use crate::problem::{Problem, unless};
+use crate::problem::{Problem, unless, unless_saved};
 
 /// The most primaries of one Redis Cluster: its authors recommend no more nodes than about that.
 pub const PRIMARIES_MAX: usize = 1000;
@@ -52,7 +52,7 @@ pub struct ClusterBusSpec {
     /// one network. The same for every pair; next to crons 100 ms apart its spread hardly counts.
     pub latency: SimDuration,
     /// How long writing `nodes.conf` to disk takes: before a vote is asked for, before it is given
-    /// and before a promotion is announced.
+    /// and before a promotion is announced. At most a minute: a member answers nobody meanwhile.
     pub config_save: SimDuration,
 }
 
@@ -122,6 +122,7 @@ impl ClusterBusSpec {
             format!("it is {latency}, and a healthy cluster would suspect itself"),
             format!("write at most an eighth of node_timeout, {most}"),
         );
+        unless_saved(&mut found, self.config_save);
         found
     }
 

@@ -10,7 +10,7 @@ use sim::SimDuration;
 
 use super::effect::NodeRole;
 use super::ids::Node;
-use crate::problem::{Problem, unless};
+use crate::problem::{Problem, unless, unless_saved};
 
 /// One group of Sentinels, all with the same configuration, that watch one primary.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub struct SentinelSpec {
     pub latency: SimDuration,
     /// How long writing `sentinel.conf` to disk takes. Each new epoch, vote, replica and switch is
     /// written before anything else is done, with three synchronisations: the new file, its
-    /// directory, and the file again.
+    /// directory, and the file again. At most a minute: a Sentinel answers nobody meanwhile.
     pub config_save: SimDuration,
 }
 
@@ -112,6 +112,7 @@ impl SentinelSpec {
             format!("it is {latency}, and a healthy group would suspect itself"),
             format!("write at most an eighth of down_after, {most}"),
         );
+        unless_saved(&mut found, self.config_save);
         found
     }
 
