@@ -4,7 +4,7 @@
 //! Each case takes a built-in scenario and sets, replaces or removes keys anywhere in it, by the
 //! schema: every kind of table can appear, with plain values and with values at the edge of their
 //! range. Some cases get a size: up to 1,000 shards, 100 with a cluster bus. What `check` refuses
-//! does not count. Where it notes that a cluster bus is slow to simulate, five minutes are run.
+//! does not count. Where it notes that something is slow to simulate, five minutes are run.
 //!
 //! `RANDOM_SCENARIOS=10000` runs more of them, `RANDOM_SCENARIOS_FROM=1234 RANDOM_SCENARIOS=1` runs
 //! the first one from seed 1234 on. An offender ends the test and is printed.
@@ -16,6 +16,8 @@ mod usage;
 
 use std::panic;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -45,6 +47,9 @@ const DRAWN_FOR_EACH: u64 = 50;
 /// How long the processor may work on one trial.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// The same of one that `check` notes to be slow.
+const SLOW_LONGEST: Duration = Duration::from_secs(60);
+
 /// How much memory the process may take, in KiB.
 const MEMORY_MAX: u64 = 1 << 20;
 
@@ -53,7 +58,7 @@ const EVENTS_MAX: u64 = TRIAL_EVENTS / 10;
 
 const HORIZON_S: f64 = 3600.0;
 
-/// How much of it is run of a cluster bus that `check` notes to be slow.
+/// How much is run of a scenario that `check` notes to be slow to simulate.
 const SLOW_HORIZON: SimDuration = SimDuration::from_mins(5);
 
 #[test]
@@ -107,13 +112,19 @@ fn what_check_accepts_runs() {
 fn in_time(text: String) -> Result<Option<bool>, String> {
     let before = processor_time();
     let (tell, told) = mpsc::channel();
-    let thread = thread::spawn(move || tell.send(checked_and_run(&text)));
+    let slow = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&slow);
+    let thread = thread::spawn(move || tell.send(checked_and_run(&text, &noted)));
     loop {
         match told.recv_timeout(Duration::from_millis(100)) {
             Ok(ran) => return ran,
             Err(RecvTimeoutError::Timeout) => {
-                if processor_time().saturating_sub(before) > LONGEST {
-                    return Err(format!("not done after {LONGEST:?}"));
+                let longest = match slow.load(Relaxed) {
+                    true => SLOW_LONGEST,
+                    false => LONGEST,
+                };
+                if processor_time().saturating_sub(before) > longest {
+                    return Err(format!("not done after {longest:?}"));
                 }
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -130,8 +141,9 @@ fn message(panicked: &(dyn std::any::Any + Send)) -> String {
     text.or_else(constant).unwrap_or_default()
 }
 
-/// If it was accepted: did its trial end within its limits? Or what is wrong with its trial.
-fn checked_and_run(text: &str) -> Result<Option<bool>, String> {
+/// If it was accepted: did its trial end within its limits? Or what is wrong with its trial. `slow`
+/// is set where `check` notes that it is slow to simulate.
+fn checked_and_run(text: &str, slow: &AtomicBool) -> Result<Option<bool>, String> {
     let tree = parse(&mut Sources::default(), "random.toml", text).expect("it is TOML");
     let Ok(mut spec) = world(&tree) else {
         return Ok(None);
@@ -139,8 +151,9 @@ fn checked_and_run(text: &str) -> Result<Option<bool>, String> {
     if spec
         .doubts()
         .iter()
-        .any(|doubt| doubt.contains("is slow to simulate"))
+        .any(|doubt| doubt.contains("slow to simulate"))
     {
+        slow.store(true, Relaxed);
         spec.horizon = spec.horizon.min(SLOW_HORIZON);
     }
     run(&spec).map(Some)

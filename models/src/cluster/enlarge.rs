@@ -14,6 +14,8 @@
 //!
 //! Left out: the replicas among the new nodes copy from the new primary in no time (optimistic).
 
+use std::collections::BTreeMap;
+
 use sim::quantity::Factor;
 use sim::{SimDuration, SimTime};
 
@@ -37,6 +39,8 @@ const TRIES: u32 = 3;
 pub(super) struct Resizes {
     made: u32,
     pending: Vec<Resize>,
+    /// Which copies come from a node, by plan.
+    places: BTreeMap<NodeId, Vec<(u32, usize)>>,
 }
 
 /// An order of larger nodes.
@@ -111,8 +115,47 @@ impl Resizes {
     }
 
     fn copies_of(&self, source: NodeId) -> impl Iterator<Item = &ShardCopy> + '_ {
-        let copies = self.pending.iter().flat_map(|resize| &resize.copies);
-        copies.filter(move |copy| copy.source == Some(source))
+        let copy = |(plan, place): (u32, usize)| {
+            let mut pending = self.pending.iter();
+            let resize = pending.find(|resize| resize.number == plan);
+            &resize.expect("its places go with it").copies[place]
+        };
+        self.places_of(source).iter().map(move |at| copy(*at))
+    }
+
+    fn places_of(&self, source: NodeId) -> &[(u32, usize)] {
+        self.places.get(&source).map_or(&[], Vec::as_slice)
+    }
+
+    /// A copy comes from this node now, or from none.
+    fn set_source(&mut self, at: (u32, usize), source: Option<NodeId>) {
+        let Some(copy) = self.copy(at) else {
+            return;
+        };
+        if let Some(before) = std::mem::replace(&mut copy.source, source) {
+            self.forget(before, |place| place == at);
+        }
+        if let Some(source) = source {
+            self.places.entry(source).or_default().push(at);
+        }
+    }
+
+    fn forget(&mut self, source: NodeId, gone: impl Fn((u32, usize)) -> bool) {
+        if let Some(places) = self.places.get_mut(&source) {
+            places.retain(|at| !gone(*at));
+            if places.is_empty() {
+                self.places.remove(&source);
+            }
+        }
+    }
+
+    /// Takes out a plan.
+    fn remove(&mut self, found: usize) -> Resize {
+        let resize = self.pending.remove(found);
+        for source in resize.copies.iter().filter_map(|copy| copy.source) {
+            self.forget(source, |(plan, _)| plan == resize.number);
+        }
+        resize
     }
 
     /// The offset from which on a node holds its stream for new nodes, if it does.
@@ -209,7 +252,7 @@ impl Cluster {
     pub fn abandon(&mut self, plan: u32, cx: &mut Cx) {
         let found = self.resizes.pending.iter().position(|r| r.number == plan);
         if let Some(found) = found {
-            let resize = self.resizes.pending.remove(found);
+            let resize = self.resizes.remove(found);
             self.dataset.settled = None;
             for source in resize.copies.iter().filter_map(|copy| copy.source) {
                 self.end_feeding(source, cx.now);
@@ -337,10 +380,8 @@ impl Cluster {
             let name = self.node_name(source);
             format!("{name}: is copied to larger nodes, {about}")
         });
-        self.set_copy(at, |copy| {
-            copy.source = Some(source);
-            copy.stage = Stage::Receiving(copying);
-        });
+        self.resizes.set_source(at, Some(source));
+        self.set_copy(at, |copy| copy.stage = Stage::Receiving(copying));
         self.plan_copy(at, cx);
         self.block_for_fork(source, stages, cx);
     }
@@ -396,7 +437,7 @@ impl Cluster {
     pub(super) fn reconsider_copies(&mut self, node: NodeId, cx: &mut Cx) {
         let condition = self.condition(node);
         let (streams, hangs) = (condition.streams(), condition.hangs());
-        for at in self.resizes.places(|copy| copy.source == Some(node)) {
+        for at in self.resizes.places_of(node).to_vec() {
             let Some(copy) = self.resizes.copy(at) else {
                 continue;
             };
@@ -427,12 +468,12 @@ impl Cluster {
 
     /// The child that saved for new nodes is gone: their copies with it.
     pub(super) fn lose_copies(&mut self, source: NodeId, cx: &mut Cx) {
-        let reads = |copy: &ShardCopy| {
-            let reads = matches!(copy.stage, Stage::Receiving(at) if at.saved > cx.now);
-            copy.source == Some(source) && reads
-        };
-        for at in self.resizes.places(reads) {
-            self.fail_copy(at, "the child that saved for it was killed", cx);
+        for at in self.resizes.places_of(source).to_vec() {
+            let copy = self.resizes.copy(at);
+            let reads = |copy: &mut ShardCopy| matches!(copy.stage, Stage::Receiving(of) if of.saved > cx.now);
+            if copy.is_some_and(reads) {
+                self.fail_copy(at, "the child that saved for it was killed", cx);
+            }
         }
     }
 
@@ -441,11 +482,12 @@ impl Cluster {
         let Some(copy) = self.resizes.copy(at) else {
             return;
         };
-        let source = copy.source.take();
+        let source = copy.source;
         copy.stage = Stage::Empty;
         copy.soft_since = None;
         copy.tries += 1;
         let gives_up = copy.tries >= TRIES;
+        self.resizes.set_source(at, None);
         self.dataset.settled = None;
         let then = if gives_up { "is given up" } else { "is lost" };
         cx.ledger.trace(cx.now, || {
@@ -471,7 +513,7 @@ impl Cluster {
         let Some(found) = self.resizes.pending.iter().position(ready) else {
             return false;
         };
-        let resize = self.resizes.pending.remove(found);
+        let resize = self.resizes.remove(found);
         for shard in &resize.order.shards {
             self.replace_nodes(*shard, &resize.order, cx);
         }
@@ -525,7 +567,7 @@ impl Cluster {
             self.persistence.disks[n] = Disk::new(Found::UpTo(cx.now));
             self.plan_saves(n, cx);
             self.freshen(n, cx);
-            for at in self.resizes.places(|copy| copy.source == Some(n)) {
+            for at in self.resizes.places_of(n).to_vec() {
                 self.fail_copy(at, "its source was replaced", cx);
             }
         }

@@ -1,13 +1,18 @@
 //! Larger nodes and slots that move: what they do not do.
 
+use crate::runbook::RemedySpec;
 use crate::spec::autoscaler::AddsSpec;
 use crate::spec::service::Keys;
 use crate::world::WorldSpec;
+
+/// Beyond so many shards their copies to larger nodes are slow to simulate.
+const COPIES_ARE_SLOW: u16 = 250;
 
 impl WorldSpec {
     /// Scaling that never happens, and where the model's shortcuts may change a ranking.
     pub(super) fn doubts_about_scaling(&self, doubts: &mut Vec<String>) {
         self.doubts_about_autoscaler(doubts);
+        self.doubt_many_copies(doubts);
         let mut steps = self.people.runbook.iter();
         let by_hand = steps.any(|step| step.action.remedy().moves_slots());
         let scaler = self.autoscaler.as_ref();
@@ -35,6 +40,21 @@ impl WorldSpec {
                  requests as before, and one that was added none"
                     .to_owned(),
             );
+        }
+    }
+
+    /// Larger nodes for so many shards that it takes long to simulate.
+    fn doubt_many_copies(&self, doubts: &mut Vec<String>) {
+        let mut steps = self.people.runbook.iter();
+        let by_hand = steps.any(|step| matches!(step.action, RemedySpec::Resize(_)));
+        let scaler = self.autoscaler.as_ref();
+        let enlarges = scaler.is_some_and(|of| of.adds == AddsSpec::Memory) || by_hand;
+        let shards = self.redis.shards;
+        if enlarges && shards > COPIES_ARE_SLOW {
+            doubts.push(format!(
+                "the copies of {shards} shards to larger nodes are slow to simulate: the work \
+                 grows with the square of the shards (of 1,000 it took 20 s)"
+            ));
         }
     }
 
