@@ -5,7 +5,8 @@
 //! `random_world(seed)` is that world.
 //!
 //! Not asserted here, since every trial of any test asserts it: that visits and failed attempts
-//! add up (`TrialOutcome::assert_adds_up`, when it is settled; `Tally::assert_adds_up`); that no
+//! add up (`TrialOutcome::assert_adds_up`, when it is settled; `Tally::assert_adds_up`); that data
+//! do (`Cluster::assert_data_adds_up`); that no
 //! replication offset runs back except by a full copy (`Lineage::advance_to`); that no replica is
 //! ahead of the history that it follows (`Cluster::held_for`). One vote per voter and epoch is
 //! asserted where votes can be seen: `cluster_bus/random_worlds.rs`, `sentinel/random_worlds.rs`.

@@ -150,8 +150,9 @@ impl Cluster {
         let old_serves = self.seen(old).writes == Reply::Fine;
         cx.ledger.failovers += 1;
         cx.ledger.false_failovers += u64::from(old_serves);
+        let acks = cx.ledger.lost_acks.len();
         self.lose_writes(shard, node, cx);
-        self.note_promoted(node, cx);
+        self.note_promoted(node, acks..cx.ledger.lost_acks.len(), cx);
         self.become_primary(node, cx);
         self.topology[node].promoted = Some(Promotion {
             at: cx.now,

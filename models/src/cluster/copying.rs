@@ -373,8 +373,14 @@ impl Cluster {
         self.persistence.disks[replica].keep(copying.began);
         self.note_saves(replica, cx.now);
         self.freshen(replica, cx);
-        let gone = self.topology[source].memory.gone();
-        self.topology[replica].memory = self.topology[replica].memory.without(gone);
+        let Node {
+            memory,
+            lacks_until,
+            ..
+        } = self.topology[source];
+        let copy = &mut self.topology[replica];
+        copy.memory = copy.memory.without(memory.gone());
+        copy.lacks_until = lacks_until;
         if copying.cut_off {
             // It was connected for a moment.
             let link = ReplicaLink::Down { since: cx.now };

@@ -106,6 +106,11 @@ impl ShardCopy {
             Stage::Empty | Stage::CatchingUp | Stage::Ready => None,
         }
     }
+
+    /// Does it read what its source's child saves?
+    fn reads(&self, now: SimTime) -> bool {
+        matches!(self.stage, Stage::Receiving(copying) if copying.saved > now)
+    }
 }
 
 impl Resizes {
@@ -176,11 +181,7 @@ impl Resizes {
 
     /// Does a new node read what a node's child saves?
     pub fn reads(&self, source: NodeId, now: SimTime) -> bool {
-        let reads = |copy: &ShardCopy| match copy.stage {
-            Stage::Receiving(copying) => copying.saved > now,
-            _ => false,
-        };
-        self.copies_of(source).any(reads)
+        self.copies_of(source).any(|copy| copy.reads(now))
     }
 
     /// The places of copies for which this holds, by plan.
@@ -470,8 +471,7 @@ impl Cluster {
     pub(super) fn lose_copies(&mut self, source: NodeId, cx: &mut Cx) {
         for at in self.resizes.places_of(source).to_vec() {
             let copy = self.resizes.copy(at);
-            let reads = |copy: &mut ShardCopy| matches!(copy.stage, Stage::Receiving(of) if of.saved > cx.now);
-            if copy.is_some_and(reads) {
+            if copy.is_some_and(|copy| copy.reads(cx.now)) {
                 self.fail_copy(at, "the child that saved for it was killed", cx);
             }
         }
@@ -531,20 +531,6 @@ impl Cluster {
         true
     }
 
-    /// Does a node fork at present?
-    pub fn is_forking(&self) -> bool {
-        let mut nodes = self.nodes();
-        nodes.any(|node| self.topology[node].forking.is_some())
-    }
-
-    /// Bytes of the largest node that a shard has.
-    pub fn largest_node(&self) -> f64 {
-        let nodes = self.nodes();
-        nodes
-            .map(|node| self.topology[node].bytes)
-            .fold(0.0, f64::max)
-    }
-
     /// New, larger nodes with all of the shard's data; the first is the primary. The cluster's
     /// state is reset, so the bus starts from a healthy one.
     fn replace_nodes(&mut self, shard: ShardId, order: &Order, cx: &mut Cx) {
@@ -561,6 +547,7 @@ impl Cluster {
             let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
             larger.memory = larger.memory.without(gone);
             larger.fragments = node.fragments;
+            larger.lacks_until = cx.now;
             *node = larger;
             self.supervisors.replace(n);
             self.persistence.children[n] = Child::default();

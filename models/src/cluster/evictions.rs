@@ -221,14 +221,22 @@ impl Evictions {
     }
 
     /// A share of what a shard misses of a workload would have expired by now, all of it if no more
-    /// than `rest` is left: so many bytes.
-    pub fn fade(&mut self, (shard, workload): (ShardId, usize), share: f64, rest: f64) -> f64 {
+    /// than `rest` is left, and what is beyond the bytes that there would be: so many bytes.
+    pub fn fade(
+        &mut self,
+        (shard, workload): (ShardId, usize),
+        share: f64,
+        (rest, most): (f64, f64),
+    ) -> f64 {
         let (gone, wiped) = (
             &mut self.gone[shard][workload],
             &mut self.wiped[shard][workload],
         );
-        let left = *gone * (1.0 - share);
-        let share = if left < rest { 1.0 } else { share };
+        if *gone <= 0.0 {
+            return 0.0;
+        }
+        let left = (*gone * (1.0 - share)).min(most);
+        let share = if left < rest { 1.0 } else { 1.0 - left / *gone };
         let less = *gone * share;
         self.expired[shard][workload] += (*gone - *wiped) * share;
         (*gone, *wiped) = (*gone - less, *wiped * (1.0 - share));
@@ -338,7 +346,12 @@ impl Cluster {
     pub(super) fn record_evictions(&mut self, shard: ShardId, now: SimTime) {
         let excess = self.beyond(shard, now);
         if excess <= 0.0 {
-            self.dataset.evictions.give_back(shard, -excess);
+            // What its owner lacks from before is still missing.
+            let owner = self.topology.owners[shard];
+            let lacks = self.topology[owner].memory.gone();
+            let evicted = self.dataset.evictions.bytes(shard) - lacks;
+            let back = (-excess).min(evicted.max(0.0));
+            self.dataset.evictions.give_back(shard, back);
             return;
         }
         let parts = self.dataset.growth.parts_at(now);
@@ -408,6 +421,33 @@ impl Cluster {
             });
         }
         sum
+    }
+
+    /// Whatever was stored is held by its shard's owner, or is on record as gone: evicted, deleted,
+    /// or lost with a process. Two accounts are kept of that, by node and by workload.
+    pub fn assert_data_adds_up(&self, now: SimTime) {
+        let parts = self.dataset.growth.parts_at(now);
+        for shard in self.shards() {
+            let share = self.topology.shares[shard];
+            let (gone, wiped) = (
+                &self.dataset.evictions.gone[shard],
+                &self.dataset.evictions.wiped[shard],
+            );
+            let stored = parts.iter().sum::<f64>() * share;
+            let slack = 1.0 + stored * 1e-9;
+            let in_order = |bytes: &[f64]| bytes.windows(2).all(|pair| pair[0] <= pair[1] + slack);
+            for (n, part) in parts.iter().enumerate() {
+                let most = [0.0, wiped[n], gone[n], part * share];
+                let workload = &self.dataset.evictions.workloads[n];
+                // What is missing of keys that expire is looked at in steps.
+                let counted = if workload.lifetime.is_some() { 3 } else { 4 };
+                assert!(in_order(&most[..counted]), "{}: {most:?}", workload.name);
+            }
+            let owner = self.topology.owners[shard];
+            let missing = self.topology[owner].memory.gone();
+            let most = [wiped.iter().sum(), missing, gone.iter().sum()];
+            assert!(in_order(&most), "{}: {most:?}", self.node_name(owner));
+        }
     }
 
     /// The story of what evictions have come to.

@@ -74,7 +74,8 @@ impl Cluster {
             let share = self.topology.shares[shard];
             let evictions = &mut self.dataset.evictions;
             let before = evictions.bytes(shard);
-            let less = evictions.fade((shard, place), fades, REST * part * share);
+            let most = part * share;
+            let less = evictions.fade((shard, place), fades, (REST * most, most));
             if less <= 0.0 {
                 continue;
             }

@@ -40,12 +40,13 @@ pub struct DataLoss {
     pub undone: bool,
 }
 
-/// A start of a shard's owner without all of its data, and how the shard stood before.
+/// A start of a shard's owner without all of its data, or a promotion of such a node, and how the
+/// shard stood before.
 #[derive(Clone, Debug)]
 pub(super) struct Emptied {
     at: SimTime,
-    /// The owner, and when its process before had gone.
-    owner: (NodeId, SimTime),
+    /// The owner, and when its process before had gone, if it was the owner already.
+    owner: (NodeId, Option<SimTime>),
     found: Found,
     /// The numbers of the losses, and of the windows of acknowledged writes.
     losses: Range<usize>,
@@ -158,17 +159,11 @@ impl Cluster {
         }
         let shard = self.topology[node].shard;
         let last = self.dataset.emptied[shard].last();
-        if last.is_some_and(|last| last.owner == (node, died)) {
+        if last.is_some_and(|last| last.owner == (node, Some(died))) {
             // It went again before it ran.
             return;
         }
-        let losses = self.dataset.losses.len();
         let acks = cx.ledger.lost_acks.len();
-        let (tables, evictions) = (
-            self.dataset.tables[shard],
-            self.dataset.evictions.of_shard(shard),
-        );
-        let jobs = self.lose_what_lacks(shard, node, found, cx.now);
         if let Found::UpTo(from) = found {
             for view in self.clients.ids() {
                 cx.ledger.lost_acks.push(LostAcks {
@@ -180,16 +175,8 @@ impl Cluster {
                 });
             }
         }
-        self.dataset.emptied[shard].push(Emptied {
-            at: cx.now,
-            owner: (node, died),
-            found,
-            losses: losses..self.dataset.losses.len(),
-            acks: acks..cx.ledger.lost_acks.len(),
-            tables,
-            evictions,
-            jobs,
-        });
+        let acks = acks..cx.ledger.lost_acks.len();
+        self.lose_what_lacks((node, Some(died)), found, acks, cx.now);
     }
 
     /// The process of a replica starts, and finds this.
@@ -207,26 +194,36 @@ impl Cluster {
         };
         here.restored = Some(found);
         here.memory = here.memory.without(gone);
+        here.lacks_until = here.lacks_until.min(covered);
         let of = &mut self.replication[node];
         of.covered = of.covered.min(covered);
     }
 
-    /// A shard's owner holds no more than this. Names the jobs that went, by backlog.
+    /// A shard's owner, whose process before it had gone then, holds no more than this, and these
+    /// windows of acknowledged writes are lost. A node that has more may be promoted later.
     fn lose_what_lacks(
         &mut self,
-        shard: ShardId,
-        owner: NodeId,
+        owner: (NodeId, Option<SimTime>),
         found: Found,
+        acks: Range<usize>,
         now: SimTime,
-    ) -> Vec<DatasetSize> {
+    ) {
+        let node = owner.0;
+        let shard = self.topology[node].shard;
+        self.topology[node].lacks_until = now;
+        let losses = self.dataset.losses.len();
+        let (tables, evictions) = (
+            self.dataset.tables[shard],
+            self.dataset.evictions.of_shard(shard),
+        );
         let share = self.topology.shares[shard];
         let since = match found {
             Found::Nothing => {
-                self.lose_all(shard, owner, now);
+                self.lose_all(shard, node, now);
                 None
             }
             Found::UpTo(since) => {
-                self.lose_since(shard, owner, since, now);
+                self.lose_since(shard, node, since, now);
                 Some(since)
             }
         };
@@ -237,7 +234,16 @@ impl Cluster {
             let keys = jobs.bytes / self.dataset.growth.bytes_each(place);
             self.dataset.evictions.note_lost(shard, place, -keys);
         }
-        jobs
+        self.dataset.emptied[shard].push(Emptied {
+            at: now,
+            owner,
+            found,
+            losses: losses..self.dataset.losses.len(),
+            acks,
+            tables,
+            evictions,
+            jobs,
+        });
     }
 
     /// A shard's owner holds nothing.
@@ -262,9 +268,10 @@ impl Cluster {
         let stored: Vec<f64> = parts.iter().map(|part| part * share).collect();
         let each = self.dataset.growth.each();
         let lost = self.dataset.evictions.drop(shard, &added, &stored, &each);
-        let memory = self.topology[owner].memory;
-        let bytes: f64 = lost.iter().map(|(bytes, _)| bytes).sum();
-        self.topology[owner].memory = memory.without(memory.gone() + bytes);
+        // A replica may have missed some of it already.
+        let gone = self.dataset.evictions.bytes(shard);
+        let owner = &mut self.topology[owner];
+        owner.memory = owner.memory.without(gone);
         for (n, (bytes, part)) in lost.into_iter().enumerate() {
             let workload = self.dataset.evictions.position(n);
             self.lose_data(shard, Some(workload), part, now);
@@ -275,23 +282,25 @@ impl Cluster {
         self.dataset.tables[shard] = self.dataset.tables[shard].reloaded(stored, share, now);
     }
 
-    /// A node becomes its shard's owner: what it lacks is lost to the shard. If it has copied
-    /// nothing since the former owner started without all data, it brings back what that had lost;
-    /// caches stay as cold as they are.
-    pub(super) fn note_promoted(&mut self, node: NodeId, cx: &mut Cx) {
+    /// A node becomes its shard's owner: what it lacks is lost to the shard, and these windows of
+    /// acknowledged writes. If it has copied nothing since a former owner held less than all data,
+    /// it brings back what that had lost; caches stay as cold as they are.
+    pub(super) fn note_promoted(&mut self, node: NodeId, acks: Range<usize>, cx: &mut Cx) {
         let shard = self.topology[node].shard;
+        // What it holds is about to change.
+        self.note_saves(node, cx.now);
         let emptied = std::mem::take(&mut self.dataset.emptied[shard]);
         let restored = self.topology[node].restored.take();
         if restored != Some(Found::Nothing) {
             // All that was lost since it had a copy.
-            let covered = self.replication[node].covered;
-            let since = emptied.into_iter().filter(|before| covered <= before.at);
+            let copied = self.topology[node].lacks_until;
+            let since = emptied.into_iter().filter(|before| copied < before.at);
             for before in since.collect::<Vec<_>>().into_iter().rev() {
                 self.bring_back(shard, before, cx);
             }
         }
         if let Some(found) = restored {
-            self.lose_what_lacks(shard, node, found, cx.now);
+            self.lose_what_lacks((node, None), found, acks, cx.now);
         }
     }
 

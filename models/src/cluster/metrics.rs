@@ -25,6 +25,20 @@ impl Cluster {
         shards.any(|shard| !self.topology.ids().any(|node| serves(node, shard)))
     }
 
+    /// Does a node fork at present?
+    pub fn is_forking(&self) -> bool {
+        let mut nodes = self.nodes();
+        nodes.any(|node| self.topology[node].forking.is_some())
+    }
+
+    /// Bytes of the largest node that a shard has.
+    pub fn largest_node(&self) -> f64 {
+        let nodes = self.nodes();
+        nodes
+            .map(|node| self.topology[node].bytes)
+            .fold(0.0, f64::max)
+    }
+
     fn responds(&self, node: NodeId) -> bool {
         let seen = self.seen(node);
         seen.tcp == Reply::Fine && seen.ping != Reply::Silence

@@ -63,6 +63,8 @@ pub(super) struct Node {
     pub silent_since: Option<SimTime>,
     /// What it found on its disk when it started, if it has copied nothing since: set for replicas.
     pub restored: Option<Found>,
+    /// Its data lack what its shard had lost up to then.
+    pub lacks_until: SimTime,
     /// Promoted in the present outage, and whether that has already proved useless.
     pub promoted: Option<Promotion>,
 }
@@ -165,6 +167,7 @@ impl Node {
             unreachable_since: None,
             silent_since: None,
             restored: None,
+            lacks_until: SimTime::ZERO,
             promoted: None,
         }
     }

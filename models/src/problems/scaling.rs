@@ -1,6 +1,5 @@
 //! Larger nodes and slots that move: what they do not do.
 
-use crate::runbook::RemedySpec;
 use crate::spec::autoscaler::AddsSpec;
 use crate::spec::service::Keys;
 use crate::world::WorldSpec;
@@ -46,7 +45,7 @@ impl WorldSpec {
     /// Larger nodes for so many shards that it takes long to simulate.
     fn doubt_many_copies(&self, doubts: &mut Vec<String>) {
         let mut steps = self.people.runbook.iter();
-        let by_hand = steps.any(|step| matches!(step.action, RemedySpec::Resize(_)));
+        let by_hand = steps.any(|step| step.action.remedy().enlarges_nodes());
         let scaler = self.autoscaler.as_ref();
         let enlarges = scaler.is_some_and(|of| of.adds == AddsSpec::Memory) || by_hand;
         let shards = self.redis.shards;

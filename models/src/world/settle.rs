@@ -155,6 +155,9 @@ fn evicted(world: &mut World) -> Evicted {
     let sum = world.clusters.iter_mut().map(evicted);
     let sum = sum.fold(Evicted::default(), Evicted::with);
     for (_, cluster) in world.clusters.iter() {
+        if cfg!(debug_assertions) {
+            cluster.assert_data_adds_up(end);
+        }
         cluster.trace_evicted(end, &mut world.ledger);
     }
     sum
