@@ -204,6 +204,61 @@ fn rates_follow_the_day_drift_and_stay_within_their_band() {
     assert!((170..=190).contains(&within), "{within} of 200");
 }
 
+/// A back-test on ninety days: 200 histories are written day by day, by nothing of the model. Where
+/// its trials say that 8 of 10 nodes are full, 8 of 10 histories are.
+#[test]
+fn ninety_days_end_where_day_by_day_sums_do() {
+    const DAYS: usize = 90;
+    const STEP: (usize, f64) = (30, 1.3);
+    let mut spec = sessions(50.0, "");
+    spec.workloads[1].lifetime = None;
+    let room = (room(&spec) - spec.workloads[1].dataset.as_f64()) / each();
+    // At the stated rate, without drift and step, it is full after sixty days.
+    let rate = room / 60.0 / 86_400.0;
+    spec.horizon = SimDuration::from_days(DAYS as u64);
+    spec.workloads[1].new_keys = format!("{rate}/s").parse().expect("a rate");
+    let growth = "weekly = ['1.2x', '1.2x', '1.2x', '1.2x', '1.2x', '0.5x', '0.5x']
+        monthly = '1.1x'
+        band = '1.4x'
+        step = [{ at = { kind = 'constant', value = '30d' }, factor = '1.3x' }]";
+    spec.workloads[1].growth = Some(crate::support::part(growth));
+    let day_of = |seed| full_at(&spec, seed).map_or(f64::INFINITY, |at| at / 86_400.0);
+    let mut said: Vec<f64> = (1..=200).map(day_of).collect();
+
+    let mut rng = sim::Streams::for_trial(90, 0).stream(sim::Purpose(90), 0);
+    let mut written = || {
+        // Nine of ten within the band: 1.645 deviations either way.
+        let own = (1.4_f64.ln() / 1.645 * sim::dist::standard_normal(&mut rng)).exp();
+        let mut left = room;
+        for day in 0..DAYS {
+            let week = if day % 7 < 5 { 1.2 } else { 0.5 };
+            let step = if day < STEP.0 { 1.0 } else { STEP.1 };
+            let drift = 1.1_f64.powf((day as f64 + 0.5) / 30.0);
+            let mean = rate * 86_400.0 * own * week * step * drift;
+            let keys = mean + mean.sqrt() * sim::dist::standard_normal(&mut rng);
+            if keys >= left {
+                return day as f64 + left / keys;
+            }
+            left -= keys;
+        }
+        f64::INFINITY
+    };
+    let mut seen: Vec<f64> = (0..200).map(|_| written()).collect();
+    said.sort_by(f64::total_cmp);
+    seen.sort_by(f64::total_cmp);
+    let (low, high) = (said[20], said[180]);
+    let within = seen
+        .iter()
+        .filter(|day| (low..=high).contains(*day))
+        .count();
+    assert!(
+        (144..=176).contains(&within),
+        "{within} of 200 within {low} to {high} d"
+    );
+    let medians = [said[100], seen[100]];
+    assert!((medians[0] / medians[1] - 1.0).abs() < 0.06, "{medians:?}");
+}
+
 #[test]
 fn a_cache_that_evicts_keeps_what_fits_and_refuses_nothing() {
     let room = room(&sessions(50.0, ""));
