@@ -23,6 +23,8 @@ pub struct TrialResult {
     pub products: Vec<ProductOutcome>,
     /// How far the failure of each cluster reached.
     pub blast: Vec<BlastMinutes>,
+    /// When memory was full, and each outage.
+    pub milestones: Milestones,
     /// Rows and marks; empty unless the story was asked for.
     pub timeline: Timeline,
     /// Moments of note, as data; likewise.
@@ -38,6 +40,21 @@ pub struct TrialResult {
     pub trace: Vec<(SimTime, String)>,
     /// Draws of the environment by name; likewise.
     pub draws: Vec<(String, String)>,
+}
+
+/// What capacity planning asks of a trial: when memory was full, and how long each outage was. Of
+/// several cells, an outage of one is an outage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Milestones {
+    /// When a node of a shard first had all the memory that it may have (it refuses writes, evicts
+    /// keys, stalls in swap, or is killed), by the shard's name; not the shards that never had.
+    pub full: Vec<(String, SimTime)>,
+    /// Spans in which no request to the signers' service could succeed, or most failed in an
+    /// overload.
+    pub unavailable: Vec<(SimTime, SimTime)>,
+    /// Spans of minutes in which more of the signers' first requests failed than the objective
+    /// allows.
+    pub degraded: Vec<(SimTime, SimTime)>,
 }
 
 /// One trial of one design: the row of `outcomes.csv`. Times in seconds, `None` where undefined.

@@ -359,8 +359,10 @@ fn outcome(
     let mut tally = Tally::default();
     callers.iter().for_each(|caller| tally.add(&caller.tally));
     tally.assert_adds_up();
+    let (down, degraded) = observed::minutes_down(&mut callers, objective, horizon);
     PopulationOutcome {
         tally,
-        minutes_observed_down: observed::minutes_down(&mut callers, objective, horizon),
+        minutes_observed_down: down,
+        degraded,
     }
 }

@@ -16,8 +16,12 @@ use crate::caller::Caller;
 use crate::minutes::{MINUTE_NS, minute_of, start_of};
 
 /// Minutes of a population, given as its classes, in which more than `objective` of the first
-/// presses failed.
-pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon: SimTime) -> u64 {
+/// presses failed: how many, and the spans that they make, those in which nobody came included.
+pub(super) fn minutes_down(
+    callers: &mut [&mut Caller],
+    objective: f64,
+    horizon: SimTime,
+) -> (u64, Vec<(u64, u64)>) {
     let mut whole = all_fail(callers);
     let mut others: Vec<u64> = Vec::new();
     for caller in callers.iter() {
@@ -37,12 +41,32 @@ pub(super) fn minutes_down(callers: &mut [&mut Caller], objective: f64, horizon:
     others.dedup();
     others.retain(|minute| !whole.iter().any(|span| (span.0..span.1).contains(minute)));
     let presses = first_presses(callers, &others, horizon);
-    let is_down = |(failed, total): &&(u64, u64)| *failed as f64 > objective * *total as f64;
-    let mut down = presses.iter().filter(is_down).count() as u64;
+    let is_down = |(failed, total): (u64, u64)| failed as f64 > objective * total as f64;
+    let of_minutes = others.into_iter().zip(presses);
+    let single = of_minutes.filter(|(_, presses)| is_down(*presses));
+    let mut spans: Vec<(u64, u64)> = single.map(|(minute, _)| (minute, minute + 1)).collect();
+    let mut down = spans.len() as u64;
     for (first, end) in whole {
-        down += minutes_with_arrivals(callers, first, end);
+        let busy = minutes_with_arrivals(callers, first, end);
+        if busy > 0 {
+            down += busy;
+            spans.push((first, end));
+        }
     }
-    down
+    (down, joined(spans))
+}
+
+/// Spans in order, those that touch as one.
+fn joined(mut spans: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    spans.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, end) in spans {
+        match joined.last_mut() {
+            Some(last) if first <= last.1 => last.1 = last.1.max(end),
+            Some(_) | None => joined.push((first, end)),
+        }
+    }
+    joined
 }
 
 /// Minutes in which some first press failed, ascending, but for presses that were turned away on

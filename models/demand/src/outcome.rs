@@ -34,6 +34,9 @@ pub struct PopulationOutcome {
     /// Whole minutes in which more than the objective of the first presses of first visits failed
     /// on the server. A minute without any is not down.
     pub minutes_observed_down: u64,
+    /// Spans of such minutes, from the first up to the one after the last; those in which nobody
+    /// came between them included.
+    pub degraded: Vec<(u64, u64)>,
 }
 
 /// Counts of visits and attempts.

@@ -1,6 +1,8 @@
 //! What a cluster's workloads hold: growth, tables, what was deleted and evicted of it, and the
 //! sizes at which somebody is to be woken.
 
+use std::collections::BTreeMap;
+
 use sim::{EventKey, SimTime};
 
 use super::evictions::Evictions;
@@ -32,6 +34,8 @@ pub(super) struct Dataset {
     pub deleted: Vec<DatasetSize>,
     /// What a cache would notice of lost data.
     pub losses: Vec<DataLoss>,
+    /// When a node of a shard first had all the memory that it may have.
+    pub full: BTreeMap<ShardId, SimTime>,
     /// Jobs that were lost, on all shards.
     pub jobs_lost: f64,
     /// Starts of shards' owners without data that replicas may still hold, in time order.
@@ -82,6 +86,7 @@ impl Dataset {
             key_lengths: plan.workloads.iter().map(key_length).collect(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
+            full: BTreeMap::new(),
             jobs_lost: 0.0,
             emptied: Fleet::alike(&topology.shares, Vec::new()),
             surpluses: Vec::new(),

@@ -324,6 +324,7 @@ impl Cluster {
                 continue;
             }
             self.dataset.evictions.begun[shard] = true;
+            self.dataset.full.entry(shard).or_insert(cx.now);
             cx.ledger.trace(cx.now, || {
                 let name = self.node_name(self.topology.owners[shard]);
                 format!("{name}: at maxmemory, starts to evict keys")

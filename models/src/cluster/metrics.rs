@@ -3,7 +3,7 @@
 use sim::SimTime;
 
 use super::Cluster;
-use crate::ids::{NodeId, ShardId};
+use crate::ids::{Id, NodeId, ShardId};
 use crate::redis::capability::Reply;
 use crate::redis::growth::Measure;
 use crate::redis::memory::Load;
@@ -23,6 +23,13 @@ impl Cluster {
         };
         let mut shards = self.shards();
         shards.any(|shard| !self.topology.ids().any(|node| serves(node, shard)))
+    }
+
+    /// When a node of each shard first had all the memory that it may have, by the shard's name.
+    pub fn full(&self) -> Vec<(String, SimTime)> {
+        let name = |shard: ShardId| format!("{} shard {}", self.plan.name, shard.index() + 1);
+        let full = self.dataset.full.iter();
+        full.map(|(shard, at)| (name(*shard), *at)).collect()
     }
 
     /// Does a node fork at present?

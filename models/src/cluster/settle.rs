@@ -58,6 +58,10 @@ impl Cluster {
                 self.topology[node].refusing = Some(refusing);
                 self.after(refusing.until - cx.now, ClusterTimer::Expires, cx);
             }
+            if trouble >= Some(Trouble::Refuses) {
+                let shard = self.topology[node].shard;
+                self.dataset.full.entry(shard).or_insert(cx.now);
+            }
             self.set_slowness(node, (trouble, slow_by), cx);
             let change = if trouble == Some(Trouble::Killed) {
                 cx.ledger.trace(cx.now, || {

@@ -6,6 +6,7 @@
 
 mod actions;
 mod build;
+mod milestones;
 mod probes;
 mod settle;
 pub mod spec;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sim::{Budget, BudgetError, Intervals, SimDuration, SimTime, Streams};
 
+use super::milestones::{milestones, outage};
 use super::{World, WorldSpec, visitors};
 use crate::check::spec::{ActionSpec, CheckSpec};
 use crate::cluster::{Cluster, Evicted};
@@ -33,11 +34,15 @@ pub fn settle(
 ) -> Result<TrialResult, BudgetError> {
     let evicted = evicted(&mut world);
     let Count {
-        products, replays, ..
+        products,
+        replays,
+        degraded,
+        ..
     } = counted;
     let outcome = row(&world, &products, &replays, &evicted);
     let components = components(&world);
     let blast = blast(&world);
+    let milestones = milestones(&world, degraded);
     let windows = windows(&world, streams, budget)?;
     let watched = watched.filter(|_| world.ledger.is_tracing());
     let watched = watched.map(|stretch| looked_at(&world, streams, stretch, budget));
@@ -70,6 +75,7 @@ pub fn settle(
             _ => products.into_iter().map(Counted::outcome).collect(),
         },
         blast,
+        milestones,
         timeline,
         moments,
         windows: named(windows),
@@ -193,6 +199,8 @@ pub struct Count {
     /// What became of the signers of every product; those of `[signers]` come first.
     products: Vec<Counted>,
     replays: Replays,
+    /// When too many first requests of `[signers]` failed, in any cell.
+    degraded: Intervals,
     /// What failed beyond what the infrastructure explains, for each service of each cell; empty if
     /// nothing did.
     pub overloads: Vec<Overload>,
@@ -222,6 +230,7 @@ pub fn count(
     let lost_acks = visitors::lost_acks(world);
     let mut replays = Vec::new();
     let mut overloads = Vec::new();
+    let mut degraded = Intervals::new();
     for cell in 0..cells {
         let end = world.end;
         let answers = answers(world, &lost_acks, cell);
@@ -242,6 +251,10 @@ pub fn count(
                 replays.push((id, replay));
             }
         }
+        for (first, last) in &outcome.populations[0].degraded {
+            let minute = |number: u64| SimTime::ZERO + SimDuration::from_mins(number);
+            degraded.add(minute(*first), minute(*last).min(end));
+        }
         // Signers stand before callers.
         let outcomes = outcome.populations.iter().zip(&of_signers);
         for (product, (outcome, population)) in products.iter_mut().zip(outcomes) {
@@ -259,6 +272,7 @@ pub fn count(
     Ok(Count {
         products,
         replays,
+        degraded,
         overloads,
     })
 }
@@ -378,28 +392,6 @@ fn answers<'a>(
         })
     };
     services.flat_map(of_service).collect()
-}
-
-/// The longest incident of the signers in any cell: its start and its end, `None` while it lasts.
-fn outage(world: &World) -> Option<(SimTime, Option<SimTime>)> {
-    let place = visitors::position(world.spec, &world.spec.signers.service);
-    let of_cells = world.services.iter().map(|(_, service)| service);
-    let of_cells = of_cells.skip(place).step_by(world.spec.services.len());
-    let mut outages = Intervals::new();
-    for (from, to) in of_cells.flat_map(|service| service.outages(world.end)) {
-        outages.add(from, to);
-    }
-    let mut incidents: Vec<(SimTime, SimTime)> = Vec::new();
-    for (from, to) in outages.iter() {
-        match incidents.last_mut() {
-            Some(last) if from - last.1 <= SAME_INCIDENT => last.1 = to,
-            Some(_) | None => incidents.push((from, to)),
-        }
-    }
-    // The first of equal ones.
-    let incidents = incidents.into_iter().rev();
-    let (from, to) = incidents.max_by_key(|(from, to)| *to - *from)?;
-    Some((from, (to < world.end).then_some(to)))
 }
 
 /// What services show, and whose window it is.
