@@ -12,11 +12,16 @@ pub struct BuiltIn {
 }
 
 /// The scenarios that are part of the binary.
-pub const SCENARIOS: [BuiltIn; 18] = [
+pub const SCENARIOS: [BuiltIn; 19] = [
     BuiltIn {
         name: "basecamp-2020",
         file: "experiments/scenarios/basecamp-2020.toml",
         text: include_str!("../scenarios/basecamp-2020.toml"),
+    },
+    BuiltIn {
+        name: "capacity-90d",
+        file: "experiments/scenarios/capacity-90d.toml",
+        text: include_str!("../scenarios/capacity-90d.toml"),
     },
     BuiltIn {
         name: "clients",
@@ -106,7 +111,12 @@ pub const SCENARIOS: [BuiltIn; 18] = [
 ];
 
 /// The studies that are part of the binary.
-pub const STUDIES: [BuiltIn; 2] = [
+pub const STUDIES: [BuiltIn; 3] = [
+    BuiltIn {
+        name: "capacity-90d",
+        file: "experiments/studies/capacity-90d.toml",
+        text: include_str!("../studies/capacity-90d.toml"),
+    },
     BuiltIn {
         name: "incident-2020",
         file: "experiments/studies/incident-2020.toml",

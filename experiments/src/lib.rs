@@ -4,6 +4,7 @@
 //! study.toml + scenario.toml ─ document/, scenario.rs, study.rs ─► design points
 //! design points × trials     ─ runner.rs ─► outcomes.csv           rows.rs
 //! outcomes.csv               ─ stats/, report/ ─► tables, charts, report.html
+//! design points × trials     ─ planning/ ─► the cheapest design that keeps what is asked
 //! measurements               ─ validate/ ─► how far the model is from a real Redis
 //! ```
 
@@ -15,6 +16,7 @@ pub mod error;
 pub mod forms;
 pub mod hazards;
 pub mod measures;
+pub mod planning;
 pub mod preset;
 pub mod progress;
 pub mod replay;

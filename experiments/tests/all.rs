@@ -14,6 +14,7 @@ mod interruption;
 mod layers;
 mod limits;
 mod malformed;
+mod plan;
 mod presets;
 mod replay;
 mod runbooks;

@@ -77,7 +77,8 @@ fn of_scenario(found: Found) -> Result<String, Vec<Problem>> {
     Ok(text)
 }
 
-fn of_study(Study { plan, worlds }: &Study) -> String {
+fn of_study(study: &Study) -> String {
+    let Study { plan, worlds, .. } = study;
     let mut text = format!(
         "fine: {}, {} each, seed {}, scenario `{}` ({})\n",
         counted(plan.points.len() as u64, "design point"),
@@ -97,6 +98,9 @@ fn of_study(Study { plan, worlds }: &Study) -> String {
         text.push_str(&format!("  and: {}\n", point.label));
     }
     text.push_str(&format!("  baseline: {}\n", plan.points[0].label));
+    for condition in &study.conditions {
+        text.push_str(&format!("  to keep: {}\n", condition.text));
+    }
     let mut noted: Vec<String> = Vec::new();
     for (point, world) in plan.points.iter().zip(worlds) {
         let mut doubts = world.doubts();

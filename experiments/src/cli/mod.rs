@@ -6,6 +6,7 @@ mod compare;
 mod hazards;
 mod interrupt;
 mod list;
+mod plan;
 mod replay;
 mod schema;
 mod test_panic;
@@ -58,6 +59,9 @@ enum Verb {
     /// List the built-in scenarios and studies
     #[command(before_help = list::EXAMPLES)]
     List,
+    /// When is it full, how likely is an outage, what is the cheapest design that keeps a promise?
+    #[command(before_help = plan::EXAMPLES)]
+    Plan(PlanArguments),
     /// Replay public outages and compare them with their reports
     #[command(before_help = replay::EXAMPLES)]
     Replay(ReplayArguments),
@@ -129,6 +133,65 @@ struct HazardsArguments {
     #[arg(long, value_name = "N", default_value_t = 1_000,
           value_parser = clap::value_parser!(u64).range(2..=100_000))]
     years: u64,
+}
+
+#[derive(Debug, clap::Args)]
+struct PlanArguments {
+    /// A study or a scenario: a file, a built-in name, or - for standard input
+    study: String,
+    /// Go on until the difference in lost requests between the answer and the first design is known
+    /// to this part of it, such as 5%
+    #[arg(long, value_name = "P", value_parser = part)]
+    precision: Option<f64>,
+    /// How long it may take [default: 60s, or without end with --trials]
+    #[arg(long, value_name = "TIME")]
+    budget: Option<SimDuration>,
+    /// Trials of a design, at most; without --budget the result depends on nothing else
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    trials: Option<u64>,
+    /// The seed; the same seed gives the same trials [default: that of the study, else 1]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Number of threads; no trial depends on it [default: all cores]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+    /// Directory for plan.json and plan.md; those of an earlier run are replaced
+    /// [default: results/<study>-plan]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print plan.json
+    #[arg(long)]
+    json: bool,
+    /// Print Markdown, for a comment on a change
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// End with exit code 1 if this holds of the first design, such as
+    /// 'p_unavailable(30d, 5min) > 2%'
+    #[arg(long, value_name = "EXPR")]
+    fail_if: Option<String>,
+    /// What --fail-if does where the trials cannot tell
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    undecided: Undecided,
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+/// What a gate does that cannot be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Undecided {
+    /// End with exit code 1.
+    Fail,
+    /// End with exit code 0.
+    Pass,
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    let number = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|number| number / 100.0),
+        None => text.parse(),
+    };
+    let inside = number.ok().filter(|part| *part > 0.0 && *part < 1.0);
+    inside.ok_or_else(|| "write a part such as 5% or 0.05".to_owned())
 }
 
 #[derive(Debug, clap::Args)]
@@ -273,6 +336,7 @@ pub fn run() -> u8 {
         Verb::Clients(arguments) => clients::run(arguments),
         Verb::Hazards(arguments) => hazards::run(arguments),
         Verb::List => list::run(),
+        Verb::Plan(arguments) => plan::run(arguments),
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Schema(arguments) => schema::run(arguments),
         Verb::Trace(arguments) => trace::run(arguments),

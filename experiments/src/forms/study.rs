@@ -27,11 +27,16 @@
 //! measure = "downtime_true_s"
 //! statistic = "p95"
 //! at_most = "10min"
+//!
+//! [plan]                            # what `outage plan` asks
+//! keep = ["p_unavailable(30d, 15min) <= 1%"]     # see condition.rs
+//! value = { request = "2 USD", record = "5 USD", degraded_hour = "500 USD" }
 //! ```
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use models::spec::price::Usd;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
@@ -63,6 +68,33 @@ pub struct StudyFile {
     /// What a design should keep.
     #[serde(rename = "objective", default)]
     pub objectives: Vec<Objective>,
+    /// What `outage plan` asks.
+    #[serde(default)]
+    pub plan: PlanFile,
+}
+
+/// What `outage plan` asks.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    /// What a design must keep, such as `"p_unavailable(90d, 15min) <= 1%"`. Absent: no outage
+    /// above 15 minutes, in 99 of 100 trials.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// What it costs to lose something; absent: nothing is said in dollars.
+    pub value: Option<ValueFile>,
+}
+
+/// What it costs to lose something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValueFile {
+    /// A request that is lost: its visit ends without a capture. Absent: nothing.
+    pub request: Option<Usd>,
+    /// A record that is lost: an acknowledged write, a stored key, a job. Absent: nothing.
+    pub record: Option<Usd>,
+    /// An hour in which more requests fail than `signers.objective` allows. Absent: nothing.
+    pub degraded_hour: Option<Usd>,
 }
 
 /// One thing that is varied.

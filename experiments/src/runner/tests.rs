@@ -30,6 +30,8 @@ pub(crate) fn plan() -> Plan {
         tree: tree.clone(),
     };
     Plan {
+        keep: Vec::new(),
+        value: None,
         name: "toy".into(),
         title: "A toy".into(),
         scenario: "toy".into(),
@@ -70,6 +72,7 @@ fn toy(point: usize, trial: u64) -> Result<TrialResult, Failure> {
         down_min: trial as f64 / (1 + point) as f64,
     };
     Ok(TrialResult {
+        milestones: Default::default(),
         outcome: outcome(trial * (3 - point as u64)),
         components: vec![component],
         products: [("signers", trial), ("editor", 0)].map(product).into(),

@@ -8,10 +8,12 @@
 //! | `bootstrap.rs` | the same for skewed losses; how likely is a design the best |
 //! | `kolmogorov.rs` | do two samples come from one distribution |
 //! | `binomial.rs` | is a count what a share makes one expect |
+//! | `bounds.rs` | within which bounds is a share, or a skewed mean |
 //! | `family.rs` | what can still be said when many designs are looked at together |
 
 pub mod binomial;
 pub mod bootstrap;
+pub mod bounds;
 pub mod estimate;
 pub mod family;
 pub mod kolmogorov;

@@ -9,6 +9,8 @@
 //! fastest, then single points in the order of the file. Every fragment is merged before anything
 //! is typed, so every knob of a scenario can be varied without a line of code.
 
+mod findings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use models::WorldSpec;
@@ -16,11 +18,12 @@ use models::spec::limits::DESIGNS_MAX;
 use sha2::{Digest, Sha256};
 
 use crate::document::{Node, Sources, Step, merge, path};
-use crate::error::{Error, Problem, listed, nearest, suggest};
-use crate::forms::study::{Amount, FactorFile, Objective, PointFile, StudyFile};
-use crate::measures::{FIXED_COLUMNS, MEASURES};
+use crate::error::{Error, Problem, suggest};
+use crate::forms::condition::Condition;
+use crate::forms::study::{FactorFile, Objective, StudyFile, ValueFile};
 use crate::scenario::{Found, read_named, world};
 use crate::schema::check::Form;
+use findings::{conditions, findings};
 
 /// A study whose points are merged but not yet typed.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub struct Plan {
     pub factors: Vec<Factor>,
     /// What a design should keep.
     pub objectives: Vec<Objective>,
+    /// What a design must keep in capacity planning, as it is written.
+    pub keep: Vec<String>,
+    /// Dollars for what is lost.
+    pub value: Option<ValueFile>,
     /// The baseline, the rest of the factorial, the single points.
     pub points: Vec<PlannedPoint>,
 }
@@ -74,6 +81,8 @@ pub struct Study {
     pub plan: Plan,
     /// The typed scenario of every point, in the order of the plan.
     pub worlds: Vec<WorldSpec>,
+    /// What a design must keep in capacity planning.
+    pub conditions: Vec<Condition>,
 }
 
 impl Study {
@@ -85,11 +94,15 @@ impl Study {
         let drafted = draft(sources, found).and_then(|(plan, mut problems)| {
             let (worlds, wrong) = worlds(&plan.points);
             problems.extend(wrong);
-            if problems.is_empty() {
-                Ok(Study { plan, worlds })
-            } else {
-                Err(problems)
+            if !problems.is_empty() {
+                return Err(problems);
             }
+            let conditions = conditions(found, &plan.keep, &worlds)?;
+            Ok(Study {
+                plan,
+                worlds,
+                conditions,
+            })
         });
         drafted.map_err(|problems| Error::input(sources, problems))
     }
@@ -157,6 +170,8 @@ fn draft(sources: &mut Sources, found: &Found) -> Result<(Plan, Vec<Problem>), V
         seed: file.seed,
         factors,
         objectives: file.objectives,
+        keep: file.plan.keep,
+        value: file.plan.value,
         points,
     };
     Ok((plan, problems))
@@ -274,16 +289,6 @@ fn worlds(points: &[PlannedPoint]) -> (Vec<WorldSpec>, Vec<Problem>) {
         worlds,
         found.into_iter().map(|(problem, _)| problem).collect(),
     )
-}
-
-/// What types cannot say about a study file.
-fn findings(found: &Found, file: &StudyFile) -> Vec<Problem> {
-    let mut findings = Findings {
-        root: &found.root,
-        problems: Vec::new(),
-    };
-    findings.check(file);
-    findings.problems
 }
 
 /// Does this document look like a study, rather than a scenario?
@@ -432,166 +437,6 @@ impl Merging<'_> {
             }
         })
         .collect()
-    }
-}
-
-/// What types cannot say about a study file.
-struct Findings<'a> {
-    root: &'a Node,
-    problems: Vec<Problem>,
-}
-
-impl Findings<'_> {
-    fn add(&mut self, at: &str, wrong: String, help: impl Into<String>) {
-        let place = self.root.place_of(&path(at));
-        self.problems.push(Problem {
-            place,
-            wrong,
-            help: help.into(),
-        });
-    }
-
-    fn check(&mut self, file: &StudyFile) {
-        let factors: Vec<&str> = file
-            .factors
-            .iter()
-            .map(|factor| factor.name.as_str())
-            .collect();
-        self.distinct("factor", &factors);
-        for (i, factor) in file.factors.iter().enumerate() {
-            let levels: Vec<&str> = factor
-                .levels
-                .iter()
-                .map(|level| level.name.as_str())
-                .collect();
-            self.distinct(&format!("factor[{i}].level"), &levels);
-            if levels.is_empty() {
-                let wrong = format!("factor `{}` has no level", factor.name);
-                self.add(
-                    &format!("factor[{i}]"),
-                    wrong,
-                    "add [[factor.level]] tables",
-                );
-            }
-            let taken = FIXED_COLUMNS.contains(&factor.name.as_str())
-                || MEASURES.iter().any(|measure| measure.name == factor.name);
-            if taken {
-                let wrong = format!("`{}` is a column of the rows already", factor.name);
-                self.add(&format!("factor[{i}].name"), wrong, "choose another name");
-            }
-        }
-        if !(file.factors.is_empty() && file.baseline.is_empty()) {
-            self.levels("baseline", &file.baseline, file);
-        }
-        self.points(&file.points, file);
-        for (i, objective) in file.objectives.iter().enumerate() {
-            self.objective(i, objective);
-        }
-    }
-
-    fn distinct(&mut self, at: &str, names: &[&str]) {
-        for (i, name) in names.iter().enumerate() {
-            let wrong = match names[..i].contains(name) {
-                true => format!("`{name}` is used twice"),
-                false if name.trim().is_empty() => "the name is empty".to_owned(),
-                false => continue,
-            };
-            self.add(
-                &format!("{at}[{i}].name"),
-                wrong,
-                "give every one a name of its own",
-            );
-        }
-    }
-
-    fn points(&mut self, points: &[PointFile], file: &StudyFile) {
-        let names: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
-        self.distinct("point", &names);
-        for (i, point) in points.iter().enumerate() {
-            self.levels(&format!("point[{i}].levels"), &point.levels, file);
-        }
-    }
-
-    /// A level of every factor, and of nothing else.
-    fn levels(&mut self, at: &str, levels: &BTreeMap<String, String>, file: &StudyFile) {
-        let factors: Vec<&str> = file
-            .factors
-            .iter()
-            .map(|factor| factor.name.as_str())
-            .collect();
-        let unknown: Vec<&str> = levels
-            .keys()
-            .map(String::as_str)
-            .filter(|name| !factors.contains(name))
-            .collect();
-        let mut lacking: Vec<&str> = factors.clone();
-        lacking.retain(|factor| !levels.contains_key(*factor));
-        for name in &unknown {
-            // A factor by a wrong name is lacking by its right one: that is one mistake.
-            let meant = match (unknown.as_slice(), lacking.as_slice()) {
-                ([_], [only]) => Some(*only),
-                (_, _) => nearest(name, lacking.iter().copied()),
-            };
-            let help = match meant {
-                Some(meant) => format!("did you mean `{meant}`? known: {}", listed(&factors)),
-                None => suggest(name, &factors),
-            };
-            let wrong = format!("there is no factor `{name}`");
-            self.add(&format!("{at}.{name}"), wrong, help);
-            lacking.retain(|factor| meant != Some(factor));
-        }
-        for factor in &file.factors {
-            let known: Vec<&str> = factor
-                .levels
-                .iter()
-                .map(|level| level.name.as_str())
-                .collect();
-            let name = &factor.name;
-            match levels.get(name) {
-                Some(level) if known.contains(&level.as_str()) => {}
-                Some(level) => {
-                    let wrong = format!("factor `{name}` has no level `{level}`");
-                    self.add(&format!("{at}.{name}"), wrong, suggest(level, &known));
-                }
-                None if !lacking.contains(&name.as_str()) => {}
-                None => {
-                    let at_top = at == "baseline" && self.root.entry("baseline").is_none();
-                    let place = if at_top { "factor" } else { at };
-                    let wrong = format!("`{at}` names no level of factor `{name}`");
-                    let words = listed(&known);
-                    let help = match at {
-                        "baseline" => format!("add `{name} = …` under [baseline], one of {words}"),
-                        _ => format!("add `{name} = …` to its levels, one of {words}"),
-                    };
-                    self.add(place, wrong, help);
-                }
-            }
-        }
-    }
-
-    fn objective(&mut self, i: usize, objective: &Objective) {
-        let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
-        let Some(measure) = MEASURES.iter().find(|m| m.name == objective.measure) else {
-            let wrong = format!("there is no measure `{}`", objective.measure);
-            self.add(
-                &format!("objective[{i}].measure"),
-                wrong,
-                suggest(&objective.measure, &names),
-            );
-            return;
-        };
-        let at = format!("objective[{i}].at_most");
-        match (objective.at_most, measure.unit == "s") {
-            (Amount::Time(_), true) | (Amount::Number(_), false) => {}
-            (Amount::Number(number), true) => {
-                let wrong = format!("`{}` is a time, and {number} has no unit", measure.name);
-                self.add(&at, wrong, "write a duration such as \"10min\"");
-            }
-            (Amount::Time(_), false) => {
-                let wrong = format!("`{}` is not a time", measure.name);
-                self.add(&at, wrong, format!("write a number of {}", measure.unit));
-            }
-        }
     }
 }
 
