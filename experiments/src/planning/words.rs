@@ -60,12 +60,13 @@ fn full(answer: &Answer) -> String {
         Some(days) => format!("by {}", time(*days)),
         None => format!("after {whole}"),
     };
+    let after = |days: &Option<f64>| format!("after {}", time(days.unwrap_or(answer.days)));
     format!(
-        "`{first}` is full within {whole} with a probability of {p} ({low} to {high}): half of the \
-         trials are {}, one in ten {}, nine in ten {}.",
+        "`{first}` is full within {whole} with a probability of {p} ({low} to {high}): {} in half of \
+         the trials, {} in the first tenth, {} in the last.",
         by(p50),
         by(p10),
-        by(p90),
+        after(p90),
     )
 }
 
@@ -214,6 +215,7 @@ pub fn table(answer: &Answer, conditions: &[Condition]) -> Table {
             (_, Some(_)) => "failed",
             (Some(true), None) => "yes",
             (Some(false), None) => "no",
+            (None, None) if !answer.cheaper_open.contains(&design.name) => "dearer",
             (None, None) => "cannot tell",
         };
         row.extend([

@@ -142,3 +142,35 @@ fn a_gate_is_decided_whatever_the_answer() {
         assert_eq!(found.gate.expect("it is asked").1, expected, "{chance}");
     }
 }
+
+#[test]
+fn the_difference_to_the_first_design_is_as_precise_as_asked() {
+    let designs = [(10.0, 0.3), (20.0, 0.02)];
+    let conditions = [condition("p_unavailable(30d, 15min) <= 10%")];
+    let question = Question {
+        conditions: &conditions,
+        gate: None,
+        values: Values::default(),
+        days: 30.0,
+    };
+    let trials = |precision: Option<f64>| {
+        let runs = AtomicU64::new(0);
+        let trial = outages(&designs, &runs);
+        let effort = Effort {
+            precision,
+            ..effort(65_536)
+        };
+        let found = search(2, &question, &effort, 5, &trial);
+        assert_eq!((found.cheapest, found.cut_short), (Some(1), false));
+        let lost = |n: usize| found.designs[n].samples.iter().map(|s| s.lost);
+        let differences: Vec<f64> = lost(0).zip(lost(1)).map(|(a, b)| b - a).collect();
+        let mean = crate::stats::mean(&differences, 0.95).expect("an interval");
+        (
+            differences.len(),
+            (mean.high - mean.low) / 2.0 / mean.value.abs(),
+        )
+    };
+    let (usual, _) = trials(None);
+    let (more, part) = trials(Some(0.05));
+    assert!(more > usual && part <= 0.05, "{more} of {usual}, {part}");
+}
