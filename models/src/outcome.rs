@@ -55,6 +55,8 @@ pub struct Milestones {
     /// Spans of minutes in which more of the signers' first requests failed than the objective
     /// allows.
     pub degraded: Vec<(SimTime, SimTime)>,
+    /// Keys that were evicted although they have no TTL and belong to no cache and no session.
+    pub stored_evicted: u64,
 }
 
 /// One trial of one design: the row of `outcomes.csv`. Times in seconds, `None` where undefined.

@@ -170,7 +170,12 @@ struct PlanArguments {
     #[arg(long, value_name = "EXPR")]
     fail_if: Option<String>,
     /// What --fail-if does where the trials cannot tell
-    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "fail",
+        requires = "fail_if"
+    )]
     undecided: Undecided,
     #[command(flatten)]
     limits: LimitArguments,

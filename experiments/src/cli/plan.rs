@@ -115,6 +115,11 @@ pub fn run(arguments: &PlanArguments) -> super::Done {
         (false, false) => terminal::result(&text(&answer, &subject.conditions)?),
     }
     terminal::message(&format!("plan: {}", place.join("plan.json").display()));
+    if answer.interrupted {
+        terminal::message("interrupted: what was known by then is kept there");
+    } else if answer.cut_short {
+        terminal::message("note: time or trials were used up before all that is asked was known");
+    }
     Ok(code(&answer, arguments, &interrupt))
 }
 
@@ -213,19 +218,28 @@ impl Subject {
         interrupt: &Interrupt,
     ) -> Result<Found, Error> {
         let started = Instant::now();
-        let told = Mutex::new(None);
+        let told: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+        let told = || told.lock().unwrap_or_else(PoisonError::into_inner);
         let clocked = arguments.budget.is_some() || arguments.trials.is_none();
         let budget = arguments.budget.unwrap_or(BUDGET);
         let budget = Duration::from_nanos(budget.as_nanos());
         let over = || interrupt.has_come() || clocked && started.elapsed() >= budget;
         let heard = |trials: u64, found: &Found| {
             let known = self.known(found);
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = told.as_ref();
-            if before.is_none_or(|(text, at): &(String, Instant)| {
-                *text != known || at.elapsed() >= TELL_EVERY
-            }) {
+            let mut told = told();
+            let is_new =
+                |(text, at): &(String, Instant)| *text != known || at.elapsed() >= TELL_EVERY;
+            if told.as_ref().is_none_or(is_new) {
                 terminal::message(&format!("up to {trials} trials: {known}"));
+                *told = Some((known, Instant::now()));
+            }
+        };
+        let ran = |trials: u64| {
+            let mut told = told();
+            let last = told.as_ref().map_or(started, |(_, at)| *at);
+            if last.elapsed() >= TELL_EVERY {
+                terminal::message(&format!("{trials} trials have been run"));
+                let known = told.take().map_or_else(String::new, |(known, _)| known);
                 *told = Some((known, Instant::now()));
             }
         };
@@ -234,6 +248,7 @@ impl Subject {
             precision: arguments.precision,
             over: &over,
             heard: &heard,
+            ran: &ran,
         };
         let options = RunOptions {
             mode: Mode::Lazy,
@@ -257,11 +272,10 @@ impl Subject {
             .filter(|design| design.keeps() == Some(false))
             .count();
         let known = match found.cheapest {
-            Some(n) => format!(
-                "`{}` keeps all conditions, {} cheaper ones are open",
-                self.names[n],
-                cheaper_open(found).len()
-            ),
+            Some(n) => match cheaper_open(found).len() {
+                0 => format!("`{}` is the cheapest that keeps all", self.names[n]),
+                open => format!("`{}` keeps all, cheaper and open: {open}", self.names[n]),
+            },
             None => "the cheapest is not known yet".to_owned(),
         };
         format!(

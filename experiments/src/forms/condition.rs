@@ -315,6 +315,10 @@ impl Reader<'_> {
             (">", Order::Above),
         ];
         let found = signs.iter().find(|(sign, _)| self.rest().starts_with(sign));
+        if self.rest().starts_with('(') {
+            let help = "leave the parentheses out: it is a mean over whole trials";
+            return Err(self.mistake("this quantity takes no times", help));
+        }
         let Some((sign, order)) = found else {
             return Err(self.mistake("a comparison is missing", "write <=, <, >= or >"));
         };

@@ -380,6 +380,12 @@ fn flips(found: &Found, question: &Question, names: &[String]) -> Vec<Flip> {
             let mut order = order.iter().copied();
             let cheaper = order.find(|n| breaks_only(n, number))?;
             let design = &found.designs[cheaper];
+            // With a certain event a condition asks for nothing.
+            let certain = matches!(condition.quantity, Quantity::Chance(_))
+                && design.conditions[number].0.value >= 1.0;
+            if certain {
+                return None;
+            }
             Some(Flip {
                 condition: condition.text.clone(),
                 at: design.conditions[number].0.value,

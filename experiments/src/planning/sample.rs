@@ -28,7 +28,7 @@ pub struct Sample {
     pub degraded: Vec<(f64, f64)>,
     /// Requests that were lost.
     pub lost: f64,
-    /// Acknowledged writes, stored keys and jobs that were lost.
+    /// Acknowledged writes, stored keys and jobs that were lost, or evicted by mistake.
     pub records_lost: f64,
     /// Dollars a month.
     pub cost: f64,
@@ -49,7 +49,10 @@ impl Sample {
             unavailable: milestones.unavailable.iter().map(span).collect(),
             degraded: milestones.degraded.iter().map(span).collect(),
             lost: outcome.lost as f64,
-            records_lost: (outcome.acked_lost + outcome.stored_lost + outcome.jobs_lost) as f64,
+            records_lost: (outcome.acked_lost
+                + outcome.stored_lost
+                + outcome.jobs_lost
+                + milestones.stored_evicted) as f64,
             cost: outcome.cost_per_month_usd,
         }
     }

@@ -67,6 +67,8 @@ pub struct Effort<'a> {
     pub over: &'a (dyn Fn() -> bool + Sync),
     /// Told after every look: the trials of the design that has most, and what is known.
     pub heard: &'a (dyn Fn(u64, &Found) + Sync),
+    /// Told every now and then how many trials have been run, of all designs.
+    pub ran: &'a (dyn Fn(u64) + Sync),
 }
 
 /// A number with the bounds on which a design is judged.
@@ -76,8 +78,10 @@ pub struct Bounded {
     pub value: f64,
     /// Its lower bound.
     pub low: f64,
-    /// Its upper bound; absent where a few trials carry the mean, so that it has none.
+    /// Its upper bound; absent if there is none.
     pub high: Option<f64>,
+    /// A hundredth of the trials carry more than half of it: more trials may move it far.
+    pub few_carry: bool,
 }
 
 /// What is known of a design.
@@ -150,6 +154,11 @@ where
         (effort.heard)(trials, &found);
         let open = still_open(&found, question, effort);
         if open.is_empty() {
+            let gate = question.gate.and(found.gate);
+            let gate_open = gate.is_some_and(|(_, decided)| decided.is_none());
+            let vague = effort.precision.zip(found.cheapest);
+            let vague = vague.is_some_and(|(part, best)| !is_precise(&found, best, part));
+            found.cut_short = gate_open || vague || !cheaper_open(&found).is_empty();
             return found;
         }
         asked = open;
@@ -158,10 +167,7 @@ where
             .map(|n| found.designs[*n].samples.len() as u64)
             .min();
         trials = (2 * least.unwrap_or_default()).min(effort.trials);
-        let more = asked
-            .iter()
-            .any(|n| (found.designs[*n].samples.len() as u64) < trials);
-        if !whole || !more {
+        if !whole {
             found.cut_short = true;
             return found;
         }
@@ -213,6 +219,11 @@ where
                 }
             }
         }
+        let of_all = found
+            .designs
+            .iter()
+            .map(|design| design.samples.len() as u64);
+        (effort.ran)(of_all.sum());
         let whole = |n: &usize| found.designs[*n].failed.is_some() || has(found, *n) >= to;
         if !short.iter().all(whole) {
             return false;
@@ -303,6 +314,7 @@ pub fn bounded(
 ) -> Bounded {
     let value = |sample: &Sample| sample.value(quantity, &question.values, question.days);
     let values: Vec<f64> = samples.iter().map(value).collect();
+    let few_carry = matches!(quantity, Quantity::Rate(..)) && carried_by_few(&values);
     let bounds = match quantity {
         Quantity::Chance(_) => {
             let hits = values.iter().filter(|value| **value > 0.0).count();
@@ -314,6 +326,7 @@ pub fn bounded(
         value: average(&values),
         low: bounds.map_or(0.0, |(low, _)| low),
         high: bounds.map(|(_, high)| high),
+        few_carry,
     }
 }
 
@@ -323,10 +336,12 @@ fn decided(condition: &Condition, bounded: Bounded) -> Option<bool> {
 
 /// The designs of which more must be known.
 fn still_open(found: &Found, question: &Question, effort: &Effort) -> Vec<usize> {
+    let trials = |n: &usize| found.designs[*n].samples.len() as u64;
     let mut open = cheaper_open(found);
+    open.retain(|n| trials(n) < effort.trials);
     let turn = |n: &usize| {
         let (first, times) = WAITS;
-        let trials = found.designs[*n].samples.len() as u64;
+        let trials = trials(n);
         (trials / first).max(1).ilog(times) + u32::from(trials >= first)
     };
     let next = open.iter().map(turn).min();
@@ -341,7 +356,7 @@ fn still_open(found: &Found, question: &Question, effort: &Effort) -> Vec<usize>
     {
         open.extend([0, best]);
     }
-    open.retain(|n| found.designs[*n].failed.is_none());
+    open.retain(|n| found.designs[*n].failed.is_none() && trials(n) < effort.trials);
     open.sort_unstable();
     open.dedup();
     open

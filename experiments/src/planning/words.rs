@@ -11,7 +11,11 @@ const SHOWN: usize = 20;
 
 /// The answer in sentences.
 pub fn sentences(answer: &Answer, conditions: &[Condition]) -> Vec<String> {
-    let mut said = vec![full(answer), verdict(answer, conditions)];
+    let mut said = Vec::new();
+    if answer.interrupted {
+        said.push("Interrupted: this is what was known by then.".to_owned());
+    }
+    said.extend([full(answer), verdict(answer, conditions)]);
     said.extend(next_best(answer, conditions));
     said.extend(answer.flips.iter().map(|flip| {
         let condition = conditions.iter().find(|of| of.text == flip.condition);
@@ -62,8 +66,8 @@ fn full(answer: &Answer) -> String {
     };
     let after = |days: &Option<f64>| format!("after {}", time(days.unwrap_or(answer.days)));
     format!(
-        "`{first}` is full within {whole} with a probability of {p} ({low} to {high}): {} in half of \
-         the trials, {} in the first tenth, {} in the last.",
+        "`{first}` is full within {whole} with a probability of {p} (95 % interval {low} to \
+         {high}): {} in half of the trials, {} in the first tenth, {} in the last.",
         by(p50),
         by(p10),
         after(p90),
@@ -132,6 +136,9 @@ fn next_best(answer: &Answer, conditions: &[Condition]) -> Option<String> {
     let next = answer.next_best.as_ref()?;
     let condition = conditions.iter().find(|of| of.text == next.lost_by);
     Some(match condition {
+        None if next.value == next.against => {
+            format!("The next best, `{}`, costs as much.", next.name)
+        }
         None => format!(
             "The next best, `{}`, costs {} a month more.",
             next.name,
@@ -242,7 +249,12 @@ fn shown<'a>(designs: &[&'a DesignAnswer], answer: &Answer) -> Vec<&'a DesignAns
 fn cell(quantity: Quantity, bounded: &Bounded) -> Cell {
     let format = format_of(quantity);
     match bounded.high {
+        Some(high) if bounded.few_carry => Cell::text(format!(
+            "{} ({}; few trials carry it)",
+            format.number(bounded.value),
+            format.range(bounded.low, high)
+        )),
         Some(high) => Cell::estimate(Estimate::new(bounded.value, bounded.low, high), format),
-        None => Cell::text(format!("{} (few carry it)", format.number(bounded.value))),
+        None => Cell::text(format.number(bounded.value)),
     }
 }

@@ -3,7 +3,8 @@
 //! Shares have the exact bounds of Clopper and Pearson (1934). Means have the interval of Hall
 //! ("On the removal of skewness by transformation", JRSS B 54, 1992) with quantiles of Student's t:
 //! losses are skewed, and the plain t interval then reaches too low too often. Where a few trials
-//! carry the mean no formula helps, and [`mean_bounds`] gives none.
+//! carry the mean no formula helps: then all that is known is how often something is lost, and
+//! that it is no more than the worst that was seen.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
@@ -32,22 +33,19 @@ pub fn share_bounds(n: usize, hits: usize, wrong: f64) -> (f64, f64) {
 
 /// The same for the mean of an amount. `worst` is the largest value that any trial of any design
 /// has shown: while few trials have lost anything, one that does is taken to lose no more than
-/// that. `None` where a few trials carry the mean, or one of them is beyond every bound.
+/// that; so it is where a few trials carry the mean. `None` where one is beyond every bound.
 pub fn mean_bounds(values: &[f64], worst: f64, wrong: f64) -> Option<(f64, f64)> {
     if values.iter().any(|value| !value.is_finite()) {
         return None;
     }
     let n = values.len();
     let events = values.iter().filter(|value| **value > 0.0).count();
-    if events < EVENTS_MIN {
+    if events < EVENTS_MIN || carried_by_few(values) {
         let share = match events {
             0 => never_seen_at_most(n, 1.0 - wrong),
             _ => share_bounds(n, events, wrong).1,
         };
         return Some((0.0, share * worst));
-    }
-    if carried_by_few(values) {
-        return None;
     }
     let mean = average(values);
     let error = standard_error(values);
@@ -111,7 +109,7 @@ mod tests {
         close(high, 1_000.0 * never_seen_at_most(100, 0.95));
         let mut carried = vec![1.0; 400];
         carried[7] = 1e6;
-        assert_eq!(mean_bounds(&carried, 1e6, 0.05), None);
+        assert_eq!(mean_bounds(&carried, 1e6, 0.05), Some((0.0, 1e6)));
         assert_eq!(mean_bounds(&[1.0, f64::INFINITY], 1.0, 0.05), None);
     }
 

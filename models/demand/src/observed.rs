@@ -47,23 +47,34 @@ pub(super) fn minutes_down(
     let mut spans: Vec<(u64, u64)> = single.map(|(minute, _)| (minute, minute + 1)).collect();
     let mut down = spans.len() as u64;
     for (first, end) in whole {
-        let busy = minutes_with_arrivals(callers, first, end);
-        if busy > 0 {
-            down += busy;
-            spans.push((first, end));
-        }
+        let empty = minutes_without_arrivals(callers, first, end);
+        down += end - first - empty.len() as u64;
+        spans.extend(without_ends((first, end), &empty));
     }
-    (down, joined(spans))
+    spans.sort_unstable();
+    (down, joined(callers, spans))
 }
 
-/// Spans in order, those that touch as one.
-fn joined(mut spans: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
-    spans.sort_unstable();
+/// A span without the minutes at its ends that are among these, if more is left.
+fn without_ends((first, end): (u64, u64), ascending: &[u64]) -> Option<(u64, u64)> {
+    let before = ascending.iter().zip(first..).take_while(|(a, b)| **a == *b);
+    let first = first + before.count() as u64;
+    let after = ascending.iter().rev().zip((first..end).rev());
+    let end = end - after.take_while(|(a, b)| **a == *b).count() as u64;
+    (first < end).then_some((first, end))
+}
+
+/// Ascending spans; two as one if nobody came between them.
+fn joined(callers: &mut [&mut Caller], spans: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     let mut joined: Vec<(u64, u64)> = Vec::new();
     for (first, end) in spans {
-        match joined.last_mut() {
-            Some(last) if first <= last.1 => last.1 = last.1.max(end),
-            Some(_) | None => joined.push((first, end)),
+        let nobody_came = |(_, last): &&mut (u64, u64)| {
+            let mut between = *last..first;
+            between.all(|minute| minutes_without_arrivals(callers, minute, minute + 1) == [minute])
+        };
+        match joined.last_mut().filter(nobody_came) {
+            Some(last) => last.1 = end,
+            None => joined.push((first, end)),
         }
     }
     joined
@@ -210,14 +221,14 @@ fn outside(spans: &[(u64, u64)], first: u64, end: u64) -> Vec<u64> {
     minutes
 }
 
-/// How many of the minutes `[first, end)` have a first press at all.
-fn minutes_with_arrivals(callers: &mut [&mut Caller], first: u64, end: u64) -> u64 {
+/// Which of the minutes `[first, end)` have no first press at all.
+fn minutes_without_arrivals(callers: &mut [&mut Caller], first: u64, end: u64) -> Vec<u64> {
     let rate = |caller: &&mut &mut Caller| caller.arrivals.intensity().total();
     let Some(busiest) = callers
         .iter_mut()
         .max_by(|a, b| rate(a).total_cmp(&rate(b)))
     else {
-        return 0;
+        return (first..end).collect();
     };
     // Nearly always the busiest class alone shows that somebody came.
     let mut empty = Vec::new();
@@ -235,7 +246,7 @@ fn minutes_with_arrivals(callers: &mut [&mut Caller], first: u64, end: u64) -> u
             .iter_mut()
             .all(|caller| caller.arrivals.count(from, to) == 0)
     });
-    end - first - empty.len() as u64
+    empty
 }
 
 /// First presses that arrived in each of the ascending `minutes`: how many failed, and how many

@@ -79,6 +79,8 @@ struct Workload {
 pub struct Evicted {
     /// Keys that went.
     pub keys: u64,
+    /// Those of them that nobody expected to go: without a TTL, of no cache and no session.
+    pub stored: u64,
     /// Sessions that went, by eviction or with all data.
     pub sessions: u64,
     /// Keys that were stored and are lost by mistake.
@@ -95,6 +97,7 @@ impl Evicted {
         let rates = self.hit_rate.into_iter().chain(other.hit_rate);
         Evicted {
             keys: self.keys + other.keys,
+            stored: self.stored + other.stored,
             sessions: self.sessions + other.sessions,
             stored_lost: self.stored_lost + other.stored_lost,
             jobs_lost: self.jobs_lost + other.jobs_lost,
@@ -407,8 +410,11 @@ impl Cluster {
             } else {
                 1.0
             };
+            // Nobody who stores keys without a TTL expects them to go.
+            let stays = workload.holds.is_none() && !workload.expires;
             sum = sum.with(Evicted {
                 keys,
+                stored: if stays { keys } else { 0 },
                 sessions: match workload.holds {
                     Some(Holds::Sessions) => keys + self.dataset.evictions.lost_keys(n),
                     Some(Holds::Cache) | None => 0,

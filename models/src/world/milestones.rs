@@ -33,7 +33,7 @@ fn of_signers<'a>(world: &'a World) -> impl Iterator<Item = &'a Service> {
 }
 
 /// When memory was full, and each outage.
-pub fn milestones(world: &World, degraded: Intervals) -> Milestones {
+pub fn milestones(world: &World, degraded: Intervals, stored_evicted: u64) -> Milestones {
     let mut unavailable = Intervals::new();
     for service in of_signers(world) {
         for (from, to) in service.down(world.end).iter() {
@@ -45,5 +45,6 @@ pub fn milestones(world: &World, degraded: Intervals) -> Milestones {
         full: clusters.flat_map(|(_, cluster)| cluster.full()).collect(),
         unavailable: unavailable.iter().collect(),
         degraded: degraded.iter().collect(),
+        stored_evicted,
     }
 }

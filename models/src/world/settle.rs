@@ -42,7 +42,7 @@ pub fn settle(
     let outcome = row(&world, &products, &replays, &evicted);
     let components = components(&world);
     let blast = blast(&world);
-    let milestones = milestones(&world, degraded);
+    let milestones = milestones(&world, degraded, evicted.stored);
     let windows = windows(&world, streams, budget)?;
     let watched = watched.filter(|_| world.ledger.is_tracing());
     let watched = watched.map(|stretch| looked_at(&world, streams, stretch, budget));

@@ -44,6 +44,7 @@ fn effort(trials: u64) -> Effort<'static> {
         precision: None,
         over: &never,
         heard: &|_, _| {},
+        ran: &|_| {},
     }
 }
 
