@@ -146,7 +146,7 @@ fn simulate(
     let labels = plan.points.iter().map(|point| point.label.clone());
     let labels: Vec<String> = labels.collect();
     let mut progress = Progress::new(labels.clone(), asked.trials);
-    let pool = super::pool(arguments.threads)?;
+    let pool = arguments.threads.pool()?;
     let ran = pool.install(|| runner::run(plan, &order, trial, &mut sink, &mut progress));
     progress.finish();
     let ran = ran?;

@@ -87,9 +87,8 @@ struct CompareArguments {
     /// The seed; the same seed gives the same bytes [default: that of the study]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Number of threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    threads: Option<u64>,
+    #[command(flatten)]
+    threads: ThreadArguments,
     /// Directory for rows, charts and report; those of an earlier run are replaced
     /// [default: results/<study>]
     #[arg(long, value_name = "DIR")]
@@ -152,9 +151,8 @@ struct PlanArguments {
     /// The seed; the same seed gives the same trials [default: that of the study, else 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Number of threads; no trial depends on it [default: all cores]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    threads: Option<u64>,
+    #[command(flatten)]
+    threads: ThreadArguments,
     /// Directory for plan.json and plan.md; those of an earlier run are replaced
     /// [default: results/<study>-plan]
     #[arg(long, value_name = "DIR")]
@@ -288,7 +286,13 @@ struct ValidateArguments {
     /// The seed; the same seed gives the same bytes
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Number of threads; results do not depend on it [default: all cores]
+    #[command(flatten)]
+    threads: ThreadArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct ThreadArguments {
+    /// Number of threads; no trial depends on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 }
@@ -318,14 +322,16 @@ impl LimitArguments {
     }
 }
 
-/// The threads that simulate.
-fn pool(threads: Option<u64>) -> Result<rayon::ThreadPool, Error> {
-    let threads = threads.unwrap_or(0) as usize;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|error| Error::Usage {
-        wrong: format!("threads could not be started: {error}"),
-        help: "ask for fewer with --threads".to_owned(),
-    })
+impl ThreadArguments {
+    /// The threads that simulate.
+    fn pool(&self) -> Result<rayon::ThreadPool, Error> {
+        let threads = self.threads.unwrap_or(0) as usize;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map_err(|error| Error::Usage {
+            wrong: format!("threads could not be started: {error}"),
+            help: "ask for fewer with --threads".to_owned(),
+        })
+    }
 }
 
 /// Reads the arguments, does what they say, and returns the exit code.

@@ -20,6 +20,7 @@ use crate::planning::sample::{Sample, Values};
 use crate::planning::search::{Effort, Found, Question, cheaper_open, search};
 use crate::planning::words;
 use crate::results::{Contents, Results};
+use crate::rows::manifest::trace_command;
 use crate::runner;
 use crate::scenario;
 use crate::study::{Study, is_study};
@@ -95,7 +96,7 @@ pub fn run(arguments: &PlanArguments) -> super::Done {
             point: subject.names[0].clone(),
             trial: *trial,
             wrong: wrong.clone(),
-            replay: None,
+            replay: Some(subject.replay(arguments, 0, *trial)),
         });
     }
     let answer = Answer::of(&found, &question, &about);
@@ -119,6 +120,12 @@ pub fn run(arguments: &PlanArguments) -> super::Done {
         terminal::message("interrupted: what was known by then is kept there");
     } else if answer.cut_short {
         terminal::message("note: time or trials were used up before all that is asked was known");
+    }
+    for (n, design) in found.designs.iter().enumerate() {
+        if let Some((trial, _)) = &design.failed {
+            let replay = subject.replay(arguments, n, *trial);
+            terminal::message(&format!("a trial failed; see it happen: {replay}"));
+        }
     }
     Ok(code(&answer, arguments, &interrupt))
 }
@@ -199,6 +206,13 @@ impl Subject {
         self
     }
 
+    /// The command that tells a trial of a design.
+    fn replay(&self, arguments: &PlanArguments, design: usize, trial: u64) -> String {
+        let name = Some(self.names[design].as_str()).filter(|_| self.names.len() > 1);
+        let limits = arguments.limits.limits().options();
+        trace_command(&arguments.study, trial, self.seed, name, &limits)
+    }
+
     fn values(&self) -> Values {
         let value = self.value.unwrap_or_default();
         let dollars = |usd: Option<models::spec::price::Usd>| usd.map_or(0.0, |usd| usd.get());
@@ -261,7 +275,7 @@ impl Subject {
             let ran = runner::simulate(world, streams, &options, &limits, interrupt.stop())?;
             Ok(Sample::of(&ran))
         };
-        let pool = super::pool(arguments.threads)?;
+        let pool = arguments.threads.pool()?;
         Ok(pool.install(|| search(self.worlds.len(), question, &effort, self.seed, trial)))
     }
 

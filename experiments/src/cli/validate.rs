@@ -53,7 +53,7 @@ pub fn run(arguments: &ValidateArguments) -> super::Done {
         seed: arguments.seed,
     };
     let mut bar = Bar::new("runs", order.runs * measured.failovers.len() as u64);
-    let pool = super::pool(arguments.threads)?;
+    let pool = arguments.threads.pool()?;
     let lines = pool.install(|| {
         let mut lines = judge(&measured.failovers, order, &mut bar)?;
         lines.extend(node::lines(&measured.nodes, order, &mut bar)?);

@@ -127,6 +127,13 @@ impl Judged {
     }
 }
 
+impl Found {
+    /// Is the gate asked for, and not decided?
+    fn gate_open(&self) -> bool {
+        self.gate.is_some_and(|(_, decided)| decided.is_none())
+    }
+}
+
 /// Searches among so many designs. `trial` runs one.
 pub fn search<F>(designs: usize, question: &Question, effort: &Effort, seed: u64, trial: F) -> Found
 where
@@ -152,13 +159,10 @@ where
         let whole = extend(&mut found, (&asked, trials), effort, seed, &trial);
         judge(&mut found, &asked, question);
         (effort.heard)(trials, &found);
-        let open = still_open(&found, question, effort);
+        let open = still_open(&found, effort);
         if open.is_empty() {
-            let gate = question.gate.and(found.gate);
-            let gate_open = gate.is_some_and(|(_, decided)| decided.is_none());
-            let vague = effort.precision.zip(found.cheapest);
-            let vague = vague.is_some_and(|(part, best)| !is_precise(&found, best, part));
-            found.cut_short = gate_open || vague || !cheaper_open(&found).is_empty();
+            let vague = not_precise(&found, effort).is_some();
+            found.cut_short = found.gate_open() || vague || !cheaper_open(&found).is_empty();
             return found;
         }
         asked = open;
@@ -248,16 +252,19 @@ fn judge(found: &mut Found, asked: &[usize], question: &Question) {
         design.cost = average(&costs);
         design.looks += 1;
         let wrong = WRONG / 2.0 * spent(design.looks) / parts as f64;
-        let conditions = question.conditions.iter().zip(&worst);
+        let before = std::mem::take(&mut design.conditions);
+        let conditions = question.conditions.iter().zip(&worst).enumerate();
         design.conditions = conditions
-            .map(|(condition, worst)| {
+            .map(|(at, (condition, worst))| {
                 let bounded = bounded(
                     &design.samples,
                     condition.quantity,
                     question,
                     (*worst, wrong),
                 );
-                (bounded, decided(condition, bounded))
+                // What was decided stays: each look has had its part of the probability.
+                let known = before.get(at).and_then(|(_, kept)| *kept);
+                (bounded, known.or(decided(condition, bounded)))
             })
             .collect();
     }
@@ -335,7 +342,7 @@ fn decided(condition: &Condition, bounded: Bounded) -> Option<bool> {
 }
 
 /// The designs of which more must be known.
-fn still_open(found: &Found, question: &Question, effort: &Effort) -> Vec<usize> {
+fn still_open(found: &Found, effort: &Effort) -> Vec<usize> {
     let trials = |n: &usize| found.designs[*n].samples.len() as u64;
     let mut open = cheaper_open(found);
     open.retain(|n| trials(n) < effort.trials);
@@ -347,19 +354,20 @@ fn still_open(found: &Found, question: &Question, effort: &Effort) -> Vec<usize>
     let next = open.iter().map(turn).min();
     open.retain(|n| Some(turn(n)) == next);
     open.truncate(CLOSELY);
-    let gate_open = found.gate.is_some_and(|(_, decided)| decided.is_none());
-    if question.gate.is_some() && gate_open {
+    if found.gate_open() {
         open.push(0);
     }
-    if let (Some(precision), Some(best)) = (effort.precision, found.cheapest)
-        && !is_precise(found, best, precision)
-    {
-        open.extend([0, best]);
-    }
+    open.extend(not_precise(found, effort).into_iter().flatten());
     open.retain(|n| found.designs[*n].failed.is_none() && trials(n) < effort.trials);
     open.sort_unstable();
     open.dedup();
     open
+}
+
+/// The answer and the first design, while their difference is not known as well as asked.
+fn not_precise(found: &Found, effort: &Effort) -> Option<[usize; 2]> {
+    let (precision, best) = effort.precision.zip(found.cheapest)?;
+    (!is_precise(found, best, precision)).then_some([0, best])
 }
 
 /// Is the paired difference in lost requests known so well?
