@@ -6,6 +6,7 @@ mod blocking;
 mod capability_lab;
 mod cold_cache;
 mod connections;
+mod crowding;
 mod degraded;
 mod disks;
 mod evictions;

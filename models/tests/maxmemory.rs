@@ -3,7 +3,7 @@
 use crate::support::{lines, moment, said, small_world, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
-use sim::quantity::SizeOrShare;
+use sim::quantity::{Bytes, SizeOrShare};
 
 const HALVES: &str = "{ kind = \"cells\", count = 2, budget = \"equal-memory\" }";
 const APART: &str = "{ kind = \"per-workload\", budget = \"equal-memory\" }";
@@ -159,4 +159,21 @@ fn the_limit_of_all_clients_is_in_bytes_or_a_share() {
     let pubsub = spec.redis.pubsub.as_mut().expect("it is there");
     pubsub.maxmemory_clients = Some("1MiB".parse::<SizeOrShare>().expect("a size"));
     assert_eq!(of(&spec), 0);
+}
+
+#[test]
+fn check_says_when_evictions_take_long() {
+    let doubts = |policy: &str, connections: u32| {
+        let mut spec = story_world(&format!(
+            "redis = {{ maxmemory = '50%', maxmemory_policy = '{policy}',
+              connections = {connections}, connection_memory = '40KiB' }}"
+        ));
+        spec.workloads[0].value_size = Bytes::new(100);
+        spec.doubts().join("\n")
+    };
+    let expected = "reconnect to a full node, their buffers (781 MiB) push out up to";
+    let many = doubts("allkeys-lru", 20_000);
+    assert!(many.contains(expected), "{many}");
+    assert!(!doubts("noeviction", 20_000).contains("push out"));
+    assert!(!doubts("allkeys-lru", 100).contains("push out"));
 }

@@ -43,12 +43,14 @@ pub struct Taken {
     count: u64,
 }
 
-const REMOVALS: [(&str, Removal); 5] = [
+const REMOVALS: [(&str, Removal); 7] = [
     ("del", Removal::Del),
     ("lazy-del", Removal::LazyDel),
     ("unlink", Removal::Unlink),
     ("flushall", Removal::Flush),
     ("flushall-async", Removal::FlushAsync),
+    ("evict-lru", Removal::EvictOldest),
+    ("evict-random", Removal::EvictAny),
 ];
 
 const CONTENTS: [(&str, Content); 5] = [
@@ -74,6 +76,9 @@ fn taken(text: &str) -> Result<Taken, String> {
     match (taken.how, taken.content) {
         (Removal::Del | Removal::LazyDel | Removal::Unlink, Content::Strings) => {
             Err(format!("`{how}` takes one key away: name a collection"))
+        }
+        (Removal::EvictOldest | Removal::EvictAny, content) if content != Content::Strings => {
+            Err(format!("`{how}` evicts keys: name strings"))
         }
         _ => Ok(taken),
     }
@@ -134,9 +139,17 @@ pub fn removal(order: &Order) -> Row {
         };
         row.put("removal", how);
         row.put("content", content);
+        let policy = match taken.how {
+            Removal::EvictOldest => Some("allkeys-lru"),
+            Removal::EvictAny => Some("allkeys-random"),
+            _ => None,
+        };
+        let (keys, took) = match policy {
+            Some(policy) => node::eviction(policy, taken.count),
+            None => (keys, node::removal(taken.how, taken.content, taken.count)),
+        };
         row.put("keys", keys);
         row.put("members", members);
-        let took = node::removal(taken.how, taken.content, taken.count);
         row.put("removed_ms", format!("{:.2}", took.ms));
         row.put("removed_cpu_ms", format!("{:.2}", took.cpu_ms));
     })

@@ -152,6 +152,7 @@ pub fn removal(how: Removal, content: Content, count: u64) -> Took {
         Removal::Unlink => &["UNLINK", "big"],
         Removal::Flush => &["FLUSHALL", "SYNC"],
         Removal::FlushAsync => &["FLUSHALL", "ASYNC"],
+        Removal::EvictOldest | Removal::EvictAny => panic!("no command evicts: see `eviction`"),
     };
     let before = thread_ms(&mut connection);
     let begun = now();
@@ -165,17 +166,48 @@ pub fn removal(how: Removal, content: Content, count: u64) -> Took {
     Took { ms, cpu_ms }
 }
 
+/// A node with so many strings of 100 bytes, of which `CONFIG SET maxmemory` evicts about half: how
+/// many, and how long that took.
+pub fn eviction(policy: &str, count: u64) -> (u64, Took) {
+    let directory = directory();
+    let server = start(&directory, "node", &format!("maxmemory-policy {policy}"));
+    let mut connection = Connection::open(server.port, LIMIT).expect("it is up");
+    let fill = format!(
+        "for i = 1, {count} do redis.call({}) end",
+        Content::Strings.adds()
+    );
+    connection.call(&["EVAL", &fill, "0"]).expect("it answers");
+    let used = figure(&mut connection, "memory", "used_memory:");
+    let empty = 1e6;
+    let limit = empty + (used - empty) / 2.0;
+    let before = thread_ms(&mut connection);
+    let begun = now();
+    let set = connection.call(&["CONFIG", "SET", "maxmemory", &format!("{limit:.0}")]);
+    assert!(is_ok(&set), "{set:?}");
+    wait::until_true("it has evicted", LIMIT, || {
+        // The answer itself takes memory.
+        figure(&mut connection, "memory", "used_memory:") <= limit * 1.001
+    });
+    let took = Took {
+        ms: ms(begun, now()),
+        cpu_ms: thread_ms(&mut connection) - before,
+    };
+    let evicted = figure(&mut connection, "stats", "evicted_keys:");
+    (evicted as u64, took)
+}
+
+fn figure(connection: &mut Connection, section: &str, field: &str) -> f64 {
+    let info = connection.call(&["INFO", section]).expect("it answers");
+    let text = info.text().expect("INFO is a text").to_owned();
+    let found = text.lines().find_map(|line| line.strip_prefix(field));
+    found.expect("INFO names it").parse().expect("a number")
+}
+
 /// CPU time that a node's main thread has had.
 fn thread_ms(connection: &mut Connection) -> f64 {
-    let info = connection.call(&["INFO", "cpu"]).expect("it answers");
-    let text = info.text().expect("INFO is a text").to_owned();
-    let seconds = |field: &str| {
-        let found = text.lines().find_map(|line| line.strip_prefix(field));
-        let seconds = found.expect("INFO names it").parse::<f64>();
-        seconds.expect("seconds")
-    };
     let of = ["used_cpu_sys_main_thread:", "used_cpu_user_main_thread:"];
-    1e3 * of.map(seconds).into_iter().sum::<f64>()
+    let seconds = of.map(|field| figure(connection, "cpu", field));
+    1e3 * seconds.into_iter().sum::<f64>()
 }
 
 /// A primary under three Sentinels that is killed and started again.

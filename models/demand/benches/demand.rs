@@ -172,6 +172,7 @@ fn with_an_inside() {
         needs: vec![need],
         stores: Vec::new(),
         losses: Vec::new(),
+        crowded_out: Vec::new(),
     });
     let calm = AnswerTimeline::new();
     let needs = [vec![calm.clone()]];

@@ -495,6 +495,10 @@ impl<'a> ServiceSim<'a> {
             }
             Change::Spool(open) => self.inner().spool = open,
             Change::Loss { need, shard, share } => self.inner().needs[need].lose(shard, share),
+            Change::CrowdedOut { need, shard, share } => {
+                self.inner().needs[need].crowd_out(shard, share);
+                self.fates.clear();
+            }
             Change::Control(Control::Restart) => self.restart(),
             Change::Control(Control::Shed(share)) => self.inner().shed = share,
             Change::Control(Control::StopRetries) => self.inner().retries_stopped = true,

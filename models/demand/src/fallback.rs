@@ -18,11 +18,9 @@ impl ServiceState<'_> {
             return true;
         }
         self.stores.iter().enumerate().all(|(number, store)| {
-            let goes = |need: &NeedState| match need.spec.misses {
-                Some(misses) if need.spec.fallback == Some(number) => 1.0 - misses.hits,
-                Some(_) | None => 0.0,
-            };
-            let visits = condition.visits * self.needs.iter().map(goes).sum::<f64>();
+            let its = |need: &&NeedState| need.spec.fallback == Some(number);
+            let goes = self.needs.iter().filter(its).map(NeedState::misses_at_best);
+            let visits = condition.visits * goes.sum::<f64>();
             let there = visits * store.spec.takes.as_secs_f64();
             let crowd = crowd_max(&[0.0, there], 1.0, condition.log_risk);
             let left = store.asked.iter().filter(|asked| asked.end > now).count() as u64;

@@ -34,8 +34,14 @@ pub(super) struct Fate {
 }
 
 impl Fate {
-    /// The fate of a visit of `class` at `service` while `answer` is in force.
-    pub fn new(class: &Class, service: &Service, answer: Answer) -> Fate {
+    /// The fate of a visit of `class` at `service` while `answer` is in force and each need, by its
+    /// position, `misses` this share of what it asks for.
+    pub fn new(
+        class: &Class,
+        service: &Service,
+        answer: Answer,
+        misses: impl Fn(usize) -> f64,
+    ) -> Fate {
         let deadline = SimTime::ZERO.saturating_add(service.gateway_timeout);
         let ended = serve(
             service,
@@ -45,7 +51,7 @@ impl Fate {
             deadline,
         );
         let (most, mean) = match answer {
-            Answer::Ok => in_stores(service),
+            Answer::Ok => in_stores(service, misses),
             _ => (SimDuration::ZERO, 0.0),
         };
         let ends = ended.at.saturating_add(most) - SimTime::ZERO;
@@ -106,15 +112,15 @@ impl Fate {
 }
 
 /// How long a request that finds free workers in the stores is there because Redis misses: at most,
-/// and on average in seconds. All caches are warm.
-fn in_stores(service: &Service) -> (SimDuration, f64) {
+/// and on average in seconds. All caches are as warm as they get.
+fn in_stores(service: &Service, misses: impl Fn(usize) -> f64) -> (SimDuration, f64) {
     let Some(inside) = &service.inside else {
         return (SimDuration::ZERO, 0.0);
     };
-    let may_miss = inside.needs.iter().filter_map(|need| {
-        let misses = need.misses.filter(|misses| misses.hits < 1.0)?;
-        Some((1.0 - misses.hits, inside.stores[need.fallback?].takes))
-    });
+    let may_miss = inside.needs.iter().enumerate();
+    let may_miss = may_miss.filter(|(need, _)| misses(*need) > 0.0);
+    let may_miss = may_miss
+        .filter_map(|(number, need)| Some((misses(number), inside.stores[need.fallback?].takes)));
     let (most, mean) = may_miss.fold((SimTime::ZERO, 0.0), |(most, mean), (share, takes)| {
         let mean = mean + share * takes.as_secs_f64();
         (most.saturating_add(takes), mean)
@@ -155,7 +161,7 @@ mod tests {
             },
             inside: None,
         };
-        Fate::new(&class, &service, answer)
+        Fate::new(&class, &service, answer, |_| 0.0)
     }
 
     #[test]

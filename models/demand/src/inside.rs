@@ -69,8 +69,10 @@ pub(super) struct NeedState {
     pub queue: VecDeque<Ticket>,
     /// Attempts that hang, by shard, in order.
     pub hanging: Vec<Vec<Ticket>>,
-    /// Of each shard the share of its hits that are missing since it lost data.
+    /// Of each shard the share of its hits that are missing, because it lost data or has no room.
     pub cold: Vec<f64>,
+    /// The part of that for which it has no room.
+    pub crowded_out: Vec<f64>,
 }
 
 /// A change of the surroundings.
@@ -83,6 +85,11 @@ pub(super) enum Change {
     },
     Spool(bool),
     Loss {
+        need: usize,
+        shard: usize,
+        share: f64,
+    },
+    CrowdedOut {
         need: usize,
         shard: usize,
         share: f64,
@@ -396,6 +403,7 @@ impl NeedState {
             queue: VecDeque::new(),
             hanging: vec![Vec::new(); shards],
             cold: vec![0.0; spec.shards.len().max(1)],
+            crowded_out: vec![0.0; spec.shards.len().max(1)],
         }
     }
 
@@ -403,7 +411,7 @@ impl NeedState {
         self.breaker
             .as_ref()
             .is_none_or(|breaker| breaker.clean(now))
-            && self.is_warm()
+            && self.is_as_warm_as_it_gets()
             && self.calls == 0
     }
 
@@ -563,6 +571,10 @@ fn changes(spec: &ServiceModel, answers: &Answers) -> Vec<(SimTime, Change)> {
     changes.extend(spec.losses.iter().map(|loss| {
         let (need, shard, share) = (loss.need, loss.shard, loss.share);
         (loss.at, Change::Loss { need, shard, share })
+    }));
+    changes.extend(spec.crowded_out.iter().map(|out| {
+        let (need, shard, share) = (out.need, out.shard, out.share);
+        (out.at, Change::CrowdedOut { need, shard, share })
     }));
     changes.sort_by_key(|(at, _)| *at);
     changes

@@ -20,7 +20,7 @@ use sim::{Budget, BudgetError, SimDuration, SimTime};
 use crate::answer::Answer;
 use crate::balance::Balance;
 use crate::fate::Fate;
-use crate::inside::{Attempt, ServiceState};
+use crate::inside::{Attempt, NeedState, ServiceState};
 use crate::proof::{Condition, Spread};
 use crate::service_sim::{Fresh, Process, ServiceSim};
 use crate::visit::VisitId;
@@ -121,7 +121,12 @@ impl ServiceSim<'_> {
         let answer = self.answer_now()?;
         if !self.fates.iter().any(|(known, _)| *known == answer) {
             let classes = self.callers.iter().map(|caller| caller.class);
-            let fates = classes.map(|class| Fate::new(class, self.service, answer));
+            let misses = |need: usize| {
+                let insides = self.insides().map(|inside| &inside.needs[need]);
+                let all = insides.map(NeedState::misses_at_best);
+                all.fold(0.0, f64::max)
+            };
+            let fates = classes.map(|class| Fate::new(class, self.service, answer, misses));
             let fates = fates.collect();
             self.fates.push((answer, fates));
         }
@@ -435,7 +440,7 @@ mod tests {
             fallback: Some(0),
             ..Need::single()
         };
-        let model = |workers, losses| ServiceModel {
+        let model = |workers, losses, crowded_out| ServiceModel {
             work: None,
             runs_on: false,
             connect_timeout: None,
@@ -453,12 +458,14 @@ mod tests {
                 queue_limit: 100,
             }],
             losses,
+            crowded_out,
         };
-        let played = |workers, losses| {
+        let played_with = |workers, losses, crowded_out| {
             let mut demand = demand(512, 8192, None);
-            demand.services[0].inside = Some(model(workers, losses));
+            demand.services[0].inside = Some(model(workers, losses, crowded_out));
             expanded_with(&demand, &[vec![AnswerTimeline::new()]])
         };
+        let played = |workers, losses| played_with(workers, losses, vec![]);
         // Two misses a second keep one worker of the store busy: 40 are enough for sure.
         assert!(played(40, vec![]) < 1000);
         assert!(played(2, vec![]) > 24 * 3600 * 20 * 9 / 10);
@@ -472,5 +479,17 @@ mod tests {
         };
         let cold = played(40, vec![loss]);
         assert!((10 * 60 * 20..25 * 60 * 20).contains(&cold), "{cold}");
+        // Nothing comes back while half of the keys have no room, so all is counted: 11 of the 20
+        // requests a second go to the store. When there is room again they come back.
+        let half = Loss { share: 0.5, ..loss };
+        let full = played_with(120, vec![], vec![half]);
+        assert!(full < 2000, "{full}");
+        let room = Loss {
+            at: at + SimDuration::from_hours(6),
+            share: 0.0,
+            ..loss
+        };
+        let back = played_with(120, vec![], vec![half, room]);
+        assert!((8 * 60 * 20..25 * 60 * 20).contains(&back), "{back}");
     }
 }

@@ -115,6 +115,9 @@ pub struct ServiceModel {
     pub stores: Vec<Fallback>,
     /// What Redis lost of what it held for a need, in time order.
     pub losses: Vec<Loss>,
+    /// What Redis has no room for: from then on this share of a need's hits is missing at least,
+    /// and does not come back, since each key that does evicts another one. In time order.
+    pub crowded_out: Vec<Loss>,
 }
 
 /// A share of what a need's shard holds is lost.
@@ -126,7 +129,7 @@ pub struct Loss {
     pub need: usize,
     /// Its shard, by position.
     pub shard: usize,
-    /// The share, above 0.
+    /// The share; of what is lost above 0.
     pub share: f64,
 }
 

@@ -12,6 +12,9 @@
 //! loss. Two requests for the same key put it back once: a key that was missing when a request went
 //! to the store still is with the chance `cold now / cold then`.
 //!
+//! A cache that evicts has no room for a part of its keys: each that a request brings back takes the
+//! place of another one, so that part is missing for as long as there is no more room.
+//!
 //! Left out: hot keys, which come back first (a real cache regains its hits faster at the beginning
 //! and slower at the end). Keys that expire while Redis does not answer are a loss at its return.
 
@@ -41,14 +44,13 @@ impl ServiceState<'_> {
         (0..self.needs.len()).all(|need| self.hits(who, press, need))
     }
 
-    /// Do some requests miss while all caches are warm?
+    /// Do some requests miss while all caches are as warm as they get?
     pub fn may_miss(&self) -> bool {
-        let misses = |need: &NeedState| need.spec.misses.is_some_and(|misses| misses.hits < 1.0);
-        self.needs.iter().any(misses)
+        self.needs.iter().any(|need| need.misses_at_best() > 0.0)
     }
 
-    /// How long this press is in stores because Redis misses what it asks, if all caches are warm
-    /// and nobody waits there.
+    /// How long this press is in stores because Redis misses what it asks, if all caches are as
+    /// warm as they get and nobody waits there.
     pub fn in_stores(&self, who: VisitId, press: u32) -> SimDuration {
         let missed = self.needs.iter().enumerate();
         let missed = missed.filter(|(need, _)| !self.hits(who, press, *need));
@@ -87,8 +89,13 @@ impl NeedState {
         let one = 1.0 / self.keys_of(shard, keys).max(1.0);
         let cold = &mut self.cold[shard];
         let left = *cold - one * (*cold / then).min(1.0);
-        // The last key is back.
-        *cold = if left < 0.5 * one { 0.0 } else { left };
+        // The last key that has room is back.
+        let least = self.crowded_out[shard];
+        *cold = if left < least + 0.5 * one {
+            least
+        } else {
+            left
+        };
     }
 
     /// All parts of the connections find a shard equally cold.
@@ -111,8 +118,21 @@ impl NeedState {
         *cold = colder(*cold, share);
     }
 
-    /// Is nothing missing?
-    pub fn is_warm(&self) -> bool {
-        self.cold.iter().all(|cold| *cold <= 0.0)
+    /// A shard has no room for this share of its hits.
+    pub fn crowd_out(&mut self, shard: usize, share: f64) {
+        self.crowded_out[shard] = share;
+        self.cold[shard] = self.cold[shard].max(share);
+    }
+
+    /// Is nothing missing that will come back?
+    pub fn is_as_warm_as_it_gets(&self) -> bool {
+        self.cold == self.crowded_out
+    }
+
+    /// The most that requests miss while it is as warm as it gets, as a share.
+    pub fn misses_at_best(&self) -> f64 {
+        let least = self.crowded_out.iter().copied().fold(0.0, f64::max);
+        let misses = self.spec.misses;
+        misses.map_or(0.0, |misses| 1.0 - misses.hits * (1.0 - least))
     }
 }

@@ -388,6 +388,7 @@ fn any_inside(rng: &mut Rng, horizon: SimTime) -> (ServiceModel, Shards, Control
         needs: needs[..count].to_vec(),
         stores,
         losses: any_losses(rng, &needs[..count], horizon),
+        crowded_out: any_losses(rng, &needs[..count], horizon),
     };
     let line = |rng: &mut Rng| any_timeline(rng, horizon);
     let shards = |need: &Need| (0..need.shards.len().max(1)).map(|_| line(rng)).collect();

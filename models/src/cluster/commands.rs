@@ -74,6 +74,7 @@ impl Cluster {
         self.note_all_saves(cx.now);
         let set = |node: &mut Node| node.memory.raise_maxmemory(to.get());
         self.configure("maxmemory is raised", set, cx);
+        self.note_crowding(cx.now);
         self.settle(cx);
     }
 

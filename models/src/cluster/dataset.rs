@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sim::{EventKey, SimTime};
 
+use super::crowding::Crowding;
 use super::evictions::Evictions;
 use super::loss::DataLoss;
 use super::loss::Emptied;
@@ -45,6 +46,7 @@ pub(super) struct Dataset {
     /// The hash tables of each shard.
     pub tables: Fleet<ShardId, Tables>,
     pub evictions: Evictions,
+    pub crowding: Crowding,
     /// What is missing of keys with a lifetime is about to be forgotten.
     pub fades: bool,
     pub watched: Vec<Watched>,
@@ -92,6 +94,7 @@ impl Dataset {
             surpluses: Vec::new(),
             tables: topology.shares.values().map(table).collect(),
             evictions: Evictions::new(spec, plan, &topology.shares),
+            crowding: Crowding::new(spec, &plan.workloads, &topology.shares),
             loaded: growth.lasting().to_vec(),
             growth,
             fades: false,

@@ -528,6 +528,7 @@ impl Cluster {
         cx.ledger.trace(cx.now, || {
             format!("{} cluster: larger nodes take over", self.plan.name)
         });
+        self.note_crowding(cx.now);
         true
     }
 

@@ -294,6 +294,11 @@ impl Evictions {
         self.workloads[workload].expires
     }
 
+    /// Bytes of a workload that have been evicted from a shard.
+    pub fn evicted_from(&self, shard: ShardId, workload: usize) -> f64 {
+        self.gone[shard][workload] - self.wiped[shard][workload]
+    }
+
     /// Bytes of a workload that have been evicted from all shards.
     fn of_workload(&self, workload: usize) -> f64 {
         let shards = self.gone.values().zip(self.wiped.values());
@@ -332,18 +337,27 @@ impl Cluster {
                 let name = self.node_name(self.topology.owners[shard]);
                 format!("{name}: at maxmemory, starts to evict keys")
             });
+            self.watch_crowding(cx);
         }
     }
 
     /// Does a shard's owner hold more than it may, and keys that may go?
     pub(super) fn evicts(&self, shard: ShardId, now: SimTime) -> bool {
+        self.may_evict() && self.beyond(shard, now) > 0.0
+    }
+
+    /// Has a shard's owner no room for all that was stored, and evicts keys for what comes?
+    pub(super) fn is_crowded(&self, shard: ShardId, now: SimTime) -> bool {
+        self.may_evict() && self.over(shard, now).is_some_and(|over| over > 0.0)
+    }
+
+    fn may_evict(&self) -> bool {
         let mut workloads = self.dataset.evictions.workloads.iter();
-        let may_go = match self.redis.maxmemory_policy.evictable() {
+        match self.redis.maxmemory_policy.evictable() {
             Evictable::Nothing => false,
             Evictable::Volatile => workloads.any(|workload| workload.expires),
             Evictable::Everything => true,
-        };
-        may_go && self.beyond(shard, now) > 0.0
+        }
     }
 
     /// Puts on record what has been evicted of a shard by now.
@@ -378,14 +392,17 @@ impl Cluster {
 
     /// Bytes of a shard beyond what its owner may hold, that have not been put on record.
     fn beyond(&self, shard: ShardId, now: SimTime) -> f64 {
+        let memory = &self.topology[self.topology.owners[shard]].memory;
+        let recorded = self.dataset.evictions.bytes(shard) - memory.gone();
+        self.over(shard, now).map_or(0.0, |over| over - recorded)
+    }
+
+    /// Bytes of a shard, of all that was ever stored, beyond those from which on its owner evicts.
+    fn over(&self, shard: ShardId, now: SimTime) -> Option<f64> {
         let owner = self.topology.owners[shard];
         let memory = &self.topology[owner].memory;
-        let Some(limit) = memory.evicts_from(self.load(owner, now)) else {
-            return 0.0;
-        };
-        let notional = self.dataset.growth.bytes_at(now) * self.topology.shares[shard];
-        let recorded = self.dataset.evictions.bytes(shard) - memory.gone();
-        notional - limit - recorded
+        let limit = memory.evicts_from(self.load(owner, now))?;
+        Some(self.dataset.growth.bytes_at(now) * self.topology.shares[shard] - limit)
     }
 
     /// What evictions have come to by `now`. `hits` says of a workload, by its position in the
@@ -420,7 +437,7 @@ impl Cluster {
                     Some(Holds::Cache) | None => 0,
                 },
                 hit_rate: match (hits(workload.position), workload.holds) {
-                    (Some(hits), _) => Some(hits * left),
+                    (Some(hits), _) => Some(hits),
                     (None, Some(Holds::Cache)) => Some(left),
                     (None, Some(Holds::Sessions) | None) => None,
                 },

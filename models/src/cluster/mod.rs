@@ -24,6 +24,7 @@ mod connections;
 mod consequence;
 mod control;
 mod copying;
+mod crowding;
 mod dataset;
 mod deleting;
 mod disk;
@@ -520,6 +521,7 @@ impl Cluster {
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
             ClusterTimer::Flushed { owner, takes } => self.on_flushed(owner, takes, cx),
+            ClusterTimer::LooksForRoom => self.on_looks_for_room(cx),
             ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),
             ClusterTimer::Copies(step) => effects.resized = self.on_copy(step, cx),

@@ -16,6 +16,8 @@ pub enum ClusterTimer {
         /// Of the last so much time.
         step: SimDuration,
     },
+    /// It is looked at what full nodes have no room for.
+    LooksForRoom,
     /// Keys of a full node have expired.
     Expires,
     /// The bus or the Sentinels have something to do.

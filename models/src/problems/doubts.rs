@@ -5,7 +5,9 @@ use sim::SimDuration;
 use sim::dist::Dist;
 use sim::quantity::{Bytes, Factor};
 
+use super::mib;
 use crate::check::spec::ActionSpec;
+use crate::redis::evict::SECONDS_TO_EVICT;
 use crate::redis::sync::load;
 use crate::runbook::WhenSpec;
 use crate::spec::client::ModeSpec;
@@ -33,6 +35,7 @@ impl WorldSpec {
         self.doubts_about_lifetimes(&mut doubts);
         self.doubts_about_rates(&mut doubts);
         self.doubts_about_evictions(&mut doubts);
+        self.doubts_about_eviction_time(&mut doubts);
         self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_probes(&mut doubts);
@@ -115,7 +118,9 @@ impl WorldSpec {
             let on_it = self.workloads_on(&plan);
             let commands: f64 = on_it.map(|workload| workload.commands.get()).sum();
             let fullest = commands * plan.part * self.redis.fullest_shard.get();
-            let busy = fullest * self.redis.command_time.as_secs_f64();
+            let evictions = self.evictions_of(&plan) * plan.part * self.redis.fullest_shard.get();
+            let takes = self.redis.command_time.as_secs_f64();
+            let busy = fullest * takes + evictions * SECONDS_TO_EVICT;
             if busy >= 1.0 {
                 doubts.push(format!(
                     "the fullest shard of cluster {} gets {fullest:.0} commands a second, and each \
@@ -363,7 +368,6 @@ impl WorldSpec {
                 return;
             };
             if used >= limit {
-                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
                 doubts.push(format!(
                     "the fullest shard of cluster {} holds {} at the start, and maxmemory is {}: \
                      with noeviction it refuses writes from the beginning",

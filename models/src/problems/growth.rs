@@ -1,12 +1,12 @@
 //! What types cannot say about how workloads grow, and what is doubtful about it.
 
 use sim::SimDuration;
-use sim::quantity::Bytes;
 
+use super::mib;
 use crate::findings::Findings;
 use crate::redis::evict::Evictable;
-use crate::spec::WorkloadSpec;
 use crate::spec::growth::{GrowthSpec, StepSpec};
+use crate::spec::{NeedSpec, WorkloadSpec};
 use crate::world::WorldSpec;
 
 /// The longest lifetime of a key.
@@ -14,6 +14,11 @@ const LIFETIME_MAX: SimDuration = SimDuration::from_days(3650);
 
 /// Beyond this factor the stated dataset is not the one at which a workload settles.
 const SETTLED: f64 = 1.25;
+
+/// Can a need miss, with all keys asked for equally often?
+fn counts_evenly(need: &NeedSpec) -> bool {
+    need.misses.is_some_and(|misses| misses.hot.is_none())
+}
 
 impl WorldSpec {
     pub(super) fn check_variation(&self, found: &mut Findings) {
@@ -123,20 +128,19 @@ impl WorldSpec {
                 Evictable::Everything => true,
             };
             for service in &self.services {
-                for need in service.needs.iter().filter(|need| need.misses.is_some()) {
+                for need in service.needs.iter().filter(|need| counts_evenly(need)) {
                     let evicted = plan.workloads.iter().map(|w| &self.workloads[*w]);
                     let mut evicted = evicted.filter(|w| w.name == need.workload && may_go(w));
                     if evicted.next().is_some() {
                         doubts.push(format!(
-                            "service {} counts on the hits that it gives for {} (needs.misses), \
-                             and keys of the {} cluster are evicted once it is full: by the end \
-                             {:.0} % of them. Evicted keys are not taken out of `hits`, so a \
-                             design that evicts looks better than it is; give the share of hits \
-                             that is left",
+                            "keys of the {} cluster are evicted once it is full, by the end {:.0} \
+                             % of them, and requests of {} for {} are taken to ask for all keys \
+                             equally often, so they miss as many more. A real cache keeps its hot \
+                             keys and misses fewer: give needs.misses.hot",
+                            plan.name,
+                            100.0 * (1.0 - limit / held),
                             service.name,
                             need.workload,
-                            plan.name,
-                            100.0 * (1.0 - limit / held)
                         ));
                     }
                 }
@@ -171,7 +175,6 @@ impl WorldSpec {
             let held = workload.dataset.as_f64();
             if settles > held * SETTLED || held > settles * SETTLED {
                 let WorkloadSpec { name, .. } = workload;
-                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
                 let varied = if usual == 1.0 {
                     String::new()
                 } else {

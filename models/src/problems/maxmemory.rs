@@ -1,10 +1,60 @@
-//! What `outage check` notes of a `maxmemory` in bytes, which does not follow the node.
+//! What `outage check` notes of `maxmemory`: bytes that do not follow the node, and what evictions
+//! take that the model does not count.
 
 use sim::quantity::{Bytes, SizeOrShare};
 
+use super::mib;
+use crate::layout::ClusterPlan;
+use crate::redis::evict::{Evictable, SECONDS_TO_EVICT};
+use crate::spec::WorkloadSpec;
 use crate::world::WorldSpec;
 
+/// Evictions that take less in all are not worth a note, in seconds.
+const SHORT: f64 = 1.0;
+
 impl WorldSpec {
+    /// The time that evictions take of a node's thread.
+    pub(super) fn doubts_about_eviction_time(&self, doubts: &mut Vec<String>) {
+        let may_go = |workload: &&WorkloadSpec| match self.redis.maxmemory_policy.evictable() {
+            Evictable::Nothing => false,
+            Evictable::Volatile => workload.expires,
+            Evictable::Everything => true,
+        };
+        let plans = self.layout.layout().place(&self.system());
+        for plan in plans.iter().filter(|plan| plan.cell == 0) {
+            let cluster = self.failover.cluster_mode();
+            let here = self.workloads_on(plan).filter(may_go);
+            let each = here.map(|workload| workload.bytes_per_key(workload.value_size, cluster));
+            let Some(each) = each.min() else {
+                continue;
+            };
+            let connections = (f64::from(self.redis.connections) * plan.part).ceil();
+            let buffers = connections * self.redis.connection_memory.as_f64();
+            let keys = buffers / each as f64;
+            let takes = keys * SECONDS_TO_EVICT;
+            if takes >= SHORT {
+                doubts.push(format!(
+                    "when the {connections:.0} clients of cluster {} reconnect to a full node, \
+                     their buffers ({}) push out up to {keys:.0} keys: {takes:.0} s of its \
+                     thread, which the model does not count. Since 6.2 Redis evicts for at most \
+                     500 us a command, and answers slowly; before, it answers nobody meanwhile",
+                    plan.name,
+                    mib(buffers)
+                ));
+            }
+        }
+    }
+
+    /// Keys that a cluster evicts a second once it is full, at the stated rate.
+    pub(super) fn evictions_of(&self, plan: &ClusterPlan) -> f64 {
+        let evicts = self.redis.maxmemory_policy.evictable() != Evictable::Nothing;
+        let new = self
+            .workloads_on(plan)
+            .map(|workload| workload.new_keys.get());
+        let new: f64 = new.sum();
+        if evicts { new } else { 0.0 }
+    }
+
     pub(super) fn doubts_about_bytes(&self, doubts: &mut Vec<String>) {
         if let Some(SizeOrShare::Size(limit)) = self.redis.maxmemory {
             doubts.extend(self.doubt_larger_nodes(limit));
@@ -35,7 +85,6 @@ impl WorldSpec {
     fn doubt_other_nodes(&self, limit: Bytes) -> Option<String> {
         let plans = self.layout.layout().place(&self.system());
         let node = self.redis.node_memory.as_f64();
-        let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
         // Cells are alike: the first speaks for all.
         let others = plans.iter().filter(|plan| plan.cell == 0);
         let others = others.filter(|plan| plan.node_memory != node);

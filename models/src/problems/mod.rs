@@ -22,6 +22,7 @@ mod stores;
 mod traffic;
 
 use sim::SimDuration;
+use sim::quantity::Bytes;
 
 use crate::check::spec::{ActionSpec, CheckSpec, JudgeSpec};
 use crate::findings::{Findings, Problem};
@@ -31,6 +32,11 @@ use crate::spec::service::Access;
 use crate::spec::store::Store;
 use crate::spec::{NeedSpec, ServiceSpec};
 use crate::world::WorldSpec;
+
+/// A size, in words.
+fn mib(bytes: f64) -> String {
+    format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64())
+}
 
 impl WorldSpec {
     /// Everything that is wrong with this scenario; empty if it can be run.

@@ -1,6 +1,8 @@
 //! What can be wrong with replication, full resyncs and partitions.
 
-use sim::{Bytes, SimDuration};
+use sim::SimDuration;
+
+use super::mib;
 
 use crate::findings::{Findings, counted};
 use crate::redis::sync::Stages;
@@ -122,7 +124,6 @@ impl WorldSpec {
             let held = rate * takes.as_secs_f64();
             let too_long = (held - soft) / rate > soft_for.as_secs_f64();
             if held > hard || too_long {
-                let mib = |bytes: f64| format!("{:.0} MiB", bytes / Bytes::from_mib(1).as_f64());
                 doubts.push(format!(
                     "a full resync of cluster {} takes {} at the start, and its fullest primary \
                      holds {} of writes for the replica meanwhile: more than \

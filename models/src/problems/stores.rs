@@ -235,4 +235,20 @@ fn check_misses(found: &mut Findings, key: &str, need: &NeedSpec) {
         "a cache that is warm at once is never cold",
         "give a positive duration such as \"10min\"",
     );
+    let Some(hot) = misses.hot else {
+        return;
+    };
+    let (keys, requests) = (hot.keys.get(), hot.requests.get());
+    found.unless(
+        0.0 < keys && keys < 1.0,
+        format!("{key}.misses.hot.keys"),
+        "hot keys are some of all keys",
+        "give more than 0% and less than 100%, such as \"20%\"",
+    );
+    found.unless(
+        requests >= keys,
+        format!("{key}.misses.hot.requests"),
+        "hot keys are asked for more often than the others",
+        "give more than `keys`, such as \"80%\"",
+    );
 }

@@ -28,7 +28,7 @@ use demand::colder;
 /// Steps in which half of the hits come back.
 const STEPS: u64 = 16;
 
-/// A cache whose missing share is below this counts as warm.
+/// A cache whose missing share that can come back is below this counts as warm.
 const WARM: f64 = 0.01;
 
 /// The caches of a process's needs.
@@ -46,10 +46,12 @@ struct OfNeed {
     spec: MissesSpec,
     /// By shard, or one if requests touch all; the first part of the connections stands for all.
     cold: Vec<f64>,
+    /// Of that, what Redis has no room for, which does not come back.
+    crowded_out: Vec<f64>,
     /// Since when each shard has not answered.
     down_at: Vec<Option<SimTime>>,
-    /// Losses of the cluster that are accounted for.
-    seen: usize,
+    /// Losses of the cluster, and changes of what it has no room for, that are accounted for.
+    seen: (usize, usize),
 }
 
 impl Warming {
@@ -59,8 +61,9 @@ impl Warming {
             need.misses.map(|spec| OfNeed {
                 spec,
                 cold: vec![0.0; *lines],
+                crowded_out: vec![0.0; *lines],
                 down_at: vec![None; *lines],
-                seen: 0,
+                seen: (0, 0),
             })
         };
         Warming {
@@ -82,10 +85,15 @@ impl Warming {
                 continue;
             };
             let cluster = &clusters[need.cluster];
-            for (_, line, share) in cluster.lost(need.workload, need.keys, of.seen) {
+            for (_, line, share) in cluster.lost(need.workload, need.keys, of.seen.0) {
                 of.lose(line, share);
             }
-            of.seen = cluster.losses().len();
+            for (_, line, share) in
+                cluster.crowded_out(need.workload, need.keys, of.spec, of.seen.1)
+            {
+                of.crowd_out(line, share);
+            }
+            of.seen = (cluster.losses().len(), cluster.crowding());
         }
         self.plan_first(now)
     }
@@ -125,7 +133,7 @@ impl Warming {
     /// Plans the next step, if something is cold.
     fn plan(&mut self, now: SimTime) -> Option<SimTime> {
         let cold = self.needs.iter().flatten();
-        let cold = cold.filter(|of| of.cold.iter().any(|cold| *cold > 0.0));
+        let cold = cold.filter(|of| of.cold != of.crowded_out);
         let step = cold.map(OfNeed::step).min();
         self.step = step.map(|step| (now, now.saturating_add(step)));
         if self.step.is_none() {
@@ -158,12 +166,13 @@ impl Warming {
             };
             let answered = need.store.map_or(0.0, |store| taken[store]);
             let halves = rate * answered * lasted / of.spec.warms.as_secs_f64();
-            for (cold, line) in of.cold.iter_mut().zip(lines) {
+            let least = of.crowded_out.iter();
+            for ((cold, line), least) in of.cold.iter_mut().zip(lines).zip(least) {
                 if line.last().executes() {
                     *cold *= (-halves).exp2();
                 }
-                if *cold < WARM {
-                    *cold = 0.0;
+                if *cold < least + WARM {
+                    *cold = *least;
                 }
             }
         }
@@ -262,6 +271,11 @@ impl OfNeed {
     fn lose(&mut self, line: usize, share: f64) {
         let cold = &mut self.cold[line];
         *cold = colder(*cold, share);
+    }
+
+    fn crowd_out(&mut self, line: usize, share: f64) {
+        self.crowded_out[line] = share;
+        self.cold[line] = self.cold[line].max(share);
     }
 
     fn step(&self) -> SimDuration {

@@ -6,6 +6,8 @@ use sim::SimDuration;
 use sim::quantity::Probability;
 
 use super::NeedSpec;
+use super::redis::MaxmemoryPolicy;
+use crate::redis::evict::Pool;
 
 /// A slower store, such as a database, that several needs fall back to: `[[store]]`. The needs of
 /// one service share its queue. Services, their processes and cells each have a part of its
@@ -68,6 +70,20 @@ pub struct MissesSpec {
     /// not answer none is renewed, so after an outage that long the cache is empty. Absent: they
     /// live for ever.
     pub lifetime: Option<SimDuration>,
+    /// How uneven requests are, for what evictions cost; absent: all keys are asked for equally
+    /// often. It does not change how a cache warms up (`warms`).
+    pub hot: Option<HotSpec>,
+}
+
+/// A few keys that many requests ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HotSpec {
+    /// The share of the keys, above 0% and below 100%.
+    pub keys: Probability,
+    /// The share of the requests that ask for them, at least `keys` and at most 100%: with 20% and
+    /// 80% a fifth of the keys gets four of five requests.
+    pub requests: Probability,
 }
 
 /// What the needs of one service that share a queue have of a store. A part of a worker is made up
@@ -75,6 +91,24 @@ pub struct MissesSpec {
 pub use demand::Fallback as Store;
 
 impl MissesSpec {
+    /// The share of the hits that is missing when a full node has no room for this share of the
+    /// keys, under its policy.
+    pub fn evicted(&self, share: f64, policy: MaxmemoryPolicy) -> f64 {
+        let Some(HotSpec { keys, requests }) = self.hot else {
+            return share;
+        };
+        let (keys, requests) = (keys.get(), requests.get());
+        let parts = [(keys, requests), (1.0 - keys, 1.0 - requests)];
+        let pools = parts.map(|(keys, requests)| Pool {
+            bytes: keys,
+            uses: requests / keys,
+            ttl: Some(1.0),
+        });
+        let evicted = policy.evicted(&pools, share);
+        let missing = pools.iter().zip(evicted);
+        missing.map(|(pool, bytes)| pool.uses * bytes).sum()
+    }
+
     /// The share of the entries that expire while Redis does not answer for so long.
     pub fn expired(&self, after: SimDuration) -> f64 {
         let of = |lifetime: SimDuration| after.as_secs_f64() / lifetime.as_secs_f64();

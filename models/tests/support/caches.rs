@@ -27,10 +27,11 @@ pub fn caches(spec: &mut WorldSpec, rng: &mut Rng) {
         let fallback = if idle { own } else { "store = \"db\"" };
         for need in &mut spec.services[number].needs {
             let misses = format!(
-                "hits = \"{}\"\nwarms = \"{}\"\nlifetime = \"{}\"",
+                "hits = \"{}\"\nwarms = \"{}\"\nlifetime = \"{}\"\n{}",
                 pick(rng, &["60%", "95%", "100%"]),
                 pick(rng, &["20s", "5min"]),
                 pick(rng, &["10s", "10min", "10d"]),
+                pick(rng, &["", "hot = { keys = \"20%\", requests = \"80%\" }"]),
             );
             let misses = toml::from_str(&misses).expect("misses");
             let may_miss = rng.random_range(0..3) > 0 && need.access == Access::Read;
@@ -43,6 +44,14 @@ pub fn caches(spec: &mut WorldSpec, rng: &mut Rng) {
         if !spec.problems().is_empty() {
             // A save is to fail.
             spec.redis.persistence = kept;
+        }
+    }
+    if rng.random_range(0..2) == 0 {
+        let policy = pick(rng, &["allkeys-random", "allkeys-lru", "volatile-ttl"]);
+        let policy = toml::Value::from(policy).try_into().expect("a policy");
+        spec.redis.maxmemory_policy = policy;
+        if spec.redis.maxmemory.is_none() || !spec.problems().is_empty() {
+            spec.redis.maxmemory = Some("30%".parse().expect("a share"));
         }
     }
     let flush = r#"kind = "flush"

@@ -24,7 +24,7 @@ use crate::progress::Bar;
 use crate::stats::kolmogorov::two_sample;
 
 /// The built-in measurements: the file's name, and what it holds.
-pub const MEASURED: [(&str, &str); 5] = [
+pub const MEASURED: [(&str, &str); 6] = [
     (
         "N1_min_replicas.csv",
         include_str!("../../../../models/lab/N1_min_replicas.csv"),
@@ -44,6 +44,10 @@ pub const MEASURED: [(&str, &str); 5] = [
     (
         "N5_reborn_one_replica.csv",
         include_str!("../../../../models/lab/N5_reborn_one_replica.csv"),
+    ),
+    (
+        "N6_eviction.csv",
+        include_str!("../../../../models/lab/N6_eviction.csv"),
     ),
 ];
 
@@ -99,6 +103,10 @@ pub enum Removal {
     Flush,
     /// `FLUSHALL ASYNC`.
     FlushAsync,
+    /// `CONFIG SET maxmemory` under `allkeys-lru`.
+    EvictOldest,
+    /// `CONFIG SET maxmemory` under `allkeys-random`.
+    EvictAny,
 }
 
 impl Deed {

@@ -132,8 +132,11 @@ impl Columns<'_> {
             Some("unlink") => Removal::Unlink,
             Some("flushall") => Removal::Flush,
             Some("flushall-async") => Removal::FlushAsync,
+            Some("evict-lru") => Removal::EvictOldest,
+            Some("evict-random") => Removal::EvictAny,
             Some(other) => {
-                let expected = "`del`, `lazy-del`, `unlink`, `flushall` or `flushall-async`";
+                let expected = "`del`, `lazy-del`, `unlink`, `flushall`, `flushall-async`, \
+                                `evict-lru` or `evict-random`";
                 self.wrong("removal", other, expected);
                 Removal::Del
             }
@@ -178,6 +181,8 @@ impl Deed {
                     Removal::Unlink => "UNLINK",
                     Removal::Flush => "FLUSHALL SYNC",
                     Removal::FlushAsync => "FLUSHALL ASYNC",
+                    Removal::EvictOldest => "evicted, allkeys-lru",
+                    Removal::EvictAny => "evicted, allkeys-random",
                 };
                 match members {
                     1 => format!("{command}, {keys} {content}"),

@@ -179,6 +179,7 @@ pub fn inside(needs: Vec<Need>) -> ServiceModel {
         needs,
         stores: Vec::new(),
         losses: Vec::new(),
+        crowded_out: Vec::new(),
     }
 }
 

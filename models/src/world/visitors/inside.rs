@@ -77,6 +77,7 @@ pub fn of(spec: &ServiceSpec, built: &Service, world: &World, part: Part) -> Opt
             .collect(),
         stores: world.spec.stores_of(spec).into_iter().map(store).collect(),
         losses: losses(built, world, part),
+        crowded_out: crowded_out(built, world),
     })
 }
 
@@ -168,6 +169,26 @@ fn losses(service: &Service, world: &World, part: Part) -> Vec<Loss> {
     }
     losses.sort_by_key(|loss| loss.at);
     losses
+}
+
+/// What clusters have no room for.
+fn crowded_out(service: &Service, world: &World) -> Vec<Loss> {
+    let mut all = Vec::new();
+    for (number, need) in service.needs().iter().enumerate() {
+        let Some(misses) = need.misses else {
+            continue;
+        };
+        let cluster = &world.clusters[need.cluster];
+        let lines = cluster.crowded_out(need.workload, need.keys, misses, 0);
+        all.extend(lines.into_iter().map(|(at, shard, share)| Loss {
+            at,
+            need: number,
+            shard,
+            share,
+        }));
+    }
+    all.sort_by_key(|loss| loss.at);
+    all
 }
 
 fn breaker(spec: BreakerSpec) -> Breaker {
