@@ -20,6 +20,7 @@ mod memory_lab;
 mod memory_pages;
 mod modes;
 mod overload;
+mod paces;
 mod people;
 mod processes;
 mod queues;

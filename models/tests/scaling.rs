@@ -1,6 +1,6 @@
 //! Larger nodes that copy what the old ones hold, and slots that move from shard to shard.
 
-use crate::support::{lines, moment, story_world, trial};
+use crate::support::{both_ways, lines, moment, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
@@ -110,7 +110,11 @@ fn people_copy_a_replica_while_the_primary_hangs() {
 
 /// Growth fills the first shard, which holds half of the keys; people move slots at 80 %.
 fn filling(step: &str) -> TrialResult {
-    told(&format!(
+    told(&filling_story(step))
+}
+
+fn filling_story(step: &str) -> String {
+    format!(
         r#"
         horizon = "2h"
         health_check = []
@@ -136,7 +140,7 @@ fn filling(step: &str) -> TrialResult {
         value_size = "10KiB"
         workloads = [{{ workload = "log", weight = "1x" }}]
         "#
-    ))
+    )
 }
 
 #[test]
@@ -176,4 +180,46 @@ fn shards_that_join_get_their_part_and_are_paid_for() {
     assert_eq!(count(&scaled, "new shards join, 4 in all"), 1);
     assert_eq!(count(&scaled, "all shards hold equal parts"), 1);
     assert_eq!(scaled.outcome.downtime_true_s, 0.0);
+}
+
+#[test]
+fn a_large_key_stops_its_nodes_while_it_moves() {
+    let takes = "takes = { kind = \"constant\", value = \"1min\" }";
+    let story = filling_story(&format!(
+        "{{ action = {{ kind = \"rebalance\" }}, {takes} }}"
+    ));
+    // The first shard holds half of the keys and gives a third of them away, so that one key in six
+    // moves.
+    let told = |members: u32| {
+        let mut spec = story_world(&story);
+        spec.workloads[0].largest_key = Some(members);
+        let moves = |number: &u64| {
+            let result = trial(&spec, *number, Mode::Lazy);
+            count(&result, "MIGRATE of a large key") > 0
+        };
+        let moving: Vec<u64> = (1..=24).filter(moves).collect();
+        assert!((1..=9).contains(&moving.len()), "{} of 24", moving.len());
+        let first = moving.into_iter().take(2);
+        first
+            .map(|number| both_ways(&spec, number))
+            .collect::<Vec<_>>()
+    };
+    // 2.2 s: nobody is declared failed, and the move goes on.
+    for result in told(2_000_000) {
+        assert_eq!(count(&result, "all shards hold equal parts"), 1);
+        assert_eq!(count(&result, "promoted"), 0);
+        let down = result.outcome.downtime_true_s;
+        assert!((1.5..3.5).contains(&down), "{down}: {:?}", lines(&result));
+    }
+    // 33 s are beyond the node timeout: a replica is promoted, and the move ends. People may try
+    // again.
+    for result in told(30_000_000) {
+        assert!(count(&result, "promoted") > 0, "{:?}", lines(&result));
+        assert!(count(&result, "the move of slots has ended") > 0);
+    }
+    // 110 s: redis-cli gives up after a minute.
+    for result in told(100_000_000) {
+        assert!(count(&result, ", 1min") > 0, "{:?}", lines(&result));
+        assert!(count(&result, "the move of slots has ended") > 0);
+    }
 }

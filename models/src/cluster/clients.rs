@@ -7,6 +7,7 @@ use sim::{SimDuration, SimTime};
 use super::connections::{Connections, apportion};
 use super::follow::Following;
 use super::node::Node;
+use super::paces::Paces;
 use super::topology::Topology;
 use crate::event::Cx;
 use crate::ids::{Fleet, NodeId, ShardId, ViewId};
@@ -23,6 +24,8 @@ pub(super) struct View {
     services: Vec<String>,
     /// The process, if each process of the service has its own view.
     process: Option<usize>,
+    /// Their parts of each workload's commands, and of its writes.
+    parts: Vec<(f64, f64)>,
     /// Their share of the cluster's commands,
     pub commands: f64,
     /// and of its writes.
@@ -40,6 +43,8 @@ pub(super) struct View {
 pub(super) struct Clients {
     /// Commands per second on a shard's owner, per unit of its share, and those of them that write.
     pub commands: (f64, f64),
+    /// What they ask for.
+    pub paces: Paces,
     /// They are moving to larger nodes.
     pub cutting_over: bool,
     pub views: Fleet<ViewId, View>,
@@ -93,13 +98,27 @@ impl Clients {
         let connected: Fleet<NodeId, Connected> = topology.nodes.values().map(connected).collect();
         let mut views = views(spec, plan, topology, counted);
         connect(&mut views, spec, all);
-        Clients {
-            commands: commands(spec, plan),
+        let paces = Paces::new(spec, plan);
+        let mut clients = Clients {
+            commands: paces.commands(),
+            paces,
             cutting_over: false,
             connected: Fleet::alike(&views, connected),
             views,
             observed: topology.owners.clone(),
+        };
+        clients.share_commands();
+        clients
+    }
+
+    /// What they ask for at present is shared out among the views.
+    pub fn share_commands(&mut self) {
+        self.commands = self.paces.commands();
+        for (_, view) in self.views.iter_mut() {
+            (view.commands, view.writes) = self.paces.share(&view.parts);
         }
+        shares(&mut self.views, |view| &mut view.commands);
+        shares(&mut self.views, |view| &mut view.writes);
     }
 
     /// No workers, for each view.
@@ -313,6 +332,7 @@ fn views(
         following,
         services: Vec::from_iter(service.map(|service| service.name.clone())),
         process,
+        parts: Vec::new(),
         commands: 0.0,
         writes: 0.0,
         connections: 0,
@@ -339,14 +359,12 @@ fn views(
     if views.is_empty() {
         views.push(view(Following::NOBODY, None, None));
     }
-    share_commands(&mut views, spec, &here);
-    shares(&mut views, |view| &mut view.commands);
-    shares(&mut views, |view| &mut view.writes);
+    share_workloads(&mut views, spec, &here);
     views.into_iter().collect()
 }
 
-/// Adds up what each view sends of the commands of these workloads.
-fn share_commands(views: &mut [View], spec: &SystemSpec, here: &[&WorkloadSpec]) {
+/// What each view sends of the commands of these workloads.
+fn share_workloads(views: &mut [View], spec: &SystemSpec, here: &[&WorkloadSpec]) {
     for workload in here {
         // Its commands are split evenly between the services that need it, its writes between
         // those that write.
@@ -369,9 +387,7 @@ fn share_commands(views: &mut [View], spec: &SystemSpec, here: &[&WorkloadSpec])
                 let part = its.count() as f64 / of.len().max(1) as f64;
                 part / view.processes(spec) as f64
             };
-            let (of_all, of_writers) = (part(&all), part(&writers));
-            view.commands += workload.commands.get() * of_all;
-            view.writes += workload.commands.get() * workload.writes.get() * of_writers;
+            view.parts.push((part(&all), part(&writers)));
         }
     }
 }
@@ -408,24 +424,11 @@ pub(super) fn in_proportion(all: u32, weights: &[f64]) -> Vec<u32> {
 }
 
 /// Makes amounts shares of their sum; equal ones if there is nothing.
-fn shares(views: &mut [View], amount: impl Fn(&mut View) -> &mut f64) {
-    let all: f64 = views.iter_mut().map(|view| *amount(view)).sum();
+fn shares(views: &mut Fleet<ViewId, View>, amount: impl Fn(&mut View) -> &mut f64) {
+    let all: f64 = views.iter_mut().map(|(_, view)| *amount(view)).sum();
     let equal = 1.0 / views.len() as f64;
-    for view in views {
+    for (_, view) in views.iter_mut() {
         let amount = amount(view);
         *amount = if all > 0.0 { *amount / all } else { equal };
     }
-}
-
-/// Commands per second, and those that write.
-fn commands(spec: &SystemSpec, plan: &ClusterPlan) -> (f64, f64) {
-    let on_it = plan.workloads.iter().map(|w| &spec.workloads[*w]);
-    let of = |workload: &WorkloadSpec| {
-        let commands = workload.commands.get();
-        (commands, commands * workload.writes.get())
-    };
-    let (commands, writes) = on_it
-        .map(of)
-        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    (commands * plan.part, writes * plan.part)
 }

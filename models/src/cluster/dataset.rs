@@ -30,6 +30,8 @@ pub(super) struct Dataset {
     pub names: Vec<String>,
     /// Lengths of their keys' names, of those that are here.
     pub key_lengths: Vec<u64>,
+    /// Members of the largest key of each, if one is large.
+    pub largest_keys: Vec<Option<u32>>,
     /// By workload on it: what it held at the start, and what was deleted of it.
     loaded: Vec<DatasetSize>,
     pub deleted: Vec<DatasetSize>,
@@ -86,6 +88,9 @@ impl Dataset {
             workloads: plan.workloads.clone(),
             names: spec.workloads.iter().map(|w| w.name.clone()).collect(),
             key_lengths: plan.workloads.iter().map(key_length).collect(),
+            largest_keys: (plan.workloads.iter())
+                .map(|w| spec.workloads[*w].largest_key)
+                .collect(),
             deleted: vec![DatasetSize::default(); plan.workloads.len()],
             losses: Vec::new(),
             full: BTreeMap::new(),

@@ -2,7 +2,8 @@
 //! its data are overwritten.
 //!
 //! ```text
-//! start or copy ──► fresh ── written once ── twice ──►…──► `redis.fragmentation`, for good
+//! start or copy ──► fresh ── written once ── twice ──►…──► `redis.fragmentation`, for good, or
+//!                                                          what `redis.active_defrag` leaves
 //! ```
 //!
 //! It grows in steps, so that between them memory depends on the dataset alone. What is written is
@@ -21,7 +22,10 @@ const STEPS: u32 = 16;
 impl Cluster {
     /// A node's process has new memory.
     pub(super) fn freshen(&mut self, node: NodeId, cx: &mut Cx) {
-        let (fresh, full) = (self.redis.fresh_fragmentation(), self.redis.fragmentation);
+        let (fresh, full) = (
+            self.redis.fresh_fragmentation(),
+            self.redis.lasting_fragmentation(),
+        );
         if fresh >= full {
             return;
         }
@@ -53,7 +57,7 @@ impl Cluster {
         }
         self.note_saves(node, cx.now);
         let fresh = self.redis.fresh_fragmentation().get();
-        let more = self.redis.fragmentation.get() - fresh;
+        let more = self.redis.lasting_fragmentation().get() - fresh;
         let now = fresh + more * f64::from(step) / f64::from(STEPS);
         self.topology[node].memory.set_fragmentation(now);
         if step < STEPS {

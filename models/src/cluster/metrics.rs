@@ -9,6 +9,37 @@ use crate::redis::growth::Measure;
 use crate::redis::memory::Load;
 
 impl Cluster {
+    /// Used memory of the shard's owner as a share of its limit.
+    pub fn usage(&self, shard: ShardId, now: SimTime) -> f64 {
+        self.node_usage(self.known_owner(shard), now)
+    }
+
+    /// Used memory of a node as a share of its limit.
+    pub fn node_usage(&self, node: NodeId, now: SimTime) -> f64 {
+        let shard = self.topology[node].shard;
+        let dataset_size = self.dataset.growth.size_at(now);
+        let tables = self.tables_at(shard, dataset_size, now).bytes();
+        let memory = &self.topology[node].memory;
+        let load = Load {
+            tables,
+            ..self.load(node, now)
+        };
+        memory.used(dataset_size.bytes * self.topology.shares[shard], load) / memory.limit()
+    }
+
+    /// Used memory over the shards' limits, on average: what a provider's metric shows.
+    pub fn usage_average(&self, now: SimTime) -> f64 {
+        let sum: f64 = self.shards().map(|shard| self.usage(shard, now)).sum();
+        sum / self.shards().len() as f64
+    }
+
+    /// The shard that is fullest by its owner's share of its limit.
+    pub fn fullest_shard(&self, now: SimTime) -> ShardId {
+        let usage = |shard: &ShardId| self.usage(*shard, now);
+        let fullest = self.shards().max_by(|a, b| usage(a).total_cmp(&usage(b)));
+        fullest.expect("a cluster has a shard")
+    }
+
     /// Does some node answer nothing, or is there nobody to answer? An exporter that gets an error
     /// (-LOADING, -MISCONF) has an answer.
     pub fn some_node_down(&self) -> bool {

@@ -40,6 +40,7 @@ mod managed;
 mod metrics;
 mod node;
 pub mod operate;
+mod paces;
 mod partition;
 mod pressure;
 pub mod queue;
@@ -64,6 +65,8 @@ use sim::{SimDuration, SimTime, StreamKey};
 
 pub use evictions::Evicted;
 pub use loss::DataLoss;
+pub use paces::Pace;
+pub use reshard::migrate_time;
 pub use topology::{NetworkCut, node_names};
 
 use crate::event::{ClusterTimer, Cx};
@@ -381,37 +384,6 @@ impl Cluster {
         self.clients.view_of(service, process)
     }
 
-    /// Used memory of the shard's owner as a share of its limit.
-    pub fn usage(&self, shard: ShardId, now: SimTime) -> f64 {
-        self.node_usage(self.known_owner(shard), now)
-    }
-
-    /// Used memory of a node as a share of its limit.
-    pub fn node_usage(&self, node: NodeId, now: SimTime) -> f64 {
-        let shard = self.topology[node].shard;
-        let dataset_size = self.dataset.growth.size_at(now);
-        let tables = self.tables_at(shard, dataset_size, now).bytes();
-        let memory = &self.topology[node].memory;
-        let load = Load {
-            tables,
-            ..self.load(node, now)
-        };
-        memory.used(dataset_size.bytes * self.topology.shares[shard], load) / memory.limit()
-    }
-
-    /// Used memory over the shards' limits, on average: what a provider's metric shows.
-    pub fn usage_average(&self, now: SimTime) -> f64 {
-        let sum: f64 = self.shards().map(|shard| self.usage(shard, now)).sum();
-        sum / self.shards().len() as f64
-    }
-
-    /// The shard that is fullest by its owner's share of its limit.
-    pub fn fullest_shard(&self, now: SimTime) -> ShardId {
-        let usage = |shard: &ShardId| self.usage(*shard, now);
-        let fullest = self.shards().max_by(|a, b| usage(a).total_cmp(&usage(b)));
-        fullest.expect("a cluster has a shard")
-    }
-
     /// Bytes of memory that are paid for at present.
     pub fn bytes_paid(&self) -> f64 {
         self.nodes().map(|node| self.topology[node].bytes).sum()
@@ -457,6 +429,7 @@ impl Cluster {
         for node in self.topology.ids() {
             self.plan_saves(node, cx);
         }
+        self.plan_pace(cx);
         self.settle(cx);
     }
 
@@ -521,6 +494,7 @@ impl Cluster {
             ClusterTimer::GraceEnds { node, process } => self.on_grace_ends(node, process, cx),
             ClusterTimer::SaysBusy(node) => self.says_busy(node, cx),
             ClusterTimer::Flushed { owner, takes } => self.on_flushed(owner, takes, cx),
+            ClusterTimer::Pace => self.on_pace(cx),
             ClusterTimer::LooksForRoom => self.on_looks_for_room(cx),
             ClusterTimer::Lags(primary) => self.forget_left(primary, cx.now),
             ClusterTimer::PartitionHealed => self.heal_partition(cx),

@@ -5,6 +5,7 @@ use std::ops::{Index, IndexMut};
 use sim::{SimDuration, SimTime, StreamKey};
 
 use super::deleting::Ramp;
+use super::paces::Paces;
 use super::stream;
 use super::topology::Topology;
 use crate::ids::{Fleet, Id, NodeId, ShardId};
@@ -285,6 +286,7 @@ impl Replication {
                 wait: 0,
             }
         };
+        let paces = Paces::new(spec, plan);
         let streams: Fleet<NodeId, Stream> = topology.ids().map(stream).collect();
         let mut copied_by = Fleet::alike(&streams, Vec::new());
         for (node, stream) in streams.iter() {
@@ -296,8 +298,8 @@ impl Replication {
             streams,
             copied_by,
             histories: topology.shares.len() as u32,
-            other_writes: stream::other_writes(plan, spec),
-            write_size: stream::write_size(plan, spec),
+            other_writes: paces.other_writes(),
+            write_size: paces.write_size(),
             deleting: Vec::new(),
             moving: Vec::new(),
         }

@@ -22,11 +22,9 @@ use super::node::Node;
 use super::replication::{Stream, Taking};
 use crate::event::Cx;
 use crate::ids::{Id, NodeId, ShardId, ViewId};
-use crate::layout::ClusterPlan;
 use crate::ledger::LostAcks;
 use crate::redis::capability::Condition;
 use crate::redis::replication::{Cron, SECOND};
-use crate::spec::{SystemSpec, WorkloadSpec};
 
 /// The bus draws from positions of the same stream; phases of crons are a sub-stream of it.
 const CRON: u64 = u64::MAX;
@@ -37,25 +35,6 @@ pub(super) fn cron(key: StreamKey, node: NodeId) -> Cron {
     Cron {
         phase: SimDuration::from_secs_f64(phase * SECOND.as_secs_f64()),
     }
-}
-
-/// Bytes per second of writes that add no key.
-pub(super) fn other_writes(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
-    let of = |workload: &WorkloadSpec| {
-        let writes = workload.commands.get() * workload.writes.get() - workload.new_keys.get();
-        writes.max(0.0) * workload.write_size.as_f64()
-    };
-    let writes: f64 = plan.workloads.iter().map(|w| of(&spec.workloads[*w])).sum();
-    writes * plan.part
-}
-
-/// Mean size of a write over all workloads; zero if nobody writes.
-pub(super) fn write_size(plan: &ClusterPlan, spec: &SystemSpec) -> f64 {
-    let writes = |workload: &WorkloadSpec| workload.commands.get() * workload.writes.get();
-    let workloads = || plan.workloads.iter().map(|w| &spec.workloads[*w]);
-    let all: f64 = workloads().map(writes).sum();
-    let bytes: f64 = workloads().map(|w| writes(w) * w.write_size.as_f64()).sum();
-    if all > 0.0 { bytes / all } else { 0.0 }
 }
 
 impl Cluster {
@@ -94,6 +73,31 @@ impl Cluster {
             self.replication[node].lineage.advance_to(offset);
             self.replication[node].taking = Some(Taking { mark, share });
         }
+    }
+
+    /// Whatever goes by the rate of writes, or by a shard's share of them, is brought up to now,
+    /// before one of these changes.
+    pub(super) fn bring_up_streams(&mut self, cx: &mut Cx) {
+        let stored = self.dataset.growth.size_at(cx.now);
+        self.settle_tables(stored, cx);
+        self.note_all_saves(cx.now);
+        for node in self.nodes() {
+            self.note_offset(node, cx.now);
+        }
+    }
+
+    /// It has changed: streams go on from here.
+    pub(super) fn mark_streams(&mut self, cx: &mut Cx) {
+        for shard in self.shards() {
+            let mark = self.stream(shard, cx.now);
+            for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+                if let Some(taking) = &mut self.replication[node].taking {
+                    taking.mark = mark;
+                }
+            }
+        }
+        self.dataset.settled = None;
+        self.plan_streams(cx);
     }
 
     /// Clients write to these nodes of the shard from now on: each view to the one that it knows,

@@ -16,6 +16,8 @@ pub enum ClusterTimer {
         /// Of the last so much time.
         step: SimDuration,
     },
+    /// Commands come at another rate.
+    Pace,
     /// It is looked at what full nodes have no room for.
     LooksForRoom,
     /// Keys of a full node have expired.

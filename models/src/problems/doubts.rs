@@ -116,17 +116,21 @@ impl WorldSpec {
         let plans = self.layout.layout().place(&self.system());
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
             let on_it = self.workloads_on(&plan);
-            let commands: f64 = on_it.map(|workload| workload.commands.get()).sum();
+            let varies = self
+                .workloads_on(&plan)
+                .any(|workload| workload.commands_follow.is_some());
+            let commands: f64 = on_it.map(|workload| self.most_commands(workload)).sum();
             let fullest = commands * plan.part * self.redis.fullest_shard.get();
             let evictions = self.evictions_of(&plan) * plan.part * self.redis.fullest_shard.get();
             let takes = self.redis.command_time.as_secs_f64();
             let busy = fullest * takes + evictions * SECONDS_TO_EVICT;
             if busy >= 1.0 {
                 doubts.push(format!(
-                    "the fullest shard of cluster {} gets {fullest:.0} commands a second, and each \
+                    "the fullest shard of cluster {} gets {fullest:.0} commands a second{}, and each \
                      takes {}: its thread would be busy {:.0} % of the time; the model serves them \
                      all at once, so a real Redis is worse",
                     plan.name,
+                    if varies { " at most" } else { "" },
                     self.redis.command_time,
                     100.0 * busy
                 ));
@@ -323,7 +327,7 @@ impl WorldSpec {
         let limit = redis.maxmemory_on(node)?;
         Some(Held {
             limit,
-            resident: limit * redis.fragmentation.get(),
+            resident: limit * redis.lasting_fragmentation().get(),
             node: node - redis.system_reserve.as_f64(),
         })
     }
@@ -340,11 +344,11 @@ impl WorldSpec {
         for (what, held) in all.filter(|(_, held)| !held.fits()) {
             let gib = |bytes: f64| format!("{:.2} GiB", bytes / Bytes::from_gib(1).as_f64());
             doubts.push(format!(
-                "{what} {}: there a process holds {} with redis.fragmentation = {}, and its \
+                "{what} {}: there a process holds {} (fragmentation {}), and its \
                  node has {}; it {} before Redis refuses writes or evicts",
                 gib(held.limit),
                 gib(held.resident),
-                self.redis.fragmentation,
+                self.redis.lasting_fragmentation(),
                 gib(held.node),
                 if self.redis.swap {
                     "swaps"

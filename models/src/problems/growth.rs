@@ -6,11 +6,15 @@ use super::mib;
 use crate::findings::Findings;
 use crate::redis::evict::Evictable;
 use crate::spec::growth::{GrowthSpec, StepSpec};
+use crate::spec::redis::CommandsFollow;
 use crate::spec::{NeedSpec, WorkloadSpec};
 use crate::world::WorldSpec;
 
 /// The longest lifetime of a key.
 const LIFETIME_MAX: SimDuration = SimDuration::from_days(3650);
+
+/// The most members of one key.
+const MEMBERS_MAX: u32 = 100_000_000;
 
 /// Beyond this factor the stated dataset is not the one at which a workload settles.
 const SETTLED: f64 = 1.25;
@@ -24,6 +28,21 @@ impl WorldSpec {
     pub(super) fn check_variation(&self, found: &mut Findings) {
         for (i, workload) in self.workloads.iter().enumerate() {
             let key = |key: &str| format!("workload[{i}].{key}");
+            found.unless(
+                workload
+                    .largest_key
+                    .is_none_or(|members| (1..=MEMBERS_MAX).contains(&members)),
+                key("largest_key"),
+                "a key has some members, and not more than fit",
+                "give 1 to 100000000 members, or leave the key out",
+            );
+            let follows = workload.commands_follow == Some(CommandsFollow::Growth);
+            found.unless(
+                !follows || workload.growth.is_some(),
+                key("commands_follow"),
+                "there is no growth that commands could follow",
+                "add `[workload.growth]`, or leave `commands_follow` out",
+            );
             let lifetime = workload.lifetime.unwrap_or(SimDuration::from_secs(1));
             found.unless(
                 lifetime > SimDuration::ZERO && lifetime <= LIFETIME_MAX,

@@ -23,7 +23,7 @@ impl WorldSpec {
         // Cells are alike: the first speaks for all.
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
             let node = plan.node_memory - self.redis.system_reserve.as_f64();
-            let fullest = self.used_at_start(&plan) * self.redis.fragmentation.get();
+            let fullest = self.used_at_start(&plan) * self.redis.lasting_fragmentation().get();
             let wrong = layout.too_full(&plan);
             found.unless(
                 fullest < node,

@@ -1,5 +1,9 @@
 //! Larger nodes and slots that move: what they do not do.
 
+use sim::SimDuration;
+
+use crate::cluster::migrate_time;
+use crate::spec::FailoverSpec;
 use crate::spec::autoscaler::AddsSpec;
 use crate::spec::service::Keys;
 use crate::world::WorldSpec;
@@ -22,7 +26,7 @@ impl WorldSpec {
         let node = redis.node_memory.as_f64();
         let counted = redis.maxmemory_on(node).unwrap_or(f64::INFINITY);
         let host = node - redis.system_reserve.as_f64();
-        if counted * redis.fragmentation.get() >= host {
+        if counted * redis.lasting_fragmentation().get() >= host {
             doubts.push(
                 "slots move away from nodes whose limit is the host's memory and not \
                  redis.maxmemory: a real process that frees keys keeps most of its pages, and the \
@@ -30,6 +34,21 @@ impl WorldSpec {
                  help less than it says"
                     .to_owned(),
             );
+        }
+        let detects = match &self.failover {
+            FailoverSpec::ClusterBus(bus) => bus.node_timeout,
+            _ => SimDuration::MAX,
+        };
+        for workload in &self.workloads {
+            let takes = workload.largest_key.map(migrate_time);
+            if let Some(takes) = takes.filter(|takes| *takes > detects) {
+                doubts.push(format!(
+                    "MIGRATE of the largest key of {} stops its node for {}, longer than \
+                     failover.node_timeout ({detects}): moving slots may end in a failover",
+                    workload.name,
+                    takes.rounded_to(SimDuration::from_secs(1))
+                ));
+            }
         }
         let mut needs = self.services.iter().flat_map(|service| &service.needs);
         if needs.any(|need| need.keys == Some(Keys::One)) {

@@ -6,13 +6,14 @@ use sim::quantity::{Bytes, Factor};
 
 use crate::check::spec::JudgeSpec;
 use crate::findings::{Findings, counted, grouped};
-use crate::spec::FailoverSpec;
 use crate::spec::growth::GrowthSpec;
 use crate::spec::limits::{
     ADDED_MAX, ARRIVALS_MAX, BUS_MEMBERS_MAX, HORIZON_MAX, LOOKS_MAX, NODE_MEMORY_MAX, NODES_MAX,
     SOURCES_MAX,
 };
+use crate::spec::redis::CommandsFollow;
 use crate::spec::traffic::{BurstsSpec, TrafficSpec};
+use crate::spec::{FailoverSpec, WorkloadSpec};
 use crate::world::WorldSpec;
 
 impl WorldSpec {
@@ -154,6 +155,22 @@ impl WorldSpec {
         rate * largest(traffic.hourly) * largest(traffic.weekly) * bursts * surges
     }
 
+    /// Commands per second of a workload, at the highest rate that the factors can give.
+    pub(super) fn most_commands(&self, workload: &WorkloadSpec) -> f64 {
+        let follows = |follows| match follows {
+            CommandsFollow::Growth => {
+                let growth = workload.growth.as_ref();
+                growth.map_or(1.0, |growth| growth.highest(self.horizon))
+            }
+            CommandsFollow::Visits => {
+                let stated: f64 = self.traffic().map(|(_, of)| of.rate.get()).sum();
+                let most: f64 = self.traffic().map(|(_, of)| self.highest(&of)).sum();
+                if stated > 0.0 { most / stated } else { 1.0 }
+            }
+        };
+        workload.commands.get() * workload.commands_follow.map_or(1.0, follows)
+    }
+
     fn check_growth(&self, found: &mut Findings) {
         let seconds = self.horizon.as_secs_f64();
         for (i, workload) in self.workloads.iter().enumerate() {
@@ -166,7 +183,8 @@ impl WorldSpec {
                 let (jobs, bytes) = (queue.jobs.get() * seconds, queue.job_size.as_f64());
                 check_added(found, format!("workload[{i}].queue.jobs"), jobs, bytes);
             }
-            let sent = workload.commands.get() * workload.write_size.as_f64() * seconds;
+            let most = self.most_commands(workload);
+            let sent = most * workload.write_size.as_f64() * seconds;
             found.unless(
                 sent <= ADDED_MAX.as_f64(),
                 format!("workload[{i}].commands"),

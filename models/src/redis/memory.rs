@@ -128,7 +128,7 @@ impl NodeMemory {
             maxmemory: spec.maxmemory.map(|limit| limit.of(node_memory)),
             policy: spec.maxmemory_policy,
             swap: spec.swap,
-            fragmentation: spec.fragmentation.get(),
+            fragmentation: spec.lasting_fragmentation().get(),
             backlog: spec.backlog.as_f64(),
             command_time: spec.command_time,
             swap_fault: spec.swap_fault,

@@ -14,6 +14,15 @@ use crate::spec::supervisor::SupervisorSpec;
 use failover::cluster_bus::ClusterBusSpec;
 use failover::sentinel::SentinelSpec;
 
+/// `active-defrag-ignore-bytes` and `active-defrag-threshold-lower` (config.c): what may be wasted,
+/// in all and as a part of what is used.
+const DEFRAG_IGNORES: Bytes = Bytes::from_mib(100);
+const DEFRAG_FROM: f64 = 0.1;
+
+fn lower(one: Factor, other: Factor) -> Factor {
+    if one < other { one } else { other }
+}
+
 /// One use of Redis: the acceptance log, sessions, a cache, a job queue.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,12 +59,31 @@ pub struct WorkloadSpec {
     pub holds: Option<Holds>,
     /// Commands per second in healthy times, reads and writes together, over all shards.
     pub commands: PerSec,
+    /// What `commands` follow. Absent: nothing, they are the same at all times.
+    pub commands_follow: Option<CommandsFollow>,
     /// Share of the commands that write and therefore go into the replication stream.
     pub writes: Probability,
     /// Mean size of a write in the replication stream, above 0; a new key's own bytes count for it.
     pub write_size: Bytes,
+    /// Members of its largest key, a hash, a set or a sorted set: 1 to 100,000,000. Where slots move
+    /// (`rebalance`, `add-shards`), MIGRATE of that key stops its source for 1.1 us a member and
+    /// its target for half of that (measured: 0.8 to 1.4 us with Redis 7.0.15; a list or a string
+    /// of as many bytes takes a tenth), and the move ends if that is longer than the 60 s that
+    /// `redis-cli` waits. Absent: no key is large.
+    pub largest_key: Option<u32>,
     /// A queue of jobs in this workload, which a `slow-consumers` fault can fill; absent: none.
     pub queue: Option<QueueSpec>,
+}
+
+/// What the commands of a workload follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandsFollow {
+    /// Its rate of new keys: all factors of `growth`.
+    Growth,
+    /// All visits and calls, over their stated mean: hours, days, bursts and surges, recorded
+    /// rates.
+    Visits,
 }
 
 /// A queue of jobs in a workload. While its consumers keep up nothing of it stays, so it is no part
@@ -123,7 +151,7 @@ pub struct RedisSpec {
     /// Resident memory over used memory, at least 1x, of processes that have run for long
     /// (`mem_fragmentation_ratio`): all of them when the trial begins. Redis 7.0.15 without
     /// overwritten values: 1.02x to 1.08x (measured); keys that come, go and change in size take it
-    /// to 1.5x and more; with `activedefrag yes` about 1.1x (`active-defrag-threshold-lower`).
+    /// to 1.5x and more, unless Redis defragments (`active_defrag`).
     pub fragmentation: Factor,
     /// The same of a process that has just started, or of a replica that has just loaded a copy, at
     /// least 1x. Absent: 1.05x (measured: 1.02x to 1.08x), or `fragmentation` if that is less.
@@ -131,6 +159,14 @@ pub struct RedisSpec {
     /// How often all data must be overwritten until such a process has `fragmentation` again.
     /// Absent: 3x (an assumption).
     pub fragments_after: Option<Factor>,
+    /// `activedefrag`. While it runs, resident memory stays below 1.1 times what is used, or 100 MiB
+    /// above it on nodes of less than 1 GiB (`active-defrag-threshold-lower`,
+    /// `active-defrag-ignore-bytes`): `fragmentation` counts up to there. Redis 8.2.3 took
+    /// 7 s and a quarter of its thread to clear 210 MB (measured), so it keeps up with all but
+    /// the fastest writers; its time is not counted. Builds with the system's jemalloc, such as
+    /// Debian's, refuse it. Absent: false, as Redis ships it.
+    #[serde(default)]
+    pub active_defrag: bool,
     /// Share of every workload's data in the fullest shard; the others hold equal parts. `"100%"`
     /// with one shard; with more at least 100% divided by `shards`.
     pub fullest_shard: Probability,
@@ -223,11 +259,17 @@ impl RedisSpec {
     pub fn fresh_fragmentation(&self) -> Factor {
         let usual = Factor::new(1.05).expect("a factor");
         let fresh = self.fresh_fragmentation.unwrap_or(usual);
-        if fresh < self.fragmentation {
-            fresh
-        } else {
-            self.fragmentation
+        lower(fresh, self.lasting_fragmentation())
+    }
+
+    /// Resident memory over used memory of a process that has run for long.
+    pub fn lasting_fragmentation(&self) -> Factor {
+        if !self.active_defrag {
+            return self.fragmentation;
         }
+        let ignored = DEFRAG_IGNORES.as_f64() / self.node_memory.as_f64().max(1.0);
+        let kept = Factor::new(1.0 + ignored.max(DEFRAG_FROM)).expect("a factor");
+        lower(self.fragmentation, kept)
     }
 
     /// How often data are overwritten until a process is as fragmented as those that run for long.

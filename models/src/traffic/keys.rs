@@ -42,6 +42,21 @@ pub fn keys(
     Intensity::piecewise(&ends, end.saturating_add(lifetime))
 }
 
+/// The factor of a workload's rate of new keys up to the horizon.
+pub fn growth(
+    workload: &WorkloadSpec,
+    clock: Option<&ClockSpec>,
+    drawn: (u64, &Streams),
+    horizon: SimDuration,
+) -> Steps {
+    let end = SimTime::ZERO + horizon;
+    let mut factors = vec![vec![(SimTime::ZERO, 1.0)]];
+    if let Some(growth) = &workload.growth {
+        factors.extend(varied(growth, clock, drawn, end));
+    }
+    product(&factors, end)
+}
+
 /// Everything that varies the rate.
 fn varied(
     growth: &GrowthSpec,

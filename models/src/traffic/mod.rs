@@ -25,10 +25,10 @@ use sim::{Intensity, SimDuration, SimTime, Streams};
 
 use crate::spec::clock::ClockSpec;
 use crate::spec::traffic::{Series, TrafficSpec};
-pub use keys::keys;
+pub use keys::{growth, keys};
 
 /// A step function: from each instant on so much; it begins at zero and ascends.
-type Steps = Vec<(SimTime, f64)>;
+pub type Steps = Vec<(SimTime, f64)>;
 
 /// The intensity of the population `entity` up to the horizon.
 pub fn intensity(
@@ -38,6 +38,18 @@ pub fn intensity(
     streams: &Streams,
     horizon: SimDuration,
 ) -> Intensity {
+    let end = SimTime::ZERO + horizon;
+    Intensity::piecewise(&rates(traffic, clock, entity, streams, horizon), end)
+}
+
+/// The same as steps.
+pub fn rates(
+    traffic: &TrafficSpec,
+    clock: Option<&ClockSpec>,
+    entity: u64,
+    streams: &Streams,
+    horizon: SimDuration,
+) -> Steps {
     let end = SimTime::ZERO + horizon;
     let stated = traffic.rate.get();
     let mut factors = vec![match traffic.recorded {
@@ -62,7 +74,7 @@ pub fn intensity(
     );
     let surges = traffic.surges.iter().enumerate();
     factors.extend(surges.map(|(i, surge)| surge::surge(surge, i as u64, entity, streams)));
-    Intensity::piecewise(&product(&factors, end), end)
+    product(&factors, end)
 }
 
 /// The rate as it was recorded; before its first row the stated one.
@@ -80,19 +92,28 @@ fn recorded(series: &Series, clock: Option<&ClockSpec>, stated: f64) -> Steps {
 
 /// All factors multiplied, with a piece wherever one of them begins.
 fn product(factors: &[Steps], end: SimTime) -> Steps {
+    joined(factors, end, |values| values.product())
+}
+
+/// What becomes of the values of all at each instant at which one of them begins another piece.
+pub fn joined<T>(
+    factors: &[Steps],
+    end: SimTime,
+    value: impl Fn(&mut dyn Iterator<Item = f64>) -> T,
+) -> Vec<(SimTime, T)> {
     let starts = factors.iter().flatten().map(|(from, _)| *from);
     let mut starts: Vec<SimTime> = starts.filter(|from| *from < end).collect();
     starts.sort_unstable();
     starts.dedup();
     let mut at = vec![0; factors.len()];
-    let value = |from: SimTime| {
-        let current = at.iter_mut().zip(factors).map(|(at, steps)| {
+    let now = |from: SimTime| {
+        let mut current = at.iter_mut().zip(factors).map(|(at, steps)| {
             while steps.get(*at + 1).is_some_and(|next| next.0 <= from) {
                 *at += 1;
             }
             steps[*at].1
         });
-        (from, current.product())
+        (from, value(&mut current))
     };
-    starts.into_iter().map(value).collect()
+    starts.into_iter().map(now).collect()
 }

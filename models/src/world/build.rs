@@ -10,7 +10,7 @@ use crate::RunOptions;
 use crate::blast::BlastRadius;
 use crate::check::Check;
 use crate::check::spec::CheckSpec;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Pace};
 use crate::fault::{self, Fault};
 use crate::ids::{AlertId, CheckId, ClusterId, Fleet, Id, ServiceId};
 use crate::layout::{self, ClusterPlan};
@@ -23,10 +23,12 @@ use crate::remediation::server_scaler::ServerScaler;
 use crate::service::{
     Instead, Latency, LatencyRule, Load, Need, Overload, Process, Rotation, Service,
 };
+use crate::spec::redis::CommandsFollow;
 use crate::spec::service::Keys;
 use crate::spec::store::stores_of;
 use crate::spec::{MetricSpec, NeedSpec, ServiceSpec};
-use crate::{streams, traffic};
+use crate::streams;
+use crate::traffic::{self, Steps};
 use demand::{Demand, Mode};
 
 /// All parts of one trial, wired and at rest; `overloads` are what an earlier run counted, one for
@@ -50,6 +52,13 @@ pub fn world<'a>(
         let buses = streams.shared();
         let mut cluster = Cluster::new(id, plan, &system, trees, keys, buses, options.mode);
         watch(&mut cluster, spec);
+        if plan
+            .workloads
+            .iter()
+            .any(|w| spec.workloads[*w].commands_follow.is_some())
+        {
+            cluster.vary_commands(paces(spec, plan, streams));
+        }
         // In the order of their trees.
         let hits = faults.iter().filter(|fault| fault.hits(plan));
         let surpluses = hits.filter_map(|fault| fault.strike.surplus(fault.workload()?));
@@ -212,6 +221,24 @@ fn trees(
         Some(adding((tree, None), &fault.workload()?))
     });
     steady.chain(bursts).collect()
+}
+
+/// How the commands of a cluster's workloads vary.
+fn paces(spec: &WorldSpec, plan: &ClusterPlan, streams: &Streams) -> Vec<Pace> {
+    let end = SimTime::ZERO + spec.horizon;
+    let clock = spec.clock.as_ref();
+    let follows = |w: &usize| {
+        let workload = &spec.workloads[*w];
+        match workload.commands_follow {
+            None => vec![(SimTime::ZERO, 1.0)],
+            Some(CommandsFollow::Growth) => {
+                traffic::growth(workload, clock, (*w as u64, streams), spec.horizon)
+            }
+            Some(CommandsFollow::Visits) => visitors::pace(spec, streams),
+        }
+    };
+    let steps: Vec<Steps> = plan.workloads.iter().map(follows).collect();
+    traffic::joined(&steps, end, |factors| factors.collect())
 }
 
 /// Every rule, on each cluster or on its service.

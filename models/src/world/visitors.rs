@@ -19,7 +19,7 @@ use crate::service::{Process, Service as Built};
 use crate::spec::service::{Access, Keys};
 use crate::spec::signers::SIGNERS;
 use crate::spec::{CallerSpec, ClassSpec, ProductSpec, ServiceSpec, TrafficSpec};
-use crate::traffic;
+use crate::traffic::{self, Steps};
 use demand::{Balancer, Class, Client, Demand, LostAcks, Population, Service};
 
 /// Who comes, and what they meet: signers first, then products and callers in the scenario's order.
@@ -297,6 +297,27 @@ fn callers(spec: &WorldSpec, i: usize, caller: &CallerSpec, streams: &Streams) -
             returns: Vec::new(),
         }],
     }
+}
+
+/// All visits and calls, over their stated mean.
+pub fn pace(spec: &WorldSpec, streams: &Streams) -> Steps {
+    let end = SimTime::ZERO + spec.horizon;
+    let products = spec.products.iter().zip(PRODUCTS..);
+    let callers = spec.callers.iter().zip(1..);
+    let all = std::iter::once((spec.signers.traffic(), 0))
+        .chain(products.map(|(product, entity)| (product.traffic(), entity)))
+        .chain(callers.map(|(caller, entity)| (caller.traffic(), entity)));
+    let all: Vec<(TrafficSpec, u64)> = all.collect();
+    let stated: f64 = all.iter().map(|(traffic, _)| traffic.rate.get()).sum();
+    if stated <= 0.0 {
+        return vec![(SimTime::ZERO, 1.0)];
+    }
+    let clock = spec.clock.as_ref();
+    let rates = |(traffic, entity): &(TrafficSpec, u64)| {
+        traffic::rates(traffic, clock, *entity, streams, spec.horizon)
+    };
+    let rates: Vec<Steps> = all.iter().map(rates).collect();
+    traffic::joined(&rates, end, |rates| rates.sum::<f64>() / stated)
 }
 
 /// When the visits of a population begin.

@@ -6,6 +6,7 @@ use crate::support::part;
 use models::WorldSpec;
 use models::spec::client::ReconnectSpec;
 use models::spec::persistence::Fsync;
+use models::spec::redis::CommandsFollow;
 use models::spec::{AlertSpec, FailoverSpec, MetricSpec};
 use rand::RngExt as _;
 use sim::{Purpose, Rng, SimDuration, Streams};
@@ -216,12 +217,24 @@ fn growth(spec: &mut WorldSpec, seed: u64) {
              step = [{{ factor = '{step}', at = {{ kind = 'exponential', mean = '20min' }} }}]"
         );
         workload.growth = (rng.random_range(0..2) == 0).then(|| part(&varies));
+        let follows = [
+            Some(CommandsFollow::Growth),
+            Some(CommandsFollow::Visits),
+            None,
+        ];
+        let follows = follows[rng.random_range(0..3)];
+        let growth = workload.growth.is_some();
+        workload.commands_follow = follows.filter(|of| growth || *of == CommandsFollow::Visits);
     }
 }
 
 /// Slots that people move, in half of the worlds that have some, and an autoscaler in a third.
 fn scaling(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(24), 0);
+    let large = &mut Streams::for_trial(seed, 0).stream(Purpose(25), 0);
+    for workload in &mut spec.workloads {
+        workload.largest_key = [None, Some(3_000_000), Some(40_000_000)][large.random_range(0..3)];
+    }
     let has_slots = matches!(
         spec.failover,
         FailoverSpec::ClusterBus(_) | FailoverSpec::Managed(_)
