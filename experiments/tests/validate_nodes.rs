@@ -116,12 +116,12 @@ fn a_rebirth_has_a_time_and_two_shares() {
 #[test]
 fn the_built_in_measurements_hold_but_for_what_is_known() {
     let groups = read::measurements(&[]).expect("they are read").nodes;
-    assert_eq!(groups.len(), 5 + 5 + 12 + 4 + 2);
+    assert_eq!(groups.len(), 5 + 5 + 12 + 4 + 2 + 4);
     let rows: usize = groups.iter().map(|group| group.runs).sum();
-    assert_eq!(rows, 100 + 60 + 120 + 80 + 50);
+    assert_eq!(rows, 100 + 60 + 120 + 80 + 50 + 40);
     let order = Order { runs: 500, seed: 1 };
     let lines = lines(&groups, order, &mut Bar::new("runs", 1)).expect("they are simulated");
-    assert_eq!(lines.len(), 5 + 5 + 12 + 3 * (4 + 2));
+    assert_eq!(lines.len(), 5 + 5 + 12 + 3 * (4 + 2) + 4);
     let missed = lines
         .iter()
         .filter(|line| matches!(line.verdict(), Verdict::Misses(_)));

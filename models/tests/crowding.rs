@@ -1,8 +1,8 @@
 //! Caches that evict: what a full node has no room for is read from the store behind it, until
 //! there are larger nodes.
 
-use crate::support::{ONE_NODE, both_ways, layered_world, said, service};
-use models::{TrialResult, WorldSpec};
+use crate::support::{ONE_NODE, both_ways, layered_world, said, service, trial};
+use models::{Mode, TrialResult, WorldSpec};
 
 /// 20 requests a second, each of one press, read a cache that hits 90 %. Its 600 MiB grow by ten
 /// keys of 10 KiB a second on a node that evicts from 1 GiB on. The store behind it answers
@@ -102,10 +102,13 @@ fn what_a_full_cache_has_no_room_for_is_read_from_the_store() {
 #[test]
 fn hot_keys_stay_under_policies_that_know_them() {
     let hot = r#", hot = { keys = "20%", requests = "80%" }"#;
-    let failed = |policy: &str, misses: &str| alone(policy, misses, 6).outcome.failed_attempts;
+    let failed = |policy: &str, misses: &str| {
+        let mut spec = world(policy, misses, 6, "");
+        spec.people.runbook.clear();
+        trial(&spec, 1, Mode::Lazy).outcome.failed_attempts
+    };
     let evenly = failed("allkeys-random", "");
     let (random, least_used) = (failed("allkeys-random", hot), failed("allkeys-lfu", hot));
-    assert_eq!(random, evenly, "chance knows no hot keys");
     // The coldest four fifths of the keys get a fifth of the requests.
     let expected = refused(6, |share| share / 4.0);
     assert!(
@@ -113,7 +116,10 @@ fn hot_keys_stay_under_policies_that_know_them() {
         "{least_used} for {expected}, {evenly} evenly"
     );
     let oldest = failed("allkeys-lru", hot);
-    assert!(least_used <= oldest && oldest < evenly, "{oldest}");
+    // Chance takes hot keys, too, but they are back at their next miss.
+    let order = [least_used, oldest, random, evenly];
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(random < evenly / 2, "{order:?}");
 }
 
 #[test]

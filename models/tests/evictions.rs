@@ -1,7 +1,9 @@
 //! What evictions cost, in whole trials: bytes that are written over the limit go, users are signed
 //! out, caches miss; a volatile policy that runs dry refuses writes.
 
-use crate::support::{lines, story_world, trial};
+use crate::support::{
+    ONE_NODE, both_ways, layered_world, lines, said, service, story_world, trial,
+};
 use demand::answer::Cause;
 use models::{Mode, TrialResult};
 
@@ -110,4 +112,73 @@ fn lazy_and_eager_evict_the_same() {
         let run = |mode| full(policy, 4.0, 2.0, mode).outcome;
         assert_eq!(run(Mode::Lazy), run(Mode::Eager), "{policy}");
     }
+}
+
+/// One node that has evicted three of four keys of a cache that were ever stored, and what is done
+/// to it then: the story from there on.
+fn evicted(rest: &str) -> TrialResult {
+    let need = "{ workload = \"log\", access = \"write\" }";
+    let client = "command_timeout = \"1s\"\ntopology_refresh = \"1s\"";
+    let api = service("api", need, client);
+    let story = format!(
+        r#"
+        horizon = "8h"
+        health_check = []
+        people.runbook = []
+        {rest}
+        {api}
+        [redis]
+        node_memory = "2GiB"
+        maxmemory = "50%"
+        maxmemory_policy = "allkeys-lru"
+        persistence.schedule = {{ kind = "append-only", fsync = "everysec" }}
+        sync.flush_keys = "10000/s"
+        [[workload]]
+        name = "log"
+        dataset = "800MiB"
+        new_keys = "20/s"
+        key_length = "24B"
+        value_size = "10KiB"
+        value_size_shape = "100x"
+        expires = false
+        holds = "cache"
+        commands = "100/s"
+        writes = "30%"
+        write_size = "1KiB"
+        "#
+    );
+    both_ways(&layered_world(&[ONE_NODE, &story]), 1)
+}
+
+#[test]
+fn what_was_evicted_is_neither_flushed_nor_loaded_nor_deleted_again() {
+    // 8 h bring 576,000 keys of some 12 KiB, and 1 GiB holds about 85,000.
+    let at = "{ kind = \"constant\", value = \"7h\" }";
+    let number = |result: &TrialResult, words: &str| -> f64 {
+        let line = lines(result).into_iter().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("{words}: {:?}", lines(result)));
+        let words: Vec<&str> = line.split([' ', ':']).collect();
+        let found = words.iter().find_map(|word| word.parse().ok());
+        found.expect(line)
+    };
+    let held = 80_000.0..95_000.0;
+    let flush = evicted(&format!(
+        "fault = [{{ kind = \"flush\", workload = \"log\", share = \"100%\", at = {at} }}]"
+    ));
+    let keys = number(&flush, "keys are deleted");
+    assert!(held.contains(&keys), "{keys}");
+    // Evicted before the flush, and again since the node is full anew.
+    let all = flush.outcome.evicted_keys as f64;
+    assert!((430_000.0..530_000.0).contains(&all), "{all}");
+    let hung = said(&flush, "node a: runs")[0] - 7.0 * 3600.0;
+    assert!(
+        (8.0..9.5).contains(&hung),
+        "{hung} s for 10,000 keys a second"
+    );
+    let crash = evicted(&format!(
+        "fault = [{{ kind = \"crash\", workload = \"log\", at = {at} }}]"
+    ));
+    let bytes = 1024.0 * 1024.0 * 1024.0;
+    let loads = said(&crash, "node a: runs")[0] - said(&crash, "node a: loading")[0];
+    assert!(loads < bytes / 240e6 * 4.0, "{loads} s");
 }

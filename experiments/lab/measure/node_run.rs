@@ -144,12 +144,16 @@ pub fn removal(order: &Order) -> Row {
             Removal::EvictAny => Some("allkeys-random"),
             _ => None,
         };
-        let (keys, took) = match policy {
-            Some(policy) => node::eviction(policy, taken.count),
-            None => (keys, node::removal(taken.how, taken.content, taken.count)),
-        };
         row.put("keys", keys);
         row.put("members", members);
+        let took = match policy {
+            Some(policy) => {
+                let (evicted, took) = node::eviction(policy, taken.count);
+                row.put("evicted", evicted);
+                took
+            }
+            None => node::removal(taken.how, taken.content, taken.count),
+        };
         row.put("removed_ms", format!("{:.2}", took.ms));
         row.put("removed_cpu_ms", format!("{:.2}", took.cpu_ms));
     })

@@ -12,8 +12,8 @@
 //! loss. Two requests for the same key put it back once: a key that was missing when a request went
 //! to the store still is with the chance `cold now / cold then`.
 //!
-//! A cache that evicts has no room for a part of its keys: each that a request brings back takes the
-//! place of another one, so that part is missing for as long as there is no more room.
+//! A cache that evicts has no room for a part of its keys: each that a request brings back takes
+//! the place of another one, so that part is missing for as long as there is no more room.
 //!
 //! Left out: hot keys, which come back first (a real cache regains its hits faster at the beginning
 //! and slower at the end). Keys that expire while Redis does not answer are a loss at its return.

@@ -173,15 +173,16 @@ impl Cluster {
         // Doublings and saves until now are those of all keys.
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         self.note_all_saves(cx.now);
+        for shard in self.shards() {
+            self.record_evictions(shard, cx.now);
+        }
         let gone = self.dataset.delete(workload, share, cx.now);
         self.note_deleted(workload, share, cx.now);
-        let deleted = self.forget_wiped(workload, share, gone.keys);
+        let deleted = self.forget_gone(workload, share, gone.keys);
         self.shrink_tables(cx.now);
         cx.ledger.trace(cx.now, || {
-            format!(
-                "{} cluster: {:.0} keys are deleted",
-                self.plan.name, gone.keys
-            )
+            let keys: f64 = deleted.iter().map(|(_, keys)| keys).sum();
+            format!("{} cluster: {keys:.0} keys are deleted", self.plan.name)
         });
         self.settle(cx);
         deleted

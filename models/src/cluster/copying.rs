@@ -35,6 +35,7 @@ use crate::event::{ClusterTimer, Cx};
 use crate::ids::{NodeId, ShardId};
 use crate::moment::MomentKind;
 use crate::redis::fork::{Busy, copies_pages_for};
+use crate::redis::growth::DatasetSize;
 use crate::redis::replication::{Overflow, overflow};
 use crate::redis::sync::{self, Stages};
 use failover::cluster_bus::ReplicaLink;
@@ -45,6 +46,15 @@ impl Cluster {
         let Node { shard, memory, .. } = &self.topology[node];
         let stored = self.dataset.growth.bytes_at(at) * self.topology.shares[*shard];
         (stored - memory.gone()).max(0.0)
+    }
+
+    /// The same with its keys.
+    pub(super) fn size_held(&self, node: NodeId, at: SimTime) -> DatasetSize {
+        let stored = self.dataset.growth.size_at(at);
+        let share = self.topology.share_of(node);
+        let held = self.bytes_held(node, at);
+        let part = held / (stored.bytes * share).max(1.0);
+        stored.share(share * part.min(1.0))
     }
 
     /// How long a full copy of a shard takes now to an empty node that asks alone.
@@ -379,7 +389,7 @@ impl Cluster {
             ..
         } = self.topology[source];
         let copy = &mut self.topology[replica];
-        copy.memory = copy.memory.without(memory.gone());
+        copy.memory = copy.memory.without(memory.gone()).evicted_as(&memory);
         copy.lacks_until = lacks_until;
         if copying.cut_off {
             // It was connected for a moment.

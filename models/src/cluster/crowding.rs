@@ -8,7 +8,7 @@
 //!              full
 //! ```
 //!
-//! It is looked at every now and then from the first eviction on, more often while the dataset
+//! What has been evicted is put on record as well. Both are looked at every now and then from the first eviction on, more often while the dataset
 //! grows or falls faster, and when nodes get more room.
 
 use sim::{SimDuration, SimTime};
@@ -17,6 +17,7 @@ use super::Cluster;
 use super::loss::LostLine;
 use crate::event::{ClusterTimer, Cx};
 use crate::ids::{Fleet, Id, ShardId};
+use crate::redis::evict::hits_gone;
 use crate::spec::SystemSpec;
 use crate::spec::service::Keys;
 use crate::spec::store::MissesSpec;
@@ -68,9 +69,10 @@ impl Crowding {
 }
 
 impl Cluster {
-    /// A shard evicts for the first time: from now on it is looked at what there is no room for.
+    /// A shard evicts for the first time: from now on it is looked at what has gone, and what there
+    /// is no room for.
     pub(super) fn watch_crowding(&mut self, cx: &mut Cx) {
-        if self.dataset.crowding.looks.is_none() && self.dataset.crowding.matters.contains(&true) {
+        if self.dataset.crowding.looks.is_none() {
             let size = self.dataset.growth.bytes_at(cx.now);
             self.dataset.crowding.looks = Some((LEAST, size));
             self.after(SimDuration::ZERO, ClusterTimer::LooksForRoom, cx);
@@ -79,6 +81,8 @@ impl Cluster {
 
     /// Looks at what there is no room for, and plans the next look.
     pub(super) fn on_looks_for_room(&mut self, cx: &mut Cx) {
+        self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
+        self.note_all_saves(cx.now);
         self.note_crowding(cx.now);
         let Some((every, before)) = self.dataset.crowding.looks else {
             return;
@@ -170,7 +174,7 @@ impl Cluster {
             }
             let shard = change.shard.index();
             let asked = self.topology.part_asked(change.shard);
-            let share = misses.evicted(change.share, self.redis.maxmemory_policy);
+            let share = hits_gone(misses, change.share, self.redis.maxmemory_policy);
             now[shard] = share * asked;
             match keys {
                 Keys::One if asked <= 0.0 => {}

@@ -78,7 +78,7 @@ impl Cluster {
         (share, rate): (f64, Option<f64>),
         cx: &mut Cx,
     ) -> Option<usize> {
-        let keys = self.dataset.held(workload, cx.now).keys * share;
+        let keys = self.keys_held(workload, cx.now) * share;
         let shares = self.topology.shares.values();
         let fullest = shares.copied().fold(0.0, f64::max);
         let seconds = keys * fullest / rate.unwrap_or(RATE);
@@ -118,6 +118,17 @@ impl Cluster {
         // The first keys make room at once.
         self.after(FIRST, ClusterTimer::Deletes { number }, cx);
         Some(number)
+    }
+
+    /// Keys of a workload that are there, on all shards: not those that were lost or evicted.
+    fn keys_held(&mut self, workload: usize, now: SimTime) -> f64 {
+        for shard in self.shards() {
+            self.record_evictions(shard, now);
+        }
+        let place = self.dataset.place_of(workload);
+        let missing = self.dataset.evictions.of_workload_missing(place);
+        let keys = missing / self.dataset.growth.bytes_each(place);
+        (self.dataset.held(workload, now).keys - keys).max(0.0)
     }
 
     /// Is this script still at work?

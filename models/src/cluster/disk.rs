@@ -181,10 +181,7 @@ impl Cluster {
             clock.stop(now);
         }
         match saves {
-            true => {
-                let share = self.topology.share_of(node);
-                self.save_time(self.dataset.growth.size_at(now).share(share))
-            }
+            true => self.save_time(self.size_held(node, now)),
             false => SimDuration::ZERO,
         }
     }

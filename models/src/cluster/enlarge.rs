@@ -546,7 +546,7 @@ impl Cluster {
             let largest = NODE_MEMORY_MAX.as_f64().min(sold).max(node.bytes);
             let (host, bytes) = (node.host, (node.bytes * order.factor.get()).min(largest));
             let mut larger = Node::new(shard, host, (&self.redis, bytes), n == first);
-            larger.memory = larger.memory.without(gone);
+            larger.memory = larger.memory.without(gone).evicted_as(&node.memory);
             larger.fragments = node.fragments;
             larger.lacks_until = cx.now;
             *node = larger;

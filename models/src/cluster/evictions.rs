@@ -35,6 +35,9 @@ use crate::spec::{SystemSpec, WorkloadSpec};
 /// (`lifetime`): only whose is shorter matters.
 const TTL: f64 = 86_400.0;
 
+/// A node that lacks less than this part of its limit is full.
+const NEARLY: f64 = 1.0 / 128.0;
+
 /// What has been evicted of one cluster's workloads.
 #[derive(Clone, Debug)]
 pub(super) struct Evictions {
@@ -213,13 +216,16 @@ impl Evictions {
         self.workloads[workload].position
     }
 
-    /// A share of a workload is deleted, and what a shard had lost before is no longer to be taken
-    /// out of it: so many bytes.
-    pub fn forget_wiped(&mut self, shard: ShardId, workload: usize, share: f64) -> f64 {
-        let wiped = &mut self.wiped[shard][workload];
-        let less = *wiped * share;
-        *wiped -= less;
-        self.gone[shard][workload] -= less;
+    /// A share of a workload is deleted, and what was missing of it is no longer to be taken out of
+    /// a shard: so many bytes. What was evicted stays counted.
+    pub fn forget_gone(&mut self, shard: ShardId, workload: usize, share: f64) -> f64 {
+        let (gone, wiped) = (
+            &mut self.gone[shard][workload],
+            &mut self.wiped[shard][workload],
+        );
+        let less = *gone * share;
+        self.expired[shard][workload] += (*gone - *wiped) * share;
+        (*gone, *wiped) = (*gone - less, *wiped * (1.0 - share));
         less
     }
 
@@ -250,20 +256,6 @@ impl Evictions {
     /// Bytes of a workload that are missing on all shards, whatever the reason.
     pub fn of_workload_missing(&self, workload: usize) -> f64 {
         self.gone.values().map(|gone| gone[workload]).sum()
-    }
-
-    /// Less is stored than what is on record of a shard: keys that were evicted have expired since.
-    fn give_back(&mut self, shard: ShardId, bytes: f64) {
-        let mut left = bytes;
-        for (n, workload) in self.workloads.iter().enumerate() {
-            if workload.lifetime.is_some() {
-                let evicted = self.gone[shard][n] - self.wiped[shard][n];
-                let back = evicted.clamp(0.0, left);
-                self.gone[shard][n] -= back;
-                self.expired[shard][n] += back;
-                left -= back;
-            }
-        }
     }
 
     /// A part of the keys of a shard, those that have gone included, belongs to another one, which
@@ -348,7 +340,10 @@ impl Cluster {
 
     /// Has a shard's owner no room for all that was stored, and evicts keys for what comes?
     pub(super) fn is_crowded(&self, shard: ShardId, now: SimTime) -> bool {
-        self.may_evict() && self.over(shard, now).is_some_and(|over| over > 0.0)
+        let owner = self.topology.owners[shard];
+        let limit = self.topology[owner].memory.limit();
+        let full = |over: f64| over > -limit * NEARLY;
+        self.may_evict() && self.over(shard, now).is_some_and(full)
     }
 
     fn may_evict(&self) -> bool {
@@ -360,21 +355,16 @@ impl Cluster {
         }
     }
 
-    /// Puts on record what has been evicted of a shard by now.
+    /// Puts on record what has been evicted of a shard by now: none of its nodes has it any more.
     pub(super) fn record_evictions(&mut self, shard: ShardId, now: SimTime) {
         let excess = self.beyond(shard, now);
-        if excess <= 0.0 {
-            // What its owner lacks from before is still missing.
-            let owner = self.topology.owners[shard];
-            let lacks = self.topology[owner].memory.gone();
-            let evicted = self.dataset.evictions.bytes(shard) - lacks;
-            let back = (-excess).min(evicted.max(0.0));
-            self.dataset.evictions.give_back(shard, back);
+        if excess <= 0.0 || !self.may_evict() {
             return;
         }
+        let share = self.topology.shares[shard];
         let parts = self.dataset.growth.parts_at(now);
         let pool = |(part, (workload, gone)): (&f64, (&Workload, &f64))| Pool {
-            bytes: (part * self.topology.shares[shard] - gone).max(0.0),
+            bytes: (part * share - gone).max(0.0),
             uses: workload.commands / part.max(1.0),
             ttl: (workload.lifetime.map(SimDuration::as_secs_f64))
                 .or(workload.expires.then_some(TTL)),
@@ -385,19 +375,25 @@ impl Cluster {
         let known = workloads.iter().zip(&gone[shard]);
         let pools: Vec<Pool> = parts.iter().zip(known).map(pool).collect();
         let evicted = self.redis.maxmemory_policy.evicted(&pools, excess);
-        for (gone, more) in self.dataset.evictions.gone[shard].iter_mut().zip(evicted) {
-            *gone += more;
+        for (n, more) in evicted.iter().enumerate() {
+            self.dataset.evictions.gone[shard][n] += more;
+            let keys = more / self.dataset.growth.bytes_each(n) / share;
+            let expires = self.dataset.evictions.expires(n);
+            self.dataset.tables[shard].lose(keys, expires);
+        }
+        let all: f64 = evicted.iter().sum();
+        for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
+            let memory = self.topology[node].memory;
+            self.topology[node].memory = memory.evict(all);
         }
     }
 
     /// Bytes of a shard beyond what its owner may hold, that have not been put on record.
     fn beyond(&self, shard: ShardId, now: SimTime) -> f64 {
-        let memory = &self.topology[self.topology.owners[shard]].memory;
-        let recorded = self.dataset.evictions.bytes(shard) - memory.gone();
-        self.over(shard, now).map_or(0.0, |over| over - recorded)
+        self.over(shard, now).unwrap_or(0.0)
     }
 
-    /// Bytes of a shard, of all that was ever stored, beyond those from which on its owner evicts.
+    /// The same; below zero where there is room.
     fn over(&self, shard: ShardId, now: SimTime) -> Option<f64> {
         let owner = self.topology.owners[shard];
         let memory = &self.topology[owner].memory;

@@ -103,9 +103,10 @@ impl Cluster {
         }
     }
 
-    /// What a shard had lost before is deleted with the rest, from what was ever stored: it must
-    /// not be missing twice. Names the keys that go of each shard, of so many on all of them.
-    pub(super) fn forget_wiped(
+    /// What a shard had lost or evicted before is deleted with the rest, from what was ever stored:
+    /// it must not be missing twice. Names the keys that go of each shard, of so many on all of
+    /// them.
+    pub(super) fn forget_gone(
         &mut self,
         workload: usize,
         share: f64,
@@ -114,7 +115,7 @@ impl Cluster {
         let mut deleted = Vec::new();
         let place = self.dataset.place_of(workload);
         for shard in self.shards() {
-            let less = self.dataset.evictions.forget_wiped(shard, place, share);
+            let less = self.dataset.evictions.forget_gone(shard, place, share);
             for node in self.topology.nodes_of(shard).collect::<Vec<_>>() {
                 let memory = self.topology[node].memory;
                 self.topology[node].memory = memory.without((memory.gone() - less).max(0.0));

@@ -68,6 +68,8 @@ pub(super) struct Reshard {
     /// The owners, and how often their processes had gone when it began: it ends with one of them.
     owners: Vec<(NodeId, u64)>,
     stopped: bool,
+    /// MIGRATE of a large key has taken too long.
+    timed_out: bool,
     /// Large keys that move: at which step, from where to where, and how long MIGRATE takes.
     large: Vec<(u32, [ShardId; 2], SimDuration)>,
     /// Commands per second that would keep a source's thread as busy, by shard.
@@ -91,8 +93,12 @@ impl Cluster {
     pub fn rebalance(&mut self, rate: Option<f64>, cx: &mut Cx) -> Option<usize> {
         let moves = self.moves_to_equal_parts();
         let part: f64 = moves.iter().map(|(_, _, part)| part).sum();
-        let stored = self.dataset.growth.size_at(cx.now).share(part);
-        if stored.keys < 1.0 {
+        let all = moves
+            .iter()
+            .map(|(from, _, of)| self.moved(*from, *of, cx.now));
+        let stored = all.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let (keys, bytes) = stored;
+        if keys < 1.0 {
             cx.ledger.trace(cx.now, || {
                 format!(
                     "{} cluster: no slots move, they are spread evenly",
@@ -104,15 +110,12 @@ impl Cluster {
         if !self.can_reshard(&moves, cx) {
             return None;
         }
-        let each = stored.bytes / stored.keys;
+        let each = bytes / keys;
         let rate = rate.unwrap_or(1.0 / (EACH_KEY + EACH_BYTE * each));
-        let takes = SimDuration::from_secs_f64(stored.keys / rate);
+        let takes = SimDuration::from_secs_f64(keys / rate);
         cx.ledger.trace(cx.now, || {
             let (name, about) = (&self.plan.name, takes.rounded_to(NOTICEABLE));
-            format!(
-                "{name} cluster: {:.0} keys move to other shards, {about}",
-                stored.keys
-            )
+            format!("{name} cluster: {keys:.0} keys move to other shards, {about}")
         });
         let busy = rate * (BUSY_KEY + BUSY_BYTE * each) / self.redis.command_time.as_secs_f64();
         let busy = moves
@@ -130,12 +133,20 @@ impl Cluster {
             steps: 0,
             owners: owners.collect(),
             stopped: false,
+            timed_out: false,
             busy,
         });
         self.after_step(number, SimDuration::ZERO, cx);
         self.dataset.settled = None;
         self.settle(cx);
         Some(number)
+    }
+
+    /// Keys and bytes of a shard that are there and go, if it gives away this part of all keys.
+    fn moved(&self, from: ShardId, part: f64, now: SimTime) -> (f64, f64) {
+        let held = self.bytes_held(self.topology.owners[from], now);
+        let bytes = held * part / self.topology.shares[from];
+        (self.dataset.growth.keys(bytes), bytes)
     }
 
     /// New, empty shards join until there are so many, and get their parts of the keys as in
@@ -272,9 +283,8 @@ impl Cluster {
         found.collect()
     }
 
-    /// MIGRATE of the large keys that move in this step: how long that takes, if it comes to an
-    /// end.
-    fn migrate_large_keys(&mut self, number: usize, cx: &mut Cx) -> Option<SimDuration> {
+    /// MIGRATE of the large keys that move in this step: how long that takes.
+    fn migrate_large_keys(&mut self, number: usize, cx: &mut Cx) -> SimDuration {
         let Reshard { steps, large, .. } = &self.reshards[number];
         let now = large.iter().filter(|(step, ..)| step == steps);
         let all: Vec<([ShardId; 2], SimDuration)> = now.map(|of| (of.1, of.2)).collect();
@@ -289,11 +299,9 @@ impl Cluster {
             self.stop_answering(source, lasts, cx);
             self.stop_answering(target, lasts.scaled(0.5), cx);
             late = late.max(lasts);
-            if takes > MIGRATE_TIMEOUT {
-                return None;
-            }
+            self.reshards[number].timed_out |= takes > MIGRATE_TIMEOUT;
         }
-        Some(late)
+        late
     }
 
     /// A further part of the keys has moved.
@@ -302,17 +310,15 @@ impl Cluster {
         let same = |(owner, deaths): &(NodeId, u64)| {
             self.serves(*owner) && self.persistence.disks[*owner].deaths() == *deaths
         };
-        if !reshard.owners.iter().all(same) || !self.can_reshard(&reshard.moves, cx) {
+        let given_up = reshard.timed_out || !reshard.owners.iter().all(same);
+        if given_up || !self.can_reshard(&reshard.moves, cx) {
             self.stop_reshard(number, cx);
             return;
         }
         self.reshards[number].steps += 1;
         let each = 1.0 / f64::from(STEPS);
         self.move_shares(&reshard.moves, each, cx);
-        let Some(late) = self.migrate_large_keys(number, cx) else {
-            self.stop_reshard(number, cx);
-            return;
-        };
+        let late = self.migrate_large_keys(number, cx);
         if self.reshards[number].lasts() {
             self.after_step(number, late, cx);
         } else {
@@ -357,18 +363,13 @@ impl Cluster {
         let of_source = part / here;
         let owner = self.topology.owners[from];
         let gone = self.topology[owner].memory.gone();
-        // What was evicted is not there to be moved.
-        let evicted = match self.topology[owner].memory.evicts() {
-            true => (self.dataset.evictions.bytes(from) - gone).max(0.0),
-            false => 0.0,
-        };
         for node in self.topology.nodes_of(from).collect::<Vec<_>>() {
             let memory = &mut self.topology[node].memory;
-            *memory = memory.without((memory.gone() + evicted) * (1.0 - of_source));
+            *memory = memory.without(memory.gone() * (1.0 - of_source));
         }
         for node in self.topology.nodes_of(to).collect::<Vec<_>>() {
             let memory = &mut self.topology[node].memory;
-            *memory = memory.without(memory.gone() + (gone + evicted) * of_source);
+            *memory = memory.without(memory.gone() + gone * of_source);
         }
         let weights = (there, part);
         self.dataset
@@ -384,13 +385,10 @@ impl Cluster {
     fn pour_streams(&mut self, moves: &[(ShardId, ShardId, f64)], takes: SimDuration, cx: &mut Cx) {
         let lengths = &self.dataset.key_lengths;
         let length = lengths.iter().sum::<u64>() / lengths.len() as u64;
-        let stored = self.dataset.growth.size_at(cx.now);
         let (from, to) = (cx.now, cx.now.saturating_add(takes));
         for (source, target, part) in moves {
-            let bytes = [
-                (*source, stored.keys * part * del_bytes(length)),
-                (*target, stored.bytes * part),
-            ];
+            let (keys, bytes) = self.moved(*source, *part, cx.now);
+            let bytes = [(*source, keys * del_bytes(length)), (*target, bytes)];
             for (shard, bytes) in bytes {
                 let ramp = Ramp::new((from, to), bytes);
                 self.replication.moving.push((shard, ramp));

@@ -478,10 +478,8 @@ impl Cluster {
         (since, ends): (SimTime, SimTime),
         cx: &mut Cx,
     ) {
-        let dataset_size = self.dataset.growth.size_at(since);
-        let share = self.topology.share_of(node);
         let open = self.dataset.growth.open_at(since);
-        let saving = self.saving(node, dataset_size.share(share), (since, ends), open);
+        let saving = self.saving(node, self.size_held(node, since), (since, ends), open);
         self.persistence.children[node].saving = Some(saving);
         self.watch_disk(node, cx);
         self.after(ends - cx.now, ClusterTimer::Saved(node), cx);

@@ -36,6 +36,7 @@ impl WorldSpec {
         self.doubts_about_rates(&mut doubts);
         self.doubts_about_evictions(&mut doubts);
         self.doubts_about_eviction_time(&mut doubts);
+        self.doubts_about_room(&mut doubts);
         self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);
         self.doubts_about_probes(&mut doubts);
@@ -126,8 +127,8 @@ impl WorldSpec {
             let busy = fullest * takes + evictions * SECONDS_TO_EVICT;
             if busy >= 1.0 {
                 doubts.push(format!(
-                    "the fullest shard of cluster {} gets {fullest:.0} commands a second{}, and each \
-                     takes {}: its thread would be busy {:.0} % of the time; the model serves them \
+                    "the fullest shard of cluster {} gets {fullest:.0} commands a second{}, and \
+                     each takes {}: its thread would be busy {:.0} % of the time; the model serves them \
                      all at once, so a real Redis is worse",
                     plan.name,
                     if varies { " at most" } else { "" },

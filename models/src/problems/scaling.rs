@@ -20,6 +20,13 @@ impl WorldSpec {
         let by_hand = steps.any(|step| step.action.remedy().moves_slots());
         let scaler = self.autoscaler.as_ref();
         if !by_hand && scaler.is_none_or(|of| of.adds == AddsSpec::Memory) {
+            if let Some(of) = self.workloads.iter().find(|of| of.largest_key.is_some()) {
+                doubts.push(format!(
+                    "workload {}: largest_key changes nothing, since no slots move (no step \
+                     rebalance or add-shards, no autoscaler that adds shards)",
+                    of.name
+                ));
+            }
             return;
         }
         let redis = &self.redis;

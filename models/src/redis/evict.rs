@@ -19,6 +19,7 @@
 //! buffers that evict data.
 
 use crate::spec::redis::MaxmemoryPolicy;
+use crate::spec::store::{HotSpec, MissesSpec};
 
 /// Time that a node's thread takes to evict one key, in seconds: 0.9 to 1.2 us (`allkeys-random`)
 /// and 1.2 to 1.6 us (`allkeys-lru`) for strings of 100 bytes, measured with Redis 7.0.15
@@ -92,6 +93,37 @@ impl MaxmemoryPolicy {
             }
         }
     }
+}
+
+/// The share of a cache's hits that is missing when a full node has no room for this share of its
+/// keys, under its policy.
+pub fn hits_gone(misses: MissesSpec, share: f64, policy: MaxmemoryPolicy) -> f64 {
+    let Some(HotSpec { keys, requests }) = misses.hot else {
+        return share;
+    };
+    let (keys, requests) = (keys.get(), requests.get());
+    let parts = [(keys, requests), (1.0 - keys, 1.0 - requests)];
+    let pools = parts.map(|(keys, requests)| Pool {
+        bytes: keys,
+        uses: requests / keys,
+        ttl: Some(1.0),
+    });
+    let evicted = match policy {
+        MaxmemoryPolicy::AllkeysRandom
+        | MaxmemoryPolicy::VolatileRandom
+        | MaxmemoryPolicy::VolatileTtl => comes_back(&pools, share),
+        _ => policy.evicted(&pools, share),
+    };
+    let missing = pools.iter().zip(evicted);
+    missing.map(|(pool, bytes)| pool.uses * bytes).sum()
+}
+
+/// What is missing of each pool where keys are evicted however often they are used, and put back
+/// when they are missed: at a common rate of eviction `e`, the share `e / (e + uses)` of each (by
+/// chance, or the oldest first: Gelenbe 1973).
+fn comes_back(pools: &[Pool], share: f64) -> Vec<f64> {
+    let may: Vec<f64> = pools.iter().map(|pool| pool.bytes).collect();
+    take(&may, share, |n, x| x / (x + (1.0 - x) * pools[n].uses))
 }
 
 /// Takes from each pool the share that `share` gives it at the common level, in 0..1, at which all

@@ -96,8 +96,10 @@ pub struct NodeMemory {
     backlog: f64,
     command_time: SimDuration,
     swap_fault: SimDuration,
-    /// Bytes of the dataset that had been evicted before this node got it.
+    /// Bytes of the dataset that are not here: lost, or evicted.
     gone: f64,
+    /// Of those, bytes that were evicted. Under a volatile policy none of them lasts.
+    evicted: f64,
 }
 
 /// What lies on a node beside its dataset.
@@ -133,6 +135,7 @@ impl NodeMemory {
             command_time: spec.command_time,
             swap_fault: spec.swap_fault,
             gone: 0.0,
+            evicted: 0.0,
         }
     }
 
@@ -143,10 +146,36 @@ impl NodeMemory {
 
     /// The same node with a copy of a dataset of which so many bytes had been evicted before.
     pub fn without(self, gone: f64) -> NodeMemory {
-        NodeMemory { gone, ..self }
+        let part = if gone < self.gone {
+            gone / self.gone
+        } else {
+            1.0
+        };
+        NodeMemory {
+            gone,
+            evicted: self.evicted * part,
+            ..self
+        }
     }
 
-    /// Bytes of the dataset that had been evicted before this node got it.
+    /// So many bytes more are evicted.
+    pub fn evict(self, more: f64) -> NodeMemory {
+        NodeMemory {
+            gone: self.gone + more,
+            evicted: self.evicted + more,
+            ..self
+        }
+    }
+
+    /// It lacks what another one does, as far as that was evicted.
+    pub fn evicted_as(self, other: &NodeMemory) -> NodeMemory {
+        NodeMemory {
+            evicted: other.evicted.min(self.gone),
+            ..self
+        }
+    }
+
+    /// Bytes of the dataset that are not here.
     pub fn gone(&self) -> f64 {
         self.gone
     }
@@ -250,9 +279,15 @@ impl NodeMemory {
         };
         let fixed = self.fixed(load);
         let limit = self.maxmemory.filter(|_| load.primary);
-        let refuses = refused
-            .zip(limit)
-            .map(|(measure, limit)| (measure, limit + load.uncounted - fixed, Trouble::Refuses));
+        // What was evicted under a volatile policy is none of what lasts.
+        let stays = match refused {
+            Some(Measure::Lasting) => self.evicted,
+            _ => 0.0,
+        };
+        let refuses = refused.zip(limit).map(|(measure, limit)| {
+            let size = limit + load.uncounted - fixed - stays;
+            (measure, size, Trouble::Refuses)
+        });
         let host = if self.swap {
             self.stall_used(load).map(|used| (used, Trouble::Stalls))
         } else {

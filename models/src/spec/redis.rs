@@ -59,17 +59,18 @@ pub struct WorkloadSpec {
     pub holds: Option<Holds>,
     /// Commands per second in healthy times, reads and writes together, over all shards.
     pub commands: PerSec,
-    /// What `commands` follow. Absent: nothing, they are the same at all times.
+    /// What `commands` follow: the rate of new keys with all factors of `growth`, or all `visits`
+    /// and calls over their stated mean. Absent: nothing, they are the same at all times.
     pub commands_follow: Option<CommandsFollow>,
     /// Share of the commands that write and therefore go into the replication stream.
     pub writes: Probability,
     /// Mean size of a write in the replication stream, above 0; a new key's own bytes count for it.
     pub write_size: Bytes,
-    /// Members of its largest key, a hash, a set or a sorted set: 1 to 100,000,000. Where slots move
-    /// (`rebalance`, `add-shards`), MIGRATE of that key stops its source for 1.1 us a member and
-    /// its target for half of that (measured: 0.8 to 1.4 us with Redis 7.0.15; a list or a string
-    /// of as many bytes takes a tenth), and the move ends if that is longer than the 60 s that
-    /// `redis-cli` waits. Absent: no key is large.
+    /// Members of its largest key, a hash, a set or a sorted set: 1 to 100,000,000. Where slots
+    /// move (`rebalance`, `add-shards`), MIGRATE of that key stops its source for 1.1 us a member
+    /// and its target for half of that (measured: 0.8 to 1.4 us with Redis 7.0.15; a list or a
+    /// string of as many bytes takes a tenth), and the move ends if that is longer than the 60 s
+    /// that `redis-cli` waits. Absent: no key is large.
     pub largest_key: Option<u32>,
     /// A queue of jobs in this workload, which a `slow-consumers` fault can fill; absent: none.
     pub queue: Option<QueueSpec>,
@@ -159,8 +160,8 @@ pub struct RedisSpec {
     /// How often all data must be overwritten until such a process has `fragmentation` again.
     /// Absent: 3x (an assumption).
     pub fragments_after: Option<Factor>,
-    /// `activedefrag`. While it runs, resident memory stays below 1.1 times what is used, or 100 MiB
-    /// above it on nodes of less than 1 GiB (`active-defrag-threshold-lower`,
+    /// `activedefrag`. While it runs, resident memory stays below 1.1 times what is used, or 100
+    /// MiB above it on nodes of less than 1 GiB (`active-defrag-threshold-lower`,
     /// `active-defrag-ignore-bytes`): `fragmentation` counts up to there. Redis 8.2.3 took
     /// 7 s and a quarter of its thread to clear 210 MB (measured), so it keeps up with all but
     /// the fastest writers; its time is not counted. Builds with the system's jemalloc, such as

@@ -6,8 +6,6 @@ use sim::SimDuration;
 use sim::quantity::Probability;
 
 use super::NeedSpec;
-use super::redis::MaxmemoryPolicy;
-use crate::redis::evict::Pool;
 
 /// A slower store, such as a database, that several needs fall back to: `[[store]]`. The needs of
 /// one service share its queue. Services, their processes and cells each have a part of its
@@ -70,8 +68,9 @@ pub struct MissesSpec {
     /// not answer none is renewed, so after an outage that long the cache is empty. Absent: they
     /// live for ever.
     pub lifetime: Option<SimDuration>,
-    /// How uneven requests are, for what evictions cost; absent: all keys are asked for equally
-    /// often. It does not change how a cache warms up (`warms`).
+    /// How uneven requests are, for what evictions cost: under LRU and LFU policies hot keys stay,
+    /// under the others they come back sooner. Absent: all keys are asked for equally often. It
+    /// does not change how a cache warms up (`warms`).
     pub hot: Option<HotSpec>,
 }
 
@@ -91,24 +90,6 @@ pub struct HotSpec {
 pub use demand::Fallback as Store;
 
 impl MissesSpec {
-    /// The share of the hits that is missing when a full node has no room for this share of the
-    /// keys, under its policy.
-    pub fn evicted(&self, share: f64, policy: MaxmemoryPolicy) -> f64 {
-        let Some(HotSpec { keys, requests }) = self.hot else {
-            return share;
-        };
-        let (keys, requests) = (keys.get(), requests.get());
-        let parts = [(keys, requests), (1.0 - keys, 1.0 - requests)];
-        let pools = parts.map(|(keys, requests)| Pool {
-            bytes: keys,
-            uses: requests / keys,
-            ttl: Some(1.0),
-        });
-        let evicted = policy.evicted(&pools, share);
-        let missing = pools.iter().zip(evicted);
-        missing.map(|(pool, bytes)| pool.uses * bytes).sum()
-    }
-
     /// The share of the entries that expire while Redis does not answer for so long.
     pub fn expired(&self, after: SimDuration) -> f64 {
         let of = |lifetime: SimDuration| after.as_secs_f64() / lifetime.as_secs_f64();

@@ -52,13 +52,7 @@ pub fn world<'a>(
         let buses = streams.shared();
         let mut cluster = Cluster::new(id, plan, &system, trees, keys, buses, options.mode);
         watch(&mut cluster, spec);
-        if plan
-            .workloads
-            .iter()
-            .any(|w| spec.workloads[*w].commands_follow.is_some())
-        {
-            cluster.vary_commands(paces(spec, plan, streams));
-        }
+        cluster.vary_commands(paces(spec, plan, streams));
         // In the order of their trees.
         let hits = faults.iter().filter(|fault| fault.hits(plan));
         let surpluses = hits.filter_map(|fault| fault.strike.surplus(fault.workload()?));
@@ -227,6 +221,10 @@ fn trees(
 fn paces(spec: &WorldSpec, plan: &ClusterPlan, streams: &Streams) -> Vec<Pace> {
     let end = SimTime::ZERO + spec.horizon;
     let clock = spec.clock.as_ref();
+    let mut here = plan.workloads.iter().map(|w| &spec.workloads[*w]);
+    if here.all(|workload| workload.commands_follow.is_none()) {
+        return Vec::new();
+    }
     let follows = |w: &usize| {
         let workload = &spec.workloads[*w];
         match workload.commands_follow {

@@ -233,7 +233,7 @@ fn scaling(spec: &mut WorldSpec, seed: u64) {
     let rng = &mut Streams::for_trial(seed, 0).stream(Purpose(24), 0);
     let large = &mut Streams::for_trial(seed, 0).stream(Purpose(25), 0);
     for workload in &mut spec.workloads {
-        workload.largest_key = [None, Some(3_000_000), Some(40_000_000)][large.random_range(0..3)];
+        workload.largest_key = [None, Some(1_000_000), Some(6_000_000)][large.random_range(0..3)];
     }
     let has_slots = matches!(
         spec.failover,

@@ -181,8 +181,8 @@ impl Deed {
                     Removal::Unlink => "UNLINK",
                     Removal::Flush => "FLUSHALL SYNC",
                     Removal::FlushAsync => "FLUSHALL ASYNC",
-                    Removal::EvictOldest => "evicted, allkeys-lru",
-                    Removal::EvictAny => "evicted, allkeys-random",
+                    Removal::EvictOldest => "half evicted, allkeys-lru",
+                    Removal::EvictAny => "half evicted, allkeys-random",
                 };
                 match members {
                     1 => format!("{command}, {keys} {content}"),
