@@ -8,7 +8,15 @@ use serde_json::Value;
 /// Runs the small study on the small scenario with some texts replaced; its `summary.json` and the
 /// chart of losses.
 fn study(edits: &[(&str, &str)], trials: &str) -> (Value, String) {
+    study_with("", edits, trials)
+}
+
+/// The same with more in the study.
+fn study_with(more: &str, edits: &[(&str, &str)], trials: &str) -> (Value, String) {
     let place = directory();
+    let study = place.path().join("study.toml");
+    let text = fs::read_to_string(&study).unwrap();
+    fs::write(&study, format!("{text}\n{more}")).unwrap();
     let path = place.path().join("small.toml");
     let mut small = fs::read_to_string(&path).unwrap();
     for (old, new) in edits {
@@ -153,4 +161,30 @@ fn a_design_that_loses_few_requests_and_much_data_is_said_to() {
     assert!(told[1].starts_with("But under off, "), "{told:?}");
     let report = fs::read_to_string(place.path().join("out/report.html")).unwrap();
     assert!(report.contains("acknowledged requests per trial are lost afterwards"));
+}
+
+/// Whoever never recovers keeps no time to recover, however fast the others do.
+#[test]
+fn an_outage_that_never_ends_is_longer_than_any_bound() {
+    let objective = |statistic: &str| {
+        format!(
+            "[[objective]]\nmeasure = \"recover_s\"\nstatistic = \"{statistic}\"\n\
+             at_most = \"5h\"\n"
+        )
+    };
+    let both = objective("p95") + &objective("mean");
+    // Nobody brings larger nodes, and the growth comes late in some trials.
+    let nobody = [
+        ("from = \"80%\"", "from = \"80%\", ceiling = \"1x\""),
+        ("max = \"20min\"", "max = \"55min\""),
+    ];
+    let (json, _) = study_with(&both, &nobody, "8");
+    let baseline = &json["summary"]["designs"][0];
+    let judged = baseline["objectives"].as_array().expect("three objectives");
+    let recovered = &baseline["recover_s"]["mean"]["n"];
+    assert_ne!(recovered, 8, "{baseline}");
+    assert_eq!(judged[2]["kept"], false, "{judged:?}");
+    assert_ne!(judged[1]["kept"], true, "{judged:?}");
+    let told = sentences(&json).join(" ");
+    assert!(!told.contains("designs meet the objective (p95"), "{told}");
 }

@@ -25,6 +25,7 @@ mod exceedance;
 mod heat;
 mod losses;
 mod notes;
+mod objectives;
 mod page;
 pub mod story;
 pub mod summary;

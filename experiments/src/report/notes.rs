@@ -6,7 +6,8 @@ use output::Format;
 use super::summary::{Design, Summary};
 use super::words::count;
 use crate::rows::read::Rows;
-use crate::stats::paired::{Difference, compare};
+use crate::stats::paired::{Difference, compare, differences};
+use crate::stats::skewed::{few_carry, few_speak_against};
 use crate::stats::{LEVEL, quantile};
 
 /// The sentences that apply.
@@ -15,6 +16,7 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     if !base.incomplete {
         sentences.extend(tail_note(rows.values("lost", 0)));
+        sentences.extend(few_trials_note(rows, summary));
         sentences.extend(worse_components_note(rows));
     }
     sentences.extend(failovers_note(base));
@@ -42,6 +44,48 @@ fn tail_note(lost: &[f64]) -> Option<String> {
             lost.len(),
             Format::Percent(0).number(share),
             count(median).number(median)
+        )
+    })
+}
+
+/// Where a few trials carry a mean its interval may cover less often than it says, and where a few
+/// speak against the best, more trials may turn the order.
+fn few_trials_note(rows: &Rows, summary: &Summary) -> Option<String> {
+    let best = summary.best?;
+    let lost = |point: usize| rows.values("lost", point);
+    let complete = (0..summary.designs.len()).filter(|point| !summary.designs[*point].incomplete);
+    let carried: Vec<usize> = complete.clone().filter(|p| few_carry(lost(*p))).collect();
+    let turned = complete.filter(|point| *point != best);
+    let turned = turned.filter(|point| {
+        let lead = differences(lost(best), lost(*point));
+        few_speak_against(&lead)
+    });
+    let names = |points: &[usize]| {
+        let names = points
+            .iter()
+            .take(3)
+            .map(|p| summary.designs[*p].label.as_str());
+        let first: Vec<&str> = names.collect();
+        match points.len().saturating_sub(3) {
+            0 => first.join(", "),
+            more => format!("{} and {more} more", first.join(", ")),
+        }
+    };
+    let turned: Vec<usize> = turned.collect();
+    let turns = match turned.is_empty() {
+        true => String::new(),
+        false => format!(
+            " A few trials in which {} loses much speak against it and for {}: more trials may \
+             turn their order.",
+            summary.designs[best].label,
+            names(&turned)
+        ),
+    };
+    (!carried.is_empty()).then(|| {
+        format!(
+            "A few trials carry the mean loss of {}: rarer and worse ones may be missing, and its \
+             interval may cover less often than 95 %. Give more trials.{turns}",
+            names(&carried)
         )
     })
 }

@@ -6,13 +6,15 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::forms::study::{Objective, Statistic};
+use super::objectives::{Judged, judged};
+use crate::forms::study::Objective;
 use crate::rows::read::Rows;
 use crate::stats::bootstrap::{REPLICAS, Replicas, bca, replicate};
 use crate::stats::estimate::{average, never_seen_at_most};
 use crate::stats::family::{holm, simultaneous};
 use crate::stats::paired::{Difference, compare, differences};
-use crate::stats::{Estimate, LEVEL, Quantile, amount, mean, quantile};
+use crate::stats::skewed::confidence_above_zero;
+use crate::stats::{Estimate, LEVEL, Quantile, amount, quantile};
 
 /// A design may lose this share of the baseline's loss more than the best and still count as no
 /// worse: a margin below what a decision turns on.
@@ -207,17 +209,6 @@ pub struct Effect {
     pub change: Option<Estimate>,
 }
 
-/// An objective and whether a design keeps it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Judged {
-    /// The objective.
-    pub objective: Objective,
-    /// What the design has.
-    pub value: Option<f64>,
-    /// Met, missed, or `None` where the interval does not decide.
-    pub kept: Option<bool>,
-}
-
 /// Everything that the rows show.
 pub fn summarise(rows: &Rows, objectives: &[Objective]) -> Summary {
     let mut designs: Vec<Design> = (0..rows.points())
@@ -257,7 +248,7 @@ fn rank(rows: &Rows, complete: &[usize], designs: &mut [Design]) -> (usize, usiz
     let best = best(&replicas.means, &costs);
     let above_best = above(&replicas, best, rows.trials());
     let against = against(&lost, &replicas);
-    let shares = replicas.share_best();
+    let shares = probabilities_best(&lost, &replicas, best);
     for (place, point) in complete.iter().enumerate() {
         let design = &mut designs[*point];
         design.against_baseline = against[place];
@@ -271,6 +262,41 @@ fn rank(rows: &Rows, complete: &[usize], designs: &mut [Design]) -> (usize, usiz
         .min_by(|a, b| costs[*a].total_cmp(&costs[*b]));
     let cheapest = cheapest.expect("the best is no worse than itself");
     (complete[best], complete[cheapest])
+}
+
+/// How likely each design is to lose the fewest. Bootstrap replicas know nothing of a tail that the
+/// trials have not met, so the best is no more likely than the corrected interval of its lead over
+/// each rival allows; what that leaves goes to the rivals.
+fn probabilities_best(lost: &[&[f64]], replicas: &Replicas, best: usize) -> Vec<f64> {
+    let mut shares = replicas.share_best();
+    let doubt = |place: usize| match replicas.means[place] == replicas.means[best] {
+        true => 0.0,
+        false => 1.0 - confidence_above_zero(&differences(lost[best], lost[place])),
+    };
+    let doubts: Vec<f64> = (0..lost.len()).map(doubt).collect();
+    let equal = |place: usize| replicas.means[place] == replicas.means[best];
+    let of_equals: f64 = (0..lost.len())
+        .filter(|p| equal(*p))
+        .map(|p| shares[p])
+        .sum();
+    let sure = doubts
+        .iter()
+        .fold(of_equals, |sure, doubt| sure.min(1.0 - doubt));
+    let claims = shares.iter().zip(&doubts);
+    let claims: Vec<f64> = claims.map(|(share, doubt)| share.max(*doubt)).collect();
+    let of_rivals: f64 = (0..lost.len())
+        .filter(|p| !equal(*p))
+        .map(|p| claims[p])
+        .sum();
+    for place in 0..lost.len() {
+        shares[place] = match equal(place) {
+            true if of_equals > 0.0 => shares[place] * sure / of_equals,
+            true => shares[place],
+            false if of_rivals > 0.0 => claims[place] * (1.0 - sure) / of_rivals,
+            false => 0.0,
+        };
+    }
+    shares
 }
 
 /// Compares what [`rank`] has left out with the baseline: each design by itself, over the trials
@@ -407,35 +433,6 @@ pub fn measured(values: &[f64]) -> Option<Measured> {
         p95: quantile(values, 0.95, LEVEL)?,
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
     })
-}
-
-fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
-    let bound = objective.at_most.value();
-    let values = rows.defined(&objective.measure, point);
-    let share = match objective.statistic {
-        Statistic::Mean => None,
-        Statistic::Median => Some(0.5),
-        Statistic::P95 => Some(0.95),
-    };
-    let found = match share {
-        None => mean(&values, LEVEL).map(|e| (e.value, Some((e.low, e.high)))),
-        Some(share) => quantile(&values, share, LEVEL).map(|q| (q.value, q.interval)),
-    };
-    // What an incomplete design would have is not known.
-    let complete = rows.manifest.is_complete(point);
-    let kept = found
-        .filter(|_| complete)
-        .and_then(|(_, interval)| interval)
-        .and_then(|(low, high)| match (high <= bound, low > bound) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
-            (false, false) => None,
-        });
-    Judged {
-        objective: objective.clone(),
-        value: found.map(|(value, _)| value),
-        kept,
-    }
 }
 
 /// The losses of one level of a factor, trial by trial, in the mean over all combinations of the

@@ -9,6 +9,7 @@
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::estimate::{average, never_seen_at_most, standard_error, t_quantile};
+use super::skewed::{hall, of_mean};
 
 /// With fewer trials that lost anything their mean loss is not bounded by a formula.
 pub const EVENTS_MIN: usize = 10;
@@ -53,9 +54,9 @@ pub fn mean_bounds(values: &[f64], worst: f64, wrong: f64) -> Option<(f64, f64)>
         return Some((mean, mean));
     }
     let quantile = t_quantile(1.0 - wrong, n - 1);
-    let skew = skewness(values) / (n as f64).sqrt();
-    let low = mean - error * transformed(quantile, skew);
-    let high = mean - error * transformed(-quantile, skew);
+    let skew = of_mean(values);
+    let low = mean - error * hall(quantile, skew);
+    let high = mean - error * hall(-quantile, skew);
     Some((low.max(0.0), high.max(mean)))
 }
 
@@ -66,21 +67,6 @@ pub fn carried_by_few(values: &[f64]) -> bool {
     let few = values.len().div_ceil(100);
     let largest: f64 = sorted.iter().rev().take(few).sum();
     largest > CARRIED_MAX * values.iter().sum::<f64>()
-}
-
-/// Hall's inverse transformation of a quantile; `skew` is the skewness over the root of n.
-fn transformed(quantile: f64, skew: f64) -> f64 {
-    if skew.abs() < 1e-9 {
-        return quantile;
-    }
-    3.0 / skew * ((1.0 + skew * (quantile - skew / 6.0)).cbrt() - 1.0)
-}
-
-fn skewness(values: &[f64]) -> f64 {
-    let mean = average(values);
-    let n = values.len() as f64;
-    let moment = |power: i32| values.iter().map(|v| (v - mean).powi(power)).sum::<f64>() / n;
-    moment(3) / moment(2).powf(1.5)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sim::Streams;
 use sim::streams::Purpose;
 
 use super::bootstrap::{bca, replicate};
+use super::skewed::few_carry;
 use super::{LEVEL, family, mean, paired, quantile};
 
 const STUDIES: u64 = 1000;
@@ -104,4 +105,38 @@ fn simultaneous_intervals_cover_all_differences_together() {
             .zip(truths)
             .all(|(e, truth)| (e.low..=e.high).contains(&truth))
     }));
+}
+
+/// Losses with a long tail (log-normal, sigma 1.5), or in one trial of fifty only: their intervals
+/// cover, or a few trials are said to carry the mean. Nothing at all is told with a bound of its
+/// own.
+#[test]
+fn heavy_tails_are_covered_or_named() {
+    let normal = |number: u64, trial: usize| {
+        let mut rng = Streams::for_trial(number, trial as u64).stream(Purpose(7), 0);
+        sim::dist::standard_normal(&mut rng)
+    };
+    let tail = |number: u64, trial: usize| (1.5 * normal(number, trial)).exp();
+    let rare = |number: u64, trial: usize| {
+        let mut rng = Streams::for_trial(number, trial as u64).stream(Purpose(8), 0);
+        match rng.random::<f64>() < 0.02 {
+            true => normal(number, trial).exp(),
+            false => 0.0,
+        }
+    };
+    type Draw<'a> = &'a (dyn Fn(u64, usize) -> f64 + Sync);
+    let cases: [(Draw, f64); 2] = [(&tail, 1.125_f64.exp()), (&rare, 0.02 * 0.5_f64.exp())];
+    for (draw, truth) in cases {
+        for trials in [30, 100, 500] {
+            let told = |number: &u64| {
+                let values: Vec<f64> = (0..trials).map(|trial| draw(*number, trial)).collect();
+                let estimate = mean(&values, LEVEL).unwrap();
+                let covers = (estimate.low..=estimate.high).contains(&truth);
+                covers || few_carry(&values) || values.iter().all(|value| *value == 0.0)
+            };
+            let told = (0..STUDIES).into_par_iter().filter(told).count();
+            let share = told as f64 / STUDIES as f64;
+            assert!(share >= 0.93, "{trials} trials: {share}");
+        }
+    }
 }

@@ -4,11 +4,12 @@
 //! adjustment (1979) keeps the probability of even one false finding below 5 %. Simultaneous
 //! intervals keep the probability that all of them cover at 95 %: their common half-width, in
 //! standard errors, is what the largest deviation over all comparisons stays below in 95 % of the
-//! bootstrap replicas. Designs that share their trials are correlated, which this makes use of;
-//! Bonferroni's bound would not.
+//! bootstrap replicas; each is corrected for its own skewness (`skewed.rs`). Designs that share
+//! their trials are correlated, which this makes use of; Bonferroni's bound would not.
 
 use super::bootstrap::Replicas;
 use super::estimate::{Estimate, t_quantile};
+use super::skewed::interval;
 
 /// Holm's adjustment: smallest first, times the number of hypotheses left, never falling.
 pub fn holm(p: &[f64]) -> Vec<f64> {
@@ -49,8 +50,10 @@ pub fn simultaneous<Q: Fn(&[f64]) -> f64>(
     let bound = largest[rank.clamp(1, largest.len()) - 1];
     // Few trials make heavier tails than the bootstrap sees: never less than one t interval.
     let bound = bound.max(t_quantile(0.5 + level / 2.0, n.max(2) - 1));
-    let estimate = |((value, _), error): (&(f64, Vec<f64>), &f64)| {
-        let (low, high) = (value - bound * error, value + bound * error);
+    let estimate = |((value, replicas), error): (&(f64, Vec<f64>), &f64)| {
+        // The mean of a Poisson bootstrap is as skewed as the mean of the trials.
+        let skew = if *error > 0.0 { third(replicas) } else { 0.0 };
+        let (low, high) = interval(*value, *error, bound, skew);
         Estimate {
             value: *value,
             low,
@@ -60,6 +63,11 @@ pub fn simultaneous<Q: Fn(&[f64]) -> f64>(
         }
     };
     drawn.iter().zip(&errors).map(estimate).collect()
+}
+
+/// The skewness of the replicas.
+fn third(replicas: &[f64]) -> f64 {
+    super::skewed::of_mean(replicas) * (replicas.len() as f64).sqrt()
 }
 
 /// The standard deviation of the replicas: the standard error of the quantity. Rounding apart,

@@ -8,6 +8,7 @@
 //! | `bootstrap.rs` | the same for skewed losses; how likely is a design the best |
 //! | `kolmogorov.rs` | do two samples come from one distribution |
 //! | `binomial.rs` | is a count what a share makes one expect |
+//! | `skewed.rs` | how far does the interval of a skewed mean reach, and do few trials carry it |
 //! | `bounds.rs` | within which bounds is a share, or a skewed mean |
 //! | `family.rs` | what can still be said when many designs are looked at together |
 
@@ -19,6 +20,7 @@ pub mod family;
 pub mod kolmogorov;
 pub mod paired;
 pub mod quantile;
+pub mod skewed;
 
 pub use estimate::{Estimate, amount, mean};
 pub use quantile::{P95_TRIALS_MIN, Quantile, quantile};

@@ -7,7 +7,7 @@ use super::estimate::{Estimate, average, mean, standard_error, t_tail, variance}
 /// The mean difference between two designs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// The mean of B − A over the trials, with the paired t interval.
+    /// The mean of B − A over the trials, with the paired t interval, corrected for skewness.
     pub mean: Estimate,
     /// How probable a difference this far from zero would be if there were none (paired t test).
     pub p: f64,
@@ -69,7 +69,8 @@ pub(crate) mod tests {
     fn a_paired_comparison_agrees_with_scipy() {
         let difference = compare(&X, &Y, 0.95).unwrap();
         close(difference.mean.value, -4.2);
-        close(difference.mean.low, -9.99002257260603);
+        // Student's t ends at -9.99.
+        close(difference.mean.low, -26.252811696204514);
         close(difference.mean.high, 1.5900225726060304);
         close(difference.p, 0.13522927151968479);
         close(difference.correlation.unwrap(), 0.9737303387161287);

@@ -47,7 +47,11 @@ fn interpolated(sorted: &[f64], share: f64) -> f64 {
         sorted[place.floor() as usize],
         sorted[place.ceil() as usize],
     );
-    below + (above - below) * place.fract()
+    match place.fract() {
+        // Between what ends and what does not there is no middle.
+        part if below < above && part > 0.0 => below + (above - below) * part,
+        _ => below,
+    }
 }
 
 /// Ranks, from 1, of the order statistics that enclose the quantile.
