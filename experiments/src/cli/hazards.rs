@@ -15,6 +15,7 @@ use crate::hazards::{Confidence, HAZARDS, SourceSpec, rates, sources};
 use crate::report::words::drawn;
 use crate::scenario;
 use crate::stats::estimate::amount;
+use crate::study::is_study;
 use crate::terminal;
 
 use super::HazardsArguments;
@@ -34,6 +35,15 @@ pub fn run(arguments: &HazardsArguments) -> super::Done {
     let mut read = Sources::default();
     let found = scenario::read(&mut read, &arguments.file, &SCENARIOS, Path::new(""))?;
     let mut root = found.root;
+    if is_study(&root) {
+        return Err(Error::Usage {
+            wrong: format!(
+                "`{}` is a study, and hazards are those of a scenario",
+                arguments.file
+            ),
+            help: "name the scenario that it compares (its key `scenario`)".to_owned(),
+        });
+    }
     let chosen = root.at(&path("hazards.preset")).and_then(Node::text);
     let named = arguments.preset.as_deref().or(chosen);
     let preset = match root.at(&path("hazards")) {

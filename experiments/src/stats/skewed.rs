@@ -1,9 +1,10 @@
 //! Intervals of means that hold where values are skewed, as losses are.
 //!
 //! Student's t interval of a right-skewed mean ends too low: the trials that would lift it are
-//! rare, and mostly not there. Hall ("On the removal of skewness by transformation", JRSS B 54, 1992)
-//! takes the skewness out of the t statistic. What is printed reaches as far as either of the two,
-//! so that the correction only ever makes an interval wider: skewness is itself an estimate.
+//! rare, and mostly not there. Hall ("On the removal of skewness by transformation", JRSS B 54,
+//! 1992) takes the skewness out of the t statistic. What is printed reaches as far as either of
+//! the two, so that the correction only ever makes an interval wider: skewness is itself an
+//! estimate.
 //!
 //! ```text
 //!  t       ├──────────●──────────┤

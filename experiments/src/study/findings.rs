@@ -6,7 +6,7 @@ use models::WorldSpec;
 
 use crate::document::{Node, path};
 use crate::error::{Problem, listed, nearest, suggest};
-use crate::forms::condition::Condition;
+use crate::forms::condition::{Condition, Order};
 use crate::forms::study::{Amount, Objective, PointFile, StudyFile};
 use crate::measures::{FIXED_COLUMNS, MEASURES};
 use crate::scenario::Found;
@@ -37,6 +37,15 @@ pub fn conditions(
     for (number, text) in keep.iter().enumerate() {
         let place = found.root.place_of(&path(&format!("plan.keep[{number}]")));
         match Condition::parse(text, horizon) {
+            Ok(Condition {
+                order: Order::AtLeast | Order::Above,
+                ..
+            }) => problems.push(Problem {
+                place,
+                wrong: "a design keeps what stays below a bound, and this asks for more than one"
+                    .to_owned(),
+                help: "write `<=`; `--fail-if` takes `>`".to_owned(),
+            }),
             Ok(condition) => conditions.push(condition),
             Err(mistake) => problems.push(Problem {
                 place: place.map(|place| within(place, text, mistake.at)),

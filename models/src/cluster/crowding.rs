@@ -8,8 +8,9 @@
 //!              full
 //! ```
 //!
-//! What has been evicted is put on record as well. Both are looked at every now and then from the first eviction on, more often while the dataset
-//! grows or falls faster, and when nodes get more room.
+//! What has been evicted is put on record as well. Both are looked at every now and then from the
+//! first eviction on, more often while the dataset grows or falls faster, and when nodes get more
+//! room.
 
 use sim::{SimDuration, SimTime};
 

@@ -128,8 +128,8 @@ impl WorldSpec {
             if busy >= 1.0 {
                 doubts.push(format!(
                     "the fullest shard of cluster {} gets {fullest:.0} commands a second{}, and \
-                     each takes {}: its thread would be busy {:.0} % of the time; the model serves them \
-                     all at once, so a real Redis is worse",
+                     each takes {}: its thread would be busy {:.0} % of the time; the model serves \
+                     them all at once, so a real Redis is worse",
                     plan.name,
                     if varies { " at most" } else { "" },
                     self.redis.command_time,
@@ -303,11 +303,16 @@ impl WorldSpec {
         };
         let restart = self.redis.restart_delay;
         (restart < waits + ELECTION).then(|| {
+            let how_soon = if restart * 4 < waits {
+                "before"
+            } else {
+                "about as soon as"
+            };
             format!(
                 "a primary that is killed is back after {restart} (redis.restart_delay), {found}, \
-                 about as soon as a replica can be promoted ({first} = {waits}): if none is, all \
-                 of them copy {copied} (Redis manual, \"Safety of replication when master has \
-                 persistence turned off\")"
+                 {how_soon} a replica can be promoted ({first} = {waits}): if none is, all of them \
+                 copy {copied} (Redis manual, \"Safety of replication when master has persistence \
+                 turned off\")"
             )
         })
     }

@@ -44,7 +44,7 @@ impl WorldSpec {
             found.unless(
                 members * MEMBER_BYTES <= workload.dataset.as_f64() || members > MEMBERS_MAX.into(),
                 key("largest_key"),
-                "the key alone is larger than the workload's `dataset`: a member takes some 40 bytes",
+                "the key is larger than the workload's `dataset`: a member takes some 40 bytes",
                 "give fewer members",
             );
             let follows = workload.commands_follow == Some(CommandsFollow::Growth);
