@@ -22,6 +22,8 @@ mod schema;
 mod series;
 mod standing;
 mod support;
+mod sweep;
 mod tidy;
+mod trace;
 mod validate;
 mod validate_nodes;

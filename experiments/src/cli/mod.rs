@@ -9,6 +9,7 @@ mod list;
 mod plan;
 mod replay;
 mod schema;
+mod sweep;
 mod test_panic;
 mod trace;
 mod validate;
@@ -68,6 +69,9 @@ enum Verb {
     /// Describe the keys of a scenario file: meaning, type and possible values
     #[command(before_help = schema::EXAMPLES)]
     Schema(SchemaArguments),
+    /// One or two keys of a scenario over a range of values
+    #[command(before_help = sweep::EXAMPLES)]
+    Sweep(SweepArguments),
     /// Print one trial event by event: states, messages, verdicts, what people do
     #[command(before_help = trace::EXAMPLES)]
     Trace(TraceArguments),
@@ -247,9 +251,23 @@ struct SchemaArguments {
 struct TraceArguments {
     /// A built-in scenario or study, a file, or - for standard input
     scenario: String,
-    /// Number of the trial, from 1
-    #[arg(long, value_name = "N", value_parser = trial_number)]
-    trial: u64,
+    #[command(flatten)]
+    which: WhichTrial,
+    /// The measure that --worst and --median go by, a column of outcomes.csv
+    #[arg(long, value_name = "MEASURE", default_value = "lost")]
+    of: String,
+    /// What `compare` has written, for --worst and --median [default: results/<study>]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Only lines with this text, such as the name of a node, a service or `on call`
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Only lines from this time on, such as 90min
+    #[arg(long, value_name = "TIME")]
+    from: Option<SimDuration>,
+    /// Only lines up to this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<SimDuration>,
     /// The seed [default: that of the study, else 1]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -261,6 +279,21 @@ struct TraceArguments {
     scripted: bool,
     #[command(flatten)]
     limits: LimitArguments,
+}
+
+/// Exactly one of these.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct WhichTrial {
+    /// Number of the trial, from 1
+    #[arg(long, value_name = "N", value_parser = trial_number)]
+    trial: Option<u64>,
+    /// The trial of a finished study that lost most
+    #[arg(long)]
+    worst: bool,
+    /// The trial of a finished study that is closest to the median
+    #[arg(long)]
+    median: bool,
 }
 
 fn trial_number(text: &str) -> Result<u64, String> {
@@ -291,6 +324,36 @@ struct ValidateArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct SweepArguments {
+    /// A scenario: a file or a built-in name
+    scenario: String,
+    /// A key and its values: KEY=FROM..TO, KEY=FROM..TO:log:9 or KEY=A,B,C. Given twice, all
+    /// combinations
+    #[arg(long, value_name = "KEY=VALUES", required = true)]
+    vary: Vec<String>,
+    /// Search the cheapest value that keeps this, such as 'p_full(60d) <= 5%' (see `outage plan`)
+    #[arg(long, value_name = "EXPR")]
+    keep: Vec<String>,
+    /// Trials of each design [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    trials: Option<u64>,
+    /// The seed; the same seed gives the same bytes [default: 1]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    threads: ThreadArguments,
+    /// Directory for what comes of it; the study is written beside it
+    /// [default: results/<scenario>-sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+#[derive(Clone, Debug, clap::Args)]
 struct ThreadArguments {
     /// Number of threads; no trial depends on it [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1024))]
@@ -298,7 +361,7 @@ struct ThreadArguments {
 }
 
 /// What each trial may use; the defaults stand in `models/src/spec/limits.rs`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 struct LimitArguments {
     /// Events of a trial, at most; a trial that needs more fails
     #[arg(long, value_name = "N", default_value_t = TRIAL_EVENTS,
@@ -350,6 +413,7 @@ pub fn run() -> u8 {
         Verb::Plan(arguments) => plan::run(arguments),
         Verb::Replay(arguments) => replay::run(arguments),
         Verb::Schema(arguments) => schema::run(arguments),
+        Verb::Sweep(arguments) => sweep::run(arguments),
         Verb::Trace(arguments) => trace::run(arguments),
         Verb::Validate(arguments) => validate::run(arguments),
     };

@@ -105,6 +105,16 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// What is wrong with a text from this byte on.
+    pub fn new(text: &str, at: usize, wrong: &str, help: &str) -> Mistake {
+        Mistake {
+            wrong: wrong.to_owned(),
+            help: help.to_owned(),
+            at: at.min(text.len()),
+            text: text.to_owned(),
+        }
+    }
+
     /// The condition with a caret below what is wrong with it.
     pub fn shown(&self) -> String {
         let before = self.text[..self.at].chars().count();

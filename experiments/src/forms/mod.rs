@@ -2,5 +2,6 @@
 //! [`models::WorldSpec`].
 
 pub mod condition;
+pub mod range;
 pub mod replay;
 pub mod study;

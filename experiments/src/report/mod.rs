@@ -25,7 +25,7 @@ mod exceedance;
 mod heat;
 mod losses;
 mod notes;
-mod objectives;
+pub mod objectives;
 mod page;
 pub mod story;
 pub mod summary;

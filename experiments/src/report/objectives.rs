@@ -19,6 +19,7 @@ pub struct Judged {
 pub fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
     let bound = objective.at_most.value();
     let values = with_endless(rows, point, &objective.measure);
+    let values: Vec<f64> = values.into_iter().flatten().collect();
     let share = match objective.statistic {
         Statistic::Mean => None,
         Statistic::Median => Some(0.5),
@@ -52,15 +53,15 @@ const ENDLESS: (f64, f64) = (f64::INFINITY, f64::INFINITY);
 
 /// The values of a measure; a trial whose outage was never noticed, or never ended, took longer
 /// than any bound.
-fn with_endless(rows: &Rows, point: usize, measure: &str) -> Vec<f64> {
-    if !["detect_s", "recover_s"].contains(&measure) {
-        return rows.defined(measure, point);
-    }
+pub fn with_endless(rows: &Rows, point: usize, measure: &str) -> Vec<Option<f64>> {
     let values = rows.optional(measure, point);
+    if !["detect_s", "recover_s"].contains(&measure) {
+        return values;
+    }
     let down = rows.values("downtime_true_s", point);
     let of_trial = |(value, down): (Option<f64>, &f64)| match value {
         None if *down > 0.0 => Some(f64::INFINITY),
         value => value,
     };
-    values.into_iter().zip(down).filter_map(of_trial).collect()
+    values.into_iter().zip(down).map(of_trial).collect()
 }

@@ -10,6 +10,7 @@
 //! is typed, so every knob of a scenario can be varied without a line of code.
 
 mod findings;
+pub mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,6 +41,10 @@ impl FaultKind for Params {
         }
     }
 
+    fn deletes(&self) -> bool {
+        true
+    }
+
     fn draw(&self, draw: &mut Draw) -> Drawn {
         let workload = draw.system.workload(&self.workload);
         let share = self.share.get();

@@ -109,6 +109,11 @@ pub trait FaultKind {
         None
     }
 
+    /// Does it delete keys?
+    fn deletes(&self) -> bool {
+        false
+    }
+
     /// Is another of its kind dropped that strikes the same cluster while this one lasts?
     fn is_single(&self) -> bool {
         false

@@ -190,7 +190,7 @@ impl WorldSpec {
             );
         }
         let mut faults = self.faults.iter();
-        let loses = faults.any(|fault| fault.kind().name() == "flush");
+        let loses = faults.any(|fault| fault.kind().deletes());
         if policy.evictable() == Evictable::Nothing || !(loses || self.redis.persistence.is_none())
         {
             return;
