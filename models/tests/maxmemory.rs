@@ -3,7 +3,8 @@
 use crate::support::{lines, moment, said, small_world, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult, WorldSpec};
-use sim::quantity::{Bytes, SizeOrShare};
+use sim::SimDuration;
+use sim::quantity::SizeOrShare;
 
 const HALVES: &str = "{ kind = \"cells\", count = 2, budget = \"equal-memory\" }";
 const APART: &str = "{ kind = \"per-workload\", budget = \"equal-memory\" }";
@@ -162,18 +163,19 @@ fn the_limit_of_all_clients_is_in_bytes_or_a_share() {
 }
 
 #[test]
-fn check_says_when_evictions_take_long() {
-    let doubts = |policy: &str, connections: u32| {
+fn evictions_count_for_a_thread_that_is_busy() {
+    let doubts = |policy: &str| {
         let mut spec = story_world(&format!(
-            "redis = {{ maxmemory = '50%', maxmemory_policy = '{policy}',
-              connections = {connections}, connection_memory = '40KiB' }}"
+            "redis = {{ maxmemory = '50%', maxmemory_policy = '{policy}' }}"
         ));
-        spec.workloads[0].value_size = Bytes::new(100);
+        // Two thirds of the thread, and 1.5 us for each key that has to go.
+        spec.workloads[0].commands = "160000/s".parse().expect("a rate");
+        spec.workloads[0].new_keys = "600000/s".parse().expect("a rate");
+        spec.redis.command_time = SimDuration::from_micros(10);
         spec.doubts().join("\n")
     };
-    let expected = "reconnect to a full node, their buffers (781 MiB) push out up to";
-    let many = doubts("allkeys-lru", 20_000);
-    assert!(many.contains(expected), "{many}");
-    assert!(!doubts("noeviction", 20_000).contains("push out"));
-    assert!(!doubts("allkeys-lru", 100).contains("push out"));
+    let expected = "its thread would be busy 101 % of the time";
+    let evicts = doubts("allkeys-lru");
+    assert!(evicts.contains(expected), "{evicts}");
+    assert!(!doubts("noeviction").contains("its thread would be busy"));
 }

@@ -29,7 +29,6 @@ use crate::terminal;
 pub const EXAMPLES: &str = "\
 Examples:
   outage trace incident-2020 --trial 1
-  outage trace incident-2020 --trial 1 --point \"write-canary / shared / alert\"
   outage trace my-study.toml --worst --only \"on call\"     # after `outage compare my-study.toml`
   outage trace my-replay.toml --trial 7 --seed 3 --scripted | less";
 

@@ -41,11 +41,11 @@ use crate::redis::sync::{self, Stages};
 use failover::cluster_bus::ReplicaLink;
 
 impl Cluster {
-    /// Bytes of the dataset that a node has, without what was gone before it got its copy.
+    /// Bytes of the dataset that a node has: not what is gone, nor what its shard evicts just now.
     pub(super) fn bytes_held(&self, node: NodeId, at: SimTime) -> f64 {
         let Node { shard, memory, .. } = &self.topology[node];
         let stored = self.dataset.growth.bytes_at(at) * self.topology.shares[*shard];
-        (stored - memory.gone()).max(0.0)
+        (stored - memory.gone() - self.beyond(*shard, at).max(0.0)).max(0.0)
     }
 
     /// The same with its keys.

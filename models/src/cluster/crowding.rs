@@ -27,9 +27,12 @@ use crate::spec::store::MissesSpec;
 const LEAST: SimDuration = SimDuration::from_secs(5);
 const MOST: u64 = 256;
 
-/// A dataset that has moved by this share since the last look is looked at sooner, and one that has
-/// moved by half of it or less, later.
-const MOVES: f64 = 1.0 / 128.0;
+/// Looks of a trial, at most: a small cache that turns over fast is not followed more closely.
+const LOOKS: u64 = 2048;
+
+/// A dataset that has moved by this share of what is held since the last look is looked at sooner,
+/// and one that has moved by half of it or less, later.
+const MOVES: f64 = 1.0 / 32.0;
 
 /// What one cluster has no room for.
 #[derive(Clone, Debug)]
@@ -89,14 +92,18 @@ impl Cluster {
             return;
         };
         let size = self.dataset.growth.bytes_at(cx.now);
-        let moved = (size - before).abs() / before.max(1.0);
+        // What was evicted long ago is no part of what moves.
+        let workloads = 0..self.plan.workloads.len();
+        let missing = workloads.map(|place| self.dataset.evictions.of_workload_missing(place));
+        let held = size - missing.sum::<f64>();
+        let moved = (size - before).abs() / held.max(1.0);
         let every = match moved {
             much if much > MOVES => every / 2,
             little if little <= MOVES / 2.0 => every * 2,
             _ => every,
         };
-        let most = (cx.end - SimTime::ZERO) / MOST;
-        let every = every.min(most).max(LEAST);
+        let trial = cx.end - SimTime::ZERO;
+        let every = every.min(trial / MOST).max(trial / LOOKS).max(LEAST);
         self.dataset.crowding.looks = Some((every, size));
         self.after(every, ClusterTimer::LooksForRoom, cx);
     }

@@ -335,7 +335,7 @@ impl Cluster {
 
     /// Does a shard's owner hold more than it may, and keys that may go?
     pub(super) fn evicts(&self, shard: ShardId, now: SimTime) -> bool {
-        self.may_evict() && self.beyond(shard, now) > 0.0
+        self.beyond(shard, now) > 0.0
     }
 
     /// Has a shard's owner no room for all that was stored, and evicts keys for what comes?
@@ -358,7 +358,7 @@ impl Cluster {
     /// Puts on record what has been evicted of a shard by now: none of its nodes has it any more.
     pub(super) fn record_evictions(&mut self, shard: ShardId, now: SimTime) {
         let excess = self.beyond(shard, now);
-        if excess <= 0.0 || !self.may_evict() {
+        if excess <= 0.0 {
             return;
         }
         let share = self.topology.shares[shard];
@@ -389,8 +389,11 @@ impl Cluster {
     }
 
     /// Bytes of a shard beyond what its owner may hold, that have not been put on record.
-    fn beyond(&self, shard: ShardId, now: SimTime) -> f64 {
-        self.over(shard, now).unwrap_or(0.0)
+    pub(super) fn beyond(&self, shard: ShardId, now: SimTime) -> f64 {
+        match self.may_evict() {
+            true => self.over(shard, now).unwrap_or(0.0),
+            false => 0.0,
+        }
     }
 
     /// The same; below zero where there is room.

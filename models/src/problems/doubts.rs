@@ -35,7 +35,6 @@ impl WorldSpec {
         self.doubts_about_lifetimes(&mut doubts);
         self.doubts_about_rates(&mut doubts);
         self.doubts_about_evictions(&mut doubts);
-        self.doubts_about_eviction_time(&mut doubts);
         self.doubts_about_room(&mut doubts);
         self.doubts_about_bytes(&mut doubts);
         self.doubts_about_losses(&mut doubts);

@@ -1,50 +1,13 @@
-//! What `outage check` notes of `maxmemory`: bytes that do not follow the node, and what evictions
-//! take that the model does not count.
+//! What `outage check` notes of a `maxmemory` in bytes, which does not follow the node.
 
 use sim::quantity::{Bytes, SizeOrShare};
 
 use super::mib;
 use crate::layout::ClusterPlan;
-use crate::redis::evict::{Evictable, SECONDS_TO_EVICT};
-use crate::spec::WorkloadSpec;
+use crate::redis::evict::Evictable;
 use crate::world::WorldSpec;
 
-/// Evictions that take less in all are not worth a note, in seconds.
-const SHORT: f64 = 1.0;
-
 impl WorldSpec {
-    /// The time that evictions take of a node's thread.
-    pub(super) fn doubts_about_eviction_time(&self, doubts: &mut Vec<String>) {
-        let may_go = |workload: &&WorkloadSpec| match self.redis.maxmemory_policy.evictable() {
-            Evictable::Nothing => false,
-            Evictable::Volatile => workload.expires,
-            Evictable::Everything => true,
-        };
-        let plans = self.layout.layout().place(&self.system());
-        for plan in plans.iter().filter(|plan| plan.cell == 0) {
-            let cluster = self.failover.cluster_mode();
-            let here = self.workloads_on(plan).filter(may_go);
-            let each = here.map(|workload| workload.bytes_per_key(workload.value_size, cluster));
-            let Some(each) = each.min() else {
-                continue;
-            };
-            let connections = (f64::from(self.redis.connections) * plan.part).ceil();
-            let buffers = connections * self.redis.connection_memory.as_f64();
-            let keys = buffers / each as f64;
-            let takes = keys * SECONDS_TO_EVICT;
-            if takes >= SHORT {
-                doubts.push(format!(
-                    "when the {connections:.0} clients of cluster {} reconnect to a full node, \
-                     their buffers ({}) push out up to {keys:.0} keys: {takes:.0} s of its \
-                     thread, which the model does not count. Since 6.2 Redis evicts for at most \
-                     500 us a command, and answers slowly; before, it answers nobody meanwhile",
-                    plan.name,
-                    mib(buffers)
-                ));
-            }
-        }
-    }
-
     /// Keys that a cluster evicts a second once it is full, at the stated rate.
     pub(super) fn evictions_of(&self, plan: &ClusterPlan) -> f64 {
         let evicts = self.redis.maxmemory_policy.evictable() != Evictable::Nothing;

@@ -15,8 +15,7 @@
 //! often: so the time since a key's last use is exponential, and "the longest unused" takes from
 //! every workload the share that has been idle for some time `T`, the same for all:
 //! `sum of bytes x exp(-rate T) = bytes to evict` (Che, Tung and Wang 2002).
-//! Left out: the time that evictions take (`outage check` says where it matters), and clients'
-//! buffers that evict data.
+//! Left out: the time that evictions take, which `outage check` adds to that of commands.
 
 use crate::spec::redis::MaxmemoryPolicy;
 use crate::spec::store::{HotSpec, MissesSpec};
