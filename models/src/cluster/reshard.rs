@@ -144,9 +144,9 @@ impl Cluster {
 
     /// Keys and bytes of a shard that are there and go, if it gives away this part of all keys.
     fn moved(&self, from: ShardId, part: f64, now: SimTime) -> (f64, f64) {
-        let held = self.bytes_held(self.topology.owners[from], now);
-        let bytes = held * part / self.topology.shares[from];
-        (self.dataset.growth.keys(bytes), bytes)
+        let held = self.size_held(self.topology.owners[from], now);
+        let moved = held.share(part / self.topology.shares[from]);
+        (moved.keys, moved.bytes)
     }
 
     /// New, empty shards join until there are so many, and get their parts of the keys as in
