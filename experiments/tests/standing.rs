@@ -163,7 +163,7 @@ fn a_design_that_loses_few_requests_and_much_data_is_said_to() {
     assert!(report.contains("acknowledged requests per trial are lost afterwards"));
 }
 
-/// Whoever never recovers keeps no time to recover, however fast the others do.
+/// A trial that never recovers breaks a recovery-time objective, however fast the others recover.
 #[test]
 fn an_outage_that_never_ends_is_longer_than_any_bound() {
     let objective = |statistic: &str| {

@@ -1,7 +1,7 @@
 //! A cache in Redis that has lost its data, and the store behind it: requests fail although Redis
 //! answers, alerts and people see it, and what they do helps or does not.
 
-use crate::support::{both_ways, lines, part, said, service, story_world};
+use crate::support::{ONE_PRESS, both_ways, lines, part, said, service, story_world};
 use models::moment::MomentKind;
 use models::spec::redis::Holds;
 use models::spec::service::{Access, Keys};
@@ -36,13 +36,7 @@ fn world(fault: &str, need: &str, rest: &str) -> WorldSpec {
         require_full_coverage = false
         [signers]
         visits = "20/s"
-        [[signers.class]]
-        name = "once"
-        share = "100%"
-        patience = "30s"
-        presses_max = 1
-        press_again_after = "1s"
-        returns = []
+        {ONE_PRESS}
         [people]
         notice = {{ kind = "constant", value = "5min" }}
         notice_unalerted = {{ kind = "constant", value = "5min" }}
@@ -299,8 +293,14 @@ fn check_says_what_a_store_cannot_carry() {
     let expected = "api may send 20 requests a second to the store db (8 workers × (1 - 0 % busy) \
                     / 1s), which carries 8.0";
     assert!(doubts.contains(expected), "{doubts}");
-    let spec = world(FLUSH, &store(60, 0), "");
+    let mut spec = world(FLUSH, &store(60, 0), "");
     assert!(!spec.doubts().join("\n").contains("may send"));
+    // 20 x 0.9 x 300 s / ln 2 keys are in use; the workload holds 24 times as many.
+    let log = spec.workloads.iter_mut().find(|of| of.name == "log");
+    log.expect("it is there").dataset = "2GiB".parse().expect("a size");
+    let doubts = spec.doubts().join("\n");
+    let expected = "stands for 7791 keys in use, and the workload holds";
+    assert!(doubts.contains(expected), "{doubts}");
     let mut shared = world(FLUSH, r#"fallback = { store = "db" }"#, DB);
     let mut other = shared.services[0].clone();
     other.name = "web".to_owned();

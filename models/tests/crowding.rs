@@ -1,7 +1,7 @@
 //! Caches that evict: what a full node has no room for is read from the store behind it, until
 //! there are larger nodes.
 
-use crate::support::{ONE_NODE, both_ways, layered_world, said, service, trial};
+use crate::support::{ONE_NODE, ONE_PRESS, both_ways, layered_world, log, said, service, trial};
 use models::{Mode, TrialResult, WorldSpec};
 
 /// 20 requests a second, each of one press, read a cache that hits 90 %. Its 600 MiB grow by ten
@@ -18,6 +18,7 @@ fn world(policy: &str, misses: &str, carries: u32, rest: &str) -> WorldSpec {
         &need,
         "command_timeout = \"200ms\"\ntopology_refresh = \"1s\"",
     );
+    let log = log("600MiB", "10/s", "100/s", "holds = \"cache\"");
     let story = format!(
         r#"
         horizon = "6h"
@@ -27,27 +28,10 @@ fn world(policy: &str, misses: &str, carries: u32, rest: &str) -> WorldSpec {
         node_memory = "2GiB"
         maxmemory = "50%"
         maxmemory_policy = "{policy}"
-        [[workload]]
-        name = "log"
-        dataset = "600MiB"
-        new_keys = "10/s"
-        key_length = "24B"
-        value_size = "10KiB"
-        value_size_shape = "100x"
-        expires = false
-        holds = "cache"
-        commands = "100/s"
-        writes = "30%"
-        write_size = "1KiB"
+        {log}
         [signers]
         visits = "20/s"
-        [[signers.class]]
-        name = "once"
-        share = "100%"
-        patience = "30s"
-        presses_max = 1
-        press_again_after = "1s"
-        returns = []
+        {ONE_PRESS}
         {api}
         "#
     );

@@ -1,7 +1,7 @@
 //! A service is up, degraded or down by the share of requests that fail, and alerts and people see
 //! it.
 
-use crate::support::{errors_alert, service, story_world, trial};
+use crate::support::{ONE_PRESS, errors_alert, service, story_world, trial};
 use models::moment::MomentKind;
 use models::{Mode, TrialResult};
 
@@ -28,13 +28,7 @@ fn full(need: &str, rest: &str) -> TrialResult {
         require_full_coverage = false
         [signers]
         visits = "20/s"
-        [[signers.class]]
-        name = "once"
-        share = "100%"
-        patience = "30s"
-        presses_max = 1
-        press_again_after = "1s"
-        returns = []
+        {ONE_PRESS}
         [people]
         runbook = []
         notice = {{ kind = "constant", value = "5min" }}

@@ -2,7 +2,7 @@
 //! out, caches miss; a volatile policy that runs dry refuses writes.
 
 use crate::support::{
-    ONE_NODE, both_ways, layered_world, lines, said, service, story_world, trial,
+    ONE_NODE, both_ways, layered_world, lines, log, said, service, story_world, trial,
 };
 use demand::answer::Cause;
 use models::{Mode, TrialResult};
@@ -120,6 +120,7 @@ fn evicted(rest: &str) -> TrialResult {
     let need = "{ workload = \"log\", access = \"write\" }";
     let client = "command_timeout = \"1s\"\ntopology_refresh = \"1s\"";
     let api = service("api", need, client);
+    let log = log("800MiB", "20/s", "100/s", "holds = \"cache\"");
     let story = format!(
         r#"
         horizon = "8h"
@@ -133,18 +134,7 @@ fn evicted(rest: &str) -> TrialResult {
         maxmemory_policy = "allkeys-lru"
         persistence.schedule = {{ kind = "append-only", fsync = "everysec" }}
         sync.flush_keys = "10000/s"
-        [[workload]]
-        name = "log"
-        dataset = "800MiB"
-        new_keys = "20/s"
-        key_length = "24B"
-        value_size = "10KiB"
-        value_size_shape = "100x"
-        expires = false
-        holds = "cache"
-        commands = "100/s"
-        writes = "30%"
-        write_size = "1KiB"
+        {log}
         "#
     );
     both_ways(&layered_world(&[ONE_NODE, &story]), 1)

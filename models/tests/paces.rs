@@ -1,6 +1,6 @@
 //! Commands that follow the growth of their workload, or the visits.
 
-use crate::support::{ONE_NODE, both_ways, layered_world, said, service, story_world};
+use crate::support::{ONE_NODE, both_ways, layered_world, log, said, service, story_world};
 use models::{TrialResult, WorldSpec};
 
 /// Four times as much in the second hour.
@@ -12,25 +12,6 @@ fn api() -> String {
     let need = r#"{ workload = "log", access = "write" }"#;
     let client = "command_timeout = \"1s\"\ntopology_refresh = \"1s\"";
     service("api", need, client)
-}
-
-fn log(commands: &str, growth: &str) -> String {
-    format!(
-        r#"
-        [[workload]]
-        name = "log"
-        dataset = "800MiB"
-        new_keys = "0/s"
-        key_length = "24B"
-        value_size = "10KiB"
-        value_size_shape = "2x"
-        expires = false
-        commands = "{commands}"
-        writes = "30%"
-        write_size = "1KiB"
-        {growth}
-        "#
-    )
 }
 
 fn follows(what: &str) -> String {
@@ -59,7 +40,7 @@ fn swapping(follows: &str, rest: &str) -> TrialResult {
         {}
         "#,
         api(),
-        log("1000/s", follows)
+        log("800MiB", "0/s", "1000/s", follows)
     );
     let mut spec: WorldSpec = layered_world(&[ONE_NODE, &story]);
     spec.redis.maxmemory = None;
@@ -110,7 +91,7 @@ fn a_replica_that_was_away_in_the_busy_hour_needs_a_full_copy() {
             clients = "others"
             "#,
             api(),
-            log("3000/s", follows)
+            log("800MiB", "0/s", "3000/s", follows)
         );
         let result = both_ways(&story_world(&story), 3);
         let node = "shard 1 node b: ";

@@ -83,3 +83,31 @@ fn a_process_that_hangs_is_killed_after_its_grace() {
         assert!(said(&short, "probe").is_empty(), "{:?}", lines(&short));
     }
 }
+
+#[test]
+fn check_notes_a_probe_that_is_shorter_than_the_longest_load() {
+    // 900 MiB load in some 4 s. A file that has doubled holds nearly as many writes again.
+    let doubts = |growth: &str, fails: u32| {
+        let world = format!(
+            r#"
+            horizon = "6h"
+            fault = []
+            people = {{ runbook = [] }}
+            redis.persistence.schedule = {{ kind = "append-only", rewrite_growth = "{growth}" }}
+            redis.supervisor = {{ liveness = {{ initial_delay = "1s", every = "1s",
+              timeout = "1s", fails = {fails} }} }}
+            "#
+        );
+        layered_world(&[ONE_NODE, &world]).doubts().join("\n")
+    };
+    let later = "about to be rewritten; redis.supervisor.liveness kills it after";
+    let grown = doubts("1x", 7);
+    assert!(grown.contains(later), "{grown}");
+    assert!(!doubts("1x", 60).contains("redis.supervisor.liveness"));
+    assert!(!doubts("0.01x", 7).contains("redis.supervisor.liveness"));
+    let short = doubts("1x", 2);
+    assert!(
+        short.contains("killed again and again") && !short.contains(later),
+        "{short}"
+    );
+}

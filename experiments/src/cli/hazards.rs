@@ -4,7 +4,7 @@ use std::path::Path;
 
 use models::WorldSpec;
 use models::fault::hazard;
-use models::spec::hazard::{Hazard, HazardsSpec, Victim};
+use models::spec::hazard::{Hazard, HazardKind, HazardsSpec, Victim};
 use output::{Cell, Column, Format, Table, TextOptions};
 use sim::{SimDuration, Streams};
 
@@ -124,6 +124,7 @@ fn table(
         table.push(vec![
             Cell::text(kind.name()),
             Cell::text(match kind.victim() {
+                Victim::Node if kind == HazardKind::SlowCommand => "node, if it serves",
                 Victim::Node => "node",
                 Victim::Host => "host",
                 Victim::Zone => "zone",

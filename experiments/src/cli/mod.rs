@@ -253,10 +253,10 @@ struct TraceArguments {
     scenario: String,
     #[command(flatten)]
     which: WhichTrial,
-    /// The measure that --worst and --median go by, a column of outcomes.csv
+    /// The measure for --worst and --median, a column of outcomes.csv
     #[arg(long, value_name = "MEASURE", default_value = "lost")]
     of: String,
-    /// What `compare` has written, for --worst and --median [default: results/<study>]
+    /// Directory of results for --worst and --median [default: results/<study>]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Only lines with this text, such as the name of a node, a service or `on call`
@@ -342,7 +342,7 @@ struct SweepArguments {
     seed: Option<u64>,
     #[command(flatten)]
     threads: ThreadArguments,
-    /// Directory for what comes of it; the study is written beside it
+    /// Directory for the results; the study is written beside it
     /// [default: results/<scenario>-sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,

@@ -90,7 +90,7 @@ pub fn run(arguments: &TraceArguments) -> super::Done {
     Ok(0)
 }
 
-/// What came of the trial, in a line.
+/// The outcome of the trial, in one line.
 fn summary(outcome: &TrialOutcome) -> String {
     let gone = |count: u64, words: &str| match count {
         0 => String::new(),
@@ -115,7 +115,7 @@ fn summary(outcome: &TrialOutcome) -> String {
     )
 }
 
-/// The trial of a finished study that was asked for by what came of it, with the study's seed.
+/// The trial of a finished study that --worst or --median asks for, after the study's seed.
 fn saved_trial(subject: &Subject, arguments: &TraceArguments) -> Result<(u64, u64), Error> {
     let usage = |wrong: String, help: &str| Error::Usage {
         wrong,
@@ -168,7 +168,7 @@ fn saved_trial(subject: &Subject, arguments: &TraceArguments) -> Result<(u64, u6
     Ok((rows.manifest.seed, trial))
 }
 
-/// The first of the largest.
+/// The place of the largest value; of equal ones the first.
 fn worst(values: &[Option<f64>]) -> Option<usize> {
     let defined = (0..values.len()).filter(|place| values[*place].is_some());
     let value = |place: &usize| values[*place].unwrap_or(f64::NEG_INFINITY);

@@ -9,10 +9,10 @@
 
 use super::condition::Mistake;
 
-/// Values of a range, if nobody says how many.
+/// The number of values in a range by default.
 const USUAL: usize = 5;
 
-/// Values of one key, at most.
+/// The most values of one key.
 const MOST: usize = 100;
 
 /// A key and the values that it takes in turn.
@@ -99,7 +99,7 @@ fn scalar(text: &str) -> toml::Value {
     }
 }
 
-/// `FROM..TO`, with `:log` and how many.
+/// `FROM..TO`, optionally with `:log` and the number of values.
 fn range(text: &str, starts: usize, from: &str, rest: &str) -> Result<Vec<toml::Value>, Mistake> {
     let after = starts + from.len() + 2;
     let mut parts = rest.split(':');
@@ -184,7 +184,7 @@ fn number<'a>(text: &str, at: usize, part: &'a str) -> Result<(f64, &'a str), Mi
     Ok((number, unit.trim()))
 }
 
-/// To three digits that count: `5.66GiB` is as good as any other value between.
+/// Rounded to three significant digits: `5.66GiB` is as good as any value nearby.
 fn three_digits(value: f64) -> f64 {
     if value == 0.0 {
         return 0.0;

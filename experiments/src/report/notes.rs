@@ -4,7 +4,7 @@
 use output::Format;
 
 use super::summary::{Design, Summary};
-use super::words::count;
+use super::words::{count, some};
 use crate::rows::read::Rows;
 use crate::stats::paired::{Difference, compare, differences};
 use crate::stats::skewed::{few_carry, few_speak_against};
@@ -16,7 +16,7 @@ pub fn sentences(rows: &Rows, summary: &Summary) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     if !base.incomplete {
         sentences.extend(tail_note(rows.values("lost", 0)));
-        sentences.extend(few_trials_note(rows, summary));
+        sentences.extend(few_trials_notes(rows, summary));
         sentences.extend(worse_components_note(rows));
     }
     sentences.extend(failovers_note(base));
@@ -48,46 +48,38 @@ fn tail_note(lost: &[f64]) -> Option<String> {
     })
 }
 
-/// Where a few trials carry a mean its interval may cover less often than it says, and where a few
-/// speak against the best, more trials may turn the order.
-fn few_trials_note(rows: &Rows, summary: &Summary) -> Option<String> {
-    let best = summary.best?;
+/// Designs whose mean rests on a few trials: their intervals may be too narrow. And rivals that the
+/// best design only beats because a few trials against it are outweighed.
+fn few_trials_notes(rows: &Rows, summary: &Summary) -> Vec<String> {
+    let Some(best) = summary.best else {
+        return Vec::new();
+    };
     let lost = |point: usize| rows.values("lost", point);
     let complete = (0..summary.designs.len()).filter(|point| !summary.designs[*point].incomplete);
-    let carried: Vec<usize> = complete.clone().filter(|p| few_carry(lost(*p))).collect();
-    let turned = complete.filter(|point| *point != best);
-    let turned = turned.filter(|point| {
-        let lead = differences(lost(best), lost(*point));
-        few_speak_against(&lead)
-    });
-    let names = |points: &[usize]| {
-        let names = points
-            .iter()
-            .take(3)
-            .map(|p| summary.designs[*p].label.as_str());
-        let first: Vec<&str> = names.collect();
-        match points.len().saturating_sub(3) {
-            0 => first.join(", "),
-            more => format!("{} and {more} more", first.join(", ")),
-        }
+    let labels = |points: &mut dyn Iterator<Item = usize>| {
+        let labels = points.map(|point| summary.designs[point].label.as_str());
+        labels.collect::<Vec<&str>>()
     };
-    let turned: Vec<usize> = turned.collect();
-    let turns = match turned.is_empty() {
-        true => String::new(),
-        false => format!(
-            " A few trials in which {} loses much speak against it and for {}: more trials may \
-             turn their order.",
-            summary.designs[best].label,
-            names(&turned)
-        ),
-    };
-    (!carried.is_empty()).then(|| {
-        format!(
+    let carried = labels(&mut complete.clone().filter(|point| few_carry(lost(*point))));
+    let unsure = labels(&mut complete.filter(|point| {
+        *point != best && few_speak_against(&differences(lost(best), lost(*point)))
+    }));
+    let mut notes = Vec::new();
+    if !carried.is_empty() {
+        notes.push(format!(
             "A few trials carry the mean loss of {}: rarer and worse ones may be missing, and its \
-             interval may cover less often than 95 %. Give more trials.{turns}",
-            names(&carried)
-        )
-    })
+             interval may cover less often than 95 %. Give more trials.",
+            some(&carried)
+        ));
+    }
+    if !unsure.is_empty() {
+        notes.push(format!(
+            "In a few trials {} loses far more than {}: more trials may reverse their order.",
+            summary.designs[best].label,
+            some(&unsure)
+        ));
+    }
+    notes
 }
 
 /// A component that is down for this share longer, with confidence, is worth a sentence.

@@ -48,11 +48,11 @@ pub fn judged(rows: &Rows, point: usize, objective: &Objective) -> Judged {
     }
 }
 
-/// Of what never ends.
+/// The interval of a time that never ends.
 const ENDLESS: (f64, f64) = (f64::INFINITY, f64::INFINITY);
 
-/// The values of a measure; a trial whose outage was never noticed, or never ended, took longer
-/// than any bound.
+/// A measure in each trial. A trial whose outage was never noticed, or never ended, counts as
+/// infinite, so it breaks every bound.
 pub fn with_endless(rows: &Rows, point: usize, measure: &str) -> Vec<Option<f64>> {
     let values = rows.optional(measure, point);
     if !["detect_s", "recover_s"].contains(&measure) {

@@ -4,7 +4,7 @@
 use output::Format;
 
 use super::summary::{Against, Design, Effect, Share, Standing, Summary};
-use super::words::{change_words, count, less};
+use super::words::{change_words, count, less, some};
 use super::{data_lost, notes};
 use crate::forms::study::{Amount, Statistic};
 use crate::rows::read::Rows;
@@ -95,15 +95,6 @@ fn incomplete(rows: &Rows) -> Option<String> {
             some(&lacking)
         )
     })
-}
-
-/// The first three, and how many more there are.
-fn some(words: &[String]) -> String {
-    let first = words[..words.len().min(3)].join(", ");
-    match words.len().saturating_sub(3) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
 }
 
 fn had_outage(design: &Design) -> bool {

@@ -4,6 +4,16 @@ use output::Format;
 
 use crate::stats::Estimate;
 
+/// The first three, and how many more there are.
+pub fn some<T: AsRef<str>>(words: &[T]) -> String {
+    let first: Vec<&str> = words.iter().take(3).map(AsRef::as_ref).collect();
+    let first = first.join(", ");
+    match words.len().saturating_sub(3) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// `61 % (95 % CI 54–67 %)`, of a change that is negative throughout.
 pub fn less(change: &Estimate) -> String {
     if change.high < -0.9995 {

@@ -8,22 +8,22 @@ use models::spec::limits::DESIGNS_MAX;
 use crate::document::{Node, Step, Value, dotted, path};
 use crate::forms::range::{Vary, name};
 
-/// What is asked of all values of the keys.
+/// A scenario, the keys to vary, and how to run it.
 #[derive(Clone, Debug)]
 pub struct Sweep<'a> {
     /// The scenario, as a study names it.
     pub scenario: &'a str,
-    /// What it holds.
+    /// Its contents.
     pub base: &'a Node,
     /// The keys and their values.
     pub varies: &'a [Vary],
     /// Trials of each design, and the seed.
     pub runs: (u64, u64),
-    /// What a design must keep; empty if nothing is asked.
+    /// What a design must keep; may be empty.
     pub keep: &'a [String],
 }
 
-/// The first line of a study that was made: only such a file is written over.
+/// The first line of a generated study. Only a file that starts with it is overwritten.
 pub const MARK: &str = "# Made by `outage sweep`; a file to go on from.";
 
 impl Sweep<'_> {
@@ -87,7 +87,8 @@ impl Sweep<'_> {
         Ok(format!("{MARK}\n{text}"))
     }
 
-    /// The part of the scenario in which a key has another value: a list stands there whole.
+    /// The part of the scenario in which the key has this value. Of a list it holds every element,
+    /// since a fragment replaces lists whole.
     fn fragment(&self, vary: &Vary, value: &toml::Value) -> Result<toml::Table, (String, String)> {
         let steps = path(&vary.key);
         let mut base = self.base.clone();

@@ -8,9 +8,8 @@
 //!              full
 //! ```
 //!
-//! What has been evicted is put on record as well. Both are looked at every now and then from the
-//! first eviction on, more often while the dataset grows or falls faster, and when nodes get more
-//! room.
+//! Evictions are recorded at the same moments: at intervals from the first eviction on, shorter
+//! ones while the dataset grows or shrinks faster, and whenever nodes get more room.
 
 use sim::{SimDuration, SimTime};
 
@@ -23,15 +22,15 @@ use crate::spec::SystemSpec;
 use crate::spec::service::Keys;
 use crate::spec::store::MissesSpec;
 
-/// From one look to the next, at least, and at most as a part of the trial.
+/// The shortest interval between two looks, and the longest as a fraction of the trial.
 const LEAST: SimDuration = SimDuration::from_secs(5);
 const MOST: u64 = 256;
 
-/// Looks of a trial, at most: a small cache that turns over fast is not followed more closely.
+/// The most looks in a trial: a small cache that turns over fast is not followed more closely.
 const LOOKS: u64 = 2048;
 
-/// A dataset that has moved by this share of what is held since the last look is looked at sooner,
-/// and one that has moved by half of it or less, later.
+/// If the dataset has changed by more than this share of what is held since the last look, the next
+/// interval is halved; at half of it or less, doubled.
 const MOVES: f64 = 1.0 / 32.0;
 
 /// What one cluster has no room for.
@@ -73,8 +72,7 @@ impl Crowding {
 }
 
 impl Cluster {
-    /// A shard evicts for the first time: from now on it is looked at what has gone, and what there
-    /// is no room for.
+    /// A shard evicts for the first time: the looks begin.
     pub(super) fn watch_crowding(&mut self, cx: &mut Cx) {
         if self.dataset.crowding.looks.is_none() {
             let size = self.dataset.growth.bytes_at(cx.now);
@@ -83,7 +81,7 @@ impl Cluster {
         }
     }
 
-    /// Looks at what there is no room for, and plans the next look.
+    /// Records what has been evicted, and plans the next look.
     pub(super) fn on_looks_for_room(&mut self, cx: &mut Cx) {
         self.settle_tables(self.dataset.growth.size_at(cx.now), cx);
         self.note_all_saves(cx.now);

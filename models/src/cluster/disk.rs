@@ -37,10 +37,6 @@ use crate::redis::sync;
 use crate::spec::RedisSpec;
 use crate::spec::persistence::{AppendOnlySpec, Fsync};
 
-/// What a command of the append-only file takes over a key of a snapshot. Measured with Redis
-/// 7.0.15 and a million SETs of 16, 100 and 1000 bytes.
-const COMMAND: f64 = 2.5;
-
 /// How much of what was written a lost host may lack draws from this one.
 const UNSYNCED: u64 = u64::MAX - 1;
 
@@ -276,9 +272,6 @@ impl Cluster {
         let since = clock.since_rewrite(died);
         let rate = self.clients.commands.1 * self.topology.share_of(node);
         let writes = rate * since.as_secs_f64();
-        let bytes = writes * self.replication.write_size;
-        let spec = &self.redis.sync;
-        let seconds = writes * COMMAND / spec.load_keys.get() + bytes / spec.load_bytes.get();
-        SimDuration::from_secs_f64(seconds)
+        sync::replay(&self.redis.sync, writes, self.replication.write_size)
     }
 }

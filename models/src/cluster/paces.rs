@@ -1,4 +1,4 @@
-//! What clients ask of a cluster: the commands of each workload, which may vary with its growth or
+//! The commands that clients send to a cluster. They may vary with the growth of their workload or
 //! with the visits (`workload.commands_follow`).
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //!           └────────────────► t
 //! ```
 //!
-//! Left out: a save that is planned when the rate changes stays planned as it is.
+//! Left out: a save that is already planned keeps its time when the rate changes.
 
 use sim::SimTime;
 
@@ -134,7 +134,7 @@ impl Cluster {
         }
     }
 
-    /// Commands come at another rate from now on.
+    /// The rate of commands changes.
     pub(super) fn on_pace(&mut self, cx: &mut Cx) {
         self.bring_up_streams(cx);
         if self.takes_next_pace(cx.now) {

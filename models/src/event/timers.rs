@@ -16,9 +16,9 @@ pub enum ClusterTimer {
         /// Of the last so much time.
         step: SimDuration,
     },
-    /// Commands come at another rate.
+    /// The rate of commands changes.
     Pace,
-    /// It is looked at what full nodes have no room for.
+    /// Time to record what full nodes have evicted.
     LooksForRoom,
     /// Keys of a full node have expired.
     Expires,

@@ -7,8 +7,9 @@ use sim::quantity::{Bytes, Factor};
 
 use super::mib;
 use crate::check::spec::ActionSpec;
+use crate::layout::ClusterPlan;
 use crate::redis::evict::SECONDS_TO_EVICT;
-use crate::redis::sync::load;
+use crate::redis::sync::{load, replay};
 use crate::runbook::WhenSpec;
 use crate::spec::client::ModeSpec;
 use crate::spec::hazard::HazardsSpec;
@@ -246,6 +247,18 @@ impl WorldSpec {
                 ));
                 return;
             }
+            let longest = self.longest_load(&plan);
+            if loads <= probe.patience() && longest > probe.patience() {
+                doubts.push(format!(
+                    "a process of cluster {} loads its data in {loads} at the start, and in up to \
+                     {} later, when they have grown and its append-only file is about to be \
+                     rewritten; redis.supervisor.{name} kills it after {}",
+                    plan.name,
+                    longest.rounded_to(SimDuration::from_secs(1)),
+                    probe.patience()
+                ));
+                return;
+            }
             if loads > probe.patience() {
                 doubts.push(format!(
                     "a process of cluster {} loads its data in {loads} at the start, and \
@@ -257,6 +270,37 @@ impl WorldSpec {
                 return;
             }
         }
+    }
+
+    /// How long a process of the fullest shard loads at worst: all that its node can hold by the
+    /// end, and an append-only file that is about to be rewritten.
+    fn longest_load(&self, plan: &ClusterPlan) -> SimDuration {
+        let redis = &self.redis;
+        let (bytes, keys) = self.fullest_at_start(plan);
+        let share = redis.fullest_shard.get() * plan.part;
+        let ends = self.workloads_on(plan).map(|of| self.held_at_end(of));
+        let limit = redis.maxmemory_on(plan.node_memory);
+        let most = limit.unwrap_or(plan.node_memory).max(bytes);
+        let held = (ends.sum::<f64>() * share).clamp(bytes, most);
+        let loads = load(&redis.sync, held, keys * held / bytes.max(1.0));
+        let schedule = redis.persistence.as_ref().map(|spec| &spec.schedule);
+        let Some(file) = schedule.and_then(ScheduleSpec::append_only) else {
+            return loads;
+        };
+        let (mut writes, mut sent) = (0.0, 0.0);
+        for workload in self.workloads_on(plan) {
+            let rate = self.most_commands(workload) * workload.writes.get() * share;
+            writes += rate * self.horizon.as_secs_f64();
+            sent += rate * self.horizon.as_secs_f64() * workload.write_size.as_f64();
+        }
+        if sent <= 0.0 {
+            return loads;
+        }
+        let appended = file.growth.map_or(sent, |growth| {
+            let rewritten = (held * growth.get()).max(file.min.as_f64() - held);
+            rewritten.min(sent)
+        });
+        loads + replay(&redis.sync, writes * appended / sent, sent / writes)
     }
 
     /// A readiness probe that decides nothing.
@@ -364,11 +408,9 @@ impl WorldSpec {
         }
     }
 
-    /// Without eviction, data that do not fit at the start never will.
+    /// Data that do not fit at the start.
     fn doubts_about_memory(&self, doubts: &mut Vec<String>) {
-        if self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction {
-            return;
-        }
+        let evicts = self.redis.maxmemory_policy != MaxmemoryPolicy::Noeviction;
         let plans = self.layout.layout().place(&self.system());
         // Cells are alike: the first speaks for all.
         for plan in plans.into_iter().filter(|plan| plan.cell == 0) {
@@ -377,9 +419,13 @@ impl WorldSpec {
                 return;
             };
             if used >= limit {
+                let then = match evicts {
+                    true => "it evicts keys from the beginning, until the rest fits",
+                    false => "with noeviction it refuses writes from the beginning",
+                };
                 doubts.push(format!(
                     "the fullest shard of cluster {} holds {} at the start, and maxmemory is {}: \
-                     with noeviction it refuses writes from the beginning",
+                     {then}",
                     plan.name,
                     mib(used),
                     mib(limit)

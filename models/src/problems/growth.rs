@@ -157,6 +157,10 @@ impl WorldSpec {
                 Evictable::Volatile => workload.expires,
                 Evictable::Everything => true,
             };
+            let unless = match self.enlarges_nodes() {
+                true => " unless larger nodes come first",
+                false => "",
+            };
             for service in &self.services {
                 for need in service.needs.iter().filter(|need| counts_evenly(need)) {
                     let evicted = plan.workloads.iter().map(|w| &self.workloads[*w]);
@@ -164,11 +168,12 @@ impl WorldSpec {
                     if evicted.next().is_some() {
                         doubts.push(format!(
                             "keys of the {} cluster are evicted once it is full, by the end {:.0} \
-                             % of them, and requests of {} for {} are taken to ask for all keys \
+                             % of them{}, and requests of {} for {} are taken to ask for all keys \
                              equally often, so they miss as many more. A real cache keeps its hot \
                              keys and misses fewer: give needs.misses.hot",
                             plan.name,
                             100.0 * (1.0 - limit / held),
+                            unless,
                             service.name,
                             need.workload,
                         ));
@@ -210,7 +215,7 @@ impl WorldSpec {
 
     /// Bytes that a workload would hold at the end, were nothing refused or evicted, at the stated
     /// rate.
-    fn held_at_end(&self, workload: &WorkloadSpec) -> f64 {
+    pub(super) fn held_at_end(&self, workload: &WorkloadSpec) -> f64 {
         let each = workload.bytes_per_key(workload.value_size, self.failover.cluster_mode()) as f64;
         let lasts = workload
             .lifetime

@@ -68,14 +68,18 @@ impl WorldSpec {
         }
     }
 
-    /// Larger nodes for so many shards that it takes long to simulate.
-    fn doubt_many_copies(&self, doubts: &mut Vec<String>) {
+    /// May people or an autoscaler bring larger nodes?
+    pub(super) fn enlarges_nodes(&self) -> bool {
         let mut steps = self.people.runbook.iter();
         let by_hand = steps.any(|step| step.action.remedy().enlarges_nodes());
         let scaler = self.autoscaler.as_ref();
-        let enlarges = scaler.is_some_and(|of| of.adds == AddsSpec::Memory) || by_hand;
+        scaler.is_some_and(|of| of.adds == AddsSpec::Memory) || by_hand
+    }
+
+    /// Larger nodes for so many shards that it takes long to simulate.
+    fn doubt_many_copies(&self, doubts: &mut Vec<String>) {
         let shards = self.redis.shards;
-        if enlarges && shards > COPIES_ARE_SLOW {
+        if self.enlarges_nodes() && shards > COPIES_ARE_SLOW {
             doubts.push(format!(
                 "the copies of {shards} shards to larger nodes are slow to simulate: the work \
                  grows with the square of the shards (of 1,000 it took 20 s)"

@@ -1,6 +1,8 @@
 //! Stores behind Redis and the caches that miss: what is wrong with them, and what they cannot
 //! carry.
 
+use std::f64::consts::LN_2;
+
 use sim::SimDuration;
 use sim::quantity::Probability;
 
@@ -9,6 +11,9 @@ use crate::spec::service::Access;
 use crate::spec::store::{FallbackSpec, stores_of};
 use crate::spec::{NeedSpec, ServiceSpec};
 use crate::world::WorldSpec;
+
+/// How far the keys in use may be from those that are held.
+const APART: f64 = 10.0;
 
 impl WorldSpec {
     pub(super) fn check_stores(&self, found: &mut Findings) {
@@ -81,6 +86,7 @@ impl WorldSpec {
         for service in &self.services {
             self.doubt_full_load(doubts, service);
             self.doubt_misses(doubts, service);
+            self.doubt_keys_in_use(doubts, service);
         }
         for store in &self.stores {
             let names = |need: &NeedSpec| {
@@ -146,6 +152,34 @@ impl WorldSpec {
                      carries {carries:.1}: it is overloaded before anything fails",
                     service.name,
                     self.store_words(service, number)
+                ));
+            }
+        }
+    }
+
+    /// A cache whose `warms` speaks of far more or fewer keys than its workload holds.
+    fn doubt_keys_in_use(&self, doubts: &mut Vec<String>, service: &ServiceSpec) {
+        let rate = self.rate(&service.name);
+        for need in &service.needs {
+            let workload = self.workloads.iter().find(|of| of.name == need.workload);
+            let (Some(misses), Some(workload)) = (need.misses, workload) else {
+                continue;
+            };
+            let in_use = rate * misses.hits.get() * misses.warms.as_secs_f64() / LN_2;
+            let each = workload.bytes_per_key(workload.value_size, self.failover.cluster_mode());
+            let held = workload.dataset.as_f64() / each as f64;
+            if in_use > 0.0 && !(1.0 / APART..APART).contains(&(in_use / held)) {
+                doubts.push(format!(
+                    "needs.misses.warms = {} of {} for {} stands for {in_use:.0} keys in use, and \
+                     the workload holds {held:.0}: with all of them in use half of the hits would \
+                     take {} to come back",
+                    misses.warms,
+                    service.name,
+                    need.workload,
+                    misses
+                        .warms
+                        .scaled(held / in_use)
+                        .rounded_to(SimDuration::from_secs(60))
                 ));
             }
         }

@@ -80,6 +80,16 @@ pub fn full_sync(spec: &SyncSpec, bytes: f64, keys: f64) -> SimDuration {
     wait + Stages::new(spec, bytes, keys, 1, 0.0).total()
 }
 
+/// What a command of an append-only file costs over a key of a snapshot: measured with Redis 7.0.15
+/// (`ASSUMPTIONS.md`).
+const COMMAND: f64 = 2.5;
+
+/// Time to execute so many writes of an append-only file, of so many bytes each.
+pub fn replay(spec: &SyncSpec, writes: f64, write_size: f64) -> SimDuration {
+    let seconds = COMMAND / spec.load_keys.get() + write_size / spec.load_bytes.get();
+    SimDuration::from_secs_f64(writes * seconds)
+}
+
 /// Time to load `bytes` in `keys`, from disk or from a stream.
 pub fn load(spec: &SyncSpec, bytes: f64, keys: f64) -> SimDuration {
     let cold = spec.cold_memory.map_or(0.0, |cold| {

@@ -33,7 +33,7 @@ impl Remedy for Params {
     fn check(&self, key: &str, system: &SystemSpec, found: &mut Findings) {
         check_slots(found, key, self.rate, system);
         found.unless(
-            system.redis.shards > 1,
+            system.redis.shards > 1 || !system.failover.has_slots(),
             key.to_owned(),
             "there is no other shard to which keys could move",
             "give redis.shards = 2 or more, or leave this step out",

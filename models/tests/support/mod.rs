@@ -98,6 +98,39 @@ pub fn service(name: &str, needs: &str, client: &str) -> String {
     )
 }
 
+/// Visitors who press once and are gone, to stand in `[signers]`.
+#[allow(dead_code)]
+pub const ONE_PRESS: &str = r#"
+    [[signers.class]]
+    name = "once"
+    share = "100%"
+    patience = "30s"
+    presses_max = 1
+    press_again_after = "1s"
+    returns = []
+    "#;
+
+/// The workload `log` of 10 KiB values, next to equally long, with `more` of its keys as TOML.
+#[allow(dead_code)]
+pub fn log(dataset: &str, new_keys: &str, commands: &str, more: &str) -> String {
+    format!(
+        r#"
+        [[workload]]
+        name = "log"
+        dataset = "{dataset}"
+        new_keys = "{new_keys}"
+        key_length = "24B"
+        value_size = "10KiB"
+        value_size_shape = "100x"
+        expires = false
+        commands = "{commands}"
+        writes = "30%"
+        write_size = "1KiB"
+        {more}
+        "#
+    )
+}
+
 /// An alert on the errors of `api` that must count for a minute: this share in this window.
 #[allow(dead_code)]
 pub fn errors_alert(scrape: &str, threshold: &str, window: &str) -> String {
