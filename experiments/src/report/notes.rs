@@ -67,8 +67,8 @@ fn few_trials_notes(rows: &Rows, summary: &Summary) -> Vec<String> {
     let mut notes = Vec::new();
     if !carried.is_empty() {
         notes.push(format!(
-            "A few trials carry the mean loss of {}: rarer and worse ones may be missing, and its \
-             interval may cover less often than 95 %. Give more trials.",
+            "A few trials carry the mean loss of {}: rarer and worse ones may be missing, so 95 % \
+             intervals may cover less often. Give more trials.",
             some(&carried)
         ));
     }

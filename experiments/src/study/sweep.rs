@@ -71,7 +71,7 @@ impl Sweep<'_> {
         }
         let keys: Vec<&str> = self.varies.iter().map(|vary| vary.key.as_str()).collect();
         let mut study = toml::Table::new();
-        let title = format!("What if {} were another?", keys.join(" and "));
+        let title = format!("What changes with {}?", keys.join(" and "));
         study.insert("title".to_owned(), title.into());
         study.insert("scenario".to_owned(), self.scenario.into());
         study.insert("trials".to_owned(), (self.runs.0 as i64).into());
